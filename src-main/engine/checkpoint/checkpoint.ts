@@ -1,0 +1,90 @@
+import type { ElementType } from '../tensor/element-type'
+
+/** One tensor as a file stores it. */
+export interface StoredTensor {
+  /** Name in the file. */
+  name: string
+  elementType: ElementType
+  shape: readonly number[]
+  /** Absolute path of the file. */
+  path: string
+  /** First byte of the tensor's data, counted from the start of the file. */
+  offset: number
+  byteLength: number
+}
+
+/**
+ * A tensor in diffusers' form, seen through the layout of the file that stores it (design.md, decision 4): a run of
+ * whole elements of a stored tensor, row-major in `shape`, or its transpose (2-D only: OpenCLIP's text_projection).
+ */
+export interface TensorView {
+  /** Name in diffusers' form, without the component: `down_blocks.0.resnets.0.conv1.weight`. */
+  name: string
+  shape: readonly number[]
+  stored: StoredTensor
+  /** First element inside the stored tensor (not 0 for the parts of OpenCLIP's `in_proj`). */
+  start: number
+  /** True where the stored matrix is the transpose of `shape`. */
+  transposed: boolean
+}
+
+/** The networks of a checkpoint; 'model' holds everything of a file whose architecture is not known. */
+export const COMPONENT_NAMES = ['unet', 'text_encoder', 'text_encoder_2', 'vae', 'model'] as const
+export type ComponentName = (typeof COMPONENT_NAMES)[number]
+
+export interface Component {
+  name: ComponentName
+  /** The config.json beside the weights; inferred from shapes for single files; null for 'model'. */
+  config: Record<string, unknown> | null
+  /** By name in diffusers' form, in the order of the file. */
+  tensors: Map<string, TensorView>
+}
+
+export const ARCHITECTURES = [
+  'sd1',
+  'sd1-inpainting',
+  'sd1-pix2pix',
+  'sd2',
+  'sd2-v',
+  'sd2-inpainting',
+  'sdxl-base',
+  'sdxl-inpainting',
+  'sdxl-refiner',
+  'unknown',
+] as const
+export type Architecture = (typeof ARCHITECTURES)[number]
+
+export type Layout = 'diffusers-pipeline' | 'diffusers-component' | 'single-file' | 'unet-file' | 'generic'
+
+export type PredictionType = 'epsilon' | 'v_prediction' | 'sample'
+
+/** A file that a checkpoint reads, with what is needed to notice that it changed. */
+export interface SourceFile {
+  path: string
+  size: number
+  mtimeMs: number
+}
+
+/** Something about a checkpoint that a person should know; it does not stop the checkpoint from opening. */
+export interface Problem {
+  severity: 'error' | 'warning'
+  message: string
+}
+
+/** A checkpoint opened from its headers alone: no weight has been read. */
+export interface Checkpoint {
+  /** Absolute path of the file or folder that was opened. */
+  path: string
+  layout: Layout
+  architecture: Architecture
+  /** Where headers and configs tell; null where only the weights could. */
+  predictionType: PredictionType | null
+  /** By name; in the order of COMPONENT_NAMES. */
+  components: Map<ComponentName, Component>
+  /** Stored tensors that belong to no component (schedules, EMA copies, markers): copied from the base, never merged. */
+  extras: StoredTensor[]
+  files: SourceFile[]
+  /** `__metadata__` of the (first) weights file. */
+  metadata: Record<string, string>
+  problems: Problem[]
+}

@@ -1,0 +1,33 @@
+/** Element types of safetensors files, by the format's own names. */
+export const BYTES_PER_ELEMENT = {
+  F64: 8,
+  F32: 4,
+  F16: 2,
+  BF16: 2,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
+  I64: 8,
+  I32: 4,
+  I16: 2,
+  I8: 1,
+  U64: 8,
+  U32: 4,
+  U16: 2,
+  U8: 1,
+  BOOL: 1,
+} as const
+
+export type ElementType = keyof typeof BYTES_PER_ELEMENT
+
+/** Element types that a merge computes with; all others are copied from the base. */
+export type FloatType = 'F64' | 'F32' | 'F16' | 'BF16' | 'F8_E4M3' | 'F8_E5M2'
+
+/** Whether tensors of this type hold real numbers, so that a merge may average them. */
+export function isFloatType(type: ElementType): type is FloatType {
+  return type.startsWith('F') || type === 'BF16'
+}
+
+/** Number of elements of a shape; 1 for a scalar. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1)
+}

@@ -1,0 +1,9 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+import { assemblyscript } from './build/assemblyscript-plugin'
+
+export default defineConfig({
+  plugins: [assemblyscript()],
+  resolve: { alias: { electron: fileURLToPath(new URL('tests/unit/electron-alias.ts', import.meta.url)) } },
+  test: { include: ['tests/unit/**/*.test.ts'], testTimeout: 30_000, pool: 'forks' },
+})
