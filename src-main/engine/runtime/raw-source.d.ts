@@ -1,0 +1,5 @@
+/** The text of a file (Vite's `?raw`). */
+declare module '*?raw' {
+  const text: string
+  export default text
+}

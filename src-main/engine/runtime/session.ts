@@ -1,0 +1,160 @@
+import * as ort from 'onnxruntime-node'
+import { FusionError } from '../../contract/errors'
+import { elementCount, type ElementType } from '../tensor/element-type'
+
+/** Execution providers by ONNX Runtime's own names. */
+export const PROVIDERS = ['cpu', 'cuda', 'dml', 'webgpu', 'coreml'] as const
+export type Provider = (typeof PROVIDERS)[number]
+
+/** Data of a tensor; a Uint16Array holds float16 bits. */
+export type TensorData = Float32Array | Float64Array | Uint16Array | BigInt64Array | Int32Array | Int8Array | Uint8Array
+
+/** A tensor in memory, row-major. */
+export interface Tensor {
+  data: TensorData
+  dims: readonly number[]
+}
+
+export interface SessionOptions {
+  provider: Provider
+  /** Folder to which the locations of external initializers are relative. */
+  externalFolder?: string
+  /** Threads inside an operator; the runtime's own choice (one per physical core) if absent. */
+  threads?: number
+  /** Fail where an operator would run on the CPU instead of `provider`. */
+  forbidCpuFallback?: boolean
+  /** Copies weights into layouts that matrix products like better (default); costs memory and creation time. */
+  prepack?: boolean
+  /** 0 … 3: how much the runtime rewrites the graph (3: all, the default). */
+  optimization?: 'disabled' | 'basic' | 'extended' | 'all'
+}
+
+const TYPE_NAMES: { readonly [type in ElementType]?: ort.Tensor.Type } = {
+  F32: 'float32',
+  F64: 'float64',
+  F16: 'float16',
+  I64: 'int64',
+  I32: 'int32',
+  I8: 'int8',
+  U8: 'uint8',
+}
+
+function elementTypeOf(data: TensorData): ElementType {
+  if (data instanceof Float32Array) return 'F32'
+  if (data instanceof Float64Array) return 'F64'
+  if (data instanceof Uint16Array) return 'F16'
+  if (data instanceof BigInt64Array) return 'I64'
+  if (data instanceof Int32Array) return 'I32'
+  if (data instanceof Int8Array) return 'I8'
+  return 'U8'
+}
+
+function toOrt(name: string, { data, dims }: Tensor): ort.Tensor {
+  if (data.length !== elementCount(dims))
+    throw new FusionError('internal', `Tensor ${name} has ${data.length} elements where [${dims.join()}] takes others.`)
+  return new ort.Tensor(TYPE_NAMES[elementTypeOf(data)]!, data, dims)
+}
+
+/** A network that is ready to run: the runtime's session, with plain typed arrays at its edges. */
+export class Session {
+  readonly provider: Provider
+  readonly #session: ort.InferenceSession
+
+  constructor(session: ort.InferenceSession, provider: Provider) {
+    this.#session = session
+    this.provider = provider
+  }
+
+  get inputNames(): readonly string[] {
+    return this.#session.inputNames
+  }
+
+  get outputNames(): readonly string[] {
+    return this.#session.outputNames
+  }
+
+  /**
+   * Runs the network; blocks the thread while it computes.
+   * @param outputs names to compute (all if absent), or tensors to write the results into (null: a new one).
+   * @throws FusionError 'out-of-memory', 'device' or 'internal'
+   */
+  async run(
+    feeds: Readonly<Record<string, Tensor>>,
+    outputs?: readonly string[] | Readonly<Record<string, Tensor | null>>,
+  ): Promise<Record<string, Tensor>> {
+    const given = Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, toOrt(name, tensor)]))
+    const wanted: [string, Tensor | null][] = !outputs
+      ? this.outputNames.map((name) => [name, null])
+      : Array.isArray(outputs)
+        ? outputs.map((name: string) => [name, null])
+        : Object.entries(outputs as Record<string, Tensor | null>)
+    try {
+      const fetches = Object.fromEntries(wanted.map(([name, into]) => [name, into && toOrt(name, into)]))
+      const results = await this.#session.run(given, fetches)
+      return Object.fromEntries(
+        wanted.map(([name, into]) => {
+          const { data, dims } = results[name]!
+          return [name, into ?? { data: data as TensorData, dims }]
+        }),
+      )
+    } catch (error) {
+      throw runtimeError(error, `The network could not be run on ${this.provider}.`, this.provider)
+    }
+  }
+
+  /** Frees the weights and closes the files that they lie in. */
+  async release(): Promise<void> {
+    await this.#session.release()
+  }
+}
+
+/**
+ * Creates a session from the bytes of an ONNX model.
+ * @throws FusionError 'device' (provider not usable), 'out-of-memory', or 'internal' (a graph that the runtime refuses)
+ */
+export async function createSession(model: Uint8Array, options: SessionOptions): Promise<Session> {
+  const { provider, externalFolder, threads, forbidCpuFallback, prepack = true, optimization = 'all' } = options
+  const cpu = provider === 'cpu'
+  // Unknown providers would run on the CPU without a word.
+  if (!PROVIDERS.includes(provider)) throw new FusionError('device', `There is no execution provider ${provider}.`)
+  try {
+    const session = await ort.InferenceSession.create(model, {
+      executionProviders: [provider],
+      graphOptimizationLevel: optimization,
+      enableCpuMemArena: false,
+      enableMemPattern: false,
+      logSeverityLevel: 3,
+      ...(threads !== undefined && { intraOpNumThreads: threads }),
+      extra: {
+        'session.use_device_allocator_for_initializers': '1',
+        'session.intra_op.allow_spinning': '0',
+        ...(externalFolder !== undefined && {
+          'session.model_external_initializers_file_folder_path': externalFolder,
+        }),
+        ...(forbidCpuFallback && !cpu && { 'session.disable_cpu_ep_fallback': '1' }),
+        ...(!prepack && { 'session.disable_prepacking': '1' }),
+      },
+    })
+    return new Session(session, provider)
+  } catch (error) {
+    throw runtimeError(error, `The network could not be prepared for ${provider}.`, provider)
+  }
+}
+
+function runtimeError(error: unknown, message: string, provider: Provider): FusionError {
+  if (error instanceof FusionError) return error
+  const detail = error instanceof Error ? error.message : String(error)
+  if (/bad_alloc|failed to allocate|out of memory|BFCArena|Array buffer allocation/i.test(detail))
+    return new FusionError('out-of-memory', `${message} There was not enough memory.`, {
+      detail,
+      hint: 'Close other programs, or choose a smaller picture or batch.',
+      cause: error,
+    })
+  if (provider !== 'cpu')
+    return new FusionError('device', message, {
+      detail,
+      hint: 'Choose another device; `featurefusion devices` says which ones work.',
+      cause: error,
+    })
+  return new FusionError('internal', message, { detail, cause: error })
+}
