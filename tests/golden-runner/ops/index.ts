@@ -1,0 +1,7 @@
+import type { OpRunner } from '../run-cases'
+import { torchRandomOps } from './torch-random'
+
+/** Every op that the engine computes, by the name that manifests use. */
+export const OPS: Readonly<Record<string, OpRunner>> = {
+  ...torchRandomOps,
+}
