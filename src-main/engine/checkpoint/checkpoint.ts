@@ -54,7 +54,7 @@ export const ARCHITECTURES = [
 ] as const
 export type Architecture = (typeof ARCHITECTURES)[number]
 
-export type Layout = 'diffusers-pipeline' | 'diffusers-component' | 'single-file' | 'unet-file' | 'generic'
+export type Layout = 'diffusers-pipeline' | 'diffusers-component' | 'single-file' | 'unet-file' | 'vae-file' | 'generic'
 
 export type PredictionType = 'epsilon' | 'v_prediction' | 'sample'
 

@@ -1,0 +1,73 @@
+import { basename } from 'node:path'
+import type { Component, ComponentName, StoredTensor } from '../checkpoint'
+import { readComponentFolder, type ComponentFolder } from '../component-folder'
+import type { Naming } from '../key-maps/name-table'
+import { clipText } from '../key-maps/text-encoder'
+import { diffusersVae } from '../key-maps/vae'
+import { identity } from '../key-maps/identity'
+import { isExtraName, readComponent, type FolderFormat } from './format'
+
+const NAMINGS: Record<ComponentName, Naming> = {
+  unet: identity,
+  vae: diffusersVae,
+  text_encoder: clipText,
+  text_encoder_2: clipText,
+  model: identity,
+}
+
+/** A component's folder alone (`unet/`), with config.json and weights in diffusers' form. */
+export const diffusersComponent: FolderFormat = {
+  async open(path) {
+    const folder = await readComponentFolder(path)
+    if (!folder) return undefined
+    const name = nameOf(path, folder)
+    const { component, extras } = toComponent(name, folder)
+    return {
+      path,
+      layout: name === 'model' ? 'generic' : 'diffusers-component',
+      components: new Map([[name, component]]),
+      extras,
+      files: folder.files.map(({ file }) => file),
+      metadata: folder.files[0]?.metadata ?? {},
+      problems: folder.problems,
+      schedulerConfig: null,
+    }
+  },
+}
+
+/** The tensors of a component's folder under their canonical names. */
+export function toComponent(
+  name: ComponentName,
+  { config, tensors }: Pick<ComponentFolder, 'config' | 'tensors'>,
+): { component: Component; extras: StoredTensor[] } {
+  const own = tensors.filter((tensor) => !isExtraName(tensor.name))
+  const { component, left } = readComponent(name, own, { prefix: '', naming: NAMINGS[name] })
+  component.config = name === 'model' ? null : config
+  return { component, extras: [...tensors.filter((tensor) => isExtraName(tensor.name)), ...left] }
+}
+
+/** Which network a folder holds: by the class in its config.json, else by its tensors. */
+function nameOf(path: string, { config, tensors }: ComponentFolder): ComponentName {
+  const classes = [config?._class_name, ...(Array.isArray(config?.architectures) ? config.architectures : [])]
+  if (classes.includes('UNet2DConditionModel')) return 'unet'
+  if (classes.includes('AutoencoderKL')) return 'vae'
+  if (classes.includes('CLIPTextModel') || classes.includes('CLIPTextModelWithProjection')) {
+    return basename(path) === 'text_encoder_2' || classes.includes('CLIPTextModelWithProjection')
+      ? 'text_encoder_2'
+      : 'text_encoder'
+  }
+  return config ? 'model' : componentOfNames(tensors)
+}
+
+/** The network that tensors in diffusers' form belong to. */
+export function componentOfNames(tensors: readonly StoredTensor[]): ComponentName {
+  const names = new Set(tensors.map(({ name }) => name))
+  const has = (name: string) => names.has(name)
+  if (has('conv_in.weight') && has('time_embedding.linear_1.weight') && has('down_blocks.0.resnets.0.conv1.weight')) {
+    return 'unet'
+  }
+  if (has('encoder.down_blocks.0.resnets.0.conv1.weight') && has('decoder.conv_in.weight')) return 'vae'
+  const clip = has('text_model.embeddings.token_embedding.weight') || has('embeddings.token_embedding.weight')
+  if (!clip || has('visual_projection.weight')) return 'model'
+  return has('text_projection.weight') ? 'text_encoder_2' : 'text_encoder'
+}

@@ -1,0 +1,56 @@
+import { join } from 'node:path'
+import { FusionError } from '../../../contract/errors'
+import { COMPONENT_NAMES, type Component, type ComponentName, type Problem } from '../checkpoint'
+import { readComponentFolder, readJsonObject } from '../component-folder'
+import { toComponent } from './diffusers-component'
+import type { FolderFormat, OpenedParts } from './format'
+
+/** Where a pipeline keeps a component; Stable Diffusion 3 and FLUX have a transformer in place of the UNet. */
+const FOLDERS: Record<ComponentName, string> = {
+  unet: 'unet',
+  text_encoder: 'text_encoder',
+  text_encoder_2: 'text_encoder_2',
+  vae: 'vae',
+  model: 'transformer',
+}
+
+/** A pipeline's folder: model_index.json and a folder for each component, or some of these folders alone. */
+export const diffusersPipeline: FolderFormat = {
+  async open(path, entries) {
+    const present = COMPONENT_NAMES.filter((name) => entries.has(FOLDERS[name]))
+    if (present.length === 0) return undefined
+    const problems: Problem[] = []
+    const components = new Map<ComponentName, Component>()
+    const opened: Pick<OpenedParts, 'extras' | 'files' | 'metadata'> = { extras: [], files: [], metadata: {} }
+    for (const name of present) {
+      const folder = await readComponentFolder(join(path, FOLDERS[name])).catch((error: unknown) => {
+        if (!(error instanceof FusionError) || error.kind !== 'unsupported' || name === 'unet') throw error
+        problems.push({ severity: 'error', message: error.message })
+      })
+      if (!folder) continue
+      const { component, extras } = toComponent(name, folder)
+      if (opened.files.length === 0) opened.metadata = folder.files[0]?.metadata ?? {}
+      components.set(name, component)
+      opened.extras.push(...extras)
+      opened.files.push(...folder.files.map(({ file }) => file))
+      problems.push(...folder.problems)
+    }
+    if (components.size === 0) return undefined
+    if (entries.has('model_index.json')) problems.push(...(await missingComponents(path, components)))
+    else problems.push({ severity: 'warning', message: `${path} has no model_index.json: it is a part of a pipeline.` })
+    const schedulerConfig = entries.has('scheduler')
+      ? await readJsonObject(join(path, 'scheduler', 'scheduler_config.json')).catch(() => null)
+      : null
+    return { path, layout: 'diffusers-pipeline', components, ...opened, problems, schedulerConfig }
+  },
+}
+
+/** Components that model_index.json lists with a class and that have no weights here. */
+async function missingComponents(path: string, components: ReadonlyMap<ComponentName, Component>): Promise<Problem[]> {
+  const index = await readJsonObject(join(path, 'model_index.json'))
+  return COMPONENT_NAMES.flatMap((name): Problem[] => {
+    const entry = index[FOLDERS[name]]
+    if (!Array.isArray(entry) || typeof entry[1] !== 'string' || components.has(name)) return []
+    return [{ severity: 'error', message: `${path} has no weights in ${FOLDERS[name]}, which model_index.json lists.` }]
+  })
+}

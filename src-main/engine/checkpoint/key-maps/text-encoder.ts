@@ -1,0 +1,68 @@
+import { countOf, identityPairs, NameTable, type NamePair, type Naming } from './name-table'
+
+const CLIP_MODULES = ['embeddings', 'encoder', 'final_layer_norm']
+
+/**
+ * transformers' CLIPTextModel. Canonical names carry the prefix `text_model.`, as published files do; files without it
+ * (transformers 5, some single files) are read alike. Names of other text encoders (T5) stay as they are.
+ */
+export const clipText: Naming = {
+  fromStored: (names) =>
+    new NameTable(
+      names.includes('embeddings.token_embedding.weight')
+        ? identityPairs(names).map(({ stored }) => ({
+            canonical: CLIP_MODULES.includes(stored) ? `text_model.${stored}` : stored,
+            stored,
+          }))
+        : identityPairs(names),
+    ),
+  fromCanonical: (names) => new NameTable(identityPairs(names)),
+}
+
+const BLOCK_PARTS = [
+  ['layer_norm1', 'ln_1'],
+  ['layer_norm2', 'ln_2'],
+  ['mlp.fc1', 'mlp.c_fc'],
+  ['mlp.fc2', 'mlp.c_proj'],
+  ['self_attn.out_proj', 'attn.out_proj'],
+] as const
+
+/** OpenCLIP's text tower: one in_proj for q, k and v; the projection is the transpose of transformers'. */
+export function openClipText(options: {
+  /** Layers that the pipeline uses; the file's further ones belong to no component. */
+  layers: number
+  projection: boolean
+}): Naming {
+  const fromCount = (count: number) => openClipTable(Math.min(count, options.layers), options.projection)
+  return {
+    fromStored: (names) => fromCount(countOf(names, /^transformer\.resblocks\.(\d+)\./)),
+    fromCanonical: (names) => fromCount(countOf(names, /^text_model\.encoder\.layers\.(\d+)\./)),
+  }
+}
+
+function openClipTable(layers: number, projection: boolean): NameTable {
+  const pairs: NamePair[] = [
+    { canonical: 'text_model.embeddings.token_embedding', stored: 'token_embedding' },
+    { canonical: 'text_model.embeddings.position_embedding.weight', stored: 'positional_embedding' },
+    { canonical: 'text_model.final_layer_norm', stored: 'ln_final' },
+  ]
+  if (projection) {
+    pairs.push({ canonical: 'text_projection.weight', stored: 'text_projection', form: 'transposed' })
+  }
+  for (let layer = 0; layer < layers; layer++) {
+    const ours = `text_model.encoder.layers.${layer}`
+    const theirs = `transformer.resblocks.${layer}`
+    for (const [a, b] of BLOCK_PARTS) pairs.push({ canonical: `${ours}.${a}`, stored: `${theirs}.${b}` })
+    for (const kind of ['weight', 'bias']) {
+      for (const [part, letter] of [
+        [0, 'q'],
+        [1, 'k'],
+        [2, 'v'],
+      ] as const) {
+        const canonical = `${ours}.self_attn.${letter}_proj.${kind}`
+        pairs.push({ canonical, stored: `${theirs}.attn.in_proj_${kind}`, form: part })
+      }
+    }
+  }
+  return new NameTable(pairs)
+}

@@ -1,0 +1,32 @@
+import type { ElementType } from '../tensor/element-type'
+import { LENGTH_BYTES } from './safetensors'
+
+/** The header ends at a multiple of this, so that the data of every type can be aligned. */
+const ALIGNMENT = 8
+
+/**
+ * The start of a safetensors file, its 8-byte length included: `__metadata__` first, then the tensors, whose data follow
+ * in the order given, without gaps. Padded with spaces to a multiple of 8 bytes.
+ *
+ * @param metadata values are text, as the format has it; left out where empty
+ */
+export function encodeHeader(
+  tensors: readonly { name: string; elementType: ElementType; shape: readonly number[]; byteLength: number }[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
+  const entries: [string, unknown][] = Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : []
+  let end = 0
+  for (const { name, elementType, shape, byteLength } of tensors) {
+    const begin = end
+    end += byteLength
+    entries.push([name, { dtype: elementType, shape, data_offsets: [begin, end] }])
+  }
+  // Object.fromEntries would put names that look like numbers first.
+  const members = entries.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`)
+  const json = Buffer.from(`{${members.join(',')}}`, 'utf8')
+  const length = Math.ceil(json.byteLength / ALIGNMENT) * ALIGNMENT
+  const header = Buffer.alloc(LENGTH_BYTES + length, ' ')
+  header.writeBigUInt64LE(BigInt(length))
+  json.copy(header, LENGTH_BYTES)
+  return header
+}
