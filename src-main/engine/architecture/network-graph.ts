@@ -1,0 +1,241 @@
+import { realpathSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
+import { FusionError } from '../../contract/errors'
+import type { TensorView } from '../checkpoint/checkpoint'
+import { GraphBuilder, type Attribute, type Dimension, type Value } from '../graph/onnx-builder'
+import { ONNX_DATA_TYPE } from '../graph/onnx-schema'
+import { BYTES_PER_ELEMENT, elementCount, isFloatType, type ElementType } from '../tensor/element-type'
+
+/** How a network is built. */
+export interface NetworkOptions {
+  /** Type in which most operators compute; norms and softmax always compute in float32. */
+  computeType: 'F32' | 'F16'
+  /** Weights as initializers that lie in their files, or as plain inputs that may change with every run. */
+  weights: 'initializers' | 'inputs'
+  /** The runtime's fused attention, or plain products in this many slices of the queries (bounds the score matrix). */
+  attention: 'fused' | number
+  /** Modules (diffusers' names) whose outputs become the graph outputs `tap/NAME`, to find faults. */
+  taps?: readonly string[]
+}
+
+/** A weight that the network takes as an input. */
+export interface WeightInput {
+  name: string
+  elementType: 'F32' | 'F16'
+  dims: readonly number[]
+  view: TensorView
+}
+
+/** A network as an ONNX model, with what it needs at run time. */
+export interface BuiltNetwork {
+  model: Uint8Array
+  /** Folder of the weights' files; absent where no weight lies in a file. */
+  externalFolder?: string
+  /** Inputs to feed with weights; empty unless weights are inputs. */
+  weightInputs: readonly WeightInput[]
+}
+
+/** The graph of one network while it is built: operators, weights by their diffusers names, and taps. */
+export class NetworkGraph {
+  readonly graph: GraphBuilder
+  readonly options: NetworkOptions
+  readonly #name: string
+  readonly #tensors: ReadonlyMap<string, TensorView>
+  readonly #weights = new Map<string, Value>()
+  readonly #used = new Set<string>()
+  readonly #weightInputs: WeightInput[] = []
+  readonly #shapes = new Map<string, Value>()
+  readonly #realPaths = new Map<string, string>()
+  readonly #missingTaps: Set<string>
+  #externalFolder: string | undefined
+
+  /** @param name what messages call the network: `UNet2DConditionModel` */
+  constructor(name: string, tensors: ReadonlyMap<string, TensorView>, options: NetworkOptions) {
+    this.#name = name
+    this.graph = new GraphBuilder(name)
+    this.options = options
+    this.#tensors = tensors
+    this.#missingTaps = new Set(options.taps)
+  }
+
+  /** A node with one output; see GraphBuilder.node. */
+  node(operator: string, inputs: readonly (Value | null)[], attributes?: Record<string, Attribute | undefined>): Value {
+    return this.graph.node(operator, inputs, attributes)
+  }
+
+  /** A float32 graph input as a value of the compute type. */
+  input(name: string, dims: readonly Dimension[]): Value {
+    return this.toCompute(this.graph.input(name, 'F32', dims))
+  }
+
+  /** A value of the compute type as a float32 graph output. */
+  output(name: string, value: Value, dims: readonly Dimension[]): void {
+    this.graph.output(name, this.toFloat32(value), 'F32', dims)
+  }
+
+  /** Exposes a module's output where the options ask for it; `view` gives the value in diffusers' shape. */
+  tap(module: string, rank: number, view: () => Value): void {
+    if (!this.#missingTaps.delete(module)) return
+    const dims = Array.from({ length: rank }, (_, axis) => `${module}/${axis}`)
+    this.output(`tap/${module}`, view(), dims)
+  }
+
+  cast(value: Value, type: ElementType): Value {
+    return this.node('Cast', [value], { to: ONNX_DATA_TYPE[type] })
+  }
+
+  toFloat32(value: Value): Value {
+    return this.options.computeType === 'F32' ? value : this.cast(value, 'F32')
+  }
+
+  toCompute(value: Value): Value {
+    return this.options.computeType === 'F32' ? value : this.cast(value, this.options.computeType)
+  }
+
+  /** A constant in the compute type. */
+  constant(values: number | readonly number[]): Value {
+    return this.toCompute(this.graph.floats(values))
+  }
+
+  has(name: string): boolean {
+    return this.#tensors.has(name)
+  }
+
+  /**
+   * The weight `name` with the given dims (a stored shape may differ by trailing ones), in the compute type or `type`.
+   * @throws FusionError 'malformed' (missing, wrong shape) or 'unsupported' (element type, weights in several folders)
+   */
+  weight(name: string, dims: readonly number[], type: 'F32' | 'F16' = this.options.computeType): Value {
+    const known = this.#weights.get(name)
+    if (known) return known
+    const view = this.#view(name, dims)
+    let value: Value
+    if (this.options.weights === 'inputs') {
+      this.#weightInputs.push({ name, elementType: type, dims, view })
+      value = this.graph.input(name, type, dims)
+    } else {
+      value = this.#stored(view, dims)
+      if (view.stored.elementType !== type) value = this.cast(value, type)
+    }
+    this.#weights.set(name, value)
+    return value
+  }
+
+  /** Rows of the table `name` [rows, width] by `indices`, in the compute type; only these rows are converted. */
+  rows(name: string, dims: readonly [number, number], indices: Value): Value {
+    if (this.options.weights === 'inputs') return this.node('Gather', [this.weight(name, dims), indices])
+    const view = this.#view(name, dims)
+    const rows = this.node('Gather', [this.#stored(view, dims), indices])
+    return view.stored.elementType === this.options.computeType ? rows : this.cast(rows, this.options.computeType)
+  }
+
+  /** An int64 vector made of numbers and dimensions of values: `shape([[x, 0], -1, 320])`. */
+  shape(parts: readonly (number | readonly [Value, number])[]): Value {
+    if (parts.every((part) => typeof part === 'number')) return this.graph.ints(parts as readonly number[])
+    const key = parts.join(';')
+    let value = this.#shapes.get(key)
+    if (!value) {
+      const vectors = parts.map((part) => (typeof part === 'number' ? this.graph.ints([part]) : this.size(...part)))
+      value = this.node('Concat', vectors, { axis: 0 })
+      this.#shapes.set(key, value)
+    }
+    return value
+  }
+
+  /** The size of one dimension (or of those up to `end`) of a value, as an int64 vector. */
+  size(value: Value, axis: number, end = axis + 1): Value {
+    const key = `${value}:${axis}:${end}`
+    let size = this.#shapes.get(key)
+    if (!size) {
+      size = this.node('Shape', [value], { start: axis, end })
+      this.#shapes.set(key, size)
+    }
+    return size
+  }
+
+  reshape(value: Value, parts: readonly (number | readonly [Value, number])[]): Value {
+    return this.node('Reshape', [value, this.shape(parts)])
+  }
+
+  transpose(value: Value, perm: readonly number[]): Value {
+    return this.node('Transpose', [value], { perm })
+  }
+
+  /**
+   * The finished network.
+   * @param expected decides of each tensor whether this network should use it
+   * @throws FusionError 'incompatible' where the weights hold layers that the config does not know
+   */
+  finish(expected: (name: string) => boolean = () => true): BuiltNetwork {
+    const unused = [...this.#tensors.values()].filter(
+      ({ name, stored }) => !this.#used.has(name) && isFloatType(stored.elementType) && expected(name),
+    )
+    if (unused.length > 0)
+      throw new FusionError(
+        'incompatible',
+        `${unused[0]!.stored.path} holds ${unused.length} tensors for which the ${this.#name} of its config has no place: ${unused[0]!.name}.`,
+        {
+          detail: unused.map(({ name }) => name).join('\n'),
+          hint: 'Check that config.json belongs to these weights.',
+        },
+      )
+    if (this.#missingTaps.size > 0) throw new Error(`no module is named ${[...this.#missingTaps].join()}`)
+    return {
+      model: this.graph.toBytes(),
+      ...(this.#externalFolder !== undefined && { externalFolder: this.#externalFolder }),
+      weightInputs: this.#weightInputs,
+    }
+  }
+
+  #view(name: string, dims: readonly number[]): TensorView {
+    const view = this.#tensors.get(name)
+    if (!view) {
+      const file = this.#tensors.values().next().value?.stored.path
+      throw new FusionError('malformed', `The ${this.#name} lacks the tensor ${name}${file ? ` (${file})` : ''}.`, {
+        hint: 'The file is incomplete, or config.json belongs to another model.',
+      })
+    }
+    if (withoutTrailingOnes(view.shape) !== withoutTrailingOnes(dims))
+      throw new FusionError(
+        'malformed',
+        `${view.stored.path}: the tensor ${name} has the shape [${view.shape.join()}] where the config asks for [${dims.join()}].`,
+        { hint: 'Check that config.json belongs to these weights.' },
+      )
+    if (!isFloatType(view.stored.elementType))
+      throw new FusionError(
+        'unsupported',
+        `${view.stored.path}: the weight ${name} is stored as ${view.stored.elementType}, which a network cannot use.`,
+      )
+    this.#used.add(name)
+    return view
+  }
+
+  /** A stored tensor as an initializer that lies in its file, untransposed to `dims`. */
+  #stored({ name, stored, start, transposed }: TensorView, dims: readonly number[]): Value {
+    const bytes = BYTES_PER_ELEMENT[stored.elementType]
+    const value = this.graph.externalInitializer(name, stored.elementType, transposed ? [...dims].reverse() : dims, {
+      location: this.#location(stored.path),
+      offset: stored.offset + start * bytes,
+      length: elementCount(dims) * bytes,
+    })
+    return transposed ? this.transpose(value, [1, 0]) : value
+  }
+
+  /** A file's name inside the one folder that the runtime may read; links (of a model cache) are followed first. */
+  #location(path: string): string {
+    let real = this.#realPaths.get(path)
+    if (real === undefined) this.#realPaths.set(path, (real = realpathSync(path)))
+    this.#externalFolder ??= dirname(real)
+    if (dirname(real) !== this.#externalFolder)
+      throw new FusionError(
+        'unsupported',
+        `The weights of the ${this.#name} lie in two folders: ${this.#externalFolder} and ${dirname(real)}.`,
+        { hint: 'Put all its weight files into one folder.' },
+      )
+    return basename(real)
+  }
+}
+
+function withoutTrailingOnes(shape: readonly number[]): string {
+  return shape.join().replace(/(,1)+$/, '')
+}
