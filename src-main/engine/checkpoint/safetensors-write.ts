@@ -22,11 +22,16 @@ export function encodeHeader(
     entries.push([name, { dtype: elementType, shape, data_offsets: [begin, end] }])
   }
   // Object.fromEntries would put names that look like numbers first.
-  const members = entries.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`)
+  const members = entries.map(([name, value]) => `${toJson(name)}:${toJson(value)}`)
   const json = Buffer.from(`{${members.join(',')}}`, 'utf8')
   const length = Math.ceil(json.byteLength / ALIGNMENT) * ALIGNMENT
   const header = Buffer.alloc(LENGTH_BYTES + length, ' ')
   header.writeBigUInt64LE(BigInt(length))
   json.copy(header, LENGTH_BYTES)
   return header
+}
+
+/** Halves of surrogate pairs, which the format refuses, become U+FFFD. */
+function toJson(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'string' ? inner.toWellFormed() : inner))
 }

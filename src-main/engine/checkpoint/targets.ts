@@ -28,22 +28,8 @@ export function diffusersTargets(component: Component): TargetTensor[] {
   }))
 }
 
-/**
- * The components of a checkpoint as one file. Components that lie in the checkpoint's own file keep the names and order
- * that they have there; others (from a folder, or a VAE from elsewhere) take the names of the architecture's LDM files.
- * Extras are not among them.
- *
- * @throws FusionError 'unsupported' for a component that the architecture's single files have no place for
- */
-export function singleFileTargets(checkpoint: Checkpoint): TargetTensor[] {
-  return [...checkpoint.components.values()].flatMap((component) =>
-    [...component.tensors.values()].every(({ stored }) => stored.path === checkpoint.path)
-      ? targetsAsStored(component)
-      : ldmTargets(checkpoint, component),
-  )
-}
-
-function targetsAsStored(component: Component): TargetTensor[] {
+/** A component under the names and in the order of the file that holds it. */
+export function storedTargets(component: Component): TargetTensor[] {
   const targets = new Map<string, TargetTensor>()
   for (const { name, stored, start, transposed } of component.tensors.values()) {
     const target = targets.get(stored.name) ?? { name: stored.name, shape: stored.shape, parts: [] }
@@ -51,6 +37,20 @@ function targetsAsStored(component: Component): TargetTensor[] {
     targets.set(stored.name, target)
   }
   return [...targets.values()]
+}
+
+/**
+ * The components of a checkpoint as one file. Those of a single file keep its names and order; others (from a folder, a
+ * UNet file, a VAE from elsewhere) take the names of the architecture's LDM files. Extras are not among them.
+ *
+ * @throws FusionError 'unsupported' for a component that the architecture's single files have no place for
+ */
+export function singleFileTargets(checkpoint: Checkpoint): TargetTensor[] {
+  return [...checkpoint.components.values()].flatMap((component) => {
+    const own = [...component.tensors.values()].every(({ stored }) => stored.path === checkpoint.path)
+    const keep = component.name === 'model' || (checkpoint.layout === 'single-file' && own)
+    return keep ? storedTargets(component) : ldmTargets(checkpoint, component)
+  })
 }
 
 function ldmTargets({ path, architecture }: Checkpoint, component: Component): TargetTensor[] {
