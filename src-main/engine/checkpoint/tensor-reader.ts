@@ -1,91 +1,76 @@
-import { open, type FileHandle } from 'node:fs/promises'
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { FusionError } from '../../contract/errors'
 import { BYTES_PER_ELEMENT } from '../tensor/element-type'
-import type { Checkpoint, SourceFile, StoredTensor } from './checkpoint'
+import type { SourceFile, StoredTensor } from './checkpoint'
 import { unreadable } from './file-errors'
 
-/** Reads tensors' bytes; every file is opened once, checked against what it was, and held until close. */
+/**
+ * Reads stretches of stored tensors; every file is opened once, checked against what it was, and held until `close`.
+ * Synchronous on purpose: it serves loops on threads that have nothing else to do, some thousand reads a second.
+ */
 export class TensorReader {
-  private readonly sources = new Map<string, SourceFile>()
-  private readonly handles = new Map<string, Promise<FileHandle>>()
+  private readonly sources: ReadonlyMap<string, SourceFile>
+  private readonly descriptors = new Map<string, number>()
 
-  constructor(checkpoints: readonly Pick<Checkpoint, 'files'>[]) {
-    for (const file of checkpoints.flatMap(({ files }) => files)) this.sources.set(file.path, file)
+  /** @param files as they were when their headers were read; other files are opened without a check */
+  constructor(files: readonly SourceFile[] = []) {
+    this.sources = new Map(files.map((file) => [file.path, file]))
   }
 
   /**
-   * Fills `into` with the elements of a tensor from `firstElement` on, as they are stored.
-   *
-   * @throws FusionError 'source-changed' where the file is not what it was when it was opened as a checkpoint;
-   * 'malformed' where it ends inside the tensor; 'unreadable'
+   * Fills `into` with the elements of `stored` from element `start` on, as they are stored.
+   * @throws FusionError 'source-changed' if the file is not the one whose header was read, or ends too early;
+   * 'not-found', 'unreadable'
    */
-  async read(tensor: StoredTensor, into: Uint8Array, firstElement = 0): Promise<void> {
-    const start = firstElement * BYTES_PER_ELEMENT[tensor.elementType]
-    if (start + into.byteLength > tensor.byteLength) {
-      throw new FusionError('internal', `A read past the end of tensor ${tensor.name} of ${tensor.path}.`)
+  read(stored: StoredTensor, start: number, into: Uint8Array): void {
+    const first = start * BYTES_PER_ELEMENT[stored.elementType]
+    if (first + into.byteLength > stored.byteLength) {
+      throw new FusionError('internal', `A read past the end of tensor ${stored.name} of ${stored.path}.`)
     }
-    const handle = await this.handleOf(tensor.path)
-    for (let done = 0; done < into.byteLength;) {
-      const position = tensor.offset + start + done
-      const { bytesRead } = await handle.read(into, done, into.byteLength - done, position).catch((cause: unknown) => {
-        throw unreadable(tensor.path, cause)
-      })
-      if (bytesRead === 0) throw new FusionError('malformed', `${tensor.path} ends inside tensor ${tensor.name}.`)
-      done += bytesRead
+    const descriptor = this.descriptorOf(stored.path)
+    for (let done = 0; done < into.byteLength; ) {
+      const position = stored.offset + first + done
+      const count = readSync(descriptor, into, done, into.byteLength - done, position)
+      if (count === 0) {
+        throw new FusionError('source-changed', `${stored.path} ends inside the tensor ${stored.name}.`, {
+          hint: 'The file became shorter while it was in use. Restore it and try again.',
+        })
+      }
+      done += count
     }
   }
 
-  /** All bytes of a tensor. */
-  async readAll(tensor: StoredTensor): Promise<Uint8Array> {
-    const bytes = new Uint8Array(tensor.byteLength)
-    await this.read(tensor, bytes)
-    return bytes
+  /** @throws FusionError 'source-changed' if any of the files differs from what it was when it was opened */
+  checkUnchanged(): void {
+    for (const path of this.sources.keys()) this.check(path, this.descriptorOf(path))
   }
 
-  /**
-   * Checks that no source changed since it was opened as a checkpoint (size, time of modification).
-   *
-   * @throws FusionError 'source-changed'
-   */
-  async checkSources(): Promise<void> {
-    for (const path of this.sources.keys()) await this.check(path, await this.handleOf(path))
+  close(): void {
+    for (const descriptor of this.descriptors.values()) closeSync(descriptor)
+    this.descriptors.clear()
   }
 
-  async close(): Promise<void> {
-    const handles = await Promise.allSettled(this.handles.values())
-    this.handles.clear()
-    for (const handle of handles) if (handle.status === 'fulfilled') await handle.value.close()
-  }
-
-  private handleOf(path: string): Promise<FileHandle> {
-    const known = this.handles.get(path)
-    if (known) return known
-    const opened = this.openSource(path)
-    this.handles.set(path, opened)
-    return opened
-  }
-
-  private async openSource(path: string): Promise<FileHandle> {
-    const handle = await open(path).catch((cause: unknown) => {
-      throw unreadable(path, cause)
-    })
+  private descriptorOf(path: string): number {
+    const known = this.descriptors.get(path)
+    if (known !== undefined) return known
+    let descriptor: number
     try {
-      await this.check(path, handle)
-    } catch (error) {
-      await handle.close()
-      throw error
+      descriptor = openSync(path, 'r')
+    } catch (cause) {
+      throw unreadable(path, cause)
     }
-    return handle
+    this.descriptors.set(path, descriptor)
+    this.check(path, descriptor)
+    return descriptor
   }
 
-  private async check(path: string, handle: FileHandle): Promise<void> {
+  private check(path: string, descriptor: number): void {
     const source = this.sources.get(path)
-    const { size, mtimeMs } = await handle.stat()
-    if (source && (size !== source.size || mtimeMs !== source.mtimeMs)) {
-      throw new FusionError('source-changed', `${path} changed while it was in use.`, {
-        detail: `It had ${source.size} bytes when it was opened and has ${size} now.`,
-        hint: 'Open the model again.',
-      })
-    }
+    const { size, mtimeMs } = fstatSync(descriptor)
+    if (!source || (size === source.size && mtimeMs === source.mtimeMs)) return
+    throw new FusionError('source-changed', `${path} changed while it was in use.`, {
+      detail: `It had ${source.size} bytes when it was opened and has ${size} now.`,
+      hint: 'Wait until the program that writes it is done, then open the model again.',
+    })
   }
 }
