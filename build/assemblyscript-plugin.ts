@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import asc from 'assemblyscript/asc'
 import type { Plugin } from 'vite'
 
-const SUFFIX = '.as.ts'
+const SUFFIX = '.as.ts?wasm'
 
 /**
  * Compiles an imported `*.as.ts` file (AssemblyScript) to WebAssembly with SIMD; the module's default export is the
@@ -13,8 +13,8 @@ export function assemblyscript(): Plugin {
     name: 'assemblyscript',
     enforce: 'pre',
     async load(id) {
-      const path = id.split('?')[0]!
-      if (!path.endsWith(SUFFIX)) return null
+      if (!id.endsWith(SUFFIX)) return null
+      const path = id.slice(0, -'?wasm'.length)
       const source = readFileSync(path, 'utf8')
       let binary: Uint8Array | undefined
       const { error, stderr } = await asc.main(

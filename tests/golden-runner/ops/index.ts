@@ -1,7 +1,9 @@
 import type { OpRunner } from '../run-cases'
+import { mergeOps } from './merges'
 import { torchRandomOps } from './torch-random'
 
 /** Every op that the engine computes, by the name that manifests use. */
 export const OPS: Readonly<Record<string, OpRunner>> = {
+  ...mergeOps,
   ...torchRandomOps,
 }

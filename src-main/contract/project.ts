@@ -1,0 +1,106 @@
+import { z } from 'zod'
+
+/** Statistics behind the correlations (method.md, 'Statistics of a layer'). */
+export const STATISTICS = ['exact', 'sampled', 'calibrated'] as const
+export const NORMALISERS = ['aligned', 'paper', 'abs'] as const
+export const METHOD_NAMES = [
+  'featurefusion',
+  'feature-regression',
+  'soup',
+  'weighted-sum',
+  'add-difference',
+  'task-arithmetic',
+  'ties',
+  'dare',
+  'dare-ties',
+] as const
+export const OUTPUT_LAYOUTS = ['same', 'diffusers', 'single-file'] as const
+export const OUTPUT_TYPES = ['same', 'fp16', 'bf16', 'fp32'] as const
+export const MERGEABLE_COMPONENTS = ['unet', 'text_encoder', 'text_encoder_2', 'vae'] as const
+
+export type Statistics = (typeof STATISTICS)[number]
+export type Normaliser = (typeof NORMALISERS)[number]
+export type MethodName = (typeof METHOD_NAMES)[number]
+export type OutputLayout = (typeof OUTPUT_LAYOUTS)[number]
+export type OutputType = (typeof OUTPUT_TYPES)[number]
+
+const weight = z.number().finite()
+
+/** A model of a merge. Its weight holds everywhere except where a block or a layer pattern says otherwise. */
+export const modelSchema = z.strictObject({
+  name: z.string().min(1),
+  path: z.string().min(1),
+  /** sha256 of the weights file when the project was saved; only used to notice that it is another file now. */
+  sha256: z.string().optional(),
+  weight: weight.default(1),
+  /** False: dropped ('unlearned'); the weights stay for later. */
+  enabled: z.boolean().default(true),
+  /** Weight by block: BASE, IN00 …, M00, OUT00 …. */
+  blocks: z.record(z.string(), weight).default({}),
+  /** Weight by layer: patterns over diffusers' tensor names, `*` stands for anything; the last match counts. */
+  layers: z.array(z.strictObject({ pattern: z.string().min(1), weight })).default([]),
+})
+
+/** Method and parameters; what a method does not use is ignored by it. */
+export const methodSchema = z.strictObject({
+  name: z.enum(METHOD_NAMES).default('featurefusion'),
+  statistics: z.enum(STATISTICS).default('exact'),
+  /** Samples of the `sampled` statistics; the paper's own number is 100. */
+  samples: z.number().int().positive().default(100),
+  /** Seed of everything random in the merge. */
+  seed: z.number().int().nonnegative().default(0),
+  normaliser: z.enum(NORMALISERS).default('aligned'),
+  /** Least |P| that takes part; absent: 'auto' with aligned and abs, 0 with paper. */
+  threshold: z.union([z.literal('auto'), z.number().min(0).max(1)]).optional(),
+  /** Share of the entries that TIES and DARE keep. */
+  density: z.number().gt(0).max(1).default(0.5),
+  /** Factor on the merged difference (task arithmetic, TIES, DARE). */
+  scale: weight.default(1),
+  /** How TIES elects a sign: by the sum of the values or by the number of signs. */
+  sign: z.enum(['sum', 'count']).default('sum'),
+  /** How DARE makes up for what it dropped: 1/density (the paper) or the L1 norm from before. */
+  rescale: z.enum(['density', 'l1']).default('density'),
+})
+
+export const outputSchema = z.strictObject({
+  path: z.string().optional(),
+  layout: z.enum(OUTPUT_LAYOUTS).default('same'),
+  dtype: z.enum(OUTPUT_TYPES).default('same'),
+  include: z.array(z.enum(MERGEABLE_COMPONENTS)).default(['unet']),
+  /** A VAE to bake in instead of the base's. */
+  vae: z.string().optional(),
+  title: z.string().optional(),
+  license: z.string().optional(),
+  notes: z.string().optional(),
+})
+
+/** A picture that the project wants to see. */
+export const previewSchema = z.strictObject({
+  prompts: z.array(z.string()).default([]),
+  negativePrompt: z.string().default(''),
+  seeds: z.array(z.number().int().nonnegative()).default([0]),
+  steps: z.number().int().positive().default(20),
+  guidance: z.number().default(7.5),
+  scheduler: z.string().default('ddim'),
+})
+
+/** A project document, `*.fusion.json` (design.md, decision 10). The first model is the base. */
+export const projectSchema = z.strictObject({
+  format: z.literal('featurefusion-project'),
+  version: z.literal(1),
+  models: z.array(modelSchema),
+  method: methodSchema.default(methodSchema.parse({})),
+  output: outputSchema.default(outputSchema.parse({})),
+  preview: previewSchema.default(previewSchema.parse({})),
+})
+
+export type ModelEntry = z.infer<typeof modelSchema>
+export type MethodSettings = z.infer<typeof methodSchema>
+export type OutputSettings = z.infer<typeof outputSchema>
+export type PreviewSettings = z.infer<typeof previewSchema>
+export type Project = z.infer<typeof projectSchema>
+
+/** The threshold that holds when the settings name none (method.md, 'Normalisation and merge'). */
+export function thresholdOf(settings: MethodSettings): number | 'auto' {
+  return settings.threshold ?? (settings.normaliser === 'paper' ? 0 : 'auto')
+}

@@ -1,0 +1,465 @@
+import type { Normaliser } from '../../contract/project'
+import { Kernels, type KernelBuffer } from '../tensor/kernels'
+import type { LayerRows } from './layer-rows'
+import { normaliserOf } from './normalisers'
+import { FeatureRows, rowStatistics, type FeatureSamples, type FusionSessions, type RowStatistics } from './statistics'
+import { autoThreshold } from './threshold'
+
+/** Base rows per product: enough that packing the other factor for the processor costs little. */
+export const TILE_ROWS = 640
+/** Rows of a model per product: P and its relatives of one tile stay below 8 MB each. */
+export const TILE_COLUMNS = 2560
+/** Weights held of base and merged rows (float32): 64 MB each. */
+const BLOCK_ELEMENTS = 16 * 1024 * 1024
+
+export interface FusionOptions {
+  normaliser: Normaliser
+  threshold: number | 'auto'
+  /** Weight α_m ≥ 0 per model, base first; not all 0. */
+  weights: readonly number[]
+  /** Samples of the statistics; null: exact. */
+  samples: FeatureSamples | null
+}
+
+/** What a merge did to one layer, for people (method.md, 'Normalisation and merge'). */
+export interface LayerReport {
+  layer: string
+  rows: number
+  inputs: number
+  /** τ that was used. */
+  threshold: number
+  minZ: number
+  /** κ_i = Σ_j |C_ij| / |Z_i|: how much the row's terms cancel; 1: not at all. */
+  maxKappa: number
+  meanKappa: number
+  /** ‖merged‖ / ‖base‖, Frobenius. */
+  normRatio: number
+  /** Part of Σ|C| that lies on rows other than the models' own: chance, where the models are fine-tunes of one base. */
+  offOwnShare: number
+  /** Mean over live base rows of α_m z_m,i / Z_i; sums to 1. */
+  shares: number[]
+  /** Base rows without any variance: they take the weighted mean. */
+  deadRows: number
+  /** Live base rows for which nothing was left: they take the weighted mean. */
+  rowsWithoutWeight: number
+}
+
+/** Merged rows of a layer, as they are made. */
+export interface MergedRows {
+  start: number
+  count: number
+  /** [count, inputs] */
+  weights: KernelBuffer
+}
+
+export interface FusionResult {
+  report: LayerReport
+  /** Merged bias [rows]; null where the layer has none. */
+  bias: Float64Array | null
+  /** Z_i [rows] and κ_i [rows]; Σ α and 1 for rows that took the mean. */
+  z: Float64Array
+  kappa: Float64Array
+}
+
+/** Sums per model and row before weights: the z_m and bias parts of method.md, times powers of σ_i. */
+interface ModelSums {
+  signed: Float64Array
+  absolute: Float64Array
+  aligned: Float64Array
+  bias: Float64Array
+}
+
+/** Sizes of the blocks in which a layer is worked on: constants of its shape alone, so that results repeat. */
+function blockSizes(layer: LayerRows, width: number): { block: number; columns: number; tile: number } {
+  const longest = Math.max(layer.inputs, width)
+  const fitting = Math.max(1, Math.floor(BLOCK_ELEMENTS / longest))
+  const columns = Math.min(layer.rows, TILE_COLUMNS, fitting)
+  return { block: Math.min(layer.rows, fitting), columns, tile: Math.min(layer.rows, TILE_ROWS, fitting) }
+}
+
+/** Merges one layer by FeatureFusion (paper, equations 14–17; method.md). */
+export class FusionLayer {
+  private readonly featureRows: FeatureRows
+  private readonly sizes: ReturnType<typeof blockSizes>
+  private readonly buffers
+
+  /** @param kernels its buffers are taken back first: one layer at a time */
+  constructor(
+    private readonly layer: LayerRows,
+    private readonly options: FusionOptions,
+    private readonly sessions: FusionSessions,
+    private readonly kernels: Kernels,
+  ) {
+    this.featureRows = new FeatureRows(layer, options.samples, sessions, kernels)
+    const { width } = this.featureRows
+    this.sizes = blockSizes(layer, width)
+    kernels.reset()
+    const [scratch, ...others] = bufferBytes(layer, options.samples !== null, width).map((bytes) =>
+      kernels.allocate(bytes),
+    )
+    const [left, merged, product, weights, features] = others
+    this.buffers = {
+      scratch: scratch!,
+      left: left!,
+      merged: merged!,
+      product: product!,
+      weights: weights!,
+      features: features ?? weights!,
+    }
+  }
+
+  /** Memory that a Kernels object needs for this layer. */
+  static memory(layer: LayerRows, samples: FeatureSamples | null): number {
+    return bufferBytes(layer, samples !== null, samples?.count ?? layer.inputs).reduce(
+      (sum, bytes) => sum + Kernels.bufferSize(bytes),
+      0,
+    )
+  }
+
+  /**
+   * Merges the layer and hands its rows to `write` as they are done.
+   * @param checkpoint called between products: throws to stop
+   */
+  async merge(write: (rows: MergedRows) => void, checkpoint: () => Promise<void>): Promise<FusionResult> {
+    const { layer, options, sizes } = this
+    const statistics = await this.statistics()
+    const threshold = this.threshold(statistics)
+    const parts = Array.from({ length: layer.models }, () => emptySums(layer.rows))
+    const z = new Float64Array(layer.rows)
+    const kappa = new Float64Array(layer.rows)
+    const bias = layer.biases ? new Float64Array(layer.rows) : null
+    let rowsWithoutWeight = 0
+    let baseNorm = 0
+    let mergedNorm = 0
+    for (let start = 0; start < layer.rows; start += sizes.block) {
+      const count = Math.min(sizes.block, layer.rows - start)
+      await this.combine({ start, count }, options.weights, statistics, threshold, parts, checkpoint)
+      const { merged } = this.buffers
+      for (let row = start; row < start + count; row++) {
+        const sigma = statistics.sigma[0]![row]!
+        const sums = weightedSums(parts, options.weights, row)
+        const normaliser = sigma > 0 ? normaliserOf(options.normaliser, sums, sigma) : 0
+        const pointer = merged.pointer + (row - start) * layer.inputs * 4
+        if (normaliser === 0) {
+          if (sigma > 0) rowsWithoutWeight++
+          this.meanRow(row, merged.floats(layer.inputs, (row - start) * layer.inputs))
+          z[row] = options.weights.reduce((sum, weight) => sum + weight, 0)
+          kappa[row] = 1
+          if (bias) bias[row] = weightedMean(options.weights, layer.biases!, row)
+        } else {
+          this.kernels.run.scale(pointer, layer.inputs, 1 / (sigma * normaliser))
+          z[row] = normaliser
+          kappa[row] = sums.absolute / (sigma * Math.abs(normaliser))
+          if (bias) bias[row] = sums.bias / (sigma * normaliser)
+        }
+        mergedNorm += this.kernels.run.dot(pointer, pointer, layer.inputs)
+      }
+      baseNorm += this.squaredNorm(start, count)
+      write({ start, count, weights: merged })
+    }
+    const report: LayerReport = {
+      layer: layer.name,
+      rows: layer.rows,
+      inputs: layer.inputs,
+      threshold,
+      minZ: z.reduce((least, value) => Math.min(least, value), Infinity),
+      maxKappa: kappa.reduce((most, value) => Math.max(most, value), 0),
+      meanKappa: mean(kappa),
+      normRatio: Math.sqrt(mergedNorm / baseNorm),
+      offOwnShare: offOwnShare(parts, statistics, options.weights, threshold),
+      shares: shares(parts, statistics.sigma[0]!, options, z),
+      deadRows: statistics.sigma[0]!.filter((sigma) => sigma === 0).length,
+      rowsWithoutWeight,
+    }
+    return { report, bias, z, kappa }
+  }
+
+  /**
+   * A_m = C_m K_m of one model, and what it gives to Z and the bias (method.md, 'Model weights'): before weights and
+   * normalisation. Rows of dead base rows are 0.
+   */
+  async contribution(
+    model: number,
+    write: (rows: MergedRows) => void,
+    checkpoint: () => Promise<void>,
+  ): Promise<{ z: Float64Array; bias: Float64Array }> {
+    const { layer, options, sizes, kernels } = this
+    const statistics = await this.statistics()
+    const threshold = this.threshold(statistics)
+    const alone = Array.from({ length: layer.models }, (_, m) => (m === model ? 1 : 0))
+    const parts = alone.map(() => emptySums(layer.rows))
+    const z = new Float64Array(layer.rows)
+    const bias = new Float64Array(layer.rows)
+    for (let start = 0; start < layer.rows; start += sizes.block) {
+      const count = Math.min(sizes.block, layer.rows - start)
+      await this.combine({ start, count }, alone, statistics, threshold, parts, checkpoint)
+      for (let row = start; row < start + count; row++) {
+        const sigma = statistics.sigma[0]![row]!
+        if (sigma === 0) continue
+        const sums = weightedSums(parts, alone, row)
+        z[row] = normaliserOf(options.normaliser, sums, sigma)
+        bias[row] = sums.bias / sigma
+        const pointer = this.buffers.merged.pointer + (row - start) * layer.inputs * 4
+        kernels.run.scale(pointer, layer.inputs, 1 / sigma)
+      }
+      write({ start, count, weights: this.buffers.merged })
+    }
+    return { z, bias }
+  }
+
+  /**
+   * P [rows, models · rows] row by row of a model: `write` gets the correlations [count, columns] of base rows from
+   * `start` with rows of `model` from `first` on.
+   */
+  async correlations(
+    statistics: RowStatistics,
+    write: (tile: {
+      start: number
+      count: number
+      model: number
+      first: number
+      columns: number
+      p: Float32Array
+    }) => void,
+    checkpoint: () => Promise<void>,
+  ): Promise<void> {
+    const { layer, sizes, buffers, featureRows } = this
+    const { width } = featureRows
+    const session = await this.sessions.correlations()
+    for (let start = 0; start < layer.rows; start += sizes.tile) {
+      const count = Math.min(sizes.tile, layer.rows - start)
+      await this.loadLeft(start, count, statistics.sigma[0]!)
+      for (let model = 0; model < layer.models; model++) {
+        for (let first = 0; first < layer.rows; first += sizes.columns) {
+          await checkpoint()
+          const columns = Math.min(sizes.columns, layer.rows - first)
+          const right = await featureRows.load(
+            model,
+            first,
+            columns,
+            buffers.weights,
+            buffers.features,
+            buffers.scratch,
+          )
+          const { correlations } = await session.run({
+            left: { data: buffers.left.floats(count * width), dims: [count, width] },
+            right: { data: right.floats(columns * width), dims: [columns, width] },
+            inverse: { data: inverseLengths(statistics.sigma[model]!, first, columns), dims: [columns] },
+          })
+          write({ start, count, model, first, columns, p: correlations!.data as Float32Array })
+        }
+      }
+    }
+  }
+
+  /** Row lengths and own-row correlations, in blocks that fit the buffers of `merge`. */
+  async statistics(): Promise<RowStatistics> {
+    const { left, merged, weights, features, scratch } = this.buffers
+    const base = this.options.samples
+      ? { baseWeights: merged, baseFeatures: left }
+      : { baseWeights: left, baseFeatures: left }
+    const { columns, tile } = this.sizes
+    return rowStatistics(
+      this.layer,
+      this.featureRows,
+      this.kernels,
+      { weights, features, ...base },
+      scratch,
+      Math.min(columns, tile),
+    )
+  }
+
+  private threshold({ sigma, own }: RowStatistics): number {
+    const { threshold } = this.options
+    if (threshold !== 'auto') return threshold
+    const { layer, featureRows } = this
+    const freedom = Math.min(layer.inputs, featureRows.width)
+    return autoThreshold(own, (row) => sigma[0]![row]! > 0, layer.models * layer.rows, freedom)
+  }
+
+  /** Fills `merged` with Σ_m α_m W_m K_m of a block of base rows, and `parts` with the sums beside it. */
+  private async combine(
+    { start, count }: { start: number; count: number },
+    modelWeights: readonly number[],
+    { sigma }: RowStatistics,
+    threshold: number,
+    parts: ModelSums[],
+    checkpoint: () => Promise<void>,
+  ): Promise<void> {
+    const { layer, sizes, kernels, buffers, featureRows } = this
+    const { width } = featureRows
+    await this.loadLeft(start, count, sigma[0]!)
+    buffers.merged.floats(count * layer.inputs).fill(0)
+    for (let model = 0; model < layer.models; model++) {
+      const weight = modelWeights[model]!
+      if (weight === 0) continue
+      const bias = layer.biases?.[model]
+      for (let first = 0; first < layer.rows; first += sizes.columns) {
+        const columns = Math.min(sizes.columns, layer.rows - first)
+        const { weights, features, scratch, product } = buffers
+        const right = await featureRows.load(model, first, columns, weights, features, scratch)
+        const inverse = inverseLengths(sigma[model]!, first, columns)
+        const aside = Float32Array.from({ length: columns * 2 }, (_, i) =>
+          i % 2 === 1 ? 1 : (bias?.[first + (i >> 1)] ?? 0),
+        )
+        for (let row = 0; row < count; row += sizes.tile) {
+          await checkpoint()
+          const rows = Math.min(sizes.tile, count - row)
+          const session = await this.sessions.tile(rows, threshold > 0)
+          const { sums, absolute, aligned } = await session.run(
+            {
+              left: { data: buffers.left.floats(rows * width, row * width), dims: [rows, width] },
+              right: { data: right.floats(columns * width), dims: [columns, width] },
+              inverse: { data: inverse, dims: [columns] },
+              weights: { data: weights.floats(columns * layer.inputs), dims: [columns, layer.inputs] },
+              aside: { data: aside, dims: [columns, 2] },
+              ...(threshold > 0 && { threshold: { data: Float32Array.of(threshold), dims: [] } }),
+            },
+            {
+              product: { data: product.floats(rows * layer.inputs), dims: [rows, layer.inputs] },
+              sums: null,
+              absolute: null,
+              aligned: null,
+            },
+          )
+          const target = buffers.merged.pointer + row * layer.inputs * 4
+          kernels.run.addScaled(target, product.pointer, rows * layer.inputs, weight)
+          const part = parts[model]!
+          for (let i = 0; i < rows; i++) {
+            const at = start + row + i
+            part.bias[at]! += Number(sums!.data[2 * i])
+            part.signed[at]! += Number(sums!.data[2 * i + 1])
+            part.absolute[at]! += Number(absolute!.data[i])
+            part.aligned[at]! += Number(aligned!.data[i])
+          }
+        }
+      }
+    }
+  }
+
+  /** Unit feature rows of the base into `left`. */
+  private async loadLeft(start: number, count: number, sigma: Float64Array): Promise<void> {
+    const { featureRows, kernels, sizes } = this
+    const { left, weights, scratch, product } = this.buffers
+    const { width } = featureRows
+    // Weights that are only passed through on the way to features go by the buffers of a tile.
+    for (let row = 0; row < count; row += sizes.tile) {
+      const rows = Math.min(sizes.tile, count - row)
+      const loaded = await featureRows.load(0, start + row, rows, weights, product, scratch)
+      left.floats(rows * width, row * width).set(loaded.floats(rows * width))
+      for (let i = row; i < row + rows; i++) {
+        const length = sigma[start + i]!
+        kernels.run.scale(left.pointer + i * width * 4, width, length > 0 ? 1 / length : 0)
+      }
+    }
+  }
+
+  /** Σ α_m w_m,i / Σ α_m: what a row takes that has no correlations. */
+  private meanRow(row: number, into: Float32Array): void {
+    const { layer, options, buffers } = this
+    const sum = new Float64Array(layer.inputs)
+    options.weights.forEach((weight, model) => {
+      if (weight === 0) return
+      layer.read(model, row, 1, buffers.weights, buffers.scratch, this.kernels)
+      const values = buffers.weights.floats(layer.inputs)
+      for (let i = 0; i < sum.length; i++) sum[i]! += weight * values[i]!
+    })
+    const total = options.weights.reduce((all, weight) => all + weight, 0)
+    into.set(sum.map((value) => value / total))
+  }
+
+  private squaredNorm(start: number, count: number): number {
+    const { layer, sizes, kernels } = this
+    const { weights, scratch } = this.buffers
+    let sum = 0
+    for (let row = start; row < start + count; row += sizes.columns) {
+      const rows = Math.min(sizes.columns, start + count - row)
+      layer.read(0, row, rows, weights, scratch, kernels)
+      sum += kernels.run.dot(weights.pointer, weights.pointer, rows * layer.inputs)
+    }
+    return sum
+  }
+}
+
+/** scratch, left, merged, product, weights[, features] */
+function bufferBytes(layer: LayerRows, sampled: boolean, width: number): number[] {
+  const { block, columns, tile } = blockSizes(layer, width)
+  const loaded = Math.max(columns, tile)
+  return [
+    layer.scratchBytes(loaded),
+    block * width * 4,
+    block * layer.inputs * 4,
+    tile * Math.max(layer.inputs, width) * 4,
+    loaded * layer.inputs * 4,
+    ...(sampled ? [loaded * width * 4] : []),
+  ]
+}
+
+/** 1/σ_j of rows of a model; 0 for a dead row, whose correlations are 0. */
+function inverseLengths(sigma: Float64Array, first: number, columns: number): Float32Array {
+  return Float32Array.from(sigma.subarray(first, first + columns), (length) => (length > 0 ? 1 / length : 0))
+}
+
+function emptySums(rows: number): ModelSums {
+  const zeros = (): Float64Array => new Float64Array(rows)
+  return { signed: zeros(), absolute: zeros(), aligned: zeros(), bias: zeros() }
+}
+
+function weightedSums(parts: readonly ModelSums[], weights: readonly number[], row: number) {
+  const total = (key: keyof ModelSums): number =>
+    parts.reduce((sum, part, model) => sum + weights[model]! * part[key][row]!, 0)
+  return { signed: total('signed'), absolute: total('absolute'), aligned: total('aligned'), bias: total('bias') }
+}
+
+function weightedMean(weights: readonly number[], vectors: readonly Float64Array[], row: number): number {
+  const total = weights.reduce((sum, weight) => sum + weight, 0)
+  return weights.reduce((sum, weight, model) => sum + weight * vectors[model]![row]!, 0) / total
+}
+
+function mean(values: Float64Array): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
+}
+
+/** α_m z_m,i / Z_i, averaged over the rows that have correlations. */
+function shares(
+  parts: readonly ModelSums[],
+  sigma: Float64Array,
+  { normaliser, weights }: FusionOptions,
+  z: Float64Array,
+): number[] {
+  const sums = parts.map(() => 0)
+  let rows = 0
+  for (let row = 0; row < z.length; row++) {
+    if (sigma[row] === 0) continue
+    const own = parts.map((part, model) => {
+      const { signed, absolute, aligned } = part
+      const ofModel = { signed: signed[row]!, absolute: absolute[row]!, aligned: aligned[row]! }
+      return weights[model]! * normaliserOf(normaliser, ofModel, sigma[row]!)
+    })
+    if (own.every((value) => value === 0)) continue
+    rows++
+    own.forEach((value, model) => (sums[model]! += value / z[row]!))
+  }
+  return sums.map((sum) => (rows > 0 ? sum / rows : NaN))
+}
+
+/** 1 − Σ |C_i,own| / Σ |C_ij|, over all rows and models that take part. */
+function offOwnShare(
+  parts: readonly ModelSums[],
+  { sigma, own }: RowStatistics,
+  weights: readonly number[],
+  threshold: number,
+): number {
+  let ownSum = 0
+  let all = 0
+  parts.forEach((part, model) => {
+    const weight = weights[model]!
+    for (let row = 0; row < part.absolute.length; row++) {
+      if (sigma[0]![row] === 0) continue
+      const correlation = model === 0 ? 1 : own[model - 1]![row]!
+      if (Math.abs(correlation) >= threshold) ownSum += weight * correlation ** 2 * sigma[model]![row]!
+      all += weight * part.absolute[row]!
+    }
+  })
+  return all > 0 ? Math.max(0, 1 - ownSum / all) : 0
+}

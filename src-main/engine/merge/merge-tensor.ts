@@ -1,0 +1,77 @@
+import type { MethodSettings } from '../../contract/project'
+import { decodeFloats, encodeFloats } from '../tensor/convert'
+import { BYTES_PER_ELEMENT, type FloatType } from '../tensor/element-type'
+import { Kernels } from '../tensor/kernels'
+import { notFiniteError, type TensorInputs } from '../tensor/tensor-inputs'
+import { SUM_BLOCK_ELEMENTS, WeightedSum, type EncodedBlock } from '../tensor/weighted-sum'
+import type { ElementBlock, ElementwiseMethod, LinearMethod } from './methods/method'
+
+/** One tensor to merge by a method that needs no correlations. */
+export interface TensorMerge {
+  method: LinearMethod | ElementwiseMethod
+  settings: MethodSettings
+  /** Weight of every model for this tensor, base first. */
+  weights: readonly number[]
+  inputs: TensorInputs
+  /** Element type of the result. */
+  type: FloatType
+}
+
+/** Merges a tensor block by block; `write` gets each block with its first element, in order. */
+export function mergeTensor(merge: TensorMerge, write: (block: EncodedBlock, start: number) => void): void {
+  const { method } = merge
+  if (method.kind === 'linear') mergeLinear(merge, method, write)
+  else mergeElementwise(merge, method, write)
+}
+
+function mergeLinear(
+  { settings, weights, inputs, type }: TensorMerge,
+  method: LinearMethod,
+  write: (block: EncodedBlock, start: number) => void,
+): void {
+  const sum = new WeightedSum(Math.min(SUM_BLOCK_ELEMENTS, inputs.count))
+  const combination = method.combine(weights, settings)
+  for (let start = 0; start < inputs.count; start += sum.capacity) {
+    write(sum.sum(inputs, combination, start, Math.min(sum.capacity, inputs.count - start), type), start)
+  }
+}
+
+function mergeElementwise(
+  { settings, weights, inputs, type }: TensorMerge,
+  method: ElementwiseMethod,
+  write: (block: EncodedBlock, start: number) => void,
+): void {
+  const capacity = Math.min(SUM_BLOCK_ELEMENTS, inputs.count)
+  const models = inputs.types.length
+  const kernels = new Kernels((models + 2) * Kernels.bufferSize(capacity * 8))
+  const raw = kernels.allocate(capacity * 8)
+  const encoded = kernels.allocate(capacity * 8)
+  const values = inputs.types.map(() => kernels.allocate(capacity * 4))
+  const results = new Float64Array(capacity)
+  const load = (start: number): ElementBlock => {
+    const count = Math.min(capacity, inputs.count - start)
+    inputs.types.forEach((stored, model) => {
+      inputs.read(model, start, raw.bytes(count * BYTES_PER_ELEMENT[stored]))
+      if (!decodeFloats(kernels, stored, raw, values[model]!, count)) throw notFiniteError(inputs, model)
+    })
+    const [base, ...others] = values.map((buffer) => buffer.floats(count))
+    return { start, count, base: base!, others }
+  }
+  const { name: tensor, count } = inputs
+  const merge = method.start({ tensor, count, weights: weights.slice(1), settings })
+  for (const scan of merge.scans) {
+    for (let start = 0; start < count; start += capacity) scan(load(start))
+  }
+  for (let start = 0; start < count; start += capacity) {
+    const block = load(start)
+    merge.apply(block, results)
+    if (type === 'F64') {
+      const bytes = new Uint8Array(results.slice(0, block.count).buffer)
+      write({ bytes, overflowed: !results.subarray(0, block.count).every(Number.isFinite) }, start)
+      continue
+    }
+    values[0]!.floats(block.count).set(results.subarray(0, block.count))
+    const finite = encodeFloats(kernels, type, values[0]!, encoded, block.count)
+    write({ bytes: encoded.bytes(block.count * BYTES_PER_ELEMENT[type]), overflowed: !finite }, start)
+  }
+}

@@ -1,0 +1,128 @@
+import { createSession, type Provider, type Session } from '../runtime/session'
+import type { KernelBuffer, Kernels } from '../tensor/kernels'
+import { correlationGraph, fusionTileGraph, projectionGraph } from './fusion-graph'
+import type { LayerRows } from './layer-rows'
+
+/** Samples on which features are taken; without them statistics are exact (method.md, 'Statistics of a layer'). */
+export interface FeatureSamples {
+  /** X [d, count], row-major. */
+  values: Float32Array
+  count: number
+  /** Whether features are centred; moments that are already covariances are not. */
+  centred: boolean
+}
+
+/** The few sessions that all layers of a merge share: their graphs leave all sizes open but one. */
+export class FusionSessions {
+  private readonly sessions = new Map<string, Promise<Session>>()
+
+  constructor(readonly provider: Provider) {}
+
+  tile(rows: number, thresholded: boolean): Promise<Session> {
+    // Without a threshold no size is fixed but the number of rows, which only names the outputs' shapes.
+    return this.session(`tile ${rows} ${thresholded}`, () => fusionTileGraph(rows, thresholded))
+  }
+
+  correlations(): Promise<Session> {
+    return this.session('correlations', correlationGraph)
+  }
+
+  projection(centred: boolean): Promise<Session> {
+    return this.session(`projection ${centred}`, () => projectionGraph(centred))
+  }
+
+  async release(): Promise<void> {
+    for (const session of this.sessions.values()) await (await session).release()
+    this.sessions.clear()
+  }
+
+  private session(key: string, graph: () => Uint8Array): Promise<Session> {
+    let session = this.sessions.get(key)
+    if (!session) {
+      session = createSession(graph(), { provider: this.provider })
+      this.sessions.set(key, session)
+    }
+    return session
+  }
+}
+
+/** Loads weight rows and their features: the rows themselves for exact statistics, else their products with samples. */
+export class FeatureRows {
+  /** Length of a feature row. */
+  readonly width: number
+
+  constructor(
+    private readonly layer: LayerRows,
+    private readonly samples: FeatureSamples | null,
+    private readonly sessions: FusionSessions,
+    private readonly kernels: Kernels,
+  ) {
+    this.width = samples?.count ?? layer.inputs
+  }
+
+  /**
+   * Reads the rows [start, start + count) of a model into `weights` [count, d] and returns their features
+   * [count, width]: in `features`, or for exact statistics in `weights` itself.
+   */
+  async load(
+    model: number,
+    start: number,
+    count: number,
+    weights: KernelBuffer,
+    features: KernelBuffer,
+    scratch: KernelBuffer,
+  ): Promise<KernelBuffer> {
+    this.layer.read(model, start, count, weights, scratch, this.kernels)
+    if (!this.samples) return weights
+    const { values, count: width, centred } = this.samples
+    const session = await this.sessions.projection(centred)
+    await session.run(
+      {
+        weights: { data: weights.floats(count * this.layer.inputs), dims: [count, this.layer.inputs] },
+        samples: { data: values, dims: [this.layer.inputs, width] },
+      },
+      { features: { data: features.floats(count * width), dims: [count, width] } },
+    )
+    return features
+  }
+}
+
+/** Lengths of all feature rows and how every specialist's rows agree with the base's own. */
+export interface RowStatistics {
+  /** σ [rows] per model: length of the feature row (the standard deviation times a constant that cancels). */
+  sigma: readonly Float64Array[]
+  /** P_i,own [rows] per specialist (the base left out): correlation of row i with the base's row i. */
+  own: readonly Float64Array[]
+}
+
+/** One pass over all rows of all models. `block` rows are held at a time, in two pairs of buffers of that size. */
+export async function rowStatistics(
+  layer: LayerRows,
+  featureRows: FeatureRows,
+  kernels: Kernels,
+  buffers: { weights: KernelBuffer; features: KernelBuffer; baseWeights: KernelBuffer; baseFeatures: KernelBuffer },
+  scratch: KernelBuffer,
+  block: number,
+): Promise<RowStatistics> {
+  const { width } = featureRows
+  const sigma = Array.from({ length: layer.models }, () => new Float64Array(layer.rows))
+  const own = Array.from({ length: layer.models - 1 }, () => new Float64Array(layer.rows))
+  for (let start = 0; start < layer.rows; start += block) {
+    const count = Math.min(block, layer.rows - start)
+    const base = await featureRows.load(0, start, count, buffers.baseWeights, buffers.baseFeatures, scratch)
+    for (let model = 0; model < layer.models; model++) {
+      const other =
+        model === 0 ? base : await featureRows.load(model, start, count, buffers.weights, buffers.features, scratch)
+      for (let row = 0; row < count; row++) {
+        const at = row * width * 4
+        const length = Math.sqrt(kernels.run.dot(other.pointer + at, other.pointer + at, width))
+        sigma[model]![start + row] = length
+        if (model === 0) continue
+        const product = kernels.run.dot(base.pointer + at, other.pointer + at, width)
+        const scale = sigma[0]![start + row]! * length
+        own[model - 1]![start + row] = scale > 0 ? product / scale : 0
+      }
+    }
+  }
+  return { sigma, own }
+}

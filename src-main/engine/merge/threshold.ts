@@ -1,0 +1,27 @@
+/** |P| from which a row counts as the base's own row, a little changed (method.md, 'auto'). */
+const OWN_ROW = 0.9
+/** Share of own rows from which models are visibly one family, as fine-tunes of one base are. */
+const FAMILY_SHARE = 0.9
+
+/**
+ * The `auto` threshold of a layer (method.md, 'Normalisation and merge'): 0.9 where the models are visibly one family,
+ * else above what the largest of N·n chance correlations reaches. Decided from all models, whatever their weights.
+ * @param own P_i,own of every specialist: correlation of its row i with the base's row i
+ * @param live which base rows are not dead
+ * @param candidates N·n, the rows that are compared with a base row
+ * @param freedom length of a feature row: d for exact statistics, the number of samples otherwise (the smaller counts)
+ */
+export function autoThreshold(
+  own: readonly Float64Array[],
+  live: (row: number) => boolean,
+  candidates: number,
+  freedom: number,
+): number {
+  const isFamily = own.every((correlations) => {
+    const rows = [...correlations].filter((_, row) => live(row))
+    return rows.filter((correlation) => Math.abs(correlation) >= OWN_ROW).length >= FAMILY_SHARE * rows.length
+  })
+  if (isFamily) return OWN_ROW
+  const chance = (Math.sqrt(2 * Math.log(candidates)) + 1) / Math.sqrt(freedom)
+  return Math.min(0.95, Math.max(0.5, chance))
+}

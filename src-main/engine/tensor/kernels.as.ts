@@ -1,0 +1,184 @@
+// AssemblyScript, compiled to WebAssembly SIMD by build/assemblyscript-plugin.ts; kernels.ts gives it types.
+// The loops that touch every element of every checkpoint: JavaScript has no half precision and no vectors.
+// All pointers are byte addresses in the module's memory; counts are elements. Unless a
+// function says otherwise it handles whole vectors: buffers end with room for one more (kernels.ts).
+
+// @ts-nocheck: this is AssemblyScript, whose types tsc does not know.
+
+/**
+ * Finite float16 bits in the low half of each lane to float32. Infinity and NaN come out as large finite numbers: the
+ * caller reports them from the return value of decodeF16 and uses none of the values.
+ */
+// @ts-ignore: decorator
+@inline
+function halfToFloat(bits: v128): v128 {
+  const sign = i32x4.shl(v128.and(bits, i32x4.splat(0x8000)), 16)
+  const magnitude = i32x4.shl(v128.and(bits, i32x4.splat(0x7fff)), 13)
+  // Multiplying by 2^112 moves the exponent's bias from 15 to 127 and makes subnormals normal, exactly.
+  return v128.or(f32x4.mul(magnitude, f32x4.splat(reinterpret<f32>(0x77800000))), sign)
+}
+
+/** float32 to float16 bits in the low half of each lane, rounded to nearest, ties to even. */
+// @ts-ignore: decorator
+@inline
+function floatToHalf(value: v128): v128 {
+  const sign = v128.and(value, i32x4.splat(0x80000000))
+  const magnitude = v128.xor(value, sign)
+  const isNaN = i32x4.gt_u(magnitude, i32x4.splat(0x7f800000))
+  const tooLarge = i32x4.ge_u(magnitude, i32x4.splat(0x47800000)) // 65536
+  const isSmall = i32x4.lt_u(magnitude, i32x4.splat(0x38800000)) // 2^-14, the smallest normal number
+  // Adding 0.5 lets the float adder round subnormals for us.
+  const subnormal = i32x4.sub(f32x4.add(magnitude, i32x4.splat(0x3f000000)), i32x4.splat(0x3f000000))
+  const odd = v128.and(i32x4.shr_u(magnitude, 13), i32x4.splat(1))
+  const rounded = i32x4.add(i32x4.add(magnitude, i32x4.splat(0xc8000fff)), odd) // exponent bias 127 -> 15, plus half
+  const normal = i32x4.shr_u(rounded, 13)
+  let result = v128.bitselect(subnormal, normal, isSmall)
+  result = v128.bitselect(v128.bitselect(i32x4.splat(0x7e00), i32x4.splat(0x7c00), isNaN), result, tooLarge)
+  return v128.or(result, i32x4.shr_u(sign, 16))
+}
+
+/** float32 to bfloat16 bits in the low half of each lane, rounded to nearest, ties to even. */
+// @ts-ignore: decorator
+@inline
+function floatToBfloat(value: v128): v128 {
+  const isNaN = i32x4.gt_u(v128.and(value, i32x4.splat(0x7fffffff)), i32x4.splat(0x7f800000))
+  const odd = v128.and(i32x4.shr_u(value, 16), i32x4.splat(1))
+  const rounded = i32x4.shr_u(i32x4.add(i32x4.add(value, i32x4.splat(0x7fff)), odd), 16)
+  return v128.bitselect(i32x4.splat(0x7fc0), rounded, isNaN)
+}
+
+/** float16 -> float32. Returns 1 if any value is infinite or NaN, else 0. */
+export function decodeF16(source: usize, target: usize, count: i32): i32 {
+  let bad = i32x4.splat(0)
+  const highest = i16x8.splat(0x7c00)
+  for (let i = 0; i < count; i += 8) {
+    const halves = v128.load(source + (<usize>i << 1))
+    bad = v128.or(bad, i16x8.eq(v128.and(halves, highest), highest))
+    v128.store(target + (<usize>i << 2), halfToFloat(i32x4.extend_low_i16x8_u(halves)))
+    v128.store(target + (<usize>i << 2), halfToFloat(i32x4.extend_high_i16x8_u(halves)), 16)
+  }
+  return v128.any_true(bad) ? 1 : 0
+}
+
+/** bfloat16 -> float32. Returns 1 if any value is infinite or NaN, else 0. */
+export function decodeBF16(source: usize, target: usize, count: i32): i32 {
+  let bad = i32x4.splat(0)
+  const highest = i16x8.splat(0x7f80)
+  for (let i = 0; i < count; i += 8) {
+    const halves = v128.load(source + (<usize>i << 1))
+    bad = v128.or(bad, i16x8.eq(v128.and(halves, highest), highest))
+    v128.store(target + (<usize>i << 2), i32x4.shl(i32x4.extend_low_i16x8_u(halves), 16))
+    v128.store(target + (<usize>i << 2), i32x4.shl(i32x4.extend_high_i16x8_u(halves), 16), 16)
+  }
+  return v128.any_true(bad) ? 1 : 0
+}
+
+/** Returns 1 if any of the float32 values is infinite or NaN, else 0. */
+export function anyNotFinite(source: usize, count: i32): i32 {
+  let bad = i32x4.splat(0)
+  const highest = i32x4.splat(0x7f800000)
+  for (let i = 0; i < count; i += 4) {
+    bad = v128.or(bad, i32x4.eq(v128.and(v128.load(source + (<usize>i << 2)), highest), highest))
+  }
+  return v128.any_true(bad) ? 1 : 0
+}
+
+/** sums[i] += weight * values[i]: float64 sums of float32 values. */
+export function accumulate(sums: usize, values: usize, count: i32, weight: f64): void {
+  const factor = f64x2.splat(weight)
+  for (let i = 0; i < count; i += 4) {
+    const value = v128.load(values + (<usize>i << 2))
+    const at = sums + (<usize>i << 3)
+    v128.store(at, f64x2.add(v128.load(at), f64x2.mul(f64x2.promote_low_f32x4(value), factor)))
+    const high = i8x16.shuffle(value, value, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15)
+    v128.store(at, f64x2.add(v128.load(at, 16), f64x2.mul(f64x2.promote_low_f32x4(high), factor)), 16)
+  }
+}
+
+/** values[i] = float32(sums[i] / divisor). */
+export function divide(sums: usize, values: usize, count: i32, divisor: f64): void {
+  const by = f64x2.splat(divisor)
+  for (let i = 0; i < count; i += 4) {
+    const at = sums + (<usize>i << 3)
+    const low = f32x4.demote_f64x2_zero(f64x2.div(v128.load(at), by))
+    const high = f32x4.demote_f64x2_zero(f64x2.div(v128.load(at, 16), by))
+    v128.store(values + (<usize>i << 2), i8x16.shuffle(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23))
+  }
+}
+
+/** float32 -> float16. Returns 1 if a value beyond the range of float16 became infinite, else 0. */
+export function encodeF16(source: usize, target: usize, count: i32): i32 {
+  let bad = i32x4.splat(0)
+  const highest = i16x8.splat(0x7c00)
+  for (let i = 0; i < count; i += 8) {
+    const low = floatToHalf(v128.load(source + (<usize>i << 2)))
+    const high = floatToHalf(v128.load(source + (<usize>i << 2), 16))
+    const halves = i8x16.shuffle(low, high, 0, 1, 4, 5, 8, 9, 12, 13, 16, 17, 20, 21, 24, 25, 28, 29)
+    bad = v128.or(bad, i16x8.eq(v128.and(halves, highest), highest))
+    v128.store(target + (<usize>i << 1), halves)
+  }
+  return v128.any_true(bad) ? 1 : 0
+}
+
+/** float32 -> bfloat16. Returns 1 if a value became infinite, else 0. */
+export function encodeBF16(source: usize, target: usize, count: i32): i32 {
+  let bad = i32x4.splat(0)
+  const highest = i16x8.splat(0x7f80)
+  for (let i = 0; i < count; i += 8) {
+    const low = floatToBfloat(v128.load(source + (<usize>i << 2)))
+    const high = floatToBfloat(v128.load(source + (<usize>i << 2), 16))
+    const halves = i8x16.shuffle(low, high, 0, 1, 4, 5, 8, 9, 12, 13, 16, 17, 20, 21, 24, 25, 28, 29)
+    bad = v128.or(bad, i16x8.eq(v128.and(halves, highest), highest))
+    v128.store(target + (<usize>i << 1), halves)
+  }
+  return v128.any_true(bad) ? 1 : 0
+}
+
+/** Dot product of two float32 vectors, summed in float64. */
+export function dot(a: usize, b: usize, count: i32): f64 {
+  let low = f64x2.splat(0)
+  let high = f64x2.splat(0)
+  const vectors = count & ~3
+  for (let i = 0; i < vectors; i += 4) {
+    const x = v128.load(a + (<usize>i << 2))
+    const y = v128.load(b + (<usize>i << 2))
+    low = f64x2.add(low, f64x2.mul(f64x2.promote_low_f32x4(x), f64x2.promote_low_f32x4(y)))
+    const xHigh = i8x16.shuffle(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15)
+    const yHigh = i8x16.shuffle(y, y, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15)
+    high = f64x2.add(high, f64x2.mul(f64x2.promote_low_f32x4(xHigh), f64x2.promote_low_f32x4(yHigh)))
+  }
+  const sums = f64x2.add(low, high)
+  let total = f64x2.extract_lane(sums, 0) + f64x2.extract_lane(sums, 1)
+  for (let i = vectors; i < count; i++) {
+    total += <f64>load<f32>(a + (<usize>i << 2)) * <f64>load<f32>(b + (<usize>i << 2))
+  }
+  return total
+}
+
+/** target[i] += weight * source[i], float32; count may be any number. */
+export function addScaled(target: usize, source: usize, count: i32, weight: f32): void {
+  const factor = f32x4.splat(weight)
+  const vectors = count & ~3
+  for (let i = 0; i < vectors; i += 4) {
+    const at = target + (<usize>i << 2)
+    v128.store(at, f32x4.add(v128.load(at), f32x4.mul(v128.load(source + (<usize>i << 2)), factor)))
+  }
+  for (let i = vectors; i < count; i++) {
+    const at = target + (<usize>i << 2)
+    store<f32>(at, load<f32>(at) + load<f32>(source + (<usize>i << 2)) * weight)
+  }
+}
+
+/** values[i] *= factor, float32; count may be any number. */
+export function scale(values: usize, count: i32, factor: f32): void {
+  const by = f32x4.splat(factor)
+  const vectors = count & ~3
+  for (let i = 0; i < vectors; i += 4) {
+    const at = values + (<usize>i << 2)
+    v128.store(at, f32x4.mul(v128.load(at), by))
+  }
+  for (let i = vectors; i < count; i++) {
+    const at = values + (<usize>i << 2)
+    store<f32>(at, load<f32>(at) * factor)
+  }
+}

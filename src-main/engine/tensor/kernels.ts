@@ -1,0 +1,88 @@
+import wasmBase64 from './kernels.as.ts?wasm'
+
+/** The exports of kernels.as.ts: pointers are byte addresses, counts are elements. */
+interface KernelExports {
+  memory: WebAssembly.Memory
+  decodeF16(source: number, target: number, count: number): number
+  decodeBF16(source: number, target: number, count: number): number
+  anyNotFinite(source: number, count: number): number
+  accumulate(sums: number, values: number, count: number, weight: number): void
+  divide(sums: number, values: number, count: number, divisor: number): void
+  encodeF16(source: number, target: number, count: number): number
+  encodeBF16(source: number, target: number, count: number): number
+  dot(a: number, b: number, count: number): number
+  addScaled(target: number, source: number, count: number, weight: number): void
+  scale(values: number, count: number, factor: number): void
+}
+
+/** Kernels read and write whole vectors, so every buffer ends with room for one more. */
+export const VECTOR_BYTES = 32
+const PAGE_BYTES = 65_536
+/** Below this lies what the compiler put there. */
+const FIRST_FREE_BYTE = 4_096
+
+let compiled: WebAssembly.Module | undefined
+
+/**
+ * WebAssembly SIMD kernels with a memory of their own, taken once at its full size: growing it would detach every
+ * view. Buffers are handed out one after the other and freed all at once with the object.
+ */
+export class Kernels {
+  readonly run: KernelExports
+  private next = FIRST_FREE_BYTE
+
+  /** @param byteLength sum of the sizes of all buffers that will be allocated */
+  constructor(byteLength: number) {
+    compiled ??= new WebAssembly.Module(Buffer.from(wasmBase64, 'base64'))
+    const instance = new WebAssembly.Instance(compiled)
+    this.run = instance.exports as unknown as KernelExports
+    const { memory } = this.run
+    const missing = byteLength + FIRST_FREE_BYTE + PAGE_BYTES - memory.buffer.byteLength
+    if (missing > 0) memory.grow(Math.ceil(missing / PAGE_BYTES))
+  }
+
+  /** Bytes that a buffer of `byteLength` takes, padding included. */
+  static bufferSize(byteLength: number): number {
+    return Math.ceil((byteLength + VECTOR_BYTES) / VECTOR_BYTES) * VECTOR_BYTES
+  }
+
+  /** Takes all buffers back; those handed out before must no longer be used. */
+  reset(): void {
+    this.next = FIRST_FREE_BYTE
+  }
+
+  /** A buffer of `byteLength` bytes that lives until `reset`. */
+  allocate(byteLength: number): KernelBuffer {
+    const pointer = this.next
+    this.next += Kernels.bufferSize(byteLength)
+    return new KernelBuffer(this.run.memory, pointer, byteLength)
+  }
+}
+
+/** A stretch of a Kernels object's memory, seen as bytes, float32 or float64. */
+export class KernelBuffer {
+  constructor(
+    private readonly memory: WebAssembly.Memory,
+    readonly pointer: number,
+    readonly byteLength: number,
+  ) {}
+
+  /** The rest of this buffer from the next vector behind `byteLength` bytes on. */
+  after(byteLength: number): KernelBuffer {
+    const used = Kernels.bufferSize(byteLength)
+    return new KernelBuffer(this.memory, this.pointer + used, this.byteLength - used)
+  }
+
+  bytes(byteLength = this.byteLength): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.memory.buffer, this.pointer, byteLength)
+  }
+
+  /** `count` float32 values from element `start` on. */
+  floats(count = this.byteLength / 4, start = 0): Float32Array<ArrayBuffer> {
+    return new Float32Array(this.memory.buffer, this.pointer + start * 4, count)
+  }
+
+  doubles(count = this.byteLength / 8): Float64Array<ArrayBuffer> {
+    return new Float64Array(this.memory.buffer, this.pointer, count)
+  }
+}

@@ -1,0 +1,93 @@
+import { decodeFloats, encodeFloats } from './convert'
+import { BYTES_PER_ELEMENT, type FloatType } from './element-type'
+import { Kernels, type KernelBuffer } from './kernels'
+import { notFiniteError, type TensorInputs } from './tensor-inputs'
+
+/** A linear combination of models: Σ_m coefficients[m] · w_m / divisor. */
+export interface LinearCombination {
+  /** One per model; a model with 0 is not read. */
+  coefficients: readonly number[]
+  divisor: number
+}
+
+export interface EncodedBlock {
+  /** The result in the wanted element type; valid until the next call. */
+  bytes: Uint8Array
+  /** Whether a finite sum became infinite in the wanted element type. */
+  overflowed: boolean
+}
+
+/** Elements that are summed at a time: the float64 sums of a block stay in a processor's second-level cache. */
+export const SUM_BLOCK_ELEMENTS = 32_768
+
+/**
+ * The one summing function of the program (design.md, decision 7): every linear merge, for preview and for export,
+ * comes out of `sum`. Sums are float64, divided and rounded to float32 and then, as PyTorch does, to the wanted type.
+ */
+export class WeightedSum {
+  private readonly kernels: Kernels
+  private readonly raw: KernelBuffer
+  private readonly values: KernelBuffer
+  private readonly sums: KernelBuffer
+  private readonly encoded: KernelBuffer
+
+  constructor(private readonly blockElements = SUM_BLOCK_ELEMENTS) {
+    const sizes = [8, 4, 8, 8].map((bytes) => bytes * blockElements)
+    this.kernels = new Kernels(sizes.reduce((total, size) => total + Kernels.bufferSize(size), 0))
+    const [raw, values, sums, encoded] = sizes.map((size) => this.kernels.allocate(size))
+    this.raw = raw!
+    this.values = values!
+    this.sums = sums!
+    this.encoded = encoded!
+  }
+
+  /**
+   * Sums the elements [start, start + count) of a tensor; count at most the block size.
+   * @throws FusionError 'not-finite' with the file and the tensor
+   */
+  sum(
+    inputs: TensorInputs,
+    { coefficients, divisor }: LinearCombination,
+    start: number,
+    count: number,
+    type: FloatType,
+  ): EncodedBlock {
+    const { kernels, raw, values, sums, encoded } = this
+    sums.bytes().fill(0)
+    coefficients.forEach((coefficient, model) => {
+      if (coefficient === 0) return
+      const stored = inputs.types[model]!
+      inputs.read(model, start, raw.bytes(count * BYTES_PER_ELEMENT[stored]))
+      if (stored === 'F64') {
+        if (!addDoubles(sums.doubles(count), raw.doubles(count), coefficient)) throw notFiniteError(inputs, model)
+        return
+      }
+      if (!decodeFloats(kernels, stored, raw, values, count)) throw notFiniteError(inputs, model)
+      kernels.run.accumulate(sums.pointer, values.pointer, count, coefficient)
+    })
+    if (type === 'F64') {
+      const results = encoded.doubles(count)
+      results.set(sums.doubles(count).map((sum) => sum / divisor))
+      return { bytes: encoded.bytes(count * 8), overflowed: !results.every(Number.isFinite) }
+    }
+    kernels.run.divide(sums.pointer, values.pointer, count, divisor)
+    const finite = encodeFloats(kernels, type, values, encoded, count)
+    return { bytes: encoded.bytes(count * BYTES_PER_ELEMENT[type]), overflowed: !finite }
+  }
+
+  /** Elements per call. */
+  get capacity(): number {
+    return this.blockElements
+  }
+}
+
+/** sums += coefficient · values; false if a value is not finite. */
+function addDoubles(sums: Float64Array, values: Float64Array, coefficient: number): boolean {
+  let finite = true
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!
+    if (!Number.isFinite(value)) finite = false
+    sums[i]! += coefficient * value
+  }
+  return finite
+}

@@ -1,0 +1,190 @@
+import { methodSchema, METHOD_NAMES, type MethodName } from '../../../src-main/contract/project'
+import { FusionLayer, type FusionOptions } from '../../../src-main/engine/merge/fusion-layer'
+import { PLAIN_LAYER, TensorRows } from '../../../src-main/engine/merge/layer-rows'
+import { mergeTensor } from '../../../src-main/engine/merge/merge-tensor'
+import { startDare, weightedConsensus, weightedDeltas } from '../../../src-main/engine/merge/methods/dare'
+import { methodNamed } from '../../../src-main/engine/merge/methods/index'
+import type { MergeMethod } from '../../../src-main/engine/merge/methods/method'
+import { samplesFromMoments } from '../../../src-main/engine/merge/moments'
+import { FusionSessions, type FeatureSamples } from '../../../src-main/engine/merge/statistics'
+import { Kernels } from '../../../src-main/engine/tensor/kernels'
+import type { TensorInputs } from '../../../src-main/engine/tensor/tensor-inputs'
+import { input, type GoldenCase, type GoldenTensor } from '../golden-set'
+import type { OpRunner } from '../run-cases'
+
+const never = async (): Promise<void> => {}
+const sessions = new FusionSessions('cpu')
+
+function tensors(goldenCase: GoldenCase, prefix: string): GoldenTensor[] {
+  const count = Number(goldenCase.params['models'])
+  return Array.from({ length: count }, (_, model) => input(goldenCase, `${prefix}_${model}`))
+}
+
+/** The case's weights as the engine reads them: bytes of F32. */
+function inputsOf(goldenCase: GoldenCase): TensorInputs {
+  const weights = tensors(goldenCase, 'weight').map((weight) => Float32Array.from(weight.values()))
+  return {
+    name: String(goldenCase.params['layer']),
+    count: weights[0]!.length,
+    types: weights.map(() => 'F32' as const),
+    sources: weights.map((_, model) => `weight_${model}`),
+    read: (model, start, into) => into.set(new Uint8Array(weights[model]!.buffer, start * 4, into.byteLength)),
+  }
+}
+
+function samplesOf(goldenCase: GoldenCase): FeatureSamples | null {
+  switch (goldenCase.params['statistics']) {
+    case 'exact':
+      return null
+    case 'sampled': {
+      const x = input(goldenCase, 'x')
+      return { values: Float32Array.from(x.values()), count: x.shape[1]!, centred: true }
+    }
+    case 'calibrated':
+      return samplesFromMoments(input(goldenCase, 'mean').values(), input(goldenCase, 'second_moment').values())
+    default:
+      throw new Error(`statistics ${String(goldenCase.params['statistics'])}`)
+  }
+}
+
+function fusionLayer(goldenCase: GoldenCase, options: FusionOptions): { layer: TensorRows; fusion: FusionLayer } {
+  const { shape } = input(goldenCase, 'weight_0')
+  const transposedConvolution = goldenCase.params['kind'] === 'conv_transpose'
+  const biases = goldenCase.params['bias'] ? tensors(goldenCase, 'bias').map((bias) => bias.values()) : null
+  const layer = new TensorRows(inputsOf(goldenCase), shape, { ...PLAIN_LAYER, transposedConvolution }, 0, biases)
+  const kernels = new Kernels(FusionLayer.memory(layer, options.samples))
+  return { layer, fusion: new FusionLayer(layer, options, sessions, kernels) }
+}
+
+/** A matrix [n, d] in the layer's own shape. */
+function inShape(goldenCase: GoldenCase, matrix: Float64Array): Float64Array {
+  const { shape } = input(goldenCase, 'weight_0')
+  if (goldenCase.params['kind'] !== 'conv_transpose') return matrix
+  const [inputs, outputs] = [shape[0]!, shape[1]!]
+  const area = matrix.length / (inputs * outputs)
+  return matrix.map((_, i) => {
+    const output = Math.floor(i / area) % outputs
+    const channel = Math.floor(i / (area * outputs))
+    return matrix[(output * inputs + channel) * area + (i % area)]!
+  })
+}
+
+const fusionStatistics: OpRunner = async (goldenCase) => {
+  const { layer, fusion } = fusionLayer(goldenCase, {
+    normaliser: 'aligned',
+    threshold: 0,
+    weights: [],
+    samples: samplesOf(goldenCase),
+  })
+  const total = layer.models * layer.rows
+  const [p, s, c] = [0, 1, 2].map(() => new Float64Array(layer.rows * total))
+  const statistics = await fusion.statistics()
+  await fusion.correlations(
+    statistics,
+    ({ start, count, model, first, columns, p: tile }) => {
+      for (let i = 0; i < count; i++)
+        for (let j = 0; j < columns; j++) {
+          const at = (start + i) * total + model * layer.rows + first + j
+          const base = statistics.sigma[0]![start + i]!
+          p![at] = tile[i * columns + j]!
+          s![at] = base > 0 ? (p![at]! * statistics.sigma[model]![first + j]!) / base : 0
+          c![at] = Math.abs(p![at]!) * s![at]!
+        }
+    },
+    never,
+  )
+  return { outputs: { P: p!, S: s!, C: c! }, arithmetic: 'float32' }
+}
+
+const fusionMerge: OpRunner = async (goldenCase) => {
+  const { params, outputs } = goldenCase
+  const options: FusionOptions = {
+    normaliser: params['normaliser'] as FusionOptions['normaliser'],
+    threshold: Number(params['threshold_value']),
+    weights: params['alpha'] as number[],
+    samples: samplesOf(goldenCase),
+  }
+  const { layer, fusion } = fusionLayer(goldenCase, options)
+  const matrix = new Float64Array(layer.rows * layer.inputs)
+  const result = await fusion.merge(
+    ({ start, count, weights }) => matrix.set(weights.floats(count * layer.inputs), start * layer.inputs),
+    never,
+  )
+  const computed: Record<string, Float64Array> = {
+    weight: inShape(goldenCase, matrix),
+    Z: result.z,
+    kappa: result.kappa,
+    ...(result.bias && { bias: result.bias }),
+  }
+  if (outputs['A']) {
+    const a = new Float64Array(layer.models * matrix.length)
+    const z = new Float64Array(layer.models * layer.rows)
+    const bias = new Float64Array(layer.models * layer.rows)
+    for (let model = 0; model < layer.models; model++) {
+      const part = await fusion.contribution(
+        model,
+        ({ start, count, weights }) =>
+          a.set(weights.floats(count * layer.inputs), model * matrix.length + start * layer.inputs),
+        never,
+      )
+      z.set(part.z, model * layer.rows)
+      bias.set(part.bias, model * layer.rows)
+    }
+    Object.assign(computed, { A: a, z_parts: z, ...(outputs['bias_parts'] && { bias_parts: bias }) })
+  }
+  return { outputs: computed, arithmetic: 'float32' }
+}
+
+/** Names of the goldens for methods of the program; `average` is a soup with equal weights. */
+const METHOD_OF_GOLDEN: Readonly<Record<string, MethodName>> = {
+  ...Object.fromEntries(METHOD_NAMES.map((name) => [name.replaceAll('-', '_'), name])),
+  average: 'soup',
+  dare_linear: 'dare',
+}
+
+const mergeMethod: OpRunner = async (goldenCase) => {
+  const { params } = goldenCase
+  const name = METHOD_OF_GOLDEN[String(params['method'])]
+  if (!name) return { skipped: `method ${String(params['method'])}` }
+  const inputs = inputsOf(goldenCase)
+  const models = inputs.types.length
+  const settings = methodSchema.parse({
+    name,
+    ...Object.fromEntries(
+      ['density', 'scale', 'sign', 'rescale'].flatMap((key) => (params[key] === undefined ? [] : [[key, params[key]]])),
+    ),
+  })
+  const specialists = (params['weights'] as number[] | undefined) ?? []
+  const t = Number(params['t'])
+  const weights =
+    name === 'soup'
+      ? ((params['alpha'] as number[] | undefined) ?? inputs.types.map(() => 1))
+      : name === 'weighted-sum'
+        ? [0, t, ...Array<number>(models - 2).fill(0)]
+        : name === 'add-difference'
+          ? [0, 1, t]
+          : [0, ...specialists]
+  let method: MergeMethod = methodNamed(name)
+  if (goldenCase.inputs['mask_1']) {
+    const masks = specialists.map((_, m) => input(goldenCase, `mask_${m + 1}`).values())
+    const given = (m: number) => {
+      let next = 0
+      return (count: number) => masks[m]!.subarray(next, (next += count))
+    }
+    const mix = name === 'dare' ? weightedDeltas : weightedConsensus
+    method = { ...methodNamed('dare'), kind: 'elementwise', start: (context) => startDare(context, mix, given) }
+  }
+  if (method.kind === 'fusion') return { skipped: `method ${name} on a single tensor` }
+  const used = name === 'add-difference' ? { ...inputs, types: inputs.types.slice(0, 3) } : inputs
+  const merged = new Float64Array(inputs.count)
+  mergeTensor({ method, settings, weights, inputs: used, type: 'F64' }, ({ bytes }, start) =>
+    new Uint8Array(merged.buffer).set(bytes, start * 8),
+  )
+  return { outputs: { weight: merged }, arithmetic: 'float64' }
+}
+
+export const mergeOps = {
+  fusion_statistics: fusionStatistics,
+  fusion_merge: fusionMerge,
+  merge_method: mergeMethod,
+} satisfies Record<string, OpRunner>
