@@ -73,6 +73,7 @@ function predictionOf({ schedulerConfig, metadata, extras }: OpenedParts): Predi
     if (value === 'epsilon' || value === 'v_prediction' || value === 'sample') return value
     if (value === 'v') return 'v_prediction'
   }
+  if (metadata['modelspec.architecture']?.endsWith('-v')) return 'v_prediction' // stable-diffusion-v2-768-v
   if (extras.some(({ name }) => name === 'v_pred')) return 'v_prediction'
   return schedulerConfig ? 'epsilon' : undefined // diffusers' default where its file does not say
 }

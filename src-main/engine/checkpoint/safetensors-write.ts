@@ -33,5 +33,7 @@ export function encodeHeader(
 
 /** Halves of surrogate pairs, which the format refuses, become U+FFFD. */
 function toJson(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'string' ? inner.toWellFormed() : inner))
+  return JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === 'string' ? Buffer.from(inner).toString() : inner,
+  )
 }

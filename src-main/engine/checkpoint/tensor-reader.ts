@@ -28,7 +28,7 @@ export class TensorReader {
       throw new FusionError('internal', `A read past the end of tensor ${stored.name} of ${stored.path}.`)
     }
     const descriptor = this.descriptorOf(stored.path)
-    for (let done = 0; done < into.byteLength; ) {
+    for (let done = 0; done < into.byteLength;) {
       const position = stored.offset + first + done
       const count = readSync(descriptor, into, done, into.byteLength - done, position)
       if (count === 0) {

@@ -1,0 +1,161 @@
+import { closeSync, fsyncSync, openSync } from 'node:fs'
+import { access, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve, sep } from 'node:path'
+import { constants } from 'node:fs'
+import { FusionError } from '../../contract/errors'
+
+const PARTIAL = '.partial'
+
+/**
+ * A file or folder that is written beside its final name and renamed when it is whole: whatever ends the program, no
+ * file stands at the final name that is not whole. What a dead process left behind, the next export to that name removes.
+ */
+export class AtomicOutput {
+  private constructor(
+    readonly finalPath: string,
+    /** Where to write until `commit`; a folder exists already, a file does not. */
+    readonly temporaryPath: string,
+    readonly folder: boolean,
+  ) {}
+
+  /**
+   * @param mayReplace whether something at the final name may be replaced
+   * @throws FusionError 'target': its folder is missing or read-only, something is there that may not be replaced, or
+   * another process is writing to the same name
+   */
+  static async create(path: string, folder: boolean, mayReplace: boolean): Promise<AtomicOutput> {
+    const finalPath = resolve(path)
+    const parent = dirname(finalPath)
+    await mkdir(parent, { recursive: true }).catch((cause: unknown) => {
+      throw targetError(`The folder ${parent} cannot be made.`, cause)
+    })
+    await access(parent, constants.W_OK).catch((cause: unknown) => {
+      throw targetError(`The folder ${parent} cannot be written to.`, cause)
+    })
+    const existing = await stat(finalPath).catch(() => undefined)
+    if (existing && (!mayReplace || existing.isDirectory() !== folder)) {
+      throw new FusionError('target', `${finalPath} exists already.`, {
+        hint: 'Choose another name, remove it, or allow it to be replaced.',
+      })
+    }
+    const name = basename(finalPath)
+    for (const entry of await readdir(parent)) {
+      const owner = partialOwner(entry, name)
+      if (owner === undefined) continue
+      if (owner !== process.pid && isAlive(owner)) {
+        throw new FusionError('target', `Another process (${owner}) is writing ${finalPath}.`, {
+          hint: 'Wait until it is done, or choose another name.',
+        })
+      }
+      await rm(join(parent, entry), { recursive: true, force: true })
+    }
+    const output = new AtomicOutput(finalPath, join(parent, `.${name}.${process.pid}${PARTIAL}`), folder)
+    if (folder) await mkdir(output.temporaryPath)
+    return output
+  }
+
+  /** Flushes `files` (absolute) to the disk and gives the output its final name. */
+  async commit(files: readonly string[]): Promise<void> {
+    for (const file of files) {
+      const handle = await open(file, 'r+')
+      await handle.sync()
+      await handle.close()
+    }
+    if (this.folder) await this.replaceFolder()
+    else await rename(this.temporaryPath, this.finalPath)
+    syncFolder(dirname(this.finalPath))
+  }
+
+  /** Removes what was written. */
+  async discard(): Promise<void> {
+    await rm(this.temporaryPath, { recursive: true, force: true })
+  }
+
+  /** A folder cannot be renamed over another: the old one steps aside first and goes when the new one stands. */
+  private async replaceFolder(): Promise<void> {
+    const old = `${this.temporaryPath}.old`
+    const exists = await stat(this.finalPath).then(
+      () => true,
+      () => false,
+    )
+    if (exists) await rename(this.finalPath, old)
+    await rename(this.temporaryPath, this.finalPath)
+    await rm(old, { recursive: true, force: true })
+  }
+}
+
+/**
+ * @throws FusionError 'target' if the output would be one of the sources or lie inside one (a folder)
+ */
+export async function checkTargetOutsideSources(target: string, sources: readonly string[]): Promise<void> {
+  const real = async (path: string): Promise<string> => realpath(path).catch(() => resolve(path))
+  const path = (await real(dirname(resolve(target)))) + sep + basename(target)
+  const finalPath = await real(path)
+  for (const source of sources) {
+    const sourcePath = await real(source)
+    if (finalPath === sourcePath || finalPath.startsWith(sourcePath + sep)) {
+      throw new FusionError('target', `${target} is or lies inside ${source}, which the merge reads.`, {
+        hint: 'Write to another place: sources are never changed.',
+      })
+    }
+    if (sourcePath.startsWith(finalPath + sep)) {
+      throw new FusionError('target', `${source}, which the merge reads, lies inside ${target}.`, {
+        hint: 'Write to another place: replacing this folder would remove the source.',
+      })
+    }
+  }
+}
+
+/** A file system's refusal to write, in words; other errors as they are. */
+export function writingError(error: unknown, path: string): unknown {
+  const code = (error as NodeJS.ErrnoException).code
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new FusionError('target', `The disk is full: ${path} could not be written.`, {
+      hint: 'Free some space or write to another disk. Nothing was left behind.',
+      cause: error,
+    })
+  }
+  const refusals = ['EROFS', 'EACCES', 'EPERM', 'EIO', 'EFBIG', 'ENAMETOOLONG']
+  if (code !== undefined && refusals.includes(code) && !(error instanceof FusionError)) {
+    return targetError(`${path} could not be written.`, error)
+  }
+  return error
+}
+
+function targetError(message: string, cause: unknown): FusionError {
+  return new FusionError('target', message, {
+    detail: cause instanceof Error ? cause.message : String(cause),
+    hint: 'Check the path and its permissions, or write to another place.',
+    cause,
+  })
+}
+
+/** The process that a temporary name belongs to; undefined for any other name. */
+function partialOwner(entry: string, name: string): number | undefined {
+  if (!entry.startsWith(`.${name}.`)) return undefined
+  const match = /^(\d+)\.partial(\.old)?$/.exec(entry.slice(name.length + 2))
+  return match ? Number(match[1]) : undefined
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** Makes a rename last; not every system can open folders. */
+function syncFolder(path: string): void {
+  try {
+    const descriptor = openSync(path, 'r')
+    try {
+      fsyncSync(descriptor)
+    } finally {
+      closeSync(descriptor)
+    }
+  } catch {
+    // Windows refuses: there the rename is enough.
+  }
+}

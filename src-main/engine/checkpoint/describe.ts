@@ -1,0 +1,99 @@
+import { elementCount, type ElementType } from '../tensor/element-type'
+import type { Checkpoint, Component, ComponentName, StoredTensor } from './checkpoint'
+import { cachedHash, shortHash } from './hash'
+
+/** Metadata keys that carry a merge's recipe: ours, then A1111's. */
+const RECIPE_KEYS = ['featurefusion.recipe', 'sd_merge_recipe', 'sd_merge_models'] as const
+const MODELSPEC = 'modelspec.'
+
+/** Number of stored tensors by element type. */
+export type ElementTypeCounts = Partial<Record<ElementType, number>>
+
+export interface ComponentSummary {
+  name: ComponentName
+  tensors: number
+  parameters: number
+  elementTypes: ElementTypeCounts
+}
+
+/** What a checkpoint is, as plain data: what `featurefusion open --json` prints. */
+export interface CheckpointSummary extends Pick<
+  Checkpoint,
+  'path' | 'layout' | 'architecture' | 'predictionType' | 'problems'
+> {
+  components: ComponentSummary[]
+  parameters: number
+  elementTypes: ElementTypeCounts
+  /** Names of the stored tensors that belong to no component. */
+  extras: string[]
+  /** Bytes of all weights files. */
+  size: number
+  /** Hashes are null until they have been computed (hash.ts). */
+  files: { path: string; size: number; sha256: string | null; shortHash: string | null }[]
+  /** By metadata key, parsed where it is JSON; null where the file carries none. */
+  recipe: Partial<Record<(typeof RECIPE_KEYS)[number], unknown>> | null
+  /** The modelspec.* metadata, without this prefix. */
+  modelspec: Record<string, string>
+}
+
+/** Summarises a checkpoint; hashes come from the cache alone, no weight is read. */
+export async function describeCheckpoint(
+  checkpoint: Checkpoint,
+  options: { cacheFolder?: string } = {},
+): Promise<CheckpointSummary> {
+  const { path, layout, architecture, predictionType, problems, extras, metadata } = checkpoint
+  const components = [...checkpoint.components.values()].map(describeComponent)
+  const stored = [...checkpoint.components.values()].flatMap((component) => [...storedTensors(component)])
+  const recipe = RECIPE_KEYS.flatMap((key) => {
+    const text = metadata[key]
+    return text === undefined ? [] : [[key, parsed(text)] as const]
+  })
+  const modelspec = Object.entries(metadata).filter(([key]) => key.startsWith(MODELSPEC))
+  return {
+    path,
+    layout,
+    architecture,
+    predictionType,
+    components,
+    parameters: components.reduce((sum, { parameters }) => sum + parameters, 0),
+    elementTypes: countTypes([...stored, ...extras]),
+    extras: extras.map(({ name }) => name),
+    size: checkpoint.files.reduce((sum, { size }) => sum + size, 0),
+    files: await Promise.all(
+      checkpoint.files.map(async ({ path: filePath, size }) => {
+        const sha256 = (await cachedHash(filePath, options.cacheFolder)) ?? null
+        return { path: filePath, size, sha256, shortHash: sha256 && shortHash(sha256) }
+      }),
+    ),
+    recipe: recipe.length > 0 ? Object.fromEntries(recipe) : null,
+    modelspec: Object.fromEntries(modelspec.map(([key, value]) => [key.slice(MODELSPEC.length), value])),
+    problems,
+  }
+}
+
+function describeComponent(component: Component): ComponentSummary {
+  return {
+    name: component.name,
+    tensors: component.tensors.size,
+    parameters: [...component.tensors.values()].reduce((sum, { shape }) => sum + elementCount(shape), 0),
+    elementTypes: countTypes(storedTensors(component)),
+  }
+}
+
+function storedTensors({ tensors }: Component): Set<StoredTensor> {
+  return new Set([...tensors.values()].map(({ stored }) => stored))
+}
+
+function countTypes(tensors: Iterable<StoredTensor>): ElementTypeCounts {
+  const counts: ElementTypeCounts = {}
+  for (const { elementType } of tensors) counts[elementType] = (counts[elementType] ?? 0) + 1
+  return counts
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
