@@ -1,10 +1,10 @@
-import { closeSync, fsyncSync, openSync } from 'node:fs'
+import { closeSync, constants, fsyncSync, openSync } from 'node:fs'
 import { access, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
-import { constants } from 'node:fs'
 import { FusionError } from '../../contract/errors'
 
 const PARTIAL = '.partial'
+const OLD = '.old'
 
 /**
  * A file or folder that is written beside its final name and renamed when it is whole: whatever ends the program, no
@@ -47,7 +47,10 @@ export class AtomicOutput {
           hint: 'Wait until it is done, or choose another name.',
         })
       }
-      await rm(join(parent, entry), { recursive: true, force: true })
+      // A folder that stepped aside for one that never came is the user's: it goes back.
+      const steppedAside = entry.endsWith(OLD) && (await stat(finalPath).catch(() => undefined)) === undefined
+      if (steppedAside) await rename(join(parent, entry), finalPath)
+      else await rm(join(parent, entry), { recursive: true, force: true })
     }
     const output = new AtomicOutput(finalPath, join(parent, `.${name}.${process.pid}${PARTIAL}`), folder)
     if (folder) await mkdir(output.temporaryPath)
@@ -73,7 +76,7 @@ export class AtomicOutput {
 
   /** A folder cannot be renamed over another: the old one steps aside first and goes when the new one stands. */
   private async replaceFolder(): Promise<void> {
-    const old = `${this.temporaryPath}.old`
+    const old = `${this.temporaryPath}${OLD}`
     const exists = await stat(this.finalPath).then(
       () => true,
       () => false,

@@ -1,5 +1,5 @@
 import type { Architecture, Component } from './checkpoint'
-import { countOf } from './key-maps/name-table'
+import { modulesOf } from './key-maps/name-table'
 
 /** Width of one attention head in Stable Diffusion 2, SDXL and all CLIP text encoders. */
 const HEAD_WIDTH = 64
@@ -27,14 +27,15 @@ export function inferConfig(component: Component, architecture: Architecture): R
 }
 
 class Shapes {
-  readonly names: string[]
+  private readonly modules: ReadonlySet<string>
 
   constructor(private readonly component: Component) {
-    this.names = [...component.tensors.keys()]
+    this.modules = modulesOf(component.tensors.keys())
   }
 
+  /** Whether there is a tensor or a module of this name. */
   has(name: string): boolean {
-    return this.component.tensors.has(name)
+    return this.component.tensors.has(name) || this.modules.has(name)
   }
 
   /** One dimension of a tensor; 0 where it is not there. */
@@ -42,29 +43,30 @@ class Shapes {
     return this.component.tensors.get(name)?.shape[dimension] ?? 0
   }
 
-  /** One more than the largest index that stands between `before` and the next dot. */
-  count(before: string): number {
-    return countOf(this.names, new RegExp(`^${before.replaceAll('.', '\\.')}(\\d+)\\.`))
+  /** How many modules are numbered from 0 under a name. */
+  count(module: string): number {
+    let count = 0
+    while (this.modules.has(`${module}.${count}`)) count++
+    return count
   }
 
-  any(start: string): boolean {
-    return this.names.some((name) => name.startsWith(start))
+  /** The first tensor whose name ends so; '' where there is none. */
+  find(end: string): string {
+    for (const name of this.component.tensors.keys()) if (name.endsWith(end)) return name
+    return ''
   }
 }
 
 function unetConfig(shapes: Shapes, architecture: Architecture): Record<string, unknown> {
-  const levels = indices(shapes.count('down_blocks.'))
+  const levels = indices(shapes.count('down_blocks'))
   const channels = levels.map((level) => shapes.size(`down_blocks.${level}.resnets.0.conv1.weight`, 0))
-  const depth = (module: string) => shapes.count(`${module}.transformer_blocks.`)
+  const depth = (module: string) => shapes.count(`${module}.transformer_blocks`)
   const middleDepth = depth('mid_block.attentions.0')
   const depths = levels.map((level) => {
     const last = level === levels.length - 1
     return depth(`down_blocks.${level}.attentions.0`) || (last && middleDepth) || 1
   })
-  const attention = shapes.names.find((name) => name.endsWith('.attn2.to_k.weight')) ?? ''
-  const linear = shapes.names.some(
-    (name) => name.endsWith('.proj_in.weight') && shapes.size(name, 0) > 0 && shapes.size(name, 2) === 0,
-  )
+  const linear = shapes.size(shapes.find('.proj_in.weight'), 2) === 0 // a matrix, no 1×1 convolution
   const additionWidth = shapes.size('add_embedding.linear_1.weight', 1)
   return {
     _class_name: 'UNet2DConditionModel',
@@ -74,15 +76,15 @@ function unetConfig(shapes: Shapes, architecture: Architecture): Record<string, 
     attention_head_dim: linear ? channels.map(headCount) : SD1_HEADS,
     block_out_channels: channels,
     center_input_sample: false,
-    cross_attention_dim: shapes.size(attention, 1),
+    cross_attention_dim: shapes.size(shapes.find('.attn2.to_k.weight'), 1),
     down_block_types: levels.map((level) =>
-      shapes.any(`down_blocks.${level}.attentions.`) ? 'CrossAttnDownBlock2D' : 'DownBlock2D',
+      shapes.has(`down_blocks.${level}.attentions`) ? 'CrossAttnDownBlock2D' : 'DownBlock2D',
     ),
     downsample_padding: 1,
     flip_sin_to_cos: true,
     freq_shift: 0,
     in_channels: shapes.size('conv_in.weight', 1),
-    layers_per_block: shapes.count('down_blocks.0.resnets.'),
+    layers_per_block: shapes.count('down_blocks.0.resnets'),
     mid_block_scale_factor: 1,
     norm_eps: 1e-5,
     norm_num_groups: groups(channels),
@@ -91,7 +93,7 @@ function unetConfig(shapes: Shapes, architecture: Architecture): Record<string, 
     sample_size: sampleSize(architecture) / 8,
     transformer_layers_per_block: depths.every((value) => value === depths[0]) ? (depths[0] ?? 1) : depths,
     up_block_types: levels.map((level) =>
-      shapes.any(`up_blocks.${level}.attentions.`) ? 'CrossAttnUpBlock2D' : 'UpBlock2D',
+      shapes.has(`up_blocks.${level}.attentions`) ? 'CrossAttnUpBlock2D' : 'UpBlock2D',
     ),
     upcast_attention: architecture === 'sd2-v',
     use_linear_projection: linear,
@@ -100,7 +102,7 @@ function unetConfig(shapes: Shapes, architecture: Architecture): Record<string, 
 
 function vaeConfig(shapes: Shapes, architecture: Architecture): Record<string, unknown> {
   const sdxl = architecture.startsWith('sdxl')
-  const levels = indices(shapes.count('encoder.down_blocks.') || shapes.count('decoder.up_blocks.'))
+  const levels = indices(shapes.count('encoder.down_blocks') || shapes.count('decoder.up_blocks'))
   const channels = levels.map(
     (level) =>
       shapes.size(`encoder.down_blocks.${level}.resnets.0.conv1.weight`, 0) ||
@@ -114,8 +116,7 @@ function vaeConfig(shapes: Shapes, architecture: Architecture): Record<string, u
     force_upcast: sdxl,
     in_channels: shapes.size('encoder.conv_in.weight', 1),
     latent_channels: shapes.size('decoder.conv_in.weight', 1),
-    layers_per_block:
-      shapes.count('encoder.down_blocks.0.resnets.') || shapes.count('decoder.up_blocks.0.resnets.') - 1,
+    layers_per_block: shapes.count('encoder.down_blocks.0.resnets') || shapes.count('decoder.up_blocks.0.resnets') - 1,
     norm_num_groups: groups(channels),
     out_channels: shapes.size('decoder.conv_out.weight', 0),
     sample_size: sampleSize(architecture),
@@ -141,7 +142,7 @@ function textEncoderConfig(shapes: Shapes, { name }: Component, architecture: Ar
     max_position_embeddings: shapes.size('text_model.embeddings.position_embedding.weight', 0),
     model_type: 'clip_text_model',
     num_attention_heads: headCount(width),
-    num_hidden_layers: shapes.count('text_model.encoder.layers.'),
+    num_hidden_layers: shapes.count('text_model.encoder.layers'),
     pad_token_id: 1,
     projection_dim: projection || (openClip ? 512 : width),
     vocab_size: shapes.size('text_model.embeddings.token_embedding.weight', 0),

@@ -101,26 +101,38 @@ function readMetadata(reader: JsonReader): Record<string, string> {
 
 /** An object with the three fields, others ignored, or an array of the three: serde reads a struct from both. */
 function readTensorInfo(reader: JsonReader): TensorInfo {
-  let elementType: string | undefined
-  let shape: Unsigned[] | undefined
-  let offsets: Unsigned[] | undefined
-  const fields = [
-    () => (elementType = elementType === undefined ? readElementType(reader) : reader.fail('dtype twice')),
-    () => (shape = shape === undefined ? readIntegers(reader) : reader.fail('shape twice')),
-    () => (offsets = offsets === undefined ? readIntegers(reader) : reader.fail('data_offsets twice')),
-  ]
+  const fields: TensorFields = {}
   if (reader.peek() === '[') {
-    reader.array((index) => void (fields[index] ?? (() => reader.fail('more than three fields')))())
+    reader.array((index) => readField(reader, fields, FIELD_NAMES[index] ?? reader.fail('more than three fields')))
   } else {
-    const names = ['dtype', 'shape', 'data_offsets']
-    reader.object((key) => void (fields[names.indexOf(key)] ?? (() => reader.skip()))())
+    reader.object((key) => {
+      const name = FIELD_NAMES.find((field) => field === key)
+      if (name) readField(reader, fields, name)
+      else reader.skip()
+    })
   }
-  if (elementType === undefined) reader.fail('dtype is missing')
+  const { dtype, shape, data_offsets } = fields
+  if (dtype === undefined) reader.fail('dtype is missing')
   if (shape === undefined) reader.fail('shape is missing')
-  if (offsets === undefined) reader.fail('data_offsets is missing')
-  const [begin, end] = offsets
-  if (begin === undefined || end === undefined || offsets.length > 2) reader.fail('data_offsets must be two numbers')
-  return { elementType, shape, begin, end }
+  const [begin, end] = data_offsets ?? []
+  if (begin === undefined || end === undefined || data_offsets?.length !== 2) {
+    reader.fail('data_offsets must be two numbers')
+  }
+  return { elementType: dtype, shape, begin, end }
+}
+
+const FIELD_NAMES = ['dtype', 'shape', 'data_offsets'] as const
+
+interface TensorFields {
+  dtype?: string
+  shape?: Unsigned[]
+  data_offsets?: Unsigned[]
+}
+
+function readField(reader: JsonReader, fields: TensorFields, name: (typeof FIELD_NAMES)[number]): void {
+  if (fields[name] !== undefined) reader.fail(`${name} twice`)
+  if (name === 'dtype') fields.dtype = readElementType(reader)
+  else fields[name] = readIntegers(reader)
 }
 
 /** A string, or serde's other form of an enum without content: {"F32": null}. */
@@ -151,8 +163,9 @@ function checkLayout(infos: Map<string, TensorInfo>, dataLength: number, source:
     if (begin !== position || end < begin) throw malformed(source, `tensor ${name} overlaps another or leaves a hole`)
     position = end
     const byteLength = byteLengthOf(elementType, shape)
-    if (byteLength === undefined) throw malformed(source, `the shape of tensor ${name} is too large`)
-    if (BigInt(end) - BigInt(begin) !== byteLength) {
+    if (byteLength === undefined)
+      throw malformed(source, `the shape of tensor ${name} is too large or does not fill whole bytes`)
+    if (minus(end, begin) !== byteLength) {
       throw malformed(source, `the data of tensor ${name} is not as long as its shape and type say`)
     }
     return { name, elementType, shape: shape.map(Number), begin: Number(begin), byteLength: Number(byteLength) }
@@ -173,15 +186,29 @@ function compare(a: Unsigned, b: Unsigned): number {
 }
 
 /** Bytes of a tensor; undefined where the number of bits overflows 64 bits (on the way, too) or is not whole bytes. */
-function byteLengthOf(elementType: string, shape: Unsigned[]): bigint | undefined {
+function byteLengthOf(elementType: string, shape: Unsigned[]): Unsigned | undefined {
   let count: Unsigned = 1
   for (const size of shape) {
-    const product: number = Number(count) * Number(size)
-    count = Number.isSafeInteger(product) ? product : BigInt(count) * BigInt(size)
+    count = times(count, size)
     if (count > U64_MAX) return undefined
   }
-  const bits = BigInt(count) * BigInt(BITS_PER_ELEMENT.get(elementType) ?? 0)
-  return bits > U64_MAX || bits % 8n !== 0n ? undefined : bits / 8n
+  const bits = times(count, BITS_PER_ELEMENT.get(elementType) ?? 0)
+  if (typeof bits === 'number') return bits % 8 === 0 ? bits / 8 : undefined
+  return bits > U64_MAX || bits % 8n !== 0n ? undefined : smallest(bits / 8n)
+}
+
+function times(a: Unsigned, b: Unsigned): Unsigned {
+  const product = Number(a) * Number(b)
+  return Number.isSafeInteger(product) ? product : smallest(BigInt(a) * BigInt(b))
+}
+
+function minus(a: Unsigned, b: Unsigned): Unsigned {
+  return typeof a === 'number' && typeof b === 'number' ? a - b : smallest(BigInt(a) - BigInt(b))
+}
+
+/** A number wherever one can hold the value, so that equal values are identical. */
+function smallest(value: bigint): Unsigned {
+  return value > Number.MAX_SAFE_INTEGER ? value : Number(value)
 }
 
 function malformed(source: string, what: string, cause?: unknown): FusionError {

@@ -98,6 +98,19 @@ export function identityPairs(names: readonly string[]): NamePair[] {
   return [...roots].map((root) => ({ canonical: root, stored: root }))
 }
 
+/** The names of all modules, of whatever depth. */
+export function modulesOf(names: Iterable<string>): Set<string> {
+  const modules = new Set<string>()
+  for (const name of names) {
+    for (let end = name.lastIndexOf('.'); end > 0; end = name.lastIndexOf('.', end - 1)) {
+      const module = name.slice(0, end)
+      if (modules.has(module)) break // and with it all that hold it
+      modules.add(module)
+    }
+  }
+  return modules
+}
+
 /** More levels or layers than any network has: bounds what the names in a hostile file can cost. */
 const MAX_MODULES = 256
 

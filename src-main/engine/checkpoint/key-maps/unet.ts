@@ -1,4 +1,4 @@
-import { NameTable, type NamePair, type Naming } from './name-table'
+import { modulesOf, NameTable, type NamePair, type Naming } from './name-table'
 
 /** What decides a UNet's names in either layout, per block: which resnets are followed by attention; a sampler at the end. */
 interface BlockStructure {
@@ -67,15 +67,6 @@ function table({ down, up }: UnetStructure): NameTable {
 
 function resnet(canonical: string, stored: string): NamePair[] {
   return RESNET_PARTS.map(([ours, theirs]) => ({ canonical: `${canonical}.${ours}`, stored: `${stored}.${theirs}` }))
-}
-
-/** The names of all modules, of whatever depth. */
-function modulesOf(names: readonly string[]): Set<string> {
-  const modules = new Set<string>()
-  for (const name of names) {
-    for (let end = name.lastIndexOf('.'); end > 0; end = name.lastIndexOf('.', end - 1)) modules.add(name.slice(0, end))
-  }
-  return modules
 }
 
 function structureOfLdm(modules: ReadonlySet<string>): UnetStructure {
