@@ -2,7 +2,7 @@ import { combine } from './arithmetic'
 import { requiredNoise } from './alpha-scheduler'
 import { readConfig, type SchedulerConfig } from './config'
 import type { RunOptions, StepOptions } from './scheduler'
-import { ancestralSigmas, SigmaScheduler, sigmaSchedule, type SigmaSchedulerConfig } from './sigma-scheduler'
+import { ancestralSigmas, moveTo, SigmaScheduler, sigmaSchedule, type SigmaSchedulerConfig } from './sigma-scheduler'
 
 const CLASS_NAME = 'EulerAncestralDiscreteScheduler'
 
@@ -37,7 +37,6 @@ export class EulerAncestralDiscreteScheduler extends SigmaScheduler {
     const sigma = this.sigmas[iteration]!
     const original = this.predictedOriginal(sigma, modelOutput, sample)
     const { down, up } = ancestralSigmas(sigma, this.sigmas[iteration + 1]!)
-    const share = down / sigma
-    return combine([share, sample], [1 - share, original], [up, requiredNoise(options)])
+    return combine([1, moveTo(down, sigma, sample, original)], [up, requiredNoise(options)])
   }
 }

@@ -5,6 +5,8 @@ import type { Scheduler, StepOptions } from './scheduler'
 import { sigmaAt, sigmaSpread, timestepOfSigma, type SigmaConfig } from './sigmas'
 import { spacedTimesteps, type SpacingConfig } from './spacing'
 
+const { fround } = Math
+
 /** Config of the schedulers that step along σ (Karras et al., arXiv 2206.00364). */
 export interface SigmaSchedulerConfig extends BetaConfig, SpacingConfig, Partial<SigmaConfig> {
   prediction_type: string
@@ -73,7 +75,8 @@ export abstract class SigmaScheduler implements Scheduler {
   }
 
   scaleModelInput(sample: Float32Array, iteration: number): Float32Array {
-    return combine([1 / Math.sqrt(this.sigmaOfInput(iteration) ** 2 + 1), sample])
+    const scale = fround(Math.sqrt(variance(this.sigmaOfInput(iteration))))
+    return sample.map((x) => x / scale)
   }
 
   addNoise(sample: Float32Array, noise: Float32Array, iteration: number): Float32Array {
@@ -84,15 +87,24 @@ export abstract class SigmaScheduler implements Scheduler {
   protected predictedOriginal(sigma: number, modelOutput: Float32Array, sample: Float32Array): Float32Array {
     if (this.predictionType === 'epsilon') return combine([1, sample], [-sigma, modelOutput])
     if (this.predictionType === 'sample') return modelOutput
-    const scale = sigma ** 2 + 1
-    return combine([-sigma / Math.sqrt(scale), modelOutput], [1 / scale, sample])
+    const scale = variance(sigma)
+    const factor = fround(-sigma / fround(Math.sqrt(scale)))
+    return sample.map((x, i) => fround(modelOutput[i]! * factor) + fround(x / scale))
   }
 }
 
-/** The sample moved from σ `from` to `to` on the straight line through its clean prediction. */
+/** σ² + 1, in float32. */
+function variance(sigma: number): number {
+  return fround(fround(sigma ** 2) + 1)
+}
+
+/**
+ * The sample moved from σ `from` to `to` on the straight line through its clean prediction; rounded where diffusers
+ * rounds, since from a σ in the thousands the sum cancels.
+ */
 export function moveTo(to: number, from: number, sample: Float32Array, original: Float32Array): Float32Array {
-  const share = to / from
-  return combine([share, sample], [1 - share, original])
+  const change = fround(to - from)
+  return sample.map((x, i) => x + fround(fround(fround(x - original[i]!) / from) * change))
 }
 
 /** Each value but the first and the last twice: the layout of solvers with two calls per step. */
@@ -102,8 +114,12 @@ export function interleaved(sigmas: readonly number[]): Float32Array {
   )
 }
 
-/** An ancestral step from σ `from` to `to`: how far to go down, and how much noise to add again (k-diffusion). */
+/**
+ * An ancestral step from σ `from` to `to`: how far to go down, and how much noise to add again (k-diffusion). Rounded to
+ * float32 throughout, as in diffusers: with σ in the thousands (zero terminal SNR) the last difference cancels.
+ */
 export function ancestralSigmas(from: number, to: number): { down: number; up: number } {
-  const up = Math.min(to, Math.sqrt((to ** 2 * (from ** 2 - to ** 2)) / from ** 2))
-  return { up, down: Math.sqrt(Math.max(0, to ** 2 - up ** 2)) }
+  const [from2, to2] = [fround(from ** 2), fround(to ** 2)]
+  const up = Math.min(to, fround(Math.sqrt(fround(fround(to2 * fround(from2 - to2)) / from2))))
+  return { up, down: fround(Math.sqrt(Math.max(0, fround(to2 - fround(up ** 2))))) }
 }
