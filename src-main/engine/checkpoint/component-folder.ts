@@ -125,22 +125,24 @@ async function readShards(
   }
   const files: SafetensorsFile[] = []
   const tensors: StoredTensor[] = []
+  const found = new Set<string>()
   for (const shard of [...new Set(shardOf.values())].sort()) {
     const file = await readSafetensors(join(folder, shard)).catch((error: unknown) => {
       throw error instanceof FusionError && error.kind === 'not-found' ? fail(`names a missing shard, ${shard}`) : error
     })
     files.push(file)
     for (const tensor of file.tensors) {
-      if (shardOf.get(tensor.name) === shard) {
-        tensors.push(tensor)
-        shardOf.delete(tensor.name)
-      } else {
-        const message = `${file.file.path} holds tensor ${tensor.name}, which the index places elsewhere; it is not used.`
-        problems.push({ severity: 'warning', message })
-      }
+      const place = shardOf.get(tensor.name)
+      if (place === undefined || place === shard) tensors.push(tensor)
+      if (place === shard) found.add(tensor.name)
+    }
+    const unplaced = file.tensors.filter(({ name }) => shardOf.get(name) !== shard).length
+    if (unplaced > 0) {
+      const message = `${file.file.path} holds ${unplaced} tensors that ${indexFile} does not place there.`
+      problems.push({ severity: 'warning', message })
     }
   }
-  const [lost] = shardOf
+  const lost = [...shardOf].find(([name]) => !found.has(name))
   if (lost) throw fail(`places tensor ${lost[0]} in ${lost[1]}, which does not hold it`)
   if (files.length === 0) throw fail('names no shard')
   return { files, tensors }

@@ -4,6 +4,8 @@ import { FusionError } from '../../contract/errors'
 const MAX_DEPTH = 127
 /** Digits of the largest u64, 18446744073709551615. */
 const U64_DIGITS = 20
+/** As many digits as a number holds whatever they are. */
+const SAFE_DIGITS = 15
 const U64_MAX = 0xffff_ffff_ffff_ffffn
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y
@@ -73,12 +75,21 @@ export class JsonReader {
 
   /** An unsigned 64-bit integer, without sign, fraction or exponent; a bigint where a number cannot hold it. */
   unsigned(): number | bigint {
-    const digits = this.number()
-    if (!UNSIGNED.test(digits)) this.fail(`${digits} is not an unsigned integer`)
-    if (digits.length < 16) return Number(digits)
-    const value = digits.length > U64_DIGITS ? U64_MAX + 1n : BigInt(digits)
-    if (value > U64_MAX) this.fail('an integer beyond 64 bits')
-    return value > Number.MAX_SAFE_INTEGER ? value : Number(value)
+    this.peek()
+    const start = this.at
+    let value = 0
+    let end = start
+    for (; end < start + SAFE_DIGITS; end++) {
+      const digit = this.text.charCodeAt(end) - 0x30
+      if (!(digit >= 0 && digit <= 9)) break
+      value = 10 * value + digit
+    }
+    const next = this.text.charCodeAt(end)
+    if (value > 0 && this.text.charCodeAt(start) !== 0x30 && (next === 0x2c || next === 0x5d)) {
+      this.at = end // the usual case, told by the ',' or ']' after it
+      return value
+    }
+    return this.anyUnsigned()
   }
 
   /** Reads and drops any one value. */
@@ -108,6 +119,14 @@ export class JsonReader {
     throw new FusionError('malformed', `${this.source} is not valid: ${what} (at character ${this.at}).`, {
       hint: 'The file is damaged or incomplete. Download or export it again.',
     })
+  }
+
+  private anyUnsigned(): number | bigint {
+    const digits = this.number()
+    if (!UNSIGNED.test(digits)) this.fail(`${digits} is not an unsigned integer`)
+    const value = digits.length > U64_DIGITS ? U64_MAX + 1n : BigInt(digits)
+    if (value > U64_MAX) this.fail('an integer beyond 64 bits')
+    return value > Number.MAX_SAFE_INTEGER ? value : Number(value)
   }
 
   private number(): string {

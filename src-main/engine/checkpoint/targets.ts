@@ -3,6 +3,7 @@ import { elementCount } from '../tensor/element-type'
 import type { Checkpoint, Component, ComponentName } from './checkpoint'
 import { storedShape } from './key-maps/name-table'
 import { sectionsOf } from './key-maps/single-file'
+import { isMergeable } from './mergeable'
 
 /** A tensor to write, in the layout of the file to be: put together from canonical tensors, each a run of elements. */
 export interface TargetTensor {
@@ -62,8 +63,10 @@ function ldmTargets({ path, architecture }: Checkpoint, component: Component): T
   if (!section) throw refuse(`files of architecture ${architecture} have no place for ${component.name}`)
   const table = section.naming.fromCanonical([...component.tensors.keys()])
   const targets = new Map<string, TargetTensor>()
-  for (const { name, shape } of component.tensors.values()) {
+  for (const view of component.tensors.values()) {
+    const { name, shape } = view
     const stored = table.toStored(name)
+    if (!stored && !isMergeable(view)) continue // position_ids, which OpenCLIP does not store
     if (!stored) throw refuse(`tensor ${name} of ${component.name} has no name there`)
     const targetName = section.prefix + stored.name
     const start = typeof stored.form === 'number' ? stored.form * elementCount(shape) : 0

@@ -56,7 +56,7 @@ function nameOf(path: string, { config, tensors }: ComponentFolder): ComponentNa
       ? 'text_encoder_2'
       : 'text_encoder'
   }
-  return config ? 'model' : componentOfNames(tensors)
+  return classes.some((name) => typeof name === 'string') ? 'model' : componentOfNames(tensors)
 }
 
 /** The network that tensors in diffusers' form belong to. */

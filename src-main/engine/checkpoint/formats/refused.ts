@@ -5,7 +5,7 @@ import type { Checkpoint, StoredTensor } from '../checkpoint'
 import { unreadable } from '../file-errors'
 
 const PICKLE_EXTENSIONS = ['.ckpt', '.pt', '.pth', '.bin']
-const LORA = /\.(?:lora_(?:up|down|A|B)|hada_w[12]_[ab]|lokr_w[12]|lora_mid)(?:\.|$)|\.lora\.(?:up|down)\./
+const LORA = /\.(?:lora_(?:up|down|A|B)|hada_w[12]_[ab]|lokr_w[12]|lora_mid)(?:\.|$)|[._]lora\.(?:up|down)\./
 const SCALED_FP8 = /(?:^|\.)(?:scaled_fp8|scale_weight|scale_input|weight_scale|input_scale)$/
 
 /**

@@ -181,6 +181,19 @@ describe('single files of the field', () => {
     expect(single.components.get('text_encoder')?.config).toMatchObject({ hidden_act: 'gelu', num_hidden_layers: 23 })
   })
 
+  it('of Stable Diffusion 2 are written without the position_ids of a folder', async () => {
+    const text = join(folder, 'sd2-ids/text_encoder/model.safetensors')
+    writePipeline('sd2-ids', { unet: unetShapes(SD2_UNET), text_encoder: new Map() })
+    const ids: Shapes = new Map([['text_model.embeddings.position_ids', [1, 77]]])
+    writeSparse(text, new Map([...textEncoderShapes(1024, 23), ...ids]))
+    const pipeline = await openCheckpoint(join(folder, 'sd2-ids'))
+    expect(
+      singleFileTargets(pipeline)
+        .map(({ name }) => name)
+        .join(),
+    ).not.toContain('position_ids')
+  })
+
   it('have the published names', async () => {
     const pipeline = await openCheckpoint(join(folder, 'sdxl'))
     const names = singleFileTargets(pipeline).map(({ name }) => name)
@@ -311,6 +324,18 @@ describe('folders', () => {
       kind: 'malformed',
       message: expect.stringMatching(message) as string,
     })
+  })
+
+  it('whose shards hold what the index does not place there open with a warning', async () => {
+    const path = copy('unplaced')
+    const index = JSON.parse(readFileSync(join(path, INDEX), 'utf8')) as { weight_map: Record<string, string> }
+    delete index.weight_map['conv_in.weight']
+    writeFileSync(join(path, INDEX), JSON.stringify(index))
+    const { problems, components } = await openCheckpoint(path)
+    expect(problems).toMatchObject([
+      { severity: 'warning', message: expect.stringContaining('holds 1 tensors') as string },
+    ])
+    expect(components.get('unet')?.tensors.has('conv_in.weight')).toBe(true)
   })
 
   it('with damaged JSON are refused, naming the file', async () => {
