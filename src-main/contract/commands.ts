@@ -1,0 +1,231 @@
+import { z } from 'zod'
+import { numberedEventSchema, type NumberedEvent } from './events'
+import { layerSummarySchema, MATRIX_KINDS } from './inspect'
+import { jobSchema } from './jobs'
+import { incompatibilitySchema, layerSchema, modelDescriptionSchema } from './models'
+import { pictureSchema, pngSettingsSchema, variantSchema } from './preview'
+import { methodSchema } from './project'
+import {
+  DEVICES,
+  editSchema,
+  logEntrySchema,
+  projectStateSchema,
+  providerStatusSchema,
+  settingsSchema,
+  snapshotSchema,
+} from './state'
+
+const path = z.string().min(1).max(4096)
+const nothing = z.strictObject({})
+const startedJob = z.object({ job: jobSchema })
+
+function command<Input extends z.ZodType, Output extends z.ZodType>(input: Input, output: Output) {
+  return { input, output }
+}
+
+/** Every command of the program. Handlers, preload allowlist, HTTP routes and the client derive from this table. */
+export const COMMANDS = {
+  'app.snapshot': command(nothing, snapshotSchema),
+  /** The tail after a number; null where it is not kept any more: take a snapshot. */
+  'app.events': command(
+    z.strictObject({ after: z.number().int().nonnegative() }),
+    z.object({ events: z.array(numberedEventSchema).nullable() }),
+  ),
+  /** What the program can do, for menus and explanations. */
+  'app.catalog': command(
+    nothing,
+    z.object({
+      methods: z.array(
+        z.object({
+          name: methodSchema.shape.name.unwrap(),
+          title: z.string(),
+          description: z.string(),
+          /** Settings that it reads. */
+          uses: z.array(z.string()),
+          baseTakesPart: z.boolean(),
+          leastSpecialists: z.number(),
+          /** null: any number. */
+          mostSpecialists: z.number().nullable(),
+        }),
+      ),
+      schedulers: z.array(z.object({ name: z.string(), title: z.string() })),
+    }),
+  ),
+
+  'project.new': command(nothing, projectStateSchema),
+  'project.demo': command(nothing, projectStateSchema),
+  /** A `*.fusion.json`. */
+  'project.open': command(z.strictObject({ path }), projectStateSchema),
+  /** Without a path: to the file that it has. */
+  'project.save': command(
+    z.strictObject({ path: path.optional(), overwrite: z.boolean().default(false) }),
+    projectStateSchema,
+  ),
+  /** All edits or none. Edits with the same `merge` key that follow each other are one step of undo (a slider's move). */
+  'project.edit': command(
+    z.strictObject({
+      edits: z.array(editSchema).min(1).max(200),
+      label: z.string().min(1).max(200),
+      merge: z.string().max(200).optional(),
+    }),
+    projectStateSchema,
+  ),
+  'project.undo': command(nothing, projectStateSchema),
+  'project.redo': command(nothing, projectStateSchema),
+  /** Restores the project that an exported file's recipe tells; sources are found by hash or name. */
+  'project.restore': command(
+    z.strictObject({ path }),
+    z.object({ project: projectStateSchema, missing: z.array(z.string()) }),
+  ),
+  'project.forgetRecent': command(z.strictObject({ path }), nothing),
+
+  /** From headers alone. */
+  'models.describe': command(
+    z.strictObject({ paths: z.array(path).min(1).max(64) }),
+    z.object({ models: z.array(modelDescriptionSchema) }),
+  ),
+  /** Of the project's enabled models with its base. */
+  'models.compatibility': command(nothing, z.object({ problems: z.array(incompatibilitySchema) })),
+  /** Layers that the method can merge, and the blocks that can have weights, in network order. */
+  'models.layers': command(nothing, z.object({ blocks: z.array(z.string()), layers: z.array(layerSchema) })),
+  'models.hash': command(nothing, startedJob),
+
+  'jobs.list': command(nothing, z.object({ jobs: z.array(jobSchema) })),
+  /** Ends a queued or running job within a second. */
+  'jobs.cancel': command(z.strictObject({ id: z.string().max(100) }), nothing),
+  /** Takes an ended job off the list; without an id all of them. */
+  'jobs.dismiss': command(z.strictObject({ id: z.string().max(100).optional() }), nothing),
+
+  /** Rows come as 'inspect-rows' events. */
+  'inspect.start': command(nothing, startedJob),
+  /** The rows of the last job that are there, with the names of its models, base first. */
+  'inspect.rows': command(
+    nothing,
+    z.object({ job: z.string().nullable(), models: z.array(z.string()), rows: z.array(layerSummarySchema) }),
+  ),
+  /** The job's result has the matrix. A new one puts an unfinished one aside. */
+  'inspect.matrix': command(
+    z.strictObject({ layer: z.string().min(1).max(500), matrix: z.enum(MATRIX_KINDS) }),
+    startedJob,
+  ),
+
+  /** Prompts × seeds × variants with the project's preview settings; pictures come as events, ordered by variant. */
+  'preview.run': command(z.strictObject({ variants: z.array(variantSchema).min(1).max(32) }), startedJob),
+  /** Newest first. */
+  'preview.history': command(
+    z.strictObject({ before: z.number().optional(), limit: z.number().int().min(1).max(500).default(100) }),
+    z.object({ pictures: z.array(pictureSchema) }),
+  ),
+  'preview.forget': command(z.strictObject({ ids: z.array(z.string().max(100)).max(1000) }), nothing),
+  'preview.saveAs': command(
+    z.strictObject({ id: z.string().max(100), path, overwrite: z.boolean().default(false) }),
+    nothing,
+  ),
+  /** Settings in a dropped PNG. */
+  'preview.readPng': command(
+    z.strictObject({ base64: z.base64().max(24 * 2 ** 20) }),
+    z.object({ settings: pngSettingsSchema.nullable() }),
+  ),
+
+  'export.forecast': command(
+    nothing,
+    z.object({
+      seconds: z.number(),
+      memoryBytes: z.number(),
+      diskBytes: z.number(),
+      /** null where it cannot be known (no such folder yet). */
+      freeDiskBytes: z.number().nullable(),
+      freeMemoryBytes: z.number(),
+      /** A folder (diffusers) or a file. */
+      folder: z.boolean(),
+      warnings: z.array(z.string()),
+    }),
+  ),
+  'export.start': command(z.strictObject({ path, overwrite: z.boolean().default(false) }), startedJob),
+
+  /** Tries every provider, each in a process of its own; from memory unless `again`. */
+  'devices.list': command(
+    z.strictObject({ again: z.boolean().default(false) }),
+    z.object({
+      providers: z.array(providerStatusSchema),
+      chosen: z.enum(DEVICES),
+      totalMemoryBytes: z.number(),
+      freeMemoryBytes: z.number(),
+    }),
+  ),
+
+  'settings.get': command(nothing, settingsSchema),
+  /** Only what is given changes. */
+  'settings.set': command(
+    z.strictObject({
+      theme: settingsSchema.shape.theme.unwrap().optional(),
+      device: settingsSchema.shape.device.unwrap().optional(),
+      cacheFolder: settingsSchema.shape.cacheFolder.unwrap().optional(),
+      cacheLimitBytes: settingsSchema.shape.cacheLimitBytes.unwrap().optional(),
+      modelFolders: z.array(path).max(50).optional(),
+    }),
+    settingsSchema,
+  ),
+  'cache.size': command(nothing, z.object({ folder: z.string(), bytes: z.number(), limitBytes: z.number() })),
+  'cache.clear': command(nothing, z.object({ folder: z.string(), bytes: z.number(), limitBytes: z.number() })),
+
+  /** Folders that may be browsed: in `serve` those of --allow and the demo. */
+  'files.roots': command(nothing, z.object({ roots: z.array(z.object({ name: z.string(), path: z.string() })) })),
+  'files.list': command(
+    z.strictObject({ path }),
+    z.object({
+      path: z.string(),
+      /** null at a root. */
+      parent: z.string().nullable(),
+      /** Folders first, by name. */
+      entries: z.array(
+        z.object({
+          name: z.string(),
+          path: z.string(),
+          kind: z.enum(['folder', 'model-folder', 'model', 'project', 'picture', 'file']),
+          size: z.number(),
+          time: z.number(),
+        }),
+      ),
+    }),
+  ),
+  /** The system's own dialog, in the desktop only ('unsupported' in serve); nothing chosen: no paths. */
+  'files.dialog': command(
+    z.strictObject({
+      purpose: z.enum([
+        'models',
+        'model-folders',
+        'open-project',
+        'save-project',
+        'export-file',
+        'export-folder',
+        'folder',
+        'save-picture',
+      ]),
+      suggested: path.optional(),
+    }),
+    z.object({ paths: z.array(z.string()) }),
+  ),
+  /** Desktop only. */
+  'files.showInFolder': command(z.strictObject({ path }), nothing),
+  /** Opens a page of the allow-list in the system's browser; desktop only. */
+  'app.openExternal': command(z.strictObject({ url: z.url().max(2000) }), nothing),
+  'log.read': command(
+    z.strictObject({ limit: z.number().int().min(1).max(1000).default(200) }),
+    z.object({ entries: z.array(logEntrySchema) }),
+  ),
+} as const
+
+export type Commands = typeof COMMANDS
+export type CommandName = keyof Commands
+/** What a caller gives: fields with a default may be left out. */
+export type CommandInput<C extends CommandName> = z.input<Commands[C]['input']>
+export type CommandOutput<C extends CommandName> = z.output<Commands[C]['output']>
+
+/** How the interface reaches the program, whichever host it is in. */
+export interface Client {
+  /** Rejects with a FusionError. */
+  invoke<C extends CommandName>(command: C, input: CommandInput<C>): Promise<CommandOutput<C>>
+  /** Returns what ends it. */
+  on(listener: (event: NumberedEvent) => void): () => void
+}

@@ -1,0 +1,24 @@
+import { z } from 'zod'
+import { layerSummarySchema } from './inspect'
+import { jobSchema } from './jobs'
+import { pictureSchema } from './preview'
+import { computeStateSchema, logEntrySchema, projectStateSchema, settingsSchema } from './state'
+
+export const eventSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('project'), project: projectStateSchema }),
+  /** A job is new or has changed; at most ten a second of each job. */
+  z.object({ type: z.literal('job'), job: jobSchema }),
+  z.object({ type: z.literal('job-removed'), id: z.string() }),
+  /** Layers as they are computed, in the order of computing. */
+  z.object({ type: z.literal('inspect-rows'), job: z.string(), rows: z.array(layerSummarySchema) }),
+  z.object({ type: z.literal('picture'), picture: pictureSchema }),
+  z.object({ type: z.literal('compute'), compute: computeStateSchema }),
+  z.object({ type: z.literal('settings'), settings: settingsSchema }),
+  z.object({ type: z.literal('log'), entry: logEntrySchema }),
+])
+
+/** Events are numbered without holes; a client that misses one asks for `app.snapshot`. */
+export const numberedEventSchema = z.object({ sequence: z.number(), event: eventSchema })
+
+export type AppEvent = z.infer<typeof eventSchema>
+export type NumberedEvent = z.infer<typeof numberedEventSchema>

@@ -1,0 +1,69 @@
+import { z } from 'zod'
+import { NORMALISERS } from './project'
+
+const perModel = z.array(z.number())
+
+/** How a normaliser behaves on a layer (method.md, 'Normalisation and merge'). */
+const normaliserReport = z.object({
+  minZ: z.number(),
+  /** Largest and mean condition number of the rows; 1: nothing cancels. */
+  maxKappa: z.number(),
+  meanKappa: z.number(),
+  /** Share of every model, base first; sums to 1. */
+  shares: perModel,
+})
+
+/** One layer of the overview. `models` = base and the enabled specialists in the project's order, base first. */
+export const layerSummarySchema = z.object({
+  /** The weight's name in diffusers' form. */
+  layer: z.string(),
+  component: z.string(),
+  block: z.string(),
+  rows: z.number(),
+  inputs: z.number(),
+  /** Per specialist: ‖K_m − K_0‖ / ‖K_0‖. */
+  deltaNormRatio: perModel,
+  /** [specialists × specialists], rows after one another: Pearson correlation of the deltas; null where a delta is 0. */
+  deltaCorrelation: z.array(z.number().nullable()),
+  /** [models × models]: cosine of the raw weights. */
+  weightCosine: perModel,
+  /** Per model: mean over base rows of the largest |P|, of all |P|, and of P at the model's own row. */
+  meanMaxAbsP: perModel,
+  meanAbsP: perModel,
+  meanOwnP: perModel,
+  /** Per model: share of the base rows whose largest |P| is at the model's own row. */
+  ownRowIsBest: perModel,
+  deadBaseRows: z.number(),
+  normalisers: z.record(z.enum(NORMALISERS), normaliserReport),
+})
+
+export const MATRIX_KINDS = ['P', 'S', 'C'] as const
+
+/** Edge of a tile in values. */
+export const TILE_SIZE = 256
+
+/**
+ * A matrix [rows, columns] of a layer as a pyramid of tiles. Level 0 holds the values, every further level halves both
+ * sides (rounding up), until one tile holds all. A tile is little-endian float32, row-major, `TILE_SIZE` wide and high
+ * except at the right and lower edges, where it is as wide and high as what is left:
+ * `${url}/${level}/${tileRow}-${tileColumn}.mean` and, from level 1 on, `.max` (the value of the largest magnitude).
+ */
+export const matrixSchema = z.object({
+  layer: z.string(),
+  matrix: z.enum(MATRIX_KINDS),
+  /** Names of the models, base first: column c belongs to model c div rows, its row c mod rows. */
+  models: z.array(z.string()),
+  rows: z.number(),
+  columns: z.number(),
+  levels: z.number(),
+  min: z.number(),
+  max: z.number(),
+  /** Counts of |value| in equal bins from 0 to `histogramMax`. */
+  histogram: z.array(z.number()),
+  histogramMax: z.number(),
+  url: z.string(),
+})
+
+export type LayerSummary = z.infer<typeof layerSummarySchema>
+export type MatrixKind = (typeof MATRIX_KINDS)[number]
+export type MatrixInfo = z.infer<typeof matrixSchema>

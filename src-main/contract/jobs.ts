@@ -1,0 +1,52 @@
+import { z } from 'zod'
+import { matrixSchema } from './inspect'
+import { errorReportSchema } from './models'
+
+export const JOB_KINDS = ['hash', 'inspect', 'matrix', 'preview', 'export'] as const
+export const JOB_STATES = ['queued', 'running', 'done', 'failed', 'cancelled'] as const
+
+export const exportResultSchema = z.object({
+  path: z.string(),
+  bytes: z.number(),
+  seconds: z.number(),
+  /** Of every weights file. */
+  files: z.array(z.object({ path: z.string(), sha256: z.string() })),
+  warnings: z.array(z.string()),
+  /** Tensors in which finite values became infinite in the output's element type. */
+  overflowed: z.array(z.string()),
+})
+
+/** What a job leaves behind, by its kind; what came in pieces (inspect rows, pictures) is not repeated here. */
+export const jobResultSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('hash'), files: z.array(z.object({ path: z.string(), sha256: z.string() })) }),
+  z.object({ kind: z.literal('inspect'), layers: z.number() }),
+  z.object({ kind: z.literal('matrix'), matrix: matrixSchema }),
+  z.object({ kind: z.literal('preview'), pictures: z.number() }),
+  z.object({ kind: z.literal('export'), export: exportResultSchema }),
+])
+
+/** A long task. `progress` never falls. Times in milliseconds since 1970. */
+export const jobSchema = z.object({
+  id: z.string(),
+  kind: z.enum(JOB_KINDS),
+  /** In words: 'Export to merged.safetensors'. */
+  title: z.string(),
+  state: z.enum(JOB_STATES),
+  /** 0 … 1 */
+  progress: z.number(),
+  /** What it is doing: 'hashing', 'merging' …; null where it says nothing. */
+  phase: z.string().nullable(),
+  /** Seconds that are left; null while unknown. */
+  eta: z.number().nullable(),
+  createdAt: z.number(),
+  startedAt: z.number().nullable(),
+  endedAt: z.number().nullable(),
+  error: errorReportSchema.nullable(),
+  result: jobResultSchema.nullable(),
+})
+
+export type JobKind = (typeof JOB_KINDS)[number]
+export type JobState = (typeof JOB_STATES)[number]
+export type JobResult = z.infer<typeof jobResultSchema>
+export type Job = z.infer<typeof jobSchema>
+export type ExportResult = z.infer<typeof exportResultSchema>

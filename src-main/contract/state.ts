@@ -1,0 +1,106 @@
+import { z } from 'zod'
+import { jobSchema } from './jobs'
+import { errorReportSchema } from './models'
+import { methodSchema, modelSchema, outputSchema, previewSchema, projectSchema } from './project'
+
+/** One change of the document. Models are known by their names, which are unique. */
+export const editSchema = z.discriminatedUnion('type', [
+  /** Names are made from the paths where none is given, and made unique. */
+  z.strictObject({
+    type: z.literal('add-models'),
+    models: z
+      .array(z.strictObject({ path: z.string().min(1), name: z.string().min(1).optional() }))
+      .min(1)
+      .max(64),
+  }),
+  z.strictObject({ type: z.literal('remove-model'), name: z.string() }),
+  /** To 0: it becomes the base. */
+  z.strictObject({ type: z.literal('move-model'), name: z.string(), to: z.number().int().nonnegative() }),
+  /** Replaces the entry: rename, weight, enabled, blocks, layers. */
+  z.strictObject({ type: z.literal('set-model'), name: z.string(), model: modelSchema }),
+  z.strictObject({ type: z.literal('set-method'), method: methodSchema }),
+  z.strictObject({ type: z.literal('set-output'), output: outputSchema }),
+  z.strictObject({ type: z.literal('set-preview'), preview: previewSchema }),
+])
+
+/** The document and all that the interface shows about it. Paths inside `project` are absolute here. */
+export const projectStateSchema = z.object({
+  project: projectSchema,
+  /** The file it was opened from or saved to; null: it has none yet. */
+  path: z.string().nullable(),
+  /** The file's name without its ending, or 'Untitled'. */
+  title: z.string(),
+  /** Changed since it was saved. */
+  dirty: z.boolean(),
+  /** True after a crash: these are autosaved changes that no file has. */
+  recovered: z.boolean(),
+  /** Grows with every change. */
+  revision: z.number(),
+  /** What undo and redo would do, in words; null where there is nothing. */
+  undo: z.string().nullable(),
+  redo: z.string().nullable(),
+})
+
+export const DEVICES = ['auto', 'cpu', 'cuda', 'dml', 'webgpu'] as const
+
+export const settingsSchema = z.strictObject({
+  theme: z.enum(['system', 'dark', 'light']).default('system'),
+  device: z.enum(DEVICES).default('auto'),
+  /** Where results that can be computed again lie; null: the program's own place. */
+  cacheFolder: z.string().nullable().default(null),
+  cacheLimitBytes: z
+    .number()
+    .int()
+    .nonnegative()
+    .default(20 * 2 ** 30),
+  /** Where the file browser starts, and where a recipe's sources are looked for. */
+  modelFolders: z.array(z.string()).default([]),
+})
+
+export const providerStatusSchema = z.object({
+  provider: z.enum(['cpu', 'cuda', 'dml', 'webgpu', 'coreml']),
+  available: z.boolean(),
+  /** Why it is not used. */
+  reason: z.string().optional(),
+  deviceName: z.string().optional(),
+  /** Bytes. */
+  deviceMemory: z.number().optional(),
+})
+
+export const computeStateSchema = z.object({
+  state: z.enum(['idle', 'starting', 'ready', 'restarting']),
+  /** Why the last process ended, if not by our wish. */
+  died: errorReportSchema.nullable(),
+})
+
+export const logEntrySchema = z.object({
+  time: z.number(),
+  level: z.enum(['info', 'warning', 'error']),
+  message: z.string(),
+  detail: z.string().optional(),
+})
+
+export const recentSchema = z.object({ path: z.string(), title: z.string(), time: z.number(), exists: z.boolean() })
+
+/** Everything a client needs to begin with, and after a reconnect. */
+export const snapshotSchema = z.object({
+  /** Events up to this number are in here already. */
+  sequence: z.number(),
+  host: z.enum(['desktop', 'serve']),
+  platform: z.string(),
+  version: z.string(),
+  project: projectStateSchema,
+  jobs: z.array(jobSchema),
+  settings: settingsSchema,
+  compute: computeStateSchema,
+  recent: z.array(recentSchema),
+})
+
+export type Edit = z.infer<typeof editSchema>
+export type ProjectState = z.infer<typeof projectStateSchema>
+export type Settings = z.infer<typeof settingsSchema>
+export type ProviderReport = z.infer<typeof providerStatusSchema>
+export type ComputeState = z.infer<typeof computeStateSchema>
+export type LogEntry = z.infer<typeof logEntrySchema>
+export type RecentProject = z.infer<typeof recentSchema>
+export type Snapshot = z.infer<typeof snapshotSchema>
