@@ -52,6 +52,16 @@ export const methodSchema = z.strictObject({
   normaliser: z.enum(NORMALISERS).default('aligned'),
   /** Least |P| that takes part; absent: 'auto' with aligned and abs, 0 with paper. */
   threshold: z.union([z.literal('auto'), z.number().min(0).max(1)]).optional(),
+  /** Layers that names and shapes do not tell: transposed and grouped convolutions, by pattern (the last match counts). */
+  layerKinds: z
+    .array(
+      z.strictObject({
+        pattern: z.string().min(1),
+        transposedConvolution: z.boolean().default(false),
+        groups: z.number().int().positive().default(1),
+      }),
+    )
+    .default([]),
   /** Share of the entries that TIES and DARE keep. */
   density: z.number().gt(0).max(1).default(0.5),
   /** Factor on the merged difference (task arithmetic, TIES, DARE). */

@@ -108,9 +108,9 @@ export class FusionLayer {
     }
   }
 
-  /** Memory that a Kernels object needs for this layer. */
-  static memory(layer: LayerRows, samples: FeatureSamples | null): number {
-    return bufferBytes(layer, samples !== null, samples?.count ?? layer.inputs).reduce(
+  /** Memory that a Kernels object needs for this layer; `samples` null: exact statistics. */
+  static memory(layer: LayerRows, samples: number | null): number {
+    return bufferBytes(layer, samples !== null, samples ?? layer.inputs).reduce(
       (sum, bytes) => sum + Kernels.bufferSize(bytes),
       0,
     )

@@ -2,6 +2,9 @@ import * as ort from 'onnxruntime-node'
 import { FusionError } from '../../contract/errors'
 import { elementCount, type ElementType } from '../tensor/element-type'
 
+/** Version of onnxruntime-node, part of every recipe: another one may round otherwise. */
+export const RUNTIME_VERSION: string = ort.env.versions.node ?? 'unknown'
+
 /** Execution providers by ONNX Runtime's own names. */
 export const PROVIDERS = ['cpu', 'cuda', 'dml', 'webgpu', 'coreml'] as const
 export type Provider = (typeof PROVIDERS)[number]

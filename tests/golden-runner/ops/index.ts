@@ -1,4 +1,5 @@
 import type { OpRunner } from '../run-cases'
+import { clipImageOps } from './clip-image'
 import { mergeOps } from './merges'
 import { schedulerOps } from './schedulers'
 import { tokenizeOps } from './tokenize'
@@ -6,6 +7,7 @@ import { torchRandomOps } from './torch-random'
 
 /** Every op that the engine computes, by the name that manifests use. */
 export const OPS: Readonly<Record<string, OpRunner>> = {
+  ...clipImageOps,
   ...mergeOps,
   ...schedulerOps,
   ...tokenizeOps,

@@ -1,14 +1,15 @@
 import { methodSchema, METHOD_NAMES, type MethodName } from '../../../src-main/contract/project'
 import { FusionLayer, type FusionOptions } from '../../../src-main/engine/merge/fusion-layer'
 import { PLAIN_LAYER, TensorRows } from '../../../src-main/engine/merge/layer-rows'
-import { mergeTensor } from '../../../src-main/engine/merge/merge-tensor'
-import { startDare, weightedConsensus, weightedDeltas } from '../../../src-main/engine/merge/methods/dare'
+import { mergeElementwise } from '../../../src-main/engine/merge/merge-elementwise'
+import { addDeltas, electDeltas, startDare } from '../../../src-main/engine/merge/methods/dare'
 import { methodNamed } from '../../../src-main/engine/merge/methods/index'
 import type { MergeMethod } from '../../../src-main/engine/merge/methods/method'
 import { samplesFromMoments } from '../../../src-main/engine/merge/moments'
 import { FusionSessions, type FeatureSamples } from '../../../src-main/engine/merge/statistics'
 import { Kernels } from '../../../src-main/engine/tensor/kernels'
 import type { TensorInputs } from '../../../src-main/engine/tensor/tensor-inputs'
+import { WeightedSum, type EncodedBlock } from '../../../src-main/engine/tensor/weighted-sum'
 import { input, type GoldenCase, type GoldenTensor } from '../golden-set'
 import type { OpRunner } from '../run-cases'
 
@@ -52,7 +53,7 @@ function fusionLayer(goldenCase: GoldenCase, options: FusionOptions): { layer: T
   const transposedConvolution = goldenCase.params['kind'] === 'conv_transpose'
   const biases = goldenCase.params['bias'] ? tensors(goldenCase, 'bias').map((bias) => bias.values()) : null
   const layer = new TensorRows(inputsOf(goldenCase), shape, { ...PLAIN_LAYER, transposedConvolution }, 0, biases)
-  const kernels = new Kernels(FusionLayer.memory(layer, options.samples))
+  const kernels = new Kernels(FusionLayer.memory(layer, options.samples?.count ?? null))
   return { layer, fusion: new FusionLayer(layer, options, sessions, kernels) }
 }
 
@@ -171,15 +172,19 @@ const mergeMethod: OpRunner = async (goldenCase) => {
       let next = 0
       return (count: number) => masks[m]!.subarray(next, (next += count))
     }
-    const mix = name === 'dare' ? weightedDeltas : weightedConsensus
+    const mix = name === 'dare' ? addDeltas : electDeltas
     method = { ...methodNamed('dare'), kind: 'elementwise', start: (context) => startDare(context, mix, given) }
   }
   if (method.kind === 'fusion') return { skipped: `method ${name} on a single tensor` }
   const used = name === 'add-difference' ? { ...inputs, types: inputs.types.slice(0, 3) } : inputs
   const merged = new Float64Array(inputs.count)
-  mergeTensor({ method, settings, weights, inputs: used, type: 'F64' }, ({ bytes }, start) =>
-    new Uint8Array(merged.buffer).set(bytes, start * 8),
-  )
+  const write = ({ bytes }: EncodedBlock, start: number): void => new Uint8Array(merged.buffer).set(bytes, start * 8)
+  if (method.kind === 'linear') {
+    const sum = new WeightedSum(used.count)
+    write(sum.sum(used, method.combine(weights, settings), 0, used.count, 'F64'), 0)
+  } else {
+    mergeElementwise({ method, settings, weights, inputs: used, type: 'F64' }, write)
+  }
   return { outputs: { weight: merged }, arithmetic: 'float64' }
 }
 

@@ -1,4 +1,4 @@
-import { startDare, weightedConsensus } from './dare'
+import { startDare, electDeltas } from './dare'
 import type { ElementwiseMethod } from './method'
 
 /** DARE-TIES (mergekit's dare_ties): DARE's random dropping, then TIES' election of a sign per entry. */
@@ -10,5 +10,5 @@ export const dareTies: ElementwiseMethod = {
   baseTakesPart: false,
   specialists: { least: 1, most: Infinity },
   uses: ['density', 'rescale', 'scale', 'seed'],
-  start: (context) => startDare(context, weightedConsensus),
+  start: (context) => startDare(context, electDeltas),
 }

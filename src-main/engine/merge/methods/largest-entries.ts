@@ -1,5 +1,3 @@
-import type { ElementBlock } from './method'
-
 const BUCKETS = 0x1_0000
 
 /**
@@ -9,8 +7,8 @@ const BUCKETS = 0x1_0000
  * lower halves inside the bucket that holds the threshold.
  */
 export class LargestEntries {
-  private readonly float = new Float32Array(1)
-  private readonly bits = new Uint32Array(this.float.buffer)
+  private magnitudes = new Float32Array(0)
+  private bits = new Uint32Array(0)
   private readonly coarse = new Uint32Array(BUCKETS)
   private readonly fine = new Uint32Array(BUCKETS)
   private bucket = -1
@@ -20,28 +18,31 @@ export class LargestEntries {
 
   constructor(private readonly keep: number) {}
 
-  /** First pass. */
-  countCoarse({ count, base, others }: ElementBlock, model: number): void {
-    const weights = others[model]!
-    for (let i = 0; i < count; i++) this.coarse[this.magnitudeBits(weights[i]! - base[i]!) >>> 16]!++
+  /** First pass, over every block of the tensor. */
+  countCoarse(base: Float32Array, other: Float32Array): void {
+    const bits = this.magnitudeBits(base, other)
+    const { coarse } = this
+    for (let i = 0; i < base.length; i++) coarse[bits[i]! >>> 16]!++
   }
 
   /** Second pass. */
-  countFine({ count, base, others }: ElementBlock, model: number): void {
+  countFine(base: Float32Array, other: Float32Array): void {
     if (this.bucket < 0) this.bucket = cut(this.coarse, this.keep).bucket
-    const weights = others[model]!
-    for (let i = 0; i < count; i++) {
-      const bits = this.magnitudeBits(weights[i]! - base[i]!)
-      if (bits >>> 16 === this.bucket) this.fine[bits & 0xffff]!++
-    }
+    const bits = this.magnitudeBits(base, other)
+    const { bucket, fine } = this
+    for (let i = 0; i < base.length; i++) if (bits[i]! >>> 16 === bucket) fine[bits[i]! & 0xffff]!++
   }
 
-  /** Whether an entry stays; to be asked once per entry, in order. */
-  keeps(delta: number): boolean {
+  /** Third pass, in order: the deltas of a block, 0 where they do not stay. */
+  select(base: Float32Array, other: Float32Array, into: Float64Array): void {
     if (this.threshold < 0) this.findThreshold()
-    const bits = this.magnitudeBits(delta)
-    if (bits !== this.threshold) return bits > this.threshold
-    return this.equalLeft-- > 0
+    const bits = this.magnitudeBits(base, other)
+    const { threshold } = this
+    for (let i = 0; i < base.length; i++) {
+      const magnitude = bits[i]!
+      const stays = magnitude > threshold || (magnitude === threshold && this.equalLeft-- > 0)
+      into[i] = stays ? other[i]! - base[i]! : 0
+    }
   }
 
   private findThreshold(): void {
@@ -51,9 +52,14 @@ export class LargestEntries {
     this.equalLeft = this.keep - above - aboveFine
   }
 
-  private magnitudeBits(delta: number): number {
-    this.float[0] = Math.abs(delta)
-    return this.bits[0]!
+  private magnitudeBits(base: Float32Array, other: Float32Array): Uint32Array {
+    if (this.magnitudes.length < base.length) {
+      this.magnitudes = new Float32Array(base.length)
+      this.bits = new Uint32Array(this.magnitudes.buffer)
+    }
+    const { magnitudes } = this
+    for (let i = 0; i < base.length; i++) magnitudes[i] = Math.abs(other[i]! - base[i]!)
+    return this.bits
   }
 }
 

@@ -3,8 +3,7 @@ import type { LinearCombination } from '../../tensor/weighted-sum'
 
 /** The deltas and base of one block of a tensor, as a method sees them. */
 export interface ElementBlock {
-  /** First element of the block in its tensor. */
-  start: number
+  /** Number of elements. */
   count: number
   base: Float32Array
   /** Specialists' weights, without the base. */
@@ -15,7 +14,7 @@ export interface ElementBlock {
 export interface ElementwiseMerge {
   /** Passes that only look, before `apply`; each sees every block once, in order. */
   scans: readonly ((block: ElementBlock) => void)[]
-  /** Writes the merged elements of a block; sees every block once, in order. */
+  /** Writes the merged elements of a block, all of `into`; sees every block once, in order. */
   apply(block: ElementBlock, into: Float64Array): void
 }
 

@@ -1,5 +1,5 @@
-import type { ElementwiseMethod } from './method'
 import { LargestEntries } from './largest-entries'
+import type { ElementwiseMethod } from './method'
 import { signConsensus } from './sign-consensus'
 
 /**
@@ -16,19 +16,19 @@ export const ties: ElementwiseMethod = {
   uses: ['density', 'scale', 'sign'],
   start({ count, weights, settings: { density, scale, sign } }) {
     const largest = weights.map(() => new LargestEntries(Math.max(1, Math.floor(density * count))))
-    const scan = (look: 'countCoarse' | 'countFine') => (block: Parameters<LargestEntries['countCoarse']>[0]) =>
-      largest.forEach((entries, m) => entries[look](block, m))
-    const deltas = new Float64Array(weights.length)
     return {
-      scans: [scan('countCoarse'), scan('countFine')],
-      apply({ count: length, base, others }, into) {
-        for (let i = 0; i < length; i++) {
-          for (let m = 0; m < deltas.length; m++) {
-            const delta = others[m]![i]! - base[i]!
-            deltas[m] = largest[m]!.keeps(delta) ? delta : 0
-          }
-          into[i] = base[i]! + scale * signConsensus(deltas, weights, sign, true)
-        }
+      scans: [
+        ({ base, others }) => largest.forEach((entries, m) => entries.countCoarse(base, others[m]!)),
+        ({ base, others }) => largest.forEach((entries, m) => entries.countFine(base, others[m]!)),
+      ],
+      apply({ base, others }, into) {
+        const deltas = largest.map((entries, m) => {
+          const kept = new Float64Array(base.length)
+          entries.select(base, others[m]!, kept)
+          return kept
+        })
+        signConsensus(deltas, weights, sign, true, into)
+        for (let i = 0; i < base.length; i++) into[i] = base[i]! + scale * into[i]!
       },
     }
   },

@@ -3,12 +3,12 @@ import { decodeFloats, encodeFloats } from '../tensor/convert'
 import { BYTES_PER_ELEMENT, type FloatType } from '../tensor/element-type'
 import { Kernels } from '../tensor/kernels'
 import { notFiniteError, type TensorInputs } from '../tensor/tensor-inputs'
-import { SUM_BLOCK_ELEMENTS, WeightedSum, type EncodedBlock } from '../tensor/weighted-sum'
-import type { ElementBlock, ElementwiseMethod, LinearMethod } from './methods/method'
+import { SUM_BLOCK_ELEMENTS, type EncodedBlock } from '../tensor/weighted-sum'
+import type { ElementBlock, ElementwiseMethod } from './methods/method'
 
-/** One tensor to merge by a method that needs no correlations. */
+/** One tensor to merge by a method that is no linear combination. */
 export interface TensorMerge {
-  method: LinearMethod | ElementwiseMethod
+  method: ElementwiseMethod
   settings: MethodSettings
   /** Weight of every model for this tensor, base first. */
   weights: readonly number[]
@@ -17,28 +17,12 @@ export interface TensorMerge {
   type: FloatType
 }
 
-/** Merges a tensor block by block; `write` gets each block with its first element, in order. */
-export function mergeTensor(merge: TensorMerge, write: (block: EncodedBlock, start: number) => void): void {
-  const { method } = merge
-  if (method.kind === 'linear') mergeLinear(merge, method, write)
-  else mergeElementwise(merge, method, write)
-}
-
-function mergeLinear(
-  { settings, weights, inputs, type }: TensorMerge,
-  method: LinearMethod,
-  write: (block: EncodedBlock, start: number) => void,
-): void {
-  const sum = new WeightedSum(Math.min(SUM_BLOCK_ELEMENTS, inputs.count))
-  const combination = method.combine(weights, settings)
-  for (let start = 0; start < inputs.count; start += sum.capacity) {
-    write(sum.sum(inputs, combination, start, Math.min(sum.capacity, inputs.count - start), type), start)
-  }
-}
-
-function mergeElementwise(
-  { settings, weights, inputs, type }: TensorMerge,
-  method: ElementwiseMethod,
+/**
+ * Merges a tensor block by block; `write` gets each block with its first element, in order.
+ * @throws FusionError 'not-finite' with the file and the tensor
+ */
+export function mergeElementwise(
+  { method, settings, weights, inputs, type }: TensorMerge,
   write: (block: EncodedBlock, start: number) => void,
 ): void {
   const capacity = Math.min(SUM_BLOCK_ELEMENTS, inputs.count)
@@ -55,7 +39,7 @@ function mergeElementwise(
       if (!decodeFloats(kernels, stored, raw, values[model]!, count)) throw notFiniteError(inputs, model)
     })
     const [base, ...others] = values.map((buffer) => buffer.floats(count))
-    return { start, count, base: base!, others }
+    return { count, base: base!, others }
   }
   const { name: tensor, count } = inputs
   const merge = method.start({ tensor, count, weights: weights.slice(1), settings })
@@ -64,7 +48,7 @@ function mergeElementwise(
   }
   for (let start = 0; start < count; start += capacity) {
     const block = load(start)
-    merge.apply(block, results)
+    merge.apply(block, results.subarray(0, block.count))
     if (type === 'F64') {
       const bytes = new Uint8Array(results.slice(0, block.count).buffer)
       write({ bytes, overflowed: !results.subarray(0, block.count).every(Number.isFinite) }, start)

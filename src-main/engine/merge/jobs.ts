@@ -1,0 +1,60 @@
+import { BYTES_PER_ELEMENT, elementCount } from '../tensor/element-type'
+import type { MethodSettings } from '../../contract/project'
+import type { OutputFile } from './output-files'
+import type { OutputWriter } from './output-writer'
+import type { TensorTask } from './plan'
+import type { JobTarget, TensorJob } from './tensor-job'
+
+/** Elements per sum job: small enough that a cancel answers at once, large enough that messages cost nothing. */
+const SUM_JOB_ELEMENTS = 4 * 1024 * 1024
+
+/** A job and the bytes of the output that are final when it is done. */
+export interface PlannedJob {
+  job: TensorJob
+  task: TensorTask | null
+  file: OutputFile
+  offset: number
+}
+
+/** The jobs of a task, in the order of its elements. */
+export function jobsOf(task: TensorTask, settings: MethodSettings, writer: OutputWriter): PlannedJob[] {
+  const { views, weights, method, destination } = task
+  const { file, elementType, offset, transposed } = destination
+  const [view] = views
+  const count = elementCount(view!.shape)
+  const size = BYTES_PER_ELEMENT[elementType]
+  const target: JobTarget = { ...writer.target(file, offset), elementType, transposed }
+  const byteLength = count * size
+  if (views.length === 1 && view!.stored.elementType === elementType && view!.transposed === transposed) {
+    return [{ job: { kind: 'copy', stored: view!.stored, start: view!.start, target, byteLength }, task, file, offset }]
+  }
+  if (method.kind === 'elementwise') {
+    const job: TensorJob = { kind: 'elementwise', views, method: method.name, settings, weights, target, byteLength }
+    return [{ job, task, file, offset }]
+  }
+  const combination = method.combine(weights, settings)
+  const step = transposed ? count : SUM_JOB_ELEMENTS
+  return Array.from({ length: Math.ceil(count / step) }, (_, index) => {
+    const start = index * step
+    const length = Math.min(step, count - start)
+    const at = { ...target, position: target.position + start * size }
+    const job: TensorJob = {
+      kind: 'sum',
+      views,
+      combination,
+      start,
+      count: length,
+      target: at,
+      byteLength: length * size,
+    }
+    return { job, task, file, offset: offset + start * size }
+  })
+}
+
+/** The jobs that copy what the base's files hold beside its components. */
+export function extraJobs(file: OutputFile, writer: OutputWriter): PlannedJob[] {
+  return file.extras.map(({ stored, target: { offset, elementType, byteLength } }) => {
+    const target: JobTarget = { ...writer.target(file, offset), elementType, transposed: false }
+    return { job: { kind: 'copy', stored, start: 0, target, byteLength }, task: null, file, offset }
+  })
+}

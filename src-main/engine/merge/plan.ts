@@ -1,0 +1,241 @@
+import { resolve } from 'node:path'
+import { FusionError } from '../../contract/errors'
+import { thresholdOf, type ModelEntry, type OutputSettings, type Project } from '../../contract/project'
+import type { Checkpoint, Component, ComponentName, TensorView } from '../checkpoint/checkpoint'
+import { compareCheckpoints } from '../checkpoint/compare'
+import { isMergeable } from '../checkpoint/mergeable'
+import { openCheckpoint } from '../checkpoint/open'
+import { UNetBlocks } from './blocks'
+import { layersOf, type Layer } from './layers'
+import { methodNamed } from './methods/index'
+import type { MergeMethod } from './methods/method'
+import { soup } from './methods/soup'
+import { weightOf } from './model-weights'
+import { isFolderLayout, layOutFiles, tensorKey, viewOf, type Destination, type OutputFiles } from './output-files'
+
+/** A model that takes part, opened. */
+export interface PlannedModel {
+  entry: ModelEntry
+  checkpoint: Checkpoint
+}
+
+/** A tensor that is merged by itself, or taken from the base alone. */
+export interface TensorTask {
+  kind: 'tensor'
+  views: TensorView[]
+  /** Weight per model, base first; the views of a tensor that only comes from the base are one. */
+  weights: number[]
+  method: Extract<MergeMethod, { kind: 'linear' | 'elementwise' }>
+  destination: Destination
+}
+
+/** A layer that is merged by its rows' correlations. */
+export interface LayerTask {
+  kind: 'layer'
+  layer: Layer
+  weightViews: TensorView[]
+  biasViews: TensorView[] | null
+  weights: number[]
+  destination: Destination
+  biasDestination: Destination | null
+}
+
+/** Everything about a merge that headers tell, before any weight is read. */
+export interface MergePlan {
+  project: Project
+  method: MergeMethod
+  /** Base first. */
+  models: PlannedModel[]
+  /** The base with the components that the output has: another VAE in place, where one is baked in. */
+  base: Checkpoint
+  components: ComponentName[]
+  /** Labels of the UNet's blocks, in network order. */
+  blocks: readonly string[]
+  output: OutputFiles
+  tasks: (TensorTask | LayerTask)[]
+  warnings: string[]
+}
+
+/**
+ * Opens the models of a project and plans their merge from headers alone.
+ * @param folder to which the project's paths are relative
+ * @throws FusionError 'incompatible' with every reason, 'validation', and whatever opening a model throws
+ */
+export async function planMerge(project: Project, folder = process.cwd()): Promise<MergePlan> {
+  const method = methodNamed(project.method.name)
+  const entries = project.models.filter((entry, index) => index === 0 || entry.enabled || method.kind === 'fusion')
+  checkEntries(project, method, entries)
+  const models: PlannedModel[] = []
+  for (const entry of entries) models.push({ entry, checkpoint: await openCheckpoint(resolve(folder, entry.path)) })
+  const { output } = project
+  const base = await baseWithVae(models[0]!.checkpoint, output, folder)
+  const components = includedComponents(base, output)
+  const warnings = checkCompatible(models, components)
+  const files = layOutFiles(base, output.layout, output.dtype)
+  if (files.leftOut.length > 0) {
+    warnings.push(`The new layout has no place for ${files.leftOut.map(({ name }) => name).join(', ')} of the base.`)
+  }
+  const unet = base.components.get('unet')
+  const blocks = new UNetBlocks(unet ? unet.tensors.keys() : [])
+  checkBlocks(entries, blocks)
+  const tasks = [...base.components.values()].flatMap((component) => {
+    const merged = components.includes(component.name) ? models : [{ ...models[0]!, checkpoint: base }]
+    return tasksOf(project, method, component, merged, blocks, files)
+  })
+  return { project, method, models, base, components, blocks: blocks.labels, output: files, tasks, warnings }
+}
+
+function checkEntries(project: Project, method: MergeMethod, entries: readonly ModelEntry[]): void {
+  if (project.models.length === 0) {
+    throw new FusionError('validation', 'The project has no models.', {
+      hint: 'Add a base and at least one specialist.',
+    })
+  }
+  const specialists = entries.length - 1
+  const { least, most } = method.specialists
+  if (specialists < least || specialists > most) {
+    const wanted = least === most ? `exactly ${least}` : `at least ${least}`
+    throw new FusionError('validation', `${method.title} takes ${wanted} specialists; there are ${specialists}.`)
+  }
+  const names = new Set<string>()
+  const paths = new Map<string, string>()
+  for (const { name, path } of entries) {
+    if (names.has(name)) throw new FusionError('validation', `Two models are named ${name}.`, { hint: 'Rename one.' })
+    names.add(name)
+    const twin = paths.get(resolve(path))
+    if (twin !== undefined) {
+      throw new FusionError('validation', `${name} and ${twin} are the same path: ${path}.`, {
+        hint: 'Give the model once, with a larger weight.',
+      })
+    }
+    paths.set(resolve(path), name)
+  }
+  const { statistics } = project.method
+  if (method.kind === 'fusion' && statistics === 'calibrated') {
+    throw new FusionError('unsupported', 'Calibrated statistics are not available in this version.', {
+      hint: 'Use exact or sampled statistics.',
+    })
+  }
+  const negative = entries.find(({ weight, blocks, layers }) =>
+    [weight, ...Object.values(blocks), ...layers.map((layer) => layer.weight)].some((value) => value < 0),
+  )
+  if (negative && method.baseTakesPart) {
+    throw new FusionError('validation', `${negative.name} has a negative weight, which ${method.title} cannot use.`)
+  }
+}
+
+function checkCompatible(models: readonly PlannedModel[], components: ComponentName[]): string[] {
+  const [base, ...others] = models.map(({ checkpoint }) => checkpoint)
+  const found = compareCheckpoints(base!, others, components)
+  const errors = found.filter(({ severity }) => severity === 'error')
+  if (errors.length > 0) {
+    throw new FusionError('incompatible', errors.map(({ message }) => message).join('\n'), {
+      detail: errors
+        .flatMap(({ tensors }) => tensors)
+        .map(({ name, base: ours, other }) => `${name}: base ${shapeText(ours)}, other ${shapeText(other)}`)
+        .join('\n'),
+      hint: 'Merge only models of one architecture, or leave the parts that differ out with --include.',
+    })
+  }
+  return found.map(({ message }) => message)
+}
+
+function shapeText(shape: readonly number[] | null): string {
+  return shape ? `[${shape.join(', ')}]` : 'has none'
+}
+
+function checkBlocks(entries: readonly ModelEntry[], { labels }: UNetBlocks): void {
+  for (const { name, blocks } of entries) {
+    const unknown = Object.keys(blocks).find((block) => !labels.includes(block))
+    if (unknown === undefined) continue
+    throw new FusionError(
+      'validation',
+      `${name} has a weight for the block ${unknown}, which this UNet does not have.`,
+      {
+        hint: `Its blocks are ${labels.join(' ')}.`,
+      },
+    )
+  }
+}
+
+/** The base with the VAE that the output shall have. */
+async function baseWithVae(base: Checkpoint, { vae }: OutputSettings, folder: string): Promise<Checkpoint> {
+  if (vae === undefined) return base
+  const other = await openCheckpoint(resolve(folder, vae))
+  const component = other.components.get('vae')
+  if (!component) throw new FusionError('validation', `${other.path} has no VAE to bake in.`)
+  if (!base.components.has('vae')) {
+    throw new FusionError('validation', `${base.path} has no VAE that ${other.path} could replace.`)
+  }
+  const components = new Map(base.components)
+  components.set('vae', component)
+  return { ...base, components, files: [...base.files, ...other.files] }
+}
+
+function includedComponents(base: Checkpoint, { include }: OutputSettings): ComponentName[] {
+  return base.components.has('model') ? ['model'] : include.filter((name) => base.components.has(name))
+}
+
+function tasksOf(
+  project: Project,
+  method: MergeMethod,
+  component: Component,
+  models: readonly PlannedModel[],
+  blocks: UNetBlocks,
+  files: OutputFiles,
+): (TensorTask | LayerTask)[] {
+  const byFusion = method.kind === 'fusion' && models.length > 1
+  const layers = byFusion ? layersOf(component, project.method) : []
+  const layerOfWeight = new Map(layers.map((layer) => [layer.weight, layer]))
+  const inLayers = new Set(layers.flatMap(({ bias }) => (bias === null ? [] : [bias])))
+  const destinationOf = (name: string): Destination => files.destinations.get(tensorKey(component.name, name))!
+  const viewsOf = (name: string): TensorView[] =>
+    models.map(({ checkpoint }) => viewOf(checkpoint, component.name, name))
+  const weightsOf = (name: string): number[] =>
+    models.map(({ entry }) => weightOf(entry, name, blocks.blockOf(component.name, name)))
+  return [...component.tensors.values()].flatMap((view): (TensorTask | LayerTask)[] => {
+    const { name } = view
+    if (inLayers.has(name)) return []
+    const destination = destinationOf(name)
+    if (models.length === 1 || !isMergeable(view)) {
+      return [{ kind: 'tensor', views: [view], weights: [1], method: soup, destination }]
+    }
+    const weights = weightsOf(name)
+    if (method.baseTakesPart && weights.every((weight) => weight === 0)) {
+      throw new FusionError('validation', `All weights are 0 for ${name}.`, { hint: 'Give one model a weight.' })
+    }
+    const layer = layerOfWeight.get(name)
+    if (!layer) {
+      const own = method.kind === 'fusion' ? soup : method
+      return [{ kind: 'tensor', views: viewsOf(name), weights, method: own, destination }]
+    }
+    return [
+      {
+        kind: 'layer',
+        layer,
+        weightViews: viewsOf(name),
+        biasViews: layer.bias === null ? null : viewsOf(layer.bias),
+        weights,
+        destination,
+        biasDestination: layer.bias === null ? null : destinationOf(layer.bias),
+      },
+    ]
+  })
+}
+
+/** The method in words, with the settings that it reads: for people and for the recipe. */
+export function settingsInUse({ method, project }: Pick<MergePlan, 'method' | 'project'>): Record<string, unknown> {
+  const used = Object.fromEntries(method.uses.map((key) => [key, project.method[key]]))
+  if (!method.uses.includes('threshold')) return used
+  const { samples, seed, ...others } = used
+  return {
+    ...others,
+    ...(project.method.statistics === 'sampled' && { samples, seed }),
+    threshold: thresholdOf(project.method),
+  }
+}
+
+/** Whether the plan's output is a folder. */
+export function writesFolder({ base, project }: MergePlan): boolean {
+  return isFolderLayout(base, project.output.layout)
+}

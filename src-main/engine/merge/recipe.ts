@@ -1,0 +1,196 @@
+import { createHash } from 'node:crypto'
+import { open } from 'node:fs/promises'
+import { cpus } from 'node:os'
+import { basename } from 'node:path'
+import type { Architecture, Checkpoint } from '../checkpoint/checkpoint'
+import { hashFile } from '../checkpoint/hash'
+import { RUNTIME_VERSION, type Provider } from '../runtime/session'
+import { settingsInUse, type MergePlan } from './plan'
+
+/** Key of our recipe in a file's metadata. */
+export const RECIPE_KEY = 'featurefusion.recipe'
+/** Key of the hash of a file's tensor data (Stability's model metadata standard). */
+export const DATA_HASH_KEY = 'modelspec.hash_sha256'
+/** Stands in for the hash until the data are written; of the same length. */
+export const DATA_HASH_PLACEHOLDER = `0x${'0'.repeat(64)}`
+
+/** One file that a model was read from. */
+export interface RecipeFile {
+  name: string
+  sha256: string
+}
+
+/** How a checkpoint was made: what it takes to make it again, without any path, date or number of threads. */
+export interface Recipe {
+  format: 'featurefusion-recipe'
+  version: 1
+  method: string
+  settings: Record<string, unknown>
+  /** Base first. */
+  models: {
+    name: string
+    weight: number
+    enabled: boolean
+    blocks: Record<string, number>
+    layers: { pattern: string; weight: number }[]
+    files: RecipeFile[]
+  }[]
+  components: string[]
+  layout: string
+  dtype: string
+  vae: RecipeFile[] | null
+  /** Present where ONNX Runtime computed: the same bytes come out for the same values of all of these. */
+  runtime: { onnxruntime: string; provider: Provider; processor: string } | null
+}
+
+const ARCHITECTURE_IDS: Record<Architecture, string | null> = {
+  sd1: 'stable-diffusion-v1',
+  'sd1-inpainting': 'stable-diffusion-v1/inpainting',
+  'sd1-pix2pix': 'stable-diffusion-v1/instruct-pix2pix',
+  sd2: 'stable-diffusion-v2-512',
+  'sd2-v': 'stable-diffusion-v2-768-v',
+  'sd2-inpainting': 'stable-diffusion-v2-512/inpainting',
+  'sdxl-base': 'stable-diffusion-xl-v1-base',
+  'sdxl-inpainting': 'stable-diffusion-xl-v1-base/inpainting',
+  'sdxl-refiner': 'stable-diffusion-xl-v1-refiner',
+  unknown: null,
+}
+
+export interface HashOptions {
+  /** Where hashes are remembered. */
+  cacheFolder?: string
+  signal?: AbortSignal
+  onProgress?: (done: number, total: number) => void
+}
+
+/** Hashes every file that a plan reads; cached by path, size and time of modification. By path. */
+export async function hashSources(plan: MergePlan, options: HashOptions): Promise<Map<string, string>> {
+  const files = new Map(
+    [plan.base, ...plan.models.map(({ checkpoint }) => checkpoint)].flatMap(({ files: own }) =>
+      own.map((file) => [file.path, file]),
+    ),
+  )
+  const total = [...files.values()].reduce((sum, { size }) => sum + size, 0)
+  const hashes = new Map<string, string>()
+  let before = 0
+  for (const { path, size } of files.values()) {
+    const { onProgress, ...others } = options
+    const progress = onProgress && ((done: number) => onProgress(before + done, total))
+    hashes.set(path, await hashFile(path, { ...others, ...(progress && { onProgress: progress }) }))
+    before += size
+  }
+  return hashes
+}
+
+/** The recipe of a plan. */
+export function recipeOf(plan: MergePlan, hashes: ReadonlyMap<string, string>, provider: Provider): Recipe {
+  const { project, method, models, components } = plan
+  const { layout, dtype, vae } = project.output
+  const filesOf = ({ files }: Checkpoint): RecipeFile[] =>
+    files.map(({ path }) => ({ name: basename(path), sha256: hashes.get(path)! }))
+  const used = new Set(models[0]!.checkpoint.files.map(({ path }) => path))
+  return {
+    format: 'featurefusion-recipe',
+    version: 1,
+    method: method.name,
+    settings: settingsInUse(plan),
+    models: models.map(({ entry: { name, weight, enabled, blocks, layers }, checkpoint }) => ({
+      name,
+      weight,
+      enabled,
+      blocks,
+      layers,
+      files: filesOf(checkpoint),
+    })),
+    components,
+    layout,
+    dtype,
+    vae: vae === undefined ? null : filesOf(plan.base).filter((_, i) => !used.has(plan.base.files[i]!.path)),
+    runtime:
+      method.kind === 'fusion'
+        ? { onnxruntime: RUNTIME_VERSION, provider, processor: `${process.arch} ${cpus()[0]?.model ?? ''}`.trim() }
+        : null,
+  }
+}
+
+/**
+ * The `__metadata__` of a merged file: our recipe, the field's (A1111's `sd_merge_recipe` and `sd_merge_models`,
+ * ancestors included) and modelspec.*. Values are text; no date, so that the same recipe gives the same bytes.
+ */
+export async function mergeMetadata(
+  plan: MergePlan,
+  recipe: Recipe,
+  hashes: ReadonlyMap<string, string>,
+): Promise<Record<string, string>> {
+  const { models, base, method, project } = plan
+  const { title, license, notes, dtype } = project.output
+  const first = models.map(({ checkpoint }) => hashes.get(checkpoint.files[0]!.path)!)
+  const fieldRecipe = {
+    type: 'featurefusion-studio',
+    primary_model_hash: first[0],
+    secondary_model_hash: first[1] ?? null,
+    tertiary_model_hash: first[2] ?? null,
+    interp_method: method.title,
+    multiplier: models.slice(1).map(({ entry }) => entry.weight),
+    save_as_half: dtype === 'fp16',
+    custom_name: title ?? null,
+    config_source: 0,
+    bake_in_vae: recipe.vae?.[0]?.name ?? null,
+    discard_weights: '',
+    is_inpainting: base.architecture.endsWith('inpainting'),
+    is_instruct_pix2pix: base.architecture.endsWith('pix2pix'),
+  }
+  const architecture = ARCHITECTURE_IDS[base.architecture]
+  return {
+    format: 'pt',
+    [RECIPE_KEY]: JSON.stringify(recipe),
+    sd_merge_recipe: JSON.stringify(fieldRecipe),
+    sd_merge_models: JSON.stringify(await mergedModels(plan, first)),
+    'modelspec.sai_model_spec': '1.0.0',
+    ...(architecture !== null && { 'modelspec.architecture': architecture }),
+    'modelspec.implementation': base.layout === 'single-file' ? 'sgm' : 'diffusers',
+    'modelspec.title': title ?? `${method.title} of ${models.map(({ entry }) => entry.name).join(', ')}`,
+    ...(license !== undefined && { 'modelspec.license': license }),
+    ...(notes !== undefined && { 'modelspec.description': notes }),
+    ...(base.predictionType === 'v_prediction' && { 'modelspec.prediction_type': 'v' }),
+    ...(base.predictionType === 'epsilon' && { 'modelspec.prediction_type': 'epsilon' }),
+    'modelspec.merged_from': models.map(({ entry }) => entry.name).join(', '),
+    [DATA_HASH_KEY]: DATA_HASH_PLACEHOLDER,
+  }
+}
+
+/** A1111's table of the merged models by sha256, and of the models that these were merged from. */
+async function mergedModels({ models }: MergePlan, sha256: readonly string[]): Promise<Record<string, unknown>> {
+  const table: Record<string, unknown> = {}
+  for (const [index, { entry, checkpoint }] of models.entries()) {
+    const { metadata, files } = checkpoint
+    Object.assign(table, asObject(metadata['sd_merge_models']))
+    table[sha256[index]!] = {
+      name: entry.name,
+      legacy_hash: await legacyHash(files[0]!.path),
+      sd_merge_recipe: asObject(metadata['sd_merge_recipe']),
+    }
+  }
+  return table
+}
+
+function asObject(text: string | undefined): object | null {
+  if (text === undefined) return null
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' ? value : null
+  } catch {
+    return null
+  }
+}
+
+/** The 8-character hash by which the field knew models before sha256: of 64 KB at 1 MB. */
+async function legacyHash(path: string): Promise<string> {
+  const handle = await open(path)
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(0x10000), 0, 0x10000, 0x100000)
+    return createHash('sha256').update(buffer.subarray(0, bytesRead)).digest('hex').slice(0, 8)
+  } finally {
+    await handle.close()
+  }
+}

@@ -1,0 +1,126 @@
+import type { MethodSettings } from '../../contract/project'
+import { thresholdOf } from '../../contract/project'
+import type { TensorReader } from '../checkpoint/tensor-reader'
+import { TorchGenerator } from '../diffusion/random'
+import { decodeFloats } from '../tensor/convert'
+import { BYTES_PER_ELEMENT, elementCount, type FloatType } from '../tensor/element-type'
+import type { FloatEncoder } from '../tensor/float-encoder'
+import { Kernels } from '../tensor/kernels'
+import { notFiniteError, type TensorInputs } from '../tensor/tensor-inputs'
+import { FusionLayer, type FusionOptions, type LayerReport } from './fusion-layer'
+import type { Layer } from './layers'
+import { TensorRows } from './layer-rows'
+import type { LayerTask } from './plan'
+import type { FeatureSamples, FusionSessions } from './statistics'
+import { transpose, viewInputs } from './tensor-job'
+
+/** Writes bytes of a layer's output tensor (or its bias) from a byte offset inside that tensor on. */
+export type WriteBytes = (at: number, bytes: Uint8Array) => void
+
+export interface LayerOutput {
+  reports: LayerReport[]
+  overflowed: boolean
+}
+
+/** The groups of a layer as the row matrices of method.md. */
+export function groupsOf(layer: Layer, inputs: TensorInputs, biases: readonly Float64Array[] | null): TensorRows[] {
+  return Array.from(
+    { length: layer.kind.groups },
+    (_, group) => new TensorRows(inputs, layer.shape, layer.kind, group, biases),
+  )
+}
+
+/**
+ * X ~ N(0, I) [d, samples] for sampled statistics: torch.randn(d, samples) from a CPU generator seeded for every layer
+ * anew, so that layers can be computed in any order (paper, section 4.3).
+ */
+export function randomSamples(inputs: number, samples: number, seed: number): FeatureSamples {
+  return { values: new TorchGenerator(seed).randn(inputs * samples), count: samples, centred: true }
+}
+
+/** The biases of every model as float64, [out] each. */
+export function readBiases(task: Pick<LayerTask, 'biasViews'>, reader: TensorReader): Float64Array[] | null {
+  if (!task.biasViews) return null
+  const inputs = viewInputs(task.biasViews, reader)
+  const kernels = new Kernels(2 * Kernels.bufferSize(inputs.count * 8))
+  const raw = kernels.allocate(inputs.count * 8)
+  const values = kernels.allocate(inputs.count * 8)
+  return inputs.types.map((type, model) => {
+    inputs.read(model, 0, raw.bytes(inputs.count * BYTES_PER_ELEMENT[type]))
+    if (!decodeFloats(kernels, type, raw, values, inputs.count)) throw notFiniteError(inputs, model)
+    return Float64Array.from(values.floats(inputs.count))
+  })
+}
+
+/** Memory that a Kernels object needs to merge a layer. */
+export function layerMemory(task: LayerTask, reader: TensorReader, settings: MethodSettings): number {
+  const [rows] = groupsOf(task.layer, viewInputs(task.weightViews, reader), null)
+  const sampled = settings.statistics === 'sampled'
+  return FusionLayer.memory(rows!, sampled ? settings.samples : null)
+}
+
+/** What the layers of one merge share. */
+export interface LayerTools {
+  reader: TensorReader
+  sessions: FusionSessions
+  /** Large enough for every layer (layerMemory). */
+  kernels: Kernels
+  encoder: FloatEncoder
+}
+
+/** Merges a layer by FeatureFusion, group by group, and writes its weight and bias in the output's element type. */
+export async function runLayer(
+  task: LayerTask,
+  settings: MethodSettings,
+  { reader, sessions, kernels, encoder }: LayerTools,
+  write: { weight: WriteBytes; bias: WriteBytes },
+  checkpoint: () => Promise<void>,
+): Promise<LayerOutput> {
+  const { layer, weights, destination, biasDestination } = task
+  const inputs = viewInputs(task.weightViews, reader)
+  const biases = readBiases(task, reader)
+  const reports: LayerReport[] = []
+  const type = destination.elementType as FloatType
+  const output = layerOutput(task, write.weight)
+  let finite = true
+  for (const [group, rows] of groupsOf(layer, inputs, biases).entries()) {
+    const options: FusionOptions = {
+      normaliser: settings.normaliser,
+      threshold: thresholdOf(settings),
+      weights,
+      samples: settings.statistics === 'sampled' ? randomSamples(rows.inputs, settings.samples, settings.seed) : null,
+    }
+    const result = await new FusionLayer(rows, options, sessions, kernels).merge(
+      ({ start, count, weights: merged }) => {
+        const first = (group * rows.rows + start) * rows.inputs * BYTES_PER_ELEMENT[type]
+        const put: WriteBytes = (at, bytes) => output.put(first + at, bytes)
+        finite = encoder.encode(merged.floats(count * rows.inputs), type, put) && finite
+      },
+      checkpoint,
+    )
+    reports.push(result.report)
+    if (!result.bias || !biasDestination) continue
+    const biasType = biasDestination.elementType as FloatType
+    const first = group * rows.rows * BYTES_PER_ELEMENT[biasType]
+    const put: WriteBytes = (at, bytes) => write.bias(first + at, bytes)
+    finite = encoder.encode(Float32Array.from(result.bias), biasType, put) && finite
+  }
+  output.finish()
+  return { reports, overflowed: !finite }
+}
+
+/** Writes a layer's matrix [out, in · area] in the form of its output tensor: at once, or whole where rows scatter. */
+function layerOutput({ layer, destination }: LayerTask, write: WriteBytes): { put: WriteBytes; finish: () => void } {
+  const { transposedConvolution } = layer.kind
+  if (!transposedConvolution && !destination.transposed) return { put: write, finish: () => {} }
+  const size = BYTES_PER_ELEMENT[destination.elementType]
+  const whole = new Uint8Array(elementCount(layer.shape) * size)
+  return {
+    put: (at, bytes) => whole.set(bytes, at),
+    finish() {
+      const [inputs, outputs, ...area] = layer.shape
+      if (transposedConvolution) write(0, transpose(whole, [outputs!, inputs!], elementCount(area) * size))
+      else write(0, transpose(whole, layer.shape, size))
+    },
+  }
+}

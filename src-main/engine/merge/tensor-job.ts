@@ -1,0 +1,192 @@
+import { closeSync, openSync, writeSync } from 'node:fs'
+import type { MethodName, MethodSettings } from '../../contract/project'
+import type { SourceFile, StoredTensor, TensorView } from '../checkpoint/checkpoint'
+import { TensorReader } from '../checkpoint/tensor-reader'
+import { BYTES_PER_ELEMENT, elementCount, type ElementType, type FloatType } from '../tensor/element-type'
+import type { TensorInputs } from '../tensor/tensor-inputs'
+import { WeightedSum, type EncodedBlock, type LinearCombination } from '../tensor/weighted-sum'
+import { mergeElementwise } from './merge-elementwise'
+import { methodNamed } from './methods/index'
+
+/** A run of bytes of an output file that a job fills. */
+export interface JobTarget {
+  path: string
+  /** First byte in the file. */
+  position: number
+  elementType: ElementType
+  /** Whether the job's tensor (2-D, [rows, columns]) is written as its transpose; such a job covers the whole tensor. */
+  transposed: boolean
+}
+
+interface JobBase {
+  target: JobTarget
+  /** Bytes that it writes. */
+  byteLength: number
+}
+
+/** Copies a run of elements of a stored tensor byte for byte. */
+export interface CopyJob extends JobBase {
+  kind: 'copy'
+  stored: StoredTensor
+  /** First element. */
+  start: number
+}
+
+/** Sums a range of elements of the models' tensors. */
+export interface SumJob extends JobBase {
+  kind: 'sum'
+  views: TensorView[]
+  combination: LinearCombination
+  start: number
+  count: number
+}
+
+/** Merges a whole tensor by a method that is no linear combination. */
+export interface ElementwiseJob extends JobBase {
+  kind: 'elementwise'
+  views: TensorView[]
+  method: MethodName
+  settings: MethodSettings
+  weights: number[]
+}
+
+/** Work on one tensor that needs no ONNX Runtime: plain data, so that any thread can do it. */
+export type TensorJob = CopyJob | SumJob | ElementwiseJob
+
+export interface JobResult {
+  /** Whether a finite value became infinite in the output's element type. */
+  overflowed: boolean
+}
+
+const COPY_BLOCK_BYTES = 4 * 1024 * 1024
+
+/** One thread's tools for jobs: open files and buffers, reused from job to job. */
+export class TensorJobRunner {
+  private readonly reader: TensorReader
+  private readonly sums = new WeightedSum()
+  private readonly outputs = new Map<string, number>()
+  private readonly copyBuffer = new Uint8Array(COPY_BLOCK_BYTES)
+
+  constructor(sources: readonly SourceFile[]) {
+    this.reader = new TensorReader(sources)
+  }
+
+  /** @throws FusionError 'not-finite', 'source-changed'; file system errors of writing */
+  run(job: TensorJob): JobResult {
+    switch (job.kind) {
+      case 'copy':
+        return this.copy(job)
+      case 'sum':
+        return this.sum(job)
+      case 'elementwise':
+        return this.elementwise(job)
+    }
+  }
+
+  /** Closes all files. */
+  close(): void {
+    this.reader.close()
+    for (const descriptor of this.outputs.values()) closeSync(descriptor)
+    this.outputs.clear()
+  }
+
+  private copy({ stored, start, target, byteLength }: CopyJob): JobResult {
+    const size = BYTES_PER_ELEMENT[stored.elementType]
+    for (let done = 0; done < byteLength; done += COPY_BLOCK_BYTES) {
+      const block = this.copyBuffer.subarray(0, Math.min(COPY_BLOCK_BYTES, byteLength - done))
+      this.reader.read(stored, start + done / size, block)
+      this.write(target, done, block)
+    }
+    return { overflowed: false }
+  }
+
+  private sum({ views, combination, start, count, target, byteLength }: SumJob): JobResult {
+    const inputs = viewInputs(views, this.reader)
+    const output = this.output(target, views[0]!.shape, byteLength)
+    const size = BYTES_PER_ELEMENT[target.elementType]
+    let overflowed = false
+    for (let done = 0; done < count; done += this.sums.capacity) {
+      const length = Math.min(this.sums.capacity, count - done)
+      const block = this.sums.sum(inputs, combination, start + done, length, target.elementType as FloatType)
+      overflowed ||= block.overflowed
+      output.write(done * size, block.bytes)
+    }
+    output.finish()
+    return { overflowed }
+  }
+
+  private elementwise({ views, method: name, settings, weights, target, byteLength }: ElementwiseJob): JobResult {
+    const method = methodNamed(name)
+    if (method.kind !== 'elementwise') throw new Error(`${name} is no elementwise method`)
+    const inputs = viewInputs(views, this.reader)
+    const output = this.output(target, views[0]!.shape, byteLength)
+    const size = BYTES_PER_ELEMENT[target.elementType]
+    let overflowed = false
+    mergeElementwise(
+      { method, settings, weights, inputs, type: target.elementType as FloatType },
+      (block: EncodedBlock, start: number) => {
+        overflowed ||= block.overflowed
+        output.write(start * size, block.bytes)
+      },
+    )
+    output.finish()
+    return { overflowed }
+  }
+
+  private output(target: JobTarget, shape: readonly number[], byteLength: number) {
+    if (!target.transposed) {
+      return { write: (at: number, bytes: Uint8Array) => this.write(target, at, bytes), finish: () => {} }
+    }
+    const whole = new Uint8Array(byteLength)
+    return {
+      write: (at: number, bytes: Uint8Array) => whole.set(bytes, at),
+      finish: () => this.write(target, 0, transpose(whole, shape, BYTES_PER_ELEMENT[target.elementType])),
+    }
+  }
+
+  private write({ path, position }: JobTarget, at: number, bytes: Uint8Array): void {
+    let descriptor = this.outputs.get(path)
+    if (descriptor === undefined) this.outputs.set(path, (descriptor = openSync(path, 'r+')))
+    for (let done = 0; done < bytes.byteLength;) {
+      done += writeSync(descriptor, bytes, done, bytes.byteLength - done, position + at + done)
+    }
+  }
+}
+
+/** The bytes of a matrix [rows, columns] as its transpose [columns, rows]. */
+export function transpose(bytes: Uint8Array, shape: readonly number[], elementBytes: number): Uint8Array {
+  const [rows, columns] = [shape[0]!, shape[1]!]
+  const result = new Uint8Array(bytes.byteLength)
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++) {
+      const from = (row * columns + column) * elementBytes
+      const to = (column * rows + row) * elementBytes
+      for (let byte = 0; byte < elementBytes; byte++) result[to + byte] = bytes[from + byte]!
+    }
+  return result
+}
+
+/** The same canonical tensor of several checkpoints, base first, as inputs of a merge. */
+export function viewInputs(views: readonly TensorView[], reader: TensorReader): TensorInputs {
+  const transposed = new Map<number, Uint8Array>()
+  const { name, shape } = views[0]!
+  return {
+    name,
+    count: elementCount(shape),
+    types: views.map(({ stored }) => stored.elementType as FloatType),
+    sources: views.map(({ stored }) => stored.path),
+    read(model, start, into) {
+      const view = views[model]!
+      if (!view.transposed) return reader.read(view.stored, view.start + start, into)
+      let whole = transposed.get(model)
+      const size = BYTES_PER_ELEMENT[view.stored.elementType]
+      if (!whole) {
+        const bytes = new Uint8Array(elementCount(shape) * size)
+        reader.read(view.stored, view.start, bytes)
+        whole = transpose(bytes, [shape[1]!, shape[0]!], size)
+        transposed.set(model, whole)
+      }
+      into.set(whole.subarray(start * size, start * size + into.byteLength))
+    },
+  }
+}
