@@ -96,7 +96,7 @@ export async function readJsonObject(path: string): Promise<Record<string, unkno
 function toCandidate(file: string): Candidate[] {
   const index = INDEX.exec(file)
   if (index) return [{ file, variant: index[2] ?? index[3] ?? '', sharded: true }]
-  const weights = WEIGHTS.exec(file)
+  const weights = SHARD.test(file) ? null : WEIGHTS.exec(file)
   return weights ? [{ file, variant: weights[2] ?? '', sharded: false }] : []
 }
 

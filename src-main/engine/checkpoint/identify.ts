@@ -43,7 +43,8 @@ export function unetTraits(unet: Component | undefined): UnetTraits | undefined 
 /** Architecture and prediction type, from shapes, configs, metadata and marker tensors. */
 export function identify(parts: OpenedParts): { architecture: Architecture; predictionType: PredictionType | null } {
   const family = familyOf(unetTraits(parts.components.get('unet')), parts)
-  const predictionType = predictionOf(parts) ?? defaultPrediction(family)
+  const edm = parts.extras.some(({ name }) => name.startsWith('edm_')) // EDM's own parametrisation, none of these types
+  const predictionType = edm ? null : (predictionOf(parts) ?? defaultPrediction(family))
   return { architecture: family === 'sd2' && predictionType === 'v_prediction' ? 'sd2-v' : family, predictionType }
 }
 

@@ -1,4 +1,4 @@
-import { open, type FileHandle } from 'node:fs/promises'
+import { open, stat, type FileHandle } from 'node:fs/promises'
 import { FusionError } from '../../contract/errors'
 import { BYTES_PER_ELEMENT, type ElementType } from '../tensor/element-type'
 import type { SourceFile, StoredTensor } from './checkpoint'
@@ -25,14 +25,20 @@ export interface SafetensorsFile {
  * with (F4, F6, F8_E8M0, C64 …), naming tensor and type
  */
 export async function readSafetensors(path: string): Promise<SafetensorsFile> {
-  const handle = await open(path).catch((cause: unknown) => {
-    throw unreadable(path, cause)
+  const handle = await openFile(path).catch((cause: unknown) => {
+    throw cause instanceof FusionError ? cause : unreadable(path, cause)
   })
   try {
     return await readHeader(handle, path)
   } finally {
     await handle.close()
   }
+}
+
+/** Opening what is no file (a pipe) could wait for ever. */
+async function openFile(path: string): Promise<FileHandle> {
+  if (!(await stat(path)).isFile()) throw new FusionError('unsupported', `${path} is not a file.`)
+  return open(path)
 }
 
 async function readHeader(handle: FileHandle, path: string): Promise<SafetensorsFile> {
