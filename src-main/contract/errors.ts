@@ -59,3 +59,8 @@ export function toErrorReport(error: unknown): ErrorReport {
     hint: 'This is a fault of FeatureFusion Studio. Please report it with the details.',
   }
 }
+
+/** An ErrorReport that crossed a process as an error again. */
+export function fromErrorReport({ kind, message, ...more }: ErrorReport): FusionError {
+  return new FusionError(kind, message, more)
+}

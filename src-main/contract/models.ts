@@ -6,8 +6,8 @@ import { ERROR_KINDS } from './errors'
 export const errorReportSchema = z.object({
   kind: z.enum(ERROR_KINDS),
   message: z.string(),
-  detail: z.string().optional(),
-  hint: z.string().optional(),
+  detail: z.string().exactOptional(),
+  hint: z.string().exactOptional(),
 })
 
 export const COMPONENTS = ['unet', 'text_encoder', 'text_encoder_2', 'vae', 'model'] as const

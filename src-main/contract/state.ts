@@ -61,10 +61,10 @@ export const providerStatusSchema = z.object({
   provider: z.enum(['cpu', 'cuda', 'dml', 'webgpu', 'coreml']),
   available: z.boolean(),
   /** Why it is not used. */
-  reason: z.string().optional(),
-  deviceName: z.string().optional(),
+  reason: z.string().exactOptional(),
+  deviceName: z.string().exactOptional(),
   /** Bytes. */
-  deviceMemory: z.number().optional(),
+  deviceMemory: z.number().exactOptional(),
 })
 
 export const computeStateSchema = z.object({
@@ -77,7 +77,7 @@ export const logEntrySchema = z.object({
   time: z.number(),
   level: z.enum(['info', 'warning', 'error']),
   message: z.string(),
-  detail: z.string().optional(),
+  detail: z.string().exactOptional(),
 })
 
 export const recentSchema = z.object({ path: z.string(), title: z.string(), time: z.number(), exists: z.boolean() })

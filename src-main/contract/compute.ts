@@ -1,0 +1,98 @@
+import { z } from 'zod'
+import { layerSummarySchema, MATRIX_KINDS, matrixSchema } from './inspect'
+import { exportResultSchema } from './jobs'
+import { errorReportSchema } from './models'
+import { projectSchema } from './project'
+import { providerStatusSchema } from './state'
+
+/** What the host asks of the compute process. Paths are absolute, the provider is chosen already. */
+
+const path = z.string().min(1)
+const provider = providerStatusSchema.shape.provider
+
+/** A model that pictures are made with; made by a merge first, where `merge` says so. */
+const previewModel = z.object({
+  key: z.string(),
+  path,
+  /** A whole pipeline that lends the parts that the model lacks. */
+  base: path,
+  merge: projectSchema.nullable(),
+})
+
+const previewPicture = z.object({
+  id: z.string(),
+  /** Key of its model. */
+  model: z.string(),
+  file: path,
+  prompt: z.string(),
+  negativePrompt: z.string(),
+  seed: z.number(),
+  steps: z.number(),
+  guidance: z.number(),
+  scheduler: z.string(),
+})
+
+export const computeTaskSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('hash'), paths: z.array(path), cacheFolder: path }),
+  z.object({ type: z.literal('inspect'), project: projectSchema, provider }),
+  z.object({
+    type: z.literal('matrix'),
+    project: projectSchema,
+    provider,
+    layer: z.string(),
+    matrix: z.enum(MATRIX_KINDS),
+    /** Where tiles are written. */
+    folder: path,
+    /** Where the interface finds that folder. */
+    url: z.string(),
+  }),
+  z.object({
+    type: z.literal('preview'),
+    models: z.array(previewModel),
+    pictures: z.array(previewPicture),
+    provider,
+    cacheFolder: path,
+  }),
+  z.object({
+    type: z.literal('export'),
+    project: projectSchema,
+    provider,
+    path,
+    overwrite: z.boolean(),
+    cacheFolder: path,
+  }),
+])
+
+export const computeRequestSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('run'), id: z.number(), task: computeTaskSchema }),
+  z.object({ type: z.literal('cancel'), id: z.number() }),
+])
+
+export const computeResultSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('hash'), files: z.array(z.object({ path: z.string(), sha256: z.string() })) }),
+  z.object({ type: z.literal('inspect'), layers: z.number() }),
+  z.object({ type: z.literal('matrix'), matrix: matrixSchema }),
+  z.object({ type: z.literal('preview'), pictures: z.number() }),
+  z.object({ type: z.literal('export'), export: exportResultSchema }),
+])
+
+/** What comes while a task runs. */
+export const computeNewsSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('progress'), phase: z.string(), fraction: z.number() }),
+  z.object({ type: z.literal('rows'), rows: z.array(layerSummarySchema) }),
+  z.object({ type: z.literal('picture'), id: z.string(), width: z.number(), height: z.number() }),
+])
+
+export const computeMessageSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('ready') }),
+  z.object({ type: z.literal('news'), id: z.number(), news: computeNewsSchema }),
+  /** `memory`: resident bytes of the process afterwards. */
+  z.object({ type: z.literal('done'), id: z.number(), result: computeResultSchema, memory: z.number() }),
+  z.object({ type: z.literal('failed'), id: z.number(), error: errorReportSchema, memory: z.number() }),
+])
+
+export type ComputeTask = z.infer<typeof computeTaskSchema>
+export type ComputeRequest = z.infer<typeof computeRequestSchema>
+export type ComputeResult = z.infer<typeof computeResultSchema>
+export type ComputeNews = z.infer<typeof computeNewsSchema>
+export type ComputeMessage = z.infer<typeof computeMessageSchema>
