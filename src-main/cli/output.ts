@@ -1,0 +1,100 @@
+import { FusionError, toErrorReport } from '../contract/errors'
+
+/** Exit codes of the command line (design.md, 'The command line'). */
+export const EXIT = { done: 0, failed: 1, usage: 2, cancelled: 130 } as const
+
+/** Options that every command has. */
+export interface CommonOptions {
+  json?: boolean
+}
+
+/** Prints a result on standard output: as JSON for machines, else in words. */
+export function printResult(options: CommonOptions, result: unknown, words: () => string): void {
+  process.stdout.write(`${options.json ? JSON.stringify(result, null, 2) : words()}\n`)
+}
+
+/** Says something that is no result, on standard error. */
+export function say(text: string): void {
+  process.stderr.write(`${text}\n`)
+}
+
+/** Runs a command and ends the process with its exit code; errors are printed as data (--json) or in words. */
+export async function runCommand(
+  options: CommonOptions,
+  command: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const controller = new AbortController()
+  const cancel = (): void => controller.abort()
+  process.once('SIGINT', cancel)
+  process.once('SIGTERM', cancel)
+  try {
+    await command(controller.signal)
+  } catch (error) {
+    const report = toErrorReport(error)
+    if (options.json) process.stdout.write(`${JSON.stringify({ error: report }, null, 2)}\n`)
+    say(`Error: ${report.message}`)
+    if (report.detail !== undefined) say(report.detail)
+    if (report.hint !== undefined) say(report.hint)
+    process.exitCode =
+      report.kind === 'cancelled' ? EXIT.cancelled : error instanceof UsageError ? EXIT.usage : EXIT.failed
+  } finally {
+    process.removeListener('SIGINT', cancel)
+    process.removeListener('SIGTERM', cancel)
+  }
+}
+
+/** A command line that says something impossible. */
+export class UsageError extends FusionError {
+  constructor(message: string, hint?: string) {
+    super('validation', message, hint === undefined ? {} : { hint })
+  }
+}
+
+/** A line of progress on a terminal's standard error, written over itself; silent where it is no terminal. */
+export class ProgressLine {
+  private last = ''
+  private readonly started = performance.now()
+
+  /** @param fraction of the phase, 0 … 1 */
+  show(phase: string, fraction: number): void {
+    if (!process.stderr.isTTY) return
+    const elapsed = (performance.now() - this.started) / 1000
+    const left = fraction > 0.02 ? `, about ${seconds((elapsed / fraction) * (1 - fraction))} left` : ''
+    const line = `${phase} ${Math.floor(fraction * 100)} %${left}`
+    if (line === this.last) return
+    this.last = line
+    process.stderr.write(`\r\x1b[K${line}`)
+  }
+
+  end(): void {
+    if (this.last !== '') process.stderr.write('\r\x1b[K')
+    this.last = ''
+  }
+}
+
+/** A duration for people. */
+export function seconds(value: number): string {
+  if (value < 10) return `${value.toFixed(1)} s`
+  if (value < 90) return `${Math.round(value)} s`
+  return `${Math.floor(value / 60)} min ${Math.round(value % 60)} s`
+}
+
+/** A size for people, in decimal units as disks are sold. */
+export function bytes(value: number): string {
+  if (value < 1e6) return `${Math.ceil(value / 1e3)} KB`
+  return value < 1e9 ? `${(value / 1e6).toFixed(1)} MB` : `${(value / 1e9).toFixed(2)} GB`
+}
+
+/** Rows of cells as columns of equal width; numbers are aligned to the right. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
+  const isNumber = (cell: string): boolean => /^[−-]?[\d.,]+( ?%)?$/.test(cell)
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => (isNumber(cell) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}

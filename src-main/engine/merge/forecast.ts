@@ -1,0 +1,63 @@
+import { GraphBuilder } from '../graph/onnx-builder'
+import { createSession, type Provider } from '../runtime/session'
+import { planCost } from './cost'
+import { encodeHeader } from '../checkpoint/safetensors-write'
+import type { MergePlan } from './plan'
+import { layerMemory } from './run-layer'
+import { TensorReader } from '../checkpoint/tensor-reader'
+
+/** What a merge will cost, before it starts. */
+export interface Forecast {
+  /** Floating-point operations of matrix products. */
+  flops: number
+  /** Bytes that are read and written. */
+  bytes: number
+  /** Size of the output. */
+  outputBytes: number
+  /** Memory beyond the program's own, at most. */
+  memoryBytes: number
+  seconds: number
+}
+
+/** Reading, summing and writing, per second and thread; flushing included. Measured by tests/bench/soup.ts. */
+const BYTES_PER_SECOND = 4e8
+/** The tile's products, P's relatives and the runtime's packing beside the buffers. */
+const TILE_BYTES = 150e6
+const PROBE_SIZE = 768
+
+/** Forecasts a plan; times a small matrix product on the provider (a few hundredths of a second). */
+export async function forecast(plan: MergePlan, provider: Provider): Promise<Forecast> {
+  const cost = planCost(plan)
+  const reader = new TensorReader()
+  const layers = plan.tasks.flatMap((task) =>
+    task.kind === 'layer' ? [layerMemory(task, reader, plan.project.method)] : [],
+  )
+  const output = plan.output.files.reduce(
+    (sum, file) => sum + file.dataBytes + encodeHeader(file.tensors, {}).byteLength,
+    0,
+  )
+  const perSecond = cost.flops > 0 ? await productsPerSecond(provider) : Infinity
+  return {
+    ...cost,
+    outputBytes: output,
+    memoryBytes: layers.length > 0 ? Math.max(...layers) + TILE_BYTES : 20e6,
+    seconds: cost.flops / perSecond + cost.bytes / BYTES_PER_SECOND,
+  }
+}
+
+async function productsPerSecond(provider: Provider): Promise<number> {
+  const graph = new GraphBuilder('probe')
+  const dims = [PROBE_SIZE, PROBE_SIZE]
+  const matrix = graph.input('matrix', 'F32', dims)
+  graph.output('product', graph.node('MatMul', [matrix, matrix]), 'F32', dims)
+  const session = await createSession(graph.toBytes(), { provider })
+  try {
+    const feed = { matrix: { data: new Float32Array(PROBE_SIZE ** 2).fill(0.5), dims } }
+    await session.run(feed)
+    const started = performance.now()
+    await session.run(feed)
+    return (2 * PROBE_SIZE ** 3) / ((performance.now() - started) / 1000)
+  } finally {
+    await session.release()
+  }
+}

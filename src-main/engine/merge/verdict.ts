@@ -1,0 +1,93 @@
+import type { LayerReport } from './fusion-layer'
+import type { MergePlan } from './plan'
+
+/** Mean κ from which a layer's terms mostly cancel. */
+const NOISY_KAPPA = 2
+/** How much longer or shorter than the base a merged layer may be. */
+const GROWN = 1.5
+/** Part of the coefficients on foreign rows from which a warning is due. */
+const CHANCE_SHARE = 0.1
+
+/**
+ * Plain warnings where the condition numbers say that a merge is noise (method.md, 'Normalisation and merge'): layers
+ * whose terms cancel or whose length changed, and coefficients that chance correlations make up.
+ */
+export function noiseWarnings(layers: readonly LayerReport[]): string[] {
+  const warnings: string[] = []
+  const cancelling = layers.filter(
+    ({ meanKappa, normRatio }) => meanKappa > NOISY_KAPPA || normRatio > GROWN || normRatio < 1 / GROWN,
+  )
+  if (cancelling.length > 0) {
+    const worst = cancelling.reduce((a, b) => (b.maxKappa > a.maxKappa ? b : a))
+    const longest = cancelling.reduce((a, b) => (b.normRatio > a.normRatio ? b : a))
+    warnings.push(
+      `In ${cancelling.length} of ${layers.length} layers the terms cancel: condition numbers reach ` +
+        `${worst.maxKappa.toPrecision(3)} (${worst.layer}), and merged weights are up to ` +
+        `${longest.normRatio.toPrecision(3)} times as large as the base's (${longest.layer}). Such layers are noise. ` +
+        `Use the normaliser 'aligned' and the threshold 'auto'.`,
+    )
+  }
+  const chance = layers.filter(
+    ({ threshold, inputs, rows, shares, offOwnShare }) =>
+      threshold < Math.sqrt((2 * Math.log(shares.length * rows)) / inputs) && offOwnShare > CHANCE_SHARE,
+  )
+  if (chance.length > 0) {
+    const mean = chance.reduce((sum, { offOwnShare }) => sum + offOwnShare, 0) / chance.length
+    warnings.push(
+      `In ${chance.length} of ${layers.length} layers ${Math.round(mean * 100)} % of the coefficients lie on rows that ` +
+        `correlate no more than chance would have it. They contribute noise and usually destroy the network. ` +
+        `Use the threshold 'auto'.`,
+    )
+  }
+  return warnings
+}
+
+/** A model's part in a merge. */
+export interface Share {
+  name: string
+  /** Fraction of the result, or the factor on what a specialist learnt; null where every tensor differs. */
+  value: number | null
+}
+
+/**
+ * What every model really contributes, base first: fractions that sum to 1 for methods that average, factors on the
+ * specialists' differences for those that add.
+ */
+export function sharesOf(plan: MergePlan, layers: readonly LayerReport[]): { adds: boolean; shares: Share[] } {
+  const { method, models, project } = plan
+  const names = models.map(({ entry }) => entry.name)
+  const named = (values: readonly (number | null)[]): Share[] =>
+    names.map((name, index) => ({ name, value: values[index] ?? null }))
+  const weights = models.map(({ entry }) => (entry.enabled ? entry.weight : 0))
+  if (method.kind === 'fusion') {
+    const parameters = layers.map(({ rows, inputs }) => rows * inputs)
+    const total = parameters.reduce((sum, count) => sum + count, 0)
+    const values = names.map((_, model) =>
+      layers.reduce((sum, { shares }, layer) => sum + (shares[model]! * parameters[layer]!) / total, 0),
+    )
+    return { adds: false, shares: named(values) }
+  }
+  if (method.kind === 'linear') {
+    const { coefficients, divisor } = method.combine(weights, project.method)
+    return {
+      adds: method.name === 'task-arithmetic' || method.name === 'add-difference',
+      shares: named(coefficients.map((value) => value / divisor)),
+    }
+  }
+  return {
+    adds: true,
+    shares: named(weights.map((weight, index) => (index === 0 ? null : weight * project.method.scale))),
+  }
+}
+
+/** Shares in words: 'base 40 %, food 60 %'. */
+export function sharesInWords({ adds, shares }: ReturnType<typeof sharesOf>): string {
+  return shares
+    .filter(({ value }) => value !== null)
+    .map(({ name, value }) => (adds ? `${name} × ${round(value!)}` : `${name} ${round(value! * 100)} %`))
+    .join(', ')
+}
+
+function round(value: number): string {
+  return String(Number(value.toPrecision(3)))
+}
