@@ -2,8 +2,10 @@ import { elementCount, type ElementType } from '../tensor/element-type'
 import type { Checkpoint, Component, ComponentName, StoredTensor } from './checkpoint'
 import { cachedHash, shortHash } from './hash'
 
+/** Key of our recipe in a file's metadata. */
+export const RECIPE_KEY = 'featurefusion.recipe'
 /** Metadata keys that carry a merge's recipe: ours, then A1111's. */
-const RECIPE_KEYS = ['featurefusion.recipe', 'sd_merge_recipe', 'sd_merge_models'] as const
+const RECIPE_KEYS = [RECIPE_KEY, 'sd_merge_recipe', 'sd_merge_models'] as const
 const MODELSPEC = 'modelspec.'
 
 /** Number of stored tensors by element type. */

@@ -55,6 +55,18 @@ export async function cachedHash(path: string, cacheFolder: string | undefined):
   return entry?.size === size && entry.mtimeMs === mtimeMs ? entry.sha256 : undefined
 }
 
+/** Files with this sha256 that are still as they were when they were hashed. */
+export async function cachedPaths(sha256: string, cacheFolder: string): Promise<string[]> {
+  const entries = Object.entries(await readCache(cacheFolder)).filter(([, entry]) => entry.sha256 === sha256)
+  const current = await Promise.all(
+    entries.map(async ([path, { size, mtimeMs }]) => {
+      const now = await stat(path).catch(() => null)
+      return now?.size === size && now.mtimeMs === mtimeMs ? [path] : []
+    }),
+  )
+  return current.flat()
+}
+
 /** The short form by which the field knows a model file. */
 export function shortHash(sha256: string): string {
   return sha256.slice(0, SHORT_HASH_LENGTH)

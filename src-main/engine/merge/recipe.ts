@@ -3,12 +3,11 @@ import { open } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { basename } from 'node:path'
 import type { Architecture, Checkpoint } from '../checkpoint/checkpoint'
+import { RECIPE_KEY } from '../checkpoint/describe'
 import { hashFile } from '../checkpoint/hash'
 import { RUNTIME_VERSION, type Provider } from '../runtime/session'
 import { settingsInUse, type MergePlan } from './plan'
 
-/** Key of our recipe in a file's metadata. */
-export const RECIPE_KEY = 'featurefusion.recipe'
 /** Key of the hash of a file's tensor data (Stability's model metadata standard). */
 export const DATA_HASH_KEY = 'modelspec.hash_sha256'
 /** Stands in for the hash until the data are written; of the same length. */
