@@ -77,6 +77,31 @@ export function correlationGraph(): Uint8Array {
 }
 
 /**
+ * What the correlations of base rows with rows of one model add up to without a threshold: inputs as correlationGraph's;
+ * outputs, float32 [rows, 1]: `largest` max_j |P|, `magnitude` Σ_j |P|, `signed` Σ_j W, `absolute` Σ_j |W|, `aligned`
+ * Σ_j W·G with W and G as in fusionTileGraph; and int64 [rows, 1] `best`, the first j of the largest |P|.
+ */
+export function correlationSummaryGraph(): Uint8Array {
+  const graph = new GraphBuilder('correlation_summary')
+  const left = graph.input('left', 'F32', ['rows', 'features'])
+  const right = graph.input('right', 'F32', ['columns', 'features'])
+  const inverse = graph.input('inverse', 'F32', ['columns'])
+  const scaled = graph.node('Gemm', [left, right], { transB: 1 })
+  const magnitude = graph.node('Mul', [graph.node('Abs', [scaled]), inverse])
+  const coefficients = graph.node('Mul', [magnitude, scaled])
+  const lastAxis = graph.ints([1])
+  const reduced = (name: string, operator: string, value: Value): void =>
+    graph.output(name, graph.node(operator, [value, lastAxis], { keepdims: 1 }), 'F32', ['rows', 1])
+  reduced('largest', 'ReduceMax', magnitude)
+  reduced('magnitude', 'ReduceSum', magnitude)
+  reduced('signed', 'ReduceSum', coefficients)
+  reduced('absolute', 'ReduceL1', coefficients)
+  reduced('aligned', 'ReduceSum', graph.node('Mul', [coefficients, scaled]))
+  graph.output('best', graph.node('ArgMax', [magnitude], { axis: 1, keepdims: 1 }), 'I64', ['rows', 1])
+  return graph.toBytes()
+}
+
+/**
  * Features of weight rows on samples (method.md, 'Statistics of a layer'): inputs `weights` [rows, d] and `samples`
  * [d, S], output `features` [rows, S] = weights · samples, with each row's mean taken off where `centred`.
  */

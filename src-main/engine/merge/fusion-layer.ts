@@ -1,8 +1,17 @@
 import type { Normaliser } from '../../contract/project'
+import type { Tensor } from '../runtime/session'
 import { Kernels, type KernelBuffer } from '../tensor/kernels'
+import { emptySums, reportOf, weightedSums, type LayerReport, type ModelSums } from './layer-report'
 import type { LayerRows } from './layer-rows'
 import { normaliserOf } from './normalisers'
-import { FeatureRows, rowStatistics, type FeatureSamples, type FusionSessions, type RowStatistics } from './statistics'
+import {
+  FeatureRows,
+  rowStatistics,
+  type FeatureSamples,
+  type FusionSessions,
+  type RowStatistics,
+  type ScanKind,
+} from './statistics'
 import { autoThreshold } from './threshold'
 
 /** Base rows per product: enough that packing the other factor for the processor costs little. */
@@ -21,35 +30,22 @@ export interface FusionOptions {
   samples: FeatureSamples | null
 }
 
-/** What a merge did to one layer, for people (method.md, 'Normalisation and merge'). */
-export interface LayerReport {
-  layer: string
-  rows: number
-  inputs: number
-  /** τ that was used. */
-  threshold: number
-  minZ: number
-  /** κ_i = Σ_j |C_ij| / |Z_i|: how much the row's terms cancel; 1: not at all. */
-  maxKappa: number
-  meanKappa: number
-  /** ‖merged‖ / ‖base‖, Frobenius. */
-  normRatio: number
-  /** Part of Σ|C| that lies on rows other than the models' own: chance, where the models are fine-tunes of one base. */
-  offOwnShare: number
-  /** Mean over live base rows of α_m z_m,i / Z_i; sums to 1. */
-  shares: number[]
-  /** Base rows without any variance: they take the weighted mean. */
-  deadRows: number
-  /** Live base rows for which nothing was left: they take the weighted mean. */
-  rowsWithoutWeight: number
-}
-
 /** Merged rows of a layer, as they are made. */
 export interface MergedRows {
   start: number
   count: number
   /** [count, inputs] */
   weights: KernelBuffer
+}
+
+/** Outputs of a scan for base rows [start, start + count) and rows [first, first + columns) of a model. */
+export interface ScannedTile {
+  start: number
+  count: number
+  model: number
+  first: number
+  columns: number
+  outputs: Record<string, Tensor>
 }
 
 export interface FusionResult {
@@ -59,14 +55,6 @@ export interface FusionResult {
   /** Z_i [rows] and κ_i [rows]; Σ α and 1 for rows that took the mean. */
   z: Float64Array
   kappa: Float64Array
-}
-
-/** Sums per model and row before weights: the z_m and bias parts of method.md, times powers of σ_i. */
-interface ModelSums {
-  signed: Float64Array
-  absolute: Float64Array
-  aligned: Float64Array
-  bias: Float64Array
 }
 
 /** Sizes of the blocks in which a layer is worked on: constants of its shape alone, so that results repeat. */
@@ -157,20 +145,17 @@ export class FusionLayer {
       baseNorm += this.squaredNorm(start, count)
       write({ start, count, weights: merged })
     }
-    const report: LayerReport = {
-      layer: layer.name,
-      rows: layer.rows,
-      inputs: layer.inputs,
+    const report = reportOf({
+      layer,
+      statistics,
+      options,
       threshold,
-      minZ: z.reduce((least, value) => Math.min(least, value), Infinity),
-      maxKappa: kappa.reduce((most, value) => Math.max(most, value), 0),
-      meanKappa: mean(kappa),
+      parts,
+      z,
+      kappa,
       normRatio: Math.sqrt(mergedNorm / baseNorm),
-      offOwnShare: offOwnShare(parts, statistics, options.weights, threshold),
-      shares: shares(parts, statistics.sigma[0]!, options, z),
-      deadRows: statistics.sigma[0]!.filter((sigma) => sigma === 0).length,
       rowsWithoutWeight,
-    }
+    })
     return { report, bias, z, kappa }
   }
 
@@ -208,24 +193,18 @@ export class FusionLayer {
   }
 
   /**
-   * P [rows, models · rows] row by row of a model: `write` gets the correlations [count, columns] of base rows from
-   * `start` with rows of `model` from `first` on.
+   * Runs over all pairs of base rows and rows of every model, in blocks, without merging: `look` gets the outputs of the
+   * graph of that kind (fusion-graph.ts). Blocks of base rows come in order, each with all models in order.
    */
-  async correlations(
+  async scan(
+    kind: ScanKind,
     statistics: RowStatistics,
-    write: (tile: {
-      start: number
-      count: number
-      model: number
-      first: number
-      columns: number
-      p: Float32Array
-    }) => void,
+    look: (tile: ScannedTile) => void,
     checkpoint: () => Promise<void>,
   ): Promise<void> {
     const { layer, sizes, buffers, featureRows } = this
     const { width } = featureRows
-    const session = await this.sessions.correlations()
+    const session = await this.sessions.scan(kind)
     for (let start = 0; start < layer.rows; start += sizes.tile) {
       const count = Math.min(sizes.tile, layer.rows - start)
       await this.loadLeft(start, count, statistics.sigma[0]!)
@@ -241,12 +220,12 @@ export class FusionLayer {
             buffers.features,
             buffers.scratch,
           )
-          const { correlations } = await session.run({
+          const outputs = await session.run({
             left: { data: buffers.left.floats(count * width), dims: [count, width] },
             right: { data: right.floats(columns * width), dims: [columns, width] },
             inverse: { data: inverseLengths(statistics.sigma[model]!, first, columns), dims: [columns] },
           })
-          write({ start, count, model, first, columns, p: correlations!.data as Float32Array })
+          look({ start, count, model, first, columns, outputs })
         }
       }
     }
@@ -400,66 +379,7 @@ function inverseLengths(sigma: Float64Array, first: number, columns: number): Fl
   return Float32Array.from(sigma.subarray(first, first + columns), (length) => (length > 0 ? 1 / length : 0))
 }
 
-function emptySums(rows: number): ModelSums {
-  const zeros = (): Float64Array => new Float64Array(rows)
-  return { signed: zeros(), absolute: zeros(), aligned: zeros(), bias: zeros() }
-}
-
-function weightedSums(parts: readonly ModelSums[], weights: readonly number[], row: number) {
-  const total = (key: keyof ModelSums): number =>
-    parts.reduce((sum, part, model) => sum + weights[model]! * part[key][row]!, 0)
-  return { signed: total('signed'), absolute: total('absolute'), aligned: total('aligned'), bias: total('bias') }
-}
-
 function weightedMean(weights: readonly number[], vectors: readonly Float64Array[], row: number): number {
   const total = weights.reduce((sum, weight) => sum + weight, 0)
   return weights.reduce((sum, weight, model) => sum + weight * vectors[model]![row]!, 0) / total
-}
-
-function mean(values: Float64Array): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length
-}
-
-/** α_m z_m,i / Z_i, averaged over the rows that have correlations. */
-function shares(
-  parts: readonly ModelSums[],
-  sigma: Float64Array,
-  { normaliser, weights }: FusionOptions,
-  z: Float64Array,
-): number[] {
-  const sums = parts.map(() => 0)
-  let rows = 0
-  for (let row = 0; row < z.length; row++) {
-    if (sigma[row] === 0) continue
-    const own = parts.map((part, model) => {
-      const { signed, absolute, aligned } = part
-      const ofModel = { signed: signed[row]!, absolute: absolute[row]!, aligned: aligned[row]! }
-      return weights[model]! * normaliserOf(normaliser, ofModel, sigma[row]!)
-    })
-    if (own.every((value) => value === 0)) continue
-    rows++
-    own.forEach((value, model) => (sums[model]! += value / z[row]!))
-  }
-  return sums.map((sum) => (rows > 0 ? sum / rows : NaN))
-}
-
-/** 1 − Σ |C_i,own| / Σ |C_ij|, over all rows and models that take part. */
-function offOwnShare(
-  parts: readonly ModelSums[],
-  { sigma, own }: RowStatistics,
-  weights: readonly number[],
-  threshold: number,
-): number {
-  let ownSum = 0
-  let all = 0
-  parts.forEach((part, model) => {
-    const weight = weights[model]!
-    for (let row = 0; row < part.absolute.length; row++) {
-      if (sigma[0]![row] === 0) continue
-      const correlation = model === 0 ? 1 : own[model - 1]![row]!
-      if (Math.abs(correlation) >= threshold) ownSum += weight * correlation ** 2 * sigma[model]![row]!
-      all += weight * part.absolute[row]!
-    }
-  })
-  return all > 0 ? Math.max(0, 1 - ownSum / all) : 0
 }

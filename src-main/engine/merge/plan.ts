@@ -56,28 +56,40 @@ export interface MergePlan {
   warnings: string[]
 }
 
+/** The models of a project, opened and found compatible. */
+export type OpenedModels = Pick<MergePlan, 'method' | 'models' | 'base' | 'components' | 'warnings'>
+
 /**
- * Opens the models of a project and plans their merge from headers alone.
+ * Opens the models of a project that take part, from headers alone.
  * @param folder to which the project's paths are relative
  * @throws FusionError 'incompatible' with every reason, 'validation', and whatever opening a model throws
  */
-export async function planMerge(project: Project, folder = process.cwd()): Promise<MergePlan> {
+export async function openModels(project: Project, folder = process.cwd()): Promise<OpenedModels> {
   const method = methodNamed(project.method.name)
   const entries = project.models.filter((entry, index) => index === 0 || entry.enabled || method.kind === 'fusion')
   checkEntries(project, method, entries)
   const models: PlannedModel[] = []
   for (const entry of entries) models.push({ entry, checkpoint: await openCheckpoint(resolve(folder, entry.path)) })
+  const base = await baseWithVae(models[0]!.checkpoint, project.output, folder)
+  const components = includedComponents(base, project.output)
+  return { method, models, base, components, warnings: checkCompatible(models, components) }
+}
+
+/**
+ * Opens the models of a project and plans their merge from headers alone.
+ * @param folder to which the project's paths are relative
+ * @throws FusionError 'incompatible' with every reason, 'validation', and whatever opening a model throws
+ */
+export async function planMerge(project: Project, folder?: string): Promise<MergePlan> {
+  const { method, models, base, components, warnings } = await openModels(project, folder)
   const { output } = project
-  const base = await baseWithVae(models[0]!.checkpoint, output, folder)
-  const components = includedComponents(base, output)
-  const warnings = checkCompatible(models, components)
   const files = layOutFiles(base, output.layout, output.dtype)
   if (files.leftOut.length > 0) {
     warnings.push(`The new layout has no place for ${files.leftOut.map(({ name }) => name).join(', ')} of the base.`)
   }
   const unet = base.components.get('unet')
   const blocks = new UNetBlocks(unet ? unet.tensors.keys() : [])
-  checkBlocks(entries, blocks)
+  checkBlocks(models, blocks)
   const tasks = [...base.components.values()].flatMap((component) => {
     const merged = components.includes(component.name) ? models : [{ ...models[0]!, checkpoint: base }]
     return tasksOf(project, method, component, merged, blocks, files)
@@ -144,8 +156,8 @@ function shapeText(shape: readonly number[] | null): string {
   return shape ? `[${shape.join(', ')}]` : 'has none'
 }
 
-function checkBlocks(entries: readonly ModelEntry[], { labels }: UNetBlocks): void {
-  for (const { name, blocks } of entries) {
+function checkBlocks(models: readonly PlannedModel[], { labels }: UNetBlocks): void {
+  for (const { name, blocks } of models.map(({ entry }) => entry)) {
     const unknown = Object.keys(blocks).find((block) => !labels.includes(block))
     if (unknown === undefined) continue
     throw new FusionError(

@@ -1,6 +1,6 @@
 import { createSession, type Provider, type Session } from '../runtime/session'
 import type { KernelBuffer, Kernels } from '../tensor/kernels'
-import { correlationGraph, fusionTileGraph, projectionGraph } from './fusion-graph'
+import { correlationGraph, correlationSummaryGraph, fusionTileGraph, projectionGraph } from './fusion-graph'
 import type { LayerRows } from './layer-rows'
 
 /** Samples on which features are taken; without them statistics are exact (method.md, 'Statistics of a layer'). */
@@ -11,6 +11,9 @@ export interface FeatureSamples {
   /** Whether features are centred; moments that are already covariances are not. */
   centred: boolean
 }
+
+/** What a scan over all pairs of rows yields: correlationGraph or correlationSummaryGraph. */
+export type ScanKind = 'correlations' | 'summary'
 
 /** The few sessions that all layers of a merge share: their graphs leave all sizes open but one. */
 export class FusionSessions {
@@ -23,8 +26,9 @@ export class FusionSessions {
     return this.session(`tile ${rows} ${thresholded}`, () => fusionTileGraph(rows, thresholded))
   }
 
-  correlations(): Promise<Session> {
-    return this.session('correlations', correlationGraph)
+  /** Correlations themselves, or what they add up to. */
+  scan(kind: ScanKind): Promise<Session> {
+    return this.session(kind, kind === 'correlations' ? correlationGraph : correlationSummaryGraph)
   }
 
   projection(centred: boolean): Promise<Session> {

@@ -1,4 +1,4 @@
-import type { LayerReport } from './fusion-layer'
+import type { LayerReport } from './layer-report'
 import type { MergePlan } from './plan'
 
 /** Mean κ from which a layer's terms mostly cancel. */

@@ -155,6 +155,23 @@ export function dot(a: usize, b: usize, count: i32): f64 {
   return total
 }
 
+/** Sum of float32 values in float64; count may be any number. */
+export function sum(values: usize, count: i32): f64 {
+  let low = f64x2.splat(0)
+  let high = f64x2.splat(0)
+  const vectors = count & ~3
+  for (let i = 0; i < vectors; i += 4) {
+    const x = v128.load(values + (<usize>i << 2))
+    low = f64x2.add(low, f64x2.promote_low_f32x4(x))
+    const xHigh = i8x16.shuffle(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15)
+    high = f64x2.add(high, f64x2.promote_low_f32x4(xHigh))
+  }
+  const sums = f64x2.add(low, high)
+  let total = f64x2.extract_lane(sums, 0) + f64x2.extract_lane(sums, 1)
+  for (let i = vectors; i < count; i++) total += <f64>load<f32>(values + (<usize>i << 2))
+  return total
+}
+
 /** target[i] += weight * source[i], float32; count may be any number. */
 export function addScaled(target: usize, source: usize, count: i32, weight: f32): void {
   const factor = f32x4.splat(weight)

@@ -80,9 +80,11 @@ const fusionStatistics: OpRunner = async (goldenCase) => {
   const total = layer.models * layer.rows
   const [p, s, c] = [0, 1, 2].map(() => new Float64Array(layer.rows * total))
   const statistics = await fusion.statistics()
-  await fusion.correlations(
+  await fusion.scan(
+    'correlations',
     statistics,
-    ({ start, count, model, first, columns, p: tile }) => {
+    ({ start, count, model, first, columns, outputs: { correlations } }) => {
+      const tile = correlations!.data as Float32Array
       for (let i = 0; i < count; i++)
         for (let j = 0; j < columns; j++) {
           const at = (start + i) * total + model * layer.rows + first + j

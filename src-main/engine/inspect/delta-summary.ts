@@ -1,0 +1,69 @@
+import type { LayerRows } from '../merge/layer-rows'
+import { Kernels } from '../tensor/kernels'
+
+/** What the raw weights of a layer say, all entries together (golden/README.md, 'Heat maps'). */
+export interface DeltaSummary {
+  /** ‖K_m − K_0‖ / ‖K_0‖ per specialist. */
+  deltaNormRatio: number[]
+  /** Pearson correlation of K_a − K_0 and K_b − K_0, [specialists × specialists]; null where a delta is constant. */
+  deltaCorrelation: (number | null)[]
+  /** Σ K_a·K_b / (|K_a||K_b|), [models × models]. */
+  weightCosine: number[]
+}
+
+/** Elements of every model that are held at a time. */
+const CHUNK_ELEMENTS = 1024 * 1024
+
+/** Memory that `deltaSummary` takes beside its results. */
+function chunkRows(layer: LayerRows): number {
+  return Math.max(1, Math.min(layer.rows, Math.floor(CHUNK_ELEMENTS / layer.inputs)))
+}
+
+/**
+ * Reads a layer of every model once and sums up sizes and agreements of the deltas, in float64.
+ * @param pause called between chunks: throws to stop
+ */
+export async function deltaSummary(layer: LayerRows, pause: () => Promise<void>): Promise<DeltaSummary> {
+  const rows = chunkRows(layer)
+  const size = rows * layer.inputs * 4
+  const kernels = new Kernels(Kernels.bufferSize(layer.scratchBytes(rows)) + layer.models * Kernels.bufferSize(size))
+  const scratch = kernels.allocate(layer.scratchBytes(rows))
+  const buffers = Array.from({ length: layer.models }, () => kernels.allocate(size))
+  const models = layer.models
+  const weights = new Float64Array(models * models)
+  const deltas = new Float64Array(models * models)
+  const sums = new Float64Array(models)
+  const addProducts = (into: Float64Array, from: number, count: number): void => {
+    for (let a = from; a < models; a++)
+      for (let b = a; b < models; b++)
+        into[a * models + b]! += kernels.run.dot(buffers[a]!.pointer, buffers[b]!.pointer, count)
+  }
+  for (let start = 0; start < layer.rows; start += rows) {
+    await pause()
+    const taken = Math.min(rows, layer.rows - start)
+    const count = taken * layer.inputs
+    buffers.forEach((buffer, model) => layer.read(model, start, taken, buffer, scratch, kernels))
+    addProducts(weights, 0, count)
+    for (let model = 1; model < models; model++) {
+      const { pointer } = buffers[model]!
+      kernels.run.addScaled(pointer, buffers[0]!.pointer, count, -1)
+      sums[model]! += kernels.run.sum(pointer, count)
+    }
+    addProducts(deltas, 1, count)
+  }
+  const entries = layer.rows * layer.inputs
+  const product = (of: Float64Array, a: number, b: number): number => of[Math.min(a, b) * models + Math.max(a, b)]!
+  const covariance = (a: number, b: number): number => product(deltas, a, b) - (sums[a]! * sums[b]!) / entries
+  const specialists = Array.from({ length: models - 1 }, (_, index) => index + 1)
+  const all = [0, ...specialists]
+  const quotient = (above: number, below: number): number | null => (below > 0 ? above / below : null)
+  return {
+    deltaNormRatio: specialists.map((m) => Math.sqrt(product(deltas, m, m) / product(weights, 0, 0))),
+    deltaCorrelation: specialists.flatMap((a) =>
+      specialists.map((b) => quotient(covariance(a, b), Math.sqrt(covariance(a, a) * covariance(b, b)))),
+    ),
+    weightCosine: all.flatMap((a) =>
+      all.map((b) => product(weights, a, b) / Math.sqrt(product(weights, a, a) * product(weights, b, b))),
+    ),
+  }
+}

@@ -1,0 +1,136 @@
+import { FusionError } from '../../contract/errors'
+import type { LayerSummary } from '../../contract/inspect'
+import type { MethodSettings, Project } from '../../contract/project'
+import type { ComponentName, TensorView } from '../checkpoint/checkpoint'
+import { TensorReader } from '../checkpoint/tensor-reader'
+import { throwIfCancelled } from '../merge/cancel'
+import { FusionLayer } from '../merge/fusion-layer'
+import { layersOf, type Layer } from '../merge/layers'
+import { TensorRows } from '../merge/layer-rows'
+import { UNetBlocks } from '../merge/blocks'
+import { openModels, type PlannedModel } from '../merge/plan'
+import { viewOf } from '../merge/output-files'
+import { randomSamples } from '../merge/run-layer'
+import { FusionSessions } from '../merge/statistics'
+import { viewInputs } from '../merge/tensor-job'
+import type { Provider } from '../runtime/session'
+import { Kernels } from '../tensor/kernels'
+import { deltaSummary } from './delta-summary'
+import { rowSummary } from './row-summary'
+
+/** A layer that can be looked at, of models that are open. */
+export interface InspectedLayer {
+  component: ComponentName
+  block: string
+  layer: Layer
+  views: TensorView[]
+}
+
+/** Models opened to be looked at: all enabled ones and the base, compatible or not merged at all. */
+export interface Inspection {
+  models: PlannedModel[]
+  layers: InspectedLayer[]
+  settings: MethodSettings
+}
+
+export interface InspectOptions {
+  provider?: Provider
+  signal?: AbortSignal
+}
+
+/**
+ * Opens a project's models and lists their layers in the order of the network's file.
+ * @param folder to which the project's paths are relative
+ * @throws FusionError as planMerge does
+ */
+export async function openInspection(project: Project, folder?: string): Promise<Inspection> {
+  const enabled = { ...project, models: project.models.filter(({ enabled }, index) => index === 0 || enabled) }
+  const { models, base, components } = await openModels(enabled, folder)
+  const settings = project.method
+  const unet = base.components.get('unet')
+  const blocks = new UNetBlocks(unet ? unet.tensors.keys() : [])
+  const layers = components.flatMap((name) => {
+    const component = base.components.get(name)!
+    return layersOf(component, settings).map((layer) => ({
+      component: name,
+      block: blocks.blockOf(name, layer.weight),
+      layer,
+      views: models.map(({ checkpoint }) => viewOf(checkpoint, name, layer.weight)),
+    }))
+  })
+  return { models, layers, settings }
+}
+
+/**
+ * The layer with that weight's name (with or without its component in front).
+ * @throws FusionError 'not-found' with names that resemble it
+ */
+export function findLayer({ layers }: Inspection, name: string): InspectedLayer {
+  const found = layers.find(({ component, layer }) => [layer.weight, `${component}/${layer.weight}`].includes(name))
+  if (found) return found
+  const similar = layers
+    .map(({ layer }) => layer.weight)
+    .filter((weight) => weight.includes(name.replace(/\.weight$/, '')))
+  throw new FusionError('not-found', `No layer is named ${name}.`, {
+    hint:
+      similar.length > 0
+        ? `Did you mean ${similar.slice(0, 5).join(', ')}?`
+        : 'Run inspect without --layer for a list.',
+  })
+}
+
+/** Opens one layer for correlation scans; `close` it after use. Of a grouped convolution the first group. */
+export function openLayer(
+  { layer, views }: InspectedLayer,
+  settings: MethodSettings,
+  sessions: FusionSessions,
+): { rows: TensorRows; fusion: FusionLayer; close: () => void } {
+  const reader = new TensorReader()
+  const rows = new TensorRows(viewInputs(views, reader), layer.shape, layer.kind, 0, null)
+  const samples = settings.statistics === 'sampled' ? randomSamples(rows.inputs, settings.samples, settings.seed) : null
+  const options = { normaliser: settings.normaliser, threshold: 0, weights: views.map(() => 1), samples }
+  const kernels = new Kernels(FusionLayer.memory(rows, samples?.count ?? null))
+  return { rows, fusion: new FusionLayer(rows, options, sessions, kernels), close: () => reader.close() }
+}
+
+/**
+ * Summaries of all layers, one after the other, as they are computed.
+ * @param onLayer gets every summary with the fraction of the work that is done
+ * @throws FusionError 'cancelled', 'not-finite', 'source-changed', 'device'
+ */
+export async function inspectLayers(
+  { layers, settings }: Inspection,
+  { provider = 'cpu', signal }: InspectOptions,
+  onLayer: (summary: LayerSummary, fraction: number) => void,
+): Promise<void> {
+  const sessions = new FusionSessions(provider)
+  const pause = async (): Promise<void> => {
+    await new Promise(setImmediate)
+    throwIfCancelled(signal)
+  }
+  const work = layers.map(({ layer }) => layer.shape[0]! * layer.shape.reduce((product, size) => product * size, 1))
+  const total = work.reduce((sum, value) => sum + value, 0)
+  let done = 0
+  try {
+    for (const [index, inspected] of layers.entries()) {
+      const { rows, fusion, close } = openLayer(inspected, settings, sessions)
+      try {
+        const summary: LayerSummary = {
+          layer: inspected.layer.weight,
+          component: inspected.component,
+          block: inspected.block,
+          rows: rows.rows,
+          inputs: rows.inputs,
+          ...(await deltaSummary(rows, pause)),
+          ...(await rowSummary(rows, fusion, pause)),
+        }
+        done += work[index]!
+        onLayer(summary, done / total)
+      } finally {
+        close()
+      }
+    }
+  } finally {
+    await sessions.release()
+  }
+}
