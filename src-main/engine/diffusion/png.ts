@@ -1,0 +1,61 @@
+import { convertIndexedToRgb, decode, encode } from 'fast-png'
+import { FusionError } from '../../contract/errors'
+import { formatParameters, parseParameters, type GenerationParameters } from './png-parameters'
+import { pngChunks, readPngText, withPngText } from './png-text'
+import type { Picture } from './resample'
+
+const KEYWORD = 'parameters'
+/** Deflate cannot pack more than this many bytes into one. */
+const MOST_DEFLATE_RATIO = 1032
+
+/** An RGB picture as a PNG, with how it was made. */
+export function encodePng(picture: Picture, parameters?: GenerationParameters): Uint8Array {
+  const png = encode(picture)
+  return parameters ? withPngText(png, KEYWORD, formatParameters(parameters)) : png
+}
+
+/** How a picture was made, if it says so. @throws FusionError 'malformed' if it is no PNG */
+export function readParameters(png: Uint8Array): GenerationParameters | undefined {
+  const text = readPngText(png).get(KEYWORD)
+  return text === undefined ? undefined : parseParameters(text)
+}
+
+/**
+ * Any PNG's pixels as 8-bit RGB; transparency is dropped, as Pillow's convert('RGB') does.
+ * @throws FusionError 'malformed' for a file that is no whole PNG, 'unsupported' for greys of under 8 bits
+ */
+export function decodePng(bytes: Uint8Array): Picture {
+  checkSize(bytes)
+  let png: ReturnType<typeof decode>
+  try {
+    png = decode(bytes)
+  } catch (cause) {
+    throw new FusionError('malformed', 'The PNG file cannot be decoded.', { detail: String(cause), cause })
+  }
+  const { width, height, depth } = png
+  if (depth < 8 && !png.palette) {
+    throw new FusionError('unsupported', `A grey PNG of ${depth} bits cannot be read.`, { hint: 'Save it as RGB.' })
+  }
+  const channels = png.palette ? png.palette[0]!.length : png.channels
+  const data = png.palette ? convertIndexedToRgb(png) : png.data
+  const shift = depth === 16 ? 8 : 0
+  const rgb = new Uint8Array(width * height * 3)
+  for (let i = 0; i < width * height; i++) {
+    for (let channel = 0; channel < 3; channel++) {
+      rgb[i * 3 + channel] = data[i * channels + (channels < 3 ? 0 : channel)]! >> shift
+    }
+  }
+  return { width, height, channels: 3, data: rgb }
+}
+
+/** Refuses a header that promises more pixels than the file's compressed data could hold, before they are allocated. */
+function checkSize(bytes: Uint8Array): void {
+  readPngText(bytes)
+  let packed = 0
+  for (const { type, data } of pngChunks(bytes)) if (type === 'IDAT') packed += data.length
+  const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const pixels = header.getUint32(16) * header.getUint32(20)
+  if (pixels < 1 || pixels > packed * MOST_DEFLATE_RATIO * 8) {
+    throw new FusionError('malformed', 'The PNG file does not hold the picture that its header promises.')
+  }
+}
