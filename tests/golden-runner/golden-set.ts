@@ -97,7 +97,7 @@ export class GoldenSet {
     if (!stored) throw new Error(`${path}: no tensor named ${key}`)
     const bytes = new Uint8Array(stored.byteLength)
     this.reader.read(stored, 0, bytes)
-    return decode(stored.elementType, bytes)
+    return decodeTensor(stored.elementType, bytes)
   }
 }
 
@@ -145,7 +145,8 @@ function readHeader(path: string): Map<string, StoredTensor> {
   )
 }
 
-function decode(type: ElementType, bytes: Uint8Array): Float64Array {
+/** All elements of a tensor's bytes. */
+export function decodeTensor(type: ElementType, bytes: Uint8Array): Float64Array {
   const { buffer } = bytes
   switch (type) {
     case 'F64':

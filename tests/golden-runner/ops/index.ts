@@ -1,4 +1,5 @@
 import type { OpRunner } from '../run-cases'
+import { checkpointMergeOps } from './checkpoint-merge'
 import { clipImageOps } from './clip-image'
 import { mergeOps } from './merges'
 import { schedulerOps } from './schedulers'
@@ -7,6 +8,7 @@ import { torchRandomOps } from './torch-random'
 
 /** Every op that the engine computes, by the name that manifests use. */
 export const OPS: Readonly<Record<string, OpRunner>> = {
+  ...checkpointMergeOps,
   ...clipImageOps,
   ...mergeOps,
   ...schedulerOps,
