@@ -2,7 +2,7 @@ import { combine, type Term } from './arithmetic'
 import { oneOf, readConfig, type SchedulerConfig } from './config'
 import { FEW_STEPS } from './dpmsolver-multistep'
 import type { RunOptions, StepOptions } from './scheduler'
-import { SolverScheduler, solverSchedule, type Place, type SolverConfig } from './solver-scheduler'
+import { SolverScheduler, solverSchedule, type SolverConfig } from './solver-scheduler'
 
 const CLASS_NAME = 'DEISMultistepScheduler'
 
@@ -53,30 +53,40 @@ export class DEISMultistepScheduler extends SolverScheduler {
     const left = this.timesteps.length - iteration
     const order = Math.min(this.solverOrder, ++this.stepsDone, this.lowers ? left : Infinity)
     const [start, end] = [this.place(iteration), this.place(iteration + 1)]
-    const nodes = Array.from({ length: order }, (_, back) => rho(this.place(iteration - back)))
+    const nodes = Array.from({ length: order }, (_, back) => rho(this.sigmas[iteration - back]!))
     const outputs = this.outputs.toReversed()
     const terms = nodes.map((_, i): Term => {
-      const integral = integralOfBasis(nodes, i, rho(start), rho(end))
+      const integral = integralOfBasis(nodes, i, nodes[0]!, rho(this.sigmas[iteration + 1]!))
       return [end.alpha * integral, outputs[i]!]
     })
     return combine([end.alpha / start.alpha, sample], ...terms)
   }
 }
 
-const rho = ({ sigma, alpha }: Place): number => sigma / alpha
+const { fround } = Math
 
-/** ∫ dρ over the step of the i-th Lagrange polynomial in log ρ through the nodes: ∫ ρ·(…) d log ρ by parts. */
-function integralOfBasis(nodes: readonly number[], i: number, from: number, to: number): number {
-  const others = nodes.filter((_, k) => k !== i).map(Math.log)
-  const own = Math.log(nodes[i]!)
-  const denominator = others.reduce((product, other) => product * (own - other), 1)
-  return (antiderivative(others, to) - antiderivative(others, from)) / denominator
+/** σ_t / α_t as diffusers computes it from σ, each operation rounded to float32. */
+function rho(sigma: number): number {
+  const alpha = fround(1 / fround(Math.sqrt(fround(fround(sigma * sigma) + 1))))
+  return fround(fround(sigma * alpha) / alpha)
 }
 
-/** ∫ Π (log ρ − cₖ) dρ for up to two cₖ. */
-function antiderivative([c, d]: readonly number[], x: number): number {
-  const log = Math.log(x)
+/**
+ * ∫ dρ over the step of the i-th Lagrange polynomial in log ρ through the nodes. In float32 throughout: the integral is
+ * a small difference of large terms, and what diffusers loses there is a part of its samples.
+ */
+function integralOfBasis(nodes: readonly number[], i: number, from: number, to: number): number {
+  const logs = nodes.map((node) => fround(Math.log(node)))
+  // Cyclic from i on, the order in which diffusers passes them.
+  const [own, ...others] = [...logs.slice(i), ...logs.slice(0, i)]
+  return fround(antiderivative(own!, others, to) - antiderivative(own!, others, from))
+}
+
+function antiderivative(own: number, [c, d]: readonly number[], x: number): number {
+  const log = fround(Math.log(x))
   if (c === undefined) return x
-  if (d === undefined) return x * (log - c - 1)
-  return x * (log ** 2 - (c + d + 2) * log + c * d + c + d + 2)
+  if (d === undefined) return fround(fround(x * fround(fround(log - c) - 1)) / fround(own - c))
+  const terms = [fround(c * fround(fround(d - log) + 1)), -fround(d * log), d, fround(log * log), -fround(2 * log), 2]
+  const sum = terms.reduce((total, term) => fround(total + term))
+  return fround(fround(x * sum) / fround(fround(own - c) * fround(own - d)))
 }
