@@ -120,13 +120,9 @@ export function attention(
     const masked = mask ? net.node('Add', [scores, mask]) : scores
     return net.node('MatMul', [net.toCompute(net.node('Softmax', [masked], { axis: -1 })), values])
   }
-  const slices = kind === 'fused' ? 1 : kind
+  const slices = kind === 'fused' || mask ? 1 : kind
   const attended =
-    slices === 1
-      ? attend(scaled)
-      : net.node('Concat', net.graph.nodes('Split', [scaled], slices, { axis: 2, num_outputs: slices }).map(attend), {
-          axis: 2,
-        })
+    slices === 1 ? attend(scaled) : net.node('Concat', split(net, scaled, slices).map(attend), { axis: 2 })
   return net.reshape(net.transpose(attended, [0, 2, 1, 3]), [-1, width])
 }
 
@@ -139,4 +135,15 @@ export function toRows(net: NetworkGraph, x: Value, channels: number): Value {
 export function fromRows(net: NetworkGraph, rows: Value, like: Value, channels: number): Value {
   const image = net.reshape(rows, [[like, 0], [like, 2], [like, 3], channels])
   return net.transpose(image, [0, 3, 1, 2])
+}
+
+/** Cuts [batch, heads, n, headSize] into slices of ⌈n / slices⌉ rows; the last ones may be shorter or empty. */
+function split(net: NetworkGraph, queries: Value, slices: number): Value[] {
+  const { graph } = net
+  const rounded = net.node('Add', [net.size(queries, 2), graph.ints([slices - 1])])
+  const length = net.node('Div', [rounded, graph.ints([slices])])
+  return Array.from({ length: slices }, (_, index) => {
+    const [start, end] = [index, index + 1].map((count) => net.node('Mul', [length, graph.ints([count])]))
+    return net.node('Slice', [queries, start!, end!, graph.ints([2])])
+  })
 }

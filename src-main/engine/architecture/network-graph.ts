@@ -50,9 +50,14 @@ export class NetworkGraph {
   #externalFolder: string | undefined
 
   /** @param name what messages call the network: `UNet2DConditionModel` */
-  constructor(name: string, tensors: ReadonlyMap<string, TensorView>, options: NetworkOptions) {
+  constructor(
+    name: string,
+    tensors: ReadonlyMap<string, TensorView>,
+    options: NetworkOptions,
+    graph = new GraphBuilder(name),
+  ) {
     this.#name = name
-    this.graph = new GraphBuilder(name)
+    this.graph = graph
     this.options = options
     this.#tensors = tensors
     this.#missingTaps = new Set(options.taps)

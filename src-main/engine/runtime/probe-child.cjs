@@ -1,19 +1,35 @@
 // Runs in a process of its own (providers.ts), because a provider that does not fit this machine may end the process.
-// Arguments: path of onnxruntime-node, provider, a model of y = x · x in base64. Prints 'ok' or 'failed: REASON'.
-const [library, provider, model] = process.argv.slice(1)
+// Arguments: path of onnxruntime-node, provider, models in base64 as JSON. Prints what works as JSON.
+const [library, provider, models] = process.argv.slice(1)
 const { InferenceSession, Tensor } = require(library)
 
-async function probe() {
+const LARGEST_ERROR = 1e-2
+
+async function run(model, dims) {
   const session = await InferenceSession.create(Buffer.from(model, 'base64'), {
     executionProviders: [provider],
     logSeverityLevel: 4,
     extra: provider === 'cpu' ? {} : { 'session.disable_cpu_ep_fallback': '1' },
   })
-  const { y } = await session.run({ x: new Tensor('float32', [1, 2, 3, 4], [2, 2]) })
-  if (y.data.join() !== '7,10,15,22') throw new Error(`it computes wrong results (${y.data.join()})`)
+  const size = dims.reduce((product, length) => product * length, 1)
+  const x = new Tensor(
+    'float32',
+    Float32Array.from({ length: size }, (_, i) => Math.sin(i * i + 1)),
+    dims,
+  )
+  const { y, expected } = await session.run({ x })
+  return Math.max(...y.data.map((value, i) => Math.abs(value - expected.data[i])))
+}
+
+async function probe() {
+  const { basic, float16, attention } = JSON.parse(models)
+  const works = async ({ model, dims }) => (await run(model, dims)) < LARGEST_ERROR
+  if (!(await works(basic))) throw new Error('it computes wrong results')
+  const quietly = (model) => works(model).catch(() => false)
+  return { available: true, float16: await quietly(float16), fusedAttention: await quietly(attention) }
 }
 
 probe().then(
-  () => process.stdout.write('ok', () => process.exit(0)),
-  (error) => process.stdout.write(`failed: ${error.message}`, () => process.exit(1)),
+  (result) => process.stdout.write(JSON.stringify(result), () => process.exit(0)),
+  (error) => process.stdout.write(JSON.stringify({ reason: error.message }), () => process.exit(0)),
 )

@@ -2,8 +2,9 @@ import { execFile } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { cpus, totalmem } from 'node:os'
 import { FusionError } from '../../contract/errors'
-import { GraphBuilder } from '../graph/onnx-builder'
+import type { NetworkOptions } from '../architecture/network-graph'
 import probeSource from './probe-child.cjs?raw'
+import { probeModels } from './probe-models'
 import type { Provider } from './session'
 
 /** What a person may ask for. */
@@ -20,6 +21,10 @@ export interface ProviderStatus {
   deviceName?: string
   /** Its memory in bytes, where known. */
   deviceMemory?: number
+  /** Whether it computes in float16. */
+  float16?: boolean
+  /** Whether its MultiHeadAttention is there and right. */
+  fusedAttention?: boolean
 }
 
 /** Fastest first: the order in which `auto` chooses. */
@@ -30,10 +35,12 @@ const MAX_REASON_LENGTH = 400
 let probes: Promise<ProviderStatus[]> | undefined
 
 /**
- * Every execution provider, tried by a tiny run in a process of its own; once per process, then from memory.
+ * Every execution provider, tried by a tiny run in a process of its own; once per process, then from memory
+ * unless `again`.
  * CoreML is listed as not supported yet.
  */
-export function probeProviders(): Promise<ProviderStatus[]> {
+export function probeProviders({ again = false } = {}): Promise<ProviderStatus[]> {
+  if (again) probes = undefined
   probes ??= Promise.all(PROBED.map(probe)).then((found) => [
     ...found,
     { provider: 'coreml', available: false, reason: 'not supported yet' },
@@ -46,7 +53,7 @@ export function probeProviders(): Promise<ProviderStatus[]> {
  * Software rasterisers (SwiftShader, llvmpipe) are never chosen by `auto`: the CPU provider is faster.
  * @throws FusionError 'device' where the choice does not work on this machine
  */
-export async function chooseProvider(device: Device): Promise<Provider> {
+export async function chooseProvider(device: Device | Provider): Promise<Provider> {
   if (device === 'cpu') return 'cpu'
   const found = await probeProviders()
   if (device === 'auto') return found.find((status) => status.available && !isSoftware(status))?.provider ?? 'cpu'
@@ -57,28 +64,45 @@ export async function chooseProvider(device: Device): Promise<Provider> {
   })
 }
 
+/** How networks are built for a provider: float16 on graphics cards that have it, fused attention where it is right. */
+export async function providerAbilities(
+  provider: Provider,
+): Promise<Pick<NetworkOptions, 'computeType' | 'attention'>> {
+  if (provider === 'cpu') return { computeType: 'F32', attention: 'fused' }
+  const status = (await probeProviders()).find((candidate) => candidate.provider === provider)
+  return { computeType: status?.float16 ? 'F16' : 'F32', attention: status?.fusedAttention ? 'fused' : 1 }
+}
+
 function isSoftware({ deviceName }: ProviderStatus): boolean {
   return /swiftshader|llvmpipe|software|unknown/i.test(deviceName ?? '')
 }
 
 async function probe(provider: Provider): Promise<ProviderStatus> {
-  const result = await run(process.execPath, ['-e', probeSource, '--', libraryPath(), provider, tinyModel()])
-  if (result.output.trim() !== 'ok') {
-    const reason = result.output.replace(/^failed: /, '') || result.failure
-    return { provider, available: false, reason: reason.trim().slice(0, MAX_REASON_LENGTH) }
+  const { output, failure } = await run(process.execPath, [
+    '-e',
+    probeSource,
+    '--',
+    createRequire(import.meta.url).resolve('onnxruntime-node'),
+    provider,
+    JSON.stringify(probeModels()),
+  ])
+  const found = parseReport(output)
+  if (!found.available) {
+    const reason = (found.reason ?? failure).trim().slice(0, MAX_REASON_LENGTH)
+    return { provider, available: false, reason: reason || 'its process said nothing' }
   }
-  return { provider, available: true, ...(await describeDevice(provider)) }
+  return { provider, ...found, available: true, ...(await describeDevice(provider)) }
 }
 
-function libraryPath(): string {
-  return createRequire(import.meta.url).resolve('onnxruntime-node')
-}
-
-function tinyModel(): string {
-  const graph = new GraphBuilder('probe')
-  const x = graph.input('x', 'F32', [2, 2])
-  graph.output('y', graph.node('MatMul', [x, x]), 'F32', [2, 2])
-  return Buffer.from(graph.toBytes()).toString('base64')
+/** The last line that the child wrote (libraries may write lines of their own before it). */
+function parseReport(
+  output: string,
+): Pick<ProviderStatus, 'reason' | 'float16' | 'fusedAttention'> & { available?: boolean } {
+  try {
+    return JSON.parse(output.slice(output.lastIndexOf('{')))
+  } catch {
+    return {}
+  }
 }
 
 async function describeDevice(provider: Provider): Promise<{ deviceName?: string; deviceMemory?: number }> {

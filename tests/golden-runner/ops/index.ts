@@ -2,7 +2,9 @@ import type { OpRunner } from '../run-cases'
 import { checkpointMergeOps } from './checkpoint-merge'
 import { clipImageOps } from './clip-image'
 import { mergeOps } from './merges'
+import { networkOps } from './networks'
 import { schedulerOps } from './schedulers'
+import { textToImageOps } from './text-to-image'
 import { tokenizeOps } from './tokenize'
 import { torchRandomOps } from './torch-random'
 
@@ -11,7 +13,9 @@ export const OPS: Readonly<Record<string, OpRunner>> = {
   ...checkpointMergeOps,
   ...clipImageOps,
   ...mergeOps,
+  ...networkOps,
   ...schedulerOps,
+  ...textToImageOps,
   ...tokenizeOps,
   ...torchRandomOps,
 }

@@ -1,0 +1,111 @@
+import { FusionError } from '../../contract/errors'
+import { buildClipText } from '../architecture/clip-text'
+import type { BuiltNetwork, NetworkOptions } from '../architecture/network-graph'
+import { buildUnet } from '../architecture/unet'
+import { readUnetConfig } from '../architecture/unet-config'
+import { buildVaeDecoder, buildVaeEncoder, readVaeConfig } from '../architecture/vae'
+import type { Checkpoint } from '../checkpoint/checkpoint'
+import { requireMemory, weightBytes } from '../runtime/memory'
+import { Network } from '../runtime/network'
+import { chooseProvider, providerAbilities, type Device } from '../runtime/providers'
+import type { Provider, SessionOptions } from '../runtime/session'
+import { Pipeline } from './pipeline'
+import {
+  configOf,
+  findComponent,
+  forcesZeros,
+  requireComponent,
+  schedulerConfigOf,
+  tokenizerOf,
+} from './pipeline-parts'
+import type { TextEncoder } from './prompt-encoder'
+
+export interface LoadOptions {
+  /** A whole pipeline that lends the parts that the checkpoint lacks. */
+  base?: Checkpoint
+  /** Another VAE than the checkpoint's. */
+  vae?: Checkpoint
+  device: Device | Provider
+  threads?: number
+  /** Path of the bundled CLIP table (resources/clip), for single files. */
+  clipVocabulary?: string
+  /** The UNet's weights are inputs, to be given by `setUnetWeights` before every change. */
+  liveUnet?: boolean
+}
+
+/**
+ * Loads what text-to-image needs: text encoders, UNet and VAE decoder, from a checkpoint and the base that lends the rest.
+ * @throws FusionError 'incompatible' (a part is missing), 'unsupported', 'malformed', 'device', 'out-of-memory'
+ */
+export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions): Promise<Pipeline> {
+  const { base, threads } = options
+  const provider = await chooseProvider(options.device)
+  const abilities = await providerAbilities(provider)
+  const runtime: SessionOptions = { provider, ...(threads !== undefined && { threads }) }
+  const networkOptions: NetworkOptions = { ...abilities, weights: 'initializers' }
+
+  const unet = requireComponent('unet', checkpoint, base)
+  const vae = requireComponent('vae', options.vae ?? checkpoint, base)
+  const second = findComponent('text_encoder_2', checkpoint, base)
+  const encoders = [requireComponent('text_encoder', checkpoint, base), ...(second ? [second] : [])]
+  const unetConfig = readUnetConfig(configOf(unet, checkpoint))
+  const vaeConfig = readVaeConfig(configOf(vae, checkpoint))
+  if (unetConfig.inChannels !== vaeConfig.latentChannels)
+    throw new FusionError(
+      'unsupported',
+      `The UNet of ${checkpoint.path} takes ${unetConfig.inChannels} channels, not the ${vaeConfig.latentChannels} of latents: an inpainting or editing model.`,
+      { hint: 'Such models can be merged, but not run here.' },
+    )
+  if (provider === 'cpu')
+    requireMemory(
+      `Running ${checkpoint.path}`,
+      [unet, vae, ...encoders].reduce((sum, { tensors }) => sum + weightBytes(tensors.values(), 'F32'), 0),
+    )
+
+  const opened: Network[] = []
+  const open = async (built: BuiltNetwork, more: Partial<SessionOptions> = {}): Promise<Network> => {
+    const network = await Network.open(built, { ...runtime, ...more })
+    opened.push(network)
+    return network
+  }
+  try {
+    const textEncoders: TextEncoder[] = []
+    for (const encoder of encoders) {
+      const name = encoder.name as 'text_encoder' | 'text_encoder_2'
+      const config = configOf(encoder, checkpoint)
+      textEncoders.push({
+        tokenizer: tokenizerOf(name, checkpoint, base, options.clipVocabulary),
+        network: await open(buildClipText(config, encoder.tensors, networkOptions)),
+        layers: Number(config['num_hidden_layers'] ?? 12),
+      })
+    }
+    const unetBuilt = buildUnet(configOf(unet, checkpoint), unet.tensors, {
+      ...networkOptions,
+      weights: options.liveUnet ? 'inputs' : 'initializers',
+    })
+    const unetNetwork = await open(unetBuilt)
+    const vaeOptions: NetworkOptions = vaeConfig.forceUpcast
+      ? { ...networkOptions, computeType: 'F32' }
+      : networkOptions
+    const decoder = await open(buildVaeDecoder(configOf(vae, checkpoint), vae.tensors, vaeOptions), {
+      optimization: 'all',
+    })
+    return new Pipeline({
+      provider,
+      networks: opened,
+      textEncoders,
+      unet: unetNetwork,
+      unetConfig,
+      unetWeightInputs: unetBuilt.weightInputs,
+      vae: { config: vaeConfig, decoder },
+      openVaeEncoder: () => open(buildVaeEncoder(configOf(vae, checkpoint), vae.tensors, vaeOptions)),
+      schedulerConfig: schedulerConfigOf(checkpoint, base),
+      zerosWithoutNegative:
+        second !== undefined &&
+        forcesZeros(checkpoint.components.has('text_encoder') ? checkpoint : (base ?? checkpoint)),
+    })
+  } catch (error) {
+    for (const network of opened) await network.release()
+    throw error
+  }
+}

@@ -1,0 +1,87 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { FusionError } from '../../contract/errors'
+import type { Architecture, Checkpoint, Component, ComponentName } from '../checkpoint/checkpoint'
+import { parseSchedulerConfig, type SchedulerConfig } from './schedulers/index'
+import { ClipTokenizer } from './tokenizer'
+import { loadTokenizer, readClipVocabulary } from './vocabulary'
+
+const STABLE_DIFFUSION_BETAS = {
+  num_train_timesteps: 1000,
+  beta_start: 0.00085,
+  beta_end: 0.012,
+  beta_schedule: 'scaled_linear',
+  clip_sample: false,
+  set_alpha_to_one: false,
+  steps_offset: 1,
+}
+
+/**
+ * A component of a checkpoint, or of the base that lends what the checkpoint lacks.
+ * @throws FusionError 'incompatible' where neither has it
+ */
+export function requireComponent(name: ComponentName, checkpoint: Checkpoint, base?: Checkpoint): Component {
+  const component = findComponent(name, checkpoint, base)
+  if (component) return component
+  const places = base ? `${checkpoint.path} and ${base.path} have` : `${checkpoint.path} has`
+  throw new FusionError('incompatible', `${places} no ${name}.`, {
+    hint: 'Name a whole pipeline as the base: it lends the parts that this model lacks.',
+  })
+}
+
+export function findComponent(name: ComponentName, checkpoint: Checkpoint, base?: Checkpoint): Component | undefined {
+  return checkpoint.components.get(name) ?? base?.components.get(name)
+}
+
+/** A component's config. @throws FusionError 'unsupported' where the file tells none */
+export function configOf({ name, config }: Component, { path }: Checkpoint): Readonly<Record<string, unknown>> {
+  if (config) return config
+  throw new FusionError('unsupported', `The ${name} of ${path} has no config.json, and its kind is not known.`)
+}
+
+/** The scheduler's config of a pipeline's folder, or the published one of the architecture. */
+export function schedulerConfigOf(checkpoint: Checkpoint, base?: Checkpoint): SchedulerConfig {
+  for (const { path } of base ? [checkpoint, base] : [checkpoint]) {
+    const file = join(path, 'scheduler', 'scheduler_config.json')
+    if (existsSync(file)) return parseSchedulerConfig(readFileSync(file, 'utf8'), file)
+  }
+  const known: SchedulerConfig = { ...STABLE_DIFFUSION_BETAS, ...publishedScheduler(checkpoint.architecture) }
+  return checkpoint.predictionType ? { ...known, prediction_type: checkpoint.predictionType } : known
+}
+
+function publishedScheduler(architecture: Architecture): SchedulerConfig {
+  if (architecture.startsWith('sdxl')) return { _class_name: 'EulerDiscreteScheduler', timestep_spacing: 'leading' }
+  if (architecture === 'sd2-v') return { _class_name: 'DDIMScheduler', prediction_type: 'v_prediction' }
+  return { _class_name: 'PNDMScheduler', skip_prk_steps: true }
+}
+
+/**
+ * The tokenizer of a text encoder: from a pipeline's folder, else CLIP's own table.
+ * @param clipVocabulary path of the bundled table, for single files
+ * @throws FusionError 'not-found' or 'malformed'
+ */
+export function tokenizerOf(
+  encoder: 'text_encoder' | 'text_encoder_2',
+  checkpoint: Checkpoint,
+  base: Checkpoint | undefined,
+  clipVocabulary: string | undefined,
+): ClipTokenizer {
+  const folder = encoder === 'text_encoder' ? 'tokenizer' : 'tokenizer_2'
+  for (const { path } of base ? [checkpoint, base] : [checkpoint])
+    if (existsSync(join(path, folder))) return loadTokenizer(join(path, folder))
+  if (clipVocabulary === undefined)
+    throw new FusionError('not-found', `${checkpoint.path} has no ${folder}.`, {
+      hint: 'Name a whole pipeline as the base.',
+    })
+  const { architecture } = checkpoint
+  const padsWithExclamation = architecture.startsWith('sd2') || encoder === 'text_encoder_2'
+  return new ClipTokenizer(readClipVocabulary(clipVocabulary), padsWithExclamation ? '!' : undefined)
+}
+
+/** SDXL: whether no negative prompt means zeros (model_index.json's force_zeros_for_empty_prompt, true if absent). */
+export function forcesZeros({ path }: Checkpoint): boolean {
+  const file = join(path, 'model_index.json')
+  if (!existsSync(file)) return true
+  const index = JSON.parse(readFileSync(file, 'utf8')) as { force_zeros_for_empty_prompt?: unknown }
+  return index.force_zeros_for_empty_prompt !== false
+}

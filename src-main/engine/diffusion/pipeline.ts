@@ -1,0 +1,296 @@
+import { FusionError } from '../../contract/errors'
+import type { WeightInput } from '../architecture/network-graph'
+import type { UnetConfig } from '../architecture/unet-config'
+import { requireMemory } from '../runtime/memory'
+import type { Network } from '../runtime/network'
+import type { Provider, Tensor } from '../runtime/session'
+import { firstIteration, imageLatents, type SourceImage } from './image-to-image'
+import { fitLatentPreview, type LatentPreview } from './latent-preview'
+import { encodePrompt, type TextEncoder, type TextStates } from './prompt-encoder'
+import { TorchGenerator } from './random'
+import {
+  chooseScheduler,
+  createScheduler,
+  type Scheduler,
+  type SchedulerConfig,
+  type SigmaChoice,
+} from './schedulers/index'
+import { denoise, drawNoise, type BatchPicture, type LatentSize } from './text-to-image'
+import { decodeLatents, toPixels, type Planes, type Vae } from './vae'
+
+/** One picture to make. */
+export interface PictureRequest {
+  prompt: string
+  /** Absent: none, which SDXL tells from the empty text. */
+  negativePrompt?: string
+  seed: number | bigint
+}
+
+export interface GenerateRequest {
+  pictures: readonly PictureRequest[]
+  steps: number
+  guidance: number
+  /** In pixels; multiples of the VAE's scale (8 in Stable Diffusion). */
+  width: number
+  height: number
+  /** A name of SCHEDULER_NAMES or a class of diffusers; the model's own if absent. */
+  scheduler?: string
+  sigmas?: SigmaChoice
+  /** Replaces the model's scheduler_config.json. */
+  schedulerConfig?: SchedulerConfig
+  eta?: number
+  clipSkip?: number
+  guidanceRescale?: number
+  /** Pictures that are denoised together; as many as small pictures allow if absent. */
+  batchSize?: number
+  /** N(0, 1) latents to start from, of all pictures, instead of the seeds' own. */
+  latents?: Float32Array
+  /** Image-to-image: what to start from, of the same size, and the share of the steps that run. */
+  image?: SourceImage
+  strength?: number
+  /** Small pictures of the latents with every step. */
+  previews?: boolean
+}
+
+/** After every step. */
+export interface StepEvent {
+  /** Indices into the request's pictures. */
+  pictures: readonly number[]
+  /** Iterations done and in all, over all batches. */
+  done: number
+  total: number
+  latents: Planes
+  /** One pixel per latent, [h, w, 3] bytes each; only if the request asks for them. */
+  previews?: Uint8Array[]
+}
+
+export interface Picture extends PictureRequest {
+  index: number
+  width: number
+  height: number
+  /** [height, width, 3] */
+  pixels: Uint8Array
+  /** The decoded image before rounding, [1, 3, height, width], about −1 … 1. */
+  image: Planes
+  /** The last latents, [1, channels, h, w]. */
+  latents: Planes
+}
+
+export interface GenerateOptions {
+  signal?: AbortSignal
+  onStep?: (event: StepEvent) => void
+  /** A finished picture, before the others are. */
+  onPicture?: (picture: Picture) => void
+}
+
+const MIN_PICTURE_EDGE = 8
+/** Latent pixels of one batch where the request names no size: one picture of 512 × 512 at a scale of 8. */
+const BATCH_LATENTS = 64 * 64
+/** Bytes of intermediate results per latent and channel of the first level, measured on Stable Diffusion 1.4. */
+const UNET_BYTES_PER_CHANNEL = 4 * 40
+/** The same per pixel of the VAE's decoder. */
+const VAE_BYTES_PER_CHANNEL = 4 * 9
+
+/** What a pipeline is made of (load-pipeline.ts). */
+export interface PipelineParts {
+  provider: Provider
+  networks: Network[]
+  textEncoders: TextEncoder[]
+  unet: Network
+  unetConfig: UnetConfig
+  unetWeightInputs: readonly WeightInput[]
+  vae: Vae
+  openVaeEncoder: () => Promise<Network>
+  schedulerConfig: SchedulerConfig
+  zerosWithoutNegative: boolean
+}
+
+/** A loaded model that makes pictures. One call at a time; `release` frees its memory and its files. */
+export class Pipeline {
+  readonly provider: Provider
+  /** The UNet's weights as inputs, if it was loaded with `liveUnet`. */
+  readonly unetWeightInputs: readonly WeightInput[]
+  readonly #parts: PipelineParts
+  readonly #texts = new Map<string, TextStates>()
+  #vaeEncoder: Network | undefined
+  #preview: LatentPreview | undefined
+
+  constructor(parts: PipelineParts) {
+    this.provider = parts.provider
+    this.unetWeightInputs = parts.unetWeightInputs
+    this.#parts = parts
+  }
+
+  /** Weights for the following pictures, by the names of `unetWeightInputs`. */
+  setUnetWeights(weights: Readonly<Record<string, Tensor>>): void {
+    this.#parts.unet.setWeights(weights)
+  }
+
+  /**
+   * Makes pictures: the same prompt, seed and settings give what diffusers gives with a CPU generator.
+   * @throws FusionError 'validation', 'unsupported' (scheduler), 'cancelled', 'out-of-memory', 'device'
+   */
+  async generate(request: GenerateRequest, options: GenerateOptions = {}): Promise<Picture[]> {
+    const { scale } = this.#parts.vae.config
+    const { width, height, pictures } = request
+    checkRequest(request, scale)
+    const channels = this.#parts.unetConfig.inChannels
+    const latents = { channels, height: height / scale, width: width / scale }
+    const together = request.batchSize ?? Math.max(1, Math.floor(BATCH_LATENTS / (latents.height * latents.width)))
+    this.#checkMemory(Math.min(together, pictures.length), request)
+    if (request.previews) this.#preview ??= await fitLatentPreview(this.#parts.vae)
+
+    const made: Picture[] = []
+    for (let first = 0; first < pictures.length; first += together) {
+      const indices = Array.from({ length: Math.min(together, pictures.length - first) }, (_, i) => first + i)
+      const progress = { batch: first / together, batches: Math.ceil(pictures.length / together) }
+      for (const picture of await this.#batch(
+        request,
+        indices,
+        { ...latents, count: indices.length },
+        progress,
+        options,
+      )) {
+        made.push(picture)
+        options.onPicture?.(picture)
+      }
+    }
+    return made
+  }
+
+  /** Frees all memory and closes the files; the pipeline cannot be used again. */
+  async release(): Promise<void> {
+    for (const network of this.#parts.networks) await network.release()
+  }
+
+  async #batch(
+    request: GenerateRequest,
+    indices: readonly number[],
+    size: LatentSize,
+    { batch: batchIndex, batches }: { batch: number; batches: number },
+    { signal, onStep }: GenerateOptions,
+  ): Promise<Picture[]> {
+    const { unet, vae } = this.#parts
+    const { guidance, guidanceRescale = 0, width, height } = request
+    const batch: BatchPicture[] = []
+    for (const index of indices) {
+      cancelled(signal)
+      batch.push(await this.#picture(request, request.pictures[index]!))
+    }
+    const scheduler = this.#scheduler(request)
+    const begin = request.image ? firstIteration(scheduler, request.steps, request.strength ?? 1) : 0
+    const perBatch = scheduler.timesteps.length - begin
+    const start = await this.#startLatents(request, indices, size, batch, scheduler, begin)
+    const last = await denoise(
+      unet,
+      start,
+      size,
+      batch,
+      { guidance, guidanceRescale, width, height, scheduler, begin },
+      (data, iteration) => {
+        const latents = { data, ...size }
+        onStep?.({
+          pictures: indices,
+          done: batchIndex * perBatch + iteration - begin + 1,
+          total: batches * perBatch,
+          latents,
+          ...(request.previews && { previews: this.#preview!(latents) }),
+        })
+        cancelled(signal)
+      },
+    )
+    const image = await decodeLatents(vae, { data: last, ...size }, () => cancelled(signal))
+    const pixels = toPixels(image)
+    return indices.map((index, i) => ({
+      ...request.pictures[index]!,
+      index,
+      width,
+      height,
+      pixels: pixels[i]!,
+      image: one(image, i),
+      latents: one({ data: last, ...size }, i),
+    }))
+  }
+
+  async #picture({ guidance, clipSkip = 0 }: GenerateRequest, picture: PictureRequest): Promise<BatchPicture> {
+    const { prompt, negativePrompt, seed } = picture
+    const positive = await this.#encode(prompt, clipSkip)
+    const zeros = negativePrompt === undefined && this.#parts.zerosWithoutNegative
+    // diffusers leaves out layers for the positive prompt only.
+    const negative = guidance > 1 ? (zeros ? 'zeros' : await this.#encode(negativePrompt ?? '', 0)) : null
+    return { positive, negative, generator: new TorchGenerator(seed) }
+  }
+
+  async #encode(prompt: string, clipSkip: number): Promise<TextStates> {
+    const key = `${clipSkip}:${prompt}`
+    let text = this.#texts.get(key)
+    if (!text) {
+      const deepest = Math.min(...this.#parts.textEncoders.map(({ layers }) => layers)) - 1
+      if (!Number.isInteger(clipSkip) || clipSkip < 0 || clipSkip > deepest)
+        throw new FusionError('validation', `The clip skip is ${clipSkip}; this model takes 0 to ${deepest}.`)
+      text = await encodePrompt(this.#parts.textEncoders, prompt, clipSkip)
+      if (this.#texts.size >= MAX_KEPT_TEXTS) this.#texts.clear()
+      this.#texts.set(key, text)
+    }
+    return text
+  }
+
+  #scheduler({ schedulerConfig, scheduler, sigmas, steps, eta }: GenerateRequest): Scheduler {
+    const { className, config } = chooseScheduler(schedulerConfig ?? this.#parts.schedulerConfig, scheduler, sigmas)
+    return createScheduler(className, config, { steps, ...(eta !== undefined && { eta }) })
+  }
+
+  async #startLatents(
+    { latents, image }: GenerateRequest,
+    indices: readonly number[],
+    size: LatentSize,
+    batch: readonly BatchPicture[],
+    scheduler: Scheduler,
+    begin: number,
+  ): Promise<Float32Array> {
+    if (image) {
+      this.#vaeEncoder ??= await this.#parts.openVaeEncoder()
+      return imageLatents(this.#vaeEncoder, this.#parts.vae.config, image, batch, size, scheduler, begin)
+    }
+    const length = size.channels * size.height * size.width
+    const noise = latents
+      ? latents.subarray(indices[0]! * length, (indices[0]! + indices.length) * length)
+      : drawNoise(batch, size)
+    return noise.map((value) => value * scheduler.initNoiseSigma)
+  }
+
+  #checkMemory(count: number, { width, height, guidance }: GenerateRequest): void {
+    if (this.provider !== 'cpu') return
+    const { vae, unetConfig } = this.#parts
+    const latents = (width * height) / vae.config.scale ** 2
+    const runs = guidance > 1 ? 2 * count : count
+    const unet = runs * latents * unetConfig.levels[0]!.channels * UNET_BYTES_PER_CHANNEL
+    const decoded = Math.min(width * height, (128 * vae.config.scale) ** 2)
+    const vaeBytes = decoded * vae.config.channels[0]! * VAE_BYTES_PER_CHANNEL
+    requireMemory(`A batch of ${count} at ${width} × ${height}`, Math.max(unet, vaeBytes))
+  }
+}
+
+const MAX_KEPT_TEXTS = 256
+
+function one({ data, channels, height, width }: Planes, index: number): Planes {
+  const length = channels * height * width
+  return { data: data.slice(index * length, (index + 1) * length), count: 1, channels, height, width }
+}
+
+function cancelled(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new FusionError('cancelled', 'Making pictures was cancelled.')
+}
+
+function checkRequest({ width, height, image, guidance }: GenerateRequest, scale: number): void {
+  for (const [name, size] of Object.entries({ width, height }))
+    if (!Number.isInteger(size) || size < MIN_PICTURE_EDGE || size % scale !== 0)
+      throw new FusionError('validation', `The ${name} is ${size}; this model makes multiples of ${scale} pixels.`)
+  if (!Number.isFinite(guidance)) throw new FusionError('validation', `The guidance is ${guidance}, not a number.`)
+  if (image && (image.width !== width || image.height !== height))
+    throw new FusionError(
+      'validation',
+      `The image to start from has ${image.width} × ${image.height} pixels, the picture ${width} × ${height}.`,
+      { hint: 'Choose the same size, or scale the image first.' },
+    )
+}

@@ -1,0 +1,39 @@
+import { FusionError } from '../../contract/errors'
+import type { TensorView } from '../checkpoint/checkpoint'
+import { elementCount } from '../tensor/element-type'
+
+/** What the runtime needs besides weights and activations, and what estimates are off by. */
+const MARGIN_BYTES = 200e6
+
+/** Bytes of weights held in the compute type. */
+export function weightBytes(tensors: Iterable<TensorView>, computeType: 'F32' | 'F16'): number {
+  let elements = 0
+  for (const { shape } of tensors) elements += elementCount(shape)
+  return elements * (computeType === 'F32' ? 4 : 2)
+}
+
+/** Memory that this process may still take without pushing the machine into swapping. */
+export function freeMemory(): number {
+  return process.availableMemory()
+}
+
+/**
+ * Refuses work before it starts, where it would not fit.
+ * @param what the work, as the subject of a sentence: `The model`
+ * @throws FusionError 'out-of-memory' with both numbers
+ */
+export function requireMemory(what: string, bytes: number, free = freeMemory()): void {
+  const needed = bytes + MARGIN_BYTES
+  if (needed <= free) return
+  throw new FusionError(
+    'out-of-memory',
+    `${what} needs about ${gigabytes(needed)} of memory, and ${gigabytes(free)} are free.`,
+    {
+      hint: 'Close other programs, or choose a smaller model, picture or batch.',
+    },
+  )
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(1)} GB`
+}
