@@ -16,7 +16,8 @@ port.on('message', (job: TensorJob | null) => {
   try {
     reply = { result: runner.run(job) }
   } catch (error) {
-    reply = { error: toErrorReport(error), code: (error as NodeJS.ErrnoException).code }
+    const { message, code, syscall } = error as NodeJS.ErrnoException
+    reply = syscall === undefined ? { error: toErrorReport(error) } : { refusal: { message, ...(code && { code }) } }
   }
   port.postMessage(reply)
 })

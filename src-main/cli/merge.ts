@@ -6,7 +6,7 @@ import { runMerge, type MergeResult } from '../engine/merge/run'
 import { chooseProvider, DEVICES, type Device } from '../engine/runtime/providers'
 import { Option } from 'commander'
 import { cacheFolder } from './folders'
-import { addModelOptions, addOutputOptions, loadProject, type ModelOptions } from './model-options'
+import { addModelOptions, addOutputOptions, count, loadProject, type ModelOptions } from './model-options'
 import {
   bytes,
   ProgressLine,
@@ -37,7 +37,7 @@ export function addMergeCommand(program: Command, workerFile: URL): void {
     .description('merge a base and specialists into one checkpoint')
     .option('--out <path>', "file or folder to write (default: the project's)")
     .addOption(new Option('--device <name>', 'where matrix products run').choices(DEVICES).default('auto'))
-    .option('--threads <n>', 'worker threads for sums', Number)
+    .option('--threads <n>', 'worker threads for sums', count)
     .option('--overwrite', 'replace what is at --out even if this program did not write it')
     .option('--dry-run', 'check and forecast only')
     .option('--json', 'results as JSON')

@@ -51,6 +51,13 @@ export function number(text: string): number {
   return value
 }
 
+/** A whole number of at least 1 of an option. */
+export function count(text: string): number {
+  const value = number(text)
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It is not a whole number from 1 on.')
+  return value
+}
+
 function threshold(text: string): number | 'auto' {
   return text === 'auto' ? text : number(text)
 }

@@ -1,10 +1,12 @@
 import { closeSync, constants, fsyncSync, openSync } from 'node:fs'
-import { access, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
+import { access, mkdir, open, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { FusionError } from '../../contract/errors'
 
 const PARTIAL = '.partial'
 const OLD = '.old'
+/** The system's own codes (EIO), not Node's (ERR_…). */
+const SYSTEM_ERROR = /^E[A-Z0-9]+$/
 
 /**
  * A file or folder that is written beside its final name and renamed when it is whole: whatever ends the program, no
@@ -13,17 +15,17 @@ const OLD = '.old'
 export class AtomicOutput {
   private constructor(
     readonly finalPath: string,
-    /** Where to write until `commit`; a folder exists already, a file does not. */
+    /** Where to write until `commit`: an empty file or folder, which tells other processes that this one writes here. */
     readonly temporaryPath: string,
     readonly folder: boolean,
   ) {}
 
   /**
-   * @param mayReplace whether something at the final name may be replaced
+   * @param mayReplace whether something at the final name may be replaced; asked once what a dead process left is gone
    * @throws FusionError 'target': its folder is missing or read-only, something is there that may not be replaced, or
    * another process is writing to the same name
    */
-  static async create(path: string, folder: boolean, mayReplace: boolean): Promise<AtomicOutput> {
+  static async create(path: string, folder: boolean, mayReplace: () => Promise<boolean>): Promise<AtomicOutput> {
     const finalPath = resolve(path)
     const parent = dirname(finalPath)
     await mkdir(parent, { recursive: true }).catch((cause: unknown) => {
@@ -32,19 +34,13 @@ export class AtomicOutput {
     await access(parent, constants.W_OK).catch((cause: unknown) => {
       throw targetError(`The folder ${parent} cannot be written to.`, cause)
     })
-    const existing = await stat(finalPath).catch(() => undefined)
-    if (existing && (!mayReplace || existing.isDirectory() !== folder)) {
-      throw new FusionError('target', `${finalPath} exists already.`, {
-        hint: 'Choose another name, remove it, or allow it to be replaced.',
-      })
-    }
     const name = basename(finalPath)
     for (const entry of await readdir(parent)) {
       const owner = partialOwner(entry, name)
       if (owner === undefined) continue
       if (owner !== process.pid && isAlive(owner)) {
         throw new FusionError('target', `Another process (${owner}) is writing ${finalPath}.`, {
-          hint: 'Wait until it is done, or choose another name.',
+          hint: `Wait until it is done, or choose another name. If no merge is running, remove ${join(parent, entry)}.`,
         })
       }
       // A folder that stepped aside for one that never came is the user's: it goes back.
@@ -52,8 +48,17 @@ export class AtomicOutput {
       if (steppedAside) await rename(join(parent, entry), finalPath)
       else await rm(join(parent, entry), { recursive: true, force: true })
     }
+    const existing = await stat(finalPath).catch(() => undefined)
+    if (existing && (existing.isDirectory() !== folder || !(await mayReplace()))) {
+      throw new FusionError('target', `${finalPath} exists already.`, {
+        hint: 'Choose another name, remove it, or allow it to be replaced.',
+      })
+    }
     const output = new AtomicOutput(finalPath, join(parent, `.${name}.${process.pid}${PARTIAL}`), folder)
-    if (folder) await mkdir(output.temporaryPath)
+    const made = folder ? mkdir(output.temporaryPath) : writeFile(output.temporaryPath, '', { flag: 'wx' })
+    await made.catch((error: unknown) => {
+      throw writingError(error, finalPath)
+    })
     return output
   }
 
@@ -109,8 +114,12 @@ export async function checkTargetOutsideSources(target: string, sources: readonl
   }
 }
 
-/** A file system's refusal to write, in words; other errors as they are. */
+/**
+ * A file system's refusal to write, in words; other errors as they are. Refusals to read have become FusionErrors where
+ * they happened.
+ */
 export function writingError(error: unknown, path: string): unknown {
+  if (error instanceof FusionError) return error
   const code = (error as NodeJS.ErrnoException).code
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new FusionError('target', `The disk is full: ${path} could not be written.`, {
@@ -118,11 +127,7 @@ export function writingError(error: unknown, path: string): unknown {
       cause: error,
     })
   }
-  const refusals = ['EROFS', 'EACCES', 'EPERM', 'EIO', 'EFBIG', 'ENAMETOOLONG']
-  if (code !== undefined && refusals.includes(code) && !(error instanceof FusionError)) {
-    return targetError(`${path} could not be written.`, error)
-  }
-  return error
+  return code !== undefined && SYSTEM_ERROR.test(code) ? targetError(`${path} could not be written.`, error) : error
 }
 
 function targetError(message: string, cause: unknown): FusionError {

@@ -30,7 +30,7 @@ export class TensorReader {
     const descriptor = this.descriptorOf(stored.path)
     for (let done = 0; done < into.byteLength;) {
       const position = stored.offset + first + done
-      const count = readSync(descriptor, into, done, into.byteLength - done, position)
+      const count = attempt(stored.path, () => readSync(descriptor, into, done, into.byteLength - done, position))
       if (count === 0) {
         throw new FusionError('source-changed', `${stored.path} ends inside the tensor ${stored.name}.`, {
           hint: 'The file became shorter while it was in use. Restore it and try again.',
@@ -53,12 +53,7 @@ export class TensorReader {
   private descriptorOf(path: string): number {
     const known = this.descriptors.get(path)
     if (known !== undefined) return known
-    let descriptor: number
-    try {
-      descriptor = openSync(path, 'r')
-    } catch (cause) {
-      throw unreadable(path, cause)
-    }
+    const descriptor = attempt(path, () => openSync(path, 'r'))
     this.descriptors.set(path, descriptor)
     this.check(path, descriptor)
     return descriptor
@@ -66,11 +61,20 @@ export class TensorReader {
 
   private check(path: string, descriptor: number): void {
     const source = this.sources.get(path)
-    const { size, mtimeMs } = fstatSync(descriptor)
+    const { size, mtimeMs } = attempt(path, () => fstatSync(descriptor))
     if (!source || (size === source.size && mtimeMs === source.mtimeMs)) return
     throw new FusionError('source-changed', `${path} changed while it was in use.`, {
       detail: `It had ${source.size} bytes when it was opened and has ${size} now.`,
       hint: 'Wait until the program that writes it is done, then open the model again.',
     })
+  }
+}
+
+/** A system call on a file that is read, with its refusal as an error of ours. */
+function attempt<T>(path: string, call: () => T): T {
+  try {
+    return call()
+  } catch (cause) {
+    throw unreadable(path, cause)
   }
 }

@@ -153,7 +153,7 @@ export class FusionLayer {
       parts,
       z,
       kappa,
-      normRatio: Math.sqrt(mergedNorm / baseNorm),
+      normRatio: baseNorm > 0 ? Math.sqrt(mergedNorm / baseNorm) : 1,
       rowsWithoutWeight,
     })
     return { report, bias, z, kappa }

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import { FusionError, type ErrorReport } from '../../contract/errors'
+import { FusionError, fromErrorReport, type ErrorReport } from '../../contract/errors'
 import type { SourceFile } from '../checkpoint/checkpoint'
 import { throwIfCancelled } from './cancel'
 import { TensorJobRunner, type JobResult, type TensorJob } from './tensor-job'
@@ -9,12 +9,14 @@ export interface WorkerSetup {
   sources: readonly SourceFile[]
 }
 
-/** A worker's answer to one job; `code` is the file system's, where it refused. */
-export type WorkerReply = { result: JobResult } | { error: ErrorReport; code: string | undefined }
+/** A worker's answer to one job; a refusal is the file system's, to write, for the caller to put in words. */
+export type WorkerReply =
+  { result: JobResult } | { error: ErrorReport } | { refusal: Pick<NodeJS.ErrnoException, 'message' | 'code'> }
 
 export interface PoolOptions {
   /** The built tensor-worker; without it all jobs run on the calling thread. */
   workerFile: URL | null
+  /** Worker threads, at least 1. */
   threads: number
   sources: readonly SourceFile[]
   signal?: AbortSignal
@@ -31,7 +33,7 @@ export async function runJobs(
   { workerFile, threads, sources, signal }: PoolOptions,
   onDone: (job: TensorJob, result: JobResult) => void,
 ): Promise<void> {
-  if (!workerFile || threads < 2 || jobs.length < 2) return runInline(jobs, sources, signal, onDone)
+  if (!workerFile) return runInline(jobs, sources, signal, onDone)
   let next = 0
   const workers = Array.from({ length: Math.min(threads, jobs.length) }, () => {
     return new Worker(workerFile, { workerData: { sources } satisfies WorkerSetup })
@@ -44,7 +46,11 @@ export async function runJobs(
         worker.postMessage(job ?? null)
       }
       worker.on('message', (reply: WorkerReply) => {
-        if ('error' in reply) return reject(asError(reply.error, reply.code))
+        if ('error' in reply) return reject(fromErrorReport(reply.error))
+        if ('refusal' in reply) {
+          const { message, code } = reply.refusal
+          return reject(Object.assign(new Error(message), { code }))
+        }
         onDone(job!, reply.result)
         proceed()
       })
@@ -77,9 +83,4 @@ async function runInline(
   } finally {
     runner.close()
   }
-}
-
-/** The error of a worker, with the file system's code where it has one. */
-function asError({ kind, message, ...more }: ErrorReport, code: string | undefined): Error {
-  return Object.assign(new FusionError(kind, message, more), code !== undefined && { code })
 }

@@ -14,7 +14,7 @@ export interface LayerReport {
   /** κ_i = Σ_j |C_ij| / |Z_i|: how much the row's terms cancel; 1: not at all. */
   maxKappa: number
   meanKappa: number
-  /** ‖merged‖ / ‖base‖, Frobenius. */
+  /** ‖merged‖ / ‖base‖, Frobenius; 1 where the base is 0 throughout. */
   normRatio: number
   /** Part of Σ|C| that lies on rows other than the models' own: chance, where the models are fine-tunes of one base. */
   offOwnShare: number
@@ -111,7 +111,8 @@ function shares(
     rows++
     own.forEach((value, model) => (sums[model]! += value / z[row]!))
   }
-  return sums.map((sum) => (rows > 0 ? sum / rows : NaN))
+  const total = weights.reduce((sum, weight) => sum + weight, 0)
+  return sums.map((sum, model) => (rows > 0 ? sum / rows : weights[model]! / total))
 }
 
 /** 1 − Σ |C_i,own| / Σ |C_ij|, over all rows and models that take part. */

@@ -2,6 +2,7 @@ import type { MethodSettings } from '../../contract/project'
 import { FusionError } from '../../contract/errors'
 import type { Component } from '../checkpoint/checkpoint'
 import { isMergeable } from '../checkpoint/mergeable'
+import { elementCount } from '../tensor/element-type'
 import { PLAIN_LAYER, type LayerKind } from './layer-rows'
 import { matchesPattern } from './model-weights'
 
@@ -27,7 +28,8 @@ export interface Layer {
 export function layersOf({ tensors }: Component, settings: MethodSettings): Layer[] {
   return [...tensors.values()].flatMap((view): Layer[] => {
     const { name, shape } = view
-    if (!WEIGHT.test(name) || shape.length < 2 || EMBEDDING.test(name) || !isMergeable(view)) return []
+    const isMatrix = WEIGHT.test(name) && shape.length >= 2 && elementCount(shape) > 0
+    if (!isMatrix || EMBEDDING.test(name) || !isMergeable(view)) return []
     const { transposedConvolution, groups } =
       settings.layerKinds.findLast(({ pattern }) => matchesPattern(pattern, name)) ?? PLAIN_LAYER
     const outputs = shape[transposedConvolution ? 1 : 0]!

@@ -5,6 +5,7 @@ import type { Checkpoint, Component, ComponentName, TensorView } from '../checkp
 import { compareCheckpoints } from '../checkpoint/compare'
 import { isMergeable } from '../checkpoint/mergeable'
 import { openCheckpoint } from '../checkpoint/open'
+import { isFloatType } from '../tensor/element-type'
 import { UNetBlocks } from './blocks'
 import { layersOf, type Layer } from './layers'
 import { methodNamed } from './methods/index'
@@ -184,8 +185,20 @@ async function baseWithVae(base: Checkpoint, { vae }: OutputSettings, folder: st
   return { ...base, components, files: [...base.files, ...other.files] }
 }
 
-function includedComponents(base: Checkpoint, { include }: OutputSettings): ComponentName[] {
-  return base.components.has('model') ? ['model'] : include.filter((name) => base.components.has(name))
+function includedComponents(base: Checkpoint, { include, vae }: OutputSettings): ComponentName[] {
+  if (base.components.has('model')) return ['model']
+  const absent = include.filter((name) => !base.components.has(name))
+  if (absent.length > 0 || include.length === 0) {
+    throw new FusionError('validation', `${base.path} has no ${absent.join(', ') || 'part'} to merge.`, {
+      hint: `Choose among its parts with --include: ${[...base.components.keys()].join(', ')}.`,
+    })
+  }
+  if (vae !== undefined && include.includes('vae')) {
+    throw new FusionError('validation', 'The VAE is either merged or replaced by another one, not both.', {
+      hint: 'Leave vae out of --include, or leave --vae out.',
+    })
+  }
+  return include
 }
 
 function tasksOf(
@@ -202,7 +215,7 @@ function tasksOf(
   const inLayers = new Set(layers.flatMap(({ bias }) => (bias === null ? [] : [bias])))
   const destinationOf = (name: string): Destination => files.destinations.get(tensorKey(component.name, name))!
   const viewsOf = (name: string): TensorView[] =>
-    models.map(({ checkpoint }) => viewOf(checkpoint, component.name, name))
+    models.map(({ checkpoint }) => realView(viewOf(checkpoint, component.name, name)))
   const weightsOf = (name: string): number[] =>
     models.map(({ entry }) => weightOf(entry, name, blocks.blockOf(component.name, name)))
   return [...component.tensors.values()].flatMap((view): (TensorTask | LayerTask)[] => {
@@ -235,15 +248,26 @@ function tasksOf(
   })
 }
 
+/** @throws FusionError 'incompatible' for a tensor that its file stores as integers where the base has real numbers */
+function realView(view: TensorView): TensorView {
+  const { elementType, path } = view.stored
+  if (isFloatType(elementType)) return view
+  throw new FusionError('incompatible', `${path} stores ${view.name} as ${elementType}, the base as real numbers.`, {
+    hint: 'Leave this model out, or get a copy of it that is not quantised.',
+  })
+}
+
 /** The method in words, with the settings that it reads: for people and for the recipe. */
 export function settingsInUse({ method, project }: Pick<MergePlan, 'method' | 'project'>): Record<string, unknown> {
   const used = Object.fromEntries(method.uses.map((key) => [key, project.method[key]]))
-  if (!method.uses.includes('threshold')) return used
+  if (method.kind !== 'fusion') return used
+  const { layerKinds, statistics } = project.method
   const { samples, seed, ...others } = used
   return {
     ...others,
-    ...(project.method.statistics === 'sampled' && { samples, seed }),
+    ...(statistics === 'sampled' && { samples, seed }),
     threshold: thresholdOf(project.method),
+    ...(layerKinds.length > 0 && { layerKinds }),
   }
 }
 

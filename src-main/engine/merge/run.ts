@@ -64,33 +64,35 @@ export async function runMerge(plan: MergePlan, options: MergeOptions): Promise<
   const { path, cacheFolder, signal, onProgress, provider = 'cpu' } = options
   const checkpoints = [plan.base, ...plan.models.map(({ checkpoint }) => checkpoint)]
   await checkTarget(path, checkpoints)
-  const mayReplace = options.overwrite === true || (await isOwnExport(path))
-  const hashes = await hashSources(plan, {
-    ...(cacheFolder !== undefined && { cacheFolder }),
-    ...(signal && { signal }),
-    onProgress: (done, total) => onProgress?.('hashing', total > 0 ? done / total : 1),
-  })
-  const recipe = recipeOf(plan, hashes, provider)
-  const metadata = await mergeMetadata(plan, recipe, hashes)
-  const bytes = outputBytes(plan.output, metadata)
-  await checkSpace(path, bytes)
+  const mayReplace = async (): Promise<boolean> => options.overwrite === true || isOwnExport(path)
   const output = await AtomicOutput.create(path, plan.output.folder, mayReplace)
   try {
+    const hashes = await hashSources(plan, {
+      ...(cacheFolder !== undefined && { cacheFolder }),
+      ...(signal && { signal }),
+      onProgress: (done, total) => onProgress?.('hashing', total > 0 ? done / total : 1),
+    })
+    const recipe = recipeOf(plan, hashes, provider)
+    const metadata = await mergeMetadata(plan, recipe, hashes)
+    const bytes = outputBytes(plan.output, metadata)
+    await checkSpace(path, bytes)
     const writer = new OutputWriter(output.temporaryPath, plan.output.files, metadataOf(plan, metadata))
     const merge = new MergeRun(plan, sourcesOf(checkpoints), writer, options)
+    let files: string[]
     try {
       await merge.run()
-      const files = writer.finish()
-      if (plan.output.folder) files.push(...(await writePipelineFiles(plan.base, output.temporaryPath)))
-      onProgress?.('flushing', 0)
-      throwIfCancelled(signal)
-      await output.commit(files)
+      files = writer.finish()
     } finally {
       writer.close()
     }
+    if (plan.output.folder) files.push(...(await writePipelineFiles(plan.base, output.temporaryPath)))
+    onProgress?.('flushing', 0)
+    throwIfCancelled(signal)
+    await output.commit(files)
     onProgress?.('flushing', 1)
     const seconds = (performance.now() - started) / 1000
-    return { path: output.finalPath, recipe, layers: merge.layers, overflowed: merge.overflowed, bytes, seconds }
+    const overflowed = [...merge.overflowed].sort()
+    return { path: output.finalPath, recipe, layers: merge.layers, overflowed, bytes, seconds }
   } catch (error) {
     await output.discard()
     throw writingError(error, output.finalPath)
@@ -100,7 +102,8 @@ export async function runMerge(plan: MergePlan, options: MergeOptions): Promise<
 /** The work of one merge: jobs for threads, and layers for ONNX Runtime, one after the other. */
 class MergeRun {
   readonly layers: LayerReport[] = []
-  readonly overflowed: string[] = []
+  /** Names of tensors, without their component. */
+  readonly overflowed = new Set<string>()
   private readonly total: number
   private done = 0
 
@@ -143,9 +146,9 @@ class MergeRun {
     await runJobs([...byJob.keys()], pool, (job, { overflowed }) => {
       const { task, file, offset } = byJob.get(job)!
       writer.written(file, offset, job.byteLength)
-      if (task === null) return
+      if (task === null || job.byteLength === 0) return
       const [view] = task.views
-      if (overflowed && this.overflowed.at(-1) !== view!.name) this.overflowed.push(view!.name)
+      if (overflowed) this.overflowed.add(view!.name)
       const size = BYTES_PER_ELEMENT[task.destination.elementType]
       this.advance((assumedSeconds(taskCost(task)) * job.byteLength) / (elementCount(view!.shape) * size))
     })
@@ -168,7 +171,7 @@ class MergeRun {
         }
         const { reports, overflowed } = await runLayer(task, settings, tools, write, () => this.pause())
         this.layers.push(...reports)
-        if (overflowed) this.overflowed.push(layer.weight)
+        if (overflowed) this.overflowed.add(layer.weight)
         this.markWritten(destination, elementCount(layer.shape))
         if (biasDestination) this.markWritten(biasDestination, elementCount(task.biasViews![0]!.shape))
         this.advance(assumedSeconds(taskCost(task)))

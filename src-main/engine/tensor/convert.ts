@@ -4,14 +4,14 @@ import { VECTOR_BYTES, type KernelBuffer, type Kernels } from './kernels'
 interface SmallFloat {
   /** Value of each of the 256 codes. */
   values: Float32Array
-  /** Code of NaN. */
-  nan: number
+  /** Code of what is beyond the range: infinity where the format has it. */
+  tooLarge: number
   /** Code of the largest finite value. */
   largest: number
 }
 
-/** Values of an 8-bit format with `exponentBits`; `isSpecial` marks the codes of infinity and NaN. */
-function smallFloat(exponentBits: number, largest: number, nan: number): SmallFloat {
+/** Values of an 8-bit format with `exponentBits`; codes above `largest` are infinite or NaN, here all NaN. */
+function smallFloat(exponentBits: number, largest: number): SmallFloat {
   const mantissaBits = 7 - exponentBits
   const bias = 2 ** (exponentBits - 1) - 1
   const values = Float32Array.from({ length: 256 }, (_, code) => {
@@ -22,17 +22,21 @@ function smallFloat(exponentBits: number, largest: number, nan: number): SmallFl
     const value = exponent === 0 ? mantissa * 2 ** (1 - bias) : (1 + mantissa) * 2 ** (exponent - bias)
     return code < 0x80 ? value : -value
   })
-  return { values, nan, largest }
+  return { values, tooLarge: largest + 1, largest }
 }
 
-/** PyTorch's float8_e4m3fn (no infinity) and float8_e5m2; codes above `largest` are infinite or NaN. */
+/** Code of NaN in both formats. */
+const SMALL_NAN = 0x7f
+
+/** PyTorch's float8_e4m3fn (no infinity) and float8_e5m2. */
 const SMALL_FLOATS = {
-  F8_E4M3: smallFloat(4, 0x7e, 0x7f),
-  F8_E5M2: smallFloat(5, 0x7b, 0x7f),
+  F8_E4M3: smallFloat(4, 0x7e),
+  F8_E5M2: smallFloat(5, 0x7b),
 } as const
 
-/** Code of the value nearest to `value`, ties to the even code; NaN where it is beyond the format's range. */
+/** Code of the value nearest to `value`, ties to the even code. */
 function encodeSmall(format: SmallFloat, value: number): number {
+  if (Number.isNaN(value)) return SMALL_NAN
   const magnitude = Math.abs(value)
   const sign = value < 0 || Object.is(value, -0) ? 0x80 : 0
   let low = 0
@@ -48,7 +52,7 @@ function encodeSmall(format: SmallFloat, value: number): number {
   const middle = (below + above) / 2
   const up = magnitude > middle || (magnitude === middle && (low & 1) === 1)
   const code = up ? low + 1 : low
-  return code > format.largest || Number.isNaN(value) ? format.nan : code | sign
+  return (code > format.largest ? format.tooLarge : code) | sign
 }
 
 /**

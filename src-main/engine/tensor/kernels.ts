@@ -1,3 +1,4 @@
+import { FusionError } from '../../contract/errors'
 import wasmBase64 from './kernels.as.ts?wasm'
 
 /** The exports of kernels.as.ts: pointers are byte addresses, counts are elements. */
@@ -39,7 +40,15 @@ export class Kernels {
     this.run = instance.exports as unknown as KernelExports
     const { memory } = this.run
     const missing = byteLength + FIRST_FREE_BYTE + PAGE_BYTES - memory.buffer.byteLength
-    if (missing > 0) memory.grow(Math.ceil(missing / PAGE_BYTES))
+    if (missing <= 0) return
+    try {
+      memory.grow(Math.ceil(missing / PAGE_BYTES))
+    } catch (cause) {
+      throw new FusionError('out-of-memory', `There is no memory for ${Math.ceil(byteLength / 1e6)} MB of weights.`, {
+        hint: 'Close other programs and try again.',
+        cause,
+      })
+    }
   }
 
   /** Bytes that a buffer of `byteLength` takes, padding included. */

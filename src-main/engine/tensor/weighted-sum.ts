@@ -3,7 +3,7 @@ import { BYTES_PER_ELEMENT, type FloatType } from './element-type'
 import { Kernels, type KernelBuffer } from './kernels'
 import { notFiniteError, type TensorInputs } from './tensor-inputs'
 
-/** A linear combination of models: Σ_m coefficients[m] · w_m / divisor. */
+/** An affine combination of models: Σ_m coefficients[m] · w_m / divisor, where the coefficients sum to the divisor. */
 export interface LinearCombination {
   /** One per model; a model with 0 is not read. */
   coefficients: readonly number[]
@@ -52,6 +52,7 @@ export class WeightedSum {
     count: number,
     type: FloatType,
   ): EncodedBlock {
+    if (type === 'F64') return this.sumDoubles(inputs, { coefficients, divisor }, start, count)
     const { kernels, raw, values, sums, encoded } = this
     sums.bytes().fill(0)
     coefficients.forEach((coefficient, model) => {
@@ -65,14 +66,42 @@ export class WeightedSum {
       if (!decodeFloats(kernels, stored, raw, values, count)) throw notFiniteError(inputs, model)
       kernels.run.accumulate(sums.pointer, values.pointer, count, coefficient)
     })
-    if (type === 'F64') {
-      const results = encoded.doubles(count)
-      results.set(sums.doubles(count).map((sum) => sum / divisor))
-      return { bytes: encoded.bytes(count * 8), overflowed: !results.every(Number.isFinite) }
-    }
     kernels.run.divide(sums.pointer, values.pointer, count, divisor)
     const finite = encodeFloats(kernels, type, values, encoded, count)
     return { bytes: encoded.bytes(count * BYTES_PER_ELEMENT[type]), overflowed: !finite }
+  }
+
+  /**
+   * The sum for an output in float64 itself, w + Σ_m c_m (w_m − w) / divisor with w the first model that takes part:
+   * only so do copies of one model come back bit for bit.
+   */
+  private sumDoubles(
+    inputs: TensorInputs,
+    { coefficients, divisor }: LinearCombination,
+    start: number,
+    count: number,
+  ): EncodedBlock {
+    const { kernels, raw, values, encoded } = this
+    const results = encoded.doubles(count)
+    let first: Float64Array | undefined
+    coefficients.forEach((coefficient, model) => {
+      if (coefficient === 0) return
+      const stored = inputs.types[model]!
+      inputs.read(model, start, raw.bytes(count * BYTES_PER_ELEMENT[stored]))
+      const exact = stored === 'F64'
+      const finite = exact
+        ? raw.doubles(count).every(Number.isFinite)
+        : decodeFloats(kernels, stored, raw, values, count)
+      if (!finite) throw notFiniteError(inputs, model)
+      const own = exact ? raw.doubles(count) : values.floats(count)
+      if (!first) {
+        first = Float64Array.from(own)
+        results.set(first)
+        return
+      }
+      for (let i = 0; i < count; i++) results[i]! += (coefficient * (own[i]! - first[i]!)) / divisor
+    })
+    return { bytes: encoded.bytes(count * 8), overflowed: !results.every(Number.isFinite) }
   }
 
   /** Elements per call. */

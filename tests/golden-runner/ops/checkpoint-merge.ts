@@ -5,7 +5,7 @@ import { METHOD_NAMES, methodSchema, projectSchema, type MethodName } from '../.
 import type { TensorView } from '../../../src-main/engine/checkpoint/checkpoint'
 import { openCheckpoint } from '../../../src-main/engine/checkpoint/open'
 import { TensorReader } from '../../../src-main/engine/checkpoint/tensor-reader'
-import type { LayerReport } from '../../../src-main/engine/merge/fusion-layer'
+import type { LayerReport } from '../../../src-main/engine/merge/layer-report'
 import { planMerge } from '../../../src-main/engine/merge/plan'
 import { runMerge } from '../../../src-main/engine/merge/run'
 import { decodeTensor, type GoldenCase, type GoldenSet } from '../golden-set'
