@@ -1,8 +1,9 @@
-import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { readSafetensors } from '../../src-main/engine/checkpoint/safetensors'
 import { TensorReader } from '../../src-main/engine/checkpoint/tensor-reader'
 import type { StoredTensor } from '../../src-main/engine/checkpoint/checkpoint'
-import { BYTES_PER_ELEMENT, elementCount, type ElementType } from '../../src-main/engine/tensor/element-type'
+import type { ElementType } from '../../src-main/engine/tensor/element-type'
 
 /** What one golden may differ by: |x − golden| ≤ atol + rtol · |golden|. */
 export interface Tolerance {
@@ -57,13 +58,16 @@ interface Manifest {
 export class GoldenSet {
   readonly manifest: Manifest
   readonly cases: GoldenCase[]
-  private readonly headers = new Map<string, Map<string, StoredTensor>>()
   private readonly reader = new TensorReader()
 
-  /** @param folder absolute path */
-  constructor(readonly folder: string) {
-    this.manifest = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as Manifest
-    this.cases = this.manifest.cases.map(({ id, op, params, inputs, outputs }) => ({
+  private constructor(
+    readonly folder: string,
+    manifest: Manifest,
+    /** By file, then by name. */
+    private readonly tensors: ReadonlyMap<string, ReadonlyMap<string, StoredTensor>>,
+  ) {
+    this.manifest = manifest
+    this.cases = manifest.cases.map(({ id, op, params, inputs, outputs }) => ({
       id,
       op,
       params,
@@ -73,6 +77,20 @@ export class GoldenSet {
         ...(reference.tolerance && { tolerance: reference.tolerance }),
       })),
     }))
+  }
+
+  /** Reads manifest and headers; tensors are read when asked for. @param folder absolute path */
+  static async open(folder: string): Promise<GoldenSet> {
+    const manifest = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as Manifest
+    const references = manifest.cases.flatMap(({ inputs, outputs }) =>
+      [inputs, outputs].flatMap(Object.values<Reference>),
+    )
+    const tensors = new Map<string, Map<string, StoredTensor>>()
+    for (const file of new Set(references.map((reference) => reference.file))) {
+      const stored = await readSafetensors(join(folder, file))
+      tensors.set(file, new Map(stored.tensors.map((tensor) => [tensor.name, tensor])))
+    }
+    return new GoldenSet(folder, manifest, tensors)
   }
 
   /** Absolute path of a model of the manifest. */
@@ -87,14 +105,12 @@ export class GoldenSet {
   }
 
   private tensor({ file, key, dtype, shape }: Reference): GoldenTensor {
-    return { dtype, shape, values: () => this.read(join(this.folder, file), key) }
+    return { dtype, shape, values: () => this.read(file, key) }
   }
 
-  private read(path: string, key: string): Float64Array {
-    let header = this.headers.get(path)
-    if (!header) this.headers.set(path, (header = readHeader(path)))
-    const stored = header.get(key)
-    if (!stored) throw new Error(`${path}: no tensor named ${key}`)
+  private read(file: string, key: string): Float64Array {
+    const stored = this.tensors.get(file)?.get(key)
+    if (!stored) throw new Error(`${this.folder}: no tensor named ${key} in ${file}`)
     const bytes = new Uint8Array(stored.byteLength)
     this.reader.read(stored, 0, bytes)
     return decodeTensor(stored.elementType, bytes)
@@ -119,30 +135,6 @@ export function input(goldenCase: GoldenCase, name: string): GoldenTensor {
   const tensor = goldenCase.inputs[name]
   if (!tensor) throw new Error(`${goldenCase.id}: no input named ${name}`)
   return tensor
-}
-
-/** A deliberately plain reading of safetensors: the reference data is checked apart from the engine's own reader. */
-function readHeader(path: string): Map<string, StoredTensor> {
-  const reader = new TensorReader()
-  const raw = (name: string, offset: number, byteLength: number): Uint8Array => {
-    const bytes = new Uint8Array(byteLength)
-    reader.read({ name, path, offset, byteLength, elementType: 'U8', shape: [byteLength] }, 0, bytes)
-    return bytes
-  }
-  const length = Number(new DataView(raw('header length', 0, 8).buffer).getBigUint64(0, true))
-  if (length > statSync(path).size) throw new Error(`${path}: not a safetensors file`)
-  const header = JSON.parse(new TextDecoder().decode(raw('header', 8, length))) as Record<
-    string,
-    { dtype: ElementType; shape: number[]; data_offsets: [number, number] }
-  >
-  reader.close()
-  delete header['__metadata__']
-  return new Map(
-    Object.entries(header).map(([name, { dtype, shape, data_offsets }]) => {
-      const byteLength = elementCount(shape) * BYTES_PER_ELEMENT[dtype]
-      return [name, { name, path, shape, elementType: dtype, offset: 8 + length + data_offsets[0], byteLength }]
-    }),
-  )
 }
 
 /** All elements of a tensor's bytes. */

@@ -15,7 +15,7 @@ const filters = process.argv.slice(2)
 const total = noCounts()
 
 for (const folder of findGoldenFolders(root)) {
-  const set = new GoldenSet(folder)
+  const set = await GoldenSet.open(folder)
   const folderName = relative(root, folder) || set.manifest.name
   const perOp = new Map<string, Counts>()
   const skipped = new Map<string, string[]>()

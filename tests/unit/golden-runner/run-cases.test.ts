@@ -5,7 +5,7 @@ import { GoldenSet, findGoldenFolders, type GoldenCase } from '../../golden-runn
 import { OPS } from '../../golden-runner/ops/index'
 import { compare, runCase, type OpRunner } from '../../golden-runner/run-cases'
 
-const set = new GoldenSet(resolve('tests/golden/torch-random'))
+const set = await GoldenSet.open(resolve('tests/golden/torch-random'))
 afterAll(() => set.close())
 
 const caseOf = (id: string): GoldenCase => set.cases.find((candidate) => candidate.id === id)!
