@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { numberedEventSchema, type NumberedEvent } from './events'
 import { layerSummarySchema, MATRIX_KINDS } from './inspect'
-import { jobSchema } from './jobs'
+import { forecastSchema, jobSchema } from './jobs'
 import { incompatibilitySchema, layerSchema, modelDescriptionSchema } from './models'
 import { pictureSchema, pngSettingsSchema, variantSchema } from './preview'
 import { methodSchema } from './project'
@@ -127,19 +127,10 @@ export const COMMANDS = {
     z.object({ settings: pngSettingsSchema.nullable() }),
   ),
 
+  /** Waits for a running job. `freeDiskBytes`: where `output.path` points; null where that is no folder yet. */
   'export.forecast': command(
     nothing,
-    z.object({
-      seconds: z.number(),
-      memoryBytes: z.number(),
-      diskBytes: z.number(),
-      /** null where it cannot be known (no such folder yet). */
-      freeDiskBytes: z.number().nullable(),
-      freeMemoryBytes: z.number(),
-      /** A folder (diffusers) or a file. */
-      folder: z.boolean(),
-      warnings: z.array(z.string()),
-    }),
+    forecastSchema.extend({ freeDiskBytes: z.number().nullable(), freeMemoryBytes: z.number() }),
   ),
   'export.start': command(z.strictObject({ path, overwrite: z.boolean().default(false) }), startedJob),
 

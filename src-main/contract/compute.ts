@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { layerSummarySchema, MATRIX_KINDS, matrixSchema } from './inspect'
-import { exportResultSchema } from './jobs'
+import { layerSummarySchema, MATRIX_KINDS } from './inspect'
+import { forecastSchema, jobResultSchema } from './jobs'
 import { errorReportSchema } from './models'
 import { projectSchema } from './project'
 import { providerStatusSchema } from './state'
@@ -53,6 +53,7 @@ export const computeTaskSchema = z.discriminatedUnion('type', [
     provider,
     cacheFolder: path,
   }),
+  z.object({ type: z.literal('forecast'), project: projectSchema, provider }),
   z.object({
     type: z.literal('export'),
     project: projectSchema,
@@ -68,12 +69,10 @@ export const computeRequestSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('cancel'), id: z.number() }),
 ])
 
-export const computeResultSchema = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('hash'), files: z.array(z.object({ path: z.string(), sha256: z.string() })) }),
-  z.object({ type: z.literal('inspect'), layers: z.number() }),
-  z.object({ type: z.literal('matrix'), matrix: matrixSchema }),
-  z.object({ type: z.literal('preview'), pictures: z.number() }),
-  z.object({ type: z.literal('export'), export: exportResultSchema }),
+/** Of the same kind as the task. */
+export const computeResultSchema = z.discriminatedUnion('kind', [
+  jobResultSchema,
+  z.object({ kind: z.literal('forecast'), forecast: forecastSchema }),
 ])
 
 /** What comes while a task runs. */
@@ -94,5 +93,6 @@ export const computeMessageSchema = z.discriminatedUnion('type', [
 export type ComputeTask = z.infer<typeof computeTaskSchema>
 export type ComputeRequest = z.infer<typeof computeRequestSchema>
 export type ComputeResult = z.infer<typeof computeResultSchema>
+export type ComputeResultOf<Task extends ComputeTask> = Extract<ComputeResult, { kind: Task['type'] }>
 export type ComputeNews = z.infer<typeof computeNewsSchema>
 export type ComputeMessage = z.infer<typeof computeMessageSchema>

@@ -12,8 +12,25 @@ export const exportResultSchema = z.object({
   /** Of every weights file. */
   files: z.array(z.object({ path: z.string(), sha256: z.string() })),
   warnings: z.array(z.string()),
+  /** Every model's part, base first: a fraction of the whole, or where `adds` a factor on what it learnt. */
+  shares: z.object({
+    adds: z.boolean(),
+    models: z.array(z.object({ name: z.string(), value: z.number().nullable() })),
+    words: z.string(),
+  }),
   /** Tensors in which finite values became infinite in the output's element type. */
   overflowed: z.array(z.string()),
+})
+
+/** What an export will cost, before it starts. */
+export const forecastSchema = z.object({
+  seconds: z.number(),
+  memoryBytes: z.number(),
+  /** Size of the output. */
+  diskBytes: z.number(),
+  /** A folder (diffusers) or a file. */
+  folder: z.boolean(),
+  warnings: z.array(z.string()),
 })
 
 /** What a job leaves behind, by its kind; what came in pieces (inspect rows, pictures) is not repeated here. */
@@ -49,4 +66,5 @@ export type JobKind = (typeof JOB_KINDS)[number]
 export type JobState = (typeof JOB_STATES)[number]
 export type JobResult = z.infer<typeof jobResultSchema>
 export type Job = z.infer<typeof jobSchema>
+export type Forecast = z.infer<typeof forecastSchema>
 export type ExportResult = z.infer<typeof exportResultSchema>

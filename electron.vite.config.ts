@@ -1,0 +1,45 @@
+import { fileURLToPath } from 'node:url'
+import vue from '@vitejs/plugin-vue'
+import { defineConfig } from 'electron-vite'
+import { assemblyscript } from './build/assemblyscript-plugin'
+import { COMMANDS } from './src-main/contract/commands'
+
+const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+export default defineConfig({
+  main: {
+    plugins: [assemblyscript()],
+    build: {
+      outDir: 'out/main',
+      rollupOptions: {
+        input: {
+          main: at('src-main/main.ts'),
+          cli: at('src-main/cli.ts'),
+          'compute-process': at('src-main/compute-process.ts'),
+          'tensor-worker': at('src-main/tensor-worker.ts'),
+        },
+        output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },
+      },
+    },
+  },
+  preload: {
+    // A sandboxed preload script is one CommonJS file: nothing of it may stay outside.
+    define: { COMMAND_NAMES: JSON.stringify(Object.keys(COMMANDS)) },
+    build: {
+      outDir: 'out/preload',
+      externalizeDeps: false,
+      rollupOptions: {
+        input: { preload: at('src-main/preload.ts') },
+        output: { format: 'cjs', entryFileNames: '[name].cjs' },
+      },
+    },
+  },
+  renderer: {
+    root: at('src-renderer'),
+    plugins: [vue()],
+    build: {
+      outDir: at('out/renderer'),
+      rollupOptions: { input: at('src-renderer/index.html') },
+    },
+  },
+})

@@ -1,0 +1,32 @@
+import { z } from 'zod'
+import { COMMANDS, type CommandName } from '../contract/commands'
+import { FusionError, toErrorReport } from '../contract/errors'
+import type { Reply } from '../contract/wire'
+import type { Handlers } from './handlers/handlers'
+
+const MAX_DETAIL = 2000
+
+/** Answers any command with any input; whatever is wrong with it comes back as an error, never as a throw. */
+export async function dispatch(handlers: Handlers, name: unknown, input: unknown): Promise<Reply> {
+  try {
+    return { ok: true, value: await answer(handlers, name, input) }
+  } catch (error) {
+    return { ok: false, error: toErrorReport(error) }
+  }
+}
+
+async function answer(handlers: Handlers, name: unknown, input: unknown): Promise<unknown> {
+  if (!isCommandName(name)) throw new FusionError('validation', `There is no command ${String(name).slice(0, 100)}.`)
+  const parsed = COMMANDS[name].input.safeParse(input)
+  if (!parsed.success) {
+    throw new FusionError('validation', `The input of ${name} is not what it takes.`, {
+      detail: z.prettifyError(parsed.error).slice(0, MAX_DETAIL),
+    })
+  }
+  const handler = handlers[name] as (valid: unknown) => unknown
+  return (await handler(parsed.data)) ?? {}
+}
+
+function isCommandName(name: unknown): name is CommandName {
+  return typeof name === 'string' && Object.hasOwn(COMMANDS, name)
+}

@@ -1,0 +1,31 @@
+import type { Edit } from '../contract/state'
+
+/** The edits with every path in them replaced. */
+export async function mapEditPaths(edits: readonly Edit[], map: (path: string) => Promise<string>): Promise<Edit[]> {
+  return Promise.all(edits.map((edit) => mapped(edit, map)))
+}
+
+async function mapped(edit: Edit, map: (path: string) => Promise<string>): Promise<Edit> {
+  switch (edit.type) {
+    case 'add-models':
+      return {
+        ...edit,
+        models: await Promise.all(edit.models.map(async (model) => ({ ...model, path: await map(model.path) }))),
+      }
+    case 'set-model':
+      return { ...edit, model: { ...edit.model, path: await map(edit.model.path) } }
+    case 'set-output': {
+      const { path, vae } = edit.output
+      return {
+        ...edit,
+        output: {
+          ...edit.output,
+          ...(path !== undefined && { path: await map(path) }),
+          ...(vae !== undefined && { vae: await map(vae) }),
+        },
+      }
+    }
+    default:
+      return edit
+  }
+}

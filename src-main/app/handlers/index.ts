@@ -1,0 +1,11 @@
+import type { Studio } from '../studio'
+import type { Handlers } from './handlers'
+import { modelHandlers } from './models'
+import { projectHandlers } from './project'
+import { systemHandlers } from './system'
+import { workHandlers } from './work'
+
+/** Every command's handler; the type proves that none is missing. */
+export function createHandlers(studio: Studio): Handlers {
+  return { ...projectHandlers(studio), ...modelHandlers(studio), ...workHandlers(studio), ...systemHandlers(studio) }
+}

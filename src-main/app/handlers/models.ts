@@ -1,0 +1,80 @@
+import type { ModelDescription } from '../../contract/models'
+import { toErrorReport } from '../../contract/errors'
+import { ARCHITECTURE_TITLES, compareCheckpoints } from '../../engine/checkpoint/compare'
+import type { Checkpoint, ComponentName } from '../../engine/checkpoint/checkpoint'
+import { describeCheckpoint } from '../../engine/checkpoint/describe'
+import { openCheckpoint } from '../../engine/checkpoint/open'
+import { UNetBlocks } from '../../engine/merge/blocks'
+import { layersOf } from '../../engine/merge/layers'
+import type { OutputSettings } from '../../contract/project'
+import type { Studio } from '../studio'
+import type { Group, Handlers } from './handlers'
+
+export function modelHandlers(studio: Studio): Handlers<Group<'models'>> {
+  const { host, work } = studio
+  return {
+    'models.describe': async ({ paths }) => ({
+      models: await Promise.all(paths.map((path) => describe(studio, path))),
+    }),
+    'models.compatibility': async () => {
+      const { models, output } = studio.project.state.project
+      const enabled = models.filter((model, index) => index === 0 || model.enabled)
+      const opened = await Promise.all(enabled.map(({ path }) => openCheckpoint(path).catch(() => null)))
+      const [base, ...others] = opened
+      if (!base) return { problems: [] }
+      // What cannot be opened says so on its own card.
+      const readable = others.filter((checkpoint) => checkpoint !== null)
+      return { problems: compareCheckpoints(base, readable, mergedComponents(base, output)) }
+    },
+    'models.layers': async () => {
+      const { models, method, output } = studio.project.state.project
+      if (models.length === 0) return { blocks: [], layers: [] }
+      const base = await openCheckpoint(models[0]!.path)
+      const blocks = new UNetBlocks(base.components.get('unet')?.tensors.keys() ?? [])
+      const layers = mergedComponents(base, output).flatMap((component) =>
+        layersOf(base.components.get(component)!, method).map(({ weight, shape, kind }) => {
+          const rows = shape[kind.transposedConvolution ? 1 : 0]!
+          return {
+            name: weight,
+            component,
+            block: blocks.blockOf(component, weight),
+            rows,
+            inputs: shape.reduce((product, size) => product * size, 1) / rows,
+            kind: shape.length > 2 ? ('convolution' as const) : ('linear' as const),
+          }
+        }),
+      )
+      const order = (block: string): number => {
+        const index = blocks.labels.indexOf(block)
+        return index < 0 ? blocks.labels.length : index
+      }
+      return { blocks: [...blocks.labels], layers: layers.sort((a, b) => order(a.block) - order(b.block)) }
+    },
+    'models.hash': async () => {
+      const paths = studio.projectWithModels().models.map(({ path }) => path)
+      for (const path of paths) await host.access.check(path)
+      const files = (await Promise.all(paths.map((path) => openCheckpoint(path)))).flatMap((opened) => opened.files)
+      return work.start('hash', `Hash ${files.length} files`, () => ({
+        type: 'hash',
+        paths: files.map(({ path }) => path),
+        cacheFolder: studio.cache.folder,
+      }))
+    },
+  }
+}
+
+async function describe({ host, cache }: Studio, path: string): Promise<ModelDescription> {
+  try {
+    const checkpoint = await openCheckpoint(await host.access.check(path))
+    const summary = await describeCheckpoint(checkpoint, { cacheFolder: cache.folder })
+    const architectureTitle = ARCHITECTURE_TITLES[summary.architecture]
+    return { path, summary: { ...summary, architectureTitle }, error: null }
+  } catch (error) {
+    return { path, summary: null, error: toErrorReport(error) }
+  }
+}
+
+/** The components that a merge with this base touches. */
+function mergedComponents(base: Checkpoint, { include }: OutputSettings): ComponentName[] {
+  return base.components.has('model') ? ['model'] : include.filter((name) => base.components.has(name))
+}

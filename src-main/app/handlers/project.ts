@@ -1,0 +1,32 @@
+import { restoreRecipe } from '../restore-recipe'
+import type { Studio } from '../studio'
+import { EMPTY_PROJECT } from '../project-edits'
+import { mapEditPaths } from '../edit-paths'
+import type { Group, Handlers } from './handlers'
+
+export function projectHandlers(studio: Studio): Handlers<Group<'project'>> {
+  const { project, host } = studio
+  return {
+    'project.new': () => project.replace(EMPTY_PROJECT),
+    'project.demo': async () => {
+      await studio.openDemo()
+      return project.state
+    },
+    'project.open': async ({ path }) => project.openFile(await host.access.check(path), studio.checkPaths),
+    'project.save': async ({ path, overwrite }) =>
+      project.save(path === undefined ? undefined : await host.access.check(path), overwrite),
+    'project.edit': async ({ edits, label, merge }) =>
+      project.edit(await mapEditPaths(edits, (path) => host.access.check(path)), label, merge),
+    'project.undo': () => project.undo(),
+    'project.redo': () => project.redo(),
+    'project.restore': async ({ path }) => {
+      const restored = await restoreRecipe(await host.access.check(path), studio.cache.folder)
+      await studio.checkPaths(restored.project)
+      return { project: project.replace(restored.project, restored.title), missing: restored.missing }
+    },
+    'project.forgetRecent': async ({ path }) => {
+      await project.forgetRecent(path)
+      return {}
+    },
+  }
+}

@@ -1,0 +1,155 @@
+import { statfs } from 'node:fs/promises'
+import { freemem } from 'node:os'
+import { dirname, join } from 'node:path'
+import { FusionError } from '../../contract/errors'
+import type { LayerSummary } from '../../contract/inspect'
+import { PICTURES_URL, TILES_URL } from '../interface-files'
+import { readPngSettings } from '../png-settings'
+import { planPreview } from '../preview-plan'
+import type { Studio } from '../studio'
+import type { Group, Handlers } from './handlers'
+
+type WorkCommands = Group<'jobs'> | Group<'inspect'> | Group<'preview'> | Group<'export'>
+
+/** Everything that runs in the compute process, and what becomes of it. */
+export function workHandlers(studio: Studio): Handlers<WorkCommands> {
+  return { ...jobHandlers(studio), ...inspectHandlers(studio), ...previewHandlers(studio), ...exportHandlers(studio) }
+}
+
+function jobHandlers({ queue }: Studio): Handlers<Group<'jobs'>> {
+  return {
+    'jobs.list': () => ({ jobs: queue.list() }),
+    'jobs.cancel': ({ id }) => {
+      queue.cancel(id)
+      return {}
+    },
+    'jobs.dismiss': ({ id }) => {
+      queue.dismiss(id)
+      return {}
+    },
+  }
+}
+
+function inspectHandlers(studio: Studio): Handlers<Group<'inspect'>> {
+  const { queue, work, events } = studio
+  let inspected: { job: string | null; models: string[]; rows: LayerSummary[] } = { job: null, models: [], rows: [] }
+  return {
+    'inspect.start': () => {
+      queue.cancelAll('inspect')
+      const project = studio.projectWithModels()
+      const names = project.models.filter(({ enabled }, index) => index === 0 || enabled).map(({ name }) => name)
+      const started = work.start(
+        'inspect',
+        `Inspect ${names.length} models`,
+        async () => ({ type: 'inspect', project, provider: await studio.provider() }),
+        ({ news, job }) => {
+          if (news.type !== 'rows') return
+          if (inspected.job === job) inspected.rows.push(...news.rows)
+          events.emit({ type: 'inspect-rows', job, rows: news.rows })
+        },
+      )
+      inspected = { job: started.job.id, models: names, rows: [] }
+      return started
+    },
+    'inspect.rows': () => inspected,
+    'inspect.matrix': ({ layer, matrix }) => {
+      queue.cancelAll('matrix')
+      const project = studio.projectWithModels()
+      return work.start('matrix', `${matrix} of ${layer}`, async (id) => ({
+        type: 'matrix',
+        project,
+        provider: await studio.provider(),
+        layer,
+        matrix,
+        folder: join(studio.cache.tiles, id),
+        url: `${TILES_URL}${id}`,
+      }))
+    },
+  }
+}
+
+function previewHandlers(studio: Studio): Handlers<Group<'preview'>> {
+  const { work, events, history, host, log } = studio
+  return {
+    'preview.run': async ({ variants }) => {
+      const project = studio.projectWithModels()
+      const { models, pictures, planned } = await planPreview(project, variants, {
+        merges: studio.cache.merges,
+        pictureFile: (id) => history.file(id),
+        lastOtherMerge: (merge) => history.lastOtherMerge(merge),
+      })
+      return work.start(
+        'preview',
+        `Preview ${pictures.length} pictures`,
+        async () => ({
+          type: 'preview',
+          models,
+          pictures,
+          provider: await studio.provider(),
+          cacheFolder: studio.cache.folder,
+        }),
+        ({ news, job }) => {
+          const known = news.type === 'picture' && planned.get(news.id)
+          if (!known) return
+          const { width, height } = news
+          const picture = { ...known, job, time: Date.now(), width, height, url: `${PICTURES_URL}${known.id}.png` }
+          history.add(picture).then(
+            () => events.emit({ type: 'picture', picture }),
+            (error: unknown) => log.add('error', `A picture could not be kept: ${String(error)}`),
+          )
+        },
+      )
+    },
+    'preview.history': ({ before, limit }) => ({ pictures: history.list(before, limit) }),
+    'preview.forget': async ({ ids }) => {
+      await history.forget(ids)
+      return {}
+    },
+    'preview.saveAs': async ({ id, path, overwrite }) => {
+      await history.saveAs(id, await host.access.check(path), overwrite)
+      return {}
+    },
+    'preview.readPng': ({ base64 }) => ({ settings: readPngSettings(Buffer.from(base64, 'base64')) }),
+  }
+}
+
+function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
+  const { queue, work, compute, host } = studio
+  return {
+    'export.forecast': async () => {
+      const project = studio.projectWithModels()
+      const { forecast } = await queue.between(async () =>
+        compute.run({ type: 'forecast', project, provider: await studio.provider() }),
+      )
+      const freeDiskBytes = project.output.path === undefined ? null : await freeDisk(dirname(project.output.path))
+      return { ...forecast, freeDiskBytes, freeMemoryBytes: freemem() }
+    },
+    'export.start': async ({ path, overwrite }) => {
+      const project = studio.projectWithModels()
+      const target = await host.access.check(path)
+      if (queue.list().some((job) => job.kind === 'export' && job.endedAt === null && job.title === titleOf(target))) {
+        throw new FusionError('target', `${target} is being written already.`)
+      }
+      return work.start('export', titleOf(target), async () => ({
+        type: 'export',
+        project,
+        provider: await studio.provider(),
+        path: target,
+        overwrite,
+        cacheFolder: studio.cache.folder,
+      }))
+    },
+  }
+}
+
+function titleOf(path: string): string {
+  return `Export to ${path}`
+}
+
+/** null where there is no such folder. */
+async function freeDisk(folder: string): Promise<number | null> {
+  return statfs(folder).then(
+    ({ bavail, bsize }) => bavail * bsize,
+    () => null,
+  )
+}

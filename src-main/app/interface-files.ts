@@ -1,0 +1,90 @@
+import { realpath } from 'node:fs/promises'
+import { extname, join, sep } from 'node:path'
+import type { Studio } from './studio'
+
+/** Where the interface finds pictures and tiles, relative to its root. */
+export const PICTURES_URL = 'files/pictures/'
+export const TILES_URL = 'files/tiles/'
+
+/**
+ * What the interface may do: nothing from elsewhere, no inline scripts. Style attributes are set by the libraries that
+ * place menus and lists.
+ */
+export const CONTENT_SECURITY_POLICY = [
+  "default-src 'self'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data: blob:",
+  "connect-src 'self'",
+  "worker-src 'self' blob:",
+  "object-src 'none'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+const CONTENT_TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.ico': 'image/x-icon',
+  '.json': 'application/json',
+  '.woff2': 'font/woff2',
+}
+
+export interface InterfaceRoots {
+  /** The built interface. */
+  renderer: string
+  pictures: string
+  tiles: string
+}
+
+/** Of a studio, as its settings are now. */
+export function interfaceRoots({ history, cache }: Studio, renderer: string): InterfaceRoots {
+  return { renderer, pictures: history.folder, tiles: cache.tiles }
+}
+
+export interface InterfaceFile {
+  path: string
+  contentType: string
+  /** Never changes under this name. */
+  immutable: boolean
+}
+
+/**
+ * The file that a URL's path stands for, both hosts alike; null where it stands for none. Nothing outside the three
+ * roots is ever found, whatever the path says and wherever links point.
+ * @param pathname percent-encoded, with its leading slash
+ */
+export async function findInterfaceFile(pathname: string, roots: InterfaceRoots): Promise<InterfaceFile | null> {
+  const parts = decodedParts(pathname)
+  if (!parts) return null
+  const name = parts.join('/')
+  if (name.startsWith(PICTURES_URL)) return inside(roots.pictures, name.slice(PICTURES_URL.length), /^[\w-]+\.png$/)
+  if (name.startsWith(TILES_URL))
+    return inside(roots.tiles, name.slice(TILES_URL.length), /^[\w-]+\/\d+\/\d+-\d+\.\w+$/)
+  return inside(roots.renderer, name || 'index.html', /^(assets\/)?[\w-][\w.-]*$/)
+}
+
+function decodedParts(pathname: string): string[] | null {
+  try {
+    const parts = decodeURIComponent(pathname).split('/').slice(1)
+    return parts.some((part) => part === '..' || part === '.' || /[\\\0:]/.test(part)) ? null : parts
+  } catch {
+    return null
+  }
+}
+
+async function inside(root: string, name: string, allowed: RegExp): Promise<InterfaceFile | null> {
+  if (!allowed.test(name)) return null
+  try {
+    const path = await realpath(join(root, name))
+    if (!path.startsWith((await realpath(root)) + sep)) return null
+    const contentType = CONTENT_TYPES[extname(path)] ?? 'application/octet-stream'
+    return { path, contentType, immutable: !name.endsWith('.html') }
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,65 @@
+import { copyFile, mkdir, readdir, rm } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { join } from 'node:path'
+import { FusionError } from '../contract/errors'
+import { pictureSchema, type Picture } from '../contract/preview'
+import { readJsonFile, writeJsonFile } from './json-file'
+
+/** Pictures that were made, each a PNG and a JSON beside it, so that a crash loses none that was shown. */
+export class PreviewHistory {
+  /** Newest first. */
+  private pictures: Picture[] = []
+
+  private constructor(readonly folder: string) {}
+
+  static async open(folder: string): Promise<PreviewHistory> {
+    const history = new PreviewHistory(folder)
+    await mkdir(folder, { recursive: true })
+    const names = (await readdir(folder)).filter((name) => name.endsWith('.json'))
+    const found = await Promise.all(names.map((name) => readJsonFile(join(folder, name), pictureSchema)))
+    history.pictures = found.filter((picture) => picture !== null).sort((a, b) => b.time - a.time)
+    return history
+  }
+
+  /** Where a picture's PNG lies. */
+  file(id: string): string {
+    return join(this.folder, `${id}.png`)
+  }
+
+  async add(picture: Picture): Promise<void> {
+    this.pictures.unshift(picture)
+    await writeJsonFile(join(this.folder, `${picture.id}.json`), picture)
+  }
+
+  /** Newest first, older than `before`. */
+  list(before: number | undefined, limit: number): Picture[] {
+    return this.pictures.filter(({ time }) => before === undefined || time < before).slice(0, limit)
+  }
+
+  /** The newest merge that is another than this one. */
+  lastOtherMerge(merge: string): string | null {
+    return this.pictures.find((picture) => picture.merge !== null && picture.merge !== merge)?.merge ?? null
+  }
+
+  async forget(ids: readonly string[]): Promise<void> {
+    const gone = this.pictures.filter(({ id }) => ids.includes(id))
+    this.pictures = this.pictures.filter(({ id }) => !ids.includes(id))
+    for (const { id } of gone) {
+      await rm(join(this.folder, `${id}.json`), { force: true })
+      await rm(this.file(id), { force: true })
+    }
+  }
+
+  /** @throws FusionError 'not-found', 'target' */
+  async saveAs(id: string, path: string, overwrite: boolean): Promise<void> {
+    if (!this.pictures.some((picture) => picture.id === id)) {
+      throw new FusionError('not-found', `There is no picture ${id}.`)
+    }
+    try {
+      await copyFile(this.file(id), path, overwrite ? 0 : constants.COPYFILE_EXCL)
+    } catch (cause) {
+      const exists = (cause as NodeJS.ErrnoException).code === 'EEXIST'
+      throw new FusionError('target', exists ? `${path} exists already.` : `${path} could not be written.`, { cause })
+    }
+  }
+}

@@ -1,0 +1,129 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { ComputeTask } from '../contract/compute'
+import { FusionError } from '../contract/errors'
+import type { Picture, PictureSettings, Variant } from '../contract/preview'
+import { methodSchema, modelSchema, outputSchema, type Project } from '../contract/project'
+import { openCheckpoint } from '../engine/checkpoint/open'
+
+type PreviewTask = Extract<ComputeTask, { type: 'preview' }>
+
+/** What decides the weights of a merge: equal for equal merges, however they are named or saved. */
+const mergeKeySchema = z.object({
+  models: z.array(modelSchema),
+  method: methodSchema,
+  output: outputSchema.pick({ include: true, vae: true, dtype: true }),
+})
+
+/** A picture before it is made. */
+export type PlannedPicture = Omit<Picture, 'time' | 'width' | 'height' | 'url' | 'job'>
+
+export interface PreviewPlan {
+  models: PreviewTask['models']
+  pictures: PreviewTask['pictures']
+  /** By id. */
+  planned: Map<string, PlannedPicture>
+}
+
+export interface PreviewPlaces {
+  /** Folder of merged previews. */
+  merges: string
+  /** Where a picture goes. */
+  pictureFile(id: string): string
+  /** The newest merge in the history that is another than the one that is given. */
+  lastOtherMerge(merge: string): string | null
+}
+
+/**
+ * Prompts × seeds × variants of a project: ordered by variant, so that every model is loaded once.
+ * @throws FusionError 'validation' for a variant that the project does not have, no prompts, or no earlier merge
+ */
+export async function planPreview(
+  project: Project,
+  variants: readonly Variant[],
+  places: PreviewPlaces,
+): Promise<PreviewPlan> {
+  const { prompts, seeds, negativePrompt, steps, guidance, scheduler } = project.preview
+  if (prompts.length === 0) throw new FusionError('validation', 'There is no prompt.', { hint: 'Write at least one.' })
+  const plan: PreviewPlan = { models: [], pictures: [], planned: new Map() }
+  for (const variant of variants) {
+    const merge = mergeOf(project, variant, places)
+    const model = await modelOf(project, variant, merge, places.merges)
+    plan.models.push(model)
+    for (const prompt of prompts) {
+      for (const seed of seeds) {
+        const id = randomUUID()
+        const settings: PictureSettings = { variant, prompt, negativePrompt, seed, steps, guidance, scheduler }
+        plan.pictures.push({ ...settings, id, model: model.key, file: places.pictureFile(id) })
+        plan.planned.set(id, { id, settings, merge: merge === null ? null : keyOf(merge) })
+      }
+    }
+  }
+  return plan
+}
+
+function mergeOf(project: Project, variant: Variant, places: PreviewPlaces): Project | null {
+  switch (variant.type) {
+    case 'base':
+    case 'model':
+      return null
+    case 'merge':
+      return project
+    case 'soup':
+      return { ...project, method: { ...project.method, name: 'soup' } }
+    case 'without': {
+      modelNamed(project, variant.name)
+      const models = project.models.map((model) => (model.name === variant.name ? { ...model, enabled: false } : model))
+      return { ...project, models }
+    }
+    case 'last-merge': {
+      const last = places.lastOtherMerge(keyOf(project))
+      if (last === null) {
+        throw new FusionError('validation', 'There is no earlier merge to compare with.', {
+          hint: 'It is there after a preview with other settings.',
+        })
+      }
+      const { models, method, output } = mergeKeySchema.parse(JSON.parse(last))
+      return { ...project, models, method, output: { ...project.output, ...output } }
+    }
+  }
+}
+
+async function modelOf(
+  project: Project,
+  variant: Variant,
+  merge: Project | null,
+  merges: string,
+): Promise<PreviewTask['models'][number]> {
+  const base = project.models[0]!.path
+  if (merge === null) {
+    const path = variant.type === 'model' ? modelNamed(project, variant.name) : base
+    return { key: path, path, base, merge: null }
+  }
+  const digest = createHash('sha256')
+  digest.update(keyOf(merge))
+  for (const { path } of merge.models) {
+    const { files } = await openCheckpoint(path)
+    for (const file of files) {
+      const { size, mtimeMs } = await stat(file.path)
+      digest.update(`${file.path}\n${size}\n${mtimeMs}\n`)
+    }
+  }
+  const key = digest.digest('hex')
+  // The preview's place and form are its own; what it is made of is the project's.
+  const { path: _exportPath, ...output } = merge.output
+  return { key, path: join(merges, key), base, merge: { ...merge, output: { ...output, layout: 'same' } } }
+}
+
+function modelNamed({ models }: Project, wanted: string): string {
+  const model = models.find(({ name }) => name === wanted)
+  if (!model) throw new FusionError('validation', `The project has no model named ${wanted}.`)
+  return model.path
+}
+
+function keyOf({ models, method, output: { include, vae, dtype } }: Project): string {
+  const output = { include, ...(vae !== undefined && { vae }), dtype }
+  return JSON.stringify({ models: models.map(({ sha256: _hash, ...model }) => model), method, output })
+}

@@ -1,0 +1,96 @@
+import { readFile, stat } from 'node:fs/promises'
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { z } from 'zod'
+import { FusionError } from '../contract/errors'
+import { projectSchema, type Project } from '../contract/project'
+import { writeJsonFile } from './json-file'
+
+export const PROJECT_SUFFIX = '.fusion.json'
+const LIMIT_BYTES = 16 * 2 ** 20
+
+/** The title of a project's file. */
+export function projectTitle(path: string): string {
+  const name = basename(path)
+  return name.endsWith(PROJECT_SUFFIX) ? name.slice(0, -PROJECT_SUFFIX.length) : name
+}
+
+/**
+ * Reads a project; its paths come back absolute.
+ * @throws FusionError 'not-found', 'unreadable', 'malformed'
+ */
+export async function readProject(path: string): Promise<Project> {
+  const text = await readText(path)
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    throw new FusionError('malformed', `${path} is no project: it is not JSON.`, { cause })
+  }
+  const parsed = projectSchema.safeParse(value)
+  if (!parsed.success) {
+    throw new FusionError('malformed', `${path} is no project of this program.`, {
+      detail: z.prettifyError(parsed.error),
+      hint: 'It may come from a newer version, or was changed by hand.',
+    })
+  }
+  return mapPaths(parsed.data, (own) => resolve(dirname(path), own))
+}
+
+/** Writes a project under its final name at once; paths at or below its folder become relative, so that both can move. */
+export async function writeProject(path: string, project: Project): Promise<void> {
+  const folder = dirname(resolve(path))
+  const portable = mapPaths(project, (own) => {
+    const below = relative(folder, own)
+    return below === '' || below.startsWith('..') || isAbsolute(below) ? own : below.split(sep).join('/')
+  })
+  try {
+    await writeJsonFile(path, portable)
+  } catch (cause) {
+    throw new FusionError('target', `${path} could not be written.`, {
+      detail: cause instanceof Error ? cause.message : String(cause),
+      hint: 'Save it in another place.',
+      cause,
+    })
+  }
+}
+
+/** The project with every path in it replaced. */
+export function mapPaths(project: Project, map: (path: string) => string): Project {
+  const { models, output } = project
+  return {
+    ...project,
+    models: models.map((model) => ({ ...model, path: map(model.path) })),
+    output: {
+      ...output,
+      ...(output.path !== undefined && { path: map(output.path) }),
+      ...(output.vae !== undefined && { vae: map(output.vae) }),
+    },
+  }
+}
+
+/** Every path that a project names. */
+export function pathsOf({ models, output }: Project): string[] {
+  return [...models.map(({ path }) => path), ...[output.path, output.vae].filter((path) => path !== undefined)]
+}
+
+/** The demo project of a folder that holds the shipped family. */
+export function demoProjectPath(demoFolder: string): string {
+  return join(demoFolder, `demo${PROJECT_SUFFIX}`)
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    if ((await stat(path)).size > LIMIT_BYTES) throw new FusionError('malformed', `${path} is too large for a project.`)
+    return await readFile(path, 'utf8')
+  } catch (cause) {
+    if (cause instanceof FusionError) throw cause
+    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
+    throw new FusionError(
+      missing ? 'not-found' : 'unreadable',
+      `${path} ${missing ? 'is not there' : 'cannot be read'}.`,
+      {
+        cause,
+      },
+    )
+  }
+}

@@ -1,0 +1,204 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { FusionError } from '../contract/errors'
+import type { AppEvent } from '../contract/events'
+import { projectSchema, type Project } from '../contract/project'
+import type { Edit, ProjectState, RecentProject } from '../contract/state'
+import { readJsonFile, writeJsonFile } from './json-file'
+import { applyEdit, EMPTY_PROJECT } from './project-edits'
+import { projectTitle, readProject, writeProject } from './project-file'
+
+const AUTOSAVE_DELAY_MS = 300
+const KEPT_RECENT = 20
+
+const autosaveSchema = z.object({
+  project: projectSchema,
+  path: z.string().nullable(),
+  title: z.string(),
+  dirty: z.boolean(),
+  /** Whether the program ended by itself. */
+  closed: z.boolean(),
+})
+const recentFileSchema = z.array(z.object({ path: z.string(), time: z.number() }))
+
+interface Step {
+  label: string
+  project: Project
+  /** Edits with this key that follow belong to the same step. */
+  merge: string | undefined
+}
+
+/**
+ * The one document: what it is, its undo and redo, where it is saved. Every change is autosaved beside the settings, so
+ * that a crash loses nothing.
+ */
+export class ProjectStore {
+  private project: Project = EMPTY_PROJECT
+  private path: string | null = null
+  private title = 'Untitled'
+  private dirty = false
+  private recovered = false
+  private revision = 0
+  /** Before each change. */
+  private undoSteps: Step[] = []
+  private redoSteps: Step[] = []
+  private recentFiles: z.infer<typeof recentFileSchema> = []
+  private timer: NodeJS.Timeout | null = null
+  private writing: Promise<void> = Promise.resolve()
+
+  private constructor(
+    private readonly folder: string,
+    private readonly emit: (event: AppEvent) => void,
+  ) {}
+
+  /** Opens what was there when the program ended, however it ended. */
+  static async open(folder: string, emit: (event: AppEvent) => void): Promise<ProjectStore> {
+    const store = new ProjectStore(folder, emit)
+    const left = await readJsonFile(store.autosaveFile, autosaveSchema)
+    if (left) {
+      Object.assign(store, { project: left.project, path: left.path, title: left.title, dirty: left.dirty })
+      store.recovered = left.dirty && !left.closed
+    }
+    store.recentFiles = (await readJsonFile(store.recentFile, recentFileSchema)) ?? []
+    return store
+  }
+
+  get state(): ProjectState {
+    const { project, path, title, dirty, recovered, revision } = this
+    const undo = this.undoSteps.at(-1)?.label ?? null
+    const redo = this.redoSteps.at(-1)?.label ?? null
+    return { project, path, title, dirty, recovered, revision, undo, redo }
+  }
+
+  /** A new document that has no file; the demo, a restored recipe. */
+  replace(project: Project, title = 'Untitled'): ProjectState {
+    return this.begin(project, null, title)
+  }
+
+  /** @throws FusionError 'not-found', 'unreadable', 'malformed' */
+  async openFile(path: string, check: (project: Project) => Promise<void>): Promise<ProjectState> {
+    const project = await readProject(path)
+    await check(project)
+    await this.remember(path)
+    return this.begin(project, path, projectTitle(path))
+  }
+
+  /** @throws FusionError 'target', 'validation' where there is no path */
+  async save(path: string | undefined, overwrite: boolean): Promise<ProjectState> {
+    const target = path ?? this.path
+    if (target === null) {
+      throw new FusionError('validation', 'The project has no file yet.', { hint: 'Choose a name for it.' })
+    }
+    if (target !== this.path && !overwrite && (await exists(target))) {
+      throw new FusionError('target', `${target} exists already.`, { hint: 'Choose another name, or replace it.' })
+    }
+    const { project } = this
+    await writeProject(target, project)
+    await this.remember(target)
+    this.path = target
+    this.title = projectTitle(target)
+    this.dirty = this.project !== project
+    this.recovered = false
+    return this.changed()
+  }
+
+  /** All edits or none. */
+  edit(edits: readonly Edit[], label: string, merge?: string): ProjectState {
+    const before = this.project
+    const after = edits.reduce(applyEdit, before)
+    const last = this.undoSteps.at(-1)
+    const continues = merge !== undefined && last?.merge === merge && this.redoSteps.length === 0
+    if (!continues) this.undoSteps.push({ label, project: before, merge })
+    this.redoSteps = []
+    this.project = after
+    this.dirty = true
+    return this.changed()
+  }
+
+  undo(): ProjectState {
+    return this.step(this.undoSteps, this.redoSteps)
+  }
+
+  redo(): ProjectState {
+    return this.step(this.redoSteps, this.undoSteps)
+  }
+
+  async recent(): Promise<RecentProject[]> {
+    return Promise.all(
+      this.recentFiles.map(async ({ path, time }) => ({
+        path,
+        time,
+        title: projectTitle(path),
+        exists: await exists(path),
+      })),
+    )
+  }
+
+  async forgetRecent(path: string): Promise<void> {
+    this.recentFiles = this.recentFiles.filter((entry) => entry.path !== path)
+    await writeJsonFile(this.recentFile, this.recentFiles)
+  }
+
+  /** Writes what is not written yet; to be called before the program ends. */
+  async close(): Promise<void> {
+    if (this.timer) clearTimeout(this.timer)
+    await this.autosave(true)
+  }
+
+  private begin(project: Project, path: string | null, title: string): ProjectState {
+    Object.assign(this, { project, path, title, dirty: false, recovered: false, undoSteps: [], redoSteps: [] })
+    return this.changed()
+  }
+
+  private step(from: Step[], to: Step[]): ProjectState {
+    const step = from.pop()
+    if (!step) return this.state
+    to.push({ label: step.label, project: this.project, merge: undefined })
+    this.project = step.project
+    this.dirty = true
+    return this.changed()
+  }
+
+  private changed(): ProjectState {
+    this.revision++
+    const { state } = this
+    this.emit({ type: 'project', project: state })
+    this.timer ??= setTimeout(() => {
+      this.timer = null
+      void this.autosave(false)
+    }, AUTOSAVE_DELAY_MS)
+    return state
+  }
+
+  private autosave(closed: boolean): Promise<void> {
+    this.writing = this.writing.then(async () => {
+      const { project, path, title, dirty } = this
+      await writeJsonFile(this.autosaveFile, { project, path, title, dirty, closed }).catch(() => {
+        // The next change tries again; until then the document lives in memory.
+      })
+    })
+    return this.writing
+  }
+
+  private async remember(path: string): Promise<void> {
+    const others = this.recentFiles.filter((entry) => entry.path !== path)
+    this.recentFiles = [{ path, time: Date.now() }, ...others].slice(0, KEPT_RECENT)
+    await writeJsonFile(this.recentFile, this.recentFiles)
+  }
+
+  private get autosaveFile(): string {
+    return join(this.folder, 'autosave.json')
+  }
+
+  private get recentFile(): string {
+    return join(this.folder, 'recent.json')
+  }
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
+}

@@ -1,0 +1,97 @@
+import { basename, dirname } from 'node:path'
+import { z } from 'zod'
+import { FusionError } from '../contract/errors'
+import { methodSchema, modelSchema, outputSchema, type ModelEntry, type Project } from '../contract/project'
+import { cachedPaths } from '../engine/checkpoint/hash'
+import { openCheckpoint } from '../engine/checkpoint/open'
+import { RECIPE_KEY } from '../engine/checkpoint/describe'
+import { EMPTY_PROJECT, nameFromPath } from './project-edits'
+
+const recipeSchema = z.object({
+  format: z.literal('featurefusion-recipe'),
+  method: methodSchema.shape.name,
+  settings: z.record(z.string(), z.unknown()),
+  models: z.array(
+    modelSchema
+      .pick({ name: true, weight: true, enabled: true, blocks: true, layers: true })
+      .extend({ files: z.array(z.object({ name: z.string(), sha256: z.string() })).min(1) })
+      .loose(),
+  ),
+  components: z.array(z.string()),
+  layout: outputSchema.shape.layout,
+  dtype: outputSchema.shape.dtype,
+})
+
+/**
+ * The project that made an exported checkpoint, from the recipe in its metadata. Sources are found by their hashes among
+ * the files that this program has hashed; a model whose files are not found keeps its file's name as its path.
+ * @throws FusionError 'unsupported' where there is no recipe of this program; whatever opening throws
+ */
+export async function restoreRecipe(
+  path: string,
+  cacheFolder: string,
+): Promise<{ project: Project; title: string; missing: string[] }> {
+  const text = (await openCheckpoint(path)).metadata[RECIPE_KEY]
+  if (text === undefined) {
+    throw new FusionError('unsupported', `${path} carries no recipe of this program.`, {
+      hint: 'Open it as a model instead.',
+    })
+  }
+  const recipe = parseRecipe(path, text)
+  const missing: string[] = []
+  const models: ModelEntry[] = []
+  for (const { name, weight, enabled, blocks, layers, files } of recipe.models) {
+    const found = await sourcePath(files, cacheFolder)
+    if (found === null) missing.push(name)
+    models.push({ name, weight, enabled, blocks, layers, path: found ?? files[0]!.name })
+  }
+  const method = methodSchema.safeParse({ ...recipe.settings, name: recipe.method })
+  if (!method.success) throw malformed(path, method.error)
+  const { components, layout, dtype } = recipe
+  const include = outputSchema.shape.include.safeParse(components)
+  const output = outputSchema.parse({ layout, dtype, ...(include.success && { include: include.data }) })
+  return { project: { ...EMPTY_PROJECT, models, method: method.data, output }, title: nameFromPath(path), missing }
+}
+
+function parseRecipe(path: string, text: string): z.infer<typeof recipeSchema> {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    throw malformed(path, cause)
+  }
+  const parsed = recipeSchema.safeParse(value)
+  if (!parsed.success) throw malformed(path, parsed.error)
+  return parsed.data
+}
+
+function malformed(path: string, cause: unknown): FusionError {
+  return new FusionError('malformed', `The recipe in ${path} cannot be read.`, {
+    detail: cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause),
+    cause,
+  })
+}
+
+/** The path that opens a model which these files belong to: a single file, a component's folder, or a pipeline. */
+async function sourcePath(
+  files: readonly { name: string; sha256: string }[],
+  cacheFolder: string,
+): Promise<string | null> {
+  const found = await Promise.all(files.map(({ sha256 }) => cachedPaths(sha256, cacheFolder)))
+  for (const first of found[0]!) {
+    const folder = dirname(first)
+    const inFolder = basename(first) !== basename(folder) && /^(diffusion_pytorch_)?model[.-]/.test(basename(first))
+    const pipeline = dirname(folder)
+    const candidate =
+      files.length === 1
+        ? inFolder
+          ? folder
+          : first
+        : found.every((paths) => paths.some((other) => dirname(other) === folder))
+          ? folder
+          : pipeline
+    const checkpoint = await openCheckpoint(candidate).catch(() => null)
+    if (checkpoint?.files.length === files.length) return candidate
+  }
+  return null
+}

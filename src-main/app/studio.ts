@@ -1,0 +1,117 @@
+import { join } from 'node:path'
+import type { CommandInput } from '../contract/commands'
+import type { ComputeTask } from '../contract/compute'
+import { FusionError } from '../contract/errors'
+import type { Project } from '../contract/project'
+import { chooseProvider } from '../engine/runtime/providers'
+import { Cache } from './cache'
+import { ComputeSupervisor, type ComputeChild } from './compute-supervisor'
+import { EventHub } from './event-hub'
+import { JobQueue } from './job-queue'
+import { Log } from './log'
+import type { PathAccess } from './path-access'
+import { PreviewHistory } from './preview-history'
+import { demoProjectPath, pathsOf, readProject } from './project-file'
+import { ProjectStore } from './project-store'
+import { SettingsStore } from './settings'
+import { Work } from './work'
+
+/** What only a host can do. */
+export interface Host {
+  kind: 'desktop' | 'serve'
+  access: PathAccess
+  fork: () => ComputeChild
+  dialog(purpose: DialogPurpose, suggested: string | undefined): Promise<string[]>
+  showInFolder(path: string): void
+  openExternal(url: string): Promise<void>
+}
+
+export type DialogPurpose = CommandInput<'files.dialog'>['purpose']
+
+export interface StudioOptions {
+  host: Host
+  /** Project, settings, history and log lie here. */
+  dataFolder: string
+  /** For results that can be computed again, unless the settings name another place. */
+  cacheFolder: string
+  /** The shipped family. */
+  demoFolder: string
+  version: string
+}
+
+export type ProviderName = Extract<ComputeTask, { type: 'export' }>['provider']
+
+/** The program's state, for both hosts: everything that handlers work with. */
+export class Studio {
+  readonly queue: JobQueue
+  readonly compute: ComputeSupervisor
+  readonly work: Work
+
+  private constructor(
+    readonly options: StudioOptions,
+    readonly events: EventHub,
+    readonly log: Log,
+    readonly settings: SettingsStore,
+    readonly project: ProjectStore,
+    readonly history: PreviewHistory,
+  ) {
+    this.queue = new JobQueue(events.emit)
+    this.compute = new ComputeSupervisor({
+      fork: options.host.fork,
+      onState: (compute) => events.emit({ type: 'compute', compute }),
+      log: (level, message) => log.add(level, message),
+    })
+    this.work = new Work(this.queue, this.compute, () => this.cache.trim(settings.value.cacheLimitBytes))
+  }
+
+  static async open(options: StudioOptions): Promise<Studio> {
+    const { dataFolder } = options
+    const events = new EventHub()
+    const log = new Log(join(dataFolder, 'studio.log'), events.emit)
+    const settings = await SettingsStore.open(join(dataFolder, 'settings.json'), events.emit)
+    const project = await ProjectStore.open(dataFolder, events.emit)
+    const history = await PreviewHistory.open(join(dataFolder, 'previews'))
+    return new Studio(options, events, log, settings, project, history)
+  }
+
+  get host(): Host {
+    return this.options.host
+  }
+
+  get cache(): Cache {
+    return new Cache(this.settings.value.cacheFolder ?? this.options.cacheFolder)
+  }
+
+  /** @throws FusionError 'device' where the chosen one does not work */
+  provider(): Promise<ProviderName> {
+    return chooseProvider(this.settings.value.device)
+  }
+
+  /** @throws FusionError 'validation' where the project names a path that may not be used */
+  readonly checkPaths = async (project: Project): Promise<void> => {
+    await Promise.all(pathsOf(project).map((path) => this.host.access.check(path)))
+  }
+
+  /** The shipped project, as a document that has no file. */
+  async openDemo(): Promise<void> {
+    const project = await readProject(demoProjectPath(this.options.demoFolder))
+    this.project.replace(project, 'Demo')
+  }
+
+  /** The project, if it has models. @throws FusionError 'validation' */
+  projectWithModels(): Project {
+    const { project } = this.project.state
+    if (project.models.length > 0) return project
+    throw new FusionError('validation', 'The project has no models.', {
+      hint: 'Add a base and at least one specialist.',
+    })
+  }
+
+  /** Ends what runs and writes what is not written yet. */
+  async close(): Promise<void> {
+    this.queue.cancelAll()
+    this.compute.stop()
+    await this.project.close()
+    await this.log.flush()
+  }
+}

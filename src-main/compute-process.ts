@@ -1,0 +1,74 @@
+import { fileURLToPath } from 'node:url'
+import { hash } from './compute/hash'
+import { inspect } from './compute/inspect'
+import { exportModel, forecast } from './compute/merge'
+import { preview } from './compute/preview'
+import type { TaskContext, TaskRunner } from './compute/task'
+import { computeRequestSchema, type ComputeMessage, type ComputeResult, type ComputeTask } from './contract/compute'
+import { FusionError, toErrorReport } from './contract/errors'
+
+// The process for heavy work: one task at a time comes in, news and one result go out. It may end at any moment.
+
+/** Electron's utilityProcess talks through parentPort, child_process.fork through process. */
+interface ParentPort {
+  on(event: 'message', listener: (event: { data: unknown }) => void): void
+  postMessage(message: ComputeMessage): void
+}
+const { parentPort } = process as typeof process & { parentPort?: ParentPort }
+
+let running: { id: number; abort: AbortController } | null = null
+
+if (parentPort) parentPort.on('message', ({ data }) => receive(data))
+else process.on('message', receive).on('disconnect', () => process.exit())
+send({ type: 'ready' })
+
+function send(message: ComputeMessage): void {
+  if (parentPort) parentPort.postMessage(message)
+  else process.send?.(message)
+}
+
+function receive(raw: unknown): void {
+  const request = computeRequestSchema.parse(raw)
+  if (request.type === 'run') void run(request.id, request.task)
+  else if (running?.id === request.id) running.abort.abort()
+}
+
+async function run(id: number, task: ComputeTask): Promise<void> {
+  const abort = new AbortController()
+  const context: TaskContext = {
+    signal: abort.signal,
+    tell: (news) => send({ type: 'news', id, news }),
+    workerFile: new URL('./tensor-worker.js', import.meta.url),
+    clipVocabulary: fileURLToPath(new URL('../../resources/clip/bpe_simple_vocab_16e6.txt.gz', import.meta.url)),
+  }
+  try {
+    if (running) throw new FusionError('internal', 'Two tasks at once in the compute process.')
+    running = { id, abort }
+    send({ type: 'done', id, result: await perform(task, context), memory: process.memoryUsage.rss() })
+  } catch (error) {
+    send({ type: 'failed', id, error: toErrorReport(error), memory: process.memoryUsage.rss() })
+  } finally {
+    if (running?.id === id) running = null
+  }
+}
+
+function perform(task: ComputeTask, context: TaskContext): Promise<ComputeResult> {
+  switch (task.type) {
+    case 'hash':
+      return hash(task, context)
+    case 'inspect':
+      return inspect(task, context)
+    case 'matrix':
+      return matrix(task, context)
+    case 'preview':
+      return preview(task, context)
+    case 'forecast':
+      return forecast(task, context)
+    case 'export':
+      return exportModel(task, context)
+  }
+}
+
+const matrix: TaskRunner<'matrix'> = async () => {
+  throw new FusionError('unsupported', 'Matrices are not there yet.')
+}

@@ -1,0 +1,28 @@
+import type { LayerSummary } from '../contract/inspect'
+import { inspectLayers, openInspection } from '../engine/inspect/inspect'
+import type { TaskRunner } from './task'
+
+/** Rows are told together, this often at most. */
+const TELL_EVERY_MS = 100
+
+/** Summaries of all layers, told as they come. */
+export const inspect: TaskRunner<'inspect'> = async ({ project, provider }, { signal, tell }) => {
+  const inspection = await openInspection(project)
+  let rows: LayerSummary[] = []
+  let told = 0
+  let layers = 0
+  const tellRows = (): void => {
+    if (rows.length > 0) tell({ type: 'rows', rows })
+    rows = []
+    told = performance.now()
+  }
+  await inspectLayers(inspection, { provider, signal }, (summary, fraction) => {
+    rows.push(summary)
+    layers++
+    if (performance.now() - told < TELL_EVERY_MS) return
+    tellRows()
+    tell({ type: 'progress', phase: 'inspecting', fraction })
+  })
+  tellRows()
+  return { kind: 'inspect', layers }
+}

@@ -1,0 +1,142 @@
+import { mkdir, rename, stat, utimes, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { FusionError } from '../contract/errors'
+import type { Checkpoint } from '../engine/checkpoint/checkpoint'
+import { openCheckpoint } from '../engine/checkpoint/open'
+import { readVaeConfig } from '../engine/architecture/vae'
+import { loadPipeline } from '../engine/diffusion/load-pipeline'
+import type { Pipeline } from '../engine/diffusion/pipeline'
+import { configOf, requireComponent } from '../engine/diffusion/pipeline-parts'
+import { encodePng } from '../engine/diffusion/png'
+import { throwIfCancelled } from '../engine/merge/cancel'
+import { planMerge, writesFolder } from '../engine/merge/plan'
+import { runMerge } from '../engine/merge/run'
+import { phaseProgress, type TaskContext, type TaskOf, type TaskRunner } from './task'
+
+type PreviewModel = TaskOf<'preview'>['models'][number]
+type PreviewPicture = TaskOf<'preview'>['pictures'][number]
+
+/** Where a UNet's config does not say: Stable Diffusion 1's. */
+const DEFAULT_LATENTS = 64
+
+/** The one model that stays loaded: the next preview often begins with it. */
+let resident: { key: string; size: { width: number; height: number }; pipeline: Pipeline } | null = null
+
+/** Makes pictures, model by model; merges are written to the cache by the export's own code, and found there again. */
+export const preview: TaskRunner<'preview'> = async (task, context) => {
+  const { models, pictures } = task
+  let made = 0
+  for (const [index, model] of models.entries()) {
+    const [from, to] = [index / models.length, (index + 1) / models.length]
+    const mergeEnd = model.merge ? from + (to - from) / 2 : from
+    const progress = phaseProgress(context, {
+      merging: [from, mergeEnd],
+      loading: [mergeEnd, mergeEnd],
+      drawing: [mergeEnd, to],
+    })
+    const path = model.merge ? await mergedModel(model, task, context, progress) : model.path
+    progress('loading', 0)
+    const loaded = await load(model, path, task.provider, context)
+    const own = pictures.filter((picture) => picture.model === model.key)
+    await draw(loaded, own, context, progress)
+    made += own.length
+  }
+  return { kind: 'preview', pictures: made }
+}
+
+/** Where the merge lies, made now if it is not there yet. */
+async function mergedModel(
+  { path, merge }: PreviewModel,
+  { provider, cacheFolder }: TaskOf<'preview'>,
+  { signal, workerFile }: TaskContext,
+  progress: (phase: string, fraction: number) => void,
+): Promise<string> {
+  const plan = await planMerge(merge!)
+  const target = writesFolder(plan) ? path : `${path}.safetensors`
+  const exists = await stat(target).catch(() => null)
+  if (exists) {
+    const now = new Date()
+    await utimes(target, now, now)
+    return target
+  }
+  await mkdir(dirname(target), { recursive: true })
+  const onProgress = (phase: string, fraction: number): void => {
+    if (phase === 'merging') progress('merging', fraction)
+  }
+  await runMerge(plan, { path: target, provider, cacheFolder, signal, workerFile, onProgress })
+  return target
+}
+
+async function load(
+  { key, base }: PreviewModel,
+  path: string,
+  provider: TaskOf<'preview'>['provider'],
+  { signal, clipVocabulary }: TaskContext,
+): Promise<NonNullable<typeof resident>> {
+  if (resident?.key === key) return resident
+  throwIfCancelled(signal)
+  if (provider === 'coreml') throw new FusionError('device', 'Core ML is not supported yet.')
+  const old = resident
+  resident = null
+  await old?.pipeline.release()
+  const checkpoint = await openCheckpoint(path)
+  const lender = path === base ? checkpoint : await openCheckpoint(base)
+  const pipeline = await loadPipeline(checkpoint, { base: lender, device: provider, clipVocabulary })
+  resident = { key, size: nativeSize(checkpoint, lender), pipeline }
+  return resident
+}
+
+/** The size in pixels that a model was made for: its UNet's latents times the VAE's scale. */
+function nativeSize(checkpoint: Checkpoint, base: Checkpoint): { width: number; height: number } {
+  const unet = requireComponent('unet', checkpoint, base)
+  const vae = requireComponent('vae', checkpoint, base)
+  const latents = Number(configOf(unet, checkpoint)['sample_size'] ?? DEFAULT_LATENTS)
+  const edge = latents * readVaeConfig(configOf(vae, checkpoint)).scale
+  return { width: edge, height: edge }
+}
+
+async function draw(
+  { pipeline, size }: NonNullable<typeof resident>,
+  pictures: readonly PreviewPicture[],
+  { signal, tell }: TaskContext,
+  progress: (phase: string, fraction: number) => void,
+): Promise<void> {
+  const first = pictures[0]
+  if (!first) return
+  const { steps, guidance, scheduler } = first
+  const writing: Promise<void>[] = []
+  await pipeline.generate(
+    { pictures, steps, guidance, scheduler, ...size },
+    {
+      signal,
+      onStep: ({ done, total }) => progress('drawing', done / total),
+      onPicture: ({ index, width, height, pixels }) => {
+        const picture = pictures[index]!
+        const bytes = encodePng({ width, height, channels: 3, data: pixels }, parametersOf(picture, width, height))
+        writing.push(
+          writePicture(picture.file, bytes).then(() => tell({ type: 'picture', id: picture.id, width, height })),
+        )
+      },
+    },
+  )
+  await Promise.all(writing)
+}
+
+function parametersOf(picture: PreviewPicture, width: number, height: number): Parameters<typeof encodePng>[1] {
+  const { prompt, negativePrompt, steps, guidance, scheduler, seed } = picture
+  const settings = new Map([
+    ['Steps', String(steps)],
+    ['Sampler', scheduler],
+    ['CFG scale', String(guidance)],
+    ['Seed', String(seed)],
+    ['Size', `${width}x${height}`],
+  ])
+  return { prompt, negativePrompt, settings }
+}
+
+/** Beside its name first: a picture that is there is whole. */
+async function writePicture(file: string, bytes: Uint8Array): Promise<void> {
+  await mkdir(dirname(file), { recursive: true })
+  await writeFile(`${file}.tmp`, bytes)
+  await rename(`${file}.tmp`, file)
+}

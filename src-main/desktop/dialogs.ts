@@ -1,0 +1,33 @@
+import { dialog, type BrowserWindow, type FileFilter, type OpenDialogOptions } from 'electron'
+import type { DialogPurpose } from '../app/studio'
+
+const PROJECTS: FileFilter[] = [{ name: 'Projects', extensions: ['fusion.json', 'json'] }]
+const MODELS: FileFilter[] = [{ name: 'Checkpoints', extensions: ['safetensors'] }]
+const PICTURES: FileFilter[] = [{ name: 'PNG pictures', extensions: ['png'] }]
+
+const OPEN: Partial<Record<DialogPurpose, OpenDialogOptions>> = {
+  models: { title: 'Add models', properties: ['openFile', 'multiSelections'], filters: MODELS },
+  'model-folders': { title: 'Add model folders', properties: ['openDirectory', 'multiSelections'] },
+  'open-project': { title: 'Open a project', properties: ['openFile'], filters: PROJECTS },
+  folder: { title: 'Choose a folder', properties: ['openDirectory', 'createDirectory'] },
+}
+
+const SAVE: Partial<Record<DialogPurpose, { title: string; filters: FileFilter[] }>> = {
+  'save-project': { title: 'Save the project', filters: PROJECTS },
+  'export-file': { title: 'Export to a file', filters: MODELS },
+  'export-folder': { title: 'Export to a folder', filters: [] },
+  'save-picture': { title: 'Save the picture', filters: PICTURES },
+}
+
+/** The system's own dialogs. Nothing chosen: no paths. */
+export async function showDialog(
+  window: BrowserWindow,
+  purpose: DialogPurpose,
+  suggested: string | undefined,
+): Promise<string[]> {
+  const place = suggested === undefined ? {} : { defaultPath: suggested }
+  const open = OPEN[purpose]
+  if (open) return (await dialog.showOpenDialog(window, { ...open, ...place })).filePaths
+  const { filePath } = await dialog.showSaveDialog(window, { ...SAVE[purpose], ...place })
+  return filePath ? [filePath] : []
+}

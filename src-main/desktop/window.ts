@@ -1,0 +1,61 @@
+import { join } from 'node:path'
+import { BrowserWindow, screen, session, type WebContents } from 'electron'
+import { z } from 'zod'
+import { readJsonFile, writeJsonFile } from '../app/json-file'
+import { APP_ORIGIN } from './app-protocol'
+
+const windowStateSchema = z.object({
+  x: z.number().int(),
+  y: z.number().int(),
+  width: z.number().int().min(1024),
+  height: z.number().int().min(700),
+  maximized: z.boolean(),
+})
+
+/** The program's window: sandboxed, at the place where it was left. Shown when its first picture is there. */
+export async function createWindow(preload: string, dataFolder: string): Promise<BrowserWindow> {
+  const stateFile = join(dataFolder, 'window.json')
+  const state = await readJsonFile(stateFile, windowStateSchema)
+  const window = new BrowserWindow({
+    width: 1280,
+    height: 800,
+    ...(state && isOnScreen(state) && { x: state.x, y: state.y, width: state.width, height: state.height }),
+    minWidth: 1024,
+    minHeight: 700,
+    show: false,
+    backgroundColor: '#16181d',
+    autoHideMenuBar: true,
+    webPreferences: { preload, sandbox: true, contextIsolation: true, nodeIntegration: false, spellcheck: false },
+  })
+  if (state?.maximized) window.maximize()
+  window.once('ready-to-show', () => window.show())
+  window.on('close', () => {
+    void writeJsonFile(stateFile, { ...window.getNormalBounds(), maximized: window.isMaximized() })
+  })
+  confine(window.webContents)
+  await window.loadURL(`${APP_ORIGIN}/index.html`)
+  return window
+}
+
+/** Nothing leaves the machine, and nothing that is not ours gets in: for every page of this program. */
+export function refuseNetwork(): void {
+  session.defaultSession.setPermissionRequestHandler((_contents, _permission, answer) => answer(false))
+  session.defaultSession.webRequest.onBeforeRequest(({ url }, answer) => {
+    answer({ cancel: !/^(featurefusion|blob|data|devtools):/.test(url) })
+  })
+}
+
+/** No other page, no other window, no webview. */
+function confine(contents: WebContents): void {
+  contents.setWindowOpenHandler(() => ({ action: 'deny' }))
+  contents.on('will-navigate', (event) => event.preventDefault())
+  contents.on('will-attach-webview', (event) => event.preventDefault())
+}
+
+/** Screens come and go; a window that lies on none of them could not be found again. */
+function isOnScreen({ x, y, width, height }: z.infer<typeof windowStateSchema>): boolean {
+  const { workArea } = screen.getDisplayMatching({ x, y, width, height })
+  return (
+    x < workArea.x + workArea.width && x + width > workArea.x && y < workArea.y + workArea.height && y >= workArea.y
+  )
+}

@@ -1,0 +1,77 @@
+import { fileURLToPath } from 'node:url'
+import { app, shell, type BrowserWindow } from 'electron'
+import { version } from '../package.json'
+import { createHandlers } from './app/handlers/index'
+import { interfaceRoots } from './app/interface-files'
+import { unlimitedAccess } from './app/path-access'
+import { Studio, type Host } from './app/studio'
+import { cacheFolder } from './cli/folders'
+import { registerAppScheme, serveAppScheme } from './desktop/app-protocol'
+import { showDialog } from './desktop/dialogs'
+import { forkCompute } from './desktop/fork-compute'
+import { forwardEvents, handleCommands } from './desktop/ipc'
+import { openPaths, pathsInArguments } from './desktop/open-paths'
+import { createWindow, refuseNetwork } from './desktop/window'
+
+// Electron's main process: opens the window and carries messages.
+
+const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+/** Double-clicked on macOS, perhaps before there is a window. */
+const waiting: string[] = []
+let studio: Studio | undefined
+let window: BrowserWindow | undefined
+
+if (app.requestSingleInstanceLock()) void start()
+else app.quit()
+
+async function start(): Promise<void> {
+  registerAppScheme()
+  app.enableSandbox()
+  app.on('open-file', (event, path) => {
+    event.preventDefault()
+    if (studio) void openPaths(studio, [path])
+    else waiting.push(path)
+  })
+  app.on('second-instance', (_event, args, folder) => {
+    window?.show()
+    window?.focus()
+    if (studio) void openPaths(studio, pathsInArguments(args.slice(1), folder))
+  })
+  app.on('window-all-closed', () => app.quit())
+  app.once('will-quit', (event) => {
+    event.preventDefault()
+    void studio?.close().finally(() => app.exit())
+  })
+
+  await app.whenReady()
+  refuseNetwork()
+  studio = await Studio.open({
+    host: desktopHost(),
+    dataFolder: app.getPath('userData'),
+    cacheFolder: cacheFolder(),
+    demoFolder: at('../../resources/demo'),
+    version,
+  })
+  if (process.argv.includes('--demo') && !studio.project.state.dirty) await studio.openDemo()
+  await openPaths(studio, [...waiting, ...pathsInArguments(process.argv.slice(1), process.cwd())])
+  handleCommands(createHandlers(studio))
+  const opened = studio
+  serveAppScheme(() => interfaceRoots(opened, at('../renderer')))
+  window = await createWindow(at('../preload/preload.cjs'), app.getPath('userData'))
+  forwardEvents(studio.events, window)
+}
+
+function desktopHost(): Host {
+  return {
+    kind: 'desktop',
+    access: unlimitedAccess([
+      { name: 'Home', path: app.getPath('home') },
+      { name: 'Downloads', path: app.getPath('downloads') },
+    ]),
+    fork: () => forkCompute(at('./compute-process.js')),
+    dialog: async (purpose, suggested) => (window ? showDialog(window, purpose, suggested) : []),
+    showInFolder: (path) => shell.showItemInFolder(path),
+    openExternal: (url) => shell.openExternal(url),
+  }
+}

@@ -1,0 +1,130 @@
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { pipeline } from 'node:stream/promises'
+import { CONTENT_SECURITY_POLICY, findInterfaceFile, type InterfaceRoots } from '../app/interface-files'
+import { FusionError, toErrorReport, type ErrorKind } from '../contract/errors'
+import { API_PATH, type Reply } from '../contract/wire'
+import type { Access, Refusal } from './access'
+
+/** The largest input: a dropped PNG as base64. */
+export const MAX_BODY_BYTES = 32 * 2 ** 20
+
+const SECURITY_HEADERS = {
+  'content-security-policy': CONTENT_SECURITY_POLICY,
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+}
+
+const STATUS: Partial<Record<ErrorKind, number>> = { validation: 400, 'not-found': 404, internal: 500 }
+
+export interface HttpOptions {
+  access: Access
+  roots: () => InterfaceRoots
+  dispatch: (command: string, input: unknown) => Promise<Reply>
+}
+
+/** Answers one HTTP request. Never throws. */
+export async function answerHttp(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { access, roots, dispatch }: HttpOptions,
+): Promise<void> {
+  try {
+    const foreign = access.refuseForeign(request)
+    if (foreign) return refuse(response, foreign)
+    const url = new URL(request.url ?? '/', 'http://localhost')
+    if (url.pathname === '/' && access.isToken(url.searchParams.get('token') ?? '')) {
+      response.writeHead(303, { ...SECURITY_HEADERS, location: '/', 'set-cookie': access.setCookie }).end()
+      return
+    }
+    const stranger = access.refuseStranger(request)
+    if (stranger) return refuse(response, stranger)
+    if (url.pathname.startsWith(API_PATH)) return await answerCommand(request, response, url, dispatch)
+    await sendFile(request, response, url, roots())
+  } catch (error) {
+    if (!response.headersSent) sendReply(response, { ok: false, error: toErrorReport(error) })
+    else response.destroy()
+  }
+}
+
+async function answerCommand(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { pathname }: URL,
+  dispatch: HttpOptions['dispatch'],
+): Promise<void> {
+  if (request.method !== 'POST') {
+    response.writeHead(405, { ...SECURITY_HEADERS, allow: 'POST' }).end()
+    return
+  }
+  // A form of another site can send text, but not JSON.
+  if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {
+    throw new FusionError('validation', 'The body must be application/json.')
+  }
+  const body = await readBody(request)
+  if (body === null) {
+    const error = toErrorReport(new FusionError('validation', `The body is longer than ${MAX_BODY_BYTES} bytes.`))
+    sendReply(response, { ok: false, error }, 413)
+    return
+  }
+  sendReply(response, await dispatch(pathname.slice(API_PATH.length), parseJson(body)))
+}
+
+/** @throws FusionError 'validation' */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new FusionError('validation', 'The input is not JSON.', { cause })
+  }
+}
+
+/** null where it is too long: what is left of it is not read. */
+async function readBody(request: IncomingMessage): Promise<string | null> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length
+    if (length > MAX_BODY_BYTES) return null
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+async function sendFile(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { pathname }: URL,
+  roots: InterfaceRoots,
+): Promise<void> {
+  const file = request.method === 'GET' || request.method === 'HEAD' ? await findInterfaceFile(pathname, roots) : null
+  if (!file) {
+    response.writeHead(404, { ...SECURITY_HEADERS, 'content-type': 'text/plain' }).end('Not found')
+    return
+  }
+  const { size } = await stat(file.path)
+  response.writeHead(200, {
+    ...SECURITY_HEADERS,
+    'content-type': file.contentType,
+    'content-length': size,
+    'cache-control': file.immutable ? 'private, max-age=31536000, immutable' : 'no-store',
+  })
+  if (request.method === 'HEAD') response.end()
+  else await pipeline(createReadStream(file.path), response).catch(() => response.destroy())
+}
+
+function refuse(response: ServerResponse, { status, reason }: Refusal): void {
+  response.writeHead(status, { ...SECURITY_HEADERS, 'content-type': 'text/plain; charset=utf-8' }).end(reason)
+}
+
+function sendReply(response: ServerResponse, reply: Reply, status?: number): void {
+  response.writeHead(status ?? (reply.ok ? 200 : (STATUS[reply.error.kind] ?? 422)), {
+    ...SECURITY_HEADERS,
+    'content-type': 'application/json',
+    'cache-control': 'no-store',
+  })
+  response.end(JSON.stringify(reply))
+}
