@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { fileURLToPath } from 'node:url'
 import { Command, CommanderError } from 'commander'
 import { version } from '../package.json'
 import { addDevicesCommand } from './cli/devices'
@@ -7,8 +8,11 @@ import { addOpenCommand } from './cli/open'
 import { EXIT } from './cli/output'
 import { addVerifyCommand } from './cli/verify'
 
-/** Built beside this file. */
-const workerFile = new URL('./tensor-worker.js', import.meta.url)
+const files = {
+  /** Built beside this file. */
+  workerFile: new URL('./tensor-worker.js', import.meta.url),
+  clipVocabulary: fileURLToPath(new URL('../../resources/clip/bpe_simple_vocab_16e6.txt.gz', import.meta.url)),
+}
 
 const program = new Command('featurefusion')
   .description('Merges Stable Diffusion specialists by the correlations of their representations.')
@@ -17,7 +21,7 @@ const program = new Command('featurefusion')
   .exitOverride()
 
 addOpenCommand(program)
-addMergeCommand(program, workerFile)
+addMergeCommand(program, files)
 addDevicesCommand(program)
 addVerifyCommand(program)
 

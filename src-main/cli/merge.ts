@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { sharesInWords, sharesOf, noiseWarnings } from '../engine/merge/verdict'
 import { forecast } from '../engine/merge/forecast'
 import { planMerge, type MergePlan } from '../engine/merge/plan'
-import { runMerge, type MergeResult } from '../engine/merge/run'
+import { runMerge, type MergeOptions, type MergeResult } from '../engine/merge/run'
 import { chooseProvider, DEVICES, type Device } from '../engine/runtime/providers'
 import { Option } from 'commander'
 import { cacheFolder } from './folders'
@@ -30,8 +30,11 @@ interface MergeCommandOptions extends CommonOptions, ModelOptions {
 /** How many of the most changed layers are printed. */
 const LAYERS_SHOWN = 5
 
+/** Files of the built program that a merge needs. */
+export type ProgramFiles = Required<Pick<MergeOptions, 'workerFile' | 'clipVocabulary'>>
+
 /** `featurefusion merge`: merges a project, or models given by options. */
-export function addMergeCommand(program: Command, workerFile: URL): void {
+export function addMergeCommand(program: Command, files: ProgramFiles): void {
   const command = program
     .command('merge [project]')
     .description('merge a base and specialists into one checkpoint')
@@ -56,7 +59,7 @@ export function addMergeCommand(program: Command, workerFile: URL): void {
         )
         return
       }
-      const result = await mergeWithProgress(plan, out!, provider, workerFile, signal, options)
+      const result = await mergeWithProgress(plan, out!, provider, files, signal, options)
       printResult(options, resultAsData(plan, result), () => resultInWords(plan, result))
     }),
   )
@@ -67,7 +70,7 @@ export async function mergeWithProgress(
   plan: MergePlan,
   path: string,
   provider: Awaited<ReturnType<typeof chooseProvider>>,
-  workerFile: URL,
+  files: ProgramFiles,
   signal: AbortSignal,
   options: { threads?: number; overwrite?: boolean },
 ): Promise<MergeResult> {
@@ -77,7 +80,7 @@ export async function mergeWithProgress(
     return await runMerge(plan, {
       path,
       provider,
-      workerFile,
+      ...files,
       cacheFolder: cacheFolder(),
       signal,
       ...(options.threads !== undefined && { threads: options.threads }),

@@ -1,51 +1,120 @@
-import { chmod, copyFile, mkdir, readdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { chmod, copyFile, mkdir, readdir, stat, writeFile } from 'node:fs/promises'
+import { join, sep } from 'node:path'
 import { FusionError } from '../../contract/errors'
+import { readClipVocabulary } from '../diffusion/vocabulary'
 import type { Checkpoint } from './checkpoint'
+import { unreadable } from './file-errors'
+import { paddingToken, publishedModelIndex, publishedScheduler, tokenizerFolder } from './published-pipeline'
 
 /** Weights in any of the forms in which they lie beside configs, and their indexes. */
 const WEIGHTS = /\.(safetensors|bin|ckpt|pt|pth|msgpack|h5|onnx|onnx_data|pb)$|\.index(\.[\w-]+)?\.json$/
 
 /**
  * Writes what a diffusers folder holds beside the weights of the base's components: configs, tokenizer, scheduler, and
- * parts that the program does not model (safety checker, feature extractor), copied from the base.
+ * parts that the program does not model (safety checker, feature extractor), copied from the base. For a base that is a
+ * file, which has none of it: configs inferred from its shapes and the published files of its architecture.
+ *
+ * @param clipVocabulary the bundled table of CLIP's tokens (resources/clip), which a base that is a file needs
  * @returns the files written, absolute
- * @throws FusionError 'unsupported' for a base that has none of it (a single file)
  */
-export async function writePipelineFiles(base: Checkpoint, folder: string): Promise<string[]> {
-  if (base.layout !== 'diffusers-pipeline' && base.layout !== 'diffusers-component') {
-    throw new FusionError('unsupported', `${base.path} is a single file: it has no configs for a diffusers folder.`, {
-      hint: 'Use --layout same or single-file, or a diffusers folder as base.',
-    })
+export async function writePipelineFiles(base: Checkpoint, folder: string, clipVocabulary?: string): Promise<string[]> {
+  const written: string[] = []
+  if (base.layout === 'diffusers-pipeline' || base.layout === 'diffusers-component') {
+    await copyTree(base.path, folder, new Set(base.components.keys()), true, written)
+  } else {
+    await writePublishedFiles(base, folder, clipVocabulary, written)
   }
-  const written = await copyTree(base.path, folder, new Set(base.components.keys()), true)
   for (const [name, { config, tensors }] of base.components) {
-    const own = [...tensors.values()].every(({ stored }) => stored.path.startsWith(base.path))
-    if (own || config === null) continue
-    const path = join(folder, name, 'config.json')
-    await writeFile(path, `${JSON.stringify(config, null, 2)}\n`)
-    written.push(path)
+    const own = [...tensors.values()].every(({ stored }) => stored.path.startsWith(base.path + sep))
+    if (!own && config !== null) await writeText(join(folder, name, 'config.json'), toJson(config), written)
   }
   return written
 }
 
-async function copyTree(from: string, to: string, modelled: ReadonlySet<string>, top: boolean): Promise<string[]> {
-  const written: string[] = []
+async function writePublishedFiles(
+  base: Checkpoint,
+  folder: string,
+  clipVocabulary: string | undefined,
+  written: string[],
+): Promise<void> {
+  await writeText(join(folder, 'model_index.json'), toJson(publishedModelIndex(base)), written)
+  await writeText(join(folder, 'scheduler', 'scheduler_config.json'), toJson(publishedScheduler(base)), written)
+  const encoders = (['text_encoder', 'text_encoder_2'] as const).filter((name) => base.components.has(name))
+  if (encoders.length === 0) return
+  if (clipVocabulary === undefined) throw new FusionError('internal', "CLIP's table of tokens was not given.")
+  const { ids, merges } = readClipVocabulary(clipVocabulary)
+  // Not JSON.stringify of an object, which would put the tokens that look like numbers first.
+  const vocabulary = `{${[...ids].map(([token, id]) => `${JSON.stringify(token)}:${id}`).join(',')}}`
+  const mergesText = ['#version: 0.2', ...merges.map((pair) => pair.join(' ')), ''].join('\n')
+  for (const encoder of encoders) {
+    const tokenizer = join(folder, tokenizerFolder(encoder))
+    const padToken = paddingToken(encoder, base.architecture)
+    await writeText(join(tokenizer, 'vocab.json'), vocabulary, written)
+    await writeText(join(tokenizer, 'merges.txt'), mergesText, written)
+    await writeText(join(tokenizer, 'special_tokens_map.json'), toJson(specialTokens(padToken)), written)
+    await writeText(join(tokenizer, 'tokenizer_config.json'), toJson(tokenizerConfig(padToken)), written)
+  }
+}
+
+function specialTokens(padToken: string): Record<string, unknown> {
+  const token = (content: string) => ({ content, lstrip: false, normalized: true, rstrip: false, single_word: false })
+  const end = token('<|endoftext|>')
+  return { bos_token: token('<|startoftext|>'), eos_token: end, pad_token: padToken, unk_token: end }
+}
+
+function tokenizerConfig(padToken: string): Record<string, unknown> {
+  return {
+    add_prefix_space: false,
+    bos_token: '<|startoftext|>',
+    do_lower_case: true,
+    eos_token: '<|endoftext|>',
+    errors: 'replace',
+    model_max_length: 77,
+    pad_token: padToken,
+    tokenizer_class: 'CLIPTokenizer',
+    unk_token: '<|endoftext|>',
+  }
+}
+
+async function copyTree(
+  from: string,
+  to: string,
+  modelled: ReadonlySet<string>,
+  top: boolean,
+  written: string[],
+): Promise<void> {
   await mkdir(to, { recursive: true })
-  for (const entry of await readdir(from, { withFileTypes: true })) {
-    if (entry.name.startsWith('.')) continue
-    const [source, target] = [join(from, entry.name), join(to, entry.name)]
+  for (const name of await reading(from, () => readdir(from))) {
+    if (name.startsWith('.')) continue
+    const [source, target] = [join(from, name), join(to, name)]
+    // What links point to counts: caches of downloads are folders of links.
+    const entry = await reading(source, () => stat(source))
     if (entry.isDirectory()) {
-      written.push(...(await copyTree(source, target, modelled.has(entry.name) ? modelled : new Set(), false)))
+      await copyTree(source, target, modelled.has(name) ? modelled : new Set(), false, written)
       continue
     }
     // Weights of parts that are not modelled are copied; those of components have been written.
     const inComponent = top || modelled.size > 0
-    if (inComponent && WEIGHTS.test(entry.name)) continue
+    if (!entry.isFile() || (inComponent && WEIGHTS.test(name))) continue
     await copyFile(source, target)
     // A copy of a read-only file would be read-only too, and could not be flushed or replaced.
     await chmod(target, 0o644)
     written.push(target)
   }
-  return written
+}
+
+async function reading<T>(path: string, call: () => Promise<T>): Promise<T> {
+  return call().catch((cause: unknown) => {
+    throw unreadable(path, cause)
+  })
+}
+
+async function writeText(path: string, text: string, written: string[]): Promise<void> {
+  await mkdir(join(path, '..'), { recursive: true })
+  await writeFile(path, text)
+  if (!written.includes(path)) written.push(path)
+}
+
+function toJson(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`
 }

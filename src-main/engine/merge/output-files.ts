@@ -71,12 +71,14 @@ export function isFolderLayout(base: Checkpoint, layout: OutputLayout): boolean 
 /**
  * Lays out the output of a merge: the base's tensors in the wanted layout and element type.
  * @param base with the components that the output shall have (another VAE already in place)
+ * @throws FusionError 'unsupported' for a layout that the base's architecture does not have
  */
 export function layOutFiles(base: Checkpoint, layout: OutputLayout, dtype: OutputType): OutputFiles {
   const destinations = new Map<string, Destination>()
   const place = (path: string, targets: readonly TargetTensor[], extras: readonly StoredTensor[]): OutputFile =>
     placeTensors(base, path, targets, extras, dtype, destinations)
   if (isFolderLayout(base, layout)) {
+    checkFolder(base)
     const single = base.layout === 'diffusers-component'
     const files = [...base.components.values()].map((component) => {
       const path = single ? WEIGHT_FILES[component.name].split('/')[1]! : WEIGHT_FILES[component.name]
@@ -97,10 +99,21 @@ export function layOutFiles(base: Checkpoint, layout: OutputLayout, dtype: Outpu
   }
 }
 
+/** Configs and a scheduler can be made up only for architectures that are known. */
+function checkFolder(base: Checkpoint): void {
+  const { path, architecture, components } = base
+  const hasConfigs = [...components.values()].every(({ config }) => config !== null)
+  if (isFolderLayout(base, 'same') || (architecture !== 'unknown' && hasConfigs)) return
+  throw new FusionError('unsupported', `${path} cannot be written as a diffusers folder: its kind is not known.`, {
+    hint: 'Write it in its own layout (--layout same).',
+  })
+}
+
 /** Extras that lie in the files of a component of a folder. */
 function extrasBeside(base: Checkpoint, component: Component): StoredTensor[] {
+  if (!isFolderLayout(base, 'same')) return []
   const folders = new Set([...component.tensors.values()].map(({ stored }) => dirname(stored.path)))
-  return base.layout === 'single-file' ? [] : base.extras.filter(({ path }) => folders.has(dirname(path)))
+  return base.extras.filter(({ path }) => folders.has(dirname(path)))
 }
 
 function placeTensors(

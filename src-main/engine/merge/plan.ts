@@ -86,7 +86,10 @@ export async function planMerge(project: Project, folder?: string): Promise<Merg
   const { output } = project
   const files = layOutFiles(base, output.layout, output.dtype)
   if (files.leftOut.length > 0) {
-    warnings.push(`The new layout has no place for ${files.leftOut.map(({ name }) => name).join(', ')} of the base.`)
+    warnings.push(`The new layout has no place for ${namesOf(files.leftOut)} of the base.`)
+  }
+  if (files.folder && !isFolderLayout(base, 'same') && base.predictionType === null) {
+    warnings.push(`${base.path} does not say what it predicts. Put it into scheduler_config.json: prediction_type.`)
   }
   const unet = base.components.get('unet')
   const blocks = new UNetBlocks(unet ? unet.tensors.keys() : [])
@@ -169,6 +172,15 @@ function checkBlocks(models: readonly PlannedModel[], { labels }: UNetBlocks): v
       },
     )
   }
+}
+
+/** How many tensors a warning names. */
+const NAMED_IN_WARNING = 5
+
+function namesOf(tensors: readonly { name: string }[]): string {
+  const named = tensors.slice(0, NAMED_IN_WARNING).map(({ name }) => name)
+  const more = tensors.length - named.length
+  return more > 0 ? `${named.join(', ')} and ${more} more tensors` : named.join(', ')
 }
 
 /** The base with the VAE that the output shall have. */

@@ -122,7 +122,7 @@ export async function mergeMetadata(
   recipe: Recipe,
   hashes: ReadonlyMap<string, string>,
 ): Promise<Record<string, string>> {
-  const { models, base, method, project } = plan
+  const { models, base, method, project, output } = plan
   const { title, license, notes, dtype } = project.output
   const first = models.map(({ checkpoint }) => hashes.get(checkpoint.files[0]!.path)!)
   const fieldRecipe = {
@@ -141,6 +141,7 @@ export async function mergeMetadata(
     is_instruct_pix2pix: base.architecture.endsWith('pix2pix'),
   }
   const architecture = ARCHITECTURE_IDS[base.architecture]
+  const isLdm = !output.folder && (base.layout === 'single-file' || project.output.layout === 'single-file')
   return {
     format: 'pt',
     [RECIPE_KEY]: JSON.stringify(recipe),
@@ -148,7 +149,7 @@ export async function mergeMetadata(
     sd_merge_models: JSON.stringify(await mergedModels(plan, first)),
     'modelspec.sai_model_spec': '1.0.0',
     ...(architecture !== null && { 'modelspec.architecture': architecture }),
-    'modelspec.implementation': base.layout === 'single-file' ? 'sgm' : 'diffusers',
+    'modelspec.implementation': isLdm ? 'sgm' : 'diffusers',
     'modelspec.title': title ?? `${method.title} of ${models.map(({ entry }) => entry.name).join(', ')}`,
     ...(license !== undefined && { 'modelspec.license': license }),
     ...(notes !== undefined && { 'modelspec.description': notes }),

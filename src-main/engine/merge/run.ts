@@ -38,6 +38,8 @@ export interface MergeOptions {
   threads?: number
   /** Where sources' hashes are remembered. */
   cacheFolder?: string
+  /** The bundled table of CLIP's tokens: a folder made from a file needs it. */
+  clipVocabulary?: string
   signal?: AbortSignal
   /** Called with the fraction of a phase that is done, 0 … 1, never falling. */
   onProgress?: (phase: MergePhase, fraction: number) => void
@@ -85,7 +87,8 @@ export async function runMerge(plan: MergePlan, options: MergeOptions): Promise<
     } finally {
       writer.close()
     }
-    if (plan.output.folder) files.push(...(await writePipelineFiles(plan.base, output.temporaryPath)))
+    if (plan.output.folder)
+      files.push(...(await writePipelineFiles(plan.base, output.temporaryPath, options.clipVocabulary)))
     onProgress?.('flushing', 0)
     throwIfCancelled(signal)
     await output.commit(files)
