@@ -1,0 +1,79 @@
+import { defineStore } from 'pinia'
+import { computed, shallowRef, watch } from 'vue'
+import type { CommandOutput } from '../../../src-main/contract/commands'
+import { toErrorReport, type ErrorReport } from '../../../src-main/contract/errors'
+import { useSession } from '../../bridge/session-store'
+import { useNotices } from '../../shared/notices/notices-store'
+import { useFileDialog, type FileTarget } from '../files/file-dialog-store'
+import { isActive, useJobs } from '../jobs/jobs-store'
+import { useProject } from '../project/project-store'
+
+/** Changes that follow each other within this time ask for one forecast. */
+const SETTLE = 250
+
+/** What an export would cost, and the exports that were made. */
+export const useExport = defineStore('export', () => {
+  const session = useSession()
+  const project = useProject()
+  const jobs = useJobs()
+  const files = useFileDialog()
+  const notices = useNotices()
+  const forecast = shallowRef<CommandOutput<'export.forecast'> | null>(null)
+  const refusal = shallowRef<ErrorReport | null>(null)
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let asked = 0
+
+  /** What the forecast depends on. */
+  const asking = computed(() => {
+    const { models, method, output } = project.project
+    return JSON.stringify([models, method, output])
+  })
+
+  /** Keeps the forecast up to date; returns what ends that. */
+  function follow(): () => void {
+    const stop = watch(
+      asking,
+      () => {
+        clearTimeout(timer)
+        forecast.value = null
+        timer = setTimeout(() => void ask(), SETTLE)
+      },
+      { immediate: true },
+    )
+    return () => {
+      clearTimeout(timer)
+      stop()
+    }
+  }
+
+  async function ask(): Promise<void> {
+    const mine = ++asked
+    await project.settled()
+    if (project.models.length < 2) return
+    try {
+      const answer = await session.invoke('export.forecast', {})
+      if (mine !== asked) return
+      forecast.value = answer
+      refusal.value = null
+    } catch (error) {
+      if (mine === asked) refusal.value = toErrorReport(error)
+    }
+  }
+
+  const job = computed(() => jobs.latest('export'))
+  const running = computed(() => job.value !== undefined && isActive(job.value))
+
+  async function start(): Promise<void> {
+    const folder = forecast.value?.folder ?? false
+    const title = project.state?.title ?? 'merged'
+    const target: FileTarget | null = await files.chooseTarget(
+      folder ? 'export-folder' : 'export-file',
+      folder ? title : `${title}.safetensors`,
+    )
+    if (!target) return
+    await project.settled()
+    await notices.attempt(async () => jobs.add((await session.invoke('export.start', target)).job))
+  }
+
+  return { forecast, refusal, job, running, follow, start }
+})

@@ -1,0 +1,50 @@
+import type { CheckpointSummary } from '../../../src-main/contract/models'
+import { listOf } from '../../shared/format'
+
+const TYPE_WORDS: Record<string, string> = { F16: 'float16', BF16: 'bfloat16', F32: 'float32', F64: 'float64' }
+const COMPONENT_WORDS: Record<string, string> = {
+  unet: 'UNet',
+  text_encoder: 'text encoder',
+  text_encoder_2: 'second text encoder',
+  vae: 'VAE',
+  model: 'weights',
+}
+const LAYOUT_WORDS: Record<CheckpointSummary['layout'], string> = {
+  'diffusers-pipeline': 'diffusers folder, complete',
+  'diffusers-component': 'diffusers folder, one part',
+  'single-file': 'single file, complete',
+  'unet-file': 'single file, UNet',
+  'vae-file': 'single file, VAE',
+  generic: 'file of unknown layout',
+}
+
+export function componentWords(name: string): string {
+  return COMPONENT_WORDS[name] ?? name
+}
+
+export function layoutWords(summary: CheckpointSummary): string {
+  return LAYOUT_WORDS[summary.layout]
+}
+
+/** 'float16', or 'float16 and float32', the most frequent first. */
+export function elementTypeWords(types: Record<string, number>): string {
+  const names = Object.entries(types).sort(([, a], [, b]) => b - a)
+  return listOf(names.map(([name]) => TYPE_WORDS[name] ?? name))
+}
+
+/** 'UNet, text encoder and VAE'. */
+export function partsWords(summary: CheckpointSummary): string {
+  return listOf(summary.components.map(({ name }) => componentWords(name)))
+}
+
+/** '3.4 million parameters'. */
+export function parameterWords(count: number): string {
+  if (count >= 1e9) return `${(count / 1e9).toFixed(2)} billion parameters`
+  if (count >= 1e6) return `${(count / 1e6).toFixed(1)} million parameters`
+  return `${count.toLocaleString('en-US')} parameters`
+}
+
+/** The first file's short hash; null until it is computed. */
+export function shortHashOf(summary: CheckpointSummary): string | null {
+  return summary.files[0]?.shortHash ?? null
+}

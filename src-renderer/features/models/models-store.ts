@@ -1,0 +1,133 @@
+import { defineStore } from 'pinia'
+import { computed, ref, shallowRef, watch } from 'vue'
+import type { CommandOutput } from '../../../src-main/contract/commands'
+import { FusionError } from '../../../src-main/contract/errors'
+import type { IncompatibilityReport, ModelDescription } from '../../../src-main/contract/models'
+import { useSession } from '../../bridge/session-store'
+import { useNotices } from '../../shared/notices/notices-store'
+import { useFileDialog } from '../files/file-dialog-store'
+import { useJobs } from '../jobs/jobs-store'
+import { useProject } from '../project/project-store'
+
+/** Something that keeps models from being merged, or that a person should know. */
+export interface ModelProblem {
+  severity: 'error' | 'warning'
+  path: string
+  message: string
+  hint: string | null
+  tensors: IncompatibilityReport['tensors']
+}
+
+/** What the project's models are, from their headers, and whether they fit together. */
+export const useModels = defineStore('models', () => {
+  const session = useSession()
+  const project = useProject()
+  const notices = useNotices()
+  const files = useFileDialog()
+  const jobs = useJobs()
+  const descriptions = ref(new Map<string, ModelDescription>())
+  const incompatibilities = shallowRef<readonly IncompatibilityReport[] | null>(null)
+  const network = shallowRef<CommandOutput<'models.layers'> | null>(null)
+  const selected = ref<string | null>(null)
+  let asked = 0
+
+  const paths = computed(() => project.models.map(({ path }) => path).join('\n'))
+  const compared = computed(() => project.models.map((model) => (model.enabled ? model.path : '')).join('\n'))
+  const comparison = computed(() =>
+    [project.base?.path, project.project.output.include?.join(), compared.value].join('\n'),
+  )
+
+  watch(paths, () => describe(), { immediate: true })
+  watch(comparison, () => compare(), { immediate: true })
+
+  async function describe(again = false): Promise<void> {
+    const unknown = project.models.map(({ path }) => path).filter((path) => again || !descriptions.value.has(path))
+    if (unknown.length === 0) return
+    const answer = await notices.attempt(() => session.invoke('models.describe', { paths: [...new Set(unknown)] }))
+    for (const model of answer?.models ?? []) descriptions.value.set(model.path, model)
+  }
+
+  async function compare(): Promise<void> {
+    const mine = ++asked
+    if (project.models.length === 0) {
+      incompatibilities.value = []
+      network.value = null
+      return
+    }
+    await project.settled()
+    const [problems, layers] = await Promise.allSettled([
+      session.invoke('models.compatibility', {}),
+      session.invoke('models.layers', {}),
+    ])
+    if (mine !== asked) return
+    incompatibilities.value = problems.status === 'fulfilled' ? problems.value.problems : []
+    network.value = layers.status === 'fulfilled' ? layers.value : null
+  }
+
+  function summaryOf(path: string): ModelDescription['summary'] {
+    return descriptions.value.get(path)?.summary ?? null
+  }
+
+  const problems = computed<ModelProblem[]>(() => {
+    const broken = project.models.flatMap(({ path }) => {
+      const error = descriptions.value.get(path)?.error
+      if (!error) return []
+      const { message, hint } = error
+      return [{ severity: 'error' as const, path, message, hint: hint ?? null, tensors: [] }]
+    })
+    const unfit = (incompatibilities.value ?? []).map((one) => ({ ...one, hint: null }))
+    return [...broken, ...unfit]
+  })
+  const errors = computed(() => problems.value.filter(({ severity }) => severity === 'error'))
+
+  function problemsOf(path: string): ModelProblem[] {
+    return problems.value.filter((problem) => problem.path === path)
+  }
+
+  function add(found: string[]): void {
+    if (found.length === 0) return
+    const words = found.length === 1 ? 'Add a model' : `Add ${found.length} models`
+    project.edit(words, [{ type: 'add-models', models: found.map((path) => ({ path })) }])
+  }
+
+  async function browse(folders: boolean): Promise<void> {
+    add(await files.choose(folders ? 'model-folders' : 'models'))
+  }
+
+  /** Restores the project of an exported file. */
+  async function restore(path: string): Promise<void> {
+    await project.run(async () => {
+      const { project: state, missing } = await session.invoke('project.restore', { path })
+      if (missing.length > 0) {
+        const error = new FusionError('not-found', `Not found: ${missing.join(', ')}.`, {
+          hint: 'Add the folders that hold them in Settings, then restore once more; or remove these models.',
+        })
+        notices.report(error)
+      }
+      return state
+    })
+  }
+
+  async function hash(): Promise<void> {
+    await notices.attempt(async () => {
+      const { job } = await session.invoke('models.hash', {})
+      await jobs.result(job, 'hash')
+      await describe(true)
+    })
+  }
+
+  return {
+    descriptions,
+    incompatibilities,
+    network,
+    selected,
+    problems,
+    errors,
+    summaryOf,
+    problemsOf,
+    add,
+    browse,
+    restore,
+    hash,
+  }
+})

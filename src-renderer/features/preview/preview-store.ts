@@ -1,0 +1,159 @@
+import { defineStore } from 'pinia'
+import { computed, ref, shallowRef } from 'vue'
+import type { Picture, PictureSettings, PngSettings, Variant } from '../../../src-main/contract/preview'
+import type { PreviewSettings } from '../../../src-main/contract/project'
+import { useSession } from '../../bridge/session-store'
+import { useNotices } from '../../shared/notices/notices-store'
+import { isActive, useJobs } from '../jobs/jobs-store'
+import { useProject } from '../project/project-store'
+
+const PAGE = 200
+
+/** What a run was asked for, so that cells that are on their way can be shown as such. */
+interface Plan {
+  variants: Variant[]
+  prompts: string[]
+  seeds: number[]
+}
+
+export function variantKey(variant: Variant): string {
+  return 'name' in variant ? `${variant.type}:${variant.name}` : variant.type
+}
+
+/** Pictures that were made, and the next ones to make. */
+export const usePreview = defineStore('preview', () => {
+  const session = useSession()
+  const project = useProject()
+  const jobs = useJobs()
+  const notices = useNotices()
+  const byId = ref(new Map<string, Picture>())
+  const plans = shallowRef(new Map<string, Plan>())
+  const chosen = ref<Variant[]>([{ type: 'base' }, { type: 'merge' }])
+  /** Job whose pictures are shown; null: the newest. */
+  const shownRun = ref<string | null>(null)
+  const more = ref(false)
+
+  session.onSnapshot(() => void load())
+  session.onEvent((event) => {
+    if (event.type === 'picture') byId.value.set(event.picture.id, event.picture)
+  })
+
+  async function load(before?: number): Promise<void> {
+    const input = before === undefined ? { limit: PAGE } : { limit: PAGE, before }
+    const answer = await notices.attempt(() => session.invoke('preview.history', input))
+    for (const picture of answer?.pictures ?? []) byId.value.set(picture.id, picture)
+    more.value = answer?.pictures.length === PAGE
+  }
+
+  const pictures = computed(() => [...byId.value.values()].sort((a, b) => b.time - a.time))
+  const loadOlder = (): Promise<void> => load(pictures.value.at(-1)?.time)
+  /** Jobs that made pictures or will, newest first. */
+  const runs = computed(() => {
+    const known = new Map<string, number>()
+    for (const job of jobs.newestFirst) if (job.kind === 'preview') known.set(job.id, job.createdAt)
+    for (const { job, time } of pictures.value) if (!known.has(job)) known.set(job, time)
+    return [...known].map(([id, time]) => ({ id, time })).sort((a, b) => b.time - a.time)
+  })
+  const run = computed(() => runs.value.find(({ id }) => id === shownRun.value) ?? runs.value[0])
+  const running = computed(() => {
+    const job = run.value ? jobs.byId.get(run.value.id) : undefined
+    return job !== undefined && isActive(job)
+  })
+  const picturesOfRun = computed(() => pictures.value.filter(({ job }) => job === run.value?.id))
+  const planOfRun = computed<Plan>(() => {
+    const plan = run.value ? plans.value.get(run.value.id) : undefined
+    return plan ?? planOf(picturesOfRun.value)
+  })
+
+  function toggle(variant: Variant): void {
+    const key = variantKey(variant)
+    const without = chosen.value.filter((one) => variantKey(one) !== key)
+    chosen.value = without.length < chosen.value.length ? without : [...chosen.value, variant]
+  }
+
+  /** The chosen variants whose models are still there. */
+  const runnable = computed(() => {
+    const names = new Set(project.specialists.map(({ name }) => name))
+    return chosen.value.filter((variant) => !('name' in variant) || names.has(variant.name))
+  })
+
+  async function start(): Promise<void> {
+    await project.settled()
+    const { prompts, seeds } = project.project.preview
+    const variants = runnable.value
+    if (variants.length === 0 || prompts.length === 0 || seeds.length === 0) return
+    await notices.attempt(async () => {
+      const { job } = await session.invoke('preview.run', { variants })
+      plans.value = new Map(plans.value).set(job.id, { variants, prompts: [...prompts], seeds: [...seeds] })
+      jobs.add(job)
+      shownRun.value = job.id
+    })
+  }
+
+  async function forget(ids: string[]): Promise<void> {
+    if ((await notices.attempt(() => session.invoke('preview.forget', { ids }))) === undefined) return
+    for (const id of ids) byId.value.delete(id)
+  }
+
+  /** Takes the settings of a picture over into the project. */
+  function adopt(settings: PictureSettings | PngSettings): void {
+    const now = project.project.preview
+    const change: Partial<PreviewSettings> = {
+      prompts: [settings.prompt],
+      negativePrompt: settings.negativePrompt,
+      seeds: settings.seed === null ? now.seeds : [settings.seed],
+      steps: settings.steps ?? now.steps,
+      guidance: settings.guidance ?? now.guidance,
+      scheduler: settings.scheduler ?? now.scheduler,
+    }
+    project.editPreview(change, 'Use the settings of a picture')
+  }
+
+  async function adoptPng(file: File): Promise<void> {
+    await notices.attempt(async () => {
+      const { settings } = await session.invoke('preview.readPng', { base64: await base64Of(file) })
+      if (settings) {
+        adopt(settings)
+        notices.say(`The settings of ${file.name} are in use.`)
+      } else notices.say(`${file.name} carries no settings.`)
+    })
+  }
+
+  return {
+    pictures,
+    runs,
+    run,
+    running,
+    picturesOfRun,
+    planOfRun,
+    chosen,
+    runnable,
+    shownRun,
+    more,
+    loadOlder,
+    toggle,
+    start,
+    forget,
+    adopt,
+    adoptPng,
+  }
+})
+
+function planOf(pictures: readonly Picture[]): Plan {
+  const variants = new Map(pictures.map(({ settings }) => [variantKey(settings.variant), settings.variant]))
+  return {
+    variants: [...variants.values()].reverse(),
+    prompts: [...new Set(pictures.map(({ settings }) => settings.prompt))].reverse(),
+    seeds: [...new Set(pictures.map(({ settings }) => settings.seed))].sort((a, b) => a - b),
+  }
+}
+
+async function base64Of(file: File): Promise<string> {
+  const url = await new Promise<string>((resolve, reject) => {
+    const reader = new FileReader()
+    reader.onload = () => resolve(reader.result as string)
+    reader.onerror = () => reject(reader.error ?? new Error(`${file.name} cannot be read`))
+    reader.readAsDataURL(file)
+  })
+  return url.slice(url.indexOf(',') + 1)
+}

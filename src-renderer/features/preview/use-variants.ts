@@ -1,0 +1,38 @@
+import { computed, type ComputedRef } from 'vue'
+import type { Variant } from '../../../src-main/contract/preview'
+import { useProject } from '../project/project-store'
+
+export interface VariantChoice {
+  variant: Variant
+  label: string
+  /** Place of the model in the project; null where the variant is no single model. */
+  place: number | null
+}
+
+/** Every variant that the project allows, in the order of the columns. */
+export function useVariants(): ComputedRef<VariantChoice[]> {
+  const project = useProject()
+  return computed(() => {
+    const names = project.specialists.map(({ name }) => name)
+    const enabled = project.enabledSpecialists.map(({ name }) => name)
+    return [
+      { variant: { type: 'base' }, label: project.base?.name ?? 'base', place: 0 },
+      ...names.map((name, index) => ({ variant: { type: 'model' as const, name }, label: name, place: index + 1 })),
+      { variant: { type: 'soup' }, label: 'plain average', place: null },
+      { variant: { type: 'merge' }, label: 'this merge', place: null },
+      { variant: { type: 'last-merge' }, label: 'the last merge', place: null },
+      ...enabled.map((name) => ({
+        variant: { type: 'without' as const, name },
+        label: `without ${name}`,
+        place: null,
+      })),
+    ]
+  })
+}
+
+/** A variant in words, also when its model is no longer in the project. */
+export function variantLabel(variant: Variant): string {
+  if (variant.type === 'model') return variant.name
+  if (variant.type === 'without') return `without ${variant.name}`
+  return { base: 'base', soup: 'plain average', merge: 'merge', 'last-merge': 'the last merge' }[variant.type]
+}

@@ -1,0 +1,155 @@
+import { defineStore } from 'pinia'
+import { computed, ref, shallowRef } from 'vue'
+import type {
+  MethodSettings,
+  ModelEntry,
+  OutputSettings,
+  PreviewSettings,
+  Project,
+} from '../../../src-main/contract/project'
+import type { Edit, ProjectState } from '../../../src-main/contract/state'
+import { useSession } from '../../bridge/session-store'
+import { useNotices } from '../../shared/notices/notices-store'
+
+interface PendingEdit {
+  edits: Edit[]
+  label: string
+  merge?: string
+}
+
+const NO_PROJECT: Project = {
+  format: 'featurefusion-project',
+  version: 1,
+  models: [],
+  method: {} as MethodSettings,
+  output: {} as OutputSettings,
+  preview: {} as PreviewSettings,
+}
+
+/** The document as the host holds it, with the edits that are still on their way applied: controls answer at once. */
+export const useProject = defineStore('project', () => {
+  const session = useSession()
+  const notices = useNotices()
+  const state = shallowRef<ProjectState | null>(null)
+  const pending = ref<PendingEdit[]>([])
+  let sending: Promise<void> | undefined
+
+  session.onSnapshot((snapshot) => (state.value = snapshot.project))
+  session.onEvent((event) => {
+    if (event.type === 'project') take(event.project)
+  })
+
+  function take(next: ProjectState): void {
+    state.value = next
+  }
+
+  const project = computed<Project>(() =>
+    pending.value.flatMap(({ edits }) => edits).reduce(applyEdit, state.value?.project ?? NO_PROJECT),
+  )
+  const models = computed(() => project.value.models)
+  const base = computed<ModelEntry | undefined>(() => models.value[0])
+  const specialists = computed(() => models.value.slice(1))
+  const enabledSpecialists = computed(() => specialists.value.filter(({ enabled }) => enabled))
+
+  /** Changes the document; edits with the same `merge` that follow each other are one step of undo. */
+  function edit(label: string, edits: Edit[], merge?: string): void {
+    const last = pending.value.at(-1)
+    const replaces = merge !== undefined && last?.merge === merge && pending.value.length > 1
+    const next: PendingEdit = merge === undefined ? { edits, label } : { edits, label, merge }
+    pending.value = replaces ? [...pending.value.slice(0, -1), next] : [...pending.value, next]
+    sending ??= send().finally(() => (sending = undefined))
+  }
+
+  async function send(): Promise<void> {
+    for (let next = pending.value[0]; next; next = pending.value[0]) {
+      try {
+        take(await session.invoke('project.edit', next))
+        pending.value = pending.value.slice(1)
+      } catch (error) {
+        pending.value = []
+        notices.report(error)
+      }
+    }
+  }
+
+  async function settled(): Promise<void> {
+    while (sending) await sending
+  }
+
+  function editModel(name: string, change: Partial<ModelEntry>, label: string, merge?: string): void {
+    const model = models.value.find((candidate) => candidate.name === name)
+    if (model) edit(label, [{ type: 'set-model', name, model: { ...model, ...change } }], merge)
+  }
+
+  function editMethod(change: Partial<MethodSettings>, label: string, merge?: string): void {
+    edit(label, [{ type: 'set-method', method: { ...project.value.method, ...change } }], merge)
+  }
+
+  function editOutput(change: Partial<OutputSettings>, label: string, merge?: string): void {
+    edit(label, [{ type: 'set-output', output: { ...project.value.output, ...change } }], merge)
+  }
+
+  function editPreview(change: Partial<PreviewSettings>, label: string, merge?: string): void {
+    edit(label, [{ type: 'set-preview', preview: { ...project.value.preview, ...change } }], merge)
+  }
+
+  /** Runs a command that answers with the document, after all edits; false where it failed. */
+  async function run(command: () => Promise<ProjectState>): Promise<boolean> {
+    await settled()
+    const next = await notices.attempt(command)
+    if (next) take(next)
+    return next !== undefined
+  }
+
+  const undo = (): Promise<boolean> => run(() => session.invoke('project.undo', {}))
+  const redo = (): Promise<boolean> => run(() => session.invoke('project.redo', {}))
+  const startNew = (): Promise<boolean> => run(() => session.invoke('project.new', {}))
+  const openDemo = (): Promise<boolean> => run(() => session.invoke('project.demo', {}))
+
+  return {
+    state,
+    project,
+    models,
+    base,
+    specialists,
+    enabledSpecialists,
+    edit,
+    editModel,
+    editMethod,
+    editOutput,
+    editPreview,
+    settled,
+    run,
+    undo,
+    redo,
+    startNew,
+    openDemo,
+  }
+})
+
+/** The document after an edit that replaces a part; what only the host can do leaves it as it is. */
+function applyEdit(project: Project, edit: Edit): Project {
+  switch (edit.type) {
+    case 'set-model': {
+      const model = edit.model as ModelEntry
+      return { ...project, models: project.models.map((entry) => (entry.name === edit.name ? model : entry)) }
+    }
+    case 'set-method':
+      return { ...project, method: edit.method }
+    case 'set-output':
+      return { ...project, output: edit.output }
+    case 'set-preview':
+      return { ...project, preview: edit.preview }
+    case 'move-model': {
+      const moved = project.models.find(({ name }) => name === edit.name)
+      if (!moved) return project
+      const models = project.models.filter((model) => model !== moved)
+      models.splice(edit.to, 0, moved)
+      return { ...project, models }
+    }
+    case 'remove-model':
+      return { ...project, models: project.models.filter(({ name }) => name !== edit.name) }
+    case 'add-models':
+      return project
+  }
+}

@@ -1,0 +1,95 @@
+import type { MethodName, ModelEntry } from '../../../src-main/contract/project'
+import { formatPercent } from '../../shared/format'
+
+/** What a model has in the merge: a share of the whole, or its changes times a strength on top of the base. */
+export interface Share {
+  name: string
+  /** Place in the project, for mark and colour. */
+  index: number
+  enabled: boolean
+  kind: 'share' | 'changes'
+  /** 0.4: 40 %. Null where it cannot be told. */
+  value: number | null
+}
+
+const CHANGES: readonly MethodName[] = ['task-arithmetic', 'ties', 'dare', 'dare-ties', 'add-difference']
+
+/** What the weights say, before any layer, block or correlation is looked at. */
+export function sharesOfWeights(models: readonly ModelEntry[], method: MethodName): Share[] {
+  if (CHANGES.includes(method)) return changesOf(models, method)
+  const weights = models.map((model) => (model.enabled ? model.weight : 0))
+  if (method === 'weighted-sum') weights[0] = 1 - weights.slice(1).reduce((sum, weight) => sum + weight, 0)
+  return normalised(models, weights)
+}
+
+/** Shares of weighted contributions; those of a merge whose contributions cancel cannot be told. */
+export function normalised(models: readonly ModelEntry[], parts: readonly number[]): Share[] {
+  const sum = parts.reduce((total, part) => total + part, 0)
+  return models.map(({ name, enabled }, index) => ({
+    name,
+    index,
+    enabled: enabled || index === 0,
+    kind: 'share',
+    value: sum > 0 ? parts[index]! / sum : null,
+  }))
+}
+
+function changesOf(models: readonly ModelEntry[], method: MethodName): Share[] {
+  return models.map(({ name, enabled, weight }, index) => {
+    if (index === 0) return { name, index, enabled: true, kind: 'share', value: method === 'add-difference' ? 0 : 1 }
+    // Add difference: the first specialist is taken whole, the second one's difference is added.
+    const whole = method === 'add-difference' && index === 1
+    return { name, index, enabled, kind: whole ? 'share' : 'changes', value: !enabled ? 0 : whole ? 1 : weight }
+  })
+}
+
+/** 'food 60 %', 'changes of food × 40 %', 'food dropped'. */
+export function shareWords({ name, enabled, kind, value }: Share): string {
+  if (!enabled) return `${name} dropped`
+  if (value === null) return `${name} unknown`
+  return kind === 'share' ? `${name} ${formatPercent(value)}` : `${name}’s changes at ${formatPercent(value)}`
+}
+
+/** A layer of the merge as far as shares need it. */
+export interface SharedLayer {
+  name: string
+  block: string
+  /** Number of weights: large layers count more. */
+  size: number
+  /** What every model contributes at equal weights, in the project's order; null: the same from all. */
+  contributions: readonly number[] | null
+}
+
+/** The weight of a model in a layer: the last pattern that fits, else its block's, else its own. */
+export function weightsByLayer(model: ModelEntry): (layer: Pick<SharedLayer, 'name' | 'block'>) => number {
+  const patterns = model.layers.map(({ pattern, weight }) => ({ test: patternTest(pattern), weight }))
+  return ({ name, block }) => {
+    if (!model.enabled) return 0
+    const fitting = patterns.findLast(({ test }) => test.test(name))
+    return fitting?.weight ?? model.blocks[block] ?? model.weight
+  }
+}
+
+/** A pattern over tensor names; `*` stands for anything. */
+export function patternTest(pattern: string): RegExp {
+  const parts = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
+  return new RegExp(`^${parts.join('.*')}$`)
+}
+
+/** What every model really has of the merged weights, over all layers, with weights by block and layer. */
+export function sharesOfLayers(
+  models: readonly ModelEntry[],
+  method: MethodName,
+  layers: readonly SharedLayer[],
+): Share[] {
+  if (CHANGES.includes(method) || layers.length === 0) return sharesOfWeights(models, method)
+  const weights = models.map((model, index) => weightsByLayer(index === 0 ? { ...model, enabled: true } : model))
+  const totals = models.map(() => 0)
+  for (const layer of layers) {
+    const parts = weights.map((weight, index) => weight(layer) * (layer.contributions?.[index] ?? 1))
+    if (method === 'weighted-sum') parts[0] = 1 - parts.slice(1).reduce((sum, part) => sum + part, 0)
+    const sum = parts.reduce((total, part) => total + part, 0)
+    if (sum > 0) parts.forEach((part, index) => (totals[index]! += (part / sum) * layer.size))
+  }
+  return normalised(models, totals)
+}

@@ -1,0 +1,90 @@
+/** A colour scale: 256 colours as RGBA bytes, the value's place in it, and what its ends mean. */
+export interface ColourScale {
+  readonly kind: 'diverging' | 'sequential'
+  readonly low: number
+  readonly high: number
+  /** 256 × 4 bytes. */
+  readonly colours: Uint8ClampedArray
+  /** Place of a value in the scale, 0 … 1, clamped. */
+  position(value: number): number
+}
+
+export type Theme = 'dark' | 'light'
+type Rgb = readonly [number, number, number]
+
+// Blue to orange through the surface's own lightness: told apart with every kind of colour blindness.
+const DIVERGING: Record<Theme, readonly Rgb[]> = {
+  dark: [
+    [143, 208, 255],
+    [64, 150, 222],
+    [30, 92, 150],
+    [28, 32, 38],
+    [140, 74, 20],
+    [222, 128, 38],
+    [255, 208, 138],
+  ],
+  light: [
+    [8, 48, 107],
+    [33, 113, 181],
+    [140, 190, 226],
+    [247, 247, 245],
+    [250, 190, 120],
+    [217, 95, 2],
+    [117, 45, 4],
+  ],
+}
+
+// Cividis (Nuñez, Anderton, Renslow 2018): lightness alone carries the order. In light, from paper to ink.
+const CIVIDIS: readonly Rgb[] = [
+  [0, 32, 76],
+  [23, 55, 112],
+  [62, 75, 108],
+  [90, 95, 109],
+  [114, 116, 120],
+  [140, 136, 120],
+  [168, 158, 112],
+  [198, 181, 96],
+  [229, 207, 70],
+  [255, 234, 70],
+]
+
+function ramp(stops: readonly Rgb[]): Uint8ClampedArray {
+  const colours = new Uint8ClampedArray(256 * 4)
+  for (let i = 0; i < 256; i++) {
+    const place = (i / 255) * (stops.length - 1)
+    const index = Math.min(stops.length - 2, Math.floor(place))
+    const from = stops[index]!
+    const to = stops[index + 1]!
+    for (let c = 0; c < 3; c++) colours[i * 4 + c] = from[c]! + (to[c]! - from[c]!) * (place - index)
+    colours[i * 4 + 3] = 255
+  }
+  return colours
+}
+
+const ramps = {
+  diverging: { dark: ramp(DIVERGING.dark), light: ramp(DIVERGING.light) },
+  sequential: { dark: ramp(CIVIDIS), light: ramp([...CIVIDIS].reverse()) },
+}
+
+/** A scale around 0 that is the same for every picture: correlations are always −1 … 1. */
+export function divergingScale(theme: Theme, limit = 1): ColourScale {
+  const position = (value: number): number => Math.min(1, Math.max(0, (value / limit + 1) / 2))
+  return { kind: 'diverging', low: -limit, high: limit, colours: ramps.diverging[theme], position }
+}
+
+/** A scale of magnitudes from `low` to `high`, linear or by orders of magnitude (then low > 0). */
+export function sequentialScale(theme: Theme, low: number, high: number, logarithmic = false): ColourScale {
+  const to = logarithmic
+    ? (value: number): number => Math.log10(Math.max(value, low))
+    : (value: number): number => value
+  const from = to(low)
+  const span = to(high) - from || 1
+  const position = (value: number): number => Math.min(1, Math.max(0, (to(value) - from) / span))
+  return { kind: 'sequential', low, high, colours: ramps.sequential[theme], position }
+}
+
+/** CSS colour of a value. */
+export function colourOf(scale: ColourScale, value: number): string {
+  const at = Math.round(scale.position(value) * 255) * 4
+  return `rgb(${scale.colours[at]} ${scale.colours[at + 1]} ${scale.colours[at + 2]})`
+}

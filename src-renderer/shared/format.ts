@@ -1,0 +1,77 @@
+const UNITS = ['bytes', 'KB', 'MB', 'GB', 'TB'] as const
+
+/** '6.8 MB': decimal units, as file managers show them. */
+export function formatBytes(bytes: number): string {
+  let value = bytes
+  let unit = 0
+  while (value >= 1000 && unit < UNITS.length - 1) {
+    value /= 1000
+    unit++
+  }
+  const digits = unit === 0 || value >= 100 ? 0 : 1
+  return `${value.toFixed(digits)} ${UNITS[unit]}`
+}
+
+/** 'less than a second', '42 s', '3 min 20 s', '2 h 5 min'. */
+export function formatDuration(milliseconds: number): string {
+  const seconds = Math.round(milliseconds / 1000)
+  if (seconds < 1) return 'less than a second'
+  if (seconds < 60) return `${seconds} s`
+  const minutes = Math.floor(seconds / 60)
+  if (minutes < 60) return seconds % 60 === 0 ? `${minutes} min` : `${minutes} min ${seconds % 60} s`
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}
+
+/** '40 %'; shares under one per cent keep a decimal so that a small part is not shown as none. */
+export function formatPercent(share: number): string {
+  const percent = share * 100
+  const digits = percent !== 0 && Math.abs(percent) < 1 ? 1 : 0
+  return `${minus(percent.toFixed(digits))} %`
+}
+
+/** Three significant digits with a true minus sign: '−0.0412', '1.3 × 10⁻⁵'. */
+export function formatNumber(value: number): string {
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? 'not a number' : value > 0 ? 'infinite' : '−infinite'
+  const size = Math.abs(value)
+  if (size !== 0 && (size < 1e-3 || size >= 1e5)) {
+    const [mantissa, exponent] = value.toExponential(1).split('e') as [string, string]
+    return `${minus(mantissa)} × 10${superscript(Number(exponent))}`
+  }
+  return minus(Number.isInteger(value) ? String(value) : value.toPrecision(3))
+}
+
+/** '1,700'. */
+export function formatCount(count: number): string {
+  return count.toLocaleString('en-US')
+}
+
+/** 'one layer', '3 layers'. */
+export function countOf(count: number, singular: string, plural = `${singular}s`): string {
+  return count === 1 ? `1 ${singular}` : `${formatCount(count)} ${plural}`
+}
+
+/** 'a, b and c'. */
+export function listOf(words: readonly string[]): string {
+  return words.length < 2 ? (words[0] ?? '') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`
+}
+
+/** 'today 14:05', '3 Nov 2026 14:05'. */
+export function formatTime(milliseconds: number): string {
+  const date = new Date(milliseconds)
+  const time = date.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })
+  if (date.toDateString() === new Date().toDateString()) return `today ${time}`
+  return `${date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric' })} ${time}`
+}
+
+/** The last part of a path of any system. */
+export function fileName(path: string): string {
+  return path.split(/[\\/]/).filter(Boolean).at(-1) ?? path
+}
+
+function minus(text: string): string {
+  return text.replace('-', '−')
+}
+
+function superscript(exponent: number): string {
+  return [...String(exponent)].map((c) => (c === '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(c)])).join('')
+}

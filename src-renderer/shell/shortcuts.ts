@@ -1,0 +1,47 @@
+import { onBeforeUnmount, onMounted } from 'vue'
+
+export interface Shortcut {
+  /** As shown: 'Ctrl Shift Z'; the last word is KeyboardEvent.key. */
+  keys: string
+  words: string
+  /** Other keys that do the same. */
+  also?: string[]
+  /** Also while a text is being typed. */
+  whileTyping?: boolean
+  run: () => void
+}
+
+function matches(keys: string, event: KeyboardEvent): boolean {
+  const parts = keys.split(' ')
+  const key = parts.at(-1)!
+  const modifiers = new Set(parts.slice(0, -1))
+  const control = event.ctrlKey || event.metaKey
+  // '?' needs Shift on most keyboards, so Shift is only looked at where the key is a letter or has a name.
+  const shift = !/^[a-z0-9]$|^.{2,}$/i.test(key) || modifiers.has('Shift') === event.shiftKey
+  return (
+    event.key.toLowerCase() === key.toLowerCase() &&
+    modifiers.has('Ctrl') === control &&
+    modifiers.has('Alt') === event.altKey &&
+    shift
+  )
+}
+
+function isTyping(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && (target.matches('input, textarea, select') || target.isContentEditable)
+}
+
+/** Listens for shortcuts while the component lives; dialogs keep their keys. */
+export function useShortcuts(shortcuts: readonly Shortcut[]): void {
+  function press(event: KeyboardEvent): void {
+    if (event.defaultPrevented || document.querySelector('[role="dialog"][data-state="open"]')) return
+    const found = shortcuts.find(
+      ({ keys, also, whileTyping }) =>
+        [keys, ...(also ?? [])].some((one) => matches(one, event)) && (whileTyping || !isTyping(event.target)),
+    )
+    if (!found) return
+    event.preventDefault()
+    found.run()
+  }
+  onMounted(() => addEventListener('keydown', press))
+  onBeforeUnmount(() => removeEventListener('keydown', press))
+}

@@ -1,0 +1,61 @@
+import { computed, type ComputedRef } from 'vue'
+import { useModels } from '../features/models/models-store'
+import { isActive, useJobs } from '../features/jobs/jobs-store'
+import type { Job, JobKind } from '../../src-main/contract/jobs'
+import { useInspect } from '../features/inspect/inspect-store'
+import { usePreview } from '../features/preview/preview-store'
+import { useProject } from '../features/project/project-store'
+import type { StepState } from '../shared/controls/StatusMark.vue'
+import { countOf } from '../shared/format'
+import type { StepName } from './ui-store'
+
+export interface StepMark {
+  state: StepState
+  words: string
+}
+
+/** The state of every step, as mark and in words. */
+export function useStepStates(): ComputedRef<Record<StepName, StepMark>> {
+  const project = useProject()
+  const models = useModels()
+  const jobs = useJobs()
+  const inspect = useInspect()
+  const preview = usePreview()
+
+  function modelsMark(): StepMark {
+    if (project.models.length === 0) return { state: 'empty', words: 'no models yet' }
+    if (models.errors.length > 0) return { state: 'attention', words: countOf(models.errors.length, 'problem') }
+    if (project.specialists.length === 0) return { state: 'attention', words: 'no specialists yet' }
+    return { state: 'ready', words: countOf(project.models.length, 'model') }
+  }
+
+  function jobMark(kind: JobKind, done: boolean, doneWords: string): StepMark {
+    const job: Job | undefined = jobs.latest(kind)
+    if (job && isActive(job)) return { state: 'running', words: job.state === 'queued' ? 'queued' : 'running' }
+    if (job?.state === 'failed') return { state: 'attention', words: 'the last job failed' }
+    return done ? { state: 'ready', words: doneWords } : { state: 'empty', words: 'not computed' }
+  }
+
+  function inspectMark(): StepMark {
+    const mark = jobMark('inspect', inspect.rows.length > 0, countOf(inspect.rows.length, 'layer'))
+    return mark.state === 'ready' && inspect.outdated
+      ? { state: 'attention', words: 'of another choice of models' }
+      : mark
+  }
+
+  function tuneMark(): StepMark {
+    if (project.specialists.length === 0) return { state: 'empty', words: 'needs specialists' }
+    const dropped = project.specialists.length - project.enabledSpecialists.length
+    if (project.enabledSpecialists.length === 0) return { state: 'attention', words: 'all specialists are dropped' }
+    return { state: 'ready', words: dropped === 0 ? 'all take part' : `${dropped} dropped` }
+  }
+
+  return computed(() => ({
+    models: modelsMark(),
+    inspect: inspectMark(),
+    tune: tuneMark(),
+    preview: jobMark('preview', preview.pictures.length > 0, countOf(preview.pictures.length, 'picture')),
+    evaluate: { state: 'later', words: 'comes later' },
+    export: jobMark('export', jobs.latest('export')?.state === 'done', 'exported'),
+  }))
+}
