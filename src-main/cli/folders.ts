@@ -13,3 +13,16 @@ export function cacheFolder(): string {
         : (process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'))
   return join(base, 'featurefusion-studio')
 }
+
+/** What the program keeps for a person: project, settings, pictures, log. FEATUREFUSION_DATA names another folder. */
+export function dataFolder(): string {
+  const own = process.env['FEATUREFUSION_DATA']
+  if (own !== undefined && own !== '') return own
+  const base =
+    process.platform === 'win32'
+      ? (process.env['APPDATA'] ?? join(homedir(), 'AppData', 'Roaming'))
+      : process.platform === 'darwin'
+        ? join(homedir(), 'Library', 'Application Support')
+        : (process.env['XDG_CONFIG_HOME'] ?? join(homedir(), '.config'))
+  return join(base, 'featurefusion-studio')
+}
