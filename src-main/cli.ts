@@ -3,9 +3,11 @@ import { fileURLToPath } from 'node:url'
 import { Command, CommanderError } from 'commander'
 import { version } from '../package.json'
 import { addDevicesCommand } from './cli/devices'
+import { addInspectCommand } from './cli/inspect'
 import { addMergeCommand } from './cli/merge'
 import { addOpenCommand } from './cli/open'
 import { EXIT } from './cli/output'
+import { addServeCommand } from './cli/serve'
 import { addVerifyCommand } from './cli/verify'
 
 const files = {
@@ -22,8 +24,10 @@ const program = new Command('featurefusion')
 
 addOpenCommand(program)
 addMergeCommand(program, files)
+addInspectCommand(program)
 addDevicesCommand(program)
 addVerifyCommand(program)
+addServeCommand(program, new URL('./', import.meta.url))
 
 try {
   await program.parseAsync()

@@ -1,0 +1,93 @@
+import { writeFile } from 'node:fs/promises'
+import { Option, type Command } from 'commander'
+import { MATRIX_KINDS, type LayerSummary, type MatrixKind } from '../contract/inspect'
+import { correlationMatrix } from '../engine/inspect/correlation-matrix'
+import { HeatMap } from '../engine/inspect/heat-map'
+import { findLayer, inspectLayers, openInspection, openLayer } from '../engine/inspect/inspect'
+import { throwIfCancelled } from '../engine/merge/cancel'
+import { FusionSessions } from '../engine/merge/statistics'
+import { chooseProvider, DEVICES, type Device } from '../engine/runtime/providers'
+import { addModelOptions, loadProject, type ModelOptions } from './model-options'
+import { ProgressLine, printResult, runCommand, table, UsageError, type CommonOptions } from './output'
+
+interface InspectOptions extends CommonOptions, ModelOptions {
+  device: Device
+  layer?: string
+  matrix: MatrixKind
+  png?: string
+}
+
+/** `featurefusion inspect`: correlations per layer as JSON; one layer's matrix as a picture. */
+export function addInspectCommand(program: Command): void {
+  const command = program
+    .command('inspect [project]')
+    .description('show where models agree and conflict, layer by layer')
+    .addOption(new Option('--device <name>', 'where matrix products run').choices(DEVICES).default('auto'))
+    .option('--layer <name>', 'only this layer')
+    .addOption(new Option('--matrix <kind>', 'what --png shows').choices(MATRIX_KINDS).default('P'))
+    .option('--png <file>', "write the layer's matrix [rows, models · rows] as a heat map")
+    .option('--json', 'results as JSON')
+  addModelOptions(command).action((path: string | undefined, options: InspectOptions) =>
+    runCommand(options, async (signal) => {
+      const { project, folder } = loadProject(path, options)
+      const inspection = await openInspection(project, folder)
+      const provider = await chooseProvider(options.device)
+      if (options.png !== undefined) {
+        if (options.layer === undefined) throw new UsageError('--png shows one layer: say which with --layer NAME.')
+        const inspected = findLayer(inspection, options.layer)
+        const sessions = new FusionSessions(provider)
+        const { rows, fusion, close } = openLayer(inspected, inspection.settings, sessions)
+        const map = new HeatMap(rows.rows, rows.models * rows.rows)
+        await correlationMatrix(
+          options.matrix,
+          rows,
+          fusion,
+          (band) => map.add(band),
+          async () => throwIfCancelled(signal),
+        )
+        close()
+        await sessions.release()
+        const scale = options.matrix === 'P' ? 1 : map.largest
+        await writeFile(options.png, map.toPng(scale))
+        const shown = { png: options.png, matrix: options.matrix, width: map.width, height: map.height, scale }
+        printResult(
+          options,
+          shown,
+          () => `${options.png}: ${options.matrix} of ${options.layer}, blue −${scale} … red ${scale}`,
+        )
+        return
+      }
+      const layers = options.layer === undefined ? inspection.layers : [findLayer(inspection, options.layer)]
+      const progress = new ProgressLine()
+      const summaries: LayerSummary[] = []
+      await inspectLayers({ ...inspection, layers }, { provider, signal }, (summary, fraction) => {
+        summaries.push(summary)
+        progress.show('inspecting', fraction)
+      })
+      progress.end()
+      const models = inspection.models.map(({ entry }) => entry.name)
+      printResult(options, { models, layers: summaries }, () => inWords(models, summaries))
+    }),
+  )
+}
+
+function inWords(models: readonly string[], layers: readonly LayerSummary[]): string {
+  const number = (value: number | null | undefined): string => (value == null ? '—' : value.toFixed(3))
+  const specialists = models.slice(1)
+  /** Mean correlation of a specialist's delta with the others'. */
+  const agreement = ({ deltaCorrelation }: LayerSummary, index: number): number | null => {
+    const row = deltaCorrelation.slice(index * specialists.length, (index + 1) * specialists.length)
+    const others = row.filter((value, other): value is number => other !== index && value !== null)
+    return others.length > 0 ? others.reduce((sum, value) => sum + value, 0) / others.length : null
+  }
+  return table([
+    ['block', 'layer', ...specialists.flatMap((name) => [`Δ ${name}`, 'with others']), 'κ aligned', 'κ paper'],
+    ...layers.map((layer) => [
+      layer.block,
+      layer.layer,
+      ...specialists.flatMap((_, index) => [number(layer.deltaNormRatio[index]), number(agreement(layer, index))]),
+      number(layer.normalisers.aligned?.meanKappa),
+      number(layer.normalisers.paper?.meanKappa),
+    ]),
+  ])
+}
