@@ -29,11 +29,12 @@ def make(folder):
     vae.half().save_pretrained(folder / "vae", variant="fp16")
 
 
-def phase(name, action, **more):
+def phase(name, action):
     print(json.dumps({"begin": name}), flush=True)
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     result = action()
-    print(json.dumps({"end": name, "seconds": time.perf_counter() - start, **more}), flush=True)
+    times = {"seconds": time.perf_counter() - start, "cpuSeconds": time.process_time() - cpu}
+    print(json.dumps({"end": name, **times}), flush=True)
     return result
 
 

@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { buildUnet } from '../../src-main/engine/architecture/unet'
 import { buildVaeDecoder } from '../../src-main/engine/architecture/vae'
 import { openCheckpoint } from '../../src-main/engine/checkpoint/open'
-import { createSession, type Session, type Tensor } from '../../src-main/engine/runtime/session'
+import { Network } from '../../src-main/engine/runtime/network'
+import type { SessionOptions, Tensor } from '../../src-main/engine/runtime/session'
 
 const THREADS = 2
 const SAMPLE_MS = 50
@@ -16,6 +17,8 @@ const PYTHON_SIDE = join(import.meta.dirname, 'diffusers_unet_step.py')
 interface Phase {
   name: string
   seconds: number
+  /** Processor time of all threads; tells more than the clock on a shared machine. */
+  cpuSeconds: number
   peakBytes: number
 }
 
@@ -28,18 +31,21 @@ function values(...dims: number[]): Tensor {
 async function phase<T>(name: string, action: () => Promise<T>): Promise<T> {
   console.log(JSON.stringify({ begin: name }))
   const start = performance.now()
+  const cpuBefore = process.cpuUsage()
   const result = await action()
-  console.log(JSON.stringify({ end: name, seconds: (performance.now() - start) / 1000 }))
+  const seconds = (performance.now() - start) / 1000
+  const { user, system } = process.cpuUsage(cpuBefore)
+  console.log(JSON.stringify({ end: name, seconds, cpuSeconds: (user + system) / 1e6 }))
   return result
 }
 
 async function ours(folder: string, steps: number): Promise<void> {
-  const open = async (part: 'unet' | 'vae', build: typeof buildUnet): Promise<Session> => {
+  const open = async (part: 'unet' | 'vae', build: typeof buildUnet, more: Partial<SessionOptions>) => {
     const { config, tensors } = (await openCheckpoint(join(folder, part))).components.get(part)!
     const built = build(config!, tensors, { computeType: 'F32', weights: 'initializers', attention: 'fused' })
-    return createSession(built.model, { provider: 'cpu', threads: THREADS, externalFolder: built.externalFolder! })
+    return Network.open(built, { provider: 'cpu', threads: THREADS, ...more })
   }
-  const measure = async (name: string, session: Session, feeds: Record<string, Tensor>): Promise<void> => {
+  const measure = async (name: string, session: Network, feeds: Record<string, Tensor>): Promise<void> => {
     let check: number[] = []
     for (let step = 0; step < steps; step++) {
       const results = await phase(name, () => session.run(feeds))
@@ -48,12 +54,14 @@ async function ours(folder: string, steps: number): Promise<void> {
     console.log(JSON.stringify({ check }))
     await session.release()
   }
-  await measure('step', await phase('load unet', () => open('unet', buildUnet)), {
+  await measure('step', await phase('load unet', () => open('unet', buildUnet, {})), {
     sample: values(2, 4, 64, 64),
     timestep: { data: Float32Array.of(481, 481), dims: [2] },
     encoder_hidden_states: values(2, 77, 768),
   })
-  await measure('decode', await phase('load vae', () => open('vae', buildVaeDecoder)), { z: values(1, 4, 64, 64) })
+  await measure('decode', await phase('load vae', () => open('vae', buildVaeDecoder, { optimization: 'all' })), {
+    z: values(1, 4, 64, 64),
+  })
 }
 
 /** Runs a program that reports phases, and watches its memory (resident, mapped files counted, as the system does). */
@@ -75,10 +83,17 @@ function watch(file: string, args: string[]): Promise<{ phases: Phase[]; checks:
         const line = text.slice(0, end)
         text = text.slice(end + 1)
         if (!line.startsWith('{')) continue
-        const event = JSON.parse(line) as { begin?: string; end?: string; seconds?: number; check?: number[] }
+        const event = JSON.parse(line) as {
+          begin?: string
+          end?: string
+          seconds?: number
+          cpuSeconds?: number
+          check?: number[]
+        }
         if (event.begin) peakBytes = 0
         if (event.check) checks.push(event.check)
-        if (event.end) phases.push({ name: event.end, seconds: event.seconds!, peakBytes })
+        if (event.end)
+          phases.push({ name: event.end, seconds: event.seconds!, cpuSeconds: event.cpuSeconds!, peakBytes })
       }
     })
     child.on('error', reject)
@@ -96,6 +111,7 @@ function best(phases: Phase[], name: string): Phase {
   return {
     name,
     seconds: Math.min(...same.map(({ seconds }) => seconds)),
+    cpuSeconds: Math.min(...same.map(({ cpuSeconds }) => cpuSeconds)),
     peakBytes: Math.max(...same.map(({ peakBytes }) => peakBytes)),
   }
 }
@@ -116,9 +132,10 @@ async function compare(folder: string, steps: string): Promise<void> {
     const [a, b] = [best(mine.phases, name), best(theirs.phases, name)]
     const [peakA, peakB] = [a.peakBytes / 1e9, b.peakBytes / 1e9]
     console.log(
-      `${name.padEnd(10)} ours ${a.seconds.toFixed(2)} s, ${peakA.toFixed(2)} GB   ` +
-        `diffusers ${b.seconds.toFixed(2)} s, ${peakB.toFixed(2)} GB   ` +
-        `ratio ${(a.seconds / b.seconds).toFixed(3)} in time, ${(peakA / peakB).toFixed(3)} in memory`,
+      `${name.padEnd(10)} ours ${a.seconds.toFixed(2)} s (cpu ${a.cpuSeconds.toFixed(1)}), ${peakA.toFixed(2)} GB   ` +
+        `diffusers ${b.seconds.toFixed(2)} s (cpu ${b.cpuSeconds.toFixed(1)}), ${peakB.toFixed(2)} GB   ratio ` +
+        `${(a.seconds / b.seconds).toFixed(3)} in time, ${(a.cpuSeconds / b.cpuSeconds).toFixed(3)} in cpu time, ` +
+        `${(peakA / peakB).toFixed(3)} in memory`,
     )
   }
 }
@@ -126,4 +143,4 @@ async function compare(folder: string, steps: string): Promise<void> {
 const [first, second, third] = process.argv.slice(2)
 if (first === 'ours') await ours(second!, Number(third))
 else if (first) await compare(first, second ?? '2')
-else console.error('unet-step.ts FOLDER [STEPS]')
+else throw new Error('unet-step.ts FOLDER [STEPS]')

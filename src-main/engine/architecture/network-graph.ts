@@ -126,6 +126,29 @@ export class NetworkGraph {
     return value
   }
 
+  /**
+   * One of two equal halves of the rows of the weight `name` with the given full dims, without a copy where it lies in
+   * a file.
+   */
+  half(name: string, dims: readonly number[], index: 0 | 1): Value {
+    const key = `${name}/${index}`
+    const known = this.#weights.get(key)
+    if (known) return known
+    const { computeType, weights } = this.options
+    if (weights === 'inputs') {
+      const parts = this.graph.nodes('Split', [this.weight(name, dims)], 2, { axis: 0, num_outputs: 2 })
+      parts.forEach((part, i) => this.#weights.set(`${name}/${i}`, part))
+      return parts[index]!
+    }
+    const view = this.#view(name, dims)
+    const rows = [dims[0]! / 2, ...dims.slice(1)]
+    const start = view.start + index * elementCount(rows)
+    const stored = this.#stored({ ...view, name: key, start }, rows)
+    const value = view.stored.elementType === computeType ? stored : this.cast(stored, computeType)
+    this.#weights.set(key, value)
+    return value
+  }
+
   /** Rows of the table `name` [rows, width] by `indices`, in the compute type; only these rows are converted. */
   rows(name: string, dims: readonly [number, number], indices: Value): Value {
     if (this.options.weights === 'inputs') return this.node('Gather', [this.weight(name, dims), indices])

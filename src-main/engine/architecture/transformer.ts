@@ -67,11 +67,17 @@ function transformerBlock(
   return rows
 }
 
-/** diffusers' FeedForward with GEGLU: hidden · gelu(gate), four times as wide inside. */
+/**
+ * diffusers' FeedForward with GEGLU: hidden · gelu(gate), four times as wide inside. Its first layer makes both; here
+ * each half of its rows is a product of its own, so that nothing has to be cut apart.
+ */
 function feedForward(net: NetworkGraph, module: string, rows: Value, width: number): Value {
   const inner = 4 * width
-  const projected = linear(net, `${module}.net.0.proj`, rows, width, 2 * inner)
-  const [hidden, gate] = net.graph.nodes('Split', [projected], 2, { axis: 1, num_outputs: 2 })
-  const gated = net.node('Mul', [hidden!, activation(net, 'gelu', gate!)])
+  const project = (index: 0 | 1): Value => {
+    const weight = net.half(`${module}.net.0.proj.weight`, [2 * inner, width], index)
+    const bias = net.half(`${module}.net.0.proj.bias`, [2 * inner], index)
+    return net.node('Gemm', [rows, weight, bias], { transB: 1 })
+  }
+  const gated = net.node('Mul', [project(0), activation(net, 'gelu', project(1))])
   return linear(net, `${module}.net.2`, gated, inner, width)
 }
