@@ -54,7 +54,7 @@ export class WeightedSum {
   ): EncodedBlock {
     if (type === 'F64') return this.sumDoubles(inputs, { coefficients, divisor }, start, count)
     const { kernels, raw, values, sums, encoded } = this
-    sums.bytes().fill(0)
+    sums.doubles().fill(-0) // the only start that leaves zeros of either sign as they are
     coefficients.forEach((coefficient, model) => {
       if (coefficient === 0) return
       const stored = inputs.types[model]!
@@ -99,7 +99,10 @@ export class WeightedSum {
         results.set(first)
         return
       }
-      for (let i = 0; i < count; i++) results[i]! += (coefficient * (own[i]! - first[i]!)) / divisor
+      for (let i = 0; i < count; i++) {
+        const difference = own[i]! - first[i]!
+        if (difference !== 0) results[i]! += (coefficient * difference) / divisor
+      }
     })
     return { bytes: encoded.bytes(count * 8), overflowed: !results.every(Number.isFinite) }
   }
