@@ -7,30 +7,37 @@ export interface PathAccess {
   /** Folders for the file browser. */
   readonly roots: readonly { name: string; path: string }[]
   /**
-   * The absolute path, if it may be used; it need not exist.
+   * The absolute path, if it may be read; it need not exist.
    * @throws FusionError 'validation'
    */
   check(path: string): Promise<string>
+  /** The same, if it may be written. */
+  checkTarget(path: string): Promise<string>
 }
 
 /** The desktop: what the person may read, the program may read. */
 export function unlimitedAccess(roots: readonly { name: string; path: string }[]): PathAccess {
-  return { roots, check: (path) => Promise.resolve(resolve(path)) }
+  const check = (path: string): Promise<string> => Promise.resolve(resolve(path))
+  return { roots, check, checkTarget: check }
 }
 
-/** Only what lies inside some folders, links followed. */
-export async function accessInside(folders: readonly string[]): Promise<PathAccess> {
-  const roots = await Promise.all([...new Set(folders.map((folder) => resolve(folder)))].map(realFolder))
+/** Only what lies inside some folders, links followed; of `readOnly` ones nothing can be written. */
+export async function accessInside(folders: readonly string[], readOnly: readonly string[]): Promise<PathAccess> {
+  const writable = await Promise.all([...new Set(folders.map((folder) => resolve(folder)))].map(realFolder))
+  const readable = [...writable, ...(await Promise.all(readOnly.map(realFolder)))]
   return {
-    roots: roots.map((path) => ({ name: basename(path) || path, path })),
-    async check(path) {
-      const real = await realOf(resolve(path))
-      if (roots.some((root) => real === root || real.startsWith(root.endsWith(sep) ? root : root + sep))) return real
-      throw new FusionError('validation', `${path} lies outside the folders that may be used.`, {
-        hint: `Allowed: ${roots.join(', ')}. Start with --allow FOLDER for others.`,
-      })
-    },
+    roots: readable.map((path) => ({ name: basename(path) || path, path })),
+    check: (path) => checkInside(path, readable, 'used'),
+    checkTarget: (path) => checkInside(path, writable, 'written to'),
   }
+}
+
+async function checkInside(path: string, roots: readonly string[], purpose: string): Promise<string> {
+  const real = await realOf(resolve(path))
+  if (roots.some((root) => real === root || real.startsWith(root.endsWith(sep) ? root : root + sep))) return real
+  throw new FusionError('validation', `${path} lies outside the folders that may be ${purpose}.`, {
+    hint: `Allowed: ${roots.join(', ') || 'none'}. Start with --allow FOLDER for others.`,
+  })
 }
 
 async function realFolder(folder: string): Promise<string> {

@@ -18,7 +18,7 @@ export interface ServeOptions {
   port?: number
   /** The address to listen on; 127.0.0.1 unless told otherwise. */
   address?: string
-  /** Folders that may be used, besides the demo's. */
+  /** Folders that may be used; the demo's can be read besides. */
   allow: readonly string[]
   /** Built files: the interface, and the compute process. */
   rendererFolder: string
@@ -46,7 +46,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   const { address = LOCALHOST } = options
   const host: Host = {
     kind: 'serve',
-    access: await accessInside([...options.allow, options.demoFolder]),
+    access: await accessInside(options.allow, [options.demoFolder]),
     fork: () => forkCompute(options.computeFile),
     dialog: () => Promise.reject(inBrowser('The system has no dialogs here.')),
     showInFolder: () => {
@@ -82,14 +82,11 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   }
 }
 
-/** Serves until SIGINT or SIGTERM; prints the URL with its token on one line. */
-export async function runServe(options: ServeOptions): Promise<void> {
+/** Serves until the signal; prints the URL with its token on one line. */
+export async function runServe(options: ServeOptions, signal: AbortSignal): Promise<void> {
   const running = await startServer(options)
   process.stdout.write(`${running.url}\n`)
-  await new Promise<void>((resolve) => {
-    process.once('SIGINT', resolve)
-    process.once('SIGTERM', resolve)
-  })
+  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
   await running.close()
 }
 

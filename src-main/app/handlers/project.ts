@@ -14,7 +14,7 @@ export function projectHandlers(studio: Studio): Handlers<Group<'project'>> {
     },
     'project.open': async ({ path }) => project.openFile(await host.access.check(path), studio.checkPaths),
     'project.save': async ({ path, overwrite }) =>
-      project.save(path === undefined ? undefined : await host.access.check(path), overwrite),
+      project.save(path === undefined ? undefined : await host.access.checkTarget(path), overwrite),
     'project.edit': async ({ edits, label, merge }) =>
       project.edit(await mapEditPaths(edits, (path) => host.access.check(path)), label, merge),
     'project.undo': () => project.undo(),

@@ -106,7 +106,7 @@ function previewHandlers(studio: Studio): Handlers<Group<'preview'>> {
       return {}
     },
     'preview.saveAs': async ({ id, path, overwrite }) => {
-      await history.saveAs(id, await host.access.check(path), overwrite)
+      await history.saveAs(id, await host.access.checkTarget(path), overwrite)
       return {}
     },
     'preview.readPng': ({ base64 }) => ({ settings: readPngSettings(Buffer.from(base64, 'base64')) }),
@@ -126,7 +126,7 @@ function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
     },
     'export.start': async ({ path, overwrite }) => {
       const project = studio.projectWithModels()
-      const target = await host.access.check(path)
+      const target = await host.access.checkTarget(path)
       if (queue.list().some((job) => job.kind === 'export' && job.endedAt === null && job.title === titleOf(target))) {
         throw new FusionError('target', `${target} is being written already.`)
       }
