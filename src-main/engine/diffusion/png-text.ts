@@ -18,7 +18,7 @@ interface Chunk {
  */
 export function withPngText(png: Uint8Array, keyword: string, text: string): Uint8Array {
   checkSignature(png)
-  const isLatin1 = /^[\u0001-\u00ff]*$/.test(text)
+  const isLatin1 = [...text].every((character) => character > '\0' && character <= 'ÿ')
   const chunk = isLatin1
     ? makeChunk('tEXt', Buffer.concat([latin1(keyword), Uint8Array.of(0), latin1(text)]))
     : makeChunk('iTXt', Buffer.concat([latin1(keyword), new Uint8Array(5), Buffer.from(text, 'utf8')]))

@@ -1,5 +1,5 @@
 import type { Checkpoint, Component, ComponentName, StoredTensor, TensorView } from '../checkpoint'
-import { NameTable, viewOf, type Naming } from '../key-maps/name-table'
+import { type NameTable, type Naming, viewOf } from '../key-maps/name-table'
 import type { SafetensorsFile } from '../safetensors'
 
 /** A checkpoint as its format opens it, before it is identified. */
