@@ -1,9 +1,10 @@
 import { fileURLToPath } from 'node:url'
 import { hash } from './compute/hash'
 import { inspect } from './compute/inspect'
+import { matrix } from './compute/matrix'
 import { exportModel, forecast } from './compute/merge'
 import { preview } from './compute/preview'
-import type { TaskContext, TaskRunner } from './compute/task'
+import type { TaskContext } from './compute/task'
 import { computeRequestSchema, type ComputeMessage, type ComputeResult, type ComputeTask } from './contract/compute'
 import { FusionError, toErrorReport } from './contract/errors'
 
@@ -67,8 +68,4 @@ function perform(task: ComputeTask, context: TaskContext): Promise<ComputeResult
     case 'export':
       return exportModel(task, context)
   }
-}
-
-const matrix: TaskRunner<'matrix'> = async () => {
-  throw new FusionError('unsupported', 'Matrices are not there yet.')
 }
