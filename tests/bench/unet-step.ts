@@ -8,7 +8,7 @@ import { buildUnet } from '../../src-main/engine/architecture/unet'
 import { buildVaeDecoder } from '../../src-main/engine/architecture/vae'
 import { openCheckpoint } from '../../src-main/engine/checkpoint/open'
 import { Network } from '../../src-main/engine/runtime/network'
-import type { SessionOptions, Tensor } from '../../src-main/engine/runtime/session'
+import type { Tensor } from '../../src-main/engine/runtime/session'
 
 const THREADS = 2
 const SAMPLE_MS = 50
@@ -40,10 +40,10 @@ async function phase<T>(name: string, action: () => Promise<T>): Promise<T> {
 }
 
 async function ours(folder: string, steps: number): Promise<void> {
-  const open = async (part: 'unet' | 'vae', build: typeof buildUnet, more: Partial<SessionOptions>) => {
+  const open = async (part: 'unet' | 'vae', build: typeof buildUnet) => {
     const { config, tensors } = (await openCheckpoint(join(folder, part))).components.get(part)!
     const built = build(config!, tensors, { computeType: 'F32', weights: 'initializers', attention: 'fused' })
-    return Network.open(built, { provider: 'cpu', threads: THREADS, ...more })
+    return Network.open(built, { provider: 'cpu', threads: THREADS })
   }
   const measure = async (name: string, session: Network, feeds: Record<string, Tensor>): Promise<void> => {
     let check: number[] = []
@@ -54,12 +54,12 @@ async function ours(folder: string, steps: number): Promise<void> {
     console.log(JSON.stringify({ check }))
     await session.release()
   }
-  await measure('step', await phase('load unet', () => open('unet', buildUnet, {})), {
+  await measure('step', await phase('load unet', () => open('unet', buildUnet)), {
     sample: values(2, 4, 64, 64),
     timestep: { data: Float32Array.of(481, 481), dims: [2] },
     encoder_hidden_states: values(2, 77, 768),
   })
-  await measure('decode', await phase('load vae', () => open('vae', buildVaeDecoder, { optimization: 'all' })), {
+  await measure('decode', await phase('load vae', () => open('vae', buildVaeDecoder)), {
     z: values(1, 4, 64, 64),
   })
 }

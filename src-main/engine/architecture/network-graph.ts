@@ -31,6 +31,8 @@ export interface BuiltNetwork {
   model: Uint8Array
   /** Folder of the weights' files; absent where no weight lies in a file. */
   externalFolder?: string
+  /** Bytes of all its weights in float32. */
+  weightBytes: number
   /** Inputs to feed with weights; empty unless weights are inputs. */
   weightInputs: readonly WeightInput[]
 }
@@ -210,6 +212,7 @@ export class NetworkGraph {
     if (this.#missingTaps.size > 0) throw new Error(`no module is named ${[...this.#missingTaps].join()}`)
     return {
       model: this.graph.toBytes(),
+      weightBytes: [...this.#used].reduce((sum, name) => sum + 4 * elementCount(this.#tensors.get(name)!.shape), 0),
       ...(this.#externalFolder !== undefined && { externalFolder: this.#externalFolder }),
       weightInputs: this.#weightInputs,
     }

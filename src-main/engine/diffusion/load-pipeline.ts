@@ -63,8 +63,8 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
     )
 
   const opened: Network[] = []
-  const open = async (built: BuiltNetwork, more: Partial<SessionOptions> = {}): Promise<Network> => {
-    const network = await Network.open(built, { ...runtime, ...more })
+  const open = async (built: BuiltNetwork): Promise<Network> => {
+    const network = await Network.open(built, runtime)
     opened.push(network)
     return network
   }
@@ -87,9 +87,7 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
     const vaeOptions: NetworkOptions = vaeConfig.forceUpcast
       ? { ...networkOptions, computeType: 'F32' }
       : networkOptions
-    const decoder = await open(buildVaeDecoder(configOf(vae, checkpoint), vae.tensors, vaeOptions), {
-      optimization: 'all',
-    })
+    const decoder = await open(buildVaeDecoder(configOf(vae, checkpoint), vae.tensors, vaeOptions))
     return new Pipeline({
       provider,
       networks: opened,

@@ -6,7 +6,14 @@ import type { Network } from '../runtime/network'
 import type { Provider, Tensor } from '../runtime/session'
 import { firstIteration, imageLatents, type SourceImage } from './image-to-image'
 import { fitLatentPreview, type LatentPreview } from './latent-preview'
-import { encodePrompt, type TextEncoder, type TextStates } from './prompt-encoder'
+import {
+  chunkCount,
+  encodePrompt,
+  type PromptReading,
+  type PromptSyntax,
+  type TextEncoder,
+  type TextStates,
+} from './prompt-encoder'
 import { TorchGenerator } from './random'
 import {
   chooseScheduler,
@@ -40,6 +47,8 @@ export interface GenerateRequest {
   schedulerConfig?: SchedulerConfig
   eta?: number
   clipSkip?: number
+  /** 'plain' if absent. */
+  promptSyntax?: PromptSyntax
   guidanceRescale?: number
   /** Pictures that are denoised together; as many as small pictures allow if absent. */
   batchSize?: number
@@ -172,10 +181,11 @@ export class Pipeline {
   ): Promise<Picture[]> {
     const { unet, vae } = this.#parts
     const { guidance, guidanceRescale = 0, width, height } = request
+    const chunks = this.#chunks(request, indices)
     const batch: BatchPicture[] = []
     for (const index of indices) {
       cancelled(signal)
-      batch.push(await this.#picture(request, request.pictures[index]!))
+      batch.push(await this.#picture(request, request.pictures[index]!, chunks))
     }
     const scheduler = this.#scheduler(request)
     const begin = request.image ? firstIteration(scheduler, request.steps, request.strength ?? 1) : 0
@@ -212,23 +222,34 @@ export class Pipeline {
     }))
   }
 
-  async #picture({ guidance, clipSkip = 0 }: GenerateRequest, picture: PictureRequest): Promise<BatchPicture> {
-    const { prompt, negativePrompt, seed } = picture
-    const positive = await this.#encode(prompt, clipSkip)
+  /** The chunks of tokens that the longest prompt of a batch takes. */
+  #chunks({ pictures, promptSyntax = 'plain' }: GenerateRequest, indices: readonly number[]): number {
+    const prompts = indices.flatMap((index) => [pictures[index]!.prompt, pictures[index]!.negativePrompt ?? ''])
+    return Math.max(...prompts.map((prompt) => chunkCount(this.#parts.textEncoders, prompt, promptSyntax)))
+  }
+
+  async #picture(
+    { guidance, clipSkip = 0, promptSyntax: syntax = 'plain' }: GenerateRequest,
+    { prompt, negativePrompt, seed }: PictureRequest,
+    chunks: number,
+  ): Promise<BatchPicture> {
+    const positive = await this.#encode(prompt, { syntax, clipSkip, chunks })
     const zeros = negativePrompt === undefined && this.#parts.zerosWithoutNegative
     // diffusers leaves out layers for the positive prompt only.
-    const negative = guidance > 1 ? (zeros ? 'zeros' : await this.#encode(negativePrompt ?? '', 0)) : null
+    const encodeNegative = () => this.#encode(negativePrompt ?? '', { syntax, clipSkip: 0, chunks })
+    const negative = guidance > 1 ? (zeros ? 'zeros' : await encodeNegative()) : null
     return { positive, negative, generator: new TorchGenerator(seed) }
   }
 
-  async #encode(prompt: string, clipSkip: number): Promise<TextStates> {
-    const key = `${clipSkip}:${prompt}`
+  async #encode(prompt: string, reading: PromptReading): Promise<TextStates> {
+    const { clipSkip } = reading
+    const key = JSON.stringify([reading, prompt])
     let text = this.#texts.get(key)
     if (!text) {
       const deepest = Math.min(...this.#parts.textEncoders.map(({ layers }) => layers)) - 1
       if (!Number.isInteger(clipSkip) || clipSkip < 0 || clipSkip > deepest)
         throw new FusionError('validation', `The clip skip is ${clipSkip}; this model takes 0 to ${deepest}.`)
-      text = await encodePrompt(this.#parts.textEncoders, prompt, clipSkip)
+      text = await encodePrompt(this.#parts.textEncoders, prompt, reading)
       if (this.#texts.size >= MAX_KEPT_TEXTS) this.#texts.clear()
       this.#texts.set(key, text)
     }

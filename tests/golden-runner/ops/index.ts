@@ -1,6 +1,7 @@
 import type { OpRunner } from '../run-cases'
 import { checkpointMergeOps } from './checkpoint-merge'
 import { clipImageOps } from './clip-image'
+import { clipScoreOps } from './clip-score'
 import { mergeOps } from './merges'
 import { networkOps } from './networks'
 import { schedulerOps } from './schedulers'
@@ -12,6 +13,7 @@ import { torchRandomOps } from './torch-random'
 export const OPS: Readonly<Record<string, OpRunner>> = {
   ...checkpointMergeOps,
   ...clipImageOps,
+  ...clipScoreOps,
   ...mergeOps,
   ...networkOps,
   ...schedulerOps,

@@ -1,0 +1,123 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { FusionError } from '../../contract/errors'
+import { buildClipText } from '../architecture/clip-text'
+import { buildClipVision } from '../architecture/clip-vision'
+import type { NetworkOptions } from '../architecture/network-graph'
+import type { Checkpoint, TensorView } from '../checkpoint/checkpoint'
+import { TensorReader } from '../checkpoint/tensor-reader'
+import { Network } from '../runtime/network'
+import { chooseProvider, providerAbilities, type Device } from '../runtime/providers'
+import type { Provider } from '../runtime/session'
+
+/** What CLIP sees in images. */
+export interface ImageFeatures {
+  /** The projection of every image at unit length, [width] each. */
+  embeds: Float32Array[]
+  /** The same before normalising. */
+  projections: Float32Array[]
+  /** [images, patches + 1, width] */
+  lastHiddenState: Float32Array
+}
+
+/** A whole CLIP model (transformers' CLIPModel): how well images and texts fit. */
+export class ClipModel {
+  /** exp(logit_scale): what cosines are multiplied with in logits_per_image. */
+  readonly logitFactor: number
+  readonly #vision: Network
+  readonly #text: Network
+
+  constructor(vision: Network, text: Network, logitFactor: number) {
+    this.#vision = vision
+    this.#text = text
+    this.logitFactor = logitFactor
+  }
+
+  /**
+   * @param pixels [count, 3, size, size], preprocessed (preprocessForClip)
+   * @throws FusionError 'out-of-memory', 'device'
+   */
+  async images(pixels: Float32Array, count: number, size: number): Promise<ImageFeatures> {
+    const input = { data: pixels, dims: [count, 3, size, size] }
+    const { image_embeds: embeds, last_hidden_state: states } = await this.#vision.run({ pixel_values: input })
+    const projections = rows(embeds!.data as Float32Array, count)
+    return { embeds: projections.map(unit), projections, lastHiddenState: states!.data as Float32Array }
+  }
+
+  /** The projections of texts at unit length. @param ids of one length each, from the model's tokenizer */
+  async texts(ids: readonly (readonly number[])[]): Promise<Float32Array[]> {
+    const input = { data: BigInt64Array.from(ids.flat(), BigInt), dims: [ids.length, ids[0]!.length] }
+    const { text_embeds: embeds } = await this.#text.run({ input_ids: input }, ['text_embeds'])
+    return rows(embeds!.data as Float32Array, ids.length).map(unit)
+  }
+
+  async release(): Promise<void> {
+    await this.#vision.release()
+    await this.#text.release()
+  }
+}
+
+/**
+ * Loads a CLIPModel's folder.
+ * @throws FusionError 'unsupported', 'malformed', 'device', 'out-of-memory'
+ */
+export async function loadClip(checkpoint: Checkpoint, device: Device | Provider): Promise<ClipModel> {
+  const tensors = checkpoint.components.get('model')?.tensors
+  const scale = tensors?.get('logit_scale')
+  if (!tensors || !scale) throw new FusionError('unsupported', `${checkpoint.path} is no CLIP model.`)
+  const { text_config, vision_config, projection_dim = 512 } = readConfig(join(checkpoint.path, 'config.json'))
+  const provider = await chooseProvider(device)
+  const options: NetworkOptions = { ...(await providerAbilities(provider)), weights: 'initializers' }
+  const vision = await Network.open(buildClipVision({ ...vision_config, projection_dim }, tensors, options), {
+    provider,
+  })
+  const text = await Network.open(buildClipText({ ...text_config, projection_dim }, tensors, options), { provider })
+  return new ClipModel(vision, text, Math.exp(readScalar(scale)))
+}
+
+/** CLIP score: 100 times the cosine, not below 0. */
+export function clipScore(image: Float32Array, text: Float32Array): number {
+  return Math.max(0, 100 * cosine(image, text))
+}
+
+/** The cosine of two vectors of unit length. */
+export function cosine(a: Float32Array, b: Float32Array): number {
+  return a.reduce((sum, value, i) => sum + value * b[i]!, 0)
+}
+
+interface ClipConfig {
+  text_config?: Record<string, unknown>
+  vision_config?: Record<string, unknown>
+  projection_dim?: number
+}
+
+function readConfig(path: string): ClipConfig {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as ClipConfig
+  } catch (cause) {
+    throw new FusionError('malformed', `${path} cannot be read as a CLIP model's config.`, {
+      detail: String(cause),
+      cause,
+    })
+  }
+}
+
+function readScalar({ stored, name }: TensorView): number {
+  if (stored.elementType !== 'F32')
+    throw new FusionError('unsupported', `${stored.path}: ${name} is stored as ${stored.elementType}, not as F32.`)
+  const bytes = new Uint8Array(4)
+  const reader = new TensorReader()
+  reader.read(stored, 0, bytes)
+  reader.close()
+  return new DataView(bytes.buffer).getFloat32(0, true)
+}
+
+function rows(data: Float32Array, count: number): Float32Array[] {
+  const width = data.length / count
+  return Array.from({ length: count }, (_, i) => data.subarray(i * width, (i + 1) * width))
+}
+
+function unit(vector: Float32Array): Float32Array {
+  const length = Math.hypot(...vector)
+  return vector.map((value) => value / length)
+}
