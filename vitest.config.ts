@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
-import { assemblyscript } from './build/assemblyscript-plugin'
+import { assemblyscript } from './build/assemblyscript-plugin.ts'
 
 export default defineConfig({
   plugins: [assemblyscript()],
