@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { sharesInWords, sharesOf, noiseWarnings } from '../engine/merge/verdict'
 import { forecast } from '../engine/merge/forecast'
-import { planMerge, type MergePlan } from '../engine/merge/plan'
+import { planMerge, settingsInUse, type MergePlan } from '../engine/merge/plan'
 import { runMerge, type MergeOptions, type MergeResult } from '../engine/merge/run'
 import { chooseProvider, DEVICES, type Device } from '../engine/runtime/providers'
 import { Option } from 'commander'
@@ -116,12 +116,10 @@ export function resultInWords(plan: MergePlan, result: MergeResult): string {
   return lines.join('\n')
 }
 
-function planInWords({ method, project, models, components, base, tasks }: MergePlan): string[] {
+function planInWords(plan: MergePlan): string[] {
+  const { method, models, components, base, tasks } = plan
   const layers = tasks.filter(({ kind }) => kind === 'layer').length
-  const settings = method.uses.flatMap((key) => {
-    const value = project.method[key]
-    return value === undefined ? [] : [`${key} ${String(value)}`]
-  })
+  const settings = Object.entries(settingsInUse(plan)).map(([key, value]) => `${key} ${String(value)}`)
   return [
     `Base       ${models[0]!.entry.name}: ${base.architecture}, ${base.layout}`,
     `Merging    ${components.join(', ')} with ${models

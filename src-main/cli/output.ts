@@ -3,6 +3,9 @@ import { FusionError, toErrorReport } from '../contract/errors'
 /** Exit codes of the command line (design.md, 'The command line'). */
 export const EXIT = { done: 0, failed: 1, usage: 2, cancelled: 130 } as const
 
+/** Lines of an error's details that a terminal shows. */
+const DETAIL_LINES = 12
+
 /** Options that every command has. */
 export interface CommonOptions {
   json?: boolean
@@ -33,7 +36,7 @@ export async function runCommand(
     const report = toErrorReport(error)
     if (options.json) process.stdout.write(`${JSON.stringify({ error: report }, null, 2)}\n`)
     say(`Error: ${report.message}`)
-    if (report.detail !== undefined) say(report.detail)
+    if (report.detail !== undefined) say(firstLines(report.detail))
     if (report.hint !== undefined) say(report.hint)
     process.exitCode =
       report.kind === 'cancelled' ? EXIT.cancelled : error instanceof UsageError ? EXIT.usage : EXIT.failed
@@ -41,6 +44,13 @@ export async function runCommand(
     process.removeListener('SIGINT', cancel)
     process.removeListener('SIGTERM', cancel)
   }
+}
+
+/** Long lists (the tensors of another architecture) are whole only with --json. */
+function firstLines(text: string): string {
+  const lines = text.split('\n')
+  if (lines.length <= DETAIL_LINES) return text
+  return [...lines.slice(0, DETAIL_LINES), `… and ${lines.length - DETAIL_LINES} more (--json lists all).`].join('\n')
 }
 
 /** A command line that says something impossible. */

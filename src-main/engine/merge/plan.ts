@@ -91,6 +91,10 @@ export async function planMerge(project: Project, folder?: string): Promise<Merg
   if (files.folder && !isFolderLayout(base, 'same') && base.predictionType === null) {
     warnings.push(`${base.path} does not say what it predicts. Put it into scheduler_config.json: prediction_type.`)
   }
+  if (project.method.name === 'weighted-sum') {
+    const sum = models.slice(1).reduce((total, { entry }) => total + entry.weight, 0)
+    if (sum > 1) warnings.push(`The specialists' weights add up to ${sum}: the base's share is ${1 - sum}.`)
+  }
   const unet = base.components.get('unet')
   const blocks = new UNetBlocks(unet ? unet.tensors.keys() : [])
   checkBlocks(models, blocks)
@@ -145,7 +149,10 @@ function checkCompatible(models: readonly PlannedModel[], components: ComponentN
   const found = compareCheckpoints(base!, others, components)
   const errors = found.filter(({ severity }) => severity === 'error')
   if (errors.length > 0) {
-    throw new FusionError('incompatible', errors.map(({ message }) => message).join('\n'), {
+    // Of another family nearly every tensor differs: the family says it all.
+    const family = errors.filter(({ kind }) => kind === 'family')
+    const told = family.length > 0 ? family : errors
+    throw new FusionError('incompatible', told.map(({ message }) => message).join('\n'), {
       detail: errors
         .flatMap(({ tensors }) => tensors)
         .map(({ name, base: ours, other }) => `${name}: base ${shapeText(ours)}, other ${shapeText(other)}`)
