@@ -1,12 +1,9 @@
 import { mkdir, rename, stat, utimes, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { FusionError } from '../contract/errors'
-import type { Checkpoint } from '../engine/checkpoint/checkpoint'
 import { openCheckpoint } from '../engine/checkpoint/open'
-import { readVaeConfig } from '../engine/architecture/vae'
 import { loadPipeline } from '../engine/diffusion/load-pipeline'
 import type { Pipeline } from '../engine/diffusion/pipeline'
-import { configOf, requireComponent } from '../engine/diffusion/pipeline-parts'
 import { encodePng } from '../engine/diffusion/png'
 import { throwIfCancelled } from '../engine/merge/cancel'
 import { planMerge, writesFolder } from '../engine/merge/plan'
@@ -16,11 +13,8 @@ import { phaseProgress, type TaskContext, type TaskOf, type TaskRunner } from '.
 type PreviewModel = TaskOf<'preview'>['models'][number]
 type PreviewPicture = TaskOf<'preview'>['pictures'][number]
 
-/** Where a UNet's config does not say: Stable Diffusion 1's. */
-const DEFAULT_LATENTS = 64
-
 /** The one model that stays loaded: the next preview often begins with it. */
-let resident: { key: string; size: { width: number; height: number }; pipeline: Pipeline } | null = null
+let resident: { key: string; pipeline: Pipeline } | null = null
 
 /** Makes pictures, model by model; merges are written to the cache by the export's own code, and found there again. */
 export const preview: TaskRunner<'preview'> = async (task, context) => {
@@ -82,21 +76,12 @@ async function load(
   const checkpoint = await openCheckpoint(path)
   const lender = path === base ? checkpoint : await openCheckpoint(base)
   const pipeline = await loadPipeline(checkpoint, { base: lender, device: provider, clipVocabulary })
-  resident = { key, size: nativeSize(checkpoint, lender), pipeline }
+  resident = { key, pipeline }
   return resident
 }
 
-/** The size in pixels that a model was made for: its UNet's latents times the VAE's scale. */
-function nativeSize(checkpoint: Checkpoint, base: Checkpoint): { width: number; height: number } {
-  const unet = requireComponent('unet', checkpoint, base)
-  const vae = requireComponent('vae', checkpoint, base)
-  const latents = Number(configOf(unet, checkpoint)['sample_size'] ?? DEFAULT_LATENTS)
-  const edge = latents * readVaeConfig(configOf(vae, checkpoint)).scale
-  return { width: edge, height: edge }
-}
-
 async function draw(
-  { pipeline, size }: NonNullable<typeof resident>,
+  { pipeline }: NonNullable<typeof resident>,
   pictures: readonly PreviewPicture[],
   { signal, tell }: TaskContext,
   progress: (phase: string, fraction: number) => void,
@@ -106,7 +91,7 @@ async function draw(
   const { steps, guidance, scheduler } = first
   const writing: Promise<void>[] = []
   await pipeline.generate(
-    { pictures, steps, guidance, scheduler, ...size },
+    { pictures, steps, guidance, scheduler, width: pipeline.nativeEdge, height: pipeline.nativeEdge },
     {
       signal,
       onStep: ({ done, total }) => progress('drawing', done / total),

@@ -12,10 +12,13 @@ import type { Provider, SessionOptions } from '../runtime/session'
 import { Pipeline } from './pipeline'
 import {
   configOf,
+  correctedSchedulerConfig,
   findComponent,
   forcesZeros,
+  nativeEdge,
   requireComponent,
   schedulerConfigOf,
+  STABLE_DIFFUSION_SCHEDULER,
   tokenizerOf,
 } from './pipeline-parts'
 import type { TextEncoder } from './prompt-encoder'
@@ -50,6 +53,7 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
   const encoders = [requireComponent('text_encoder', checkpoint, base), ...(second ? [second] : [])]
   const unetConfig = readUnetConfig(configOf(unet, checkpoint))
   const vaeConfig = readVaeConfig(configOf(vae, checkpoint))
+  const schedulerConfig = schedulerConfigOf(checkpoint, base)
   if (unetConfig.inChannels !== vaeConfig.latentChannels)
     throw new FusionError(
       'unsupported',
@@ -97,7 +101,9 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
       unetWeightInputs: unetBuilt.weightInputs,
       vae: { config: vaeConfig, decoder },
       openVaeEncoder: () => open(buildVaeEncoder(configOf(vae, checkpoint), vae.tensors, vaeOptions)),
-      schedulerConfig: schedulerConfigOf(checkpoint, base),
+      schedulerConfig: second ? schedulerConfig : correctedSchedulerConfig(schedulerConfig),
+      schedulerDefaults: second ? {} : STABLE_DIFFUSION_SCHEDULER,
+      nativeEdge: nativeEdge(configOf(unet, checkpoint), vaeConfig.scale),
       zerosWithoutNegative:
         second !== undefined &&
         forcesZeros(checkpoint.components.has('text_encoder') ? checkpoint : (base ?? checkpoint)),

@@ -39,6 +39,18 @@ export function configOf({ name, config }: Component, { path }: Checkpoint): Rea
   throw new FusionError('unsupported', `The ${name} of ${path} has no config.json, and its kind is not known.`)
 }
 
+/**
+ * What diffusers' StableDiffusionPipeline (not SDXL's) sets in the scheduler that it was loaded with. Where the file does
+ * not name these keys, they hold for the file's own class only: diffusers' `from_config` drops them with the old class.
+ */
+export const STABLE_DIFFUSION_SCHEDULER: SchedulerConfig = { steps_offset: 1, clip_sample: false }
+
+/** A scheduler_config.json as StableDiffusionPipeline corrects it: the keys that it names. */
+export function correctedSchedulerConfig(config: SchedulerConfig): SchedulerConfig {
+  const corrected = Object.entries(STABLE_DIFFUSION_SCHEDULER).filter(([key]) => key in config)
+  return { ...config, ...Object.fromEntries(corrected) }
+}
+
 /** The scheduler's config of a pipeline's folder, or the published one of the architecture. */
 export function schedulerConfigOf(checkpoint: Checkpoint, base?: Checkpoint): SchedulerConfig {
   for (const { path } of base ? [checkpoint, base] : [checkpoint]) {
@@ -76,6 +88,15 @@ export function tokenizerOf(
   const { architecture } = checkpoint
   const padsWithExclamation = architecture.startsWith('sd2') || encoder === 'text_encoder_2'
   return new ClipTokenizer(readClipVocabulary(clipVocabulary), padsWithExclamation ? '!' : undefined)
+}
+
+/** Where a UNet's config does not say: Stable Diffusion 1's. */
+const DEFAULT_LATENTS = 64
+
+/** The edge in pixels of the pictures that a model was made for: its UNet's latents times the VAE's scale. */
+export function nativeEdge(unetConfig: Readonly<Record<string, unknown>>, scale: number): number {
+  const { sample_size: latents } = unetConfig
+  return (typeof latents === 'number' ? latents : DEFAULT_LATENTS) * scale
 }
 
 /** SDXL: whether no negative prompt means zeros (model_index.json's force_zeros_for_empty_prompt, true if absent). */

@@ -111,6 +111,9 @@ export interface PipelineParts {
   vae: Vae
   openVaeEncoder: () => Promise<Network>
   schedulerConfig: SchedulerConfig
+  /** Values of keys that the config lacks, for its own class instead of that class's defaults. */
+  schedulerDefaults: SchedulerConfig
+  nativeEdge: number
   zerosWithoutNegative: boolean
 }
 
@@ -119,6 +122,8 @@ export class Pipeline {
   readonly provider: Provider
   /** The UNet's weights as inputs, if it was loaded with `liveUnet`. */
   readonly unetWeightInputs: readonly WeightInput[]
+  /** Pixels along each edge of the pictures that the model was made for. */
+  readonly nativeEdge: number
   readonly #parts: PipelineParts
   readonly #texts = new Map<string, TextStates>()
   #vaeEncoder: Network | undefined
@@ -127,12 +132,27 @@ export class Pipeline {
   constructor(parts: PipelineParts) {
     this.provider = parts.provider
     this.unetWeightInputs = parts.unetWeightInputs
+    this.nativeEdge = parts.nativeEdge
     this.#parts = parts
   }
 
   /** Weights for the following pictures, by the names of `unetWeightInputs`. */
   setUnetWeights(weights: Readonly<Record<string, Tensor>>): void {
     this.#parts.unet.setWeights(weights)
+  }
+
+  /**
+   * The scheduler that a request gets: diffusers' class name, and its config.
+   * @throws FusionError 'unsupported', 'malformed'
+   */
+  chooseScheduler(
+    { scheduler, sigmas }: Pick<GenerateRequest, 'scheduler' | 'sigmas'>,
+    replacement?: SchedulerConfig,
+  ): { className: string; config: SchedulerConfig } {
+    const { schedulerConfig: own, schedulerDefaults } = this.#parts
+    const chosen = chooseScheduler(replacement ?? own, scheduler, sigmas)
+    const isOwn = !replacement && chosen.className === own['_class_name']
+    return isOwn ? { ...chosen, config: { ...schedulerDefaults, ...chosen.config } } : chosen
   }
 
   /**
@@ -256,8 +276,8 @@ export class Pipeline {
     return text
   }
 
-  #scheduler({ schedulerConfig, scheduler, sigmas, steps, eta }: GenerateRequest): Scheduler {
-    const { className, config } = chooseScheduler(schedulerConfig ?? this.#parts.schedulerConfig, scheduler, sigmas)
+  #scheduler({ schedulerConfig, steps, eta, ...request }: GenerateRequest): Scheduler {
+    const { className, config } = this.chooseScheduler(request, schedulerConfig)
     return createScheduler(className, config, { steps, ...(eta !== undefined && { eta }) })
   }
 
