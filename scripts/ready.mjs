@@ -46,7 +46,8 @@ export function installPackages() {
 
 /** Builds out/ where it is missing or older than a source. */
 export function build() {
-  const built = join(ROOT, 'out', 'main', 'cli.js')
+  // Built last: where it is there, all of the rest is.
+  const built = join(ROOT, 'out', 'renderer', 'index.html')
   const sources = ['src-main', 'src-renderer', 'build', 'electron.vite.config.ts', 'package-lock.json']
   const newest = Math.max(...sources.map((source) => newestChange(resolve(ROOT, source))))
   if (existsSync(built) && statSync(built).mtimeMs > newest) return

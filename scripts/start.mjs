@@ -1,71 +1,17 @@
 // `npm start`: brings a fresh clone to the running program with its demo project. Plain Node: nothing is installed yet.
 // Arguments go to `featurefusion serve` where there is no window: npm start -- --port 8080 --allow FOLDER
-import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-
-const LEAST_NODE = [20, 19]
-const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
-const SOURCES = ['src-main', 'src-renderer', 'build', 'package-lock.json', 'package.json', 'electron.vite.config.ts']
-const BUILT = join(ROOT, 'out', '.built')
-const DOWNLOAD_LIMIT_MS = 300_000
+import { build, checkNode, installPackages, ROOT, tryRun } from './ready.mjs'
 
 const args = process.argv.slice(2)
 
 checkNode()
-install()
+installPackages()
 build()
 start()
-
-function checkNode() {
-  const [major, minor] = process.versions.node.split('.').map(Number)
-  if (major > LEAST_NODE[0] || (major === LEAST_NODE[0] && minor >= LEAST_NODE[1])) return
-  fail(`FeatureFusion Studio needs Node ${LEAST_NODE.join('.')} or newer; this is ${process.versions.node}.`)
-}
-
-/** Installs what package-lock.json says, if something else or nothing is there. */
-function install() {
-  if (isInstalled()) return
-  say('Installing the packages that package-lock.json names …')
-  const npm = process.env.npm_execpath
-  const done = npm
-    ? run(process.execPath, [npm, 'ci', '--no-audit', '--no-fund'])
-    : run('npm', ['ci', '--no-audit', '--no-fund'], { shell: process.platform === 'win32' })
-  if (done !== 0) fail('npm ci failed: see above.')
-}
-
-function isInstalled() {
-  const wanted = packagesOf(join(ROOT, 'package-lock.json'))
-  const there = packagesOf(join(ROOT, 'node_modules', '.package-lock.json'))
-  // What is for other systems only is not installed.
-  return Object.entries(wanted).every(
-    ([path, { version, optional, devOptional }]) =>
-      path === '' || (path in there ? there[path].version === version : optional === true || devOptional === true),
-  )
-}
-
-function packagesOf(path) {
-  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')).packages : {}
-}
-
-/** Builds if a source is newer than what is built. */
-function build() {
-  const built = existsSync(BUILT) ? statSync(BUILT).mtimeMs : 0
-  if (SOURCES.every((source) => newest(join(ROOT, source)) <= built)) return
-  say('Building …')
-  const started = new Date()
-  const tool = join(ROOT, 'node_modules', 'electron-vite', 'bin', 'electron-vite.js')
-  if (run(process.execPath, [tool, 'build', '--logLevel', 'warn']) !== 0) fail('The build failed: see above.')
-  writeFileSync(BUILT, `${started.toISOString()}\n`)
-}
-
-function newest(path) {
-  const entry = statSync(path)
-  if (!entry.isDirectory()) return entry.mtimeMs
-  return Math.max(entry.mtimeMs, ...readdirSync(path).map((name) => newest(join(path, name))))
-}
 
 /** The window where one can be, else the same program in a browser. */
 function start() {
@@ -84,7 +30,7 @@ function findObstacle() {
   if (linux && !DISPLAY && !WAYLAND_DISPLAY) return 'there is no display (DISPLAY and WAYLAND_DISPLAY are not set).'
   if (electronBinary() === null && !ELECTRON_SKIP_BINARY_DOWNLOAD) {
     say('Downloading Electron …')
-    run(process.execPath, [join(ROOT, 'node_modules', 'electron', 'install.js')], { timeout: DOWNLOAD_LIMIT_MS })
+    tryRun(process.execPath, [join(ROOT, 'node_modules', 'electron', 'install.js')])
   }
   const binary = electronBinary()
   if (binary === null) return "Electron's binary is not there and could not be downloaded."
@@ -126,27 +72,15 @@ function kernelSetting(name) {
   return existsSync(path) ? readFileSync(path, 'utf8').trim() : null
 }
 
-/** Runs a program to its end; its exit status. */
-function run(command, commandArgs, options = {}) {
-  const { status, error } = spawnSync(command, commandArgs, { cwd: ROOT, stdio: 'inherit', ...options })
-  if (error) say(`${command}: ${error.message}`)
-  return status ?? 1
-}
-
 /** Runs the program itself: signals go to it, and this process ends as it ends. */
 function become(command, commandArgs) {
   const { ELECTRON_RUN_AS_NODE: _asNode, ...env } = process.env
   const child = spawn(command, commandArgs, { cwd: ROOT, stdio: 'inherit', env })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
-  child.on('error', ({ message }) => fail(`${command}: ${message}`))
+  child.on('error', ({ message }) => say(`${command}: ${message}`))
   child.on('exit', (code) => process.exit(code ?? 1))
 }
 
 function say(text) {
   process.stderr.write(`${text}\n`)
-}
-
-function fail(text) {
-  say(text)
-  process.exit(1)
 }

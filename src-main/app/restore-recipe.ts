@@ -1,4 +1,4 @@
-import { basename, dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../contract/errors'
 import { methodSchema, modelSchema, outputSchema, type ModelEntry, type Project } from '../contract/project'
@@ -24,7 +24,7 @@ const recipeSchema = z.object({
 
 /**
  * The project that made an exported checkpoint, from the recipe in its metadata. Sources are found by their hashes among
- * the files that this program has hashed; a model whose files are not found keeps its file's name as its path.
+ * the files that this program has hashed; a model whose files are not found is looked for beside the export, by name.
  * @throws FusionError 'unsupported' where there is no recipe of this program; whatever opening throws
  */
 export async function restoreRecipe(
@@ -43,7 +43,7 @@ export async function restoreRecipe(
   for (const { name, weight, enabled, blocks, layers, files } of recipe.models) {
     const found = await sourcePath(files, cacheFolder)
     if (found === null) missing.push(name)
-    models.push({ name, weight, enabled, blocks, layers, path: found ?? files[0]!.name })
+    models.push({ name, weight, enabled, blocks, layers, path: found ?? join(dirname(path), files[0]!.name) })
   }
   const method = methodSchema.safeParse({ ...recipe.settings, name: recipe.method })
   if (!method.success) throw malformed(path, method.error)

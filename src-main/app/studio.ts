@@ -61,7 +61,7 @@ export class Studio {
       onState: (compute) => events.emit({ type: 'compute', compute }),
       log: (level, message) => log.add(level, message),
     })
-    this.work = new Work(this.queue, this.compute, () => this.cache.trim(settings.value.cacheLimitBytes))
+    this.work = new Work(this.queue, this.compute, () => this.trimCache())
   }
 
   static async open(options: StudioOptions): Promise<Studio> {
@@ -96,6 +96,13 @@ export class Studio {
   async openDemo(): Promise<void> {
     const project = await readProject(demoProjectPath(this.options.demoFolder))
     this.project.replace(project, 'Demo')
+  }
+
+  /** A cache that cannot be tidied up is no reason for a job to fail. */
+  private async trimCache(): Promise<void> {
+    await this.cache.trim(this.settings.value.cacheLimitBytes).catch((error: unknown) => {
+      this.log.add('warning', `The cache could not be trimmed: ${String(error)}`)
+    })
   }
 
   /** The project, if it has models. @throws FusionError 'validation' */

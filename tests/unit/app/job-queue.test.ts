@@ -1,0 +1,132 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { JobQueue, type JobContext } from '../../../src-main/app/job-queue'
+import { FusionError } from '../../../src-main/contract/errors'
+import type { AppEvent } from '../../../src-main/contract/events'
+import type { Job, JobResult } from '../../../src-main/contract/jobs'
+
+const RESULT: JobResult = { kind: 'hash', files: [] }
+
+let events: AppEvent[]
+let queue: JobQueue
+
+beforeEach(() => {
+  events = []
+  queue = new JobQueue((event) => events.push(event))
+})
+
+/** Adds a job that runs until it is told to end. */
+function add(title = 'job') {
+  let end = (_error?: Error): void => undefined
+  let context: JobContext | undefined
+  const { id } = queue.add({
+    kind: 'hash',
+    title,
+    run: (given) => {
+      context = given
+      return new Promise((resolve, reject) => {
+        end = (error) => (error ? reject(error) : resolve(RESULT))
+        given.signal.addEventListener('abort', () => reject(new FusionError('cancelled', 'Cancelled.')))
+      })
+    },
+  })
+  return { id, end: (error?: Error) => end(error), context: () => context, job: () => jobOf(id)! }
+}
+
+function jobOf(id: string): Job | undefined {
+  return queue.list().find((job) => job.id === id)
+}
+
+const settle = () => new Promise((resolve) => setTimeout(resolve, 5))
+
+describe('the job queue', () => {
+  it('runs jobs one after another, in order', async () => {
+    const [first, second] = [add('first'), add('second')]
+    expect(first.job().state).toBe('running')
+    expect(second.job().state).toBe('queued')
+    first.end()
+    await settle()
+    expect(first.job()).toMatchObject({ state: 'done', progress: 1, result: RESULT, error: null })
+    expect(second.job().state).toBe('running')
+  })
+
+  it('never lets progress fall, nor pass 1', async () => {
+    const job = add()
+    const told: number[] = []
+    for (const value of [0.2, 0.1, NaN, 0.5, 0.4, 7]) {
+      job.context()!.report('working', value)
+      told.push(job.job().progress)
+    }
+    expect(told).toEqual([0.2, 0.2, 0.2, 0.5, 0.5, 1])
+  })
+
+  it('tells at most ten changes a second, and the last one', async () => {
+    const job = add()
+    events = []
+    const started = performance.now()
+    let reports = 0
+    while (performance.now() - started < 450) {
+      job.context()!.report('working', ++reports / 1e6)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(reports).toBeGreaterThan(50)
+    await new Promise((resolve) => setTimeout(resolve, 120))
+    expect(events.length).toBeLessThanOrEqual(7)
+    expect(events.at(-1)).toMatchObject({ type: 'job', job: { progress: reports / 1e6 } })
+  })
+
+  it('knows how long it will take, once it can', async () => {
+    const job = add()
+    job.context()!.report('working', 0.5)
+    expect(job.job().eta).toBeNull()
+    await new Promise((resolve) => setTimeout(resolve, 1050))
+    job.context()!.report('working', 0.5)
+    expect(job.job().eta).toBeGreaterThan(0.9)
+    expect(job.job().eta).toBeLessThan(2)
+  })
+
+  it('keeps the error of a job as data, and goes on', async () => {
+    const [bad, next] = [add(), add()]
+    bad.end(new FusionError('not-finite', 'NaN in a.safetensors.', { hint: 'Another file.' }))
+    await settle()
+    expect(bad.job()).toMatchObject({
+      state: 'failed',
+      error: { kind: 'not-finite', message: 'NaN in a.safetensors.', hint: 'Another file.' },
+    })
+    expect(next.job().state).toBe('running')
+  })
+
+  it('cancels a queued job without running it, and a running one by its signal', async () => {
+    const [running, queued] = [add(), add()]
+    queue.cancel(queued.id)
+    expect(queued.job().state).toBe('cancelled')
+    expect(queued.context()).toBeUndefined()
+    queue.cancel(running.id)
+    await settle()
+    expect(running.job()).toMatchObject({ state: 'cancelled', error: null })
+    expect(() => queue.cancel('nobody')).toThrow(expect.objectContaining({ kind: 'not-found' }))
+  })
+
+  it('dismisses what has ended, and only that', async () => {
+    const [done, running] = [add(), add()]
+    done.end()
+    await settle()
+    expect(() => queue.dismiss(running.id)).toThrow(expect.objectContaining({ kind: 'validation' }))
+    queue.dismiss()
+    expect(queue.list().map(({ id }) => id)).toEqual([running.id])
+    expect(events.at(-1)).toEqual({ type: 'job-removed', id: done.id })
+  })
+
+  it('lets short work in between jobs, before the queued ones', async () => {
+    const order: string[] = []
+    const first = add('first')
+    queue.add({ kind: 'hash', title: 'second', run: async () => (order.push('second'), RESULT) })
+    const short = queue.between(async () => order.push('short'))
+    await settle()
+    expect(order).toEqual([])
+    first.end()
+    await short
+    await settle()
+    expect(order).toEqual(['short', 'second'])
+    await expect(queue.between(() => Promise.reject(new Error('no')))).rejects.toThrow('no')
+  })
+})

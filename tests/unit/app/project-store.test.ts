@@ -1,0 +1,155 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { ProjectStore } from '../../../src-main/app/project-store'
+import { modelSchema, type Project } from '../../../src-main/contract/project'
+import type { Edit } from '../../../src-main/contract/state'
+
+let folder: string
+let store: ProjectStore
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'project-'))
+  store = await ProjectStore.open(folder, () => undefined)
+})
+afterEach(async () => {
+  await store.close()
+  rmSync(folder, { recursive: true })
+})
+
+const reopen = () => ProjectStore.open(folder, () => undefined)
+const add = (...paths: string[]): Edit => ({ type: 'add-models', models: paths.map((path) => ({ path })) })
+const names = ({ state }: ProjectStore = store) => state.project.models.map(({ name }) => name)
+const noCheck = async (): Promise<void> => undefined
+
+describe('the document', () => {
+  it('names models by their files, uniquely', () => {
+    store.edit([add('/m/base', '/m/food/unet', '/n/food.safetensors', '/o/food/unet')], 'Add')
+    expect(names()).toEqual(['base', 'food', 'food 2', 'food 3'])
+  })
+
+  it('takes all edits or none', () => {
+    store.edit([add('/a', '/b')], 'Add')
+    const { revision } = store.state
+    expect(() => store.edit([add('/c'), { type: 'remove-model', name: 'nobody' }], 'Both')).toThrow(/nobody/)
+    expect(() => store.edit([add('/a')], 'Twice')).toThrow(/already/)
+    expect(store.state).toMatchObject({ revision, undo: 'Add' })
+    expect(names()).toEqual(['a', 'b'])
+  })
+
+  it('moves a model to the front to make it the base, and keeps the weights of a dropped one', () => {
+    store.edit([add('/a', '/b', '/c')], 'Add')
+    const dropped = modelSchema.parse({ name: 'c', path: '/c', weight: 0.3, enabled: false })
+    store.edit(
+      [
+        { type: 'move-model', name: 'c', to: 0 },
+        { type: 'set-model', name: 'c', model: dropped },
+      ],
+      'Both',
+    )
+    expect(names()).toEqual(['c', 'a', 'b'])
+    expect(store.state.project.models[0]).toEqual(dropped)
+    expect(() => store.edit([{ type: 'set-model', name: 'a', model: { ...dropped, name: 'b' } }], 'Rename')).toThrow(
+      /b/,
+    )
+  })
+
+  it('makes one step of edits that belong together', () => {
+    store.edit([add('/a', '/b')], 'Add')
+    const weigh = (weight: number) => modelSchema.parse({ name: 'b', path: '/b', weight })
+    for (const weight of [0.1, 0.2, 0.3]) {
+      store.edit([{ type: 'set-model', name: 'b', model: weigh(weight) }], 'Weigh b', 'weight-b')
+    }
+    expect(store.undo().project.models[1]!.weight).toBe(1)
+    expect(store.redo().project.models[1]!.weight).toBe(0.3)
+    store.edit([{ type: 'set-model', name: 'b', model: weigh(0.4) }], 'Weigh b', 'weight-b')
+    expect(store.undo().project.models[1]!.weight).toBe(0.3)
+  })
+
+  it('undoes and redoes any edits, all the way', () => {
+    const edit = fc.oneof(
+      fc.stringMatching(/^[a-f]{1,2}$/).map((name): Edit => add(`/${name}`)),
+      fc.stringMatching(/^[a-f]{1,2}$/).map((name): Edit => ({ type: 'remove-model', name })),
+      fc
+        .tuple(fc.stringMatching(/^[a-f]{1,2}$/), fc.nat(5))
+        .map(([name, to]): Edit => ({ type: 'move-model', name, to })),
+    )
+    fc.assert(
+      fc.property(fc.array(edit, { maxLength: 30 }), (edits) => {
+        const states: Project[] = [store.replace(store.state.project).project]
+        for (const one of edits) {
+          try {
+            states.push(store.edit([one], 'Edit').project)
+          } catch {
+            // refused: nothing has changed
+          }
+        }
+        for (const state of states.toReversed().slice(1)) expect(store.undo().project).toEqual(state)
+        expect(store.state.undo).toBeNull()
+        for (const state of states.slice(1)) expect(store.redo().project).toEqual(state)
+        expect(store.state.redo).toBeNull()
+      }),
+      { numRuns: 50 },
+    )
+  })
+})
+
+describe('on disk', () => {
+  it('comes back after a crash, and says so', async () => {
+    store.edit([add('/a')], 'Add')
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    const after = await reopen()
+    expect(names(after)).toEqual(['a'])
+    expect(after.state).toMatchObject({ dirty: true, recovered: true })
+  })
+
+  it('comes back after a proper end, without alarm', async () => {
+    store.edit([add('/a')], 'Add')
+    await store.close()
+    expect((await reopen()).state).toMatchObject({ dirty: true, recovered: false, title: 'Untitled' })
+  })
+
+  it('begins empty where the autosaved document is broken', async () => {
+    writeFileSync(join(folder, 'autosave.json'), '{"project": {"models": 7}')
+    expect(names(await reopen())).toEqual([])
+  })
+
+  it('saves with paths that move with the file, and opens with absolute ones', async () => {
+    const inside = join(folder, 'work', 'models', 'food')
+    mkdirSync(inside, { recursive: true })
+    store.edit([add(inside, '/elsewhere/base')], 'Add')
+    const file = join(folder, 'work', 'my.fusion.json')
+    expect(await store.save(file, false)).toMatchObject({ path: file, title: 'my', dirty: false })
+    const written = JSON.parse(readFileSync(file, 'utf8')) as Project
+    expect(written.models.map(({ path }) => path)).toEqual(['models/food', '/elsewhere/base'])
+    store.replace(store.state.project)
+    const opened = await store.openFile(file, noCheck)
+    expect(opened.project.models.map(({ path }) => path)).toEqual([inside, '/elsewhere/base'])
+    expect(await store.recent()).toMatchObject([{ path: file, title: 'my', exists: true }])
+    await store.forgetRecent(file)
+    expect(await store.recent()).toEqual([])
+  })
+
+  it('does not replace another file unasked', async () => {
+    const file = join(folder, 'there.fusion.json')
+    writeFileSync(file, 'mine')
+    await expect(store.save(file, false)).rejects.toMatchObject({ kind: 'target' })
+    expect(readFileSync(file, 'utf8')).toBe('mine')
+    await store.save(file, true)
+    await store.save(undefined, false)
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ format: 'featurefusion-project' })
+  })
+
+  it('refuses what is no project, and keeps the document', async () => {
+    store.edit([add('/a')], 'Add')
+    const file = join(folder, 'bad.fusion.json')
+    await expect(store.openFile(file, noCheck)).rejects.toMatchObject({ kind: 'not-found' })
+    for (const text of ['', '[1', '{}', '{"format":"featurefusion-project","version":2,"models":[]}']) {
+      writeFileSync(file, text)
+      await expect(store.openFile(file, noCheck)).rejects.toMatchObject({ kind: 'malformed' })
+    }
+    expect(names()).toEqual(['a'])
+  })
+})
