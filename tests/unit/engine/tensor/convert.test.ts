@@ -77,7 +77,7 @@ describe.each([
   })
 })
 
-it('has the largest values of PyTorch at the end of the 8-bit formats', () => {
+it('rounds to the largest 8-bit values up to the tie behind them, and says so beyond', () => {
   expect(encode('F8_E4M3', Float32Array.of(448, 464, -464)).bytes).toEqual(Uint8Array.of(0x7e, 0x7e, 0xfe))
   expect(encode('F8_E4M3', Float32Array.of(464.1))).toEqual({ bytes: Uint8Array.of(0x7f), finite: false })
   expect(encode('F8_E5M2', Float32Array.of(57344, 61439)).bytes).toEqual(Uint8Array.of(0x7b, 0x7b))
