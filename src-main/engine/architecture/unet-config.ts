@@ -68,7 +68,8 @@ export function readUnetConfig(json: Readonly<Record<string, unknown>>): UnetCon
   const contextWidths = new Set(config.integers('cross_attention_dim', 1280, count))
   if (contextWidths.size > 1) throw config.contradiction('cross_attention_dim differs between blocks')
   channels.forEach((width, level) => {
-    const attends = downTypes[level] !== 'DownBlock2D' || upTypes[count - 1 - level] !== 'UpBlock2D'
+    const isLast = level === count - 1 // the middle block's, which always attends
+    const attends = isLast || downTypes[level] !== 'DownBlock2D' || upTypes[count - 1 - level] !== 'UpBlock2D'
     if (attends && heads[level]! > width) throw config.contradiction(`${heads[level]} heads for ${width} channels`)
   })
 

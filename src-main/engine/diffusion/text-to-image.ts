@@ -5,6 +5,7 @@ import { guide } from './guidance'
 import { zeroStates, type TextStates } from './prompt-encoder'
 import type { TorchGenerator } from './random'
 import type { Scheduler } from './schedulers/index'
+import { noiseSource } from './schedulers/noise'
 
 /** What the pictures of one batch share. */
 export interface BatchSettings {
@@ -55,6 +56,8 @@ export async function denoise(
   const { scheduler, guidance, guidanceRescale, begin } = settings
   const guided = guidance > 1
   const conditions = conditionTensors(pictures, guided, settings)
+  const pictureSize = size.channels * size.height * size.width
+  const sources = pictures.map(({ generator }) => noiseSource(scheduler, pictureSize, generator))
   let sample = latents
   for (let iteration = begin; iteration < scheduler.timesteps.length; iteration++) {
     const input = scheduler.scaleModelInput(sample, iteration)
@@ -66,8 +69,11 @@ export async function denoise(
     })
     const predictions = output!.data as Float32Array
     const prediction = guided ? guide(predictions, guidance, guidanceRescale, size.count) : predictions
-    const noise = scheduler.drawsNoise(iteration) ? drawNoise(pictures, size) : undefined
-    sample = scheduler.step(prediction, iteration, sample, { batchSize: size.count, ...(noise && { noise }) })
+    const noise = sources.map((source) => source(iteration))
+    sample = scheduler.step(prediction, iteration, sample, {
+      batchSize: size.count,
+      ...(noise[0] && { noise: joined(noise.map((values) => values!)) }),
+    })
     await onStep(sample, iteration)
   }
   return sample
