@@ -1,0 +1,168 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { WebSocket } from 'ws'
+import type { Job } from '../../../src-main/contract/jobs'
+import type { ServerMessage } from '../../../src-main/contract/wire'
+import { openCheckpoint } from '../../../src-main/engine/checkpoint/open'
+import { planMerge } from '../../../src-main/engine/merge/plan'
+import { runMerge } from '../../../src-main/engine/merge/run'
+import { Inbox, TestServer } from './server'
+
+type EventMessage = Extract<ServerMessage, { type: 'event' }>
+
+let server: TestServer
+let socket: WebSocket
+let inbox: Inbox
+
+const isEvent = (message: ServerMessage): message is EventMessage => message.type === 'event'
+const eventsOf = ({ messages }: Inbox): EventMessage[] => messages.filter(isEvent)
+
+/** The job when it has ended. */
+async function ended({ job }: { job: Job }): Promise<Job> {
+  const found = await inbox.until(
+    (message): message is EventMessage =>
+      isEvent(message) &&
+      message.event.type === 'job' &&
+      message.event.job.id === job.id &&
+      message.event.job.endedAt !== null,
+  )
+  return (found.event as { job: Job }).job
+}
+
+beforeAll(async () => {
+  server = await TestServer.start()
+  socket = server.socket('0')
+  inbox = new Inbox(socket)
+  await new Promise((resolve) => socket.on('open', resolve))
+})
+afterAll(async () => {
+  socket.close()
+  await server.close()
+})
+
+describe('the journey over the demo, with the real engine', () => {
+  it('opens the demo project: models described, compatible, with their layers', async () => {
+    const { project } = await server.invoke('app.snapshot', {})
+    expect(project).toMatchObject({ title: 'Demo', path: null, dirty: false })
+    const paths = project.project.models.map(({ path }) => path)
+    const { models } = await server.invoke('models.describe', { paths })
+    expect(models.map(({ error }) => error)).toEqual(paths.map(() => null))
+    expect(await server.invoke('models.compatibility', {})).toEqual({ problems: [] })
+    const { blocks, layers } = await server.invoke('models.layers', {})
+    expect(blocks.slice(0, 2)).toEqual(['BASE', 'IN00'])
+    const order = layers.map(({ block }) => blocks.indexOf(block))
+    expect(order).toEqual(order.toSorted((a, b) => a - b))
+  })
+
+  it('inspects: a row for every layer, as events and afterwards', async () => {
+    const job = await ended(await server.invoke('inspect.start', {}))
+    expect(job).toMatchObject({ state: 'done', error: null })
+    const { layers } = await server.invoke('models.layers', {})
+    const { rows, models, job: id } = await server.invoke('inspect.rows', {})
+    expect(id).toBe(job.id)
+    expect(models).toHaveLength(7)
+    expect(rows.map(({ layer }) => layer).toSorted()).toEqual(layers.map(({ name }) => name).toSorted())
+    const told = eventsOf(inbox).flatMap(({ event }) => (event.type === 'inspect-rows' ? event.rows : []))
+    expect(told).toEqual(rows)
+  })
+
+  it('serves a matrix as tiles, whose diagonal of the base is 1', async () => {
+    const layer = 'mid_block.attentions.0.proj_in.weight'
+    const job = await ended(await server.invoke('inspect.matrix', { layer, matrix: 'P' }))
+    if (job.result?.kind !== 'matrix') throw new Error(JSON.stringify(job.error))
+    const { rows, columns, url, levels } = job.result.matrix
+    expect(columns).toBe(7 * rows)
+    const response = await fetch(new URL(`${url}/0/0-0.mean`, server.url), { headers: { cookie: server.cookie } })
+    const tile = new Float32Array(await response.arrayBuffer())
+    const width = Math.min(256, columns)
+    expect(tile).toHaveLength(width * Math.min(256, rows))
+    for (let row = 0; row < Math.min(256, rows); row++) expect(tile[row * width + row]).toBeCloseTo(1, 5)
+    const last = await server.send(`/${url}/${levels - 1}/0-0.max`, { headers: { cookie: server.cookie } })
+    expect(last.status).toBe(200)
+  })
+
+  it('previews, keeps pictures, and reads the settings of a PNG', async () => {
+    const { project } = await server.invoke('app.snapshot', {})
+    const preview = { ...project.project.preview, prompts: ['red apple'], seeds: [7], steps: 2 }
+    await server.invoke('project.edit', { edits: [{ type: 'set-preview', preview }], label: 'Preview' })
+    const started = await server.invoke('preview.run', {
+      variants: [{ type: 'base' }, { type: 'merge' }, { type: 'without', name: 'food' }],
+    })
+    expect(await ended(started)).toMatchObject({ state: 'done', result: { pictures: 3 } })
+    await expect.poll(async () => (await server.invoke('preview.history', {})).pictures.length).toBe(3)
+    const { pictures } = await server.invoke('preview.history', {})
+    expect(new Set(pictures.map(({ merge }) => merge)).size).toBe(3)
+    const saved = join(server.allowed, 'picture.png')
+    await server.invoke('preview.saveAs', { id: pictures[0]!.id, path: saved })
+    const base64 = readFileSync(saved).toString('base64')
+    expect((await server.invoke('preview.readPng', { base64 })).settings).toMatchObject({
+      prompt: 'red apple',
+      seed: 7,
+      steps: 2,
+      guidance: preview.guidance,
+      scheduler: preview.scheduler,
+    })
+  })
+
+  it('exports what the engine alone makes of the same project, and restores it from the file', async () => {
+    const { project } = await server.invoke('app.snapshot', {})
+    const out = join(server.allowed, 'merged')
+    expect(await server.invoke('export.forecast', {})).toMatchObject({ folder: true, warnings: [] })
+    const job = await ended(await server.invoke('export.start', { path: out }))
+    expect(job).toMatchObject({ state: 'done', error: null })
+    const alone = join(server.folder, 'alone')
+    await runMerge(await planMerge(project.project), { path: alone })
+    for (const { path } of (await openCheckpoint(alone)).files) {
+      const same = path.replace(alone, out)
+      expect(readFileSync(same).equals(readFileSync(path)), same).toBe(true)
+    }
+    const restored = await server.invoke('project.restore', { path: out })
+    expect(restored.missing).toEqual([])
+    expect(restored.project.project.models).toEqual(project.project.models)
+    expect(restored.project.project.method).toMatchObject({ name: 'featurefusion', normaliser: 'aligned' })
+  })
+
+  it('survives the death of the compute process: an error on the job, the queue goes on', async () => {
+    const first = await server.invoke('inspect.start', {})
+    await inbox.until(
+      (message): message is EventMessage =>
+        isEvent(message) && message.event.type === 'inspect-rows' && message.event.job === first.job.id,
+    )
+    const second = await server.invoke('models.hash', {})
+    process.kill(server.running.studio.compute.pid!, 'SIGKILL')
+    expect(await ended(first)).toMatchObject({ state: 'failed', error: { kind: 'compute-died' } })
+    expect(await ended(second)).toMatchObject({ state: 'done' })
+    expect(eventsOf(inbox).some(({ event }) => event.type === 'compute' && event.compute.died !== null)).toBe(true)
+    const { project } = await server.invoke('app.snapshot', {})
+    expect(project.project.models).toHaveLength(7)
+  })
+
+  it('numbers events without holes; progress never falls', () => {
+    const events = eventsOf(inbox)
+    expect(events.map(({ sequence }) => sequence)).toEqual(events.map((_, index) => index + 1))
+    const progress = new Map<string, number>()
+    for (const { event } of events) {
+      if (event.type !== 'job') continue
+      expect(event.job.progress).toBeGreaterThanOrEqual(progress.get(event.job.id) ?? 0)
+      progress.set(event.job.id, event.job.progress)
+    }
+  })
+
+  it('gives a client that comes back the tail, or tells it to take a snapshot', async () => {
+    const all = eventsOf(inbox)
+    const again = server.socket(String(all.length - 3))
+    const tail = new Inbox(again)
+    await expect.poll(() => eventsOf(tail).length).toBe(3)
+    expect(tail.messages).toEqual(all.slice(-3))
+    again.close()
+    for (const after of ['99999', '-1', 'x']) {
+      const lost = server.socket(after)
+      const box = new Inbox(lost)
+      await expect.poll(() => box.messages[0]).toEqual({ type: 'resync' })
+      lost.close()
+    }
+    const { events } = await server.invoke('app.events', { after: all.length - 1 })
+    expect(events).toHaveLength(1)
+  })
+})
