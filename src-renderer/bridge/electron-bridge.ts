@@ -7,7 +7,8 @@ import { valueOf } from './reply'
 export function createElectronBridge(api: DesktopApi): Bridge {
   const client: Client = {
     async invoke(command, input) {
-      return valueOf(await api.invoke(command, input)) as CommandOutput<typeof command>
+      // Vue's reactive objects cannot be cloned across processes; as JSON they are what HTTP sends.
+      return valueOf(await api.invoke(command, JSON.parse(JSON.stringify(input)))) as CommandOutput<typeof command>
     },
     on: (listener) => api.on(listener),
   }

@@ -22,11 +22,11 @@ export function formatDuration(milliseconds: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
-/** '40 %'; shares under one per cent keep a decimal so that a small part is not shown as none. */
+/** '40 %' with a space that does not break; shares under one per cent keep a decimal so that a small part is not shown as none. */
 export function formatPercent(share: number): string {
   const percent = share * 100
   const digits = percent !== 0 && Math.abs(percent) < 1 ? 1 : 0
-  return `${minus(percent.toFixed(digits))} %`
+  return `${minus(percent.toFixed(digits))}\u00a0%`
 }
 
 /** Three significant digits with a true minus sign: '−0.0412', '1.3 × 10⁻⁵'. */
@@ -61,6 +61,11 @@ export function formatTime(milliseconds: number): string {
   const time = date.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })
   if (date.toDateString() === new Date().toDateString()) return `today ${time}`
   return `${date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric' })} ${time}`
+}
+
+/** The last two parts of a path of any system: parts of models have names that all models share. */
+export function shortPath(path: string): string {
+  return path.split(/[\\/]/).filter(Boolean).slice(-2).join('/')
 }
 
 /** The last part of a path of any system. */

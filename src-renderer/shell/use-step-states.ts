@@ -29,15 +29,15 @@ export function useStepStates(): ComputedRef<Record<StepName, StepMark>> {
     return { state: 'ready', words: countOf(project.models.length, 'model') }
   }
 
-  function jobMark(kind: JobKind, done: boolean, doneWords: string): StepMark {
+  function jobMark(kind: JobKind, done: boolean, doneWords: string, noneWords: string): StepMark {
     const job: Job | undefined = jobs.latest(kind)
     if (job && isActive(job)) return { state: 'running', words: job.state === 'queued' ? 'queued' : 'running' }
     if (job?.state === 'failed') return { state: 'attention', words: 'the last job failed' }
-    return done ? { state: 'ready', words: doneWords } : { state: 'empty', words: 'not computed' }
+    return done ? { state: 'ready', words: doneWords } : { state: 'empty', words: noneWords }
   }
 
   function inspectMark(): StepMark {
-    const mark = jobMark('inspect', inspect.rows.length > 0, countOf(inspect.rows.length, 'layer'))
+    const mark = jobMark('inspect', inspect.rows.length > 0, countOf(inspect.rows.length, 'layer'), 'not computed')
     return mark.state === 'ready' && inspect.outdated
       ? { state: 'attention', words: 'of another choice of models' }
       : mark
@@ -54,8 +54,13 @@ export function useStepStates(): ComputedRef<Record<StepName, StepMark>> {
     models: modelsMark(),
     inspect: inspectMark(),
     tune: tuneMark(),
-    preview: jobMark('preview', preview.pictures.length > 0, countOf(preview.pictures.length, 'picture')),
+    preview: jobMark(
+      'preview',
+      preview.pictures.length > 0,
+      countOf(preview.pictures.length, 'picture'),
+      'no pictures',
+    ),
     evaluate: { state: 'later', words: 'comes later' },
-    export: jobMark('export', jobs.latest('export')?.state === 'done', 'exported'),
+    export: jobMark('export', jobs.latest('export')?.state === 'done', 'exported', 'not exported'),
   }))
 }

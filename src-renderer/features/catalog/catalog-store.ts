@@ -14,12 +14,9 @@ export const useCatalog = defineStore('catalog', () => {
   const project = useProject()
   const notices = useNotices()
   const catalog = shallowRef<Catalog | null>(null)
-  let asked = false
 
   session.onSnapshot(async () => {
-    if (asked) return
-    asked = true
-    catalog.value = (await notices.attempt(() => session.invoke('app.catalog', {}))) ?? null
+    catalog.value ??= (await notices.attempt(() => session.invoke('app.catalog', {}))) ?? null
   })
 
   const methods = computed(() => catalog.value?.methods ?? [])

@@ -1,5 +1,5 @@
 import { defineStore } from 'pinia'
-import { computed, ref, shallowRef } from 'vue'
+import { computed, shallowRef } from 'vue'
 import type {
   MethodSettings,
   ModelEntry,
@@ -31,7 +31,7 @@ export const useProject = defineStore('project', () => {
   const session = useSession()
   const notices = useNotices()
   const state = shallowRef<ProjectState | null>(null)
-  const pending = ref<PendingEdit[]>([])
+  const pending = shallowRef<readonly PendingEdit[]>([])
   let sending: Promise<void> | undefined
 
   session.onSnapshot((snapshot) => (state.value = snapshot.project))

@@ -38,15 +38,19 @@ export interface OverviewLayout {
   panelGap: number
 }
 
-/** Room for labels first, then columns of equal width, 12 to 72 pixels. */
+/** Room for labels first, then columns of equal width, at least 6 pixels. */
 export function layoutOverview(width: number, panels: number, columns: number, rowHeight: number): OverviewLayout {
   const groupWidth = 64
   const panelGap = 16
   const labelWidth = rowHeight >= LABELLED_ROW ? Math.min(360, Math.max(160, Math.floor(width * 0.3))) : 0
   const free = width - groupWidth - labelWidth - panelGap * panels
-  const cellWidth = Math.max(6, Math.min(72, Math.floor(free / Math.max(1, panels * columns))))
+  const widest = Math.max(72, LEAST_PANEL / columns)
+  const cellWidth = Math.max(6, Math.min(widest, Math.floor(free / Math.max(1, panels * columns))))
   return { rowHeight, groupWidth, labelWidth, cellWidth, panelGap }
 }
+
+/** Room for a panel's name. */
+const LEAST_PANEL = 104
 
 /** Least height of a row that has room for its name. */
 export const LABELLED_ROW = 14

@@ -34,19 +34,23 @@ const DIVERGING: Record<Theme, readonly Rgb[]> = {
   ],
 }
 
-// Cividis (Nuñez, Anderton, Renslow 2018): lightness alone carries the order. In light, from paper to ink.
-const CIVIDIS: readonly Rgb[] = [
-  [0, 32, 76],
-  [23, 55, 112],
-  [62, 75, 108],
-  [90, 95, 109],
-  [114, 116, 120],
-  [140, 136, 120],
-  [168, 158, 112],
-  [198, 181, 96],
-  [229, 207, 70],
-  [255, 234, 70],
-]
+// One hue, so that lightness alone carries the order, from the surface to its opposite.
+const SEQUENTIAL: Record<Theme, readonly Rgb[]> = {
+  dark: [
+    [34, 33, 44],
+    [74, 58, 128],
+    [128, 104, 198],
+    [186, 170, 238],
+    [244, 240, 255],
+  ],
+  light: [
+    [246, 245, 250],
+    [203, 199, 230],
+    [150, 137, 200],
+    [98, 72, 158],
+    [48, 8, 96],
+  ],
+}
 
 function ramp(stops: readonly Rgb[]): Uint8ClampedArray {
   const colours = new Uint8ClampedArray(256 * 4)
@@ -63,7 +67,7 @@ function ramp(stops: readonly Rgb[]): Uint8ClampedArray {
 
 const ramps = {
   diverging: { dark: ramp(DIVERGING.dark), light: ramp(DIVERGING.light) },
-  sequential: { dark: ramp(CIVIDIS), light: ramp([...CIVIDIS].reverse()) },
+  sequential: { dark: ramp(SEQUENTIAL.dark), light: ramp(SEQUENTIAL.light) },
 }
 
 /** A scale around 0 that is the same for every picture: correlations are always −1 … 1. */

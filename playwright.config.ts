@@ -1,0 +1,32 @@
+import { existsSync } from 'node:fs'
+import { chromium, defineConfig } from '@playwright/test'
+
+/** Playwright's own Chromium, else the system's; CHROMIUM names another one. */
+const executablePath = [process.env['CHROMIUM'], chromium.executablePath(), '/usr/bin/chromium'].find(
+  (path) => path !== undefined && path !== '' && existsSync(path),
+)
+
+export default defineConfig({
+  testDir: 'tests/e2e',
+  outputDir: 'test-results/e2e',
+  // Every test has a host with a compute process of its own; two at once would only wait for each other.
+  workers: 1,
+  timeout: 120_000,
+  expect: { timeout: 20_000 },
+  reporter: 'list',
+  use: {
+    viewport: { width: 1280, height: 800 },
+    screenshot: 'only-on-failure',
+    launchOptions: {
+      ...(executablePath !== undefined && { executablePath }),
+      args: [
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+        '--no-first-run',
+      ],
+    },
+  },
+})

@@ -1,0 +1,132 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { colourOf, divergingScale } from '../../src-renderer/shared/colour/scales'
+import { runCli } from './studio-server'
+import { tensorsOf } from './safetensors-data'
+import { expect, expectAccessible, test } from './studio-test'
+
+test('open, inspect, tune, drop one, preview, export, restore', async ({ studio, server, page }) => {
+  await test.step('open the demo from an empty project', async () => {
+    await expectAccessible(studio, 'the empty project')
+    await studio.models.demo.click()
+    await expect(studio.shares).toBeVisible()
+  })
+  const { project } = (await studio.ask('app.snapshot', {})).project
+  const base = project.models[0]!.name
+  const specialists = project.models.slice(1).map(({ name }) => name)
+  const first = specialists[0]!
+  const last = specialists.at(-1)!
+
+  await test.step('every model has a card that says whether it fits', async () => {
+    await expect(studio.models.cards).toHaveCount(project.models.length)
+    for (const name of specialists) await expect(studio.models.card(name)).toContainText('fits the base')
+    await expectAccessible(studio, 'Models')
+  })
+
+  await test.step('inspect: all layers, one of them closely', async () => {
+    const { layers } = await studio.ask('models.layers', {})
+    await studio.goTo('Inspect')
+    await studio.inspect.compute.click()
+    await expect(studio.inspect.progress(layers.length)).toBeVisible({ timeout: 60_000 })
+    const { models, rows } = await studio.ask('inspect.rows', {})
+    expect(models).toEqual([base, ...specialists])
+    const summary = rows.find(({ layer }) => layer === layers[0]!.name)!
+
+    // The first column of the second panel: agreement of the first specialist with the base.
+    await studio.inspect.chooseFirstLayer(specialists.length)
+    await expect(studio.inspect.readout).toContainText(`${first} · like base: ${summary.meanOwnP[1]!.toPrecision(3)}`)
+    await expect(studio.inspect.details).toContainText(layers[0]!.name)
+    await expect(studio.inspect.details).toContainText('FeatureFusion mixes')
+    await expectAccessible(studio, 'Inspect')
+
+    const theme = (await page.locator('html').getAttribute('data-theme')) as 'dark' | 'light'
+    const expected = colourOf(divergingScale(theme), summary.meanOwnP[1]!)
+    const cell = JSON.parse((await studio.inspect.overview.getAttribute('data-cursor'))!) as { x: number; y: number }
+    expect(`rgb(${(await studio.inspect.pixel(studio.inspect.overview, cell.x, cell.y)).join(' ')})`).toBe(expected)
+  })
+
+  await test.step('inspect: a matrix', async () => {
+    await studio.inspect.openMatrix()
+    await expect(studio.inspect.matrix).toHaveAttribute('data-tiles', /[1-9]/)
+    await studio.inspect.matrix.focus()
+    await studio.inspect.matrix.press('ArrowRight')
+    // A row correlates with itself.
+    await expect(studio.inspect.readout).toContainText(`row 0 of ${base}, row 0 of ${base}: 1`)
+    await expectAccessible(studio, 'Inspect, a matrix')
+  })
+
+  await test.step('tune: weigh one, drop one, undo and redo', async () => {
+    await studio.goTo('Tune')
+    await studio.tune.slider(first).focus()
+    await studio.tune.slider(first).press('End')
+    await expect(studio.tune.weight(first)).toHaveValue('2')
+    await studio.undo.click()
+    await expect(studio.tune.weight(first)).toHaveValue('1')
+    await studio.tune.weight(first).fill('0.5')
+    await studio.tune.weight(first).press('Enter')
+    await studio.tune.drop(last)
+    await expect(studio.shares).toContainText(`${last} dropped`)
+    await studio.undo.click()
+    await expect(studio.shares).not.toContainText('dropped')
+    await studio.redo.click()
+    await expect(studio.shares).toContainText(`${last} dropped`)
+    await expectAccessible(studio, 'Tune')
+    const { models } = (await studio.ask('app.snapshot', {})).project.project
+    expect(models[1]).toMatchObject({ name: first, weight: 0.5, enabled: true })
+    expect(models.at(-1)).toMatchObject({ name: last, weight: 1, enabled: false })
+  })
+
+  await test.step('preview: base, this merge, and without one, then compare two', async () => {
+    await studio.goTo('Preview')
+    await expectAccessible(studio, 'Preview, empty')
+    await studio.preview.prompts.fill(project.preview.prompts[0]!)
+    await studio.preview.seeds.fill('7')
+    await studio.preview.steps.fill('4')
+    await studio.preview.variant(`without ${first}`).check()
+    await studio.preview.steps.press('Control+Enter')
+    for (const variant of ['base', 'merge', `without ${first}`]) {
+      const picture = studio.preview.picture(variant)
+      await expect(picture).toBeVisible({ timeout: 60_000 })
+      await expect(picture).toHaveJSProperty('complete', true)
+      expect(await picture.evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBeGreaterThan(0)
+    }
+    await expectAccessible(studio, 'Preview')
+    await studio.preview.picture('merge').click()
+    await expect(studio.preview.comparison).toContainText('4 steps')
+    await page.getByRole('radio', { name: 'Difference' }).click()
+    await expect(studio.preview.comparison).toContainText(/mean difference .* of 255/)
+    await expectAccessible(studio, 'Comparison')
+    await page.keyboard.press('Escape')
+  })
+
+  await test.step('export: the tensors are those of the command line', async () => {
+    await studio.goTo('Export')
+    await expect(studio.export.forecast).toContainText('Time')
+    await expectAccessible(studio, 'Export')
+    await studio.export.exportTo(server.folder, 'merged')
+    await expect(studio.export.result).toContainText('is written', { timeout: 60_000 })
+
+    const exported = (await studio.ask('app.snapshot', {})).project.project
+    const document = join(server.folder, 'same.fusion.json')
+    await writeFile(document, JSON.stringify(exported))
+    await runCli('merge', document, '--out', join(server.folder, 'by-command-line'))
+    const weights = 'unet/diffusion_pytorch_model.safetensors'
+    const window = await tensorsOf(join(server.folder, 'merged', weights))
+    const commandLine = await tensorsOf(join(server.folder, 'by-command-line', weights))
+    expect(window.header).toEqual(commandLine.header)
+    expect(window.data.equals(commandLine.data)).toBe(true)
+  })
+
+  await test.step('restore the project from what was exported', async () => {
+    await studio.goTo('Tune')
+    await studio.tune.takeBack(last)
+    await expect(studio.shares).not.toContainText('dropped')
+    await studio.goTo('Export')
+    await studio.export.restoreFrom(server.folder, 'merged')
+    const names = async (): Promise<string[]> =>
+      (await studio.ask('app.snapshot', {})).project.project.models
+        .filter(({ enabled }) => enabled)
+        .map(({ name }) => name)
+    await expect.poll(names).toEqual([base, ...specialists.slice(0, -1)])
+  })
+})

@@ -1,0 +1,26 @@
+import type { Locator, Page } from '@playwright/test'
+
+export class PreviewPage {
+  readonly prompts: Locator
+  readonly seeds: Locator
+  readonly steps: Locator
+  readonly pictures: Locator
+  readonly comparison: Locator
+
+  constructor(private readonly page: Page) {
+    this.prompts = page.getByRole('textbox', { name: 'Prompts' })
+    this.seeds = page.getByRole('textbox', { name: 'Seeds' })
+    this.steps = page.getByRole('textbox', { name: 'Steps' })
+    this.pictures = page.getByRole('table').getByRole('img')
+    this.comparison = page.getByRole('dialog', { name: 'Compare pictures' })
+  }
+
+  variant(label: string): Locator {
+    return this.page.getByRole('checkbox', { name: label, exact: true })
+  }
+
+  /** A picture that is there and can be shown. */
+  picture(variant: string): Locator {
+    return this.page.getByRole('table').getByRole('img', { name: new RegExp(`^${variant}: `) })
+  }
+}

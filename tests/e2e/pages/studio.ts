@@ -1,0 +1,53 @@
+import type { Locator, Page } from '@playwright/test'
+import type { CommandInput, CommandName, CommandOutput } from '../../../src-main/contract/commands'
+import type { Reply } from '../../../src-main/contract/wire'
+import { ExportPage } from './export-page'
+import { InspectPage } from './inspect-page'
+import { ModelsPage } from './models-page'
+import { PreviewPage } from './preview-page'
+import { TunePage } from './tune-page'
+
+export const VIEWS = ['Models', 'Inspect', 'Tune', 'Preview', 'Evaluate', 'Export', 'Settings'] as const
+export type View = (typeof VIEWS)[number]
+
+/** The whole window: what is there in every view, and a page object for each of them. */
+export class Studio {
+  readonly models: ModelsPage
+  readonly inspect: InspectPage
+  readonly tune: TunePage
+  readonly preview: PreviewPage
+  readonly export: ExportPage
+  /** Every model's share, always in sight. */
+  readonly shares: Locator
+  readonly undo: Locator
+  readonly redo: Locator
+
+  constructor(readonly page: Page) {
+    this.models = new ModelsPage(page)
+    this.inspect = new InspectPage(page)
+    this.tune = new TunePage(page)
+    this.preview = new PreviewPage(page)
+    this.export = new ExportPage(page)
+    this.shares = page.getByRole('region', { name: 'Shares of the merge' })
+    this.undo = page.getByRole('button', { name: /^Undo/ })
+    this.redo = page.getByRole('button', { name: /^Redo/ })
+  }
+
+  async goTo(view: View): Promise<void> {
+    await this.page.getByRole('navigation', { name: 'Steps' }).getByRole('button', { name: view }).click()
+    await this.page.getByRole('heading', { level: 1, name: view }).waitFor()
+  }
+
+  /** Asks the host beside the interface: what tests expect comes from there, not from a list of their own. */
+  async ask<C extends CommandName>(command: C, input: CommandInput<C>): Promise<CommandOutput<C>> {
+    const response = await this.page.request.post(new URL(`/api/${command}`, this.page.url()).href, { data: input })
+    const reply = (await response.json()) as Reply
+    if (!reply.ok) throw new Error(`${command}: ${reply.error.message}`)
+    return reply.value as CommandOutput<C>
+  }
+
+  async setTheme(theme: 'dark' | 'light'): Promise<void> {
+    await this.ask('settings.set', { theme })
+    await this.page.locator(`html[data-theme="${theme}"]`).waitFor()
+  }
+}

@@ -1,0 +1,61 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const CLI = fileURLToPath(new URL('../../out/main/cli.js', import.meta.url))
+
+/** `featurefusion serve` with folders of its own: no state from before, nothing left behind. */
+export class StudioServer {
+  private constructor(
+    readonly url: string,
+    /** Where models may be read and written. */
+    readonly folder: string,
+    private readonly process: ChildProcess,
+    private readonly root: string,
+  ) {}
+
+  static async start(): Promise<StudioServer> {
+    const root = await mkdtemp(join(tmpdir(), 'featurefusion-e2e-'))
+    const folder = await mkdtemp(join(root, 'models-'))
+    const served = spawn(process.execPath, [CLI, 'serve', '--port', '0', '--allow', folder], {
+      env: { ...process.env, FEATUREFUSION_DATA: join(root, 'data'), FEATUREFUSION_CACHE: join(root, 'cache') },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const url = await firstUrl(served)
+    return new StudioServer(url, folder, served, root)
+  }
+
+  async stop(): Promise<void> {
+    const ended = new Promise((resolve) => this.process.once('exit', resolve))
+    this.process.kill('SIGINT')
+    await ended
+    await rm(this.root, { recursive: true, force: true })
+  }
+}
+
+/** The URL with its token, which stands on a line of its own. */
+function firstUrl(served: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let output = ''
+    served.stdout!.setEncoding('utf8')
+    served.stdout!.on('data', (text: string) => {
+      output += text
+      const url = /^(http:\/\/\S+)$/m.exec(output)?.[1]
+      if (url !== undefined) resolve(url)
+    })
+    served.once('exit', (code) => reject(new Error(`serve ended with ${code}: ${output}`)))
+  })
+}
+
+/** Runs the command line to its end; what it wrote to standard output. */
+export function runCli(...args: string[]): Promise<string> {
+  const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  return new Promise((resolve, reject) => {
+    let output = ''
+    child.stdout.setEncoding('utf8')
+    child.stdout.on('data', (text: string) => (output += text))
+    child.once('exit', (code) => (code === 0 ? resolve(output) : reject(new Error(`${args[0]} ended with ${code}`))))
+  })
+}

@@ -1,0 +1,35 @@
+import AxeBuilder from '@axe-core/playwright'
+import { test as base, expect } from '@playwright/test'
+import { Studio } from './pages/studio'
+import { StudioServer } from './studio-server'
+
+/** A test with the program open in a browser, empty; it fails on any error that the page logs. */
+export const test = base.extend<{ server: StudioServer; studio: Studio }>({
+  // Playwright reads the names of the fixtures from the pattern, so there must be one.
+  // eslint-disable-next-line no-empty-pattern
+  server: async ({}, use) => {
+    const server = await StudioServer.start()
+    await use(server)
+    await server.stop()
+  },
+  studio: async ({ page, server }, use) => {
+    const errors: string[] = []
+    page.on('pageerror', (error) => errors.push(error.message))
+    page.on('console', (message) => {
+      if (message.type() === 'error') errors.push(message.text())
+    })
+    await page.goto(server.url)
+    await use(new Studio(page))
+    expect(errors, 'errors that the page logged').toEqual([])
+  },
+})
+
+export { expect }
+
+/** Nothing serious for those who use a screen reader or see little. */
+export async function expectAccessible(studio: Studio, view: string): Promise<void> {
+  const { violations } = await new AxeBuilder({ page: studio.page }).analyze()
+  const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
+  const words = serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`)
+  expect(words, `accessibility of ${view}`).toEqual([])
+}
