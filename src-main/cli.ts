@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { Command, CommanderError } from 'commander'
 import { version } from '../package.json'
 import { addDevicesCommand } from './cli/devices'
+import { addGenerateCommand } from './cli/generate'
 import { addInspectCommand } from './cli/inspect'
 import { addMergeCommand } from './cli/merge'
 import { addOpenCommand } from './cli/open'
@@ -25,6 +26,7 @@ const program = new Command('featurefusion')
 addOpenCommand(program)
 addMergeCommand(program, files)
 addInspectCommand(program)
+addGenerateCommand(program, files)
 addDevicesCommand(program)
 addVerifyCommand(program)
 addServeCommand(program, new URL('./', import.meta.url))

@@ -42,7 +42,8 @@ export interface ModelOptions {
   notes?: string
 }
 
-const collect = (value: string, previous: string[]): string[] => [...previous, value]
+/** One more value of an option that can be given often. */
+export const collect = (value: string, previous: string[]): string[] => [...previous, value]
 
 /** A number of an option. */
 export function number(text: string): number {

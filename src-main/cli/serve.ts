@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { InvalidArgumentError, type Command } from 'commander'
 import { version } from '../../package.json'
 import { cacheFolder, dataFolder } from './folders'
+import { collect } from './model-options'
 import { runCommand, type CommonOptions } from './output'
 
 interface ServeCommandOptions extends CommonOptions {
@@ -42,8 +43,4 @@ function portNumber(text: string): number {
   if (!Number.isInteger(port) || port < 0 || port > 65535)
     throw new InvalidArgumentError('A port is a number from 0 to 65535.')
   return port
-}
-
-function collect(value: string, before: string[]): string[] {
-  return [...before, value]
 }

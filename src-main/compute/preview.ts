@@ -1,8 +1,9 @@
-import { mkdir, rename, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, stat, utimes } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { FusionError } from '../contract/errors'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { loadPipeline } from '../engine/diffusion/load-pipeline'
+import { writePicture } from '../engine/diffusion/picture-file'
 import type { Pipeline } from '../engine/diffusion/pipeline'
 import { encodePng } from '../engine/diffusion/png'
 import { throwIfCancelled } from '../engine/merge/cancel'
@@ -117,11 +118,4 @@ function parametersOf(picture: PreviewPicture, width: number, height: number): P
     ['Size', `${width}x${height}`],
   ])
   return { prompt, negativePrompt, settings }
-}
-
-/** Beside its name first: a picture that is there is whole. */
-async function writePicture(file: string, bytes: Uint8Array): Promise<void> {
-  await mkdir(dirname(file), { recursive: true })
-  await writeFile(`${file}.tmp`, bytes)
-  await rename(`${file}.tmp`, file)
 }

@@ -1,0 +1,104 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Command } from 'commander'
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
+import { addGenerateCommand } from '../../../src-main/cli/generate'
+import { decodePng, readParameters } from '../../../src-main/engine/diffusion/png'
+
+const MODEL = 'resources/demo/base'
+const folder = mkdtempSync(join(tmpdir(), 'ff-generate-'))
+process.env['FEATUREFUSION_CACHE'] = join(folder, 'cache')
+afterAll(() => rmSync(folder, { recursive: true }))
+afterEach(() => vi.restoreAllMocks())
+
+/** Runs the command in this process: exit code, and what it printed. */
+async function generate(...args: string[]): Promise<{ code: number; output: string; errors: string }> {
+  const printed = { output: '', errors: '' }
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => ((printed.output += String(text)), true))
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => ((printed.errors += String(text)), true))
+  process.exitCode = 0
+  const program = new Command()
+  addGenerateCommand(program, { clipVocabulary: 'resources/clip/bpe_simple_vocab_16e6.txt.gz' })
+  await program.parseAsync(['generate', '--model', MODEL, '--device', 'cpu', '--steps', '2', ...args], { from: 'user' })
+  const code = Number(process.exitCode)
+  process.exitCode = 0
+  vi.restoreAllMocks()
+  return { code, ...printed }
+}
+
+const pixelsOf = (file: string): Uint8Array => decodePng(readFileSync(file)).data
+
+describe('featurefusion generate', () => {
+  it('writes every prompt with every seed, and each picture says how it was made', async () => {
+    const out = join(folder, 'many')
+    const args = [
+      '--prompt',
+      'red apple, größer',
+      '--prompt',
+      'cat',
+      '--negative',
+      'blue',
+      '--seed',
+      '3',
+      '--count',
+      '2',
+    ]
+    const { code, output } = await generate(...args, '--out', out, '--json')
+    expect(code).toBe(0)
+    const { pictures } = JSON.parse(output) as { pictures: { file: string; settings: Record<string, string> }[] }
+    expect(readdirSync(out)).toEqual(['00001-3.png', '00002-4.png', '00003-3.png', '00004-4.png'])
+    const parameters = readParameters(readFileSync(join(out, '00002-4.png')))!
+    expect(parameters).toMatchObject({ prompt: 'red apple, größer', negativePrompt: 'blue' })
+    expect(Object.fromEntries(parameters.settings)).toEqual(pictures[1]!.settings)
+    expect(pictures[1]!.settings).toMatchObject({ Steps: '2', Seed: '4', 'CFG scale': '7.5', Model: 'base' })
+    expect(pictures[1]!.settings['Model hash']).toMatch(/^[0-9a-f]{10}$/)
+    // The same picture alone, and beside those that are there.
+    await generate('--prompt', 'cat', '--negative', 'blue', '--seed', '4', '--out', out)
+    expect(pixelsOf(join(out, '00005-4.png'))).toEqual(pixelsOf(join(out, '00004-4.png')))
+  })
+
+  it('starts from a picture, scaled to the size that is asked for', async () => {
+    const first = join(folder, 'first.png')
+    const second = join(folder, 'second.png')
+    await generate('--prompt', 'cat', '--out', first)
+    const { code } = await generate(
+      '--prompt',
+      'dog',
+      '--image',
+      first,
+      '--size',
+      '32x64',
+      '--strength',
+      '0.5',
+      '--out',
+      second,
+    )
+    expect(code).toBe(0)
+    const { width, height } = decodePng(readFileSync(second))
+    expect([width, height]).toEqual([32, 64])
+    expect(readParameters(readFileSync(second))!.settings.get('Denoising strength')).toBe('0.5')
+  })
+
+  it.each([
+    { args: [], code: 2, error: /--prompt TEXT/ },
+    { args: ['--prompt', 'x', '--prompt', 'y', '--out', 'one.png'], code: 2, error: /one file; there are 2 pictures/ },
+    { args: ['--prompt', 'x', '--strength', '0.5'], code: 2, error: /--image FILE/ },
+    { args: ['--prompt', 'x', '--size', '65x64'], code: 1, error: /width is 65; this model makes multiples of \d/ },
+    { args: ['--prompt', 'x', '--scheduler', 'fastest'], code: 1, error: /scheduler fastest is not supported/ },
+    { args: ['--prompt', 'x', '--image', 'package.json'], code: 1, error: /package\.json cannot be the picture/ },
+    { args: ['--prompt', 'x', '--clip-skip', '99'], code: 1, error: /clip skip is 99/ },
+  ])('refuses in words: $error', async ({ args, code, error }) => {
+    const result = await generate(...args)
+    expect(result.errors).toMatch(error)
+    expect(result.code).toBe(code)
+  })
+
+  it('ends between two steps when it is interrupted', async () => {
+    const out = join(folder, 'cancelled.png')
+    const running = generate('--prompt', 'x', '--steps', '900', '--out', out)
+    setTimeout(() => process.emit('SIGINT'), 1500)
+    expect((await running).code).toBe(130)
+    expect(readdirSync(folder)).not.toContain('cancelled.png')
+  })
+})
