@@ -11,11 +11,13 @@ import { showDialog } from './desktop/dialogs'
 import { forkCompute } from './desktop/fork-compute'
 import { forwardEvents, handleCommands } from './desktop/ipc'
 import { openPaths, pathsInArguments } from './desktop/open-paths'
-import { createWindow, refuseNetwork } from './desktop/window'
+import { createWindow, loadInterface, refuseNetwork } from './desktop/window'
 
 // Electron's main process: opens the window and carries messages.
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+/** What other programs and native libraries read lies beside the packaged archive, not in it. */
+const unpacked = (path: string): string => at(path).replace(/app\.asar(?=[\\/])/, 'app.asar.unpacked')
 
 /** Double-clicked on macOS, perhaps before there is a window. */
 const waiting: string[] = []
@@ -50,7 +52,7 @@ async function start(): Promise<void> {
     host: desktopHost(),
     dataFolder: app.getPath('userData'),
     cacheFolder: cacheFolder(),
-    demoFolder: at('../../resources/demo'),
+    demoFolder: unpacked('../../resources/demo'),
     version,
   })
   if (process.argv.includes('--demo') && !studio.project.state.dirty) await studio.openDemo()
@@ -58,8 +60,13 @@ async function start(): Promise<void> {
   handleCommands(createHandlers(studio))
   const opened = studio
   serveAppScheme(() => interfaceRoots(opened, at('../renderer')))
-  window = await createWindow(at('../preload/preload.cjs'), app.getPath('userData'))
+  window = await createWindow(
+    at('../preload/preload.cjs'),
+    unpacked('../../resources/icon/icon.png'),
+    app.getPath('userData'),
+  )
   forwardEvents(studio.events, window)
+  await loadInterface(window)
 }
 
 function desktopHost(): Host {

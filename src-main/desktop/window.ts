@@ -12,8 +12,8 @@ const windowStateSchema = z.object({
   maximized: z.boolean(),
 })
 
-/** The program's window: sandboxed, at the place where it was left. Shown when its first picture is there. */
-export async function createWindow(preload: string, dataFolder: string): Promise<BrowserWindow> {
+/** The program's window, still empty: sandboxed, at the place where it was left. */
+export async function createWindow(preload: string, icon: string, dataFolder: string): Promise<BrowserWindow> {
   const stateFile = join(dataFolder, 'window.json')
   const state = await readJsonFile(stateFile, windowStateSchema)
   const window = new BrowserWindow({
@@ -23,18 +23,26 @@ export async function createWindow(preload: string, dataFolder: string): Promise
     minWidth: 1024,
     minHeight: 700,
     show: false,
+    icon,
     backgroundColor: '#16181d',
     autoHideMenuBar: true,
     webPreferences: { preload, sandbox: true, contextIsolation: true, nodeIntegration: false, spellcheck: false },
   })
   if (state?.maximized) window.maximize()
-  window.once('ready-to-show', () => window.show())
   window.on('close', () => {
     void writeJsonFile(stateFile, { ...window.getNormalBounds(), maximized: window.isMaximized() })
   })
   confine(window.webContents)
-  await window.loadURL(`${APP_ORIGIN}/index.html`)
   return window
+}
+
+/** Loads the interface; it is shown when its first picture is there, and loaded again should its process end. */
+export async function loadInterface(window: BrowserWindow): Promise<void> {
+  window.once('ready-to-show', () => window.show())
+  window.webContents.on('render-process-gone', (_event, { reason }) => {
+    if (reason !== 'clean-exit' && !window.isDestroyed()) window.webContents.reload()
+  })
+  await window.loadURL(`${APP_ORIGIN}/index.html`)
 }
 
 /** Nothing leaves the machine, and nothing that is not ours gets in: for every page of this program. */

@@ -2,9 +2,11 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createHandlers } from '../../../src-main/app/handlers/index'
 import { COMMANDS, type CommandName } from '../../../src-main/contract/commands'
-import type { Reply } from '../../../src-main/contract/wire'
+import type { Reply, ServerMessage } from '../../../src-main/contract/wire'
 import { answerIpc, type Sender } from '../../../src-main/desktop/ipc'
 import { Inbox, TestServer } from './server'
+
+type ReplyMessage = Extract<ServerMessage, { type: 'reply' }>
 
 const NAMES = Object.keys(COMMANDS) as CommandName[]
 const RUNS = 12
@@ -59,7 +61,7 @@ describe('the WebSocket', () => {
     const ask = async (message: (id: number) => unknown): Promise<Reply> => {
       const own = id++
       socket.send(JSON.stringify(message(own)))
-      return (await inbox.until((found) => found.type === 'reply' && found.id === own)).reply
+      return (await inbox.until((found): found is ReplyMessage => found.type === 'reply' && found.id === own)).reply
     }
     for (const name of NAMES) {
       await fc.assert(
