@@ -35,7 +35,8 @@ export function buildClipText(
   const net = new NetworkGraph('CLIPTextModel', tensors, options)
   const prefix = net.has('text_model.embeddings.token_embedding.weight') ? 'text_model.' : ''
   const ids = net.graph.input('input_ids', 'I64', ['batch', 'tokens'])
-  const tokens = net.rows(`${prefix}embeddings.token_embedding.weight`, [vocabulary, width], ids)
+  const words = net.weight(`${prefix}embeddings.token_embedding.weight`, [vocabulary, width])
+  const tokens = net.node('Gather', [words, ids])
   const table = net.weight(`${prefix}embeddings.position_embedding.weight`, [positions, width])
   const placed = net.node('Slice', [table, net.graph.ints([0]), net.size(ids, 1), net.graph.ints([0])])
   const embedded = net.reshape(net.node('Add', [tokens, placed]), [-1, width])

@@ -151,14 +151,6 @@ export class NetworkGraph {
     return value
   }
 
-  /** Rows of the table `name` [rows, width] by `indices`, in the compute type; only these rows are converted. */
-  rows(name: string, dims: readonly [number, number], indices: Value): Value {
-    if (this.options.weights === 'inputs') return this.node('Gather', [this.weight(name, dims), indices])
-    const view = this.#view(name, dims)
-    const rows = this.node('Gather', [this.#stored(view, dims), indices])
-    return view.stored.elementType === this.options.computeType ? rows : this.cast(rows, this.options.computeType)
-  }
-
   /** An int64 vector made of numbers and dimensions of values: `shape([[x, 0], -1, 320])`. */
   shape(parts: readonly (number | readonly [Value, number])[]): Value {
     if (parts.every((part) => typeof part === 'number')) return this.graph.ints(parts as readonly number[])
