@@ -40,7 +40,7 @@ export function addMergeCommand(program: Command, files: ProgramFiles): void {
     .description('merge a base and specialists into one checkpoint')
     .option('--out <path>', "file or folder to write (default: the project's)")
     .addOption(new Option('--device <name>', 'where matrix products run').choices(DEVICES).default('auto'))
-    .option('--threads <n>', 'worker threads for sums', count)
+    .option('--threads <n>', 'threads of sums and products; no byte depends on them', count)
     .option('--overwrite', 'replace what is at --out even if this program did not write it')
     .option('--dry-run', 'check and forecast only')
     .option('--json', 'results as JSON')

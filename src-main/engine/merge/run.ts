@@ -35,6 +35,7 @@ export interface MergeOptions {
   provider?: Provider
   /** The built tensor-worker; without it sums run on the calling thread. */
   workerFile?: URL | null
+  /** Threads of sums and of matrix products: no byte depends on them. */
   threads?: number
   /** Where sources' hashes are remembered. */
   cacheFolder?: string
@@ -160,7 +161,7 @@ class MergeRun {
   private async runLayers(tasks: readonly LayerTask[]): Promise<void> {
     const { plan, writer, sources, options } = this
     const reader = new TensorReader(sources)
-    const sessions = new FusionSessions(options.provider ?? 'cpu')
+    const sessions = new FusionSessions(options.provider ?? 'cpu', options.threads)
     const settings = plan.project.method
     try {
       const memory = Math.max(...tasks.map((task) => layerMemory(task, reader, settings)))

@@ -19,7 +19,11 @@ export type ScanKind = 'correlations' | 'summary'
 export class FusionSessions {
   private readonly sessions = new Map<string, Promise<Session>>()
 
-  constructor(readonly provider: Provider) {}
+  /** @param threads of a matrix product; the runtime's own choice if absent. They change no result. */
+  constructor(
+    private readonly provider: Provider,
+    private readonly threads?: number,
+  ) {}
 
   tile(rows: number, thresholded: boolean): Promise<Session> {
     // Without a threshold no size is fixed but the number of rows, which only names the outputs' shapes.
@@ -43,7 +47,8 @@ export class FusionSessions {
   private session(key: string, graph: () => Uint8Array): Promise<Session> {
     let session = this.sessions.get(key)
     if (!session) {
-      session = createSession(graph(), { provider: this.provider })
+      const { provider, threads } = this
+      session = createSession(graph(), { provider, ...(threads !== undefined && { threads }) })
       this.sessions.set(key, session)
     }
     return session
