@@ -17,17 +17,23 @@ export interface TensorMerge {
   type: FloatType
 }
 
+/** Memory that a Kernels object needs to merge tensors of so many models. */
+export function elementwiseMemory(models: number): number {
+  return (models + 2) * Kernels.bufferSize(SUM_BLOCK_ELEMENTS * 8)
+}
+
 /**
  * Merges a tensor block by block; `write` gets each block with its first element, in order.
+ * @param kernels of elementwiseMemory, whose buffers are taken back first
  * @throws FusionError 'not-finite' with the file and the tensor
  */
 export function mergeElementwise(
   { method, settings, weights, inputs, type }: TensorMerge,
   write: (block: EncodedBlock, start: number) => void,
+  kernels = new Kernels(elementwiseMemory(inputs.types.length)),
 ): void {
   const capacity = Math.min(SUM_BLOCK_ELEMENTS, inputs.count)
-  const models = inputs.types.length
-  const kernels = new Kernels((models + 2) * Kernels.bufferSize(capacity * 8))
+  kernels.reset()
   const raw = kernels.allocate(capacity * 8)
   const encoded = kernels.allocate(capacity * 8)
   const values = inputs.types.map(() => kernels.allocate(capacity * 4))

@@ -3,9 +3,10 @@ import type { MethodName, MethodSettings } from '../../contract/project'
 import type { SourceFile, StoredTensor, TensorView } from '../checkpoint/checkpoint'
 import { TensorReader } from '../checkpoint/tensor-reader'
 import { BYTES_PER_ELEMENT, elementCount, type ElementType, type FloatType } from '../tensor/element-type'
+import { Kernels } from '../tensor/kernels'
 import type { TensorInputs } from '../tensor/tensor-inputs'
 import { WeightedSum, type EncodedBlock, type LinearCombination } from '../tensor/weighted-sum'
-import { mergeElementwise } from './merge-elementwise'
+import { elementwiseMemory, mergeElementwise } from './merge-elementwise'
 import { methodNamed } from './methods/index'
 
 /** A run of bytes of an output file that a job fills. */
@@ -65,6 +66,8 @@ export class TensorJobRunner {
   private readonly reader: TensorReader
   private readonly sums = new WeightedSum()
   private readonly outputs = new Map<string, number>()
+  /** Made for the first such job: all jobs of a merge have as many models. */
+  private elementwiseKernels: Kernels | undefined
   private readonly copyBuffer = new Uint8Array(COPY_BLOCK_BYTES)
 
   constructor(sources: readonly SourceFile[]) {
@@ -128,6 +131,7 @@ export class TensorJobRunner {
         overflowed ||= block.overflowed
         output.write(start * size, block.bytes)
       },
+      (this.elementwiseKernels ??= new Kernels(elementwiseMemory(views.length))),
     )
     output.finish()
     return { overflowed }

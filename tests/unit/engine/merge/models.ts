@@ -14,6 +14,8 @@ import { decodeTensor } from '../../../golden-runner/golden-set'
 
 export const CLIP_VOCABULARY = resolve('resources/clip/bpe_simple_vocab_16e6.txt.gz')
 
+const encoder = new FloatEncoder()
+
 /** A tensor of a file made for a test. */
 export interface TestTensor {
   type: ElementType
@@ -31,7 +33,7 @@ export function temporaryFolder(): string {
 /** Values in a float type. */
 export function tensor(shape: readonly number[], values: ArrayLike<number>, type: FloatType = 'F32'): TestTensor {
   const parts: Buffer[] = []
-  new FloatEncoder().encode(Float32Array.from(values), type, (_, bytes) => parts.push(Buffer.from(bytes)))
+  encoder.encode(Float32Array.from(values), type, (_, bytes) => parts.push(Buffer.from(bytes)))
   return { type, shape, bytes: Buffer.concat(parts) }
 }
 
