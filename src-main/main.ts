@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { app, shell, type BrowserWindow } from 'electron'
 import { version } from '../package.json'
-import { createHandlers } from './app/handlers/index'
+import { createDispatch } from './app/dispatch'
 import { interfaceRoots } from './app/interface-files'
 import { unlimitedAccess } from './app/path-access'
 import { Studio, type Host } from './app/studio'
@@ -57,7 +57,7 @@ async function start(): Promise<void> {
   })
   if (process.argv.includes('--demo') && !studio.project.state.dirty) await studio.openDemo()
   await openPaths(studio, [...waiting, ...pathsInArguments(process.argv.slice(1), process.cwd())])
-  handleCommands(createHandlers(studio))
+  handleCommands(createDispatch(studio))
   const opened = studio
   serveAppScheme(() => interfaceRoots(opened, at('../renderer')))
   window = await createWindow(

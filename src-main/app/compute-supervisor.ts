@@ -27,6 +27,8 @@ export interface SupervisorOptions {
   recycleAfterTasks?: number
   /** Resident bytes after a task above which the process is replaced. */
   memoryLimitBytes?: number
+  /** A process that has had nothing to do for so long ends, and gives its memory back. */
+  idleMs?: number
   /** How long a cancelled task may take to end before its process is killed. */
   cancelGraceMs?: number
 }
@@ -53,6 +55,8 @@ interface Pending {
 const RECYCLE_AFTER_TASKS = 40
 const MEMORY_LIMIT_BYTES = 3 * 2 ** 30
 const CANCEL_GRACE_MS = 800
+/** Longer than people think between two previews: the model that is loaded goes as well. */
+const IDLE_MS = 600_000
 
 /**
  * Keeps one compute process: started at the first task, one task at a time, replaced before its memory creeps, restarted
@@ -63,6 +67,7 @@ export class ComputeSupervisor {
   private pending: Pending | null = null
   private nextId = 1
   private died: ErrorReport | null = null
+  private idleTimer: NodeJS.Timeout | undefined
   private current: ComputeState = { state: 'idle', died: null }
 
   constructor(private readonly options: SupervisorOptions) {}
@@ -87,9 +92,12 @@ export class ComputeSupervisor {
     if (this.pending) throw new FusionError('internal', 'Two tasks at once in the compute process.')
     if (signal?.aborted) throw cancelled()
     const process = (this.process ??= this.start('starting'))
+    clearTimeout(this.idleTimer)
     const id = this.nextId++
     let grace: NodeJS.Timeout | undefined
+    let sent = false
     const onAbort = (): void => {
+      if (!sent) return this.withdraw(id)
       process.child.post({ type: 'cancel', id })
       grace = setTimeout(() => this.giveUp(id), this.options.cancelGraceMs ?? CANCEL_GRACE_MS)
     }
@@ -98,7 +106,9 @@ export class ComputeSupervisor {
         this.pending = { id, process, onNews, resolve, reject }
         signal?.addEventListener('abort', onAbort, { once: true })
         void process.ready.then(() => {
-          if (this.pending?.id === id) process.child.post({ type: 'run', id, task })
+          if (this.pending?.id !== id) return
+          sent = true
+          process.child.post({ type: 'run', id, task })
         })
       })
       if (isOf(result, task)) return result
@@ -159,7 +169,11 @@ export class ComputeSupervisor {
 
   private recycle(process: Process, memory: number): void {
     const { recycleAfterTasks = RECYCLE_AFTER_TASKS, memoryLimitBytes = MEMORY_LIMIT_BYTES } = this.options
-    if (process.tasks < recycleAfterTasks && memory < memoryLimitBytes) return
+    if (process.tasks < recycleAfterTasks && memory < memoryLimitBytes) {
+      this.idleTimer = setTimeout(() => this.stop(), this.options.idleMs ?? IDLE_MS)
+      this.idleTimer.unref()
+      return
+    }
     this.options.log('info', `The compute process is replaced after ${process.tasks} tasks (${memory} bytes resident).`)
     this.discard()
     this.setState('idle')
@@ -184,16 +198,23 @@ export class ComputeSupervisor {
 
   /** A cancelled task that does not end: only its process' end ends it. */
   private giveUp(id: number): void {
+    if (this.pending?.id !== id) return
+    this.discard()
+    this.setState('idle')
+    this.withdraw(id)
+  }
+
+  /** A cancelled task that has not reached the process, or never will come back from it. */
+  private withdraw(id: number): void {
     const { pending } = this
     if (pending?.id !== id) return
     this.pending = null
-    this.discard()
-    this.setState('idle')
     pending.reject(cancelled())
   }
 
   private discard(): void {
     const { process } = this
+    clearTimeout(this.idleTimer)
     this.process = null
     process?.child.kill()
   }

@@ -61,7 +61,7 @@ export class Studio {
       onState: (compute) => events.emit({ type: 'compute', compute }),
       log: (level, message) => log.add(level, message),
     })
-    this.work = new Work(this.queue, this.compute, () => this.trimCache())
+    this.work = new Work(this.queue, this.compute, log, () => this.trimCache())
   }
 
   static async open(options: StudioOptions): Promise<Studio> {

@@ -1,7 +1,9 @@
 import type { ComputeNews, ComputeTask } from '../contract/compute'
 import type { Job, JobKind } from '../contract/jobs'
+import { toErrorReport } from '../contract/errors'
 import type { ComputeSupervisor } from './compute-supervisor'
 import type { JobQueue } from './job-queue'
+import type { Log } from './log'
 
 /** Tasks of the compute process that people see as jobs. */
 export type JobTask = Extract<ComputeTask, { type: JobKind }>
@@ -17,6 +19,7 @@ export class Work {
   constructor(
     private readonly queue: JobQueue,
     private readonly compute: ComputeSupervisor,
+    private readonly log: Log,
     /** Called after every job, whether it succeeded or not. */
     private readonly afterwards: () => Promise<void>,
   ) {}
@@ -38,6 +41,10 @@ export class Work {
             onNews: (news) =>
               news.type === 'progress' ? report(news.phase, news.fraction) : onNews({ news, job: id }),
           })
+        } catch (error) {
+          const { kind, message, detail } = toErrorReport(error)
+          if (kind !== 'cancelled') this.log.add('error', `${title}: ${message}`, detail)
+          throw error
         } finally {
           await this.afterwards()
         }

@@ -4,6 +4,7 @@ import { forecast as forecastPlan } from '../engine/merge/forecast'
 import { planMerge, writesFolder } from '../engine/merge/plan'
 import { runMerge } from '../engine/merge/run'
 import { noiseWarnings, sharesInWords, sharesOf } from '../engine/merge/verdict'
+import { releaseModel } from './preview'
 import { phaseProgress, type TaskRunner } from './task'
 
 const EXPORT_PHASES = {
@@ -29,6 +30,7 @@ export const exportModel: TaskRunner<'export'> = async (task, context) => {
   const { project, path, overwrite, provider, cacheFolder } = task
   const { signal, workerFile } = context
   const onProgress = phaseProgress(context, EXPORT_PHASES)
+  await releaseModel()
   const plan = await planMerge(project)
   const result = await runMerge(plan, { path, overwrite, provider, cacheFolder, signal, workerFile, onProgress })
   const written = await openCheckpoint(result.path)

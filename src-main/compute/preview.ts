@@ -17,6 +17,13 @@ type PreviewPicture = TaskOf<'preview'>['pictures'][number]
 /** The one model that stays loaded: the next preview often begins with it. */
 let resident: { key: string; pipeline: Pipeline } | null = null
 
+/** Frees the loaded model's memory and files, so that they can be replaced. */
+export async function releaseModel(): Promise<void> {
+  const old = resident
+  resident = null
+  await old?.pipeline.release()
+}
+
 /** Makes pictures, model by model; merges are written to the cache by the export's own code, and found there again. */
 export const preview: TaskRunner<'preview'> = async (task, context) => {
   const { models, pictures } = task
@@ -68,12 +75,11 @@ async function load(
   provider: TaskOf<'preview'>['provider'],
   { signal, clipVocabulary }: TaskContext,
 ): Promise<NonNullable<typeof resident>> {
-  if (resident?.key === key) return resident
+  const wanted = `${provider} ${key}`
+  if (resident?.key === wanted) return resident
   throwIfCancelled(signal)
   if (provider === 'coreml') throw new FusionError('device', 'Core ML is not supported yet.')
-  const old = resident
-  resident = null
-  await old?.pipeline.release()
+  await releaseModel()
   const checkpoint = await openCheckpoint(path)
   const lender = path === base ? checkpoint : await openCheckpoint(base)
   const pipeline = await loadPipeline(checkpoint, { base: lender, device: provider, clipVocabulary })

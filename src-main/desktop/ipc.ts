@@ -1,7 +1,6 @@
 import { ipcMain, type BrowserWindow, type IpcMainInvokeEvent } from 'electron'
-import { dispatch } from '../app/dispatch'
+import type { Dispatch } from '../app/dispatch'
 import type { EventHub } from '../app/event-hub'
-import type { Handlers } from '../app/handlers/handlers'
 import { FusionError, toErrorReport } from '../contract/errors'
 import { IPC } from '../contract/ipc'
 import type { Reply } from '../contract/wire'
@@ -11,13 +10,13 @@ import { APP_ORIGIN } from './app-protocol'
 export type Sender = Pick<IpcMainInvokeEvent, 'senderFrame'>
 
 /** The one wrapper round ipcMain: only the main frame of the program's own page is answered. */
-export function handleCommands(handlers: Handlers): void {
-  ipcMain.handle(IPC.command, (event, command: unknown, input: unknown) => answerIpc(handlers, event, command, input))
+export function handleCommands(dispatch: Dispatch): void {
+  ipcMain.handle(IPC.command, (event, command: unknown, input: unknown) => answerIpc(dispatch, event, command, input))
 }
 
 /** Answers one command from a window. Never throws. */
-export async function answerIpc(handlers: Handlers, sender: Sender, command: unknown, input: unknown): Promise<Reply> {
-  if (isOwnPage(sender)) return dispatch(handlers, command, input)
+export async function answerIpc(dispatch: Dispatch, sender: Sender, command: unknown, input: unknown): Promise<Reply> {
+  if (isOwnPage(sender)) return dispatch(command, input)
   return { ok: false, error: toErrorReport(new FusionError('validation', 'Commands from other pages are refused.')) }
 }
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer, type RawData, type WebSocket } from 'ws'
+import type { Dispatch } from '../app/dispatch'
 import type { EventHub } from '../app/event-hub'
 import { FusionError, toErrorReport } from '../contract/errors'
 import { clientMessageSchema, EVENTS_PATH, type Reply, type ServerMessage } from '../contract/wire'
@@ -13,7 +14,7 @@ const MAX_WAITING_BYTES = 32 * 2 ** 20
 export interface SocketOptions {
   access: Access
   events: EventHub
-  dispatch: (command: string, input: unknown) => Promise<Reply>
+  dispatch: Dispatch
 }
 
 /** Events out, commands in, over WebSockets. */

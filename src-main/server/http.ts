@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
+import type { Dispatch } from '../app/dispatch'
 import { CONTENT_SECURITY_POLICY, findInterfaceFile, type InterfaceRoots } from '../app/interface-files'
 import { FusionError, toErrorReport, type ErrorKind } from '../contract/errors'
 import { API_PATH, type Reply } from '../contract/wire'
@@ -23,7 +24,7 @@ const STATUS: Partial<Record<ErrorKind, number>> = { validation: 400, 'not-found
 export interface HttpOptions {
   access: Access
   roots: () => InterfaceRoots
-  dispatch: (command: string, input: unknown) => Promise<Reply>
+  dispatch: Dispatch
 }
 
 /** Answers one HTTP request. Never throws. */
@@ -54,7 +55,7 @@ async function answerCommand(
   request: IncomingMessage,
   response: ServerResponse,
   { pathname }: URL,
-  dispatch: HttpOptions['dispatch'],
+  dispatch: Dispatch,
 ): Promise<void> {
   if (request.method !== 'POST') {
     response.writeHead(405, { ...SECURITY_HEADERS, allow: 'POST' }).end()

@@ -1,7 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { dispatch } from '../app/dispatch'
-import { createHandlers } from '../app/handlers/index'
+import { createDispatch } from '../app/dispatch'
 import { interfaceRoots } from '../app/interface-files'
 import { accessInside } from '../app/path-access'
 import { Studio, type Host } from '../app/studio'
@@ -56,8 +55,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   }
   const studio = await Studio.open({ ...options, host })
   if (options.demo && !studio.project.state.dirty) await studio.openDemo()
-  const handlers = createHandlers(studio)
-  const answer = (command: string, input: unknown) => dispatch(handlers, command, input)
+  const dispatch = createDispatch(studio)
 
   const server = createServer()
   const port = await listen(server, options.port ?? 0, address)
@@ -66,9 +64,9 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     names.map((name) => `${name}:${port}`),
     `featurefusion-${port}`,
   )
-  const sockets = new EventSocket({ access, events: studio.events, dispatch: answer })
+  const sockets = new EventSocket({ access, events: studio.events, dispatch })
   const roots = () => interfaceRoots(studio, options.rendererFolder)
-  server.on('request', (request, response) => void answerHttp(request, response, { access, roots, dispatch: answer }))
+  server.on('request', (request, response) => void answerHttp(request, response, { access, roots, dispatch }))
   server.on('upgrade', sockets.upgrade)
   return {
     url: `http://${address}:${port}/?token=${access.token}`,

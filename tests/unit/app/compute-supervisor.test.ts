@@ -118,6 +118,26 @@ describe('the supervisor over the real compute process', () => {
     expect(supervisor.pid).not.toBe(pid)
   })
 
+  it('cancels a task at once that the process has not got yet', async () => {
+    const abort = new AbortController()
+    const done = supervisor.run(hash(huge), { signal: abort.signal })
+    const started = performance.now()
+    abort.abort()
+    await expect(done).rejects.toMatchObject({ kind: 'cancelled' })
+    expect(performance.now() - started).toBeLessThan(50)
+    const { pid } = supervisor
+    await supervisor.run(hash(small))
+    expect(supervisor.pid).toBe(pid)
+  })
+
+  it('ends a process that has nothing to do, and starts one when there is', async () => {
+    supervisor = start({ idleMs: 50 })
+    await supervisor.run(hash(small))
+    await expect.poll(() => states.at(-1)?.state).toBe('idle')
+    expect(supervisor.pid).toBeUndefined()
+    await expect(supervisor.run(hash(small))).resolves.toBeDefined()
+  })
+
   it('replaces a process after so many tasks, and one that has grown', async () => {
     supervisor = start({ recycleAfterTasks: 2 })
     await supervisor.run(hash(small))

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createHandlers } from '../../../src-main/app/handlers/index'
+import { createDispatch } from '../../../src-main/app/dispatch'
 import { COMMANDS, type CommandName } from '../../../src-main/contract/commands'
 import type { Reply, ServerMessage } from '../../../src-main/contract/wire'
 import { answerIpc, type Sender } from '../../../src-main/desktop/ipc'
@@ -44,9 +44,9 @@ describe.each(NAMES)('%s refuses garbage', (name) => {
     ))
 
   it('over IPC', () => {
-    const handlers = createHandlers(server.running.studio)
+    const dispatch = createDispatch(server.running.studio)
     return fc.assert(
-      fc.asyncProperty(garbage(name), async (input) => refused(await answerIpc(handlers, ownPage, name, input))),
+      fc.asyncProperty(garbage(name), async (input) => refused(await answerIpc(dispatch, ownPage, name, input))),
       { numRuns: RUNS },
     )
   })
@@ -84,7 +84,7 @@ describe('the WebSocket', () => {
 describe('commands that there are not', () => {
   it.each(['nothing', '__proto__', 'constructor', '', 'app.snapshot/x', 'app%2esnapshot%00'])('%j', async (name) => {
     refused(await server.command(name, {}))
-    refused(await answerIpc(createHandlers(server.running.studio), ownPage, name, {}))
+    refused(await answerIpc(createDispatch(server.running.studio), ownPage, name, {}))
   })
 
   it('answers bodies that are no JSON', async () => {
@@ -105,8 +105,8 @@ describe('the IPC wrapper', () => {
     { parent: null, origin: 'null' },
     { parent: {}, origin: 'featurefusion://studio' },
   ])('refuses a sender that is not the own main frame: %j', async (senderFrame) => {
-    const handlers = createHandlers(server.running.studio)
-    refused(await answerIpc(handlers, { senderFrame } as unknown as Sender, 'settings.get', {}))
-    expect(await answerIpc(handlers, ownPage, 'settings.get', {})).toMatchObject({ ok: true })
+    const dispatch = createDispatch(server.running.studio)
+    refused(await answerIpc(dispatch, { senderFrame } as unknown as Sender, 'settings.get', {}))
+    expect(await answerIpc(dispatch, ownPage, 'settings.get', {})).toMatchObject({ ok: true })
   })
 })
