@@ -124,7 +124,8 @@ export class Pipeline {
   readonly unetWeightInputs: readonly WeightInput[]
   /** Pixels along each edge of the pictures that the model was made for. */
   readonly nativeEdge: number
-  readonly #parts: PipelineParts
+  /** The networks and configs that it is made of. */
+  readonly parts: PipelineParts
   readonly #texts = new Map<string, TextStates>()
   #vaeEncoder: Network | undefined
   #preview: LatentPreview | undefined
@@ -133,12 +134,12 @@ export class Pipeline {
     this.provider = parts.provider
     this.unetWeightInputs = parts.unetWeightInputs
     this.nativeEdge = parts.nativeEdge
-    this.#parts = parts
+    this.parts = parts
   }
 
   /** Weights for the following pictures, by the names of `unetWeightInputs`. */
   setUnetWeights(weights: Readonly<Record<string, Tensor>>): void {
-    this.#parts.unet.setWeights(weights)
+    this.parts.unet.setWeights(weights)
   }
 
   /**
@@ -149,7 +150,7 @@ export class Pipeline {
     { scheduler, sigmas }: Pick<GenerateRequest, 'scheduler' | 'sigmas'>,
     replacement?: SchedulerConfig,
   ): { className: string; config: SchedulerConfig } {
-    const { schedulerConfig: own, schedulerDefaults } = this.#parts
+    const { schedulerConfig: own, schedulerDefaults } = this.parts
     const chosen = chooseScheduler(replacement ?? own, scheduler, sigmas)
     const isOwn = !replacement && chosen.className === own['_class_name']
     return isOwn ? { ...chosen, config: { ...schedulerDefaults, ...chosen.config } } : chosen
@@ -160,14 +161,14 @@ export class Pipeline {
    * @throws FusionError 'validation', 'unsupported' (scheduler), 'cancelled', 'out-of-memory', 'device'
    */
   async generate(request: GenerateRequest, options: GenerateOptions = {}): Promise<Picture[]> {
-    const { scale } = this.#parts.vae.config
+    const { scale } = this.parts.vae.config
     const { width, height, pictures } = request
     checkRequest(request, scale)
-    const channels = this.#parts.unetConfig.inChannels
+    const channels = this.parts.unetConfig.inChannels
     const latents = { channels, height: height / scale, width: width / scale }
     const together = request.batchSize ?? Math.max(1, Math.floor(BATCH_LATENTS / (latents.height * latents.width)))
     this.#checkMemory(Math.min(together, pictures.length), request)
-    if (request.previews) this.#preview ??= await fitLatentPreview(this.#parts.vae)
+    if (request.previews) this.#preview ??= await fitLatentPreview(this.parts.vae)
 
     const made: Picture[] = []
     for (let first = 0; first < pictures.length; first += together) {
@@ -189,7 +190,7 @@ export class Pipeline {
 
   /** Frees all memory and closes the files; the pipeline cannot be used again. */
   async release(): Promise<void> {
-    for (const network of this.#parts.networks) await network.release()
+    for (const network of this.parts.networks) await network.release()
   }
 
   async #batch(
@@ -199,7 +200,7 @@ export class Pipeline {
     { batch: batchIndex, batches }: { batch: number; batches: number },
     { signal, onStep }: GenerateOptions,
   ): Promise<Picture[]> {
-    const { unet, vae } = this.#parts
+    const { unet, vae } = this.parts
     const { guidance, guidanceRescale = 0, width, height } = request
     const chunks = this.#chunks(request, indices)
     const batch: BatchPicture[] = []
@@ -245,7 +246,7 @@ export class Pipeline {
   /** The chunks of tokens that the longest prompt of a batch takes. */
   #chunks({ pictures, promptSyntax = 'plain' }: GenerateRequest, indices: readonly number[]): number {
     const prompts = indices.flatMap((index) => [pictures[index]!.prompt, pictures[index]!.negativePrompt ?? ''])
-    return Math.max(...prompts.map((prompt) => chunkCount(this.#parts.textEncoders, prompt, promptSyntax)))
+    return Math.max(...prompts.map((prompt) => chunkCount(this.parts.textEncoders, prompt, promptSyntax)))
   }
 
   async #picture(
@@ -254,7 +255,7 @@ export class Pipeline {
     chunks: number,
   ): Promise<BatchPicture> {
     const positive = await this.#encode(prompt, { syntax, clipSkip, chunks })
-    const zeros = negativePrompt === undefined && this.#parts.zerosWithoutNegative
+    const zeros = negativePrompt === undefined && this.parts.zerosWithoutNegative
     // diffusers leaves out layers for the positive prompt only.
     const encodeNegative = () => this.#encode(negativePrompt ?? '', { syntax, clipSkip: 0, chunks })
     const negative = guidance > 1 ? (zeros ? 'zeros' : await encodeNegative()) : null
@@ -266,10 +267,10 @@ export class Pipeline {
     const key = JSON.stringify([reading, prompt])
     let text = this.#texts.get(key)
     if (!text) {
-      const deepest = Math.min(...this.#parts.textEncoders.map(({ layers }) => layers)) - 1
+      const deepest = Math.min(...this.parts.textEncoders.map(({ layers }) => layers)) - 1
       if (!Number.isInteger(clipSkip) || clipSkip < 0 || clipSkip > deepest)
         throw new FusionError('validation', `The clip skip is ${clipSkip}; this model takes 0 to ${deepest}.`)
-      text = await encodePrompt(this.#parts.textEncoders, prompt, reading)
+      text = await encodePrompt(this.parts.textEncoders, prompt, reading)
       if (this.#texts.size >= MAX_KEPT_TEXTS) this.#texts.clear()
       this.#texts.set(key, text)
     }
@@ -290,8 +291,8 @@ export class Pipeline {
     begin: number,
   ): Promise<Float32Array> {
     if (image) {
-      this.#vaeEncoder ??= await this.#parts.openVaeEncoder()
-      return imageLatents(this.#vaeEncoder, this.#parts.vae.config, image, batch, size, scheduler, begin)
+      this.#vaeEncoder ??= await this.parts.openVaeEncoder()
+      return imageLatents(this.#vaeEncoder, this.parts.vae.config, image, batch, size, scheduler, begin)
     }
     const length = size.channels * size.height * size.width
     const noise = latents
@@ -302,7 +303,7 @@ export class Pipeline {
 
   #checkMemory(count: number, { width, height, guidance }: GenerateRequest): void {
     if (this.provider !== 'cpu') return
-    const { vae, unetConfig } = this.#parts
+    const { vae, unetConfig } = this.parts
     const latents = (width * height) / vae.config.scale ** 2
     const runs = guidance > 1 ? 2 * count : count
     const unet = runs * latents * unetConfig.levels[0]!.channels * UNET_BYTES_PER_CHANNEL

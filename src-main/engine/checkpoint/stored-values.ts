@@ -1,0 +1,48 @@
+import { FusionError } from '../../contract/errors'
+import { decodeFloats } from '../tensor/convert'
+import { BYTES_PER_ELEMENT, elementCount, isFloatType } from '../tensor/element-type'
+import { Kernels } from '../tensor/kernels'
+import type { StoredTensor } from './checkpoint'
+import { TensorReader } from './tensor-reader'
+
+/**
+ * A whole stored tensor as float32: for small tensors that are data, not weights of a network.
+ * @throws FusionError 'unsupported' (integers), 'not-finite', 'source-changed', 'unreadable'
+ */
+export function readFloats(stored: StoredTensor): Float32Array {
+  const { elementType, shape, name, path } = stored
+  if (!isFloatType(elementType))
+    throw new FusionError('unsupported', `${path} stores ${name} as ${elementType}, not as real numbers.`)
+  const count = elementCount(shape)
+  const kernels = new Kernels(Kernels.bufferSize(stored.byteLength) + Kernels.bufferSize(count * 4))
+  const raw = kernels.allocate(stored.byteLength)
+  const values = kernels.allocate(count * 4)
+  raw.bytes().set(readBytes(stored))
+  if (!decodeFloats(kernels, elementType, raw, values, count))
+    throw new FusionError('not-finite', `${path} has NaN or infinity in the tensor ${name}.`)
+  return values.floats(count).slice()
+}
+
+/** A whole stored tensor of int32 or int64 as numbers. @throws FusionError 'unsupported', 'source-changed', 'unreadable' */
+export function readIntegers(stored: StoredTensor): number[] {
+  const { elementType, shape, name, path } = stored
+  if (elementType !== 'I32' && elementType !== 'I64')
+    throw new FusionError('unsupported', `${path} stores ${name} as ${elementType}, not as I32 or I64.`)
+  const bytes = readBytes(stored)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const size = BYTES_PER_ELEMENT[elementType]
+  return Array.from({ length: elementCount(shape) }, (_, i) =>
+    elementType === 'I32' ? view.getInt32(i * size, true) : Number(view.getBigInt64(i * size, true)),
+  )
+}
+
+function readBytes(stored: StoredTensor): Uint8Array {
+  const reader = new TensorReader()
+  try {
+    const bytes = new Uint8Array(stored.byteLength)
+    reader.read(stored, 0, bytes)
+    return bytes
+  } finally {
+    reader.close()
+  }
+}

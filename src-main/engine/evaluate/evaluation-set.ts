@@ -1,0 +1,95 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { FusionError } from '../../contract/errors'
+import type { StoredTensor } from '../checkpoint/checkpoint'
+import { unreadable } from '../checkpoint/file-errors'
+import { readSafetensors } from '../checkpoint/safetensors'
+import { readFloats, readIntegers } from '../checkpoint/stored-values'
+
+const pictureSchema = z.object({ caption: z.string(), split: z.string() })
+const descriptionSchema = z.object({
+  timesteps: z.array(z.number().int().nonnegative()).min(1),
+  noises: z.number().int().positive(),
+  domains: z.record(z.string(), z.object({ file: z.string(), pictures: z.array(pictureSchema).min(1) })),
+})
+
+export type EvaluationPicture = z.infer<typeof pictureSchema>
+
+/** One domain's pictures as latents, with fixed noise. */
+export interface EvaluationDomain {
+  name: string
+  pictures: EvaluationPicture[]
+  /** Channels, height and width of the latents. */
+  shape: readonly [channels: number, height: number, width: number]
+  /** [pictures, channels, height, width], times the VAE's scaling factor. */
+  latents: Float32Array
+  /** [pictures, noises, channels, height, width] */
+  noise: Float32Array
+  /** One prompt per picture. */
+  inputIds: number[][]
+}
+
+/** Held-out and training pictures of every domain; timestep number i uses noise i % noises of each picture. */
+export interface EvaluationSet {
+  timesteps: number[]
+  noises: number
+  domains: EvaluationDomain[]
+}
+
+/**
+ * Reads an evaluation set: a folder with evaluation.json (timesteps, noises, domains with file and pictures) and one
+ * safetensors file per domain (latents, noise, input_ids).
+ * @throws FusionError 'not-found', 'malformed', 'unsupported'
+ */
+export async function readEvaluationSet(folder: string): Promise<EvaluationSet> {
+  const path = join(folder, 'evaluation.json')
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw unreadable(path, cause)
+  })
+  const parsed = descriptionSchema.safeParse(parseJson(text))
+  if (!parsed.success)
+    throw new FusionError('malformed', `${path} is no evaluation set.`, { detail: z.prettifyError(parsed.error) })
+  const { timesteps, noises, domains } = parsed.data
+  const read = Object.entries(domains).map(([name, { file, pictures }]) =>
+    readDomain(name, join(folder, file), pictures, noises),
+  )
+  return { timesteps, noises, domains: await Promise.all(read) }
+}
+
+async function readDomain(
+  name: string,
+  path: string,
+  pictures: EvaluationPicture[],
+  noises: number,
+): Promise<EvaluationDomain> {
+  const { tensors } = await readSafetensors(path)
+  const tensor = (wanted: string, rank: number, start: readonly number[]): StoredTensor => {
+    const found = tensors.find((candidate) => candidate.name === wanted)
+    if (found?.shape.length === rank && start.every((size, axis) => found.shape[axis] === size)) return found
+    const shape = found ? `has the shape [${found.shape.join()}]` : 'is missing'
+    throw new FusionError('malformed', `${path}: ${wanted} ${shape}; evaluation.json asks for [${start.join()}, …].`)
+  }
+  const latents = tensor('latents', 4, [pictures.length])
+  const [, channels, height, width] = latents.shape as [number, number, number, number]
+  const noise = tensor('noise', 5, [pictures.length, noises, channels, height, width])
+  const ids = tensor('input_ids', 2, [pictures.length])
+  const tokens = ids.shape[1]!
+  const flat = readIntegers(ids)
+  return {
+    name,
+    pictures,
+    shape: [channels, height, width],
+    latents: readFloats(latents),
+    noise: readFloats(noise),
+    inputIds: pictures.map((_, index) => flat.slice(index * tokens, (index + 1) * tokens)),
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
