@@ -44,7 +44,7 @@ export const projectStateSchema = z.object({
 export const DEVICES = ['auto', 'cpu', 'cuda', 'dml', 'webgpu'] as const
 
 export const settingsSchema = z.strictObject({
-  theme: z.enum(['system', 'dark', 'light']).default('system'),
+  theme: z.enum(['system', 'dark', 'light']).default('dark'),
   device: z.enum(DEVICES).default('auto'),
   /** Where results that can be computed again lie; null: the program's own place. */
   cacheFolder: z.string().nullable().default(null),

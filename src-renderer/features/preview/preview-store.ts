@@ -8,6 +8,8 @@ import { isActive, useJobs } from '../jobs/jobs-store'
 import { useProject } from '../project/project-store'
 
 const PAGE = 200
+/** Order of the columns. */
+const TYPES: readonly Variant['type'][] = ['base', 'model', 'soup', 'merge', 'last-merge', 'without']
 
 /** What a run was asked for, so that cells that are on their way can be shown as such. */
 interface Plan {
@@ -74,7 +76,12 @@ export const usePreview = defineStore('preview', () => {
   /** The chosen variants whose models are still there. */
   const runnable = computed(() => {
     const names = new Set(project.specialists.map(({ name }) => name))
-    return chosen.value.filter((variant) => !('name' in variant) || names.has(variant.name))
+    const order = project.specialists.map(({ name }) => name)
+    const place = (variant: Variant): number =>
+      TYPES.indexOf(variant.type) * 1000 + ('name' in variant ? order.indexOf(variant.name) : 0)
+    return chosen.value
+      .filter((variant) => !('name' in variant) || names.has(variant.name))
+      .sort((a, b) => place(a) - place(b))
   })
 
   async function start(): Promise<void> {
