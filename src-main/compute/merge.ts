@@ -28,11 +28,12 @@ export const forecast: TaskRunner<'forecast'> = async ({ project, provider }) =>
 /** Merges into a file or folder of the person's choice. */
 export const exportModel: TaskRunner<'export'> = async (task, context) => {
   const { project, path, overwrite, provider, cacheFolder } = task
-  const { signal, workerFile } = context
+  const { signal, workerFile, clipVocabulary } = context
   const onProgress = phaseProgress(context, EXPORT_PHASES)
   await releaseModel()
   const plan = await planMerge(project)
-  const result = await runMerge(plan, { path, overwrite, provider, cacheFolder, signal, workerFile, onProgress })
+  const options = { path, overwrite, provider, cacheFolder, signal, workerFile, clipVocabulary, onProgress }
+  const result = await runMerge(plan, options)
   const written = await openCheckpoint(result.path)
   const files: { path: string; sha256: string }[] = []
   for (const file of written.files) {

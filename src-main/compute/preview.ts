@@ -50,7 +50,7 @@ export const preview: TaskRunner<'preview'> = async (task, context) => {
 async function mergedModel(
   { path, merge }: PreviewModel,
   { provider, cacheFolder }: TaskOf<'preview'>,
-  { signal, workerFile }: TaskContext,
+  { signal, workerFile, clipVocabulary }: TaskContext,
   progress: (phase: string, fraction: number) => void,
 ): Promise<string> {
   const plan = await planMerge(merge!)
@@ -65,7 +65,7 @@ async function mergedModel(
   const onProgress = (phase: string, fraction: number): void => {
     if (phase === 'merging') progress('merging', fraction)
   }
-  await runMerge(plan, { path: target, provider, cacheFolder, signal, workerFile, onProgress })
+  await runMerge(plan, { path: target, provider, cacheFolder, signal, workerFile, clipVocabulary, onProgress })
   return target
 }
 

@@ -1,0 +1,69 @@
+// Exports merges and lets diffusers load them: npm run test:interop, with FEATUREFUSION_PYTHON naming the python of an
+// environment that has diffusers, transformers, torch, numpy and safetensors.
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { projectSchema } from '../../src-main/contract/project'
+import { planMerge } from '../../src-main/engine/merge/plan'
+import { runMerge } from '../../src-main/engine/merge/run'
+
+const python = process.env['FEATUREFUSION_PYTHON']
+const DEMO = resolve('resources/demo')
+const LAYOUTS = resolve('tests/golden/layouts')
+const ALL = ['unet', 'text_encoder', 'vae']
+
+async function exportMerge(models: readonly string[], path: string, method: string, output: object): Promise<string> {
+  const project = projectSchema.parse({
+    format: 'featurefusion-project',
+    version: 1,
+    models: models.map((model, index) => ({ name: `model-${index}`, path: model })),
+    method: { name: method },
+    output,
+  })
+  const clipVocabulary = resolve('resources/clip/bpe_simple_vocab_16e6.txt.gz')
+  await runMerge(await planMerge(project), { path, clipVocabulary })
+  return path
+}
+
+if (python === undefined) {
+  console.log('skipped: FEATUREFUSION_PYTHON names no python with diffusers')
+} else {
+  const folder = mkdtempSync(join(tmpdir(), 'featurefusion-interop-'))
+  const at = (name: string): string => join(folder, name)
+  try {
+    const family = ['base', 'food', 'travel', 'sketch'].map((name) => join(DEMO, name))
+    const sources = {
+      base: family[0]!,
+      family: family.map((path) => join(path, 'unet', 'diffusion_pytorch_model.safetensors')),
+      folder: await exportMerge(family, at('folder'), 'featurefusion', {}),
+      file: await exportMerge(family, at('file.safetensors'), 'featurefusion', { layout: 'single-file' }),
+      soup: await exportMerge(family, at('soup'), 'soup', {}),
+      converted: [
+        {
+          path: await exportMerge(
+            [join(LAYOUTS, 'sd1-ldm.safetensors'), resolve('tests/golden/sd1/pipeline')],
+            at('sd1'),
+            'soup',
+            { layout: 'diffusers', include: ALL },
+          ),
+          original: resolve('tests/golden/sd1/pipeline'),
+        },
+        {
+          path: await exportMerge(
+            [join(LAYOUTS, 'sdxl-ldm-fp16.safetensors'), resolve('tests/golden/sdxl/pipeline')],
+            at('sdxl'),
+            'weighted-sum',
+            { layout: 'diffusers', dtype: 'fp32', include: [...ALL, 'text_encoder_2'] },
+          ),
+          original: resolve('tests/golden/sdxl/pipeline'),
+        },
+      ],
+    }
+    writeFileSync(at('sources.json'), JSON.stringify(sources))
+    const { status } = spawnSync(python, [resolve('tests/interop/check.py'), at('sources.json')], { stdio: 'inherit' })
+    process.exitCode = status ?? 1
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
