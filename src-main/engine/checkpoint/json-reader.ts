@@ -21,10 +21,15 @@ export class JsonReader {
   private at = 0
   private depth = 0
 
+  /** No escape and no control character anywhere, as headers are written: a string ends at the next quote. */
+  private readonly isPlain: boolean
+
   constructor(
     private readonly text: string,
     private readonly source: string,
-  ) {}
+  ) {
+    this.isPlain = !/[\\\p{Cc}]/u.test(text)
+  }
 
   /** The first character of the next value, white space skipped; '' at the end. */
   peek(): string {
@@ -57,6 +62,13 @@ export class JsonReader {
 
   string(): string {
     this.expect('"')
+    if (this.isPlain) {
+      const end = this.text.indexOf('"', this.at)
+      if (end < 0) this.fail('a string does not end')
+      const plain = this.text.slice(this.at, end)
+      this.at = end + 1
+      return plain
+    }
     let value = ''
     let start = this.at
     for (;;) {
