@@ -34,8 +34,13 @@ async function layerSizes(): Promise<LayerSize[]> {
   return [...sizes.values()]
 }
 
-/** Seconds of base · modelᵀ and P · model for one model. */
-async function timeProducts({ rows, inputs }: LayerSize): Promise<number> {
+interface Times {
+  seconds: number
+  cpuSeconds: number
+}
+
+/** Time of base · modelᵀ and P · model for one model. */
+async function timeProducts({ rows, inputs }: LayerSize): Promise<Times> {
   const graph = new GraphBuilder('products')
   const base = graph.input('base', 'F32', [rows, inputs])
   const model = graph.input('model', 'F32', [rows, inputs])
@@ -47,23 +52,32 @@ async function timeProducts({ rows, inputs }: LayerSize): Promise<number> {
   const into = { merged: { data: new Float32Array(rows * inputs), dims } }
   if (rows * rows * inputs < 1e9) await session.run({ base: matrix, model: matrix }, into)
   const started = performance.now()
+  const before = process.cpuUsage()
   await session.run({ base: matrix, model: matrix }, into)
+  const { user, system } = process.cpuUsage(before)
   const seconds = (performance.now() - started) / 1000
   await session.release()
-  return seconds
+  return { seconds, cpuSeconds: (user + system) / 1e6 }
 }
 
-async function bareProducts(sizes: readonly LayerSize[]): Promise<number> {
-  let seconds = 0
-  for (const size of sizes) seconds += (await timeProducts(size)) * size.times * paths.length
-  return seconds
+async function bareProducts(sizes: readonly LayerSize[]): Promise<Times> {
+  const sum = { seconds: 0, cpuSeconds: 0 }
+  for (const size of sizes) {
+    const { seconds, cpuSeconds } = await timeProducts(size)
+    sum.seconds += seconds * size.times * paths.length
+    sum.cpuSeconds += cpuSeconds * size.times * paths.length
+  }
+  return sum
 }
 
 const sizes = await layerSizes()
 const flops = sizes.reduce((sum, { rows, inputs, times }) => sum + 4 * rows * rows * inputs * times * paths.length, 0)
 console.log(`${paths.length} models, ${(flops / 1e12).toFixed(1)} TFLOP of products without a threshold`)
 const bare = [await bareProducts(sizes)]
-console.log(`bare products before: ${bare[0]!.toFixed(1)} s (${(flops / bare[0]! / 1e9).toFixed(0)} GFLOP/s)`)
+console.log(
+  `bare products before: ${bare[0]!.seconds.toFixed(1)} s (${(flops / bare[0]!.seconds / 1e9).toFixed(0)} GFLOP/s), ` +
+    `${bare[0]!.cpuSeconds.toFixed(1)} s of processor time`,
+)
 for (const threshold of thresholds) {
   const output = join(folder, 'fusion.safetensors')
   const [base, ...others] = paths
@@ -74,9 +88,9 @@ for (const threshold of thresholds) {
   ])
   rmSync(output)
   bare.push(await bareProducts(sizes))
-  const reference = (bare.at(-1)! + bare.at(-2)!) / 2
-  console.log(
-    `threshold ${threshold}: ${inWords([run])}; bare products around it ${reference.toFixed(1)} s ` +
-      `(${bare.at(-2)!.toFixed(1)}, ${bare.at(-1)!.toFixed(1)}); ratio ${(run.seconds / reference).toFixed(2)}`,
-  )
+  const [before, after] = [bare.at(-2)!, bare.at(-1)!]
+  const ratio = (key: keyof Times): string => (run[key] / ((before[key] + after[key]) / 2)).toFixed(2)
+  console.log(`threshold ${threshold}: ${inWords([run])}`)
+  console.log(`  bare products around it ${before.seconds.toFixed(1)} s and ${after.seconds.toFixed(1)} s`)
+  console.log(`  time merge / bare products: ${ratio('seconds')}, processor time ${ratio('cpuSeconds')}`)
 }

@@ -3,9 +3,12 @@ import { readdirSync, readFileSync } from 'node:fs'
 
 const SAMPLE_MS = 50
 const PAGE_BYTES = 4096
+const TICKS_PER_SECOND = 100
 
 export interface Measured {
   seconds: number
+  /** Processor time of the whole tree, as of the last sample: what a machine shared with others leaves comparable. */
+  cpuSeconds: number
   /** Largest sum of resident memory of the process and all its descendants (mapped pages included). Linux only. */
   peakBytes: number
   output: string
@@ -20,28 +23,46 @@ export function measureProcess(command: string, args: readonly string[], env = p
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
     child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
     let peakBytes = 0
-    const timer = setInterval(() => (peakBytes = Math.max(peakBytes, treeBytes(child.pid!))), SAMPLE_MS)
+    let cpuSeconds = 0
+    const timer = setInterval(() => {
+      const { bytes, cpu } = sampleTree(child.pid!)
+      peakBytes = Math.max(peakBytes, bytes)
+      cpuSeconds = Math.max(cpuSeconds, cpu)
+    }, SAMPLE_MS)
     child.on('error', reject)
     child.on('close', (code) => {
       clearInterval(timer)
-      if (code === 0) resolve({ seconds: (performance.now() - started) / 1000, peakBytes, output })
+      if (code === 0) resolve({ seconds: (performance.now() - started) / 1000, cpuSeconds, peakBytes, output })
       else reject(new Error(`${command} ${args.join(' ')} ended with ${code}:\n${output}`))
     })
   })
 }
 
-/** Resident bytes of a process and all its descendants. */
-function treeBytes(root: number): number {
+/** Resident bytes and processor seconds of a process and all its descendants. */
+function sampleTree(root: number): { bytes: number; cpu: number } {
   const children = new Map<number, number[]>()
+  const ticks = new Map<number, number>()
   for (const entry of readdirSync('/proc')) {
     if (!/^\d+$/.test(entry)) continue
-    const parent = field(`/proc/${entry}/stat`, (text) => Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[1]))
-    if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), Number(entry)])
+    const fields = field(`/proc/${entry}/stat`, (text) =>
+      text
+        .slice(text.lastIndexOf(')') + 2)
+        .split(' ')
+        .map(Number),
+    )
+    if (!fields) continue
+    const [parent, user, system, endedUser, endedSystem] = [1, 11, 12, 13, 14].map((index) => fields[index]!)
+    children.set(parent!, [...(children.get(parent!) ?? []), Number(entry)])
+    ticks.set(Number(entry), user! + system! + endedUser! + endedSystem!)
   }
-  const sum = (pid: number): number =>
-    (field(`/proc/${pid}/statm`, (text) => Number(text.split(' ')[1]) * PAGE_BYTES) ?? 0) +
-    (children.get(pid) ?? []).reduce((total, child) => total + sum(child), 0)
-  return sum(root)
+  const family = (pid: number): number[] => [pid, ...(children.get(pid) ?? []).flatMap(family)]
+  const members = family(root)
+  const resident = (pid: number): number =>
+    field(`/proc/${pid}/statm`, (text) => Number(text.split(' ')[1]) * PAGE_BYTES) ?? 0
+  return {
+    bytes: members.reduce((sum, pid) => sum + resident(pid), 0),
+    cpu: members.reduce((sum, pid) => sum + (ticks.get(pid) ?? 0), 0) / TICKS_PER_SECOND,
+  }
 }
 
 /** A value of a file under /proc; undefined once the process is gone. */
@@ -63,5 +84,7 @@ export function median(values: readonly number[]): number {
 export function inWords(runs: readonly Measured[]): string {
   const seconds = runs.map((run) => run.seconds)
   const megabytes = Math.max(...runs.map(({ peakBytes }) => peakBytes)) / 1e6
-  return `${median(seconds).toFixed(2)} s (${seconds.map((value) => value.toFixed(2)).join(', ')}), peak ${megabytes.toFixed(0)} MB`
+  const cpu = median(runs.map(({ cpuSeconds }) => cpuSeconds))
+  const each = seconds.map((value) => value.toFixed(2)).join(', ')
+  return `${median(seconds).toFixed(2)} s (${each}), ${cpu.toFixed(1)} s of processor time, peak ${megabytes.toFixed(0)} MB`
 }

@@ -36,7 +36,10 @@ for (let run = 0; run < Number(runs); run++) {
   rmSync(output)
 }
 const ratios = measured.ours.map(({ seconds }, run) => seconds / measured.mecha[run]!.seconds)
+const cpu = measured.ours.map(({ cpuSeconds }, run) => cpuSeconds / measured.mecha[run]!.cpuSeconds)
 const peaks = [measured.ours, measured.mecha].map((side) => Math.max(...side.map(({ peakBytes }) => peakBytes)))
 console.log(`ours      ${inWords(measured.ours)}`)
 console.log(`sd-mecha  ${inWords(measured.mecha)}`)
-console.log(`time ours / sd-mecha: ${median(ratios).toFixed(2)}; peak memory: ${(peaks[0]! / peaks[1]!).toFixed(2)}`)
+console.log(
+  `time ours / sd-mecha: ${median(ratios).toFixed(2)}, processor time ${median(cpu).toFixed(2)}; peak memory: ${(peaks[0]! / peaks[1]!).toFixed(2)}`,
+)
