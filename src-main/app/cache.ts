@@ -1,19 +1,21 @@
 import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** The parts of the cache folder that this program makes and may remove; nothing else in there is touched. */
-const PARTS = ['merges', 'tiles'] as const
+const MERGES = 'featurefusion-merges'
+const TILES = 'featurefusion-tiles'
+/** What this program makes and may remove, by names that nobody else gives; nothing else in there is touched. */
+const PARTS = [MERGES, TILES] as const
 
 /** Results that can be computed again, in a folder that the person may choose. */
 export class Cache {
   constructor(readonly folder: string) {}
 
   get merges(): string {
-    return join(this.folder, 'merges')
+    return join(this.folder, MERGES)
   }
 
   get tiles(): string {
-    return join(this.folder, 'tiles')
+    return join(this.folder, TILES)
   }
 
   async size(): Promise<number> {

@@ -5,6 +5,9 @@ import { FusionError } from '../contract/errors'
 import { pictureSchema, type Picture } from '../contract/preview'
 import { readJsonFile, writeJsonFile } from './json-file'
 
+/** Files that are open at once, far below what systems allow. */
+const READ_TOGETHER = 64
+
 /** Pictures that were made, each a PNG and a JSON beside it, so that a crash loses none that was shown. */
 export class PreviewHistory {
   /** Newest first. */
@@ -16,8 +19,13 @@ export class PreviewHistory {
     const history = new PreviewHistory(folder)
     await mkdir(folder, { recursive: true })
     const names = (await readdir(folder)).filter((name) => name.endsWith('.json'))
-    const found = await Promise.all(names.map((name) => readJsonFile(join(folder, name), pictureSchema)))
-    history.pictures = found.filter((picture) => picture !== null).sort((a, b) => b.time - a.time)
+    const found: Picture[] = []
+    for (let first = 0; first < names.length; first += READ_TOGETHER) {
+      const some = names.slice(first, first + READ_TOGETHER)
+      const read = await Promise.all(some.map((name) => readJsonFile(join(folder, name), pictureSchema)))
+      found.push(...read.filter((picture) => picture !== null))
+    }
+    history.pictures = found.sort((a, b) => b.time - a.time)
     return history
   }
 

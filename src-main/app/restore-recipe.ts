@@ -25,11 +25,13 @@ const recipeSchema = z.object({
 /**
  * The project that made an exported checkpoint, from the recipe in its metadata. Sources are found by their hashes among
  * the files that this program has hashed; a model whose files are not found is looked for beside the export, by name.
+ * @param mayRead whether a source may be used
  * @throws FusionError 'unsupported' where there is no recipe of this program; whatever opening throws
  */
 export async function restoreRecipe(
   path: string,
   cacheFolder: string,
+  mayRead: (path: string) => Promise<boolean>,
 ): Promise<{ project: Project; title: string; missing: string[] }> {
   const text = (await openCheckpoint(path)).metadata[RECIPE_KEY]
   if (text === undefined) {
@@ -41,7 +43,7 @@ export async function restoreRecipe(
   const missing: string[] = []
   const models: ModelEntry[] = []
   for (const { name, weight, enabled, blocks, layers, files } of recipe.models) {
-    const found = await sourcePath(files, cacheFolder)
+    const found = await sourcePath(files, cacheFolder, mayRead)
     if (found === null) missing.push(name)
     models.push({ name, weight, enabled, blocks, layers, path: found ?? join(dirname(path), files[0]!.name) })
   }
@@ -76,6 +78,7 @@ function malformed(path: string, cause: unknown): FusionError {
 async function sourcePath(
   files: readonly { name: string; sha256: string }[],
   cacheFolder: string,
+  mayRead: (path: string) => Promise<boolean>,
 ): Promise<string | null> {
   const found = await Promise.all(files.map(({ sha256 }) => cachedPaths(sha256, cacheFolder)))
   for (const first of found[0]!) {
@@ -90,6 +93,7 @@ async function sourcePath(
         : found.every((paths) => paths.some((other) => dirname(other) === folder))
           ? folder
           : pipeline
+    if (!(await mayRead(candidate))) continue
     const checkpoint = await openCheckpoint(candidate).catch(() => null)
     if (checkpoint?.files.length === files.length) return candidate
   }

@@ -6,6 +6,11 @@ import type { Group, Handlers } from './handlers'
 
 export function projectHandlers(studio: Studio): Handlers<Group<'project'>> {
   const { project, host } = studio
+  const mayRead = (path: string): Promise<boolean> =>
+    host.access.check(path).then(
+      () => true,
+      () => false,
+    )
   return {
     'project.new': () => project.replace(EMPTY_PROJECT),
     'project.demo': async () => {
@@ -20,7 +25,7 @@ export function projectHandlers(studio: Studio): Handlers<Group<'project'>> {
     'project.undo': () => project.undo(),
     'project.redo': () => project.redo(),
     'project.restore': async ({ path }) => {
-      const restored = await restoreRecipe(await host.access.check(path), studio.cache.folder)
+      const restored = await restoreRecipe(await host.access.check(path), studio.cache.folder, mayRead)
       await studio.checkPaths(restored.project)
       return { project: project.replace(restored.project, restored.title), missing: restored.missing }
     },
