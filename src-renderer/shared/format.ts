@@ -63,6 +63,12 @@ export function formatTime(milliseconds: number): string {
   return `${date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric' })} ${time}`
 }
 
+/** A long name with its middle left out: both ends tell names apart. */
+export function shorten(name: string, length: number): string {
+  const half = Math.floor((length - 1) / 2)
+  return name.length <= length ? name : `${name.slice(0, half)}…${name.slice(-half)}`
+}
+
 /** The last two parts of a path of any system: parts of models have names that all models share. */
 export function shortPath(path: string): string {
   return path.split(/[\\/]/).filter(Boolean).slice(-2).join('/')

@@ -38,9 +38,7 @@ export function useStepStates(): ComputedRef<Record<StepName, StepMark>> {
 
   function inspectMark(): StepMark {
     const mark = jobMark('inspect', inspect.rows.length > 0, countOf(inspect.rows.length, 'layer'), 'not computed')
-    return mark.state === 'ready' && inspect.outdated
-      ? { state: 'attention', words: 'of another choice of models' }
-      : mark
+    return mark.state === 'ready' && inspect.outdated ? { state: 'attention', words: 'out of date' } : mark
   }
 
   function tuneMark(): StepMark {

@@ -16,7 +16,7 @@ test('every view fits every window, in both themes', async ({ studio, page }) =>
       for (const size of SIZES) {
         await page.setViewportSize(size)
         const words = `${view}, ${theme}, ${size.width} × ${size.height}`
-        expect(await page.evaluate(cutOff), `text cut off in ${words}`).toEqual([])
+        await expect.poll(() => page.evaluate(cutOff), `text cut off in ${words}`).toEqual([])
       }
       await expectAccessible(studio, `${view}, ${theme}`)
     }

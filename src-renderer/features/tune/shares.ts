@@ -43,11 +43,16 @@ function changesOf(models: readonly ModelEntry[], method: MethodName): Share[] {
   })
 }
 
-/** 'food 60 %', 'changes of food × 40 %', 'food dropped'. */
-export function shareWords({ name, enabled, kind, value }: Share): string {
-  if (!enabled) return `${name} dropped`
-  if (value === null) return `${name} unknown`
-  return kind === 'share' ? `${name} ${formatPercent(value)}` : `${name}’s changes at ${formatPercent(value)}`
+/** '60 %', 'changes at 40 %', 'dropped': to stand after the name. */
+export function shareValueWords({ enabled, kind, value }: Share): string {
+  if (!enabled) return 'dropped'
+  if (value === null) return 'unknown'
+  return kind === 'share' ? formatPercent(value) : `changes at ${formatPercent(value)}`
+}
+
+/** 'food 60 %', 'food dropped'. */
+export function shareWords(share: Share): string {
+  return `${share.name} ${shareValueWords(share)}`
 }
 
 /** A layer of the merge as far as shares need it. */

@@ -1,10 +1,16 @@
-/** A colour scale: 256 colours as RGBA bytes, the value's place in it, and what its ends mean. */
+/** 256 colours, for pixels and for CSS. */
+export interface Ramp {
+  /** 256 × 4 bytes, RGBA. */
+  readonly bytes: Uint8ClampedArray
+  readonly css: readonly string[]
+}
+
+/** A colour scale: 256 colours, and the place of a value among them. */
 export interface ColourScale {
   readonly kind: 'diverging' | 'sequential'
   readonly low: number
   readonly high: number
-  /** 256 × 4 bytes. */
-  readonly colours: Uint8ClampedArray
+  readonly ramp: Ramp
   /** Place of a value in the scale, 0 … 1, clamped. */
   position(value: number): number
 }
@@ -52,17 +58,18 @@ const SEQUENTIAL: Record<Theme, readonly Rgb[]> = {
   ],
 }
 
-function ramp(stops: readonly Rgb[]): Uint8ClampedArray {
-  const colours = new Uint8ClampedArray(256 * 4)
+function ramp(stops: readonly Rgb[]): Ramp {
+  const bytes = new Uint8ClampedArray(256 * 4)
   for (let i = 0; i < 256; i++) {
     const place = (i / 255) * (stops.length - 1)
     const index = Math.min(stops.length - 2, Math.floor(place))
     const from = stops[index]!
     const to = stops[index + 1]!
-    for (let c = 0; c < 3; c++) colours[i * 4 + c] = from[c]! + (to[c]! - from[c]!) * (place - index)
-    colours[i * 4 + 3] = 255
+    for (let c = 0; c < 3; c++) bytes[i * 4 + c] = from[c]! + (to[c]! - from[c]!) * (place - index)
+    bytes[i * 4 + 3] = 255
   }
-  return colours
+  const css = Array.from({ length: 256 }, (_, i) => `rgb(${bytes.subarray(i * 4, i * 4 + 3).join(' ')})`)
+  return { bytes, css }
 }
 
 const ramps = {
@@ -73,7 +80,7 @@ const ramps = {
 /** A scale around 0 that is the same for every picture: correlations are always −1 … 1. */
 export function divergingScale(theme: Theme, limit = 1): ColourScale {
   const position = (value: number): number => Math.min(1, Math.max(0, (value / limit + 1) / 2))
-  return { kind: 'diverging', low: -limit, high: limit, colours: ramps.diverging[theme], position }
+  return { kind: 'diverging', low: -limit, high: limit, ramp: ramps.diverging[theme], position }
 }
 
 /** A scale of magnitudes from `low` to `high`, linear or by orders of magnitude (then low > 0). */
@@ -84,11 +91,10 @@ export function sequentialScale(theme: Theme, low: number, high: number, logarit
   const from = to(low)
   const span = to(high) - from || 1
   const position = (value: number): number => Math.min(1, Math.max(0, (to(value) - from) / span))
-  return { kind: 'sequential', low, high, colours: ramps.sequential[theme], position }
+  return { kind: 'sequential', low, high, ramp: ramps.sequential[theme], position }
 }
 
 /** CSS colour of a value. */
 export function colourOf(scale: ColourScale, value: number): string {
-  const at = Math.round(scale.position(value) * 255) * 4
-  return `rgb(${scale.colours[at]} ${scale.colours[at + 1]} ${scale.colours[at + 2]})`
+  return scale.ramp.css[Math.round(scale.position(value) * 255)]!
 }

@@ -34,7 +34,10 @@ export class Studio {
   }
 
   async goTo(view: View): Promise<void> {
-    await this.page.getByRole('navigation', { name: 'Steps' }).getByRole('button', { name: view }).click()
+    await this.page
+      .getByRole('navigation', { name: 'Steps' })
+      .getByRole('button', { name: new RegExp(`^${view}`) })
+      .click()
     await this.page.getByRole('heading', { level: 1, name: view }).waitFor()
   }
 
