@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, extname, join, resolve } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
@@ -21,6 +22,7 @@ import {
   SIGMA_CHOICES,
   type SigmaChoice,
 } from '../engine/diffusion/schedulers/index'
+import { readTextualInversion, type TextualInversion } from '../engine/diffusion/textual-inversion'
 import { DEVICES, type Device } from '../engine/runtime/providers'
 import { cacheFolder } from './folders'
 import { collect, count, number } from './model-options'
@@ -30,6 +32,7 @@ interface GenerateOptions extends CommonOptions {
   model: string
   base?: string
   vae?: string
+  embedding: string[]
   prompt: string[]
   negative?: string
   seed: number[]
@@ -74,6 +77,7 @@ export function addGenerateCommand(program: Command, files: { clipVocabulary: st
     .requiredOption('--model <path>', 'pipeline folder, component folder, single file or UNet file')
     .option('--base <path>', 'a whole pipeline that lends the parts that the model lacks')
     .option('--vae <path>', 'another VAE')
+    .option('--embedding <[token=]file>', 'a textual inversion (safetensors); once for each', collect, [])
     .option('--prompt <text>', 'what to show; once for each', collect, [])
     .option('--negative <text>', 'what not to show')
     .option('--seed <n>', 'seed of the random numbers (default: 0); once for each', addSeed, [])
@@ -111,11 +115,13 @@ async function generate(
   const base = options.base === undefined ? undefined : await openCheckpoint(options.base)
   const vae = options.vae === undefined ? undefined : await openCheckpoint(options.vae)
   checkScheduler(options, checkpoint, base)
+  const textualInversions = await Promise.all(options.embedding.map(readEmbedding))
   const source = options.image === undefined ? undefined : await readPng(options.image)
   const progress = new ProgressLine()
   progress.show('loading', 0)
   const pipeline = await loadPipeline(checkpoint, {
     device: options.device,
+    textualInversions,
     ...files,
     ...(base && { base }),
     ...(vae && { vae }),
@@ -279,6 +285,12 @@ async function targetOf(out: string, pictures: number): Promise<(picture: Pictur
   const numbers = entries.map((name) => Number(/^(\d+)-.*\.png$/.exec(name)?.[1] ?? 0))
   const first = Math.max(0, ...numbers) + 1
   return ({ index, seed }) => join(folder, `${String(first + index).padStart(5, '0')}-${seed}.png`)
+}
+
+/** `TOKEN=FILE`, or a file whose own word is used. */
+function readEmbedding(text: string): Promise<TextualInversion> {
+  const equals = existsSync(text) ? -1 : text.indexOf('=')
+  return equals < 0 ? readTextualInversion(text) : readTextualInversion(text.slice(equals + 1), text.slice(0, equals))
 }
 
 async function readPng(path: string): Promise<Pixels> {

@@ -18,12 +18,14 @@ const LEGACY_EOS = 2
  * `hidden_states_-k` (k = 1 the last layer's output, before the final norm, up to layers + 1, the embeddings),
  * `normed_-k` (the final norm of hidden_states_-k, for clip skip; k ≥ 2), `pooler_output` [batch, width], and with a
  * projection `text_embeds` [batch, projection_dim].
+ * @param added rows [n, hidden_size] of the ids that follow the vocabulary (textual inversion)
  * @throws FusionError 'unsupported', 'malformed' or 'incompatible'
  */
 export function buildClipText(
   json: Readonly<Record<string, unknown>>,
   tensors: ReadonlyMap<string, TensorView>,
   options: NetworkOptions,
+  added: Float32Array = new Float32Array(0),
 ): BuiltNetwork {
   const config = new ConfigReader(json, 'CLIPTextModel')
   const size = readClipSize(config, { hidden_size: 512, intermediate_size: 2048, num_attention_heads: 8 })
@@ -36,7 +38,8 @@ export function buildClipText(
   const prefix = net.has('text_model.embeddings.token_embedding.weight') ? 'text_model.' : ''
   const ids = net.graph.input('input_ids', 'I64', ['batch', 'tokens'])
   const words = net.weight(`${prefix}embeddings.token_embedding.weight`, [vocabulary, width])
-  const tokens = net.node('Gather', [words, ids])
+  const tokens =
+    added.length > 0 ? tokenRows(net, words, [vocabulary, width], added, ids) : net.node('Gather', [words, ids])
   const table = net.weight(`${prefix}embeddings.position_embedding.weight`, [positions, width])
   const placed = net.node('Slice', [table, net.graph.ints([0]), net.size(ids, 1), net.graph.ints([0])])
   const embedded = net.reshape(net.node('Add', [tokens, placed]), [-1, width])
@@ -64,6 +67,23 @@ export function buildClipText(
       !name.endsWith('position_ids') &&
       !/^(vision_model|visual_projection|logit_scale|text_projection)/.test(name),
   )
+}
+
+/** Rows of the vocabulary's table, or of the added one for the ids behind it. */
+function tokenRows(
+  net: NetworkGraph,
+  words: Value,
+  [vocabulary, width]: readonly [number, number],
+  added: Float32Array,
+  ids: Value,
+): Value {
+  const { graph } = net
+  const table = net.reshape(net.constant([...added]), [-1, width])
+  const isAdded = net.node('GreaterOrEqual', [ids, graph.ints(vocabulary)])
+  const known = net.node('Where', [isAdded, graph.ints(0), ids])
+  const own = net.node('Where', [isAdded, net.node('Sub', [ids, graph.ints(vocabulary)]), graph.ints(0)])
+  const rows = [net.node('Gather', [table, own]), net.node('Gather', [words, known])]
+  return net.node('Where', [net.node('Unsqueeze', [isAdded, graph.ints([2])]), ...rows])
 }
 
 /** Scores of later tokens are put out of reach: [tokens, tokens], 0 up to the diagonal. */

@@ -22,6 +22,7 @@ import {
   tokenizerOf,
 } from './pipeline-parts'
 import type { TextEncoder } from './prompt-encoder'
+import { addedTokens, type TextualInversion } from './textual-inversion'
 
 export interface LoadOptions {
   /** A whole pipeline that lends the parts that the checkpoint lacks. */
@@ -32,6 +33,8 @@ export interface LoadOptions {
   threads?: number
   /** Path of the bundled CLIP table (resources/clip), for single files. */
   clipVocabulary?: string
+  /** Words of their own. */
+  textualInversions?: readonly TextualInversion[]
   /** The UNet's weights are inputs, to be given by `setUnetWeights` before every change. */
   liveUnet?: boolean
 }
@@ -77,9 +80,11 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
     for (const encoder of encoders) {
       const name = encoder.name as 'text_encoder' | 'text_encoder_2'
       const config = configOf(encoder, checkpoint)
+      const size = { vocabulary: Number(config['vocab_size'] ?? 49408), width: Number(config['hidden_size'] ?? 512) }
+      const added = addedTokens(options.textualInversions ?? [], name, size)
       textEncoders.push({
-        tokenizer: tokenizerOf(name, checkpoint, base, options.clipVocabulary),
-        network: await open(buildClipText(config, encoder.tensors, networkOptions)),
+        tokenizer: tokenizerOf(name, checkpoint, base, options.clipVocabulary).withTokens(added.ids),
+        network: await open(buildClipText(config, encoder.tensors, networkOptions, added.table)),
         layers: Number(config['num_hidden_layers'] ?? 12),
       })
     }

@@ -31,19 +31,39 @@ export class ClipTokenizer {
   private readonly ids: ReadonlyMap<string, number>
   private readonly ranks: ReadonlyMap<string, number>
   private readonly padToken: string
+  /** Words that stand for ids of their own, as the normalised text has them; longest first. */
+  private readonly added: ReadonlyMap<string, readonly number[]>
   private readonly cache = new Map<string, readonly number[]>()
 
   /**
    * @param padToken `!` for SD 2 and SDXL's second encoder, else `<|endoftext|>`; special wherever it stands
-   * @throws FusionError 'malformed' if the vocabulary lacks a special token
+   * @param added words of textual inversions and the ids that they stand for, found anywhere and in any case of letters
+   * @throws FusionError 'malformed' if the vocabulary lacks a special token, 'validation' for a word that it has
    */
-  constructor({ ids, merges }: Vocabulary, padToken: string = END) {
+  constructor(
+    private readonly vocabulary: Vocabulary,
+    padToken: string = END,
+    added: ReadonlyMap<string, readonly number[]> = new Map(),
+  ) {
+    const { ids, merges } = vocabulary
     this.ids = ids
     this.ranks = new Map(merges.map((pair, rank) => [pair.join(' '), rank]))
     this.padToken = padToken
     this.startId = this.special(START)
     this.endId = this.special(END)
     this.padId = this.special(padToken)
+    const words = [...added].map(([word, own]) => [normalised(word), own] as const)
+    this.added = new Map(words.sort(([a], [b]) => b.length - a.length))
+    for (const word of this.added.keys())
+      if (word.trim() === '' || ids.has(word) || ids.has(word + END_OF_WORD))
+        throw new FusionError('validation', `The word ${JSON.stringify(word)} cannot be added to the vocabulary.`, {
+          hint: 'Give the textual inversion a word that the model does not know: TOKEN=FILE.',
+        })
+  }
+
+  /** The same tokenizer with words of textual inversions. @throws FusionError 'validation' */
+  withTokens(added: ReadonlyMap<string, readonly number[]>): ClipTokenizer {
+    return new ClipTokenizer(this.vocabulary, this.padToken, added)
   }
 
   /** What diffusers feeds a text encoder: start, at most 75 tokens, end, padding; 77 ids. */
@@ -70,7 +90,12 @@ export class ClipTokenizer {
         yield this.padId
         continue
       }
-      for (const part of cut(normalised(segment), others)) {
+      for (const part of cut(normalised(segment), [...this.added.keys(), ...others])) {
+        const own = this.added.get(part)
+        if (own) {
+          yield* own
+          continue
+        }
         if (others.includes(part)) {
           yield this.special(part)
           continue
