@@ -73,6 +73,13 @@ export function pathsOf({ models, output }: Project): string[] {
   return [...models.map(({ path }) => path), ...[output.path, output.vae].filter((path) => path !== undefined)]
 }
 
+export function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
+}
+
 /** The demo project of a folder that holds the shipped family. */
 export function demoProjectPath(demoFolder: string): string {
   return join(demoFolder, `demo${PROJECT_SUFFIX}`)

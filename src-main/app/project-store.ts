@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../contract/errors'
@@ -7,7 +6,7 @@ import { projectSchema, type Project } from '../contract/project'
 import type { Edit, ProjectState, RecentProject } from '../contract/state'
 import { readJsonFile, writeJsonFile } from './json-file'
 import { applyEdit, EMPTY_PROJECT } from './project-edits'
-import { projectTitle, readProject, writeProject } from './project-file'
+import { exists, projectTitle, readProject, writeProject } from './project-file'
 
 const AUTOSAVE_DELAY_MS = 300
 const KEPT_RECENT = 20
@@ -194,11 +193,4 @@ export class ProjectStore {
   private get recentFile(): string {
     return join(this.folder, 'recent.json')
   }
-}
-
-function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  )
 }

@@ -6,6 +6,7 @@ import type { LayerSummary } from '../../contract/inspect'
 import { PICTURES_URL, TILES_URL } from '../interface-files'
 import { readPngSettings } from '../png-settings'
 import { planPreview } from '../preview-plan'
+import { exists } from '../project-file'
 import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
 
@@ -129,6 +130,10 @@ function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
       const target = await host.access.checkTarget(path)
       if (queue.list().some((job) => job.kind === 'export' && job.endedAt === null && job.title === titleOf(target))) {
         throw new FusionError('target', `${target} is being written already.`)
+      }
+      // The engine replaces its own earlier exports unasked; here somebody can be asked.
+      if (!overwrite && (await exists(target))) {
+        throw new FusionError('target', `${target} exists already.`, { hint: 'Choose another name, or replace it.' })
       }
       return work.start('export', titleOf(target), async () => ({
         type: 'export',

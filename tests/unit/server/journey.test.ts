@@ -117,6 +117,7 @@ describe('the journey over the demo, with the real engine', () => {
       const same = path.replace(alone, out)
       expect(readFileSync(same).equals(readFileSync(path)), same).toBe(true)
     }
+    expect(await server.command('export.start', { path: out })).toMatchObject({ error: { kind: 'target' } })
     const restored = await server.invoke('project.restore', { path: out })
     expect(restored.missing).toEqual([])
     expect(restored.project.project.models).toEqual(project.project.models)
