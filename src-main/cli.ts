@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url'
 import { Command, CommanderError } from 'commander'
 import { version } from '../package.json'
+import { addDemoCommand } from './cli/demo'
 import { addDevicesCommand } from './cli/devices'
 import { addGenerateCommand } from './cli/generate'
 import { addInspectCommand } from './cli/inspect'
@@ -27,6 +28,7 @@ addOpenCommand(program)
 addMergeCommand(program, files)
 addInspectCommand(program)
 addGenerateCommand(program, files)
+addDemoCommand(program, files, fileURLToPath(new URL('../../resources/demo', import.meta.url)))
 addDevicesCommand(program)
 addVerifyCommand(program)
 addServeCommand(program, new URL('./', import.meta.url))

@@ -92,7 +92,8 @@ export async function mergeWithProgress(
   }
 }
 
-function resultAsData(plan: MergePlan, result: MergeResult): unknown {
+/** What a merge did, for machines. */
+export function resultAsData(plan: MergePlan, result: MergeResult): unknown {
   const { shares } = sharesOf(plan, result.layers)
   return { ...result, shares, warnings: [...plan.warnings, ...noiseWarnings(result.layers)] }
 }
