@@ -1,20 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FusionError } from '../../contract/errors'
-import type { Architecture, Checkpoint, Component, ComponentName } from '../checkpoint/checkpoint'
+import type { Checkpoint, Component, ComponentName } from '../checkpoint/checkpoint'
+import { publishedScheduler } from '../checkpoint/published-pipeline'
 import { parseSchedulerConfig, type SchedulerConfig } from './schedulers/index'
 import { ClipTokenizer } from './tokenizer'
 import { loadTokenizer, readClipVocabulary } from './vocabulary'
-
-const STABLE_DIFFUSION_BETAS = {
-  num_train_timesteps: 1000,
-  beta_start: 0.00085,
-  beta_end: 0.012,
-  beta_schedule: 'scaled_linear',
-  clip_sample: false,
-  set_alpha_to_one: false,
-  steps_offset: 1,
-}
 
 /**
  * A component of a checkpoint, or of the base that lends what the checkpoint lacks.
@@ -57,14 +48,7 @@ export function schedulerConfigOf(checkpoint: Checkpoint, base?: Checkpoint): Sc
     const file = join(path, 'scheduler', 'scheduler_config.json')
     if (existsSync(file)) return parseSchedulerConfig(readFileSync(file, 'utf8'), file)
   }
-  const known: SchedulerConfig = { ...STABLE_DIFFUSION_BETAS, ...publishedScheduler(checkpoint.architecture) }
-  return checkpoint.predictionType ? { ...known, prediction_type: checkpoint.predictionType } : known
-}
-
-function publishedScheduler(architecture: Architecture): SchedulerConfig {
-  if (architecture.startsWith('sdxl')) return { _class_name: 'EulerDiscreteScheduler', timestep_spacing: 'leading' }
-  if (architecture === 'sd2-v') return { _class_name: 'DDIMScheduler', prediction_type: 'v_prediction' }
-  return { _class_name: 'PNDMScheduler', skip_prk_steps: true }
+  return publishedScheduler(checkpoint)
 }
 
 /**
