@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises'
-import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { basename, dirname, isAbsolute, relative, resolve, sep } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../contract/errors'
 import { projectSchema, type Project } from '../contract/project'
@@ -78,11 +78,6 @@ export function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   )
-}
-
-/** The demo project of a folder that holds the shipped family. */
-export function demoProjectPath(demoFolder: string): string {
-  return join(demoFolder, `demo${PROJECT_SUFFIX}`)
 }
 
 async function readText(path: string): Promise<string> {

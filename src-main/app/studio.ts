@@ -11,7 +11,8 @@ import { JobQueue } from './job-queue'
 import { Log } from './log'
 import type { PathAccess } from './path-access'
 import { PreviewHistory } from './preview-history'
-import { demoProjectPath, pathsOf, readProject } from './project-file'
+import { demoProject } from './demo-project'
+import { pathsOf } from './project-file'
 import { ProjectStore } from './project-store'
 import { SettingsStore } from './settings'
 import { Work } from './work'
@@ -94,8 +95,7 @@ export class Studio {
 
   /** The shipped project, as a document that has no file. */
   async openDemo(): Promise<void> {
-    const project = await readProject(demoProjectPath(this.options.demoFolder))
-    this.project.replace(project, 'Demo')
+    this.project.replace(await demoProject(this.options.demoFolder), 'Demo')
   }
 
   /** A cache that cannot be tidied up is no reason for a job to fail. */

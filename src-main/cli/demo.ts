@@ -12,7 +12,7 @@ import type { Picture } from '../engine/diffusion/resample'
 import { drawContactSheet } from '../engine/evaluate/contact-sheet'
 import { findDemoFamily, type DemoFamily } from '../engine/evaluate/demo-family'
 import { denoisingLoss } from '../engine/evaluate/denoising-loss'
-import { readEvaluationSet, type EvaluationSet } from '../engine/evaluate/evaluation-set'
+import { promptsOf, readEvaluationSet, type EvaluationSet } from '../engine/evaluate/evaluation-set'
 import { pairedDifference, type PairedDifference } from '../engine/evaluate/paired-difference'
 import { throwIfCancelled } from '../engine/merge/cancel'
 import { planMerge } from '../engine/merge/plan'
@@ -206,15 +206,6 @@ async function picturesOf(pipeline: Pipeline, prompts: readonly string[], signal
     { signal },
   )
   return made.map(({ width, height, pixels }) => ({ width, height, channels: 3, data: pixels }))
-}
-
-/** Captions of the evaluation set: the first of every domain (of some, where `most` allows fewer), then the second. */
-function promptsOf({ domains }: EvaluationSet, most: number): string[] {
-  const rounds = Math.max(1, Math.floor(most / domains.length))
-  const every = Math.max(1, domains.length / most)
-  const chosen = domains.filter((_, index) => Math.floor(index / every) !== Math.floor((index - 1) / every))
-  const captions = chosen.flatMap(({ pictures }) => pictures.slice(0, rounds).map(({ caption }) => caption))
-  return [...new Set(captions)]
 }
 
 function byDomain({ domains }: EvaluationSet, losses: Losses): Record<string, number> {

@@ -37,12 +37,18 @@ export interface EvaluationSet {
   domains: EvaluationDomain[]
 }
 
+/** What evaluation.json says, before any tensor is read. */
+export interface EvaluationDescription {
+  timesteps: number[]
+  noises: number
+  domains: { name: string; file: string; pictures: EvaluationPicture[] }[]
+}
+
 /**
- * Reads an evaluation set: a folder with evaluation.json (timesteps, noises, domains with file and pictures) and one
- * safetensors file per domain (latents, noise, input_ids).
- * @throws FusionError 'not-found', 'malformed', 'unsupported'
+ * Reads evaluation.json of an evaluation set: timesteps, noises, domains with file and pictures.
+ * @throws FusionError 'not-found', 'malformed'
  */
-export async function readEvaluationSet(folder: string): Promise<EvaluationSet> {
+export async function describeEvaluationSet(folder: string): Promise<EvaluationDescription> {
   const path = join(folder, 'evaluation.json')
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw unreadable(path, cause)
@@ -51,10 +57,30 @@ export async function readEvaluationSet(folder: string): Promise<EvaluationSet> 
   if (!parsed.success)
     throw new FusionError('malformed', `${path} is no evaluation set.`, { detail: z.prettifyError(parsed.error) })
   const { timesteps, noises, domains } = parsed.data
-  const read = Object.entries(domains).map(([name, { file, pictures }]) =>
-    readDomain(name, join(folder, file), pictures, noises),
-  )
+  return { timesteps, noises, domains: Object.entries(domains).map(([name, domain]) => ({ name, ...domain })) }
+}
+
+/**
+ * Reads an evaluation set: a folder with evaluation.json and one safetensors file per domain (latents, noise,
+ * input_ids).
+ * @throws FusionError 'not-found', 'malformed', 'unsupported'
+ */
+export async function readEvaluationSet(folder: string): Promise<EvaluationSet> {
+  const { timesteps, noises, domains } = await describeEvaluationSet(folder)
+  const read = domains.map(({ name, file, pictures }) => readDomain(name, join(folder, file), pictures, noises))
   return { timesteps, noises, domains: await Promise.all(read) }
+}
+
+/** Captions of an evaluation set: the first of every domain (of some, where `most` allows fewer), then the second. */
+export function promptsOf(
+  { domains }: { domains: readonly { pictures: EvaluationPicture[] }[] },
+  most: number,
+): string[] {
+  const rounds = Math.max(1, Math.floor(most / domains.length))
+  const every = Math.max(1, domains.length / most)
+  const chosen = domains.filter((_, index) => Math.floor(index / every) !== Math.floor((index - 1) / every))
+  const captions = chosen.flatMap(({ pictures }) => pictures.slice(0, rounds).map(({ caption }) => caption))
+  return [...new Set(captions)]
 }
 
 async function readDomain(
