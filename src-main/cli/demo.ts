@@ -43,7 +43,7 @@ const GUIDANCE = 5
 const SCHEDULER = 'ddim'
 /** Runs of the UNet on one picture that the table and the sheet may take: about half a minute each on two cores. */
 const LOSS_RUNS = 5000
-const SHEET_RUNS = 6000
+const SHEET_RUNS = 5000
 const FEWEST_PICTURES = 6
 const FEWEST_PROMPTS = 4
 const HELD_OUT = 'held-out'
