@@ -28,9 +28,11 @@ export class StudioServer {
   }
 
   async stop(): Promise<void> {
-    const ended = new Promise((resolve) => this.process.once('exit', resolve))
-    this.process.kill('SIGINT')
-    await ended
+    if (this.process.exitCode === null && this.process.signalCode === null) {
+      const ended = new Promise((resolve) => this.process.once('exit', resolve))
+      this.process.kill('SIGINT')
+      await ended
+    }
     await rm(this.root, { recursive: true, force: true })
   }
 }

@@ -80,8 +80,13 @@ export function cellAt(
   return { row, cell: null }
 }
 
+/** What of a canvas's context measures text. */
+interface TextMeasure {
+  measureText(text: string): { width: number }
+}
+
 /** The longest end of a label that fits, with '…' in front: the end tells layers apart. */
-export function fitLabel(context: CanvasRenderingContext2D, label: string, width: number): string {
+export function fitLabel(context: TextMeasure, label: string, width: number): string {
   if (context.measureText(label).width <= width) return label
   let low = 0
   let high = label.length
