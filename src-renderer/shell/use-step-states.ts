@@ -32,7 +32,7 @@ export function useStepStates(): ComputedRef<Record<StepName, StepMark>> {
   function jobMark(kind: JobKind, done: boolean, doneWords: string, noneWords: string): StepMark {
     const job: Job | undefined = jobs.latest(kind)
     if (job && isActive(job)) return { state: 'running', words: job.state === 'queued' ? 'queued' : 'running' }
-    if (job?.state === 'failed') return { state: 'attention', words: 'the last job failed' }
+    if (job?.state === 'failed') return { state: 'attention', words: 'failed' }
     return done ? { state: 'ready', words: doneWords } : { state: 'empty', words: noneWords }
   }
 
