@@ -1,6 +1,7 @@
 import { FusionError } from '../../contract/errors'
+import { unetSlices, vaeSlices } from '../architecture/attention-slices'
 import { buildClipText } from '../architecture/clip-text'
-import type { BuiltNetwork, NetworkOptions } from '../architecture/network-graph'
+import type { BuiltNetwork, NetworkOptions, WeightInput } from '../architecture/network-graph'
 import { buildUnet } from '../architecture/unet'
 import { readUnetConfig } from '../architecture/unet-config'
 import { buildVaeDecoder, buildVaeEncoder, readVaeConfig } from '../architecture/vae'
@@ -22,6 +23,7 @@ import {
   tokenizerOf,
 } from './pipeline-parts'
 import type { TextEncoder } from './prompt-encoder'
+import { TOKEN_LIMIT } from './tokenizer'
 import { addedTokens, type TextualInversion } from './textual-inversion'
 
 export interface LoadOptions {
@@ -70,11 +72,22 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
     )
 
   const opened: Network[] = []
-  const open = async (built: BuiltNetwork): Promise<Network> => {
-    const network = await Network.open(built, runtime)
+  const keep = async (opening: Promise<Network>): Promise<Network> => {
+    const network = await opening
     opened.push(network)
     return network
   }
+  /** Plain attention in slices: as many at first as one guided picture of the model's own size needs. */
+  const openAttending = (
+    build: (options: NetworkOptions) => BuiltNetwork,
+    built: NetworkOptions,
+    slices: number,
+  ): Promise<Network> =>
+    keep(
+      built.attention === 'fused'
+        ? Network.open(build(built), runtime)
+        : Network.openSliced((attention) => build({ ...built, attention }), slices, runtime),
+    )
   try {
     const textEncoders: TextEncoder[] = []
     for (const encoder of encoders) {
@@ -84,31 +97,49 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
       const added = addedTokens(options.textualInversions ?? [], name, size)
       textEncoders.push({
         tokenizer: tokenizerOf(name, checkpoint, base, options.clipVocabulary).withTokens(added.ids),
-        network: await open(buildClipText(config, encoder.tensors, networkOptions, added.table)),
+        network: await keep(Network.open(buildClipText(config, encoder.tensors, networkOptions, added.table), runtime)),
         layers: Number(config['num_hidden_layers'] ?? 12),
       })
     }
-    const unetBuilt = buildUnet(configOf(unet, checkpoint), unet.tensors, {
-      ...networkOptions,
-      weights: options.liveUnet ? 'inputs' : 'initializers',
-    })
-    const unetNetwork = await open(unetBuilt)
+    const edge = nativeEdge(configOf(unet, checkpoint), vaeConfig.scale)
+    const native = { height: edge / vaeConfig.scale, width: edge / vaeConfig.scale }
+    let unetWeightInputs: readonly WeightInput[] = []
+    const unetNetwork = await openAttending(
+      (built) => {
+        const network = buildUnet(configOf(unet, checkpoint), unet.tensors, built)
+        unetWeightInputs = network.weightInputs
+        return network
+      },
+      {
+        ...networkOptions,
+        // The fused operator has no float32 scores in float16 (layers.ts): plain attention either way.
+        ...(unetConfig.upcastAttention && abilities.computeType === 'F16' && { attention: 1 }),
+        weights: options.liveUnet ? 'inputs' : 'initializers',
+      },
+      unetSlices(unetConfig, { batch: 2, ...native }, TOKEN_LIMIT),
+    )
     const vaeOptions: NetworkOptions = vaeConfig.forceUpcast
       ? { ...networkOptions, computeType: 'F32' }
       : networkOptions
-    const decoder = await open(buildVaeDecoder(configOf(vae, checkpoint), vae.tensors, vaeOptions))
+    const openVae = (build: typeof buildVaeDecoder): Promise<Network> =>
+      openAttending(
+        (built) => build(configOf(vae, checkpoint), vae.tensors, built),
+        vaeOptions,
+        vaeSlices(vaeConfig, { batch: 1, ...native }),
+      )
+    const decoder = await openVae(buildVaeDecoder)
     return new Pipeline({
       provider,
       networks: opened,
       textEncoders,
       unet: unetNetwork,
       unetConfig,
-      unetWeightInputs: unetBuilt.weightInputs,
+      unetWeightInputs,
       vae: { config: vaeConfig, decoder },
-      openVaeEncoder: () => open(buildVaeEncoder(configOf(vae, checkpoint), vae.tensors, vaeOptions)),
+      openVaeEncoder: () => openVae(buildVaeEncoder),
       schedulerConfig: second ? schedulerConfig : correctedSchedulerConfig(schedulerConfig),
       schedulerDefaults: second ? {} : STABLE_DIFFUSION_SCHEDULER,
-      nativeEdge: nativeEdge(configOf(unet, checkpoint), vaeConfig.scale),
+      nativeEdge: edge,
       zerosWithoutNegative:
         second !== undefined &&
         forcesZeros(checkpoint.components.has('text_encoder') ? checkpoint : (base ?? checkpoint)),

@@ -1,4 +1,5 @@
 import { FusionError } from '../../contract/errors'
+import { unetSlices, vaeSlices } from '../architecture/attention-slices'
 import type { WeightInput } from '../architecture/network-graph'
 import type { UnetConfig } from '../architecture/unet-config'
 import { requireMemory } from '../runtime/memory'
@@ -23,7 +24,7 @@ import {
   type SigmaChoice,
 } from './schedulers/index'
 import { denoise, drawNoise, type BatchPicture, type LatentSize } from './text-to-image'
-import { decodeLatents, toPixels, type Planes, type Vae } from './vae'
+import { decodedTogether, decodeLatents, toPixels, type Planes, type Vae } from './vae'
 
 /** One picture to make. */
 export interface PictureRequest {
@@ -200,7 +201,7 @@ export class Pipeline {
     { batch: batchIndex, batches }: { batch: number; batches: number },
     { signal, onStep }: GenerateOptions,
   ): Promise<Picture[]> {
-    const { unet, vae } = this.parts
+    const { unet, unetConfig, vae } = this.parts
     const { guidance, guidanceRescale = 0, width, height } = request
     const chunks = this.#chunks(request, indices)
     const batch: BatchPicture[] = []
@@ -212,6 +213,8 @@ export class Pipeline {
     const begin = request.image ? firstIteration(scheduler, request.steps, request.strength ?? 1) : 0
     const perBatch = scheduler.timesteps.length - begin
     const start = await this.#startLatents(request, indices, size, batch, scheduler, begin)
+    const runs = { ...size, batch: guidance > 1 ? 2 * size.count : size.count }
+    await unet.fitSlices(unetSlices(unetConfig, runs, batch[0]!.positive.tokens))
     const last = await denoise(
       unet,
       start,
@@ -230,6 +233,7 @@ export class Pipeline {
         cancelled(signal)
       },
     )
+    await vae.decoder.fitSlices(vaeSlices(vae.config, decodedTogether(vae.config, size.count, size.height, size.width)))
     const image = await decodeLatents(vae, { data: last, ...size }, () => cancelled(signal))
     const pixels = toPixels(image)
     return indices.map((index, i) => ({
@@ -292,6 +296,7 @@ export class Pipeline {
   ): Promise<Float32Array> {
     if (image) {
       this.#vaeEncoder ??= await this.parts.openVaeEncoder()
+      await this.#vaeEncoder.fitSlices(vaeSlices(this.parts.vae.config, { ...size, batch: 1 }))
       return imageLatents(this.#vaeEncoder, this.parts.vae.config, image, batch, size, scheduler, begin)
     }
     const length = size.channels * size.height * size.width

@@ -1,3 +1,4 @@
+import type { AttendedSize } from '../architecture/attention-slices'
 import type { VaeConfig } from '../architecture/vae'
 import type { Network } from '../runtime/network'
 import type { TorchGenerator } from './random'
@@ -25,6 +26,13 @@ export interface Vae {
   decoder: Network
 }
 
+/** The most that the decoder gets at once of so many latents: several small pictures, one, or a tile. */
+export function decodedTogether({ scale }: VaeConfig, count: number, height: number, width: number): AttendedSize {
+  if (!isWhole(height, width)) return { batch: 1, height: Math.min(TILE, height), width: Math.min(TILE, width) }
+  const together = Math.floor(BATCH_PIXELS / (height * width * scale ** 2))
+  return { batch: Math.max(1, Math.min(count, together)), height, width }
+}
+
 /**
  * Decodes latents of the diffusion model to images, about −1 … 1, not clamped.
  * @param latents [count, latent channels, h, w], scaled as the diffusion model has them
@@ -39,7 +47,7 @@ export async function decodeLatents(
   const scaled = { ...latents, data: latents.data.map((value) => value / Math.fround(config.scalingFactor)) }
   const size = channels * height * width
   const pixels = height * width * config.scale ** 2
-  const together = Math.max(1, Math.floor(BATCH_PIXELS / pixels))
+  const together = decodedTogether(config, count, height, width).batch
   const image: Planes = {
     data: new Float32Array(count * config.outChannels * pixels),
     count,
@@ -50,13 +58,16 @@ export async function decodeLatents(
   for (let first = 0; first < count; first += together) {
     const last = Math.min(count, first + together)
     const part = { ...scaled, count: last - first, data: scaled.data.subarray(first * size, last * size) }
-    const whole = Math.max(height, width) <= MAX_WHOLE_EDGE
-    const decoded = whole
+    const decoded = isWhole(height, width)
       ? await decodeWhole(decoder, part, beforePart)
       : await decodeTiles(decoder, part, config, beforePart)
     image.data.set(decoded, first * config.outChannels * pixels)
   }
   return image
+}
+
+function isWhole(height: number, width: number): boolean {
+  return Math.max(height, width) <= MAX_WHOLE_EDGE
 }
 
 async function decodeWhole(decoder: Network, z: Planes, beforePart: () => Promise<void> | void): Promise<Float32Array> {

@@ -1,3 +1,4 @@
+import { FusionError } from '../../contract/errors'
 import type { BuiltNetwork } from '../architecture/network-graph'
 import { createSession, type Session, type SessionOptions, type Tensor } from './session'
 
@@ -7,26 +8,53 @@ import { createSession, type Session, type SessionOptions, type Tensor } from '.
  */
 const MAX_REORDERED_BYTES = 256e6
 
+type RuntimeOptions = Omit<SessionOptions, 'externalFolder'>
+
+/** Builds the graph of one network with its attention in so many slices. */
+export type SlicedBuild = (slices: number) => BuiltNetwork
+
 /** A network ready to run, with its weights if those are inputs. */
 export class Network {
-  readonly #session: Session
+  readonly #options: RuntimeOptions
+  #session: Session | undefined
   #weights: Readonly<Record<string, Tensor>> = {}
+  #sliced: { build: SlicedBuild; slices: number } | undefined
 
-  private constructor(session: Session) {
-    this.#session = session
+  private constructor(options: RuntimeOptions) {
+    this.#options = options
   }
 
   /** @throws FusionError 'device', 'out-of-memory' or 'internal' */
-  static async open(built: BuiltNetwork, options: Omit<SessionOptions, 'externalFolder'>): Promise<Network> {
-    const { model, externalFolder, weightBytes } = built
-    return new Network(
-      await createSession(model, {
-        keepMemory: true,
-        ...(weightBytes <= MAX_REORDERED_BYTES && { optimization: 'all' }),
-        ...(externalFolder !== undefined && { externalFolder }),
-        ...options,
-      }),
-    )
+  static async open(built: BuiltNetwork, options: RuntimeOptions): Promise<Network> {
+    const network = new Network(options)
+    await network.#open(built)
+    return network
+  }
+
+  /**
+   * The same for plain attention, which `fitSlices` cuts finer where a larger request needs it.
+   * @throws FusionError 'device', 'out-of-memory' or 'internal'
+   */
+  static async openSliced(build: SlicedBuild, slices: number, options: RuntimeOptions): Promise<Network> {
+    const network = new Network(options)
+    network.#sliced = { build, slices: 0 }
+    await network.fitSlices(slices)
+    return network
+  }
+
+  /**
+   * Makes sure that attention runs in at least so many slices: opens the network again if it has fewer, and keeps it so.
+   * Weights that were set stay. Nothing to do for fused attention.
+   * @throws FusionError 'device', 'out-of-memory' or 'internal'; then the next call tries again
+   */
+  async fitSlices(slices: number): Promise<void> {
+    const sliced = this.#sliced
+    if (!sliced || slices <= sliced.slices) return
+    // The old one goes first: a device may not hold both.
+    sliced.slices = 0
+    await this.release()
+    await this.#open(sliced.build(slices))
+    sliced.slices = slices
   }
 
   /** Weights for the following runs of a network whose weights are inputs (BuiltNetwork.weightInputs). */
@@ -35,11 +63,23 @@ export class Network {
   }
 
   /** @throws FusionError 'device', 'out-of-memory' or 'internal' */
-  run(feeds: Readonly<Record<string, Tensor>>, outputs?: readonly string[]): Promise<Record<string, Tensor>> {
+  async run(feeds: Readonly<Record<string, Tensor>>, outputs?: readonly string[]): Promise<Record<string, Tensor>> {
+    if (!this.#session) throw new FusionError('internal', 'A network was run after its release.')
     return this.#session.run({ ...this.#weights, ...feeds }, outputs)
   }
 
-  release(): Promise<void> {
-    return this.#session.release()
+  async release(): Promise<void> {
+    const session = this.#session
+    this.#session = undefined
+    await session?.release()
+  }
+
+  async #open({ model, externalFolder, weightBytes }: BuiltNetwork): Promise<void> {
+    this.#session = await createSession(model, {
+      keepMemory: true,
+      ...(weightBytes <= MAX_REORDERED_BYTES && { optimization: 'all' }),
+      ...(externalFolder !== undefined && { externalFolder }),
+      ...this.#options,
+    })
   }
 }
