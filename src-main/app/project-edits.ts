@@ -48,7 +48,7 @@ function withModel(models: ModelEntry[], { path, name }: { path: string; name?: 
   return [...models, modelSchema.parse({ name: uniqueName(models, name ?? nameFromPath(path)), path })]
 }
 
-/** A file's name without its ending; of a component's folder (`food/unet`) the one above. */
+/** A file's name without its ending; of a component's folder (`style/unet`) the one above. */
 export function nameFromPath(path: string): string {
   const own = basename(path)
   return own === 'unet'

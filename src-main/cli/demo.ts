@@ -71,7 +71,7 @@ async function demo(options: DemoOptions, files: ProgramFiles, folder: string, s
   const progress = new ProgressLine()
   try {
     say(`Merging ${family.base.name} with ${family.specialists.map(({ name }) => name).join(', ')} …`)
-    const plan = await planMerge(projectOf(family.base.path, family.specialists, 'featurefusion'))
+    const plan = await planMerge(projectOf(family.base, family.specialists, 'featurefusion'))
     const merged = await mergeWithProgress(plan, join(out, 'featurefusion'), provider, files, signal, {})
 
     const [pairs, soup] = await scratchMerges(family, scratch, provider, signal, progress)
@@ -114,14 +114,14 @@ async function demo(options: DemoOptions, files: ProgramFiles, folder: string, s
 }
 
 function projectOf(
-  base: string,
+  base: DemoFamily['base'],
   specialists: DemoFamily['specialists'],
   method: MethodName,
 ): Parameters<typeof planMerge>[0] {
   return projectSchema.parse({
     format: 'featurefusion-project',
     version: 1,
-    models: [{ name: 'base', path: base }, ...specialists],
+    models: [base, ...specialists],
     method: { name: method },
   })
 }
@@ -134,7 +134,7 @@ async function scratchMerges(
   signal: AbortSignal,
   progress: ProgressLine,
 ): Promise<[pairs: Row[], soup: Row]> {
-  const unet = join(base.path, 'unet')
+  const unet = { ...base, path: join(base.path, 'unet') }
   const merge = async (name: string, models: DemoFamily['specialists'], method: MethodName): Promise<Row> => {
     const path = join(scratch, name)
     const plan = await planMerge(projectOf(unet, models, method))

@@ -16,4 +16,4 @@ pipeline = StableDiffusionPipeline.from_pretrained(
 )
 pipeline.set_progress_bar_config(disable=True)
 generator = torch.Generator().manual_seed(0)
-pipeline("red apple", num_inference_steps=int(steps), generator=generator).images[0].save(out)
+pipeline("a photo of a cat", num_inference_steps=int(steps), generator=generator).images[0].save(out)

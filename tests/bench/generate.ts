@@ -46,7 +46,7 @@ async function inProcess(model: string): Promise<void> {
     )
     loads.push(load)
     const { nativeEdge: edge } = pipeline
-    const pictures = Array.from({ length: PICTURES }, (_, seed) => ({ prompt: 'red apple', seed }))
+    const pictures = Array.from({ length: PICTURES }, (_, seed) => ({ prompt: 'a photo of a cat', seed }))
     const request = { pictures, steps: STEPS, guidance: 7.5, width: edge, height: edge, batchSize: PICTURES }
     batches.push((await timed(() => pipeline.generate(request)))[1])
     await pipeline.release()
@@ -59,7 +59,7 @@ async function wholeProcess(model: string, python: string): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'ff-bench-generate-'))
   const [mine, theirs] = [join(folder, 'ours.png'), join(folder, 'theirs.png')]
   const steps = String(PROCESS_STEPS)
-  const own = ['out/main/cli.js', 'generate', '--model', model, '--prompt', 'red apple', '--steps', steps]
+  const own = ['out/main/cli.js', 'generate', '--model', model, '--prompt', 'a photo of a cat', '--steps', steps]
   const settings = ['--device', 'cpu', '--threads', String(THREADS), '--out', mine]
   const ours: Measured[] = []
   const pythons: Measured[] = []

@@ -74,14 +74,16 @@ test.describe('the desktop', () => {
 
   test('makes the journey: open, inspect, drop one, preview, export what the command line gives', async () => {
     const studio = new Studio(page)
-    await expect(studio.models.cards).toHaveCount(7)
+    const { models } = (await ask('app.snapshot', {})).project.project
+    const dropped = models.at(-1)!.name
+    await expect(studio.models.cards).toHaveCount(models.length)
     const { layers } = await ask('models.layers', {})
     await studio.goTo('Inspect')
     await studio.inspect.compute.click()
     await expect(studio.inspect.progress(layers.length)).toBeVisible({ timeout: 60_000 })
     await studio.goTo('Tune')
-    await studio.tune.drop('flat')
-    await expect(studio.shares).toContainText('flat dropped')
+    await studio.tune.drop(dropped)
+    await expect(studio.shares).toContainText(`${dropped} dropped`)
     await studio.goTo('Preview')
     await studio.preview.steps.fill('4')
     await studio.preview.steps.press('Control+Enter')

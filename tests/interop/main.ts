@@ -3,13 +3,13 @@
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { projectSchema } from '../../src-main/contract/project'
+import { findDemoFamily } from '../../src-main/engine/evaluate/demo-family'
 import { planMerge } from '../../src-main/engine/merge/plan'
 import { runMerge } from '../../src-main/engine/merge/run'
 
 const python = process.env['FEATUREFUSION_PYTHON']
-const DEMO = resolve('resources/demo')
 const LAYOUTS = resolve('tests/golden/layouts')
 const ALL = ['unet', 'text_encoder', 'vae']
 
@@ -32,9 +32,10 @@ if (python === undefined) {
   const folder = mkdtempSync(join(tmpdir(), 'featurefusion-interop-'))
   const at = (name: string): string => join(folder, name)
   try {
-    const family = ['base', 'food', 'travel', 'sketch'].map((name) => join(DEMO, name))
+    const { base, specialists } = await findDemoFamily(resolve('resources/demo'))
+    const family = [base.path, ...specialists.slice(0, 3).map(({ path }) => dirname(path))]
     const sources = {
-      base: family[0]!,
+      base: base.path,
       family: family.map((path) => join(path, 'unet', 'diffusion_pytorch_model.safetensors')),
       folder: await exportMerge(family, at('folder'), 'featurefusion', {}),
       file: await exportMerge(family, at('file.safetensors'), 'featurefusion', { layout: 'single-file' }),

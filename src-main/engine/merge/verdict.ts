@@ -80,7 +80,7 @@ export function sharesOf(plan: MergePlan, layers: readonly LayerReport[]): { add
   }
 }
 
-/** Shares in words: 'base 40 %, food 60 %'. */
+/** Shares in words: 'base 40 %, style 60 %'. */
 export function sharesInWords({ adds, shares }: ReturnType<typeof sharesOf>): string {
   return shares
     .filter(({ value }) => value !== null)

@@ -50,7 +50,7 @@ export function shareValueWords({ enabled, kind, value }: Share): string {
   return kind === 'share' ? formatPercent(value) : `changes at ${formatPercent(value)}`
 }
 
-/** 'food 60 %', 'food dropped'. */
+/** 'style 60 %', 'style dropped'. */
 export function shareWords(share: Share): string {
   return `${share.name} ${shareValueWords(share)}`
 }

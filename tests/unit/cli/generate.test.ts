@@ -5,8 +5,8 @@ import { Command } from 'commander'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import { addGenerateCommand } from '../../../src-main/cli/generate'
 import { decodePng, readParameters } from '../../../src-main/engine/diffusion/png'
+import { family } from '../demo-family'
 
-const MODEL = 'resources/demo/base'
 const folder = mkdtempSync(join(tmpdir(), 'ff-generate-'))
 process.env['FEATUREFUSION_CACHE'] = join(folder, 'cache')
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -20,7 +20,9 @@ async function generate(...args: string[]): Promise<{ code: number; output: stri
   process.exitCode = 0
   const program = new Command()
   addGenerateCommand(program, { clipVocabulary: 'resources/clip/bpe_simple_vocab_16e6.txt.gz' })
-  await program.parseAsync(['generate', '--model', MODEL, '--device', 'cpu', '--steps', '2', ...args], { from: 'user' })
+  await program.parseAsync(['generate', '--model', family.base.path, '--device', 'cpu', '--steps', '2', ...args], {
+    from: 'user',
+  })
   const code = Number(process.exitCode)
   process.exitCode = 0
   vi.restoreAllMocks()
@@ -32,26 +34,15 @@ const pixelsOf = (file: string): Uint8Array => decodePng(readFileSync(file)).dat
 describe('featurefusion generate', () => {
   it('writes every prompt with every seed, and each picture says how it was made', async () => {
     const out = join(folder, 'many')
-    const args = [
-      '--prompt',
-      'red apple, größer',
-      '--prompt',
-      'cat',
-      '--negative',
-      'blue',
-      '--seed',
-      '3',
-      '--count',
-      '2',
-    ]
+    const args = ['--prompt', 'a photo, größer', '--prompt', 'cat', '--negative', 'blue', '--seed', '3', '--count', '2']
     const { code, output } = await generate(...args, '--out', out, '--json')
     expect(code).toBe(0)
     const { pictures } = JSON.parse(output) as { pictures: { file: string; settings: Record<string, string> }[] }
     expect(readdirSync(out)).toEqual(['00001-3.png', '00002-4.png', '00003-3.png', '00004-4.png'])
     const parameters = readParameters(readFileSync(join(out, '00002-4.png')))!
-    expect(parameters).toMatchObject({ prompt: 'red apple, größer', negativePrompt: 'blue' })
+    expect(parameters).toMatchObject({ prompt: 'a photo, größer', negativePrompt: 'blue' })
     expect(Object.fromEntries(parameters.settings)).toEqual(pictures[1]!.settings)
-    expect(pictures[1]!.settings).toMatchObject({ Steps: '2', Seed: '4', 'CFG scale': '7.5', Model: 'base' })
+    expect(pictures[1]!.settings).toMatchObject({ Steps: '2', Seed: '4', 'CFG scale': '7.5', Model: family.base.name })
     expect(pictures[1]!.settings['Model hash']).toMatch(/^[0-9a-f]{10}$/)
     // The same picture alone, and beside those that are there.
     await generate('--prompt', 'cat', '--negative', 'blue', '--seed', '4', '--out', out)
@@ -84,7 +75,7 @@ describe('featurefusion generate', () => {
     { args: [], code: 2, error: /--prompt TEXT/ },
     { args: ['--prompt', 'x', '--prompt', 'y', '--out', 'one.png'], code: 2, error: /one file; there are 2 pictures/ },
     { args: ['--prompt', 'x', '--strength', '0.5'], code: 2, error: /--image FILE/ },
-    { args: ['--prompt', 'x', '--size', '65x64'], code: 1, error: /width is 65; this model makes multiples of \d/ },
+    { args: ['--prompt', 'x', '--size', '65x64'], code: 1, error: /width is 65; this model makes multiples of \d+/ },
     { args: ['--prompt', 'x', '--scheduler', 'fastest'], code: 1, error: /scheduler fastest is not supported/ },
     { args: ['--prompt', 'x', '--image', 'package.json'], code: 1, error: /package\.json cannot be the picture/ },
     { args: ['--prompt', 'x', '--clip-skip', '99'], code: 1, error: /clip skip is 99/ },

@@ -1,26 +1,20 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { join, resolve } from 'node:path'
+import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { writingError } from '../../../src-main/engine/checkpoint/atomic-output'
 import { openCheckpoint } from '../../../src-main/engine/checkpoint/open'
 import { readSafetensors } from '../../../src-main/engine/checkpoint/safetensors'
 import { runJobs } from '../../../src-main/engine/merge/job-pool'
 import type { CopyJob } from '../../../src-main/engine/merge/tensor-job'
+import { familyFolders } from '../demo-family'
 import { noise } from '../engine/tensor/inputs'
 import { merge, projectOf, sha256, temporaryFolder, tensor, writeModel } from '../engine/merge/models'
 import { BuiltCli } from './built-cli'
 
-const DEMO = resolve('resources/demo')
-const DEMO_MODELS = [
-  '--base',
-  join(DEMO, 'base'),
-  '--specialist',
-  join(DEMO, 'food'),
-  '--specialist',
-  join(DEMO, 'travel'),
-]
+const [BASE, FIRST, SECOND] = familyFolders as [string, string, string]
+const DEMO_MODELS = ['--base', BASE, '--specialist', FIRST, '--specialist', SECOND]
 const UNET = 'unet/diffusion_pytorch_model.safetensors'
 
 let cli: BuiltCli
@@ -112,8 +106,7 @@ it.each(['soup', 'featurefusion', 'ties'])(
       digests.add(sha256(join(out, UNET)))
     }
     // And on no thread of its own.
-    const paths = [join(DEMO, 'base'), join(DEMO, 'food'), join(DEMO, 'travel')]
-    const models = paths.map((path, index) => ({ path, name: ['base', 'food', 'travel'][index]! }))
+    const models = [BASE, FIRST, SECOND].map((path) => ({ path, name: basename(path) }))
     await merge(projectOf(models, { name: method }), join(folder, 'inline'))
     digests.add(sha256(join(folder, 'inline', UNET)))
     expect(digests.size).toBe(1)
@@ -150,9 +143,9 @@ describe('a clear refusal', () => {
     await refused(options(paths, paths[1]!), 'target', /is or lies inside .*model-2/)
     symlinkSync(paths[0]!, join(folder, 'link.safetensors'))
     await refused(options(paths, join(folder, 'link.safetensors')), 'target', /is or lies inside .*model-1/)
-    await refused(options([join(DEMO, 'base'), join(DEMO, 'food')], join(DEMO, 'base', 'x')), 'target', /lies inside/)
+    await refused(options([BASE, FIRST], join(BASE, 'x')), 'target', /lies inside/)
     expect(paths.map(sha256)).toEqual(before)
-    expect(existsSync(join(DEMO, 'base', 'x'))).toBe(false)
+    expect(existsSync(join(BASE, 'x'))).toBe(false)
   })
 
   it('of something at the name that this program did not write, until it is allowed', async () => {
@@ -197,9 +190,9 @@ describe('a clear refusal', () => {
 
   it('of parts that are not there and of weights for no block', async () => {
     const out = join(temporaryFolder(), 'out')
-    const demo = options([join(DEMO, 'base'), join(DEMO, 'food')], out)
+    const demo = options([BASE, FIRST], out)
     await refused([...demo, '--include', 'text_encoder_2'], 'validation', /no text_encoder_2 to merge/)
-    await refused([...demo, '--block-weights', 'food=IN99:1'], 'validation', /IN99/)
+    await refused([...demo, '--block-weights', `${basename(FIRST)}=IN99:1`], 'validation', /IN99/)
     const usage = await cli.run(...demo, '--threads', 'many')
     expect([usage.code, usage.stderr]).toEqual([2, expect.stringContaining('threads')])
   })
@@ -218,7 +211,7 @@ describe('a clear refusal', () => {
 function smallDisk(bytes: number): string | null {
   const folder = temporaryFolder()
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', folder], { stdio: 'ignore' })
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${Math.round(bytes)}`, 'tmpfs', folder], { stdio: 'ignore' })
   } catch {
     return null
   }
@@ -242,10 +235,11 @@ describe('a disk', () => {
   })
 
   it('that runs full leaves nothing behind', async ({ skip }) => {
-    const disk = smallDisk(12_000_000)
+    const { files } = await openCheckpoint(BASE)
+    const disk = smallDisk(1.2 * files.reduce((sum, { path }) => sum + statSync(path).size, 0))
     if (disk === null) return skip('needs the right to mount a small disk')
     let filled = false
-    const run = merge(projectOf([join(DEMO, 'base'), join(DEMO, 'food')], { name: 'soup' }), join(disk, 'out'), {
+    const run = merge(projectOf([BASE, FIRST], { name: 'soup' }), join(disk, 'out'), {
       onProgress(phase, fraction) {
         if (filled || phase !== 'merging' || fraction < 0.2) return
         filled = true

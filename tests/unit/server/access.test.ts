@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { CommandName } from '../../../src-main/contract/commands'
 import { MAX_BODY_BYTES } from '../../../src-main/server/http'
+import { family } from '../demo-family'
 import { TestServer } from './server'
 
 let server: TestServer
@@ -146,7 +147,7 @@ describe('which paths may be named', () => {
 
   it('says what is wrong with a model outside, and reads but never writes the demo', async () => {
     const demo = server.running.studio.options.demoFolder
-    const { models } = await server.invoke('models.describe', { paths: [outside, join(demo, 'base')] })
+    const { models } = await server.invoke('models.describe', { paths: [outside, family.base.path] })
     expect(models.map(({ error }) => error?.kind)).toEqual(['validation', undefined])
     expect(await server.command('export.start', { path: join(demo, 'mine') })).toMatchObject({
       error: { kind: 'validation' },
@@ -158,9 +159,8 @@ describe('which paths may be named', () => {
     expect(roots.map(({ name }) => name)).toEqual(['allowed', 'demo'])
     const { parent, entries } = await server.invoke('files.list', { path: roots[1]!.path })
     expect(parent).toBeNull()
-    expect(entries.find(({ name }) => name === 'base')).toMatchObject({ kind: 'model-folder' })
-    expect(entries.find(({ name }) => name === 'demo.fusion.json')).toMatchObject({ kind: 'project' })
-    const inner = await server.invoke('files.list', { path: join(roots[1]!.path, 'food') })
+    expect(entries.find(({ name }) => name === family.base.name)).toMatchObject({ kind: 'model-folder' })
+    const inner = await server.invoke('files.list', { path: join(roots[1]!.path, family.specialists[0]!.name) })
     expect(inner).toMatchObject({ parent: roots[1]!.path, entries: [{ name: 'unet', kind: 'model-folder' }] })
   })
 })

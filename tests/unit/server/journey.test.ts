@@ -7,9 +7,13 @@ import type { ServerMessage } from '../../../src-main/contract/wire'
 import { openCheckpoint } from '../../../src-main/engine/checkpoint/open'
 import { planMerge } from '../../../src-main/engine/merge/plan'
 import { runMerge } from '../../../src-main/engine/merge/run'
+import { family, prompts } from '../demo-family'
 import { Inbox, TestServer } from './server'
 
 type EventMessage = Extract<ServerMessage, { type: 'event' }>
+
+const MODELS = [family.base, ...family.specialists]
+const prompt = prompts[0]!
 
 let server: TestServer
 let socket: WebSocket
@@ -45,7 +49,8 @@ describe('the journey over the demo, with the real engine', () => {
   it('opens the demo project: models described, compatible, with their layers', async () => {
     const { project } = await server.invoke('app.snapshot', {})
     expect(project).toMatchObject({ title: 'Demo', path: null, dirty: false })
-    const paths = project.project.models.map(({ path }) => path)
+    expect(project.project.models).toMatchObject(MODELS)
+    const paths = MODELS.map(({ path }) => path)
     const { models } = await server.invoke('models.describe', { paths })
     expect(models.map(({ error }) => error)).toEqual(paths.map(() => null))
     expect(await server.invoke('models.compatibility', {})).toEqual({ problems: [] })
@@ -61,18 +66,19 @@ describe('the journey over the demo, with the real engine', () => {
     const { layers } = await server.invoke('models.layers', {})
     const { rows, models, job: id } = await server.invoke('inspect.rows', {})
     expect(id).toBe(job.id)
-    expect(models).toHaveLength(7)
+    expect(models).toEqual(MODELS.map(({ name }) => name))
     expect(rows.map(({ layer }) => layer).toSorted()).toEqual(layers.map(({ name }) => name).toSorted())
     const told = eventsOf(inbox).flatMap(({ event }) => (event.type === 'inspect-rows' ? event.rows : []))
     expect(told).toEqual(rows)
   })
 
   it('serves a matrix as tiles, whose diagonal of the base is 1', async () => {
-    const layer = 'mid_block.attentions.0.proj_in.weight'
+    const { layers } = await server.invoke('models.layers', {})
+    const layer = layers[Math.floor(layers.length / 2)]!.name
     const job = await ended(await server.invoke('inspect.matrix', { layer, matrix: 'P' }))
     if (job.result?.kind !== 'matrix') throw new Error(JSON.stringify(job.error))
     const { rows, columns, url, levels } = job.result.matrix
-    expect(columns).toBe(7 * rows)
+    expect(columns).toBe(MODELS.length * rows)
     const response = await fetch(new URL(`${url}/0/0-0.mean`, server.url), { headers: { cookie: server.cookie } })
     const tile = new Float32Array(await response.arrayBuffer())
     const width = Math.min(256, columns)
@@ -84,10 +90,10 @@ describe('the journey over the demo, with the real engine', () => {
 
   it('previews, keeps pictures, and reads the settings of a PNG', async () => {
     const { project } = await server.invoke('app.snapshot', {})
-    const preview = { ...project.project.preview, prompts: ['red apple'], seeds: [7], steps: 2 }
+    const preview = { ...project.project.preview, prompts: [prompt], seeds: [7], steps: 2 }
     await server.invoke('project.edit', { edits: [{ type: 'set-preview', preview }], label: 'Preview' })
     const started = await server.invoke('preview.run', {
-      variants: [{ type: 'base' }, { type: 'merge' }, { type: 'without', name: 'food' }],
+      variants: [{ type: 'base' }, { type: 'merge' }, { type: 'without', name: family.specialists[0]!.name }],
     })
     expect(await ended(started)).toMatchObject({ state: 'done', result: { pictures: 3 } })
     await expect.poll(async () => (await server.invoke('preview.history', {})).pictures.length).toBe(3)
@@ -97,7 +103,7 @@ describe('the journey over the demo, with the real engine', () => {
     await server.invoke('preview.saveAs', { id: pictures[0]!.id, path: saved })
     const base64 = readFileSync(saved).toString('base64')
     expect((await server.invoke('preview.readPng', { base64 })).settings).toMatchObject({
-      prompt: 'red apple',
+      prompt,
       seed: 7,
       steps: 2,
       guidance: preview.guidance,
@@ -136,7 +142,7 @@ describe('the journey over the demo, with the real engine', () => {
     expect(await ended(second)).toMatchObject({ state: 'done' })
     expect(eventsOf(inbox).some(({ event }) => event.type === 'compute' && event.compute.died !== null)).toBe(true)
     const { project } = await server.invoke('app.snapshot', {})
-    expect(project.project.models).toHaveLength(7)
+    expect(project.project.models).toHaveLength(MODELS.length)
   })
 
   it('numbers events without holes; progress never falls', () => {

@@ -2,14 +2,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { request, type IncomingHttpHeaders } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { WebSocket, type ClientOptions } from 'ws'
 import type { CommandInput, CommandName, CommandOutput } from '../../../src-main/contract/commands'
 import { API_PATH, EVENTS_PATH, type Reply, type ServerMessage } from '../../../src-main/contract/wire'
 import { startServer, type RunningServer } from '../../../src-main/server/serve'
 import { COMPUTE_FILE } from '../app/compute'
-
-export const DEMO = fileURLToPath(new URL('../../../resources/demo', import.meta.url))
+import { DEMO } from '../demo-family'
 
 export interface Answer {
   status: number

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { compareCheckpoints } from '../../../../src-main/engine/checkpoint/compare'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
+import { family, familyFolders } from '../../demo-family'
 import { GOLDEN, writeSparse } from './files'
 import { SD14_UNET, SD2_UNET, SDXL_UNET, unetShapes, type Shapes } from './network-shapes'
 
@@ -29,10 +30,8 @@ describe('compares', () => {
   })
 
   it('the demo family: it fits', async () => {
-    const base = await openCheckpoint('resources/demo/base')
-    const names = ['animals', 'flat', 'food', 'objects', 'sketch', 'travel']
-    const others = await Promise.all(names.map((name) => openCheckpoint(join('resources/demo', name))))
-    expect(compareCheckpoints(base, others, ['unet'])).toEqual([])
+    const [base, ...others] = await Promise.all(familyFolders.map((path) => openCheckpoint(path)))
+    expect(compareCheckpoints(base!, others, ['unet'])).toEqual([])
   })
 
   it('families: a diffusers UNet of Stable Diffusion 1 is not an SDXL one, in words', async () => {
@@ -85,8 +84,8 @@ describe('compares', () => {
   })
 
   it('components that are not there', async () => {
-    const base = await openCheckpoint('resources/demo/base')
-    const other = await openCheckpoint('resources/demo/food')
+    const base = await openCheckpoint(family.base.path)
+    const other = await openCheckpoint(familyFolders[1]!)
     expect(compareCheckpoints(base, [other], ['unet', 'vae'])).toMatchObject([
       { severity: 'error', kind: 'missing-component', component: 'vae', path: other.path },
     ])

@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import type { Checkpoint, ComponentName } from '../../../../src-main/engine/checkpoint/checkpoint'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { singleFileTargets } from '../../../../src-main/engine/checkpoint/targets'
+import { family, familyFolders } from '../../demo-family'
 import { GOLDEN, writeSparse } from './files'
 import {
   REFINER_UNET,
@@ -54,9 +55,9 @@ describe('identifies', () => {
     ['tests/golden/checkpoints/soup.safetensors', 'unet-file', 'sd1', 'epsilon'],
     ['tests/golden/sd1/pipeline/vae', 'diffusers-component', 'unknown', null],
     ['tests/golden/clip/model', 'generic', 'unknown', null],
-    ['resources/demo/base', 'diffusers-pipeline', 'sd1', 'epsilon'],
-    ['resources/demo/food', 'diffusers-pipeline', 'sd1', 'epsilon'],
-    ['resources/demo/food/unet', 'diffusers-component', 'sd1', 'epsilon'],
+    [familyFolders[0]!, 'diffusers-pipeline', 'sd1', 'epsilon'],
+    [familyFolders[1]!, 'diffusers-pipeline', 'sd1', 'epsilon'],
+    [family.specialists[0]!.path, 'diffusers-component', 'sd1', 'epsilon'],
   ])('%s as %s, %s', async (path, layout, architecture, predictionType) => {
     expect(await openCheckpoint(path)).toMatchObject({ layout, architecture, predictionType })
   })

@@ -1,12 +1,12 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { loadPipeline } from '../../../../src-main/engine/diffusion/load-pipeline'
 import { createScheduler } from '../../../../src-main/engine/diffusion/schedulers/index'
+import { family } from '../../demo-family'
 
-const BASE = resolve('resources/demo/base')
 const folder = mkdtempSync(join(tmpdir(), 'ff-model-scheduler-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
@@ -14,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 function modelWith(config: Record<string, unknown>): string {
   const path = mkdtempSync(join(folder, 'model-'))
   for (const part of ['model_index.json', 'text_encoder', 'tokenizer', 'unet', 'vae'])
-    symlinkSync(join(BASE, part), join(path, part))
+    symlinkSync(join(family.base.path, part), join(path, part))
   mkdirSync(join(path, 'scheduler'))
   writeFileSync(join(path, 'scheduler', 'scheduler_config.json'), JSON.stringify(config))
   return path

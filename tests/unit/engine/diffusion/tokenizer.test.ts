@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import { ClipTokenizer } from '../../../../src-main/engine/diffusion/tokenizer'
 import { loadTokenizer, readClipVocabulary } from '../../../../src-main/engine/diffusion/vocabulary'
+import { family } from '../../demo-family'
 
 const vocabulary = readClipVocabulary(resolve('resources/clip/bpe_simple_vocab_16e6.txt.gz'))
 const tokenizer = new ClipTokenizer(vocabulary)
@@ -56,7 +57,7 @@ describe('loadTokenizer', () => {
   it('reads a tokenizer.json where vocab.json is missing, to the same ids', () => {
     const golden = resolve('tests/golden/sd2/pipeline/tokenizer')
     const both = loadTokenizer(golden)
-    expect(loadTokenizer(resolve('resources/demo/base/tokenizer')).encode('a cat')).toHaveLength(77)
+    expect(loadTokenizer(join(family.base.path, 'tokenizer')).encode('a cat')).toHaveLength(77)
     const model = { vocab: Object.fromEntries(vocabulary.ids), merges: vocabulary.merges }
     writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify({ model }))
     writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ pad_token: { content: '!' } }))

@@ -4,11 +4,10 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { loadPipeline } from '../../../../src-main/engine/diffusion/load-pipeline'
 import type { Pipeline } from '../../../../src-main/engine/diffusion/pipeline'
-import { findDemoFamily, type DemoFamily } from '../../../../src-main/engine/evaluate/demo-family'
 import { denoisingLoss } from '../../../../src-main/engine/evaluate/denoising-loss'
 import { readEvaluationSet, type EvaluationSet } from '../../../../src-main/engine/evaluate/evaluation-set'
+import { family } from '../../demo-family'
 
-const FOLDER = 'resources/demo'
 /** Of each domain; expected.json has the figures of single pictures. */
 const PICTURES = [0, 1, 2, 3]
 
@@ -16,12 +15,10 @@ interface Expected {
   models: Record<string, Record<string, { per_picture: number[] }>>
 }
 
-let family: DemoFamily
 let set: EvaluationSet
 let expected: Expected
 
 beforeAll(async () => {
-  family = await findDemoFamily(FOLDER)
   set = await readEvaluationSet(family.evaluation)
   expected = JSON.parse(readFileSync(join(family.evaluation, 'expected.json'), 'utf8')) as Expected
 })

@@ -9,6 +9,7 @@ import { planMerge } from '../../../../src-main/engine/merge/plan'
 import { viewInputs } from '../../../../src-main/engine/merge/tensor-job'
 import { BYTES_PER_ELEMENT, elementCount } from '../../../../src-main/engine/tensor/element-type'
 import { loadTokenizer } from '../../../../src-main/engine/diffusion/vocabulary'
+import { family } from '../../demo-family'
 import { noise } from '../tensor/inputs'
 import { SD2_UNET, SDXL_UNET, unetShapes } from '../checkpoint/network-shapes'
 import { writeSparse } from '../checkpoint/files'
@@ -217,17 +218,17 @@ describe('a folder made from a file', () => {
 
 it('bakes another VAE in, whose config comes with it', async () => {
   const place = temporaryFolder()
-  const demo = resolve('resources/demo')
+  const models = [family.base.path, family.specialists[0]!.path]
   const vae = { vae: join(FOLDER, 'vae') }
   const out = join(place, 'out')
-  await merge(projectOf([join(demo, 'base'), join(demo, 'food', 'unet')], { name: 'soup' }, vae), out)
+  await merge(projectOf(models, { name: 'soup' }, vae), out)
   const weights = 'diffusion_pytorch_model.safetensors'
   const [ours, theirs] = [await readModel(join(out, 'vae', weights)), await readModel(join(FOLDER, 'vae', weights))]
   expect([...ours.keys()]).toEqual([...theirs.keys()])
   const config = JSON.parse(readFileSync(join(out, 'vae', 'config.json'), 'utf8')) as Record<string, unknown>
   expect(config['block_out_channels']).toEqual([8, 16, 16, 16])
   expect(existsSync(join(out, 'tokenizer', 'merges.txt'))).toBe(true)
-  await expect(
-    planMerge(projectOf([join(demo, 'base'), join(demo, 'food', 'unet')], {}, { ...vae, include: ['unet', 'vae'] })),
-  ).rejects.toMatchObject({ kind: 'validation' })
+  await expect(planMerge(projectOf(models, {}, { ...vae, include: ['unet', 'vae'] }))).rejects.toMatchObject({
+    kind: 'validation',
+  })
 })

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { RECIPE_KEY } from '../../../../src-main/engine/checkpoint/describe'
 import { readSafetensors } from '../../../../src-main/engine/checkpoint/safetensors'
@@ -8,10 +8,9 @@ import { planMerge } from '../../../../src-main/engine/merge/plan'
 import { DATA_HASH_KEY, type Recipe } from '../../../../src-main/engine/merge/recipe'
 import { runMerge } from '../../../../src-main/engine/merge/run'
 import { noiseWarnings, sharesInWords, sharesOf } from '../../../../src-main/engine/merge/verdict'
+import { family } from '../../demo-family'
 import { noise } from '../tensor/inputs'
 import { merge, projectOf, sha256, temporaryFolder, tensor, writeModel } from './models'
-
-const DEMO = resolve('resources/demo')
 
 function model(path: string, seed: number, metadata?: Record<string, string>): string {
   return writeModel(
@@ -78,9 +77,18 @@ describe('the metadata of a merge', () => {
   })
 })
 
+it('shares are told in words', () => {
+  const shares = [
+    { name: 'base', value: 1 / 3 },
+    { name: 'style', value: 2 / 3 },
+  ]
+  expect(sharesInWords({ adds: false, shares })).toBe('base 33.3 %, style 66.7 %')
+})
+
 describe('the verdict on the demo family', () => {
+  const models = [family.base, ...family.specialists.slice(0, 2)]
+  const names = models.map(({ name }) => name)
   const result = async (method: Record<string, unknown>) => {
-    const models = ['base', 'food', 'travel'].map((name) => ({ name, path: join(DEMO, name) }))
     const plan = await planMerge(projectOf(models, method))
     return { plan, result: await runMerge(plan, { path: join(temporaryFolder(), 'out') }) }
   }
@@ -95,6 +103,7 @@ describe('the verdict on the demo family', () => {
     const { adds, shares } = sharesOf(plan, safe.layers)
     expect(adds).toBe(false)
     expect(shares.reduce((sum, { value }) => sum + value!, 0)).toBeCloseTo(1, 6)
-    expect(sharesInWords({ adds, shares })).toMatch(/^base 33\.\d %, food 33\.\d %, travel 33\.\d %$/)
+    expect(shares.map(({ name }) => name)).toEqual(names)
+    expect(Math.min(...shares.map(({ value }) => value!))).toBeGreaterThan(0)
   })
 })

@@ -6,11 +6,12 @@ import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { planMerge } from '../../../../src-main/engine/merge/plan'
 import { runMerge } from '../../../../src-main/engine/merge/run'
 import { isFloatType, type FloatType } from '../../../../src-main/engine/tensor/element-type'
+import { family } from '../../demo-family'
 import { noise } from '../tensor/inputs'
 import { merge, projectOf, readModel, sha256, temporaryFolder, tensor, writeModel, type TestTensor } from './models'
 
-const DEMO = resolve('resources/demo')
-const demo = (...names: string[]): string[] => names.map((name) => join(DEMO, name, name === 'base' ? '' : 'unet'))
+/** The demo's base and its first specialists. */
+const demo = (count: number): string[] => [family.base, ...family.specialists].slice(0, count).map(({ path }) => path)
 
 const UNET = 'unet/diffusion_pytorch_model.safetensors'
 
@@ -43,8 +44,8 @@ describe('the demo family', () => {
 
   it.each(methods)('%s: every tensor of the base is there, finite, of its type and shape', async (name) => {
     const out = join(temporaryFolder(), 'merged')
-    await merge(projectOf(demo('base', 'food', 'travel'), { name }), out)
-    const base = await readModel(join(DEMO, 'base', UNET))
+    await merge(projectOf(demo(3), { name }), out)
+    const base = await readModel(join(family.base.path, UNET))
     const result = await readModel(join(out, UNET))
     expect([...result.keys()].sort()).toEqual([...base.keys()].sort())
     for (const [tensorName, merged] of result) {
@@ -54,7 +55,7 @@ describe('the demo family', () => {
     }
     expect(result.get('conv_in.weight')!.values).not.toEqual(base.get('conv_in.weight')!.values)
     for (const part of ['vae/diffusion_pytorch_model.safetensors', 'text_encoder/model.safetensors']) {
-      await expectSameTensors(join(out, part), join(DEMO, 'base', part))
+      await expectSameTensors(join(out, part), join(family.base.path, part))
     }
     expect((await openCheckpoint(out)).problems).toEqual([])
   })
@@ -75,7 +76,7 @@ describe('merging copies of the base', () => {
 
   it('of the demo by FeatureFusion gives the base within one step of float16', async () => {
     const folder = temporaryFolder()
-    const file = join(DEMO, 'base', UNET)
+    const file = join(family.base.path, UNET)
     const copies = ['x', 'y'].map((name) => {
       mkdirSync(join(folder, name))
       writeFileSync(join(folder, name, 'diffusion_pytorch_model.safetensors'), '')
@@ -221,7 +222,7 @@ describe('a merge', () => {
     for (const after of [0, 0.3, 0.8]) {
       const folder = temporaryFolder()
       const controller = new AbortController()
-      const run = merge(projectOf(demo('base', 'food', 'travel')), join(folder, 'out'), {
+      const run = merge(projectOf(demo(3)), join(folder, 'out'), {
         signal: controller.signal,
         onProgress: (phase, fraction) => {
           if (phase === 'merging' && fraction >= after) controller.abort()
@@ -234,7 +235,7 @@ describe('a merge', () => {
 
   it('tells its progress, never falling, up to the end', async () => {
     const seen: [string, number][] = []
-    await merge(projectOf(demo('base', 'food')), join(temporaryFolder(), 'out'), {
+    await merge(projectOf(demo(2)), join(temporaryFolder(), 'out'), {
       onProgress: (phase, fraction) => seen.push([phase, fraction]),
     })
     for (const phase of ['hashing', 'merging', 'flushing']) {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { loadPipeline } from '../../../../src-main/engine/diffusion/load-pipeline'
 import { probeProviders } from '../../../../src-main/engine/runtime/providers'
+import { family } from '../../demo-family'
 
 const webgpu = (await probeProviders()).find(({ provider }) => provider === 'webgpu')!
 
@@ -11,11 +12,11 @@ const LARGEST_MEAN_ERROR = 2
 // Wherever there is WebGPU: without a graphics card set VK_ICD_FILENAMES to Chromium's vk_swiftshader_icd.json.
 describe.runIf(webgpu.available)('WebGPU', () => {
   it('makes the pictures that the CPU makes', { timeout: 300_000 }, async () => {
-    const checkpoint = await openCheckpoint('resources/demo/base')
+    const checkpoint = await openCheckpoint(family.base.path)
     const draw = async (device: 'cpu' | 'webgpu'): Promise<Uint8Array> => {
       const pipeline = await loadPipeline(checkpoint, { device })
       expect(pipeline.provider).toBe(device)
-      const pictures = [{ prompt: 'red apple', seed: 1 }]
+      const pictures = [{ prompt: 'a photo of a cat', seed: 1 }]
       const [picture] = await pipeline.generate({ pictures, steps: 3, guidance: 3, width: 64, height: 64 })
       await pipeline.release()
       return picture!.pixels
