@@ -10,8 +10,10 @@ import { registerAppScheme, serveAppScheme } from './desktop/app-protocol'
 import { showDialog } from './desktop/dialogs'
 import { forkCompute } from './desktop/fork-compute'
 import { forwardEvents, handleCommands } from './desktop/ipc'
+import { launchUtilityProbe } from './desktop/launch-probe'
 import { openPaths, pathsInArguments } from './desktop/open-paths'
 import { createWindow, loadInterface, refuseNetwork } from './desktop/window'
+import { useProbeLauncher } from './engine/runtime/providers'
 
 // Electron's main process: opens the window and carries messages.
 
@@ -48,6 +50,7 @@ async function start(): Promise<void> {
 
   await app.whenReady()
   refuseNetwork()
+  useProbeLauncher(launchUtilityProbe)
   studio = await Studio.open({
     host: desktopHost(),
     dataFolder: app.getPath('userData'),

@@ -3,7 +3,7 @@ import type { CommandInput } from '../contract/commands'
 import type { ComputeTask } from '../contract/compute'
 import { FusionError } from '../contract/errors'
 import type { Project } from '../contract/project'
-import { chooseProvider } from '../engine/runtime/providers'
+import { chooseDevice, type ProviderStatus } from '../engine/runtime/providers'
 import { Cache } from './cache'
 import { ComputeSupervisor, type ComputeChild } from './compute-supervisor'
 import { EventHub } from './event-hub'
@@ -83,9 +83,14 @@ export class Studio {
     return new Cache(this.settings.value.cacheFolder ?? this.options.cacheFolder)
   }
 
-  /** @throws FusionError 'device' where the chosen one does not work */
-  provider(): Promise<ProviderName> {
-    return chooseProvider(this.settings.value.device)
+  /** What computes, by the settings. @throws FusionError 'device' where the chosen one does not work */
+  device(): Promise<ProviderStatus> {
+    return chooseDevice(this.settings.value.device)
+  }
+
+  /** Its execution provider. @throws FusionError 'device' */
+  async provider(): Promise<ProviderName> {
+    return (await this.device()).provider
   }
 
   /** @throws FusionError 'validation' where the project names a path that may not be used */

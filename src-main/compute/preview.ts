@@ -1,6 +1,5 @@
 import { mkdir, stat, utimes } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { FusionError } from '../contract/errors'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { loadPipeline } from '../engine/diffusion/load-pipeline'
 import { writePicture } from '../engine/diffusion/picture-file'
@@ -38,7 +37,7 @@ export const preview: TaskRunner<'preview'> = async (task, context) => {
     })
     const path = model.merge ? await mergedModel(model, task, context, progress) : model.path
     progress('loading', 0)
-    const loaded = await load(model, path, task.provider, context)
+    const loaded = await load(model, path, task.device, context)
     const own = pictures.filter((picture) => picture.model === model.key)
     await draw(loaded, own, context, progress)
     made += own.length
@@ -49,7 +48,7 @@ export const preview: TaskRunner<'preview'> = async (task, context) => {
 /** Where the merge lies, made now if it is not there yet. */
 async function mergedModel(
   { path, merge }: PreviewModel,
-  { provider, cacheFolder }: TaskOf<'preview'>,
+  { device: { provider }, cacheFolder }: TaskOf<'preview'>,
   { signal, workerFile, clipVocabulary }: TaskContext,
   progress: (phase: string, fraction: number) => void,
 ): Promise<string> {
@@ -72,18 +71,17 @@ async function mergedModel(
 async function load(
   { key, base }: PreviewModel,
   path: string,
-  provider: TaskOf<'preview'>['provider'],
+  device: TaskOf<'preview'>['device'],
   { signal, clipVocabulary }: TaskContext,
 ): Promise<NonNullable<typeof resident>> {
-  const wanted = `${provider} ${key}`
+  const wanted = `${device.provider} ${key}`
   if (resident?.key === wanted) return resident
   throwIfCancelled(signal)
-  if (provider === 'coreml') throw new FusionError('device', 'Core ML is not supported yet.')
   await releaseModel()
   const checkpoint = await openCheckpoint(path)
   const lender = path === base ? checkpoint : await openCheckpoint(base)
-  const pipeline = await loadPipeline(checkpoint, { base: lender, device: provider, clipVocabulary })
-  resident = { key, pipeline }
+  const pipeline = await loadPipeline(checkpoint, { base: lender, device, clipVocabulary })
+  resident = { key: wanted, pipeline }
   return resident
 }
 

@@ -50,7 +50,8 @@ export const computeTaskSchema = z.discriminatedUnion('type', [
     type: z.literal('preview'),
     models: z.array(previewModel),
     pictures: z.array(previewPicture),
-    provider,
+    /** Found by the host: the compute process cannot start processes that try providers. */
+    device: providerStatusSchema,
     cacheFolder: path,
   }),
   z.object({ type: z.literal('forecast'), project: projectSchema, provider }),

@@ -60,11 +60,15 @@ export const settingsSchema = z.strictObject({
 export const providerStatusSchema = z.object({
   provider: z.enum(['cpu', 'cuda', 'dml', 'webgpu', 'coreml']),
   available: z.boolean(),
-  /** Why it is not used. */
+  /** Why it is not used, as the end of a sentence. */
   reason: z.string().exactOptional(),
+  /** The runtime's own words for it. */
+  detail: z.string().exactOptional(),
   deviceName: z.string().exactOptional(),
   /** Bytes. */
   deviceMemory: z.number().exactOptional(),
+  float16: z.boolean().exactOptional(),
+  fusedAttention: z.boolean().exactOptional(),
 })
 
 export const computeStateSchema = z.object({

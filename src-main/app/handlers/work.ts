@@ -86,7 +86,7 @@ function previewHandlers(studio: Studio): Handlers<Group<'preview'>> {
           type: 'preview',
           models,
           pictures,
-          provider: await studio.provider(),
+          device: await studio.device(),
           cacheFolder: studio.cache.folder,
         }),
         ({ news, job }) => {

@@ -6,9 +6,9 @@ import { buildUnet } from '../architecture/unet'
 import { readUnetConfig } from '../architecture/unet-config'
 import { buildVaeDecoder, buildVaeEncoder, readVaeConfig } from '../architecture/vae'
 import type { Checkpoint } from '../checkpoint/checkpoint'
-import { requireMemory, weightBytes } from '../runtime/memory'
+import { requireDeviceMemory, weightBytes } from '../runtime/memory'
 import { Network } from '../runtime/network'
-import { chooseProvider, providerAbilities, type Device } from '../runtime/providers'
+import { chooseDevice, providerAbilities, type Device, type ProviderStatus } from '../runtime/providers'
 import type { Provider, SessionOptions } from '../runtime/session'
 import { Pipeline } from './pipeline'
 import {
@@ -31,7 +31,8 @@ export interface LoadOptions {
   base?: Checkpoint
   /** Another VAE than the checkpoint's. */
   vae?: Checkpoint
-  device: Device | Provider
+  /** A choice, or what the host's probe found out. */
+  device: Device | Provider | ProviderStatus
   threads?: number
   /** Path of the bundled CLIP table (resources/clip), for single files. */
   clipVocabulary?: string
@@ -47,8 +48,9 @@ export interface LoadOptions {
  */
 export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions): Promise<Pipeline> {
   const { base, threads } = options
-  const provider = await chooseProvider(options.device)
-  const abilities = await providerAbilities(provider)
+  const device = await chooseDevice(options.device)
+  const { provider } = device
+  const abilities = providerAbilities(device)
   const runtime: SessionOptions = { provider, ...(threads !== undefined && { threads }) }
   const networkOptions: NetworkOptions = { ...abilities, weights: 'initializers' }
 
@@ -65,11 +67,13 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
       `The UNet of ${checkpoint.path} takes ${unetConfig.inChannels} channels, not the ${vaeConfig.latentChannels} of latents: an inpainting or editing model.`,
       { hint: 'Such models can be merged, but not run here.' },
     )
-  if (provider === 'cpu')
-    requireMemory(
-      `Running ${checkpoint.path}`,
-      [unet, vae, ...encoders].reduce((sum, { tensors }) => sum + weightBytes(tensors.values(), 'F32'), 0),
-    )
+  const { computeType } = abilities
+  const vaeOptions: NetworkOptions = { ...networkOptions, computeType: vaeConfig.forceUpcast ? 'F32' : computeType }
+  const loadedBytes = [unet, ...encoders].reduce(
+    (sum, { tensors }) => sum + weightBytes(tensors.values(), computeType),
+    weightBytes(vae.tensors.values(), vaeOptions.computeType),
+  )
+  requireDeviceMemory(device, `Running ${checkpoint.path}`, loadedBytes)
 
   const opened: Network[] = []
   const keep = async (opening: Promise<Network>): Promise<Network> => {
@@ -113,14 +117,11 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
       {
         ...networkOptions,
         // The fused operator has no float32 scores in float16 (layers.ts): plain attention either way.
-        ...(unetConfig.upcastAttention && abilities.computeType === 'F16' && { attention: 1 }),
+        ...(unetConfig.upcastAttention && computeType === 'F16' && { attention: 1 }),
         weights: options.liveUnet ? 'inputs' : 'initializers',
       },
       unetSlices(unetConfig, { batch: 2, ...native }, TOKEN_LIMIT),
     )
-    const vaeOptions: NetworkOptions = vaeConfig.forceUpcast
-      ? { ...networkOptions, computeType: 'F32' }
-      : networkOptions
     const openVae = (build: typeof buildVaeDecoder): Promise<Network> =>
       openAttending(
         (built) => build(configOf(vae, checkpoint), vae.tensors, built),
@@ -129,7 +130,8 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
       )
     const decoder = await openVae(buildVaeDecoder)
     return new Pipeline({
-      provider,
+      device,
+      loadedBytes,
       networks: opened,
       textEncoders,
       unet: unetNetwork,

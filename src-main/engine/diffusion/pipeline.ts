@@ -2,8 +2,9 @@ import { FusionError } from '../../contract/errors'
 import { unetSlices, vaeSlices } from '../architecture/attention-slices'
 import type { WeightInput } from '../architecture/network-graph'
 import type { UnetConfig } from '../architecture/unet-config'
-import { requireMemory } from '../runtime/memory'
+import { requireDeviceMemory } from '../runtime/memory'
 import type { Network } from '../runtime/network'
+import { providerAbilities, type ProviderStatus } from '../runtime/providers'
 import type { Provider, Tensor } from '../runtime/session'
 import { firstIteration, imageLatents, type SourceImage } from './image-to-image'
 import { fitLatentPreview, type LatentPreview } from './latent-preview'
@@ -96,14 +97,16 @@ export interface GenerateOptions {
 const MIN_PICTURE_EDGE = 8
 /** Latent pixels of one batch where the request names no size: one picture of 512 × 512 at a scale of 8. */
 const BATCH_LATENTS = 64 * 64
-/** Bytes of intermediate results per latent and channel of the first level, measured on Stable Diffusion 1.4. */
+/** Bytes of intermediate results in float32 per latent and channel of the first level, measured on Stable Diffusion 1.4. */
 const UNET_BYTES_PER_CHANNEL = 4 * 40
 /** The same per pixel of the VAE's decoder. */
 const VAE_BYTES_PER_CHANNEL = 4 * 9
 
 /** What a pipeline is made of (load-pipeline.ts). */
 export interface PipelineParts {
-  provider: Provider
+  device: ProviderStatus
+  /** Bytes of all weights as the device holds them. */
+  loadedBytes: number
   networks: Network[]
   textEncoders: TextEncoder[]
   unet: Network
@@ -132,7 +135,7 @@ export class Pipeline {
   #preview: LatentPreview | undefined
 
   constructor(parts: PipelineParts) {
-    this.provider = parts.provider
+    this.provider = parts.device.provider
     this.unetWeightInputs = parts.unetWeightInputs
     this.nativeEdge = parts.nativeEdge
     this.parts = parts
@@ -307,14 +310,14 @@ export class Pipeline {
   }
 
   #checkMemory(count: number, { width, height, guidance }: GenerateRequest): void {
-    if (this.provider !== 'cpu') return
-    const { vae, unetConfig } = this.parts
+    const { device, loadedBytes, vae, unetConfig } = this.parts
     const latents = (width * height) / vae.config.scale ** 2
     const runs = guidance > 1 ? 2 * count : count
-    const unet = runs * latents * unetConfig.levels[0]!.channels * UNET_BYTES_PER_CHANNEL
+    const size = providerAbilities(device).computeType === 'F16' ? 0.5 : 1
+    const unet = runs * latents * unetConfig.levels[0]!.channels * UNET_BYTES_PER_CHANNEL * size
     const decoded = Math.min(width * height, (128 * vae.config.scale) ** 2)
     const vaeBytes = decoded * vae.config.channels[0]! * VAE_BYTES_PER_CHANNEL
-    requireMemory(`A batch of ${count} at ${width} × ${height}`, Math.max(unet, vaeBytes))
+    requireDeviceMemory(device, `A batch of ${count} at ${width} × ${height}`, Math.max(unet, vaeBytes), loadedBytes)
   }
 }
 

@@ -7,7 +7,7 @@ import type { NetworkOptions } from '../architecture/network-graph'
 import type { Checkpoint, TensorView } from '../checkpoint/checkpoint'
 import { TensorReader } from '../checkpoint/tensor-reader'
 import { Network } from '../runtime/network'
-import { chooseProvider, providerAbilities, type Device } from '../runtime/providers'
+import { chooseDevice, providerAbilities, type Device } from '../runtime/providers'
 import type { Provider } from '../runtime/session'
 
 /** What CLIP sees in images. */
@@ -66,8 +66,9 @@ export async function loadClip(checkpoint: Checkpoint, device: Device | Provider
   const scale = tensors?.get('logit_scale')
   if (!tensors || !scale) throw new FusionError('unsupported', `${checkpoint.path} is no CLIP model.`)
   const { text_config, vision_config, projection_dim = 512 } = readConfig(join(checkpoint.path, 'config.json'))
-  const provider = await chooseProvider(device)
-  const options: NetworkOptions = { ...(await providerAbilities(provider)), weights: 'initializers' }
+  const chosen = await chooseDevice(device)
+  const { provider } = chosen
+  const options: NetworkOptions = { ...providerAbilities(chosen), weights: 'initializers' }
   const vision = await Network.open(buildClipVision({ ...vision_config, projection_dim }, tensors, options), {
     provider,
   })

@@ -1,6 +1,7 @@
 import { FusionError } from '../../contract/errors'
 import type { TensorView } from '../checkpoint/checkpoint'
 import { elementCount } from '../tensor/element-type'
+import type { ProviderStatus } from './providers'
 
 /** What the runtime needs besides weights and activations, and what estimates are off by. */
 const MARGIN_BYTES = 200e6
@@ -28,9 +29,29 @@ export function requireMemory(what: string, bytes: number, free = freeMemory()):
   throw new FusionError(
     'out-of-memory',
     `${what} needs about ${gigabytes(needed)} of memory, and ${gigabytes(free)} are free.`,
-    {
-      hint: 'Close other programs, or choose a smaller model, picture or batch.',
-    },
+    { hint: 'Close other programs, or choose a smaller model, picture or batch.' },
+  )
+}
+
+/**
+ * The same for what lies in the memory of the device that computes: the machine's own, or a graphics card's; what that
+ * has in all, since it does not say what others hold of it. A card of unknown memory is given the benefit of the doubt.
+ * @param loaded bytes of this program that the device holds already
+ * @throws FusionError 'out-of-memory' with both numbers
+ */
+export function requireDeviceMemory(
+  { provider, deviceName, deviceMemory }: ProviderStatus,
+  what: string,
+  bytes: number,
+  loaded = 0,
+): void {
+  if (provider === 'cpu') return requireMemory(what, bytes)
+  const needed = bytes + loaded + MARGIN_BYTES
+  if (deviceMemory === undefined || needed <= deviceMemory) return
+  throw new FusionError(
+    'out-of-memory',
+    `${what} needs about ${gigabytes(needed)} of graphics memory, and ${deviceName ?? provider} has ${gigabytes(deviceMemory)}.`,
+    { hint: 'Choose a smaller model, picture or batch, or `--device cpu`.' },
   )
 }
 

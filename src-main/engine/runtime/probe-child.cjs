@@ -1,6 +1,6 @@
 // Runs in a process of its own (providers.ts), because a provider that does not fit this machine may end the process.
 // Arguments: path of onnxruntime-node, provider, models in base64 as JSON. Prints what works as JSON.
-const [library, provider, models] = process.argv.slice(1)
+const [library, provider, models] = process.argv.slice(-3)
 const { InferenceSession, Tensor } = require(library)
 
 const LARGEST_ERROR = 1e-2
