@@ -1,5 +1,4 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { ComputeTask } from '../contract/compute'
@@ -91,6 +90,16 @@ function mergeOf(project: Project, variant: Variant, places: PreviewPlaces): Pro
   }
 }
 
+/** A key that changes with any of the models' files: one that was replaced on the disk is another model. */
+async function stateOf(key: string, models: readonly string[]): Promise<string> {
+  const digest = createHash('sha256').update(key)
+  for (const model of models) {
+    const { files } = await openCheckpoint(model)
+    for (const { path, size, mtimeMs } of files) digest.update(`\n${path}\n${size}\n${mtimeMs}`)
+  }
+  return digest.digest('hex')
+}
+
 async function modelOf(
   project: Project,
   variant: Variant,
@@ -100,18 +109,12 @@ async function modelOf(
   const base = project.models[0]!.path
   if (merge === null) {
     const path = variant.type === 'model' ? modelNamed(project, variant.name) : base
-    return { key: path, path, base, merge: null }
+    return { key: await stateOf(path, [path, base]), path, base, merge: null }
   }
-  const digest = createHash('sha256')
-  digest.update(keyOf(merge))
-  for (const { path } of merge.models) {
-    const { files } = await openCheckpoint(path)
-    for (const file of files) {
-      const { size, mtimeMs } = await stat(file.path)
-      digest.update(`${file.path}\n${size}\n${mtimeMs}\n`)
-    }
-  }
-  const key = digest.digest('hex')
+  const key = await stateOf(
+    keyOf(merge),
+    merge.models.map((model) => model.path),
+  )
   // The preview's place and form are its own; what it is made of is the project's.
   const { path: _exportPath, ...output } = merge.output
   return { key, path: join(merges, key), base, merge: { ...merge, output: { ...output, layout: 'same' } } }
