@@ -106,7 +106,8 @@ it.each(['soup', 'featurefusion', 'ties'])(
       digests.add(sha256(join(out, UNET)))
     }
     // And on no thread of its own.
-    const models = [BASE, FIRST, SECOND].map((path) => ({ path, name: basename(path) }))
+    const specialists = [FIRST, SECOND].map((path) => ({ path, name: basename(path) }))
+    const models = [{ path: BASE, name: 'base' }, ...specialists]
     await merge(projectOf(models, { name: method }), join(folder, 'inline'))
     digests.add(sha256(join(folder, 'inline', UNET)))
     expect(digests.size).toBe(1)
