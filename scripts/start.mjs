@@ -18,8 +18,9 @@ function start() {
   const obstacle = args.length > 0 ? 'options for the server were given' : findObstacle()
   if (obstacle === null) return become(electronBinary(), ['.', '--demo'])
   say(`No window: ${obstacle}`)
-  say('Serving the same program for a browser instead; open this address (Ctrl+C ends it):')
   const allowed = args.includes('--allow') ? [] : ['--allow', homedir()]
+  if (allowed.length > 0) say(`Models can be opened from ${homedir()}; npm start -- --allow FOLDER names another folder.`)
+  say('Serving the same program for a browser instead; open this address (Ctrl+C ends it):')
   become(process.execPath, [join(ROOT, 'out', 'main', 'cli.js'), 'serve', '--demo', ...allowed, ...args])
 }
 
