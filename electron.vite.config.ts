@@ -38,6 +38,10 @@ export default defineConfig({
     root: at('src-renderer'),
     plugins: [vue()],
     build: {
+      // electron-vite leaves it out; the first paint waits for every byte that has to be parsed.
+      minify: true,
+      // In kB. It is read from the disk or from this machine, in one piece.
+      chunkSizeWarningLimit: 1000,
       outDir: at('out/renderer'),
       rollupOptions: { input: at('src-renderer/index.html') },
     },
