@@ -59,5 +59,8 @@ export default tseslint.config(
   forbid(['src-main/app/**', 'src-main/cli/**', 'src-main/cli.ts'], [electron, http, runtime]),
   forbid(['src-main/server/**'], [electron, runtime]),
   forbid(['src-main/desktop/**', 'src-main/main.ts', 'src-main/preload.ts'], [runtime]),
-  forbid(['src-renderer/**'], [electron, http, runtime, mainProcess, { regex: '^node:', message: 'The renderer is a page.' }]),
+  forbid(
+    ['src-renderer/**'],
+    [electron, http, runtime, mainProcess, { regex: '^node:', message: 'The renderer is a page.' }],
+  ),
 )

@@ -19,7 +19,8 @@ function start() {
   if (obstacle === null) return become(electronBinary(), ['.', '--demo'])
   say(`No window: ${obstacle}`)
   const allowed = args.includes('--allow') ? [] : ['--allow', homedir()]
-  if (allowed.length > 0) say(`Models can be opened from ${homedir()}; npm start -- --allow FOLDER names another folder.`)
+  if (allowed.length > 0)
+    say(`Models can be opened from ${homedir()}; npm start -- --allow FOLDER names another folder.`)
   say('Serving the same program for a browser instead; open this address (Ctrl+C ends it):')
   become(process.execPath, [join(ROOT, 'out', 'main', 'cli.js'), 'serve', '--demo', ...allowed, ...args])
 }
