@@ -41,7 +41,7 @@ export class TilePyramid {
   private readonly writes: Promise<void>[] = []
   private min = Infinity
   private max = -Infinity
-  private readonly histogram = new Array<number>(HISTOGRAM_BINS).fill(0)
+  private readonly histogram = new Float64Array(HISTOGRAM_BINS)
 
   /** @param histogramMax magnitudes from there on count into the last bin */
   constructor(
@@ -86,18 +86,21 @@ export class TilePyramid {
       if (this.levels[level]!.waiting > 0) await this.flush(level)
     await Promise.all(this.writes)
     const { min, max, histogram, histogramMax } = this
-    return { levels: this.levels.length, min, max, histogram, histogramMax }
+    return { levels: this.levels.length, min, max, histogram: [...histogram], histogramMax }
   }
 
   private count(values: Float32Array): void {
-    const { histogram, histogramMax } = this
+    const { histogram } = this
+    const perBin = HISTOGRAM_BINS / this.histogramMax
+    let { min, max } = this
     for (let i = 0; i < values.length; i++) {
       const value = values[i]!
-      if (value < this.min) this.min = value
-      if (value > this.max) this.max = value
-      const bin = Math.floor((Math.abs(value) / histogramMax) * HISTOGRAM_BINS)
-      histogram[Math.min(HISTOGRAM_BINS - 1, bin)]!++
+      if (value < min) min = value
+      if (value > max) max = value
+      histogram[Math.min(HISTOGRAM_BINS - 1, Math.abs(value) * perBin) | 0]!++
     }
+    this.min = min
+    this.max = max
   }
 
   /** Writes the waiting row of tiles of a level and hands its halves on to the next. */
@@ -129,27 +132,30 @@ function cutTile(values: Float32Array, columns: number, first: number, width: nu
   return new Uint8Array(tile.buffer)
 }
 
-/** Appends a level's waiting rows to the next level at half the size: means, and values of the largest magnitude. */
+/**
+ * Appends a level's waiting rows to the next level at half the size: means, and values of the largest magnitude. What
+ * has no neighbour at an edge counts twice, which changes neither.
+ */
 function halve(level: Level, next: Level): void {
   const { columns, waiting, mean } = level
   const largest = level.largest ?? mean
   const height = Math.ceil(waiting / 2)
   for (let row = 0; row < height; row++) {
-    const rows = Math.min(2, waiting - 2 * row)
+    const above = 2 * row * columns
+    const below = Math.min(2 * row + 1, waiting - 1) * columns
+    const into = (next.waiting + row) * next.columns
     for (let column = 0; column < next.columns; column++) {
-      const width = Math.min(2, columns - 2 * column)
-      let sum = 0
-      let most = 0
-      for (let y = 0; y < rows; y++)
-        for (let x = 0; x < width; x++) {
-          const at = (2 * row + y) * columns + 2 * column + x
-          sum += mean[at]!
-          if (Math.abs(largest[at]!) > Math.abs(most)) most = largest[at]!
-        }
-      const into = (next.waiting + row) * next.columns + column
-      next.mean[into] = sum / (rows * width)
-      next.largest![into] = most
+      const left = 2 * column
+      const right = Math.min(left + 1, columns - 1)
+      const [a, b, c, d] = [above + left, above + right, below + left, below + right]
+      next.mean[into + column] = (mean[a]! + mean[b]! + (mean[c]! + mean[d]!)) / 4
+      next.largest![into + column] = stronger(stronger(largest[a]!, largest[b]!), stronger(largest[c]!, largest[d]!))
     }
   }
   next.waiting += height
+}
+
+/** The value of the larger magnitude. */
+function stronger(first: number, second: number): number {
+  return Math.abs(second) > Math.abs(first) ? second : first
 }
