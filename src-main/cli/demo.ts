@@ -88,10 +88,12 @@ async function demo(options: DemoOptions, files: ProgramFiles, folder: string, s
     await writePicture(sheet, encodePng(picture))
 
     const verdict = pairedDifference(losses.get(FUSION)!.flat(), losses.get(SOUP)!.flat())
+    const againstBase = pairedDifference(losses.get(FUSION)!.flat(), losses.get(family.base.name)!.flat())
     const result = {
       merge: resultAsData(plan, merged),
       losses: Object.fromEntries([...losses].map(([name, own]) => [name, byDomain(set, own)])),
       fusionMinusAverage: verdict,
+      fusionMinusBase: againstBase,
       contactSheet: sheet,
       seconds: (performance.now() - started) / 1000,
     }
@@ -102,7 +104,8 @@ async function demo(options: DemoOptions, files: ProgramFiles, folder: string, s
         `Denoising loss on ${picturesPerDomain(losses)} held-out pictures per domain, ${set.timesteps.length} timesteps each (less is better):`,
         lossTable(set, losses),
         '',
-        verdictInWords(verdict),
+        verdictInWords('the plain average', verdict),
+        verdictInWords(`${family.base.name} alone`, againstBase),
         `Contact sheet  ${sheet}`,
         `Done in ${seconds(result.seconds)}.`,
       ].join('\n'),
@@ -227,13 +230,13 @@ function lossTable(set: EvaluationSet, losses: Map<string, Losses>): string {
   return table([header, ...rows])
 }
 
-/** Says whether FeatureFusion beats the plain average; two standard errors are the least that counts. */
-function verdictInWords({ mean: difference, standardError, count, relative }: PairedDifference): string {
+/** Says whether FeatureFusion beats another model; two standard errors are the least that counts. */
+function verdictInWords(other: string, { mean: difference, standardError, count, relative }: PairedDifference): string {
   const sure = Math.abs(difference) > 2 * standardError
   const relation = !sure ? 'does not differ measurably from' : difference < 0 ? 'beats' : 'is worse than'
   const signed = `${difference < 0 ? '−' : '+'}${Math.abs(difference).toFixed(5)} ± ${standardError.toFixed(5)}`
   const share = `${(Math.abs(relative) * 100).toPrecision(2)} % of the loss`
-  return `FeatureFusion ${relation} the plain average: ${signed} (${share}; ${count} pictures, paired).`
+  return `FeatureFusion ${relation} ${other}: ${signed} (${share}; ${count} pictures, paired).`
 }
 
 function mean(values: readonly number[]): number {
