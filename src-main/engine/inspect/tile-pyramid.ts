@@ -41,7 +41,7 @@ export class TilePyramid {
   private readonly writes: Promise<void>[] = []
   private min = Infinity
   private max = -Infinity
-  private readonly histogram = new Float64Array(HISTOGRAM_BINS)
+  private readonly histogram = new Uint32Array(HISTOGRAM_BINS)
 
   /** @param histogramMax magnitudes from there on count into the last bin */
   constructor(

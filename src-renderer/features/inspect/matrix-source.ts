@@ -19,8 +19,8 @@ export function matrixSource(info: MatrixInfo): MatrixSource {
   }
 
   async function load(level: number, row: number, column: number, signal: AbortSignal): Promise<MatrixTile> {
-    const mean = await values(level, row, column, 'mean', signal)
-    const extreme = level === 0 ? mean : await values(level, row, column, 'max', signal)
+    const asked = values(level, row, column, 'mean', signal)
+    const [mean, extreme] = await Promise.all([asked, level === 0 ? asked : values(level, row, column, 'max', signal)])
     const columns = Math.min(TILE_SIZE, reduced(info.columns, level) - column * TILE_SIZE)
     return { rows: mean.length / columns, columns, mean, extreme }
   }
