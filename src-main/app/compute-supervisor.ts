@@ -55,8 +55,8 @@ interface Pending {
 const RECYCLE_AFTER_TASKS = 40
 const MEMORY_LIMIT_BYTES = 3 * 2 ** 30
 const CANCEL_GRACE_MS = 800
-/** Longer than people think between two previews: the model that is loaded goes as well. */
-const IDLE_MS = 600_000
+/** Longer than people mostly think between two previews: the model that is loaded, of gigabytes, goes as well. */
+export const IDLE_MS = 120_000
 
 /**
  * Keeps one compute process: started at the first task, one task at a time, replaced before its memory creeps, restarted
