@@ -38,8 +38,13 @@ export function measureProcess(command: string, args: readonly string[], env = p
   })
 }
 
+/** Resident memory of one process (mapped pages included); 0 once it is gone. Linux only. */
+export function residentBytes(pid: number): number {
+  return field(`/proc/${pid}/statm`, (text) => Number(text.split(' ')[1]) * PAGE_BYTES) ?? 0
+}
+
 /** Resident bytes and processor seconds of a process and all its descendants. */
-function sampleTree(root: number): { bytes: number; cpu: number } {
+export function sampleTree(root: number): { bytes: number; cpu: number } {
   const children = new Map<number, number[]>()
   const ticks = new Map<number, number>()
   for (const entry of readdirSync('/proc')) {
@@ -57,10 +62,8 @@ function sampleTree(root: number): { bytes: number; cpu: number } {
   }
   const family = (pid: number): number[] => [pid, ...(children.get(pid) ?? []).flatMap(family)]
   const members = family(root)
-  const resident = (pid: number): number =>
-    field(`/proc/${pid}/statm`, (text) => Number(text.split(' ')[1]) * PAGE_BYTES) ?? 0
   return {
-    bytes: members.reduce((sum, pid) => sum + resident(pid), 0),
+    bytes: members.reduce((sum, pid) => sum + residentBytes(pid), 0),
     cpu: members.reduce((sum, pid) => sum + (ticks.get(pid) ?? 0), 0) / TICKS_PER_SECOND,
   }
 }

@@ -16,6 +16,11 @@ export class StudioServer {
     private readonly root: string,
   ) {}
 
+  /** The host's process; the compute process is its child. */
+  get pid(): number {
+    return this.process.pid!
+  }
+
   static async start(): Promise<StudioServer> {
     const root = await mkdtemp(join(tmpdir(), 'featurefusion-e2e-'))
     const folder = await mkdtemp(join(root, 'models-'))

@@ -19,7 +19,7 @@ export class InspectPage {
   }
 
   progress(layers: number): Locator {
-    return this.page.getByText(`${layers} of ${layers} layers computed`)
+    return this.page.getByText(new RegExp(`^${layers} of ${layers} layers? computed`))
   }
 
   /** Moves the cursor of the overview with the keyboard to a cell of the first line and chooses that layer. */
