@@ -68,10 +68,12 @@ export interface SharedLayer {
 /** The weight of a model in a layer: the last pattern that fits, else its block's, else its own. */
 export function weightsByLayer(model: ModelEntry): (layer: Pick<SharedLayer, 'name' | 'block'>) => number {
   const patterns = model.layers.map(({ pattern, weight }) => ({ test: patternTest(pattern), weight }))
+  const { enabled, weight } = model
+  const blocks = { ...model.blocks }
   return ({ name, block }) => {
-    if (!model.enabled) return 0
+    if (!enabled) return 0
     const fitting = patterns.findLast(({ test }) => test.test(name))
-    return fitting?.weight ?? model.blocks[block] ?? model.weight
+    return fitting?.weight ?? blocks[block] ?? weight
   }
 }
 

@@ -24,11 +24,14 @@ export function useShares(): ComputedRef<Shares> {
   const layers = computed<SharedLayer[]>(() => {
     void inspect.revision
     const { normaliser } = project.project.method
+    // Outside the loop, like all that goes through a store: a slider's move runs this for every layer.
+    const places = order.value
+    const allComputed = project.models.every((model, i) => !model.enabled || places[i]! >= 0)
+    const usable = measured.value && allComputed
     return (models.network?.layers ?? []).map(({ component, name, block, rows, inputs }) => {
-      const summary = measured.value ? inspect.summaries.get(layerKey(component, name)) : undefined
+      const summary = usable ? inspect.summaries.get(layerKey(component, name)) : undefined
       const shares = summary?.normalisers[normaliser]?.shares
-      const known = shares && project.models.every((model, i) => !model.enabled || order.value[i]! >= 0)
-      const contributions = known ? order.value.map((place) => shares[place] ?? 0) : null
+      const contributions = shares ? places.map((place) => shares[place] ?? 0) : null
       return { name, block, size: rows * inputs, contributions }
     })
   })
