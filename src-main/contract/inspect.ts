@@ -25,6 +25,11 @@ export const layerSummarySchema = z.object({
   deltaNormRatio: perModel,
   /** [specialists × specialists], rows after one another: Pearson correlation of the deltas; null where a delta is 0. */
   deltaCorrelation: z.array(z.number().nullable()),
+  /**
+   * [specialists × specialists]: how far the rows differ in that: standard deviation over rows of the cosine of the
+   * deltas' rows; null where no row of a delta is changed.
+   */
+  deltaRowSpread: z.array(z.number().nullable()),
   /** [models × models]: cosine of the raw weights. */
   weightCosine: perModel,
   /** Per model: mean over base rows of the largest |P|, of all |P|, and of P at the model's own row. */

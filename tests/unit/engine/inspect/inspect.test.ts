@@ -2,7 +2,10 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { LayerSummary } from '../../../../src-main/contract/inspect'
 import { NORMALISERS, projectSchema } from '../../../../src-main/contract/project'
+import { deltaSummary } from '../../../../src-main/engine/inspect/delta-summary'
 import { findLayer, inspectLayers, openInspection } from '../../../../src-main/engine/inspect/inspect'
+import { PLAIN_LAYER, TensorRows } from '../../../../src-main/engine/merge/layer-rows'
+import { floatInputs } from '../tensor/inputs'
 
 const FOLDER = 'tests/golden/checkpoints'
 
@@ -45,6 +48,18 @@ function expectClose(
   })
 }
 
+/** A row agrees with itself; spreads are symmetric, and no larger than cosines allow. */
+function expectSpread({ deltaRowSpread }: LayerSummary): void {
+  const count = models.length - 1
+  for (let a = 0; a < count; a++) {
+    expect(deltaRowSpread[a * count + a]).toBeLessThan(1e-7)
+    for (let b = 0; b < count; b++) {
+      expect(deltaRowSpread[a * count + b]).toBe(deltaRowSpread[b * count + a])
+      expect(deltaRowSpread[a * count + b]).toBeLessThanOrEqual(1)
+    }
+  }
+}
+
 describe('inspectLayers', () => {
   it('summarises every layer as numpy does', async () => {
     const inspection = await openInspection(project)
@@ -62,6 +77,7 @@ describe('inspectLayers', () => {
       expect([summary.rows, summary.inputs, summary.deadBaseRows]).toEqual([golden.n, golden.d, golden.dead_base_rows])
       expectClose(summary.deltaNormRatio, golden.delta_norm_ratio, 1e-9)
       expectClose(summary.deltaCorrelation, golden.delta_correlation.flat())
+      expectSpread(summary)
       expectClose(summary.weightCosine, golden.weight_cosine.flat())
       expectClose(summary.meanMaxAbsP, golden.mean_max_abs_p)
       expectClose(summary.meanAbsP, golden.mean_abs_p)
@@ -77,6 +93,14 @@ describe('inspectLayers', () => {
       }
     }
   }, 60_000)
+
+  it('tells how far the rows of two deltas differ in agreement', async () => {
+    const weights = [new Float32Array(4), Float32Array.of(1, 0, 0, 1), Float32Array.of(1, 0, 0, -1)]
+    const layer = new TensorRows(floatInputs(weights), [2, 2], PLAIN_LAYER, 0, null)
+    const { deltaRowSpread } = await deltaSummary(layer, async () => {})
+    // One row pulls together (1), the other apart (−1).
+    expect(deltaRowSpread).toEqual([0, 1, 1, 0])
+  })
 
   it('stops when it is cancelled', async () => {
     const inspection = await openInspection(project)
