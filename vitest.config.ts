@@ -5,5 +5,10 @@ import { assemblyscript } from './build/assemblyscript-plugin.ts'
 export default defineConfig({
   plugins: [assemblyscript()],
   resolve: { alias: { electron: fileURLToPath(new URL('tests/unit/electron-alias.ts', import.meta.url)) } },
-  test: { include: ['tests/unit/**/*.test.ts'], testTimeout: 30_000, pool: 'forks' },
+  test: {
+    include: ['tests/unit/**/*.test.ts'],
+    setupFiles: ['tests/unit/setup.ts'],
+    testTimeout: 30_000,
+    pool: 'forks',
+  },
 })
