@@ -1,7 +1,7 @@
 import { hashFile } from '../engine/checkpoint/hash'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { forecast as forecastPlan } from '../engine/merge/forecast'
-import { planMerge, writesFolder } from '../engine/merge/plan'
+import { planMerge } from '../engine/merge/plan'
 import { runMerge } from '../engine/merge/run'
 import { noiseWarnings, sharesInWords, sharesOf } from '../engine/merge/verdict'
 import { releaseModel } from './preview'
@@ -21,7 +21,7 @@ export const forecast: TaskRunner<'forecast'> = async ({ project, provider }) =>
   const { warnings } = plan
   return {
     kind: 'forecast',
-    forecast: { seconds, memoryBytes, diskBytes: outputBytes, folder: writesFolder(plan), warnings },
+    forecast: { seconds, memoryBytes, diskBytes: outputBytes, folder: plan.output.folder, warnings },
   }
 }
 

@@ -6,7 +6,7 @@ import { writePicture } from '../engine/diffusion/picture-file'
 import type { Pipeline } from '../engine/diffusion/pipeline'
 import { encodePng } from '../engine/diffusion/png'
 import { throwIfCancelled } from '../engine/merge/cancel'
-import { planMerge, writesFolder } from '../engine/merge/plan'
+import { planMerge } from '../engine/merge/plan'
 import { runMerge } from '../engine/merge/run'
 import { phaseProgress, type TaskContext, type TaskOf, type TaskRunner } from './task'
 
@@ -53,7 +53,7 @@ async function mergedModel(
   progress: (phase: string, fraction: number) => void,
 ): Promise<string> {
   const plan = await planMerge(merge!)
-  const target = writesFolder(plan) ? path : `${path}.safetensors`
+  const target = plan.output.folder ? path : `${path}.safetensors`
   const exists = await stat(target).catch(() => null)
   if (exists) {
     const now = new Date()

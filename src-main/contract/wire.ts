@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { CommandName } from './commands'
 import type { ErrorReport } from './errors'
-import { numberedEventSchema, type NumberedEvent } from './events'
+import type { NumberedEvent } from './events'
 
 /** The answer to a command, on every wire. */
 export type Reply = { ok: true; value: unknown } | { ok: false; error: ErrorReport }
@@ -24,8 +24,6 @@ export const clientMessageSchema = z.strictObject({
 /** 'resync': events after the number that was asked for are not kept any more; take a snapshot. */
 export type ServerMessage =
   ({ type: 'event' } & NumberedEvent) | { type: 'resync' } | { type: 'reply'; id: number | null; reply: Reply }
-
-export const eventMessageSchema = numberedEventSchema.extend({ type: z.literal('event') })
 
 /** What preload.ts puts on `window.featureFusion` in the desktop. */
 export interface DesktopApi {

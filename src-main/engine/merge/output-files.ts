@@ -1,4 +1,4 @@
-import { dirname, join, relative } from 'node:path'
+import { dirname, join } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import type { OutputLayout, OutputType } from '../../contract/project'
 import type { Checkpoint, Component, ComponentName, StoredTensor, TensorView } from '../checkpoint/checkpoint'
@@ -166,5 +166,5 @@ export function outputBytes({ files }: OutputFiles, metadata: Readonly<Record<st
 
 /** Absolute path of an output file. */
 export function outputPath(root: string, file: OutputFile): string {
-  return file.path === '' ? root : join(root, ...relative('.', file.path).split(/[\\/]/))
+  return file.path === '' ? root : join(root, file.path)
 }

@@ -289,8 +289,3 @@ export function settingsInUse({ method, project }: Pick<MergePlan, 'method' | 'p
     ...(layerKinds.length > 0 && { layerKinds }),
   }
 }
-
-/** Whether the plan's output is a folder. */
-export function writesFolder({ base, project }: MergePlan): boolean {
-  return isFolderLayout(base, project.output.layout)
-}
