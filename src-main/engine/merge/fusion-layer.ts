@@ -18,7 +18,7 @@ import { autoThreshold } from './threshold'
 export const TILE_ROWS = 640
 /** Rows of a model per product: P and its relatives of one tile stay below 8 MB each. */
 export const TILE_COLUMNS = 2560
-/** Weights held of base and merged rows (float32): 64 MB each. */
+/** Weights held of base rows (float32) and of merged rows (float64): 64 and 128 MB. */
 const BLOCK_ELEMENTS = 16 * 1024 * 1024
 
 export interface FusionOptions {
@@ -34,8 +34,25 @@ export interface FusionOptions {
 export interface MergedRows {
   start: number
   count: number
-  /** [count, inputs] */
+  /** [count, inputs], float32 */
   weights: KernelBuffer
+}
+
+/** Rows of one model's contribution to a layer, as they are made. */
+export interface ContributedRows {
+  start: number
+  count: number
+  /** σ_i · A_m [count, inputs], float64; rows of dead base rows are 0. */
+  sums: KernelBuffer
+}
+
+/** What one model gives to a layer beside A_m: enough for Z, the bias and the report of any re-weighting. */
+export interface Contribution {
+  /** σ of the base's rows and of the model's. */
+  sigma: { base: Float64Array; model: Float64Array }
+  /** P of the model's own rows with the base's [rows]; 1 for the base itself. */
+  own: Float64Array
+  parts: ModelSums
 }
 
 /** Outputs of a scan for base rows [start, start + count) and rows [first, first + columns) of a model. */
@@ -127,6 +144,8 @@ export class FusionLayer {
         const sigma = statistics.sigma[0]![row]!
         const sums = weightedSums(parts, options.weights, row)
         const normaliser = sigma > 0 ? normaliserOf(options.normaliser, sums, sigma) : 0
+        const sum = merged.pointer + (row - start) * layer.inputs * 8
+        // Merged rows take the place of the sums: none is longer than what it was made from.
         const pointer = merged.pointer + (row - start) * layer.inputs * 4
         if (normaliser === 0) {
           if (sigma > 0) rowsWithoutWeight++
@@ -135,7 +154,7 @@ export class FusionLayer {
           kappa[row] = 1
           if (bias) bias[row] = weightedMean(options.weights, layer.biases!, row)
         } else {
-          this.kernels.run.scale(pointer, layer.inputs, 1 / (sigma * normaliser))
+          this.kernels.run.divide(sum, pointer, layer.inputs, sigma * normaliser)
           z[row] = normaliser
           kappa[row] = sums.absolute / (sigma * Math.abs(normaliser))
           if (bias) bias[row] = sums.bias / (sigma * normaliser)
@@ -160,72 +179,77 @@ export class FusionLayer {
   }
 
   /**
-   * A_m = C_m K_m of one model, and what it gives to Z and the bias (method.md, 'Model weights'): before weights and
-   * normalisation. Rows of dead base rows are 0.
+   * A_m = C_m K_m of one model and what goes with it (method.md, 'Model weights'): before weights and normalisation.
+   * @param checkpoint called between products: throws to stop
    */
   async contribution(
     model: number,
-    write: (rows: MergedRows) => void,
+    write: (rows: ContributedRows) => void,
     checkpoint: () => Promise<void>,
-  ): Promise<{ z: Float64Array; bias: Float64Array }> {
-    const { layer, options, sizes, kernels } = this
+  ): Promise<Contribution> {
+    const { layer, sizes } = this
     const statistics = await this.statistics()
     const threshold = this.threshold(statistics)
     const alone = Array.from({ length: layer.models }, (_, m) => (m === model ? 1 : 0))
     const parts = alone.map(() => emptySums(layer.rows))
-    const z = new Float64Array(layer.rows)
-    const bias = new Float64Array(layer.rows)
     for (let start = 0; start < layer.rows; start += sizes.block) {
       const count = Math.min(sizes.block, layer.rows - start)
       await this.combine({ start, count }, alone, statistics, threshold, parts, checkpoint)
-      for (let row = start; row < start + count; row++) {
-        const sigma = statistics.sigma[0]![row]!
-        if (sigma === 0) continue
-        const sums = weightedSums(parts, alone, row)
-        z[row] = normaliserOf(options.normaliser, sums, sigma)
-        bias[row] = sums.bias / sigma
-        const pointer = this.buffers.merged.pointer + (row - start) * layer.inputs * 4
-        kernels.run.scale(pointer, layer.inputs, 1 / sigma)
-      }
-      write({ start, count, weights: this.buffers.merged })
+      write({ start, count, sums: this.buffers.merged })
     }
-    return { z, bias }
+    const { sigma, own } = statistics
+    return {
+      sigma: { base: sigma[0]!, model: sigma[model]! },
+      own: model === 0 ? new Float64Array(layer.rows).fill(1) : own[model - 1]!,
+      parts: parts[model]!,
+    }
+  }
+
+  /** The threshold that holds for this layer: the setting's, or what 'auto' makes of its rows. */
+  async decideThreshold(): Promise<number> {
+    const { threshold } = this.options
+    return threshold === 'auto' ? this.threshold(await this.statistics()) : threshold
   }
 
   /**
-   * Runs over all pairs of base rows and rows of every model, in blocks, without merging: `look` gets the outputs of the
-   * graph of that kind (fusion-graph.ts). Blocks of base rows come in order, each with all models in order.
+   * Runs over all pairs of base rows and rows of every model without merging: `look` gets the outputs of the graph of
+   * that kind (fusion-graph.ts). Bands of base rows come in order, each with all models in order.
+   * @param statistics null: lengths are taken from the rows as they come by, for whom needs no more
+   * @param bandRows base rows of a band, for which all models are read once; as many as are held if absent
    */
   async scan(
     kind: ScanKind,
-    statistics: RowStatistics,
+    statistics: RowStatistics | null,
     look: (tile: ScannedTile) => void,
     checkpoint: () => Promise<void>,
+    bandRows = this.sizes.block,
   ): Promise<void> {
     const { layer, sizes, buffers, featureRows } = this
     const { width } = featureRows
     const session = await this.sessions.scan(kind)
-    for (let start = 0; start < layer.rows; start += sizes.tile) {
-      const count = Math.min(sizes.tile, layer.rows - start)
-      await this.loadLeft(start, count, statistics.sigma[0]!)
+    const band = Math.min(bandRows, sizes.block)
+    const tile = Math.floor((TILE_ROWS * TILE_COLUMNS) / sizes.columns)
+    for (let start = 0; start < layer.rows; start += band) {
+      const count = Math.min(band, layer.rows - start)
+      await this.loadLeft(start, count, statistics && statistics.sigma[0]!)
       for (let model = 0; model < layer.models; model++) {
         for (let first = 0; first < layer.rows; first += sizes.columns) {
-          await checkpoint()
           const columns = Math.min(sizes.columns, layer.rows - first)
-          const right = await featureRows.load(
-            model,
-            first,
-            columns,
-            buffers.weights,
-            buffers.features,
-            buffers.scratch,
-          )
-          const outputs = await session.run({
-            left: { data: buffers.left.floats(count * width), dims: [count, width] },
-            right: { data: right.floats(columns * width), dims: [columns, width] },
-            inverse: { data: inverseLengths(statistics.sigma[model]!, first, columns), dims: [columns] },
-          })
-          look({ start, count, model, first, columns, outputs })
+          const { weights, features, scratch } = buffers
+          const right = await featureRows.load(model, first, columns, weights, features, scratch)
+          const inverse = statistics
+            ? inverseLengths(statistics.sigma[model]!.subarray(first, first + columns))
+            : inverseLengths(featureRows.lengths(right, columns))
+          for (let row = 0; row < count; row += tile) {
+            await checkpoint()
+            const rows = Math.min(tile, count - row)
+            const outputs = await session.run({
+              left: { data: buffers.left.floats(rows * width, row * width), dims: [rows, width] },
+              right: { data: right.floats(columns * width), dims: [columns, width] },
+              inverse: { data: inverse, dims: [columns] },
+            })
+            look({ start: start + row, count: rows, model, first, columns, outputs })
+          }
         }
       }
     }
@@ -256,7 +280,7 @@ export class FusionLayer {
     return autoThreshold(own, (row) => sigma[0]![row]! > 0, layer.models * layer.rows, freedom)
   }
 
-  /** Fills `merged` with Σ_m α_m W_m K_m of a block of base rows, and `parts` with the sums beside it. */
+  /** Fills `merged` with Σ_m α_m W_m K_m (float64) of a block of base rows, and `parts` with the sums beside it. */
   private async combine(
     { start, count }: { start: number; count: number },
     modelWeights: readonly number[],
@@ -268,7 +292,7 @@ export class FusionLayer {
     const { layer, sizes, kernels, buffers, featureRows } = this
     const { width } = featureRows
     await this.loadLeft(start, count, sigma[0]!)
-    buffers.merged.floats(count * layer.inputs).fill(0)
+    buffers.merged.doubles(count * layer.inputs).fill(0)
     for (let model = 0; model < layer.models; model++) {
       const weight = modelWeights[model]!
       if (weight === 0) continue
@@ -277,7 +301,7 @@ export class FusionLayer {
         const columns = Math.min(sizes.columns, layer.rows - first)
         const { weights, features, scratch, product } = buffers
         const right = await featureRows.load(model, first, columns, weights, features, scratch)
-        const inverse = inverseLengths(sigma[model]!, first, columns)
+        const inverse = inverseLengths(sigma[model]!.subarray(first, first + columns))
         const aside = Float32Array.from({ length: columns * 2 }, (_, i) =>
           i % 2 === 1 ? 1 : (bias?.[first + (i >> 1)] ?? 0),
         )
@@ -301,8 +325,9 @@ export class FusionLayer {
               aligned: null,
             },
           )
-          const target = buffers.merged.pointer + row * layer.inputs * 4
-          kernels.run.addScaled(target, product.pointer, rows * layer.inputs, weight)
+          // In float64, so that re-weighting contributions gives the same sums (ADR 0008).
+          const target = buffers.merged.pointer + row * layer.inputs * 8
+          kernels.run.accumulate(target, product.pointer, rows * layer.inputs, weight)
           const part = parts[model]!
           for (let i = 0; i < rows; i++) {
             const at = start + row + i
@@ -317,7 +342,7 @@ export class FusionLayer {
   }
 
   /** Unit feature rows of the base into `left`. */
-  private async loadLeft(start: number, count: number, sigma: Float64Array): Promise<void> {
+  private async loadLeft(start: number, count: number, sigma: Float64Array | null): Promise<void> {
     const { featureRows, kernels, sizes } = this
     const { left, weights, scratch, product } = this.buffers
     const { width } = featureRows
@@ -326,10 +351,10 @@ export class FusionLayer {
       const rows = Math.min(sizes.tile, count - row)
       const loaded = await featureRows.load(0, start + row, rows, weights, product, scratch)
       left.floats(rows * width, row * width).set(loaded.floats(rows * width))
-      for (let i = row; i < row + rows; i++) {
-        const length = sigma[start + i]!
-        kernels.run.scale(left.pointer + i * width * 4, width, length > 0 ? 1 / length : 0)
-      }
+      const lengths = sigma ? sigma.subarray(start + row, start + row + rows) : featureRows.lengths(loaded, rows)
+      lengths.forEach((length, i) => {
+        kernels.run.scale(left.pointer + (row + i) * width * 4, width, length > 0 ? 1 / length : 0)
+      })
     }
   }
 
@@ -367,16 +392,16 @@ function bufferBytes(layer: LayerRows, sampled: boolean, width: number): number[
   return [
     layer.scratchBytes(loaded),
     block * width * 4,
-    block * layer.inputs * 4,
+    block * layer.inputs * 8,
     tile * Math.max(layer.inputs, width) * 4,
     loaded * layer.inputs * 4,
     ...(sampled ? [loaded * width * 4] : []),
   ]
 }
 
-/** 1/σ_j of rows of a model; 0 for a dead row, whose correlations are 0. */
-function inverseLengths(sigma: Float64Array, first: number, columns: number): Float32Array {
-  return Float32Array.from(sigma.subarray(first, first + columns), (length) => (length > 0 ? 1 / length : 0))
+/** 1/σ_j; 0 for a dead row, whose correlations are 0. */
+function inverseLengths(sigma: Float64Array): Float32Array {
+  return Float32Array.from(sigma, (length) => (length > 0 ? 1 / length : 0))
 }
 
 function weightedMean(weights: readonly number[], vectors: readonly Float64Array[], row: number): number {

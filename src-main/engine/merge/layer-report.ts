@@ -1,6 +1,6 @@
 import type { FusionOptions } from './fusion-layer'
 import type { LayerRows } from './layer-rows'
-import { normaliserOf } from './normalisers'
+import { normaliserOf, type RowSums } from './normalisers'
 import type { RowStatistics } from './statistics'
 
 /** What a merge did to one layer, for people (method.md, 'Normalisation and merge'). */
@@ -80,6 +80,12 @@ export function emptySums(rows: number): ModelSums {
   return { signed: zeros(), absolute: zeros(), aligned: zeros(), bias: zeros() }
 }
 
+/** One row's sums of one model. */
+export function rowSums(part: ModelSums, row: number): RowSums & { bias: number } {
+  const { signed, absolute, aligned, bias } = part
+  return { signed: signed[row]!, absolute: absolute[row]!, aligned: aligned[row]!, bias: bias[row]! }
+}
+
 /** One row's sums over all models, weighted. */
 export function weightedSums(parts: readonly ModelSums[], weights: readonly number[], row: number) {
   const total = (key: keyof ModelSums): number =>
@@ -102,11 +108,7 @@ function shares(
   let rows = 0
   for (let row = 0; row < z.length; row++) {
     if (sigma[row] === 0) continue
-    const own = parts.map((part, model) => {
-      const { signed, absolute, aligned } = part
-      const ofModel = { signed: signed[row]!, absolute: absolute[row]!, aligned: aligned[row]! }
-      return weights[model]! * normaliserOf(normaliser, ofModel, sigma[row]!)
-    })
+    const own = parts.map((part, model) => weights[model]! * normaliserOf(normaliser, rowSums(part, row), sigma[row]!))
     if (own.every((value) => value === 0)) continue
     rows++
     own.forEach((value, model) => (sums[model]! += value / z[row]!))

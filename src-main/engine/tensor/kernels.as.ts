@@ -83,27 +83,51 @@ export function anyNotFinite(source: usize, count: i32): i32 {
   return v128.any_true(bad) ? 1 : 0
 }
 
-/** sums[i] += weight * values[i]: float64 sums of float32 values. */
+/** sums[i] += weight * values[i]: float64 sums of float32 values; count may be any number. */
 export function accumulate(sums: usize, values: usize, count: i32, weight: f64): void {
   const factor = f64x2.splat(weight)
-  for (let i = 0; i < count; i += 4) {
+  const vectors = count & ~3
+  for (let i = 0; i < vectors; i += 4) {
     const value = v128.load(values + (<usize>i << 2))
     const at = sums + (<usize>i << 3)
     v128.store(at, f64x2.add(v128.load(at), f64x2.mul(f64x2.promote_low_f32x4(value), factor)))
     const high = i8x16.shuffle(value, value, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15)
     v128.store(at, f64x2.add(v128.load(at, 16), f64x2.mul(f64x2.promote_low_f32x4(high), factor)), 16)
   }
+  for (let i = vectors; i < count; i++) {
+    const at = sums + (<usize>i << 3)
+    store<f64>(at, load<f64>(at) + <f64>load<f32>(values + (<usize>i << 2)) * weight)
+  }
 }
 
-/** values[i] = float32(sums[i] / divisor). */
+/**
+ * values[i] = float32(sums[i] / divisor); count may be any number. Values may take the place of the sums themselves, or
+ * of sums in front of them.
+ */
 export function divide(sums: usize, values: usize, count: i32, divisor: f64): void {
   const by = f64x2.splat(divisor)
-  for (let i = 0; i < count; i += 4) {
+  const vectors = count & ~3
+  for (let i = 0; i < vectors; i += 4) {
     const at = sums + (<usize>i << 3)
     const low = f32x4.demote_f64x2_zero(f64x2.div(v128.load(at), by))
     const high = f32x4.demote_f64x2_zero(f64x2.div(v128.load(at, 16), by))
     v128.store(values + (<usize>i << 2), i8x16.shuffle(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23))
   }
+  for (let i = vectors; i < count; i++) {
+    store<f32>(values + (<usize>i << 2), <f32>(load<f64>(sums + (<usize>i << 3)) / divisor))
+  }
+}
+
+/** The largest |sums[i]|, float64; count may be any number. */
+export function largest(sums: usize, count: i32): f64 {
+  let most = f64x2.splat(0)
+  const vectors = count & ~1
+  for (let i = 0; i < vectors; i += 2) {
+    most = f64x2.max(most, f64x2.abs(v128.load(sums + (<usize>i << 3))))
+  }
+  let result = max(f64x2.extract_lane(most, 0), f64x2.extract_lane(most, 1))
+  for (let i = vectors; i < count; i++) result = max(result, abs(load<f64>(sums + (<usize>i << 3))))
+  return result
 }
 
 /** float32 -> float16. Returns 1 if a value beyond the range of float16 became infinite, else 0. */
@@ -198,4 +222,108 @@ export function scale(values: usize, count: i32, factor: f32): void {
     const at = values + (<usize>i << 2)
     store<f32>(at, load<f32>(at) * factor)
   }
+}
+
+/**
+ * Counts magnitudes in `bins` equal bins, `perBin` to one, those beyond in the last; count may be any number. `counts`
+ * is u32 [bins, 4], one column per lane: equal values after one another would wait for each other. `extremes` is float32
+ * [2, 4], the least and the largest values so far.
+ */
+export function measure(values: usize, count: i32, perBin: f32, bins: i32, counts: usize, extremes: usize): void {
+  let least = v128.load(extremes)
+  let largest = v128.load(extremes, 16)
+  const factor = f32x4.splat(perBin)
+  const last = i32x4.splat(bins - 1)
+  const vectors = count & ~3
+  for (let i = 0; i < vectors; i += 4) {
+    const value = v128.load(values + (<usize>i << 2))
+    least = f32x4.pmin(least, value)
+    largest = f32x4.pmax(largest, value)
+    const bin = i32x4.min_u(i32x4.trunc_sat_f32x4_s(f32x4.mul(f32x4.abs(value), factor)), last)
+    const at = i32x4.add(i32x4.shl(bin, 4), i32x4(0, 4, 8, 12))
+    const a = counts + <usize>i32x4.extract_lane(at, 0)
+    const b = counts + <usize>i32x4.extract_lane(at, 1)
+    const c = counts + <usize>i32x4.extract_lane(at, 2)
+    const d = counts + <usize>i32x4.extract_lane(at, 3)
+    store<u32>(a, load<u32>(a) + 1)
+    store<u32>(b, load<u32>(b) + 1)
+    store<u32>(c, load<u32>(c) + 1)
+    store<u32>(d, load<u32>(d) + 1)
+  }
+  for (let i = vectors; i < count; i++) {
+    const value = load<f32>(values + (<usize>i << 2))
+    least = f32x4.pmin(least, f32x4.splat(value))
+    largest = f32x4.pmax(largest, f32x4.splat(value))
+    const at = counts + (<usize>min<f32>(<f32>abs<f32>(value) * perBin, <f32>(bins - 1)) << 4)
+    store<u32>(at, load<u32>(at) + 1)
+  }
+  v128.store(extremes, least)
+  v128.store(extremes, largest, 16)
+}
+
+/** The even and the odd elements of eight float32 values. */
+// @ts-ignore: decorator
+@inline
+function even(first: v128, second: v128): v128 {
+  return i8x16.shuffle(first, second, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27)
+}
+// @ts-ignore: decorator
+@inline
+function odd(first: v128, second: v128): v128 {
+  return i8x16.shuffle(first, second, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31)
+}
+
+/**
+ * One float32 row from two rows of `count` values: means of 2 × 2 values each; the last of an odd count stands for its
+ * neighbour too.
+ */
+export function halveToMeans(above: usize, below: usize, count: i32, target: usize): void {
+  const quarter = f32x4.splat(0.25)
+  const vectors = count & ~7
+  let to = target
+  for (let i = 0; i < vectors; i += 8, to += 16) {
+    const x = above + (<usize>i << 2)
+    const y = below + (<usize>i << 2)
+    const upper = f32x4.add(even(v128.load(x), v128.load(x, 16)), odd(v128.load(x), v128.load(x, 16)))
+    const lower = f32x4.add(even(v128.load(y), v128.load(y, 16)), odd(v128.load(y), v128.load(y, 16)))
+    v128.store(to, f32x4.mul(f32x4.add(upper, lower), quarter))
+  }
+  for (let i = vectors; i < count; i += 2, to += 4) {
+    const left = <usize>i << 2
+    const right = <usize>min(i + 1, count - 1) << 2
+    const upper = load<f32>(above + left) + load<f32>(above + right)
+    store<f32>(to, (upper + (load<f32>(below + left) + load<f32>(below + right))) * 0.25)
+  }
+}
+
+/** The value of the larger magnitude; of equal ones the first. */
+// @ts-ignore: decorator
+@inline
+function stronger(first: v128, second: v128): v128 {
+  return v128.bitselect(second, first, f32x4.gt(f32x4.abs(second), f32x4.abs(first)))
+}
+
+/** As halveToMeans, with the value of the largest magnitude for each 2 × 2. */
+export function halveToStrongest(above: usize, below: usize, count: i32, target: usize): void {
+  const vectors = count & ~7
+  let to = target
+  for (let i = 0; i < vectors; i += 8, to += 16) {
+    const x = above + (<usize>i << 2)
+    const y = below + (<usize>i << 2)
+    const upper = stronger(even(v128.load(x), v128.load(x, 16)), odd(v128.load(x), v128.load(x, 16)))
+    const lower = stronger(even(v128.load(y), v128.load(y, 16)), odd(v128.load(y), v128.load(y, 16)))
+    v128.store(to, stronger(upper, lower))
+  }
+  for (let i = vectors; i < count; i += 2, to += 4) {
+    const left = <usize>i << 2
+    const right = <usize>min(i + 1, count - 1) << 2
+    const upper = stronger(v128.load32_zero(above + left), v128.load32_zero(above + right))
+    const lower = stronger(v128.load32_zero(below + left), v128.load32_zero(below + right))
+    v128.store32_lane(to, stronger(upper, lower), 0)
+  }
+}
+
+/** Copies `rows` pieces of `byteLength` bytes that lie `stride` bytes apart to one after the other. */
+export function gather(source: usize, stride: usize, target: usize, byteLength: usize, rows: i32): void {
+  for (let row = 0; row < rows; row++) memory.copy(target + row * byteLength, source + row * stride, byteLength)
 }

@@ -9,12 +9,17 @@ interface KernelExports {
   anyNotFinite(source: number, count: number): number
   accumulate(sums: number, values: number, count: number, weight: number): void
   divide(sums: number, values: number, count: number, divisor: number): void
+  largest(sums: number, count: number): number
   encodeF16(source: number, target: number, count: number): number
   encodeBF16(source: number, target: number, count: number): number
   dot(a: number, b: number, count: number): number
   sum(values: number, count: number): number
   addScaled(target: number, source: number, count: number, weight: number): void
   scale(values: number, count: number, factor: number): void
+  measure(values: number, count: number, perBin: number, bins: number, counts: number, extremes: number): void
+  halveToMeans(above: number, below: number, count: number, target: number): void
+  halveToStrongest(above: number, below: number, count: number, target: number): void
+  gather(source: number, stride: number, target: number, byteLength: number, rows: number): void
 }
 
 /** Kernels read and write whole vectors, so every buffer ends with room for one more. */

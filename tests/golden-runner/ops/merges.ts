@@ -1,4 +1,6 @@
 import { methodSchema, METHOD_NAMES, type MethodName } from '../../../src-main/contract/project'
+import { normaliserOf } from '../../../src-main/engine/merge/normalisers'
+import { rowSums } from '../../../src-main/engine/merge/layer-report'
 import { FusionLayer, type FusionOptions } from '../../../src-main/engine/merge/fusion-layer'
 import { PLAIN_LAYER, TensorRows } from '../../../src-main/engine/merge/layer-rows'
 import { mergeElementwise } from '../../../src-main/engine/merge/merge-elementwise'
@@ -16,13 +18,13 @@ import type { OpRunner } from '../run-cases'
 const never = async (): Promise<void> => {}
 const sessions = new FusionSessions('cpu')
 
-function tensors(goldenCase: GoldenCase, prefix: string): GoldenTensor[] {
+export function tensors(goldenCase: GoldenCase, prefix: string): GoldenTensor[] {
   const count = Number(goldenCase.params['models'])
   return Array.from({ length: count }, (_, model) => input(goldenCase, `${prefix}_${model}`))
 }
 
 /** The case's weights as the engine reads them: bytes of F32. */
-function inputsOf(goldenCase: GoldenCase): TensorInputs {
+export function inputsOf(goldenCase: GoldenCase): TensorInputs {
   const weights = tensors(goldenCase, 'weight').map((weight) => Float32Array.from(weight.values()))
   return {
     name: String(goldenCase.params['layer']),
@@ -58,7 +60,7 @@ function fusionLayer(goldenCase: GoldenCase, options: FusionOptions): { layer: T
 }
 
 /** A matrix [n, d] in the layer's own shape. */
-function inShape(goldenCase: GoldenCase, matrix: Float64Array): Float64Array {
+export function inShape(goldenCase: GoldenCase, matrix: Float64Array): Float64Array {
   const { shape } = input(goldenCase, 'weight_0')
   if (goldenCase.params['kind'] !== 'conv_transpose') return matrix
   const [inputs, outputs] = [shape[0]!, shape[1]!]
@@ -124,14 +126,20 @@ const fusionMerge: OpRunner = async (goldenCase) => {
     const z = new Float64Array(layer.models * layer.rows)
     const bias = new Float64Array(layer.models * layer.rows)
     for (let model = 0; model < layer.models; model++) {
-      const part = await fusion.contribution(
+      const { parts, sigma } = await fusion.contribution(
         model,
-        ({ start, count, weights }) =>
-          a.set(weights.floats(count * layer.inputs), model * matrix.length + start * layer.inputs),
+        ({ start, count, sums }) =>
+          a.set(sums.doubles(count * layer.inputs), model * matrix.length + start * layer.inputs),
         never,
       )
-      z.set(part.z, model * layer.rows)
-      bias.set(part.bias, model * layer.rows)
+      sigma.base.forEach((length, row) => {
+        if (length === 0) return
+        const at = model * layer.rows + row
+        const own = rowSums(parts, row)
+        z[at] = normaliserOf(options.normaliser, own, length)
+        bias[at] = own.bias / length
+        for (let i = at * layer.inputs; i < (at + 1) * layer.inputs; i++) a[i]! /= length
+      })
     }
     Object.assign(computed, { A: a, z_parts: z, ...(outputs['bias_parts'] && { bias_parts: bias }) })
   }
