@@ -4,6 +4,7 @@ import { clipImageOps } from './clip-image'
 import { clipScoreOps } from './clip-score'
 import { mergeOps } from './merges'
 import { networkOps } from './networks'
+import { regressionOps } from './regression'
 import { schedulerOps } from './schedulers'
 import { textToImageOps } from './text-to-image'
 import { tokenizeOps } from './tokenize'
@@ -16,6 +17,7 @@ export const OPS: Readonly<Record<string, OpRunner>> = {
   ...clipScoreOps,
   ...mergeOps,
   ...networkOps,
+  ...regressionOps,
   ...schedulerOps,
   ...textToImageOps,
   ...tokenizeOps,
