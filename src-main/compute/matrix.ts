@@ -18,26 +18,19 @@ export const matrix: TaskRunner<'matrix'> = async (task, { signal, tell }) => {
   try {
     const size = { rows: rows.rows, columns: rows.models * rows.rows }
     const pyramid = new TilePyramid(folder, size.rows, size.columns, HISTOGRAM_MAX[kind])
-    let done = 0
-    let writing = Promise.resolve()
     await correlationMatrix(
       kind,
       rows,
       fusion,
-      (band) => {
-        writing = writing.then(() => pyramid.add(band))
-        done += band.count
-        tell({ type: 'progress', phase: 'computing', fraction: done / size.rows })
-      },
-      async () => {
-        await writing
+      (band) => pyramid.add(band),
+      async (done) => {
+        tell({ type: 'progress', phase: 'computing', fraction: done })
         await new Promise(setImmediate)
         throwIfCancelled(signal)
       },
     )
-    await writing
     const models = inspection.models.map(({ entry }) => entry.name)
-    return { kind: 'matrix', matrix: { layer, matrix: kind, models, ...size, ...(await pyramid.finish()), url } }
+    return { kind: 'matrix', matrix: { layer, matrix: kind, models, ...size, ...pyramid.finish(), url } }
   } finally {
     close()
     await sessions.release()

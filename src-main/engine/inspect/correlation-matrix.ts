@@ -1,6 +1,6 @@
 import type { MatrixKind } from '../../contract/inspect'
 import type { RowStatistics } from '../merge/statistics'
-import type { FusionLayer } from '../merge/fusion-layer'
+import { TILE_ROWS, type FusionLayer } from '../merge/fusion-layer'
 import type { LayerRows } from '../merge/layer-rows'
 
 /** Rows [start, start + count) of a matrix [rows, models · rows], row-major. */
@@ -10,36 +10,48 @@ export interface MatrixBand {
   values: Float32Array
 }
 
+/** What a band takes at least: as many rows as fit, so that the models are read seldom. */
+const BAND_ELEMENTS = 16 * 1024 * 1024
+
 /**
- * Computes a layer's P, S or C (method.md, 'Statistics of a layer') band by band, from the first row to the last; no more
- * than one band is held.
- * @param pause called between products: throws to stop
+ * Computes a layer's P, S or C (method.md, 'Statistics of a layer') band by band, from the first row to the last; one
+ * band is held, and its values are overwritten by the next.
+ * @param pause called between products with the part that is done, 0 … 1: throws to stop
  */
 export async function correlationMatrix(
   kind: MatrixKind,
   layer: LayerRows,
   fusion: FusionLayer,
   onBand: (band: MatrixBand) => void,
-  pause: () => Promise<void>,
+  pause: (done: number) => Promise<void>,
 ): Promise<void> {
-  const statistics = await fusion.statistics()
+  // P needs no statistics beforehand: lengths are known once the rows are read.
+  const statistics = kind === 'P' ? null : await fusion.statistics()
   const columns = layer.models * layer.rows
-  let band: MatrixBand = { start: 0, count: 0, values: new Float32Array(0) }
+  const bandRows = Math.min(layer.rows, Math.max(TILE_ROWS, Math.floor(BAND_ELEMENTS / columns)))
+  const band = new Float32Array(bandRows * columns)
+  let done = 0
   await fusion.scan(
     'correlations',
     statistics,
     ({ start, count, model, first, columns: width, outputs }) => {
-      if (model === 0 && first === 0) band = { start, count, values: new Float32Array(count * columns) }
       const tile = outputs['correlations']!.data as Float32Array
+      const bandStart = start - (start % bandRows)
       const offset = model * layer.rows + first
       for (let row = 0; row < count; row++) {
-        const into = band.values.subarray(row * columns + offset, row * columns + offset + width)
+        const at = (start - bandStart + row) * columns + offset
+        const into = band.subarray(at, at + width)
         into.set(tile.subarray(row * width, (row + 1) * width))
-        if (kind !== 'P') toSlopes(kind, into, statistics, start + row, model, first)
+        if (kind !== 'P') toSlopes(kind, into, statistics!, start + row, model, first)
       }
-      if (model === layer.models - 1 && first + width === layer.rows) onBand(band)
+      done += count * width
+      const end = Math.min(bandStart + bandRows, layer.rows)
+      if (start + count < end || offset + width < columns) return
+      const rows = end - bandStart
+      onBand({ start: bandStart, count: rows, values: band.subarray(0, rows * columns) })
     },
-    pause,
+    () => pause(done / (layer.rows * columns)),
+    bandRows,
   )
 }
 

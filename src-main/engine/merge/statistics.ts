@@ -94,6 +94,14 @@ export class FeatureRows {
     )
     return features
   }
+
+  /** Lengths of `count` feature rows that `load` returned. */
+  lengths({ pointer }: KernelBuffer, count: number): Float64Array {
+    const stride = this.width * 4
+    return Float64Array.from({ length: count }, (_, row) =>
+      Math.sqrt(this.kernels.run.dot(pointer + row * stride, pointer + row * stride, this.width)),
+    )
+  }
 }
 
 /** Lengths of all feature rows and how every specialist's rows agree with the base's own. */
@@ -122,13 +130,12 @@ export async function rowStatistics(
     for (let model = 0; model < layer.models; model++) {
       const other =
         model === 0 ? base : await featureRows.load(model, start, count, buffers.weights, buffers.features, scratch)
+      sigma[model]!.set(featureRows.lengths(other, count), start)
+      if (model === 0) continue
       for (let row = 0; row < count; row++) {
         const at = row * width * 4
-        const length = Math.sqrt(kernels.run.dot(other.pointer + at, other.pointer + at, width))
-        sigma[model]![start + row] = length
-        if (model === 0) continue
         const product = kernels.run.dot(base.pointer + at, other.pointer + at, width)
-        const scale = sigma[0]![start + row]! * length
+        const scale = sigma[0]![start + row]! * sigma[model]![start + row]!
         own[model - 1]![start + row] = scale > 0 ? product / scale : 0
       }
     }

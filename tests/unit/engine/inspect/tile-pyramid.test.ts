@@ -58,9 +58,9 @@ test('every level holds means and strongest values of the one before, whatever t
       const pyramid = new TilePyramid(into, rows, columns, 1)
       for (let start = 0; start < rows; start += band) {
         const count = Math.min(band, rows - start)
-        await pyramid.add({ start, count, values: values.subarray(start * columns, (start + count) * columns) })
+        pyramid.add({ start, count, values: values.subarray(start * columns, (start + count) * columns) })
       }
-      const summary = await pyramid.finish()
+      const summary = pyramid.finish()
       expect(summary.levels).toBe(pyramidLevels(rows, columns))
       expect(summary.min).toBe(values.reduce((a, b) => Math.min(a, b)))
       expect(summary.max).toBe(values.reduce((a, b) => Math.max(a, b)))
@@ -84,8 +84,8 @@ test('every level holds means and strongest values of the one before, whatever t
 
 test('magnitudes are counted in equal bins, and the largest ones in the last', async () => {
   const pyramid = new TilePyramid(folder, 1, 6, 2)
-  await pyramid.add({ start: 0, count: 1, values: Float32Array.of(0, -0.03125, 1, -1.99, 2, -300) })
-  const { histogram, min, max } = await pyramid.finish()
+  pyramid.add({ start: 0, count: 1, values: Float32Array.of(0, -0.03125, 1, -1.99, 2, -300) })
+  const { histogram, min, max } = pyramid.finish()
   expect([min, max]).toEqual([-300, 2])
   expect(Object.entries(histogram).filter(([, count]) => count > 0)).toEqual([
     ['0', 1],
