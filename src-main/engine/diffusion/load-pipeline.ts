@@ -5,7 +5,7 @@ import type { BuiltNetwork, NetworkOptions, WeightInput } from '../architecture/
 import { buildUnet } from '../architecture/unet'
 import { readUnetConfig } from '../architecture/unet-config'
 import { buildVaeDecoder, buildVaeEncoder, readVaeConfig } from '../architecture/vae'
-import type { Checkpoint } from '../checkpoint/checkpoint'
+import type { Checkpoint, Component } from '../checkpoint/checkpoint'
 import { requireDeviceMemory, weightBytes } from '../runtime/memory'
 import { Network } from '../runtime/network'
 import { chooseDevice, providerAbilities, type Device, type ProviderStatus } from '../runtime/providers'
@@ -93,18 +93,7 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
         : Network.openSliced((attention) => build({ ...built, attention }), slices, runtime),
     )
   try {
-    const textEncoders: TextEncoder[] = []
-    for (const encoder of encoders) {
-      const name = encoder.name as 'text_encoder' | 'text_encoder_2'
-      const config = configOf(encoder, checkpoint)
-      const size = { vocabulary: Number(config['vocab_size'] ?? 49408), width: Number(config['hidden_size'] ?? 512) }
-      const added = addedTokens(options.textualInversions ?? [], name, size)
-      textEncoders.push({
-        tokenizer: tokenizerOf(name, checkpoint, base, options.clipVocabulary).withTokens(added.ids),
-        network: await keep(Network.open(buildClipText(config, encoder.tensors, networkOptions, added.table), runtime)),
-        layers: Number(config['num_hidden_layers'] ?? 12),
-      })
-    }
+    const textEncoders = await openTextEncoders(encoders, checkpoint, options, networkOptions, keep, runtime)
     const edge = nativeEdge(configOf(unet, checkpoint), vaeConfig.scale)
     const native = { height: edge / vaeConfig.scale, width: edge / vaeConfig.scale }
     let unetWeightInputs: readonly WeightInput[] = []
@@ -150,4 +139,71 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
     for (const network of opened) await network.release()
     throw error
   }
+}
+
+/**
+ * The UNet and VAE of `pipeline` with the text encoders and the scheduler of another checkpoint. To release it frees the
+ * text encoders alone.
+ * @param options as for loadPipeline; device and threads as `pipeline` has them
+ */
+export async function withTextOf(
+  checkpoint: Checkpoint,
+  pipeline: Pipeline,
+  options: Omit<LoadOptions, 'device'>,
+): Promise<Pipeline> {
+  const { parts } = pipeline
+  const { base, threads } = options
+  const networks: Network[] = []
+  const keep = async (opening: Promise<Network>): Promise<Network> => {
+    const network = await opening
+    networks.push(network)
+    return network
+  }
+  const encoders = TEXT_ENCODERS.slice(0, parts.textEncoders.length)
+  const schedulerConfig = schedulerConfigOf(checkpoint, base)
+  try {
+    const textEncoders = await openTextEncoders(
+      encoders.map((name) => requireComponent(name, checkpoint, base)),
+      checkpoint,
+      options,
+      { ...providerAbilities(parts.device), weights: 'initializers' },
+      keep,
+      { provider: parts.device.provider, ...(threads !== undefined && { threads }) },
+    )
+    const isDual = encoders.length > 1
+    return new Pipeline({
+      ...parts,
+      networks,
+      textEncoders,
+      schedulerConfig: isDual ? schedulerConfig : correctedSchedulerConfig(schedulerConfig),
+    })
+  } catch (error) {
+    for (const network of networks) await network.release()
+    throw error
+  }
+}
+
+const TEXT_ENCODERS = ['text_encoder', 'text_encoder_2'] as const
+
+async function openTextEncoders(
+  encoders: readonly Component[],
+  checkpoint: Checkpoint,
+  { base, clipVocabulary, textualInversions = [] }: Omit<LoadOptions, 'device'>,
+  networkOptions: NetworkOptions,
+  keep: (opening: Promise<Network>) => Promise<Network>,
+  runtime: SessionOptions,
+): Promise<TextEncoder[]> {
+  const textEncoders: TextEncoder[] = []
+  for (const encoder of encoders) {
+    const name = encoder.name as 'text_encoder' | 'text_encoder_2'
+    const config = configOf(encoder, checkpoint)
+    const size = { vocabulary: Number(config['vocab_size'] ?? 49408), width: Number(config['hidden_size'] ?? 512) }
+    const added = addedTokens(textualInversions, name, size)
+    textEncoders.push({
+      tokenizer: tokenizerOf(name, checkpoint, base, clipVocabulary).withTokens(added.ids),
+      network: await keep(Network.open(buildClipText(config, encoder.tensors, networkOptions, added.table), runtime)),
+      layers: Number(config['num_hidden_layers'] ?? 12),
+    })
+  }
+  return textEncoders
 }

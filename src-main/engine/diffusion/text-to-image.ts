@@ -55,7 +55,7 @@ export async function denoise(
 ): Promise<Float32Array> {
   const { scheduler, guidance, guidanceRescale, begin } = settings
   const guided = guidance > 1
-  const conditions = conditionTensors(pictures, guided, settings)
+  const conditions = conditionTensors(textsOf(pictures, guided), settings)
   const pictureSize = size.channels * size.height * size.width
   const sources = pictures.map(({ generator }) => noiseSource(scheduler, pictureSize, generator))
   let sample = latents
@@ -90,17 +90,23 @@ export function drawNoise(
   return noise
 }
 
-/** Text states and, for SDXL, pooled text and picture sizes; the negative half first where guidance is on. */
-function conditionTensors(
-  pictures: readonly BatchPicture[],
-  guided: boolean,
-  { width, height }: BatchSettings,
-): Record<string, Tensor> {
+/** The texts of all runs of a batch: the negative half first where guidance is on. */
+function textsOf(pictures: readonly BatchPicture[], guided: boolean): TextStates[] {
   const positive = pictures.map((picture) => picture.positive)
   const negative = pictures.map(({ positive, negative }) =>
     negative === 'zeros' ? zeroStates(positive) : (negative ?? positive),
   )
-  const all = guided ? [...negative, ...positive] : positive
+  return guided ? [...negative, ...positive] : positive
+}
+
+/**
+ * What the UNet is told of the texts of a batch, one per run: their states and, for SDXL, pooled texts and picture sizes.
+ * @param size of the pictures, in pixels
+ */
+export function conditionTensors(
+  all: readonly TextStates[],
+  { width, height }: { width: number; height: number },
+): Record<string, Tensor> {
   const { tokens, states, pooled } = all[0]!
   if (all.some((other) => other.tokens !== tokens))
     throw new FusionError('internal', 'Prompts of one batch have different lengths.')

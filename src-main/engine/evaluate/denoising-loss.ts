@@ -1,8 +1,12 @@
 import { FusionError } from '../../contract/errors'
+import { unetSlices } from '../architecture/attention-slices'
 import type { Pipeline } from '../diffusion/pipeline'
 import { alphasCumprodOf, betasOf, type BetaConfig } from '../diffusion/schedulers/betas'
 import { readConfig, type SchedulerConfig } from '../diffusion/schedulers/config'
+import { conditionTensors } from '../diffusion/text-to-image'
 import { throwIfCancelled } from '../merge/cancel'
+import { mean } from './bootstrap'
+import { encodeTexts, type DomainTexts } from './domain-texts'
 import type { EvaluationDomain, EvaluationSet } from './evaluation-set'
 
 /** Latents that are denoised together: 16 pictures of 16 × 16. */
@@ -19,84 +23,79 @@ const BETA_DEFAULTS: BetaConfig = {
 export interface LossOptions {
   /** Only these pictures of the domain, by index; all if absent. */
   pictures?: readonly number[]
+  /** The pictures' texts by this pipeline's text encoders, if they are at hand (encodeTexts). */
+  texts?: DomainTexts
   signal?: AbortSignal
+  /** Called after every batch with pictures times timesteps, done and in all. */
+  onProgress?: (done: number, total: number) => void
 }
 
 /**
- * The denoising loss of a model on a domain: for every picture the mean over timesteps and values of
- * (prediction − target)², with x_t = √ᾱ_t · latent + √(1 − ᾱ_t) · noise and the model's own noise schedule. The target is
- * the noise, or what the model's prediction_type says.
- * @returns one loss per picture, in the order of `options.pictures`
- * @throws FusionError 'cancelled' between batches, 'unsupported' (SDXL), 'incompatible', 'out-of-memory', 'device'
+ * The denoising loss of a model on a domain (the paper's equation 6): for every picture and timestep the mean over
+ * values of (prediction − target)², with x_t = √ᾱ_t · latent + √(1 − ᾱ_t) · noise and the model's own noise schedule. The
+ * target is the noise, or what the model's prediction_type says.
+ * @returns one row per picture, in the order of `options.pictures`, with one loss per timestep
+ * @throws FusionError 'cancelled' between batches, 'unsupported', 'incompatible', 'out-of-memory', 'device'
  */
-export async function denoisingLoss(
+export async function denoisingLosses(
   pipeline: Pipeline,
   { timesteps, noises }: Pick<EvaluationSet, 'timesteps' | 'noises'>,
   domain: EvaluationDomain,
-  { pictures = domain.pictures.map((_, index) => index), signal }: LossOptions = {},
-): Promise<Float64Array> {
-  const { unet, unetConfig, textEncoders, schedulerConfig } = pipeline.parts
+  options: LossOptions = {},
+): Promise<Float64Array[]> {
+  const { pictures = domain.pictures.map((_, index) => index), signal, onProgress } = options
+  const { unet, unetConfig, schedulerConfig, vae } = pipeline.parts
   const [channels, height, width] = domain.shape
-  if (unetConfig.addition || textEncoders.length !== 1)
-    throw new FusionError('unsupported', 'The denoising loss of SDXL models cannot be measured yet.')
   if (unetConfig.inChannels !== channels)
     throw new FusionError(
       'incompatible',
       `The latents of ${domain.name} have ${channels} channels, the UNet other ones.`,
     )
   const mix = mixerOf(schedulerConfig, timesteps)
-  const states = await textStates(pipeline, domain, pictures)
+  const texts = options.texts ?? (await encodeTexts(pipeline, domain, pictures, signal))
   const size = channels * height * width
   const work = pictures.flatMap((picture, place) =>
     timesteps.map((timestep, step) => ({ picture, place, timestep, step })),
   )
-  const together = Math.max(1, Math.floor(BATCH_LATENTS / (height * width)))
-  const losses = new Float64Array(pictures.length)
+  const together = Math.min(work.length, Math.max(1, Math.floor(BATCH_LATENTS / (height * width))))
+  const losses = pictures.map(() => new Float64Array(timesteps.length))
   for (let first = 0; first < work.length; first += together) {
     throwIfCancelled(signal)
     const batch = work.slice(first, first + together)
     const noisy = new Float32Array(batch.length * size)
     const targets = new Float32Array(batch.length * size)
-    const text = new Float32Array(batch.length * states.tokens * states.width)
-    batch.forEach(({ picture, place, step, timestep }, index) => {
+    batch.forEach(({ picture, step, timestep }, index) => {
       const at = (picture * noises + (step % noises)) * size
       const latent = domain.latents.subarray(picture * size, (picture + 1) * size)
       const noise = domain.noise.subarray(at, at + size)
       mix(timestep, latent, noise, noisy.subarray(index * size), targets.subarray(index * size))
-      text.set(states.rows[place]!, index * states.tokens * states.width)
     })
+    const conditions = batch.map(({ picture }) => texts.get(picture)!)
+    await unet.fitSlices(unetSlices(unetConfig, { batch: batch.length, height, width }, conditions[0]!.tokens))
     const { output } = await unet.run({
       sample: { data: noisy, dims: [batch.length, channels, height, width] },
       timestep: { data: Float32Array.from(batch, ({ timestep }) => timestep), dims: [batch.length] },
-      encoder_hidden_states: { data: text, dims: [batch.length, states.tokens, states.width] },
+      ...conditionTensors(conditions, { height: height * vae.config.scale, width: width * vae.config.scale }),
     })
     const predicted = output!.data as Float32Array
-    batch.forEach(({ place }, index) => {
+    batch.forEach(({ place, step }, index) => {
       let sum = 0
       for (let i = index * size; i < (index + 1) * size; i++) sum += (predicted[i]! - targets[i]!) ** 2
-      losses[place]! += sum / size / timesteps.length
+      losses[place]![step] = sum / size
     })
+    onProgress?.(first + batch.length, work.length)
   }
   return losses
 }
 
-/** Text states of the pictures' prompts, [tokens, width] each. */
-async function textStates(
-  { parts }: Pipeline,
-  { inputIds }: EvaluationDomain,
-  pictures: readonly number[],
-): Promise<{ rows: Float32Array[]; tokens: number; width: number }> {
-  const ids = pictures.map((picture) => inputIds[picture]!)
-  const tokens = ids[0]!.length
-  const input = { data: BigInt64Array.from(ids.flat(), BigInt), dims: [ids.length, tokens] }
-  const { last_hidden_state: states } = await parts.textEncoders[0]!.network.run({ input_ids: input }, [
-    'last_hidden_state',
-  ])
-  const { data, dims } = states!
-  const width = dims[2]!
-  const length = tokens * width
-  const rows = ids.map((_, index) => (data as Float32Array).subarray(index * length, (index + 1) * length))
-  return { rows, tokens, width }
+/** The same as one loss per picture: the mean over its timesteps. */
+export async function denoisingLoss(
+  pipeline: Pipeline,
+  set: Pick<EvaluationSet, 'timesteps' | 'noises'>,
+  domain: EvaluationDomain,
+  options: LossOptions = {},
+): Promise<Float64Array> {
+  return Float64Array.from(await denoisingLosses(pipeline, set, domain, options), mean)
 }
 
 /** How the model's training mixed latents and noise, and what it was to predict. */

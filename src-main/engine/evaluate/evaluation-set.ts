@@ -26,8 +26,8 @@ export interface EvaluationDomain {
   latents: Float32Array
   /** [pictures, noises, channels, height, width] */
   noise: Float32Array
-  /** One prompt per picture. */
-  inputIds: number[][]
+  /** One prompt per picture, as token ids; absent where the captions are the prompts. */
+  inputIds?: number[][]
 }
 
 /** Held-out and training pictures of every domain; timestep number i uses noise i % noises of each picture. */
