@@ -1,5 +1,5 @@
 import { defineStore } from 'pinia'
-import { computed, ref, shallowReactive, shallowRef } from 'vue'
+import { computed, markRaw, ref, shallowRef } from 'vue'
 import type { LayerSummary, MatrixInfo, MatrixKind } from '../../../src-main/contract/inspect'
 import type { LayerInfo } from '../../../src-main/contract/models'
 import { useSession } from '../../bridge/session-store'
@@ -22,7 +22,8 @@ export const useInspect = defineStore('inspect', () => {
   const notices = useNotices()
   const job = ref<string | null>(null)
   const modelNames = shallowRef<readonly string[]>([])
-  const summaries = shallowReactive(new Map<string, LayerSummary>())
+  /** Thousands of rows are read at once: `revision` tells of all of them, each by itself would cost too much. */
+  const summaries = markRaw(new Map<string, LayerSummary>())
   const revision = ref(0)
   const selected = ref<string | null>(null)
 

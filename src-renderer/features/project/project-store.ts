@@ -9,6 +9,7 @@ import type {
 } from '../../../src-main/contract/project'
 import type { Edit, ProjectState } from '../../../src-main/contract/state'
 import { useSession } from '../../bridge/session-store'
+import { keepEqual } from '../../shared/keep-equal'
 import { useNotices } from '../../shared/notices/notices-store'
 
 interface PendingEdit {
@@ -34,18 +35,20 @@ export const useProject = defineStore('project', () => {
   const pending = shallowRef<readonly PendingEdit[]>([])
   let sending: Promise<void> | undefined
 
-  session.onSnapshot((snapshot) => (state.value = snapshot.project))
+  session.onSnapshot((snapshot) => take(snapshot.project))
   session.onEvent((event) => {
     if (event.type === 'project') take(event.project)
   })
 
   function take(next: ProjectState): void {
-    state.value = next
+    state.value = keepEqual(state.value, next)
   }
 
-  const project = computed<Project>(() =>
-    pending.value.flatMap(({ edits }) => edits).reduce(applyEdit, state.value?.project ?? NO_PROJECT),
-  )
+  /** An answer of the host that says what is shown already changes nothing here. */
+  const project = computed<Project>((before) => {
+    const edits = pending.value.flatMap((one) => one.edits)
+    return keepEqual(before, edits.reduce(applyEdit, state.value?.project ?? NO_PROJECT))
+  })
   const models = computed(() => project.value.models)
   const base = computed<ModelEntry | undefined>(() => models.value[0])
   const specialists = computed(() => models.value.slice(1))

@@ -1,0 +1,44 @@
+import { defineStore } from 'pinia'
+import { computed } from 'vue'
+import { keepEqual } from '../../shared/keep-equal'
+import { layerKey, useInspect } from '../inspect/inspect-store'
+import { useModels } from '../models/models-store'
+import { useProject } from '../project/project-store'
+import { sharesOfLayers, type Share, type SharedLayer } from './shares'
+
+/** What every model has in the merge in hand. */
+export const useShares = defineStore('shares', () => {
+  const project = useProject()
+  const models = useModels()
+  const inspect = useInspect()
+  const method = computed(() => project.project.method)
+
+  /** Where the statistics of every model lie in those of a layer; null where there are none for all that take part. */
+  const places = computed<readonly number[] | null>((before) => {
+    const computedYet = inspect.rows.length > 0 && !inspect.running
+    if (method.value.name !== 'featurefusion' || !computedYet) return null
+    const found = project.models.map(({ name }) => inspect.modelNames.indexOf(name))
+    const complete = project.models.every(({ enabled }, index) => !enabled || found[index]! >= 0)
+    return complete ? keepEqual(before, found) : null
+  })
+
+  /** Knows nothing of weights, so that a slider's move leaves it as it is. */
+  const layers = computed<SharedLayer[]>(() => {
+    void inspect.revision
+    const { normaliser } = method.value
+    const known = places.value
+    return (models.network?.layers ?? []).map(({ component, name, block, rows, inputs }) => {
+      const summary = known && inspect.summaries.get(layerKey(component, name))
+      const shares = summary?.normalisers[normaliser]?.shares
+      const contributions = known && shares ? known.map((place) => shares[place] ?? 0) : null
+      return { name, block, size: rows * inputs, contributions }
+    })
+  })
+
+  const list = computed<Share[]>((before) =>
+    keepEqual(before, sharesOfLayers(project.models, method.value.name, layers.value)),
+  )
+  /** Whether correlations that were computed say so, or the weights alone. */
+  const measured = computed(() => layers.value.some(({ contributions }) => contributions !== null))
+  return { list, measured }
+})
