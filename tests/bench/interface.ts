@@ -10,7 +10,7 @@ import { createSession } from '../../src-main/engine/runtime/session'
 import { Studio } from '../e2e/pages/studio'
 import { StudioServer } from '../e2e/studio-server'
 import { median, residentBytes, sampleTree } from './process-tree'
-import { scriptTimes } from './script-time'
+import { scriptTimes, type ScriptTime } from './script-time'
 import { writeSyntheticProject, type SyntheticLayers } from './synthetic-layers'
 
 const LOADS = 7
@@ -112,7 +112,7 @@ async function overview(): Promise<void> {
     const { browser, page, studio } = bench
     await openSynthetic(bench, OVERVIEW)
     await inspectAll(studio)
-    const hovering = (): Promise<number[]> =>
+    const hovering = (): Promise<ScriptTime[]> =>
       scriptTimes(browser, page, 'pointermove', () => hover(page, studio.inspect.overview))
     tellScript('hover over 700 layers × 8 specialists', await hovering())
     const smaller = page.getByRole('button', { name: 'Smaller rows' })
@@ -207,9 +207,15 @@ async function rendererMemory(browser: Browser, page: Page): Promise<{ heap: num
   return { heap, resident: max(renderers) }
 }
 
-function tellScript(what: string, times: readonly number[]): void {
-  const more = `${times.length} events, median ${median(times).toFixed(1)}; `
-  tell(`script of the slowest event, ${what}`, max(times), 16, 'ms', more)
+/** Both are held to the limit: a clock that is over while the work is not tells of a busy machine. */
+function tellScript(what: string, times: readonly ScriptTime[]): void {
+  for (const [kind, values] of [
+    ['by the clock', times.map(({ wall }) => wall)],
+    ['of work', times.map(({ cpu }) => cpu)],
+  ] as const) {
+    const more = `${values.length} events, median ${median(values).toFixed(1)}; `
+    tell(`script ${kind} of the slowest event, ${what}`, max(values), 16, 'ms', more)
+  }
 }
 
 /** Moves over many cells, a frame or two for each. */

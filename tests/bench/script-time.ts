@@ -8,6 +8,8 @@ interface TraceEvent {
   /** Microseconds. */
   ts: number
   dur?: number
+  /** Microseconds that the thread really ran. */
+  tdur?: number
   args?: { data?: { type?: string } }
 }
 
@@ -23,16 +25,24 @@ const SCRIPT = new Set([
   'v8.callFunction',
 ])
 
+/** Milliseconds of script that one event set off. */
+export interface ScriptTime {
+  /** By the clock: longer than the script itself where other programs take its core. */
+  wall: number
+  /** What the page's thread worked. */
+  cpu: number
+}
+
 /**
- * Milliseconds of script that each event of a type set off while `act` ran: from the event to the next one, so that
- * renderings, animation frames and answers of the host count.
+ * The script that each event of a type set off while `act` ran: from the event to the next one, so that renderings,
+ * animation frames and answers of the host count.
  */
 export async function scriptTimes(
   browser: Browser,
   page: Page,
   type: string,
   act: () => Promise<void>,
-): Promise<number[]> {
+): Promise<ScriptTime[]> {
   await browser.startTracing(page, { categories: ['devtools.timeline', 'v8.execute'] })
   await act()
   const trace = JSON.parse((await browser.stopTracing()).toString()) as { traceEvents: TraceEvent[] }
@@ -40,20 +50,27 @@ export async function scriptTimes(
   const inputs = events.filter(({ name, args }) => name === 'EventDispatch' && args?.data?.type === type)
   const first = inputs[0]
   if (!first) throw new Error(`The trace has no ${type}.`)
-  const stretches = events.filter(({ name, pid, tid }) => SCRIPT.has(name) && pid === first.pid && tid === first.tid)
+  const stretches = outermost(
+    events.filter(({ name, pid, tid }) => SCRIPT.has(name) && pid === first.pid && tid === first.tid),
+  )
   // An event is dispatched once for every phase and element that listens; those of one input follow at once.
   const starts = inputs.filter(({ ts }, index) => index === 0 || ts - inputs[index - 1]!.ts > 2000).map(({ ts }) => ts)
-  return starts.map((start, index) => within(stretches, start, starts[index + 1] ?? Infinity) / 1000)
+  return starts.map((start, index) => {
+    const own = stretches.filter(({ ts }) => ts >= start && ts < (starts[index + 1] ?? Infinity))
+    return { wall: total(own.map(({ dur }) => dur)) / 1000, cpu: total(own.map(({ tdur }) => tdur)) / 1000 }
+  })
 }
 
-/** Microseconds that the stretches cover between two moments; what is inside another one counts once. */
-function within(stretches: readonly TraceEvent[], from: number, to: number): number {
-  let covered = 0
-  let end = from
-  for (const { ts, dur = 0 } of stretches) {
-    if (ts < from || ts >= to) continue
-    covered += Math.max(0, ts + dur - Math.max(ts, end))
-    end = Math.max(end, ts + dur)
-  }
-  return covered
+/** Those that are not inside another one. */
+function outermost(stretches: readonly TraceEvent[]): TraceEvent[] {
+  let end = 0
+  return stretches.filter(({ ts, dur = 0 }) => {
+    if (ts < end) return false
+    end = ts + dur
+    return true
+  })
+}
+
+function total(values: readonly (number | undefined)[]): number {
+  return values.reduce<number>((sum, value) => sum + (value ?? 0), 0)
 }
