@@ -1,4 +1,4 @@
-import { realpath } from 'node:fs/promises'
+import { open, realpath, stat } from 'node:fs/promises'
 import { extname, join, sep } from 'node:path'
 import type { Studio } from './studio'
 
@@ -51,6 +51,9 @@ export interface InterfaceFile {
   contentType: string
   /** Never changes under this name. */
   immutable: boolean
+  /** The bytes that are meant, `end` left out. */
+  start: number
+  end: number
 }
 
 /**
@@ -63,9 +66,25 @@ export async function findInterfaceFile(pathname: string, roots: InterfaceRoots)
   if (!parts) return null
   const name = parts.join('/')
   if (name.startsWith(PICTURES_URL)) return inside(roots.pictures, name.slice(PICTURES_URL.length), /^[\w-]+\.png$/)
-  if (name.startsWith(TILES_URL))
-    return inside(roots.tiles, name.slice(TILES_URL.length), /^[\w-]+\/\d+\/\d+-\d+\.\w+$/)
+  if (name.startsWith(TILES_URL)) {
+    const [, file, start, end] = /^(.*)\/(\d+)-(\d+)$/.exec(name.slice(TILES_URL.length)) ?? []
+    const found = file === undefined ? null : await inside(roots.tiles, file, /^[\w-]+\/\d+\.(mean|max)$/)
+    const [from, to] = [Number(start), Number(end)]
+    return found && from < to && to <= found.end ? { ...found, start: from, end: to } : null
+  }
   return inside(roots.renderer, name || 'index.html', /^(assets\/)?[\w-][\w.-]*$/)
+}
+
+/** The bytes that are meant. */
+export async function readInterfaceFile({ path, start, end }: InterfaceFile): Promise<Buffer<ArrayBuffer>> {
+  const file = await open(path)
+  try {
+    const bytes = Buffer.alloc(end - start)
+    const { bytesRead } = await file.read(bytes, 0, bytes.length, start)
+    return bytes.subarray(0, bytesRead)
+  } finally {
+    await file.close()
+  }
 }
 
 function decodedParts(pathname: string): string[] | null {
@@ -83,7 +102,8 @@ async function inside(root: string, name: string, allowed: RegExp): Promise<Inte
     const path = await realpath(join(root, name))
     if (!path.startsWith((await realpath(root)) + sep)) return null
     const contentType = CONTENT_TYPES[extname(path)] ?? 'application/octet-stream'
-    return { path, contentType, immutable: !name.endsWith('.html') }
+    const { size } = await stat(path)
+    return { path, contentType, immutable: !name.endsWith('.html'), start: 0, end: size }
   } catch {
     return null
   }

@@ -18,19 +18,23 @@ export const matrix: TaskRunner<'matrix'> = async (task, { signal, tell }) => {
   try {
     const size = { rows: rows.rows, columns: rows.models * rows.rows }
     const pyramid = new TilePyramid(folder, size.rows, size.columns, HISTOGRAM_MAX[kind])
-    await correlationMatrix(
-      kind,
-      rows,
-      fusion,
-      (band) => pyramid.add(band),
-      async (done) => {
-        tell({ type: 'progress', phase: 'computing', fraction: done })
-        await new Promise(setImmediate)
-        throwIfCancelled(signal)
-      },
-    )
-    const models = inspection.models.map(({ entry }) => entry.name)
-    return { kind: 'matrix', matrix: { layer, matrix: kind, models, ...size, ...pyramid.finish(), url } }
+    try {
+      await correlationMatrix(
+        kind,
+        rows,
+        fusion,
+        (band) => pyramid.add(band),
+        async (done) => {
+          tell({ type: 'progress', phase: 'computing', fraction: done })
+          await new Promise(setImmediate)
+          throwIfCancelled(signal)
+        },
+      )
+      const models = inspection.models.map(({ entry }) => entry.name)
+      return { kind: 'matrix', matrix: { layer, matrix: kind, models, ...size, ...pyramid.finish(), url } }
+    } finally {
+      pyramid.close()
+    }
   } finally {
     close()
     await sessions.release()

@@ -50,8 +50,9 @@ export const TILE_SIZE = 256
 /**
  * A matrix [rows, columns] of a layer as a pyramid of tiles. Level 0 holds the values, every further level halves both
  * sides (rounding up), until one tile holds all. A tile is little-endian float32, row-major, `TILE_SIZE` wide and high
- * except at the right and lower edges, where it is as wide and high as what is left:
- * `${url}/${level}/${tileRow}-${tileColumn}.mean` and, from level 1 on, `.max` (the value of the largest magnitude).
+ * except at the right and lower edges, where it is as wide and high as what is left. A level's tiles lie in one file,
+ * one row of tiles after another: `${url}/${level}.mean/${start}-${end}` are the bytes of a tile (tilePlace), and from
+ * level 1 on `.max` (the value of the largest magnitude).
  */
 export const matrixSchema = z.object({
   layer: z.string(),
@@ -68,6 +69,21 @@ export const matrixSchema = z.object({
   histogramMax: z.number(),
   url: z.string(),
 })
+
+/** Size of a tile and where it lies in its level's file, in bytes, `end` left out. */
+export function tilePlace(
+  matrix: { rows: number; columns: number },
+  level: number,
+  tileRow: number,
+  tileColumn: number,
+): { rows: number; columns: number; start: number; end: number } {
+  const [height, width] = [matrix.rows, matrix.columns].map((side) => Math.ceil(side / 2 ** level)) as [number, number]
+  const [top, left] = [tileRow * TILE_SIZE, tileColumn * TILE_SIZE]
+  const rows = Math.min(TILE_SIZE, height - top)
+  const columns = Math.min(TILE_SIZE, width - left)
+  const start = 4 * (top * width + rows * left)
+  return { rows, columns, start, end: start + 4 * rows * columns }
+}
 
 export type LayerSummary = z.infer<typeof layerSummarySchema>
 export type MatrixKind = (typeof MATRIX_KINDS)[number]

@@ -1,6 +1,10 @@
-import { readFile } from 'node:fs/promises'
 import { protocol } from 'electron'
-import { CONTENT_SECURITY_POLICY, findInterfaceFile, type InterfaceRoots } from '../app/interface-files'
+import {
+  CONTENT_SECURITY_POLICY,
+  findInterfaceFile,
+  readInterfaceFile,
+  type InterfaceRoots,
+} from '../app/interface-files'
 
 const SCHEME = 'featurefusion'
 export const APP_ORIGIN = `${SCHEME}://studio`
@@ -18,7 +22,7 @@ export function serveAppScheme(roots: () => InterfaceRoots): void {
     const { host, pathname } = new URL(url)
     const file = host === 'studio' && method === 'GET' ? await findInterfaceFile(pathname, roots()) : null
     if (!file) return new Response('Not found', { status: 404 })
-    return new Response(await readFile(file.path), {
+    return new Response(await readInterfaceFile(file), {
       headers: {
         'content-type': file.contentType,
         'content-security-policy': CONTENT_SECURITY_POLICY,

@@ -1,9 +1,11 @@
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { pipeline } from 'node:stream/promises'
 import type { Dispatch } from '../app/dispatch'
-import { CONTENT_SECURITY_POLICY, findInterfaceFile, type InterfaceRoots } from '../app/interface-files'
+import {
+  CONTENT_SECURITY_POLICY,
+  findInterfaceFile,
+  readInterfaceFile,
+  type InterfaceRoots,
+} from '../app/interface-files'
 import { FusionError, toErrorReport, type ErrorKind } from '../contract/errors'
 import { API_PATH, type Reply } from '../contract/wire'
 import type { Access, Refusal } from './access'
@@ -106,15 +108,14 @@ async function sendFile(
     response.writeHead(404, { ...SECURITY_HEADERS, 'content-type': 'text/plain' }).end('Not found')
     return
   }
-  const { size } = await stat(file.path)
+  const bytes = await readInterfaceFile(file)
   response.writeHead(200, {
     ...SECURITY_HEADERS,
     'content-type': file.contentType,
-    'content-length': size,
+    'content-length': bytes.length,
     'cache-control': file.immutable ? 'private, max-age=31536000, immutable' : 'no-store',
   })
-  if (request.method === 'HEAD') response.end()
-  else await pipeline(createReadStream(file.path), response).catch(() => response.destroy())
+  response.end(request.method === 'HEAD' ? undefined : bytes)
 }
 
 function refuse(response: ServerResponse, { status, reason }: Refusal): void {

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { TILE_SIZE } from '../../contract/inspect'
 import { Kernels, type KernelBuffer } from '../tensor/kernels'
@@ -6,14 +6,13 @@ import type { MatrixBand } from './correlation-matrix'
 
 /** Rows of one level that wait until a whole row of tiles is there. */
 interface Level {
-  folder: string
   columns: number
   mean: KernelBuffer
   /** The value of the largest magnitude; on level 0 the values themselves, the same buffer. */
   strongest: KernelBuffer
+  meanFile: number
+  strongestFile: number | null
   waiting: number
-  /** Tile rows written. */
-  written: number
 }
 
 export interface PyramidSummary {
@@ -35,7 +34,8 @@ export function pyramidLevels(rows: number, columns: number): number {
 
 /**
  * Writes a matrix as tiles of all zoom levels (contract/inspect.ts, matrixSchema) while its rows come: memory is a row of
- * tiles per level, whatever the matrix is. Files are written at once: hundreds of small ones take a third of the time.
+ * tiles per level, whatever the matrix is. One file for each level and kind: some systems take a millisecond to create
+ * one, and there are hundreds of tiles.
  */
 export class TilePyramid {
   private readonly kernels: Kernels
@@ -62,12 +62,13 @@ export class TilePyramid {
     this.extremes = extremes!
     this.tile = tile!
     this.extremes.floats().fill(Infinity, 0, 4).fill(-Infinity, 4)
-    for (const [level, width] of widths.entries()) {
-      const mean = kernels.allocate(TILE_SIZE * width * 4)
-      const strongest = level === 0 ? mean : kernels.allocate(TILE_SIZE * width * 4)
-      const into = join(folder, String(level))
-      mkdirSync(into, { recursive: true })
-      this.levels.push({ folder: into, columns: width, mean, strongest, waiting: 0, written: 0 })
+    mkdirSync(folder, { recursive: true })
+    for (const [level, columns] of widths.entries()) {
+      const mean = kernels.allocate(TILE_SIZE * columns * 4)
+      const strongest = level === 0 ? mean : kernels.allocate(TILE_SIZE * columns * 4)
+      const meanFile = openSync(join(folder, `${level}.mean`), 'w')
+      const strongestFile = level === 0 ? null : openSync(join(folder, `${level}.max`), 'w')
+      this.levels.push({ columns, mean, strongest, meanFile, strongestFile, waiting: 0 })
     }
   }
 
@@ -83,6 +84,14 @@ export class TilePyramid {
       level.waiting += taken
       row += taken
       if (level.waiting === TILE_SIZE) this.flush(0)
+    }
+  }
+
+  /** Closes the files; to be called whatever happened. */
+  close(): void {
+    for (const { meanFile, strongestFile } of this.levels) {
+      closeSync(meanFile)
+      if (strongestFile !== null) closeSync(strongestFile)
     }
   }
 
@@ -107,14 +116,13 @@ export class TilePyramid {
   private flush(index: number): void {
     const level = this.levels[index]!
     if (index === 0) this.measure(level)
-    this.write(level, 'mean', level.mean)
-    if (index > 0) this.write(level, 'max', level.strongest)
+    this.write(level, level.mean, level.meanFile)
+    if (level.strongestFile !== null) this.write(level, level.strongest, level.strongestFile)
     const next = this.levels[index + 1]
     if (next) {
       this.halve(level, next)
       if (next.waiting === TILE_SIZE) this.flush(index + 1)
     }
-    level.written++
     level.waiting = 0
   }
 
@@ -124,12 +132,11 @@ export class TilePyramid {
     this.kernels.run.measure(mean.pointer, waiting * columns, perBin, HISTOGRAM_BINS, counts.pointer, extremes.pointer)
   }
 
-  private write({ folder, columns, waiting, written }: Level, kind: string, values: KernelBuffer): void {
+  private write({ columns, waiting }: Level, values: KernelBuffer, file: number): void {
     for (let first = 0; first < columns; first += TILE_SIZE) {
       const width = Math.min(TILE_SIZE, columns - first)
       this.kernels.run.gather(values.pointer + first * 4, columns * 4, this.tile.pointer, width * 4, waiting)
-      const name = `${written}-${first / TILE_SIZE}.${kind}`
-      writeFileSync(join(folder, name), this.tile.bytes(width * waiting * 4))
+      writeSync(file, this.tile.bytes(width * waiting * 4))
     }
   }
 

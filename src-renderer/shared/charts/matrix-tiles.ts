@@ -1,11 +1,20 @@
+/** What stands for entries that share a cell: their mean, or the one of largest magnitude, with its sign. */
+export type Reduction = 'mean' | 'extreme'
+
 /** A block of a matrix, reduced by 2^level in both directions. */
 export interface MatrixTile {
   rows: number
   columns: number
-  /** Mean of every reduced cell, row-major. */
-  mean: Float32Array
-  /** The entry of largest magnitude of every reduced cell, with its sign; at level 0 the same array as `mean`. */
-  extreme: Float32Array
+  /** One for every reduced cell, row-major. */
+  values: Float32Array
+}
+
+/** Which tile; on level 0 every reduction is the same. */
+export interface TileAddress {
+  level: number
+  row: number
+  column: number
+  reduction: Reduction
 }
 
 /** A matrix that is looked at in tiles. */
@@ -17,7 +26,7 @@ export interface MatrixSource {
   tileSize: number
   /** Coarsest level there is. */
   maxLevel: number
-  load(level: number, tileRow: number, tileColumn: number, signal: AbortSignal): Promise<MatrixTile>
+  load(tile: TileAddress, signal: AbortSignal): Promise<MatrixTile>
 }
 
 const KEPT_TILES = 192
@@ -38,8 +47,8 @@ export class TileStore {
   ) {}
 
   /** The tile if it is here; otherwise it is asked for. */
-  get(level: number, tileRow: number, tileColumn: number): MatrixTile | null {
-    const key = `${level}/${tileRow}/${tileColumn}`
+  get(address: TileAddress): MatrixTile | null {
+    const key = keyOf(address)
     const known = this.#entries.get(key)
     if (known) {
       this.#entries.delete(key)
@@ -48,7 +57,7 @@ export class TileStore {
     }
     const entry: Entry = { tile: null, failed: false, abort: new AbortController() }
     this.#entries.set(key, entry)
-    this.source.load(level, tileRow, tileColumn, entry.abort.signal).then(
+    this.source.load(address, entry.abort.signal).then(
       (tile) => {
         entry.tile = tile
         this.changed()
@@ -60,8 +69,8 @@ export class TileStore {
   }
 
   /** A tile that is here already, without asking for it. */
-  peek(level: number, tileRow: number, tileColumn: number): MatrixTile | null {
-    return this.#entries.get(`${level}/${tileRow}/${tileColumn}`)?.tile ?? null
+  peek(address: TileAddress): MatrixTile | null {
+    return this.#entries.get(keyOf(address))?.tile ?? null
   }
 
   dispose(): void {
@@ -76,6 +85,10 @@ export class TileStore {
       this.#entries.delete(key)
     }
   }
+}
+
+function keyOf({ level, row, column, reduction }: TileAddress): string {
+  return `${level}/${row}/${column}/${level === 0 ? 'entries' : reduction}`
 }
 
 /** What part of the matrix is in sight: its first cell and the pixels that one cell takes. */

@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { CONTENT_SECURITY_POLICY, findInterfaceFile, type InterfaceRoots } from '../../../src-main/app/interface-files'
+import {
+  CONTENT_SECURITY_POLICY,
+  findInterfaceFile,
+  readInterfaceFile,
+  type InterfaceRoots,
+} from '../../../src-main/app/interface-files'
 
 let folder: string
 let roots: InterfaceRoots
@@ -11,12 +16,12 @@ let roots: InterfaceRoots
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'interface-'))
   roots = { renderer: join(folder, 'renderer'), pictures: join(folder, 'pictures'), tiles: join(folder, 'tiles') }
-  for (const name of ['renderer/assets', 'pictures', 'tiles/key/0']) mkdirSync(join(folder, name), { recursive: true })
+  for (const name of ['renderer/assets', 'pictures', 'tiles/key']) mkdirSync(join(folder, name), { recursive: true })
   for (const name of [
     'renderer/index.html',
     'renderer/assets/a.js',
     'pictures/p-1.png',
-    'tiles/key/0/1-2.mean',
+    'tiles/key/0.mean',
     'secret',
   ]) {
     writeFileSync(join(folder, name), name)
@@ -27,12 +32,15 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 describe('files by URL', () => {
   it.each([
-    ['/', 'renderer/index.html', 'text/html; charset=utf-8', false],
-    ['/assets/a.js', 'renderer/assets/a.js', 'text/javascript; charset=utf-8', true],
-    ['/files/pictures/p-1.png', 'pictures/p-1.png', 'image/png', true],
-    ['/files/tiles/key/0/1-2.mean', 'tiles/key/0/1-2.mean', 'application/octet-stream', true],
-  ])('%s is %s', async (url, name, contentType, immutable) => {
-    expect(await findInterfaceFile(url, roots)).toEqual({ path: join(folder, name), contentType, immutable })
+    ['/', 'renderer/index.html', 'text/html; charset=utf-8', false, 'renderer/index.html'],
+    ['/assets/a.js', 'renderer/assets/a.js', 'text/javascript; charset=utf-8', true, 'renderer/assets/a.js'],
+    ['/files/pictures/p-1.png', 'pictures/p-1.png', 'image/png', true, 'pictures/p-1.png'],
+    ['/files/tiles/key/0.mean/6-16', 'tiles/key/0.mean', 'application/octet-stream', true, 'key/0.mean'],
+  ])('%s is %s', async (url, name, contentType, immutable, bytes) => {
+    const found = await findInterfaceFile(url, roots)
+    expect(found).toMatchObject({ path: join(folder, name), contentType, immutable })
+    // Every file here says its own name.
+    expect(String(await readInterfaceFile(found!))).toBe(bytes)
   })
 
   it.each([
@@ -42,7 +50,11 @@ describe('files by URL', () => {
     '/assets/..%2f..%2fsecret',
     '/files/pictures/..%5c..%5csecret.png',
     '/files/pictures/link.png',
-    '/files/tiles/key/0',
+    '/files/tiles/key/0.mean',
+    '/files/tiles/key/0.mean/0-17',
+    '/files/tiles/key/0.mean/4-4',
+    '/files/tiles/key/0.mean/-4-4',
+    '/files/tiles/key/0.mean/0-99999999999999999999',
     '/files/tiles/../../secret',
     '/assets/a.js%00',
     '/%',

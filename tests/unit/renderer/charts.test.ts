@@ -6,6 +6,7 @@ import {
   TileStore,
   zoomViewport,
   type MatrixTile,
+  type TileAddress,
 } from '../../../src-renderer/shared/charts/matrix-tiles'
 import { cellAt, layoutOverview, panelLeft } from '../../../src-renderer/shared/charts/overview-map'
 import { colourOf, divergingScale, sequentialScale } from '../../../src-renderer/shared/colour/scales'
@@ -80,8 +81,9 @@ describe('the view of a matrix', () => {
 })
 
 describe('tiles', () => {
-  it('are asked for once, and given up when the matrix is no longer shown', async () => {
-    const tile: MatrixTile = { rows: 1, columns: 1, mean: new Float32Array(1), extreme: new Float32Array(1) }
+  it('are asked for once for each reduction, and given up when the matrix is no longer shown', async () => {
+    const tile: MatrixTile = { rows: 1, columns: 1, values: new Float32Array(1) }
+    const address: TileAddress = { level: 1, row: 0, column: 0, reduction: 'mean' }
     const signals: AbortSignal[] = []
     let arrived = 0
     const source = {
@@ -90,19 +92,24 @@ describe('tiles', () => {
       columns: 1,
       tileSize: 256,
       maxLevel: 0,
-      load: (_level: number, _row: number, _column: number, signal: AbortSignal) => {
+      load: (_tile: TileAddress, signal: AbortSignal) => {
         signals.push(signal)
         return Promise.resolve(tile)
       },
     }
     const store = new TileStore(source, () => arrived++)
-    expect(store.get(0, 0, 0)).toBeNull()
-    expect(store.get(0, 0, 0)).toBeNull()
+    expect(store.get(address)).toBeNull()
+    expect(store.get(address)).toBeNull()
     await Promise.resolve()
-    expect(store.get(0, 0, 0)).toBe(tile)
+    expect(store.get(address)).toBe(tile)
     expect([signals.length, arrived]).toEqual([1, 1])
+    expect(store.get({ ...address, reduction: 'extreme' })).toBeNull()
+    expect(store.get({ ...address, level: 0 })).toBeNull()
+    await Promise.resolve()
+    expect(store.get({ ...address, level: 0, reduction: 'extreme' })).toBe(tile)
+    expect([signals.length, arrived]).toEqual([3, 3])
     store.dispose()
     expect(signals[0]!.aborted).toBe(true)
-    expect(store.peek(0, 0, 0)).toBeNull()
+    expect(store.peek(address)).toBeNull()
   })
 })

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { WebSocket } from 'ws'
+import { tilePlace } from '../../../src-main/contract/inspect'
 import type { Job } from '../../../src-main/contract/jobs'
 import type { ServerMessage } from '../../../src-main/contract/wire'
 import { openCheckpoint } from '../../../src-main/engine/checkpoint/open'
@@ -78,13 +79,17 @@ describe('the journey over the demo, with the real engine', () => {
     const job = await ended(await server.invoke('inspect.matrix', { layer, matrix: 'P' }))
     if (job.result?.kind !== 'matrix') throw new Error(JSON.stringify(job.error))
     const { rows, columns, url, levels } = job.result.matrix
+    const { start, end } = tilePlace({ rows, columns }, 0, 0, 0)
     expect(columns).toBe(MODELS.length * rows)
-    const response = await fetch(new URL(`${url}/0/0-0.mean`, server.url), { headers: { cookie: server.cookie } })
+    const response = await fetch(new URL(`${url}/0.mean/${start}-${end}`, server.url), {
+      headers: { cookie: server.cookie },
+    })
     const tile = new Float32Array(await response.arrayBuffer())
     const width = Math.min(256, columns)
     expect(tile).toHaveLength(width * Math.min(256, rows))
     for (let row = 0; row < Math.min(256, rows); row++) expect(tile[row * width + row]).toBeCloseTo(1, 5)
-    const last = await server.send(`/${url}/${levels - 1}/0-0.max`, { headers: { cookie: server.cookie } })
+    const whole = tilePlace({ rows, columns }, levels - 1, 0, 0)
+    const last = await server.send(`/${url}/${levels - 1}.max/0-${whole.end}`, { headers: { cookie: server.cookie } })
     expect(last.status).toBe(200)
   })
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { TILE_SIZE } from '../../../../src-main/contract/inspect'
+import { TILE_SIZE, tilePlace } from '../../../../src-main/contract/inspect'
 import { pyramidLevels, TilePyramid } from '../../../../src-main/engine/inspect/tile-pyramid'
 
 let folder: string
@@ -32,13 +32,23 @@ const mean = (cell: number[]): number => cell.reduce((sum, value) => sum + value
 const strongest = (cell: number[]): number => cell.reduce((a, b) => (Math.abs(b) > Math.abs(a) ? b : a))
 
 /** A level put together from its tiles. */
-async function readLevel(into: string, level: number, { rows, columns }: Matrix, kind: string): Promise<Float32Array> {
+async function readLevel(
+  into: string,
+  level: number,
+  matrix: Matrix,
+  size: Matrix,
+  kind: string,
+): Promise<Float32Array> {
+  const { rows, columns } = size
+  const file = new Uint8Array(await readFile(join(into, `${level}.${kind}`)))
+  expect(file.length).toBe(rows * columns * 4)
   const values = new Float32Array(rows * columns)
   for (let top = 0; top < rows; top += TILE_SIZE) {
     for (let left = 0; left < columns; left += TILE_SIZE) {
-      const bytes = await readFile(join(into, String(level), `${top / TILE_SIZE}-${left / TILE_SIZE}.${kind}`))
-      const tile = new Float32Array(new Uint8Array(bytes).buffer)
+      const place = tilePlace(matrix, level, top / TILE_SIZE, left / TILE_SIZE)
+      const tile = new Float32Array(file.slice(place.start, place.end).buffer)
       const [height, width] = [Math.min(TILE_SIZE, rows - top), Math.min(TILE_SIZE, columns - left)]
+      expect(place).toMatchObject({ rows: height, columns: width })
       expect(tile.length).toBe(height * width)
       for (let row = 0; row < height; row++) {
         values.set(tile.subarray(row * width, (row + 1) * width), (top + row) * columns + left)
@@ -61,6 +71,7 @@ test('every level holds means and strongest values of the one before, whatever t
         pyramid.add({ start, count, values: values.subarray(start * columns, (start + count) * columns) })
       }
       const summary = pyramid.finish()
+      pyramid.close()
       expect(summary.levels).toBe(pyramidLevels(rows, columns))
       expect(summary.min).toBe(values.reduce((a, b) => Math.min(a, b)))
       expect(summary.max).toBe(values.reduce((a, b) => Math.max(a, b)))
@@ -71,10 +82,10 @@ test('every level holds means and strongest values of the one before, whatever t
       ]
       for (let level = 0; level < summary.levels; level++) {
         if (level > 0) [means, extremes] = [reduce(means, mean), reduce(extremes, strongest)]
-        const found = await readLevel(into, level, means, 'mean')
+        const found = await readLevel(into, level, { rows, columns, values }, means, 'mean')
         expect(found.every((value, i) => Math.abs(value - means.values[i]!) < 1e-6)).toBe(true)
         if (level === 0) continue
-        const strongestFound = await readLevel(into, level, extremes, 'max')
+        const strongestFound = await readLevel(into, level, { rows, columns, values }, extremes, 'max')
         expect(strongestFound.every((value, i) => value === extremes.values[i])).toBe(true)
       }
     }),
@@ -86,6 +97,7 @@ test('magnitudes are counted in equal bins, and the largest ones in the last', a
   const pyramid = new TilePyramid(folder, 1, 6, 2)
   pyramid.add({ start: 0, count: 1, values: Float32Array.of(0, -0.03125, 1, -1.99, 2, -300) })
   const { histogram, min, max } = pyramid.finish()
+  pyramid.close()
   expect([min, max]).toEqual([-300, 2])
   expect(Object.entries(histogram).filter(([, count]) => count > 0)).toEqual([
     ['0', 1],
