@@ -84,6 +84,11 @@ export const useProject = defineStore('project', () => {
     if (model) edit(label, [{ type: 'set-model', name, model: { ...model, ...change } }], merge)
   }
 
+  /** To 0: it becomes the base. */
+  function moveModel(name: string, to: number): void {
+    edit(to === 0 ? `Make ${name} the base` : `Move ${name}`, [{ type: 'move-model', name, to }])
+  }
+
   function editMethod(change: Partial<MethodSettings>, label: string, merge?: string): void {
     edit(label, [{ type: 'set-method', method: { ...project.value.method, ...change } }], merge)
   }
@@ -118,6 +123,7 @@ export const useProject = defineStore('project', () => {
     enabledSpecialists,
     edit,
     editModel,
+    moveModel,
     editMethod,
     editOutput,
     editPreview,
