@@ -70,6 +70,32 @@ export const matrixSchema = z.object({
   url: z.string(),
 })
 
+/**
+ * Weights by which every specialist has an equal part in what the merge changes (engine/inspect/suggest-weights.ts), of
+ * one block or of the network.
+ */
+export const weightAdviceSchema = z.object({
+  /** null: all blocks without weights of their own. */
+  block: z.string().nullable(),
+  /** False: other weights would not help; the reason says why. */
+  suggested: z.boolean(),
+  /** Those that take part: the others hardly change these layers, or have no weight. */
+  specialists: z.array(
+    z.object({
+      name: z.string(),
+      weight: z.number(),
+      /** Equal to `weight` where nothing is suggested. */
+      suggestedWeight: z.number(),
+      /** Of the merged change with today's weights; parts sum to 1, below 0 the merge moves against it. */
+      part: z.number(),
+    }),
+  ),
+  /** Least cosine of the merged change with a specialist's own: less is more conflict. */
+  agreement: z.object({ now: z.number(), suggested: z.number() }),
+  /** A sentence or two. */
+  reason: z.string(),
+})
+
 /** Size of a tile and where it lies in its level's file, in bytes, `end` left out. */
 export function tilePlace(
   matrix: { rows: number; columns: number },
@@ -86,5 +112,6 @@ export function tilePlace(
 }
 
 export type LayerSummary = z.infer<typeof layerSummarySchema>
+export type WeightAdvice = z.infer<typeof weightAdviceSchema>
 export type MatrixKind = (typeof MATRIX_KINDS)[number]
 export type MatrixInfo = z.infer<typeof matrixSchema>
