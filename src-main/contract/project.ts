@@ -52,6 +52,11 @@ export const methodSchema = z.strictObject({
   normaliser: z.enum(NORMALISERS).default('aligned'),
   /** Least |P| that takes part; absent: 'auto' with aligned and abs, 0 with paper. */
   threshold: z.union([z.literal('auto'), z.number().min(0).max(1)]).optional(),
+  /**
+   * Merge by what every model contributes to a layer, kept on disk: other weights then cost a sum. Differs from the
+   * direct merge by float16's precision of the differences (FeatureFusion; linear methods need nothing kept).
+   */
+  reuse: z.boolean().default(false),
   /** Layers that names and shapes do not tell: transposed and grouped convolutions, by pattern (the last match counts). */
   layerKinds: z
     .array(

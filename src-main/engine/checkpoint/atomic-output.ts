@@ -92,6 +92,15 @@ export class AtomicOutput {
   }
 }
 
+/** Whether another process that is alive is writing a file or folder of this final name. */
+export async function isBeingWritten(path: string): Promise<boolean> {
+  const entries = await readdir(dirname(path)).catch(() => [])
+  return entries.some((entry) => {
+    const owner = partialOwner(entry, basename(path))
+    return owner !== undefined && owner !== process.pid && isAlive(owner)
+  })
+}
+
 /**
  * @throws FusionError 'target' if the output would be one of the sources or lie inside one (a folder)
  */

@@ -15,7 +15,8 @@ export interface StoredTensor {
 
 /**
  * A tensor in diffusers' form, seen through the layout of the file that stores it (design.md, decision 4): a run of
- * whole elements of a stored tensor, row-major in `shape`, or its transpose (2-D only: OpenCLIP's text_projection).
+ * whole elements of a stored tensor, row-major in `shape`, or with its first two axes swapped (OpenCLIP's
+ * text_projection; the rows of a transposed convolution).
  */
 export interface TensorView {
   /** Name in diffusers' form, without the component: `down_blocks.0.resnets.0.conv1.weight`. */
@@ -24,7 +25,7 @@ export interface TensorView {
   stored: StoredTensor
   /** First element inside the stored tensor (not 0 for the parts of OpenCLIP's `in_proj`). */
   start: number
-  /** True where the stored matrix is the transpose of `shape`. */
+  /** True where what is stored has the first two axes of `shape` swapped. */
   transposed: boolean
 }
 

@@ -36,7 +36,8 @@ export function readIntegers(stored: StoredTensor): number[] {
   )
 }
 
-function readBytes(stored: StoredTensor): Uint8Array {
+/** A whole stored tensor as it is stored. @throws FusionError 'source-changed', 'unreadable' */
+export function readBytes(stored: StoredTensor): Uint8Array<ArrayBuffer> {
   const reader = new TensorReader()
   try {
     const bytes = new Uint8Array(stored.byteLength)

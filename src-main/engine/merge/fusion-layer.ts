@@ -1,7 +1,7 @@
 import type { Normaliser } from '../../contract/project'
 import type { Tensor } from '../runtime/session'
 import { Kernels, type KernelBuffer } from '../tensor/kernels'
-import { emptySums, reportOf, weightedSums, type LayerReport, type ModelSums } from './layer-report'
+import { emptySums, reportOf, weightedMean, weightedSums, type LayerReport, type ModelSums } from './layer-report'
 import type { LayerRows } from './layer-rows'
 import { normaliserOf } from './normalisers'
 import {
@@ -42,8 +42,10 @@ export interface MergedRows {
 export interface ContributedRows {
   start: number
   count: number
-  /** σ_i · A_m [count, inputs], float64; rows of dead base rows are 0. */
+  /** σ_i · A_m [count, inputs], float64; rows of dead base rows are 0. May be overwritten. */
   sums: KernelBuffer
+  /** What goes with them, complete for these rows. */
+  contribution: Contribution
 }
 
 /** What one model gives to a layer beside A_m: enough for Z, the bias and the report of any re-weighting. */
@@ -167,7 +169,8 @@ export class FusionLayer {
     const report = reportOf({
       layer,
       statistics,
-      options,
+      weights: options.weights,
+      normaliser: options.normaliser,
       threshold,
       parts,
       z,
@@ -192,17 +195,18 @@ export class FusionLayer {
     const threshold = this.threshold(statistics)
     const alone = Array.from({ length: layer.models }, (_, m) => (m === model ? 1 : 0))
     const parts = alone.map(() => emptySums(layer.rows))
-    for (let start = 0; start < layer.rows; start += sizes.block) {
-      const count = Math.min(sizes.block, layer.rows - start)
-      await this.combine({ start, count }, alone, statistics, threshold, parts, checkpoint)
-      write({ start, count, sums: this.buffers.merged })
-    }
     const { sigma, own } = statistics
-    return {
+    const contribution: Contribution = {
       sigma: { base: sigma[0]!, model: sigma[model]! },
       own: model === 0 ? new Float64Array(layer.rows).fill(1) : own[model - 1]!,
       parts: parts[model]!,
     }
+    for (let start = 0; start < layer.rows; start += sizes.block) {
+      const count = Math.min(sizes.block, layer.rows - start)
+      await this.combine({ start, count }, alone, statistics, threshold, parts, checkpoint)
+      write({ start, count, sums: this.buffers.merged, contribution })
+    }
+    return contribution
   }
 
   /** The threshold that holds for this layer: the setting's, or what 'auto' makes of its rows. */
@@ -402,9 +406,4 @@ function bufferBytes(layer: LayerRows, sampled: boolean, width: number): number[
 /** 1/σ_j; 0 for a dead row, whose correlations are 0. */
 function inverseLengths(sigma: Float64Array): Float32Array {
   return Float32Array.from(sigma, (length) => (length > 0 ? 1 / length : 0))
-}
-
-function weightedMean(weights: readonly number[], vectors: readonly Float64Array[], row: number): number {
-  const total = weights.reduce((sum, weight) => sum + weight, 0)
-  return weights.reduce((sum, weight, model) => sum + weight * vectors[model]![row]!, 0) / total
 }

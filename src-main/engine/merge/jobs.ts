@@ -2,7 +2,8 @@ import { BYTES_PER_ELEMENT, elementCount } from '../tensor/element-type'
 import type { MethodSettings } from '../../contract/project'
 import type { OutputFile } from './output-files'
 import type { OutputWriter } from './output-writer'
-import type { TensorTask } from './plan'
+import type { LayerTask, TensorTask } from './plan'
+import type { ReweightedLayer } from './reweight'
 import type { JobTarget, TensorJob } from './tensor-job'
 
 /** Elements per sum job: small enough that a cancel answers at once, large enough that messages cost nothing. */
@@ -11,7 +12,7 @@ const SUM_JOB_ELEMENTS = 4 * 1024 * 1024
 /** A job and the bytes of the output that are final when it is done. */
 export interface PlannedJob {
   job: TensorJob
-  task: TensorTask | null
+  task: TensorTask | LayerTask | null
   file: OutputFile
   offset: number
 }
@@ -48,6 +49,43 @@ export function jobsOf(task: TensorTask, settings: MethodSettings, writer: Outpu
       byteLength: length * size,
     }
     return { job, task, file, offset: offset + start * size }
+  })
+}
+
+/** The jobs of a re-weighted layer's weight, in the order of its rows. */
+export function reweightJobs(
+  task: LayerTask,
+  { views, combination }: Pick<ReweightedLayer, 'views' | 'combination'>,
+  writer: OutputWriter,
+): PlannedJob[] {
+  const { file, elementType, offset, transposed } = task.destination
+  const { rowLength, coefficients } = combination
+  const rows = views[0]!.shape[0]!
+  const size = BYTES_PER_ELEMENT[elementType]
+  const target: JobTarget = {
+    ...writer.target(file, offset),
+    elementType,
+    transposed: transposed !== task.layer.kind.transposedConvolution,
+  }
+  const step = target.transposed ? rows : Math.max(1, Math.floor(SUM_JOB_ELEMENTS / rowLength))
+  return Array.from({ length: Math.ceil(rows / step) }, (_, index) => {
+    const firstRow = index * step
+    const count = Math.min(step, rows - firstRow)
+    const at = firstRow * rowLength * size
+    const job: TensorJob = {
+      kind: 'sum',
+      views,
+      combination: {
+        rowLength,
+        firstRow,
+        coefficients: coefficients.map((all) => all && all.slice(firstRow, firstRow + count)),
+      },
+      start: firstRow * rowLength,
+      count: count * rowLength,
+      target: { ...target, position: target.position + at },
+      byteLength: count * rowLength * size,
+    }
+    return { job, task, file, offset: offset + at }
   })
 }
 

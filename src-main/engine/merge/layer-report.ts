@@ -1,4 +1,4 @@
-import type { FusionOptions } from './fusion-layer'
+import type { Normaliser } from '../../contract/project'
 import type { LayerRows } from './layer-rows'
 import { normaliserOf, type RowSums } from './normalisers'
 import type { RowStatistics } from './statistics'
@@ -36,9 +36,10 @@ export interface ModelSums {
 
 /** What `reportOf` is made from. */
 export interface MergedLayer {
-  layer: LayerRows
+  layer: Pick<LayerRows, 'name' | 'rows' | 'inputs'>
   statistics: RowStatistics
-  options: FusionOptions
+  weights: readonly number[]
+  normaliser: Normaliser
   threshold: number
   parts: readonly ModelSums[]
   z: Float64Array
@@ -51,7 +52,8 @@ export interface MergedLayer {
 export function reportOf({
   layer,
   statistics,
-  options,
+  weights,
+  normaliser,
   threshold,
   parts,
   z,
@@ -67,8 +69,8 @@ export function reportOf({
     minZ: z.reduce((least, value) => Math.min(least, value), Infinity),
     maxKappa: kappa.reduce((most, value) => Math.max(most, value), 0),
     meanKappa: mean(kappa),
-    offOwnShare: offOwnShare(parts, statistics, options.weights, threshold),
-    shares: shares(parts, baseSigma!, options, z),
+    offOwnShare: offOwnShare(parts, statistics, weights, threshold),
+    shares: shares(parts, baseSigma!, { normaliser, weights }, z),
     deadRows: baseSigma!.filter((sigma) => sigma === 0).length,
     ...others,
   }
@@ -93,6 +95,12 @@ export function weightedSums(parts: readonly ModelSums[], weights: readonly numb
   return { signed: total('signed'), absolute: total('absolute'), aligned: total('aligned'), bias: total('bias') }
 }
 
+/** Σ α_m b_m / Σ α_m of one row: what a row takes that has no correlations. */
+export function weightedMean(weights: readonly number[], vectors: readonly Float64Array[], row: number): number {
+  const total = weights.reduce((sum, weight) => sum + weight, 0)
+  return weights.reduce((sum, weight, model) => sum + weight * vectors[model]![row]!, 0) / total
+}
+
 function mean(values: Float64Array): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length
 }
@@ -101,7 +109,7 @@ function mean(values: Float64Array): number {
 function shares(
   parts: readonly ModelSums[],
   sigma: Float64Array,
-  { normaliser, weights }: FusionOptions,
+  { normaliser, weights }: Pick<MergedLayer, 'normaliser' | 'weights'>,
   z: Float64Array,
 ): number[] {
   const sums = parts.map(() => 0)

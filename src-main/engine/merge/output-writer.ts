@@ -71,7 +71,8 @@ export class OutputWriter {
   }
 }
 
-function writeFully(descriptor: number, bytes: Uint8Array, position: number): void {
+/** Writes all bytes from `position` of a file on. */
+export function writeFully(descriptor: number, bytes: Uint8Array, position: number): void {
   for (let done = 0; done < bytes.byteLength;) {
     done += writeSync(descriptor, bytes, done, bytes.byteLength - done, position + done)
   }

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import { thresholdOf, type ModelEntry, type OutputSettings, type Project } from '../../contract/project'
-import type { Checkpoint, Component, ComponentName, TensorView } from '../checkpoint/checkpoint'
+import type { Checkpoint, Component, ComponentName, SourceFile, TensorView } from '../checkpoint/checkpoint'
 import { compareCheckpoints } from '../checkpoint/compare'
 import { isMergeable } from '../checkpoint/mergeable'
 import { openCheckpoint } from '../checkpoint/open'
@@ -276,16 +276,28 @@ function realView(view: TensorView): TensorView {
   })
 }
 
+/** Everything that a plan reads, the base first. */
+export function checkpointsOf({ base, models }: Pick<MergePlan, 'base' | 'models'>): Checkpoint[] {
+  return [base, ...models.map(({ checkpoint }) => checkpoint)]
+}
+
+/** The files that a plan reads. */
+export function sourcesOf(plan: Pick<MergePlan, 'base' | 'models'>): SourceFile[] {
+  const files = checkpointsOf(plan).flatMap((checkpoint) => checkpoint.files)
+  return [...new Map(files.map((file) => [file.path, file])).values()]
+}
+
 /** The method in words, with the settings that it reads: for people and for the recipe. */
 export function settingsInUse({ method, project }: Pick<MergePlan, 'method' | 'project'>): Record<string, unknown> {
   const used = Object.fromEntries(method.uses.map((key) => [key, project.method[key]]))
   if (method.kind !== 'fusion') return used
-  const { layerKinds, statistics } = project.method
+  const { layerKinds, statistics, reuse } = project.method
   const { samples, seed, ...others } = used
   return {
     ...others,
     ...(statistics === 'sampled' && { samples, seed }),
     threshold: thresholdOf(project.method),
     ...(layerKinds.length > 0 && { layerKinds }),
+    ...(reuse && { reuse }),
   }
 }

@@ -10,10 +10,10 @@ import { notFiniteError, type TensorInputs } from '../tensor/tensor-inputs'
 import { FusionLayer, type FusionOptions } from './fusion-layer'
 import type { LayerReport } from './layer-report'
 import type { Layer } from './layers'
-import { TensorRows } from './layer-rows'
+import { TensorRows, type LayerRows } from './layer-rows'
 import type { LayerTask } from './plan'
 import type { FeatureSamples, FusionSessions } from './statistics'
-import { transpose, viewInputs } from './tensor-job'
+import { swapFirstAxes, viewInputs } from './tensor-job'
 
 /** Writes bytes of a layer's output tensor (or its bias) from a byte offset inside that tensor on. */
 export type WriteBytes = (at: number, bytes: Uint8Array) => void
@@ -37,6 +37,11 @@ export function groupsOf(layer: Layer, inputs: TensorInputs, biases: readonly Fl
  */
 export function randomSamples(inputs: number, samples: number, seed: number): FeatureSamples {
   return { values: new TorchGenerator(seed).randn(inputs * samples), count: samples, centred: true }
+}
+
+/** The samples that a layer's statistics are taken on; null: none, they are exact. */
+export function samplesFor({ statistics, samples, seed }: MethodSettings, rows: LayerRows): FeatureSamples | null {
+  return statistics === 'sampled' ? randomSamples(rows.inputs, samples, seed) : null
 }
 
 /** The biases of every model as float64, [out] each. */
@@ -89,7 +94,7 @@ export async function runLayer(
       normaliser: settings.normaliser,
       threshold: thresholdOf(settings),
       weights,
-      samples: settings.statistics === 'sampled' ? randomSamples(rows.inputs, settings.samples, settings.seed) : null,
+      samples: samplesFor(settings, rows),
     }
     const result = await new FusionLayer(rows, options, sessions, kernels).merge(
       ({ start, count, weights: merged }) => {
@@ -119,9 +124,10 @@ function layerOutput({ layer, destination }: LayerTask, write: WriteBytes): { pu
   return {
     put: (at, bytes) => whole.set(bytes, at),
     finish() {
-      const [inputs, outputs, ...area] = layer.shape
-      if (transposedConvolution) write(0, transpose(whole, [outputs!, inputs!], elementCount(area) * size))
-      else write(0, transpose(whole, layer.shape, size))
+      const [first, second, ...area] = layer.shape
+      // A transposed convolution's rows [out, in, area] go back to what it stores, [in, out, area].
+      const shape = transposedConvolution ? [second!, first!, ...area] : layer.shape
+      write(0, swapFirstAxes(whole, shape, size))
     },
   }
 }

@@ -1,31 +1,32 @@
 import { existsSync } from 'node:fs'
-import { statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { dirname, resolve } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import { AtomicOutput, checkTargetOutsideSources, writingError } from '../checkpoint/atomic-output'
 import type { Checkpoint, SourceFile } from '../checkpoint/checkpoint'
+import { checkSpace } from '../checkpoint/disk-space'
 import { RECIPE_KEY } from '../checkpoint/describe'
 import { openCheckpoint } from '../checkpoint/open'
 import { writePipelineFiles } from '../checkpoint/pipeline-files'
 import { TensorReader } from '../checkpoint/tensor-reader'
 import type { Provider } from '../runtime/session'
-import { BYTES_PER_ELEMENT, elementCount } from '../tensor/element-type'
+import { BYTES_PER_ELEMENT, elementCount, type FloatType } from '../tensor/element-type'
 import { FloatEncoder } from '../tensor/float-encoder'
 import { Kernels } from '../tensor/kernels'
 import { throwIfCancelled } from './cancel'
-import { assumedSeconds, planCost, taskCost } from './cost'
+import { ensureContributions, layerTasksOf, type Contributions } from './contributions'
+import { assumedSeconds, taskCost } from './cost'
 import type { LayerReport } from './layer-report'
 import { runJobs } from './job-pool'
-import { extraJobs, jobsOf } from './jobs'
+import { extraJobs, jobsOf, reweightJobs } from './jobs'
 import { outputBytes, type OutputFile } from './output-files'
 import { OutputWriter } from './output-writer'
-import type { LayerTask, MergePlan, TensorTask } from './plan'
+import { checkpointsOf, sourcesOf, type LayerTask, type MergePlan, type TensorTask } from './plan'
 import { hashSources, mergeMetadata, recipeOf, type Recipe } from './recipe'
-import { layerMemory, runLayer } from './run-layer'
+import { reweightLayer, type ReweightedLayer } from './reweight'
+import { layerMemory, readBiases, runLayer } from './run-layer'
 import { FusionSessions } from './statistics'
 
-export type MergePhase = 'hashing' | 'merging' | 'flushing'
+export type MergePhase = 'hashing' | 'contributing' | 'merging' | 'flushing'
 
 export interface MergeOptions {
   /** Where to write: a file or folder, as the plan's layout has it. */
@@ -37,7 +38,7 @@ export interface MergeOptions {
   workerFile?: URL | null
   /** Threads of sums and of matrix products: no byte depends on them. */
   threads?: number
-  /** Where sources' hashes are remembered. */
+  /** Where sources' hashes are remembered, and contributions kept. */
   cacheFolder?: string
   /** The bundled table of CLIP's tokens: a folder made from a file needs it. */
   clipVocabulary?: string
@@ -65,8 +66,7 @@ export interface MergeResult {
 export async function runMerge(plan: MergePlan, options: MergeOptions): Promise<MergeResult> {
   const started = performance.now()
   const { path, cacheFolder, signal, onProgress, provider = 'cpu' } = options
-  const checkpoints = [plan.base, ...plan.models.map(({ checkpoint }) => checkpoint)]
-  await checkTarget(path, checkpoints)
+  await checkTarget(path, checkpointsOf(plan))
   const mayReplace = async (): Promise<boolean> => options.overwrite === true || isOwnExport(path)
   const output = await AtomicOutput.create(path, plan.output.folder, mayReplace)
   try {
@@ -80,7 +80,8 @@ export async function runMerge(plan: MergePlan, options: MergeOptions): Promise<
     const bytes = outputBytes(plan.output, metadata)
     await checkSpace(path, bytes)
     const writer = new OutputWriter(output.temporaryPath, plan.output.files, metadataOf(plan, metadata))
-    const merge = new MergeRun(plan, sourcesOf(checkpoints), writer, options)
+    const contributions = await contributionsFor(plan, hashes, options)
+    const merge = new MergeRun(plan, contributions, writer, options)
     let files: string[]
     try {
       await merge.run()
@@ -103,30 +104,56 @@ export async function runMerge(plan: MergePlan, options: MergeOptions): Promise<
   }
 }
 
+/** What a plan that is to be re-weighted takes from the cache, or null where layers are merged directly. */
+async function contributionsFor(
+  plan: MergePlan,
+  hashes: ReadonlyMap<string, string>,
+  { provider = 'cpu', threads, cacheFolder, signal, onProgress }: MergeOptions,
+): Promise<Contributions | null> {
+  if (!plan.project.method.reuse || layerTasksOf(plan).length === 0) return null
+  if (cacheFolder === undefined) throw new FusionError('internal', 'Contributions need a cache folder.')
+  return ensureContributions(plan, {
+    cacheFolder,
+    provider,
+    hashes,
+    ...(threads !== undefined && { threads }),
+    ...(signal && { signal }),
+    onProgress: (fraction) => onProgress?.('contributing', fraction),
+  })
+}
+
+interface Reweighted {
+  task: LayerTask
+  layer: ReweightedLayer
+}
+
 /** The work of one merge: jobs for threads, and layers for ONNX Runtime, one after the other. */
 class MergeRun {
   readonly layers: LayerReport[] = []
   /** Names of tensors, without their component. */
   readonly overflowed = new Set<string>()
+  private readonly sources: readonly SourceFile[]
   private readonly total: number
   private done = 0
 
   constructor(
     private readonly plan: MergePlan,
-    private readonly sources: readonly SourceFile[],
+    private readonly contributions: Contributions | null,
     private readonly writer: OutputWriter,
     private readonly options: MergeOptions,
   ) {
-    this.total = assumedSeconds(planCost(plan))
+    this.sources = sourcesOf(plan)
+    this.total = plan.tasks.reduce((sum, task) => sum + this.secondsOf(task), 0)
   }
 
   async run(): Promise<void> {
-    const { plan, sources } = this
+    const { plan, contributions } = this
     const tensors = plan.tasks.filter((task): task is TensorTask => task.kind === 'tensor')
-    const layers = plan.tasks.filter((task): task is LayerTask => task.kind === 'layer')
-    await this.runTensors(tensors)
-    if (layers.length > 0) await this.runLayers(layers)
-    const reader = new TensorReader(sources)
+    const layers = layerTasksOf(plan)
+    const reweighted = contributions ? this.reweight(layers, contributions) : []
+    await this.runJobs(tensors, reweighted)
+    if (!contributions && layers.length > 0) await this.runLayers(layers)
+    const reader = new TensorReader(this.sources)
     try {
       reader.checkUnchanged()
     } finally {
@@ -134,28 +161,54 @@ class MergeRun {
     }
   }
 
-  private async runTensors(tasks: readonly TensorTask[]): Promise<void> {
+  private async runJobs(tasks: readonly TensorTask[], reweighted: readonly Reweighted[]): Promise<void> {
     const { plan, writer, options } = this
     const planned = [
       ...tasks.flatMap((task) => jobsOf(task, plan.project.method, writer)),
+      ...reweighted.flatMap(({ task, layer }) => reweightJobs(task, layer, writer)),
       ...plan.output.files.flatMap((file) => extraJobs(file, writer)),
     ]
     const byJob = new Map(planned.map((entry) => [entry.job, entry]))
+    const squaredNorms = new Map(reweighted.map(({ task }) => [task, 0]))
     const pool = {
       workerFile: options.workerFile ?? null,
       threads: options.threads ?? availableParallelism(),
       sources: this.sources,
       ...(options.signal && { signal: options.signal }),
     }
-    await runJobs([...byJob.keys()], pool, (job, { overflowed }) => {
+    await runJobs([...byJob.keys()], pool, (job, { overflowed, squaredNorm }) => {
       const { task, file, offset } = byJob.get(job)!
       writer.written(file, offset, job.byteLength)
       if (task === null || job.byteLength === 0) return
-      const [view] = task.views
+      const [view] = task.kind === 'layer' ? task.weightViews : task.views
       if (overflowed) this.overflowed.add(view!.name)
+      if (task.kind === 'layer') squaredNorms.set(task, squaredNorms.get(task)! + squaredNorm)
       const size = BYTES_PER_ELEMENT[task.destination.elementType]
-      this.advance((assumedSeconds(taskCost(task)) * job.byteLength) / (elementCount(view!.shape) * size))
+      this.advance((this.secondsOf(task) * job.byteLength) / (elementCount(view!.shape) * size))
     })
+    for (const { task, layer } of reweighted) this.layers.push(...layer.report(squaredNorms.get(task)!))
+  }
+
+  /** Layers as sums of contributions; their biases are written at once. */
+  private reweight(tasks: readonly LayerTask[], contributions: Contributions): Reweighted[] {
+    const reader = new TensorReader(this.sources)
+    const encoder = new FloatEncoder()
+    try {
+      return tasks.map((task) => {
+        const layer = reweightLayer(task, contributions, this.plan.project.method, readBiases(task, reader))
+        const { biasDestination } = task
+        if (layer.bias && biasDestination) {
+          const type = biasDestination.elementType as FloatType
+          const write = (at: number, bytes: Uint8Array): void =>
+            this.writer.write(biasDestination.file, biasDestination.offset + at, bytes)
+          if (!encoder.encode(Float32Array.from(layer.bias), type, write)) this.overflowed.add(task.layer.bias!)
+          this.markWritten(biasDestination, layer.bias.length)
+        }
+        return { task, layer }
+      })
+    } finally {
+      reader.close()
+    }
   }
 
   private async runLayers(tasks: readonly LayerTask[]): Promise<void> {
@@ -178,12 +231,18 @@ class MergeRun {
         if (overflowed) this.overflowed.add(layer.weight)
         this.markWritten(destination, elementCount(layer.shape))
         if (biasDestination) this.markWritten(biasDestination, elementCount(task.biasViews![0]!.shape))
-        this.advance(assumedSeconds(taskCost(task)))
+        this.advance(this.secondsOf(task))
       }
     } finally {
       await sessions.release()
       reader.close()
     }
+  }
+
+  /** A task's share of the work; contributions have no products left to compute. */
+  private secondsOf(task: TensorTask | LayerTask): number {
+    const { flops, bytes } = taskCost(task)
+    return assumedSeconds({ flops: this.contributions ? 0 : flops, bytes })
   }
 
   private markWritten({ file, offset, elementType }: LayerTask['destination'], count: number): void {
@@ -210,10 +269,6 @@ function metadataOf(plan: MergePlan, metadata: Record<string, string>): (file: O
   return (file) => (merged.has(file) ? metadata : { format: 'pt' })
 }
 
-function sourcesOf(checkpoints: readonly Checkpoint[]): SourceFile[] {
-  return [...new Map(checkpoints.flatMap(({ files }) => files.map((file) => [file.path, file] as const))).values()]
-}
-
 async function checkTarget(path: string, checkpoints: readonly Checkpoint[]): Promise<void> {
   const sources = checkpoints.flatMap(({ path: own, files }) => [own, ...files.map((file) => file.path)])
   await checkTargetOutsideSources(path, sources)
@@ -226,17 +281,4 @@ async function isOwnExport(path: string): Promise<boolean> {
     ({ metadata }) => RECIPE_KEY in metadata,
     () => false,
   )
-}
-
-/** @throws FusionError 'target' where the disk has less room than the output takes */
-async function checkSpace(path: string, bytes: number): Promise<void> {
-  let folder = dirname(resolve(path))
-  while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder)
-  const { bavail, bsize } = await statfs(folder)
-  const free = bavail * bsize
-  if (free >= bytes) return
-  const megabytes = (value: number): string => `${Math.ceil(value / 1e6).toLocaleString('en')} MB`
-  throw new FusionError('target', `${path} takes ${megabytes(bytes)}; its disk has ${megabytes(free)} left.`, {
-    hint: 'Free some space or write to another disk.',
-  })
 }

@@ -5,7 +5,7 @@ import { TensorReader } from '../checkpoint/tensor-reader'
 import { BYTES_PER_ELEMENT, elementCount, type ElementType, type FloatType } from '../tensor/element-type'
 import { Kernels } from '../tensor/kernels'
 import type { TensorInputs } from '../tensor/tensor-inputs'
-import { WeightedSum, type EncodedBlock, type LinearCombination } from '../tensor/weighted-sum'
+import { WeightedSum, type EncodedBlock, type LinearCombination, type RowCombination } from '../tensor/weighted-sum'
 import { elementwiseMemory, mergeElementwise } from './merge-elementwise'
 import { methodNamed } from './methods/index'
 
@@ -15,7 +15,7 @@ export interface JobTarget {
   /** First byte in the file. */
   position: number
   elementType: ElementType
-  /** Whether the job's tensor (2-D, [rows, columns]) is written as its transpose; such a job covers the whole tensor. */
+  /** Whether the tensor is written with its first two axes swapped; such a job covers the whole tensor. */
   transposed: boolean
 }
 
@@ -37,7 +37,7 @@ export interface CopyJob extends JobBase {
 export interface SumJob extends JobBase {
   kind: 'sum'
   views: TensorView[]
-  combination: LinearCombination
+  combination: LinearCombination | RowCombination
   start: number
   count: number
 }
@@ -57,7 +57,12 @@ export type TensorJob = CopyJob | SumJob | ElementwiseJob
 export interface JobResult {
   /** Whether a finite value became infinite in the output's element type. */
   overflowed: boolean
+  /** Sum of the squares of what a sum by rows gave; 0 for other jobs. */
+  squaredNorm: number
 }
+
+/** Takes a job's bytes from byte `at` of its target on. */
+export type WriteJobBytes = (at: number, bytes: Uint8Array) => void
 
 const COPY_BLOCK_BYTES = 4 * 1024 * 1024
 
@@ -74,15 +79,18 @@ export class TensorJobRunner {
     this.reader = new TensorReader(sources)
   }
 
-  /** @throws FusionError 'not-finite', 'source-changed'; file system errors of writing */
-  run(job: TensorJob): JobResult {
+  /**
+   * @param write where the bytes go instead of the job's target
+   * @throws FusionError 'not-finite', 'source-changed'; file system errors of writing
+   */
+  run(job: TensorJob, write: WriteJobBytes = (at, bytes) => this.write(job.target, at, bytes)): JobResult {
     switch (job.kind) {
       case 'copy':
-        return this.copy(job)
+        return this.copy(job, write)
       case 'sum':
-        return this.sum(job)
+        return this.sum(job, write)
       case 'elementwise':
-        return this.elementwise(job)
+        return this.elementwise(job, write)
     }
   }
 
@@ -93,36 +101,45 @@ export class TensorJobRunner {
     this.outputs.clear()
   }
 
-  private copy({ stored, start, target, byteLength }: CopyJob): JobResult {
+  private copy({ stored, start, byteLength }: CopyJob, write: WriteJobBytes): JobResult {
     const size = BYTES_PER_ELEMENT[stored.elementType]
     for (let done = 0; done < byteLength; done += COPY_BLOCK_BYTES) {
       const block = this.copyBuffer.subarray(0, Math.min(COPY_BLOCK_BYTES, byteLength - done))
       this.reader.read(stored, start + done / size, block)
-      this.write(target, done, block)
+      write(done, block)
     }
-    return { overflowed: false }
+    return { overflowed: false, squaredNorm: 0 }
   }
 
-  private sum({ views, combination, start, count, target, byteLength }: SumJob): JobResult {
+  private sum({ views, combination, start, count, target, byteLength }: SumJob, write: WriteJobBytes): JobResult {
     const inputs = viewInputs(views, this.reader)
-    const output = this.output(target, views[0]!.shape, byteLength)
-    const size = BYTES_PER_ELEMENT[target.elementType]
+    const output = swappedOutput(target, views[0]!.shape, byteLength, write)
+    const type = target.elementType as FloatType
+    const size = BYTES_PER_ELEMENT[type]
     let overflowed = false
+    let squaredNorm = 0
     for (let done = 0; done < count; done += this.sums.capacity) {
       const length = Math.min(this.sums.capacity, count - done)
-      const block = this.sums.sum(inputs, combination, start + done, length, target.elementType as FloatType)
+      const block =
+        'rowLength' in combination
+          ? this.sums.sumRows(inputs, combination, start + done, length, type)
+          : { ...this.sums.sum(inputs, combination, start + done, length, type), squaredNorm: 0 }
       overflowed ||= block.overflowed
+      squaredNorm += block.squaredNorm
       output.write(done * size, block.bytes)
     }
     output.finish()
-    return { overflowed }
+    return { overflowed, squaredNorm }
   }
 
-  private elementwise({ views, method: name, settings, weights, target, byteLength }: ElementwiseJob): JobResult {
+  private elementwise(
+    { views, method: name, settings, weights, target, byteLength }: ElementwiseJob,
+    write: WriteJobBytes,
+  ): JobResult {
     const method = methodNamed(name)
     if (method.kind !== 'elementwise') throw new Error(`${name} is no elementwise method`)
     const inputs = viewInputs(views, this.reader)
-    const output = this.output(target, views[0]!.shape, byteLength)
+    const output = swappedOutput(target, views[0]!.shape, byteLength, write)
     const size = BYTES_PER_ELEMENT[target.elementType]
     let overflowed = false
     mergeElementwise(
@@ -134,18 +151,7 @@ export class TensorJobRunner {
       (this.elementwiseKernels ??= new Kernels(elementwiseMemory(views.length))),
     )
     output.finish()
-    return { overflowed }
-  }
-
-  private output(target: JobTarget, shape: readonly number[], byteLength: number) {
-    if (!target.transposed) {
-      return { write: (at: number, bytes: Uint8Array) => this.write(target, at, bytes), finish: () => {} }
-    }
-    const whole = new Uint8Array(byteLength)
-    return {
-      write: (at: number, bytes: Uint8Array) => whole.set(bytes, at),
-      finish: () => this.write(target, 0, transpose(whole, shape, BYTES_PER_ELEMENT[target.elementType])),
-    }
+    return { overflowed, squaredNorm: 0 }
   }
 
   private write({ path, position }: JobTarget, at: number, bytes: Uint8Array): void {
@@ -157,15 +163,31 @@ export class TensorJobRunner {
   }
 }
 
-/** The bytes of a matrix [rows, columns] as its transpose [columns, rows]. */
-export function transpose(bytes: Uint8Array, shape: readonly number[], elementBytes: number): Uint8Array {
+/** Passes bytes on, or collects them and passes them on with the first two axes of their tensor swapped. */
+function swappedOutput(
+  { transposed, elementType }: JobTarget,
+  shape: readonly number[],
+  byteLength: number,
+  write: WriteJobBytes,
+): { write: WriteJobBytes; finish: () => void } {
+  if (!transposed) return { write, finish: () => {} }
+  const whole = new Uint8Array(byteLength)
+  return {
+    write: (at, bytes) => whole.set(bytes, at),
+    finish: () => write(0, swapFirstAxes(whole, shape, BYTES_PER_ELEMENT[elementType])),
+  }
+}
+
+/** The bytes of a tensor [rows, columns, …] as [columns, rows, …]. */
+export function swapFirstAxes(bytes: Uint8Array, shape: readonly number[], elementBytes: number): Uint8Array {
   const [rows, columns] = [shape[0]!, shape[1]!]
+  const size = elementCount(shape.slice(2)) * elementBytes
   const result = new Uint8Array(bytes.byteLength)
   for (let row = 0; row < rows; row++)
     for (let column = 0; column < columns; column++) {
-      const from = (row * columns + column) * elementBytes
-      const to = (column * rows + row) * elementBytes
-      for (let byte = 0; byte < elementBytes; byte++) result[to + byte] = bytes[from + byte]!
+      const from = (row * columns + column) * size
+      const to = (column * rows + row) * size
+      for (let byte = 0; byte < size; byte++) result[to + byte] = bytes[from + byte]!
     }
   return result
 }
@@ -187,7 +209,7 @@ export function viewInputs(views: readonly TensorView[], reader: TensorReader): 
       if (!whole) {
         const bytes = new Uint8Array(elementCount(shape) * size)
         reader.read(view.stored, view.start, bytes)
-        whole = transpose(bytes, [shape[1]!, shape[0]!], size)
+        whole = swapFirstAxes(bytes, [shape[1]!, shape[0]!, ...shape.slice(2)], size)
         transposed.set(model, whole)
       }
       into.set(whole.subarray(start * size, start * size + into.byteLength))

@@ -10,11 +10,27 @@ export interface LinearCombination {
   divisor: number
 }
 
+/** A combination of matrices whose coefficients differ from row to row: Σ_m coefficients[m][row] · w_m. */
+export interface RowCombination {
+  /** Elements of a row. */
+  rowLength: number
+  /** The row that the first of the coefficients belong to. */
+  firstRow: number
+  /** Per model, one for every row; null: the model is not read. */
+  coefficients: readonly (Float64Array | null)[]
+}
+
 export interface EncodedBlock {
   /** The result in the wanted element type; valid until the next call. */
   bytes: Uint8Array
   /** Whether a finite sum became infinite in the wanted element type. */
   overflowed: boolean
+}
+
+/** A block of sums by rows. */
+export interface EncodedRows extends EncodedBlock {
+  /** Sum of the squares of the values, before they were encoded. */
+  squaredNorm: number
 }
 
 /** Elements that are summed at a time: the float64 sums of a block stay in a processor's second-level cache. */
@@ -69,6 +85,40 @@ export class WeightedSum {
     kernels.run.divide(sums.pointer, values.pointer, count, divisor)
     const finite = encodeFloats(kernels, type, values, encoded, count)
     return { bytes: encoded.bytes(count * BYTES_PER_ELEMENT[type]), overflowed: !finite }
+  }
+
+  /**
+   * The same for coefficients that differ from row to row; a model whose coefficients are 0 in all rows of the range is
+   * not read.
+   * @throws FusionError 'not-finite' with the file and the tensor
+   */
+  sumRows(
+    inputs: TensorInputs,
+    { rowLength, firstRow, coefficients }: RowCombination,
+    start: number,
+    count: number,
+    type: FloatType,
+  ): EncodedRows {
+    const { kernels, raw, values, sums, encoded } = this
+    sums.doubles().fill(-0)
+    const first = Math.floor(start / rowLength)
+    const last = Math.floor((start + count - 1) / rowLength)
+    coefficients.forEach((all, model) => {
+      const ofRows = all?.subarray(first - firstRow, last - firstRow + 1)
+      if (!ofRows || ofRows.every((coefficient) => coefficient === 0)) return
+      const stored = inputs.types[model]!
+      inputs.read(model, start, raw.bytes(count * BYTES_PER_ELEMENT[stored]))
+      if (!decodeFloats(kernels, stored, raw, values, count)) throw notFiniteError(inputs, model)
+      for (let row = first; row <= last; row++) {
+        const from = Math.max(row * rowLength - start, 0)
+        const to = Math.min((row + 1) * rowLength - start, count)
+        kernels.run.accumulate(sums.pointer + from * 8, values.pointer + from * 4, to - from, ofRows[row - first]!)
+      }
+    })
+    kernels.run.divide(sums.pointer, values.pointer, count, 1)
+    const squaredNorm = kernels.run.dot(values.pointer, values.pointer, count)
+    const finite = encodeFloats(kernels, type, values, encoded, count)
+    return { bytes: encoded.bytes(count * BYTES_PER_ELEMENT[type]), overflowed: !finite, squaredNorm }
   }
 
   /**
