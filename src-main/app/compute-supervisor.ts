@@ -56,7 +56,7 @@ const RECYCLE_AFTER_TASKS = 40
 const MEMORY_LIMIT_BYTES = 3 * 2 ** 30
 const CANCEL_GRACE_MS = 800
 /** Longer than people mostly think between two previews: the model that is loaded, of gigabytes, goes as well. */
-export const IDLE_MS = 120_000
+export const IDLE_MS = 60_000
 
 /**
  * Keeps one compute process: started at the first task, one task at a time, replaced before its memory creeps, restarted
@@ -67,6 +67,7 @@ export class ComputeSupervisor {
   private pending: Pending | null = null
   private nextId = 1
   private died: ErrorReport | null = null
+  private closed = false
   private idleTimer: NodeJS.Timeout | undefined
   private current: ComputeState = { state: 'idle', died: null }
 
@@ -83,14 +84,15 @@ export class ComputeSupervisor {
 
   /**
    * Runs a task to its end.
-   * @throws FusionError what the task throws; 'cancelled' within the grace time; 'compute-died'; 'internal' while another runs
+   * @throws FusionError what the task throws; 'cancelled' within the grace time, or after `close`; 'compute-died';
+   * 'internal' while another runs
    */
   async run<Task extends ComputeTask>(
     task: Task,
     { signal, onNews = () => {} }: TaskOptions = {},
   ): Promise<ComputeResultOf<Task>> {
     if (this.pending) throw new FusionError('internal', 'Two tasks at once in the compute process.')
-    if (signal?.aborted) throw cancelled()
+    if (this.closed || signal?.aborted) throw cancelled()
     const process = (this.process ??= this.start('starting'))
     clearTimeout(this.idleTimer)
     const id = this.nextId++
@@ -116,7 +118,14 @@ export class ComputeSupervisor {
     } finally {
       clearTimeout(grace)
       signal?.removeEventListener('abort', onAbort)
+      this.releaseWhenIdle()
     }
+  }
+
+  /** Ends the process for good: whatever still comes is cancelled, and starts none. */
+  close(): void {
+    this.closed = true
+    this.stop()
   }
 
   /** Ends the process; what runs fails as cancelled. */
@@ -151,6 +160,7 @@ export class ComputeSupervisor {
     if (message.type === 'ready') {
       markReady()
       this.setState('ready')
+      this.releaseWhenIdle()
       return
     }
     const { pending } = this
@@ -169,14 +179,17 @@ export class ComputeSupervisor {
 
   private recycle(process: Process, memory: number): void {
     const { recycleAfterTasks = RECYCLE_AFTER_TASKS, memoryLimitBytes = MEMORY_LIMIT_BYTES } = this.options
-    if (process.tasks < recycleAfterTasks && memory < memoryLimitBytes) {
-      this.idleTimer = setTimeout(() => this.stop(), this.options.idleMs ?? IDLE_MS)
-      this.idleTimer.unref()
-      return
-    }
+    if (process.tasks < recycleAfterTasks && memory < memoryLimitBytes) return
     this.options.log('info', `The compute process is replaced after ${process.tasks} tasks (${memory} bytes resident).`)
     this.discard()
     this.setState('idle')
+  }
+
+  private releaseWhenIdle(): void {
+    clearTimeout(this.idleTimer)
+    if (!this.process || this.pending) return
+    this.idleTimer = setTimeout(() => this.stop(), this.options.idleMs ?? IDLE_MS)
+    this.idleTimer.unref()
   }
 
   /** The process went away without being asked. */

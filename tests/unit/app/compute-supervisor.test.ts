@@ -1,9 +1,11 @@
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ComputeSupervisor } from '../../../src-main/app/compute-supervisor'
+import type { ComputeTask } from '../../../src-main/contract/compute'
 import type { ComputeState } from '../../../src-main/contract/state'
+import { family } from '../demo-family'
 import { forkBuilt } from './compute'
 
 let folder: string
@@ -130,12 +132,39 @@ describe('the supervisor over the real compute process', () => {
     expect(supervisor.pid).toBe(pid)
   })
 
-  it('ends a process that has nothing to do, and starts one when there is', async () => {
+  it('ends a process that has nothing to do, with the model that it has loaded, and starts one when there is', async () => {
     supervisor = start({ idleMs: 50 })
-    await supervisor.run(hash(small))
+    const draw = async (id: string): Promise<void> => {
+      await expect(supervisor.run(drawing(id))).resolves.toEqual({ kind: 'preview', pictures: 1 })
+      expect(existsSync(join(folder, `${id}.png`))).toBe(true)
+    }
+    await draw('first')
+    const pid = supervisor.pid!
     await expect.poll(() => states.at(-1)?.state).toBe('idle')
     expect(supervisor.pid).toBeUndefined()
-    await expect(supervisor.run(hash(small))).resolves.toBeDefined()
+    await expect.poll(() => isAlive(pid)).toBe(false)
+    await draw('second')
+    expect(states).not.toContainEqual(expect.objectContaining({ state: 'restarting' }))
+    expect(states.every(({ died }) => died === null)).toBe(true)
+  })
+
+  it('ends a process whose first task was withdrawn before it was there', async () => {
+    supervisor = start({ idleMs: 50 })
+    const abort = new AbortController()
+    const done = supervisor.run(hash(small), { signal: abort.signal })
+    const pid = supervisor.pid!
+    abort.abort()
+    await expect(done).rejects.toMatchObject({ kind: 'cancelled' })
+    await expect.poll(() => isAlive(pid)).toBe(false)
+  })
+
+  it('starts none after it was closed', async () => {
+    await supervisor.run(hash(small))
+    const pid = supervisor.pid!
+    supervisor.close()
+    await expect(supervisor.run(hash(small))).rejects.toMatchObject({ kind: 'cancelled' })
+    expect(supervisor.pid).toBeUndefined()
+    await expect.poll(() => isAlive(pid)).toBe(false)
   })
 
   it('replaces a process after so many tasks, and one that has grown', async () => {
@@ -149,6 +178,27 @@ describe('the supervisor over the real compute process', () => {
     expect(supervisor.pid).toBeUndefined()
   })
 })
+
+/** A picture of the demo's base, in few steps. */
+function drawing(id: string): Extract<ComputeTask, { type: 'preview' }> {
+  const { path } = family.base
+  const picture = { id, model: 'base', file: join(folder, `${id}.png`), prompt: 'a ship', negativePrompt: '', seed: 1 }
+  return {
+    type: 'preview',
+    models: [{ key: 'base', path, base: path, merge: null }],
+    pictures: [{ ...picture, steps: 2, guidance: 2, scheduler: 'ddim' }],
+    device: { provider: 'cpu', available: true },
+    cacheFolder: join(folder, 'cache'),
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
 
 /** Ends as soon as it is started. */
 function dyingChild(): ReturnType<typeof forkBuilt> {
