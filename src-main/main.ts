@@ -1,11 +1,12 @@
 import { fileURLToPath } from 'node:url'
-import { app, shell, type BrowserWindow } from 'electron'
+import { app, dialog, shell, type BrowserWindow } from 'electron'
 import { version } from '../package.json'
 import { createDispatch } from './app/dispatch'
 import { interfaceRoots } from './app/interface-files'
 import { unlimitedAccess } from './app/path-access'
 import { Studio, type Host } from './app/studio'
 import { cacheFolder } from './cli/folders'
+import { toErrorReport } from './contract/errors'
 import { registerAppScheme, serveAppScheme } from './desktop/app-protocol'
 import { showDialog } from './desktop/dialogs'
 import { forkCompute } from './desktop/fork-compute'
@@ -26,7 +27,7 @@ const waiting: string[] = []
 let studio: Studio | undefined
 let window: BrowserWindow | undefined
 
-if (app.requestSingleInstanceLock()) void start()
+if (app.requestSingleInstanceLock()) start().catch(giveUp)
 else app.quit()
 
 async function start(): Promise<void> {
@@ -45,7 +46,7 @@ async function start(): Promise<void> {
   app.on('window-all-closed', () => app.quit())
   app.once('will-quit', (event) => {
     event.preventDefault()
-    void studio?.close().finally(() => app.exit())
+    void Promise.resolve(studio?.close()).finally(() => app.exit())
   })
 
   await app.whenReady()
@@ -70,6 +71,13 @@ async function start(): Promise<void> {
   )
   forwardEvents(studio.events, window)
   await loadInterface(window)
+}
+
+/** There is no window yet that could say it. */
+function giveUp(error: unknown): void {
+  const { message, hint } = toErrorReport(error)
+  dialog.showErrorBox('FeatureFusion Studio cannot start', [message, hint].filter(Boolean).join('\n\n'))
+  app.exit(1)
 }
 
 function desktopHost(): Host {

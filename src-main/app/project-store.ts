@@ -44,6 +44,7 @@ export class ProjectStore {
   private redoSteps: Step[] = []
   private recentFiles: z.infer<typeof recentFileSchema> = []
   private timer: NodeJS.Timeout | null = null
+  private closed = false
   private writing: Promise<void> = Promise.resolve()
 
   private constructor(
@@ -139,8 +140,9 @@ export class ProjectStore {
     await writeJsonFile(this.recentFile, this.recentFiles)
   }
 
-  /** Writes what is not written yet; to be called before the program ends. */
+  /** Writes what is not written yet; what comes after it, from commands that were on their way, is not kept. */
   async close(): Promise<void> {
+    this.closed = true
     if (this.timer) clearTimeout(this.timer)
     await this.autosave(true)
   }
@@ -163,10 +165,12 @@ export class ProjectStore {
     this.revision++
     const { state } = this
     this.emit({ type: 'project', project: state })
-    this.timer ??= setTimeout(() => {
-      this.timer = null
-      void this.autosave(false)
-    }, AUTOSAVE_DELAY_MS)
+    if (!this.closed) {
+      this.timer ??= setTimeout(() => {
+        this.timer = null
+        void this.autosave(false)
+      }, AUTOSAVE_DELAY_MS)
+    }
     return state
   }
 

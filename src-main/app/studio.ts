@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { CommandInput } from '../contract/commands'
 import type { ComputeTask } from '../contract/compute'
 import { FusionError } from '../contract/errors'
@@ -6,6 +7,7 @@ import type { Project } from '../contract/project'
 import { chooseDevice, type ProviderStatus } from '../engine/runtime/providers'
 import { Cache } from './cache'
 import { ComputeSupervisor, type ComputeChild } from './compute-supervisor'
+import { DataLock } from './data-lock'
 import { EventHub } from './event-hub'
 import { JobQueue } from './job-queue'
 import { Log } from './log'
@@ -42,6 +44,14 @@ export interface StudioOptions {
 
 export type ProviderName = Extract<ComputeTask, { type: 'export' }>['provider']
 
+/** For the document's last write. */
+const CLOSE_LIMIT_MS = 3000
+const HOLDERS: Readonly<Record<Host['kind'], string>> = { desktop: 'the desktop program', serve: 'featurefusion serve' }
+const LOCK_HINTS: Readonly<Record<Host['kind'], string>> = {
+  desktop: 'End that one first, or go on in it.',
+  serve: 'Go on in that one, end it first, or give this one a folder of its own: --data FOLDER.',
+}
+
 /** The program's state, for both hosts: everything that handlers work with. */
 export class Studio {
   readonly queue: JobQueue
@@ -50,6 +60,7 @@ export class Studio {
 
   private constructor(
     readonly options: StudioOptions,
+    private readonly lock: DataLock,
     readonly events: EventHub,
     readonly log: Log,
     readonly settings: SettingsStore,
@@ -65,14 +76,21 @@ export class Studio {
     this.work = new Work(this.queue, this.compute, log, () => this.trimCache())
   }
 
+  /** @throws FusionError 'target' where another program uses the data folder */
   static async open(options: StudioOptions): Promise<Studio> {
-    const { dataFolder } = options
-    const events = new EventHub()
-    const log = new Log(join(dataFolder, 'studio.log'), events.emit)
-    const settings = await SettingsStore.open(join(dataFolder, 'settings.json'), events.emit)
-    const project = await ProjectStore.open(dataFolder, events.emit)
-    const history = await PreviewHistory.open(join(dataFolder, 'previews'))
-    return new Studio(options, events, log, settings, project, history)
+    const { dataFolder, host } = options
+    const lock = await DataLock.acquire(dataFolder, HOLDERS[host.kind], { hint: LOCK_HINTS[host.kind] })
+    try {
+      const events = new EventHub()
+      const log = new Log(join(dataFolder, 'studio.log'), events.emit)
+      const settings = await SettingsStore.open(join(dataFolder, 'settings.json'), events.emit)
+      const project = await ProjectStore.open(dataFolder, events.emit)
+      const history = await PreviewHistory.open(join(dataFolder, 'previews'))
+      return new Studio(options, lock, events, log, settings, project, history)
+    } catch (error) {
+      await lock.release()
+      throw error
+    }
   }
 
   get host(): Host {
@@ -119,11 +137,11 @@ export class Studio {
     })
   }
 
-  /** Ends what runs and writes what is not written yet. */
+  /** Ends what runs, for good, and writes what is not written yet; a disk that does not answer is not waited for. */
   async close(): Promise<void> {
     this.queue.cancelAll()
-    this.compute.stop()
-    await this.project.close()
-    await this.log.flush()
+    this.compute.close()
+    const written = Promise.all([this.project.close(), this.log.flush()]).then(() => this.lock.release())
+    await Promise.race([written, delay(CLOSE_LIMIT_MS, undefined, { ref: false })])
   }
 }

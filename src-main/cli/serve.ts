@@ -1,14 +1,16 @@
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { InvalidArgumentError, type Command } from 'commander'
 import { version } from '../../package.json'
 import { cacheFolder, dataFolder } from './folders'
 import { collect } from './model-options'
-import { runCommand, type CommonOptions } from './output'
+import { EXIT, runCommand, type CommonOptions } from './output'
 
 interface ServeCommandOptions extends CommonOptions {
   port: number
   address: string
   allow: string[]
+  data?: string
   demo?: boolean
 }
 
@@ -21,6 +23,7 @@ export function addServeCommand(program: Command, builtFolder: URL): void {
     .option('--port <n>', 'port; 0: any free one', portNumber, 0)
     .option('--address <ip>', 'address to listen on', '127.0.0.1')
     .option('--allow <dir>', 'folder that may be used; can be given more than once', collect, [])
+    .option('--data <dir>', 'folder for project, settings and pictures; every running program needs one of its own')
     .option('--demo', 'open the demo project, unless there is unsaved work')
     .action((options: ServeCommandOptions) =>
       runCommand(options, async (signal) => {
@@ -30,10 +33,12 @@ export function addServeCommand(program: Command, builtFolder: URL): void {
           rendererFolder: at('../renderer'),
           computeFile: at('./compute-process.js'),
           demoFolder: at('../../resources/demo'),
-          dataFolder: dataFolder(),
+          dataFolder: options.data === undefined ? dataFolder() : resolve(options.data),
           cacheFolder: cacheFolder(),
         }
         await runServe({ ...options, ...places, version }, signal)
+        // Everything is written: a device that is still being tried, or a file being read, is not waited for.
+        process.exit(EXIT.done)
       }),
     )
 }

@@ -6,7 +6,7 @@ import type { EventHub } from '../app/event-hub'
 import { FusionError, toErrorReport } from '../contract/errors'
 import { clientMessageSchema, EVENTS_PATH, type Reply, type ServerMessage } from '../contract/wire'
 import type { Access } from './access'
-import { MAX_BODY_BYTES, parseJson } from './http'
+import { MAX_BODY_BYTES, parseJson, urlOf } from './http'
 
 /** A client that reads so much slower than events come is cut off; it comes back and takes a snapshot. */
 const MAX_WAITING_BYTES = 32 * 2 ** 20
@@ -26,12 +26,10 @@ export class EventSocket {
   /** An HTTP request that wants to become a WebSocket. */
   readonly upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const { access } = this.options
-    const url = new URL(request.url ?? '/', 'http://localhost')
     const refusal = access.refuseForeign(request) ?? access.refuseStranger(request)
-    if (refusal || url.pathname !== EVENTS_PATH) {
-      socket.end(`HTTP/1.1 ${refusal?.status ?? 404} Refused\r\nConnection: close\r\n\r\n`)
-      return
-    }
+    if (refusal) return refuse(socket, refusal.status)
+    const url = urlOf(request)
+    if (url?.pathname !== EVENTS_PATH) return refuse(socket, 404)
     const after = Number(url.searchParams.get('after') ?? NaN)
     this.server.handleUpgrade(request, socket, head, (client) => this.connect(client, after))
   }
@@ -65,6 +63,12 @@ export class EventSocket {
     }
     send(client, { type: 'reply', id, reply })
   }
+}
+
+/** The HTTP server has let go of this socket: a client that does not close its end must not keep it open. */
+function refuse(socket: Duplex, status: number): void {
+  socket.on('error', () => socket.destroy())
+  socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\n\r\n`, () => socket.destroy())
 }
 
 function send(client: WebSocket, message: ServerMessage): void {

@@ -13,6 +13,9 @@ import type { Access, Refusal } from './access'
 /** The largest input: a dropped PNG as base64. */
 export const MAX_BODY_BYTES = 32 * 2 ** 20
 
+/** Paths stand for themselves: only they and the query of such a URL count. */
+const ORIGIN = 'http://localhost'
+
 const SECURITY_HEADERS = {
   'content-security-policy': CONTENT_SECURITY_POLICY,
   'x-content-type-options': 'nosniff',
@@ -38,7 +41,8 @@ export async function answerHttp(
   try {
     const foreign = access.refuseForeign(request)
     if (foreign) return refuse(response, foreign)
-    const url = new URL(request.url ?? '/', 'http://localhost')
+    const url = urlOf(request)
+    if (!url) throw new FusionError('validation', 'The request names no path.')
     if (url.pathname === '/' && access.isToken(url.searchParams.get('token') ?? '')) {
       response.writeHead(303, { ...SECURITY_HEADERS, location: '/', 'set-cookie': access.setCookie }).end()
       return
@@ -74,6 +78,11 @@ async function answerCommand(
     return
   }
   sendReply(response, await dispatch(pathname.slice(API_PATH.length), parseJson(body)))
+}
+
+/** Path and query of a request; null for what is no path. */
+export function urlOf({ url = '/' }: IncomingMessage): URL | null {
+  return URL.canParse(url, ORIGIN) ? new URL(url, ORIGIN) : null
 }
 
 /** @throws FusionError 'validation' */

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { createDispatch } from '../app/dispatch'
 import { interfaceRoots } from '../app/interface-files'
 import { accessInside } from '../app/path-access'
-import { Studio, type Host } from '../app/studio'
+import { Studio, type Host, type StudioOptions } from '../app/studio'
 import { FusionError } from '../contract/errors'
 import { Access } from './access'
 import { EventSocket } from './event-socket'
@@ -53,12 +53,14 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     },
     openExternal: () => Promise.reject(inBrowser('Pages are opened by the browser itself.')),
   }
-  const studio = await Studio.open({ ...options, host })
-  if (options.demo && !studio.project.state.dirty) await studio.openDemo()
-  const dispatch = createDispatch(studio)
-
+  // Nobody has the token yet. A port that is taken leaves the document of before untouched.
   const server = createServer()
   const port = await listen(server, options.port ?? 0, address)
+  const studio = await openStudio({ ...options, host }, options.demo).catch((error: unknown) => {
+    server.close()
+    throw error
+  })
+  const dispatch = createDispatch(studio)
   const names = address === LOCALHOST ? [LOCALHOST, 'localhost'] : [LOCALHOST, 'localhost', address]
   const access = new Access(
     names.map((name) => `${name}:${port}`),
@@ -72,11 +74,22 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     url: `http://${address}:${port}/?token=${access.token}`,
     studio,
     async close() {
-      sockets.close()
       server.close()
+      sockets.close()
       server.closeAllConnections()
       await studio.close()
     },
+  }
+}
+
+async function openStudio(options: StudioOptions, demo = false): Promise<Studio> {
+  const studio = await Studio.open(options)
+  try {
+    if (demo && !studio.project.state.dirty) await studio.openDemo()
+    return studio
+  } catch (error) {
+    await studio.close()
+    throw error
   }
 }
 
@@ -90,16 +103,33 @@ export async function runServe(options: ServeOptions, signal: AbortSignal): Prom
 
 function listen(server: ReturnType<typeof createServer>, port: number, address: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) =>
-      reject(
-        new FusionError('validation', `${address}:${port} cannot be listened on (${cause.code ?? cause.message}).`, {
-          hint: 'Choose another port, or 0 for any free one.',
-          cause,
-        }),
-      ),
-    )
+    server.once('error', (cause) => reject(cannotListen(port, address, cause)))
     server.listen(port, address, () => resolve((server.address() as AddressInfo).port))
   })
+}
+
+function cannotListen(port: number, address: string, cause: NodeJS.ErrnoException): FusionError {
+  const detail = cause.message
+  switch (cause.code) {
+    case 'EADDRINUSE':
+      return new FusionError('validation', `Port ${port} of ${address} is in use by another program.`, {
+        detail,
+        hint: 'Choose another one, or --port 0 for any free one.',
+        cause,
+      })
+    case 'EACCES':
+      return new FusionError('validation', `This system does not let you use port ${port}.`, {
+        detail,
+        hint: 'Choose one above 1023, or --port 0 for any free one.',
+        cause,
+      })
+    default:
+      return new FusionError('validation', `${address}, port ${port}, cannot be listened on.`, {
+        detail,
+        hint: 'Is it an address of this machine? --address 127.0.0.1 always is, and --port 0 takes any free port.',
+        cause,
+      })
+  }
 }
 
 function inBrowser(message: string): FusionError {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { WebSocket, type ClientOptions } from 'ws'
 import type { CommandInput, CommandName, CommandOutput } from '../../../src-main/contract/commands'
 import { API_PATH, EVENTS_PATH, type Reply, type ServerMessage } from '../../../src-main/contract/wire'
-import { startServer, type RunningServer } from '../../../src-main/server/serve'
+import { startServer, type RunningServer, type ServeOptions } from '../../../src-main/server/serve'
 import { COMPUTE_FILE } from '../app/compute'
 import { DEMO } from '../demo-family'
 
@@ -22,7 +22,7 @@ export class TestServer {
     readonly running: RunningServer,
   ) {}
 
-  static async start(): Promise<TestServer> {
+  static async start(options: Partial<ServeOptions> = {}): Promise<TestServer> {
     const folder = mkdtempSync(join(tmpdir(), 'serve-'))
     for (const name of ['allowed', 'renderer']) mkdirSync(join(folder, name))
     writeFileSync(join(folder, 'renderer', 'index.html'), '<!doctype html>')
@@ -35,6 +35,7 @@ export class TestServer {
       cacheFolder: join(folder, 'cache'),
       version: '0.0.0',
       demo: true,
+      ...options,
     })
     return new TestServer(folder, running)
   }
