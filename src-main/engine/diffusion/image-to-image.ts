@@ -3,13 +3,23 @@ import type { VaeConfig } from '../architecture/vae'
 import type { Network } from '../runtime/network'
 import { drawNoise, type BatchPicture, type LatentSize } from './text-to-image'
 import type { Scheduler } from './schedulers/index'
-import { encodeImage } from './vae'
+import { encodeImage, type Planes } from './vae'
 
 /** A picture to start from: bytes [height, width, 3]. */
 export interface SourceImage {
   pixels: Uint8Array
   width: number
   height: number
+}
+
+/** Bytes as an image of −1 … 1, as diffusers' VaeImageProcessor has them. */
+export function toPlanes({ pixels, width, height }: SourceImage): Planes {
+  const plane = width * height
+  const data = new Float32Array(plane * 3)
+  for (let i = 0; i < plane; i++)
+    for (let channel = 0; channel < 3; channel++)
+      data[channel * plane + i] = 2 * Math.fround(pixels[i * 3 + channel]! / 255) - 1
+  return { data, count: 1, channels: 3, height, width }
 }
 
 /**
@@ -42,13 +52,7 @@ export async function imageLatents(
   scheduler: Scheduler,
   begin: number,
 ): Promise<Float32Array> {
-  const { pixels, width, height } = source
-  const plane = width * height
-  const data = new Float32Array(plane * 3)
-  for (let i = 0; i < plane; i++)
-    for (let channel = 0; channel < 3; channel++)
-      data[channel * plane + i] = 2 * Math.fround(pixels[i * 3 + channel]! / 255) - 1
-  const image = { data, count: 1, channels: 3, height, width }
+  const image = toPlanes(source)
   const clean = new Float32Array(size.count * size.channels * size.height * size.width)
   for (const [index, { generator }] of pictures.entries())
     clean.set(await encodeImage(encoder, config, image, generator), (index * clean.length) / size.count)

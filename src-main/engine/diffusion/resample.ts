@@ -1,3 +1,5 @@
+import { FusionError } from '../../contract/errors'
+
 /** An 8-bit picture, rows of interleaved channels. */
 export interface Picture {
   width: number
@@ -10,6 +12,9 @@ export interface Picture {
 const PRECISION_BITS = 22
 const BICUBIC_SUPPORT = 2
 const BICUBIC_A = -0.5
+
+/** Longest edge that a resized picture may have for each edge of a crop: thinner pictures say nothing. */
+const MOST_ASPECT = 1000
 
 /** Which input places make one output place, and how much of each. */
 interface Window {
@@ -28,6 +33,33 @@ export function resizeBicubic(picture: Picture, width: number, height: number): 
   return downFirst
     ? resizeWidth(resizeHeight(picture, height), width)
     : resizeHeight(resizeWidth(picture, width), height)
+}
+
+/**
+ * The middle of a picture as a square, as CLIPImageProcessor and torchvision cut it: the shortest edge to `size`
+ * (resizeBicubic), then the middle `size` × `size`.
+ * @throws FusionError 'validation' for a picture that is empty, or not 3 channels, or over 1000 times longer than wide
+ */
+export function coverSquare(picture: Picture, size: number): Picture {
+  const { width, height, channels, data } = picture
+  const [short, long] = width <= height ? [width, height] : [height, width]
+  const fits = channels === 3 && data.length === width * height * channels
+  if (short < 1 || !fits || long > short * MOST_ASPECT)
+    throw new FusionError(
+      'validation',
+      `A picture of ${width}×${height} with ${channels} channels cannot be cut to a square.`,
+      { hint: 'Use an RGB picture that is not thinner than one pixel in a thousand.' },
+    )
+  const longEdge = Math.trunc((size * long) / short)
+  const resized = width <= height ? resizeBicubic(picture, size, longEdge) : resizeBicubic(picture, longEdge, size)
+  const left = Math.floor((resized.width - size) / 2)
+  const top = Math.floor((resized.height - size) / 2)
+  const square = new Uint8Array(size * size * 3)
+  for (let y = 0; y < size; y++) {
+    const start = ((top + y) * resized.width + left) * 3
+    square.set(resized.data.subarray(start, start + size * 3), y * size * 3)
+  }
+  return { width: size, height: size, channels: 3, data: square }
 }
 
 function resizeWidth(picture: Picture, width: number): Picture {

@@ -148,6 +148,16 @@ export async function encodeImage(
   })
 }
 
+/**
+ * Encodes one image to the mean of its posterior, as diffusers' latent_dist.mode() times the scaling factor.
+ * @param image [1, channels, h, w] in −1 … 1
+ */
+export async function encodeImageMean(encoder: Network, config: VaeConfig, image: Planes): Promise<Float32Array> {
+  const dims = [1, image.channels, image.height, image.width]
+  const { mean } = await encoder.run({ image: { data: image.data, dims } }, ['mean'])
+  return (mean!.data as Float32Array).map((value) => Math.fround(config.scalingFactor) * value)
+}
+
 /** Images of about −1 … 1 as bytes, [height, width, 3] each, rounded as diffusers' numpy_to_pil does. */
 export function toPixels({ data, count, channels, height, width }: Planes): Uint8Array[] {
   const plane = height * width

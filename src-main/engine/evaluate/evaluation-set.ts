@@ -7,7 +7,12 @@ import { unreadable } from '../checkpoint/file-errors'
 import { readSafetensors } from '../checkpoint/safetensors'
 import { readFloats, readIntegers } from '../checkpoint/stored-values'
 
-const pictureSchema = z.object({ caption: z.string(), split: z.string() })
+const pictureSchema = z.object({
+  caption: z.string(),
+  split: z.string(),
+  /** Where the picture lies, if it is a file of its own. */
+  file: z.string().optional(),
+})
 const descriptionSchema = z.object({
   timesteps: z.array(z.number().int().nonnegative()).min(1),
   noises: z.number().int().positive(),

@@ -10,6 +10,11 @@ import type { EvaluationDomain, EvaluationPicture, EvaluationSet } from './evalu
 export const SPLITS = ['held-out', 'train', 'all'] as const
 export type Split = (typeof SPLITS)[number]
 
+/** Domains and their pictures, before anything is read of them. */
+export interface PictureList {
+  domains: readonly { name: string; pictures: readonly EvaluationPicture[] }[]
+}
+
 /** The pictures of a domain that take part, by their indices in the set. */
 export interface ChosenDomain {
   name: string
@@ -43,7 +48,7 @@ export interface MeasureOptions {
  * The pictures of a split, at most `most` of each domain; domains without any are left out.
  * @throws FusionError 'validation' where nothing is left
  */
-export function chooseSplit({ domains }: EvaluationSet, split: Split, most = Infinity): ChosenDomain[] {
+export function chooseSplit({ domains }: PictureList, split: Split, most = Infinity): ChosenDomain[] {
   const chosen = domains.map(({ name, pictures }) => ({
     name,
     pictures: pictures

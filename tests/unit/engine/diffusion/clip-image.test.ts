@@ -40,6 +40,6 @@ describe('preprocessForClip', () => {
       { width: 2, height: 2, channels: 3, data: new Uint8Array(11) },
       { width: 5000, height: 1, channels: 3, data: new Uint8Array(15000) },
     ]
-    for (const picture of refused) expect(() => preprocessForClip(picture)).toThrow(/cannot be scored/)
+    for (const picture of refused) expect(() => preprocessForClip(picture)).toThrow(/cannot be cut/)
   })
 })

@@ -1,0 +1,101 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { FusionError } from '../../contract/errors'
+import { vaeSlices } from '../architecture/attention-slices'
+import type { Component } from '../checkpoint/checkpoint'
+import { TensorReader } from '../checkpoint/tensor-reader'
+import { toPlanes } from '../diffusion/image-to-image'
+import type { Pipeline } from '../diffusion/pipeline'
+import { encodeImageMean } from '../diffusion/vae'
+import type { Network } from '../runtime/network'
+import { readSquare } from './image-file'
+
+const FOLDER = 'latents'
+/** Counts up when latents are made in another way. */
+const VERSION = 1
+const HASHED_BYTES = 4 * 1024 * 1024
+
+/** What a component is, whatever file it lies in: the sha256 of its config, names, shapes, types and weights. */
+export function hashComponent({ config, tensors }: Component): string {
+  const hash = createHash('sha256').update(JSON.stringify(config))
+  const reader = new TensorReader()
+  const buffer = new Uint8Array(HASHED_BYTES)
+  try {
+    for (const [name, { shape, stored, start, transposed }] of [...tensors].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      hash.update(JSON.stringify([name, shape, stored.elementType, start, transposed]))
+      const elements = stored.shape.reduce((product, size) => product * size, 1)
+      const size = stored.byteLength / Math.max(1, elements)
+      const together = Math.floor(HASHED_BYTES / size)
+      for (let first = 0; first < elements; first += together) {
+        const part = buffer.subarray(0, Math.min(together, elements - first) * size)
+        reader.read(stored, first, part)
+        hash.update(part)
+      }
+    }
+  } finally {
+    reader.close()
+  }
+  return hash.digest('hex')
+}
+
+/** Latents of pictures by one VAE, kept on the disk by what the picture and the VAE are. */
+export class LatentCache {
+  readonly #pipeline: Pipeline
+  readonly #vaeHash: string
+  readonly #folder: string | undefined
+  #encoder: Network | undefined
+
+  /** @param cacheFolder of the program; without it every picture is encoded */
+  constructor(pipeline: Pipeline, vaeHash: string, cacheFolder: string | undefined) {
+    this.#pipeline = pipeline
+    this.#vaeHash = vaeHash
+    this.#folder = cacheFolder === undefined ? undefined : join(cacheFolder, FOLDER)
+  }
+
+  /**
+   * A picture's latents at the model's own size, [channels, edge, edge] times the scaling factor; the encoder is loaded
+   * with the first picture that is not in the cache.
+   * @param hash of the bytes
+   * @param path for messages
+   */
+  async latentsOf(bytes: Uint8Array, hash: string, path: string): Promise<Float32Array> {
+    const { nativeEdge: edge, parts } = this.#pipeline
+    const { config } = parts.vae
+    const length = config.latentChannels * (edge / config.scale) ** 2
+    const key = createHash('sha256')
+      .update(JSON.stringify([VERSION, hash, this.#vaeHash, edge]))
+      .digest('hex')
+    const file = this.#folder && join(this.#folder, `${key}.f32`)
+    const kept = file === undefined ? undefined : await readFile(file).catch(() => undefined)
+    if (kept && kept.length === length * 4) return new Float32Array(new Uint8Array(kept).buffer)
+
+    const square = readSquare(bytes, path, edge)
+    const latentEdge = edge / config.scale
+    this.#encoder ??= await parts.openVaeEncoder()
+    await this.#encoder.fitSlices(vaeSlices(config, { batch: 1, height: latentEdge, width: latentEdge }))
+    const latents = await encodeImageMean(this.#encoder, config, toPlanes({ ...square, pixels: square.data }))
+    if (!latents.every(Number.isFinite))
+      throw new FusionError('not-finite', `The VAE makes NaN or infinity of ${path}.`, { hint: 'Use another VAE.' })
+    if (file !== undefined) await keep(file, latents)
+    return latents
+  }
+
+  /** Frees the encoder. */
+  async release(): Promise<void> {
+    await this.#encoder?.release()
+    this.#encoder = undefined
+  }
+}
+
+/** Written beside and renamed; latents that cannot be kept are made again. */
+async function keep(file: string, latents: Float32Array): Promise<void> {
+  const temporary = `${file}.${randomUUID()}`
+  try {
+    await mkdir(join(file, '..'), { recursive: true })
+    await writeFile(temporary, new Uint8Array(latents.buffer, latents.byteOffset, latents.byteLength))
+    await rename(temporary, file)
+  } catch {
+    await rm(temporary, { force: true })
+  }
+}
