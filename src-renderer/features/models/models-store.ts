@@ -33,9 +33,10 @@ export const useModels = defineStore('models', () => {
 
   const paths = computed(() => project.models.map(({ path }) => path).join('\n'))
   const compared = computed(() => project.models.map((model) => (model.enabled ? model.path : '')).join('\n'))
-  const comparison = computed(() =>
-    [project.base?.path, project.project.output.include?.join(), compared.value].join('\n'),
-  )
+  const comparison = computed(() => {
+    const { output, method } = project.project
+    return JSON.stringify([project.base?.path, output.include, method.layerKinds, compared.value])
+  })
 
   watch(paths, () => describe(), { immediate: true })
   watch(comparison, () => compare(), { immediate: true })
