@@ -1,9 +1,10 @@
 import { writeFile } from 'node:fs/promises'
 import { Option, type Command } from 'commander'
-import { MATRIX_KINDS, type LayerSummary, type MatrixKind } from '../contract/inspect'
+import { MATRIX_KINDS, type LayerSummary, type MatrixKind, type WeightAdvice } from '../contract/inspect'
 import { correlationMatrix } from '../engine/inspect/correlation-matrix'
 import { HeatMap } from '../engine/inspect/heat-map'
 import { findLayer, inspectLayers, openInspection, openLayer } from '../engine/inspect/inspect'
+import { suggestWeights } from '../engine/inspect/suggest-weights'
 import { throwIfCancelled } from '../engine/merge/cancel'
 import { FusionSessions } from '../engine/merge/statistics'
 import { chooseProvider, DEVICES, type Device } from '../engine/runtime/providers'
@@ -15,6 +16,7 @@ interface InspectOptions extends CommonOptions, ModelOptions {
   layer?: string
   matrix: MatrixKind
   png?: string
+  suggest?: boolean
 }
 
 /** `featurefusion inspect`: correlations per layer as JSON; one layer's matrix as a picture. */
@@ -26,6 +28,7 @@ export function addInspectCommand(program: Command): void {
     .option('--layer <name>', 'only this layer')
     .addOption(new Option('--matrix <kind>', 'what --png shows').choices(MATRIX_KINDS).default('P'))
     .option('--png <file>', "write the layer's matrix [rows, models · rows] as a heat map")
+    .option('--suggest', 'weights by which every specialist has an equal part in the merge, with reasons')
     .option('--json', 'results as JSON')
   addModelOptions(command).action((path: string | undefined, options: InspectOptions) =>
     runCommand(options, async (signal) => {
@@ -57,6 +60,9 @@ export function addInspectCommand(program: Command): void {
         )
         return
       }
+      if (options.suggest && options.layer !== undefined) {
+        throw new UsageError('--suggest looks at all layers: leave --layer out.')
+      }
       const layers = options.layer === undefined ? inspection.layers : [findLayer(inspection, options.layer)]
       const progress = new ProgressLine()
       const summaries: LayerSummary[] = []
@@ -66,7 +72,10 @@ export function addInspectCommand(program: Command): void {
       })
       progress.end()
       const models = inspection.models.map(({ entry }) => entry.name)
-      printResult(options, { models, layers: summaries }, () => inWords(models, summaries))
+      const advice = options.suggest ? suggestWeights(models, summaries, project.models) : null
+      printResult(options, { models, layers: summaries, ...(advice && { suggestions: advice }) }, () =>
+        advice ? adviceInWords(advice) : inWords(models, summaries),
+      )
     }),
   )
 }
@@ -90,4 +99,31 @@ function inWords(models: readonly string[], layers: readonly LayerSummary[]): st
       number(layer.normalisers.paper?.meanKappa),
     ]),
   ])
+}
+
+function adviceInWords(advice: readonly WeightAdvice[]): string {
+  if (advice.length === 0) return 'Nothing to weigh: it takes two specialists that change the same layers.'
+  const sections = advice.map(({ block, suggested, specialists, agreement, reason }) => {
+    const lines = [block ?? 'all blocks without weights of their own', `  ${reason}`]
+    if (!suggested) return lines.join('\n')
+    const weights = specialists.map(({ name, weight, suggestedWeight }) => {
+      return `${name} ${suggestedWeight.toFixed(2)} (now ${weight.toFixed(2)})`
+    })
+    const change = `${agreement.now.toFixed(2)} now, ${agreement.suggested.toFixed(2)} then`
+    const least = `  least agreement of the merged change with a specialist's: ${change}`
+    return [...lines, `  weights: ${weights.join(', ')}`, least].join('\n')
+  })
+  const options = blockWeightOptions(advice)
+  return [...sections, ...(options.length > 0 ? ['', 'To take the blocks’ weights:', ...options] : [])].join('\n')
+}
+
+/** `merge`'s options that take what is suggested for blocks. */
+function blockWeightOptions(advice: readonly WeightAdvice[]): string[] {
+  const byName = new Map<string, string[]>()
+  for (const { block, suggested, specialists } of advice) {
+    if (block === null || !suggested) continue
+    for (const { name, suggestedWeight } of specialists)
+      byName.set(name, [...(byName.get(name) ?? []), `${block}:${suggestedWeight}`])
+  }
+  return [...byName].map(([name, weights]) => `  --block-weights ${name}=${weights.join(',')}`)
 }

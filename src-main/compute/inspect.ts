@@ -11,8 +11,8 @@ export const inspect: TaskRunner<'inspect'> = async ({ project, provider }, { si
   let rows: LayerSummary[] = []
   let told = 0
   let layers = 0
-  const tellRows = (): void => {
-    if (rows.length > 0) tell({ type: 'rows', rows })
+  const tellRows = (last: boolean): void => {
+    if (last || rows.length > 0) tell({ type: 'rows', rows, last })
     rows = []
     told = performance.now()
   }
@@ -20,9 +20,9 @@ export const inspect: TaskRunner<'inspect'> = async ({ project, provider }, { si
     rows.push(summary)
     layers++
     if (performance.now() - told < TELL_EVERY_MS) return
-    tellRows()
+    tellRows(false)
     tell({ type: 'progress', phase: 'inspecting', fraction })
   })
-  tellRows()
+  tellRows(true)
   return { kind: 'inspect', layers }
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { numberedEventSchema, type NumberedEvent } from './events'
-import { layerSummarySchema, MATRIX_KINDS } from './inspect'
+import { layerSummarySchema, MATRIX_KINDS, weightAdviceSchema } from './inspect'
 import { forecastSchema, jobSchema } from './jobs'
 import { incompatibilitySchema, layerSchema, modelDescriptionSchema } from './models'
 import { pictureSchema, pngSettingsSchema, variantSchema } from './preview'
@@ -103,6 +103,11 @@ export const COMMANDS = {
     nothing,
     z.object({ job: z.string().nullable(), models: z.array(z.string()), rows: z.array(layerSummarySchema) }),
   ),
+  /**
+   * Weights of the project as it is now that would lower conflict, for the whole network first, then block by block;
+   * empty before all rows are there, and where they are about other models.
+   */
+  'inspect.suggestions': command(nothing, z.object({ advice: z.array(weightAdviceSchema) })),
   /** The job's result has the matrix. A new one puts an unfinished one aside. */
   'inspect.matrix': command(
     z.strictObject({ layer: z.string().min(1).max(500), matrix: z.enum(MATRIX_KINDS) }),

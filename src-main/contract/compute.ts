@@ -79,7 +79,8 @@ export const computeResultSchema = z.discriminatedUnion('kind', [
 /** What comes while a task runs. */
 export const computeNewsSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('progress'), phase: z.string(), fraction: z.number() }),
-  z.object({ type: z.literal('rows'), rows: z.array(layerSummarySchema) }),
+  /** `last`: no more rows will come. */
+  z.object({ type: z.literal('rows'), rows: z.array(layerSummarySchema), last: z.boolean() }),
   z.object({ type: z.literal('picture'), id: z.string(), width: z.number(), height: z.number() }),
 ])
 

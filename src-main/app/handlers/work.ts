@@ -3,6 +3,7 @@ import { freemem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import type { LayerSummary } from '../../contract/inspect'
+import { suggestWeights } from '../../engine/inspect/suggest-weights'
 import { PICTURES_URL, TILES_URL } from '../interface-files'
 import { readPngSettings } from '../png-settings'
 import { planPreview } from '../preview-plan'
@@ -33,7 +34,14 @@ function jobHandlers({ queue }: Studio): Handlers<Group<'jobs'>> {
 
 function inspectHandlers(studio: Studio): Handlers<Group<'inspect'>> {
   const { queue, work, events } = studio
-  let inspected: { job: string | null; models: string[]; rows: LayerSummary[] } = { job: null, models: [], rows: [] }
+  interface Inspected {
+    job: string | null
+    /** Names, base first. */
+    models: string[]
+    rows: LayerSummary[]
+    complete: boolean
+  }
+  let inspected: Inspected = { job: null, models: [], rows: [], complete: false }
   return {
     'inspect.start': () => {
       queue.cancelAll('inspect')
@@ -45,14 +53,21 @@ function inspectHandlers(studio: Studio): Handlers<Group<'inspect'>> {
         async () => ({ type: 'inspect', project, provider: await studio.provider() }),
         ({ news, job }) => {
           if (news.type !== 'rows') return
-          if (inspected.job === job) inspected.rows.push(...news.rows)
+          if (inspected.job === job) {
+            inspected.rows.push(...news.rows)
+            inspected.complete = news.last
+          }
           events.emit({ type: 'inspect-rows', job, rows: news.rows })
         },
       )
-      inspected = { job: started.job.id, models: names, rows: [] }
+      inspected = { job: started.job.id, models: names, rows: [], complete: false }
       return started
     },
     'inspect.rows': () => inspected,
+    'inspect.suggestions': () => {
+      const { models, rows, complete } = inspected
+      return { advice: complete ? suggestWeights(models, rows, studio.projectWithModels().models) : [] }
+    },
     'inspect.matrix': ({ layer, matrix }) => {
       queue.cancelAll('matrix')
       const project = studio.projectWithModels()

@@ -73,6 +73,21 @@ describe('the journey over the demo, with the real engine', () => {
     expect(told).toEqual(rows)
   })
 
+  it('suggests weights for the network and every block, and again for weights that changed', async () => {
+    const { blocks } = await server.invoke('models.layers', {})
+    const { advice } = await server.invoke('inspect.suggestions', {})
+    expect(advice.map(({ block }) => block)).toEqual([null, ...advice.slice(1).map(({ block }) => block)])
+    expect(blocks).toEqual(expect.arrayContaining(advice.slice(1).map(({ block }) => block)))
+    const [, first] = (await server.invoke('app.snapshot', {})).project.project.models
+    const dropped = { ...first!, enabled: false }
+    const edit = { type: 'set-model' as const, name: first!.name, model: dropped }
+    await server.invoke('project.edit', { edits: [edit], label: 'Drop' })
+    const without = (await server.invoke('inspect.suggestions', {})).advice
+    expect(without.flatMap(({ specialists }) => specialists.map(({ name }) => name))).not.toContain(first!.name)
+    await server.invoke('project.undo', {})
+    expect((await server.invoke('inspect.suggestions', {})).advice).toEqual(advice)
+  })
+
   it('serves a matrix as tiles, whose diagonal of the base is 1', async () => {
     const { layers } = await server.invoke('models.layers', {})
     const layer = layers[Math.floor(layers.length / 2)]!.name
