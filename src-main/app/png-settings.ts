@@ -1,21 +1,60 @@
 import type { PngSettings } from '../contract/preview'
 import { readParameters } from '../engine/diffusion/png'
+import { SCHEDULER_NAMES } from '../engine/diffusion/schedulers/index'
 
-/** What the field's `parameters` text in a PNG says; null where there is none, or no PNG. */
+/** A1111's samplers, and diffusers' classes that this program's own command line may have named; in lower case. */
+const SAMPLERS: Readonly<Record<string, string>> = {
+  plms: 'pndm',
+  'euler a': 'euler-ancestral',
+  'dpm++ 2m': 'dpmpp-2m',
+  'dpm++ 2m sde': 'dpmpp-2m-sde',
+  'dpm++ sde': 'dpmpp-sde',
+  ddimscheduler: 'ddim',
+  ddpmscheduler: 'ddpm',
+  pndmscheduler: 'pndm',
+  lmsdiscretescheduler: 'lms',
+  eulerdiscretescheduler: 'euler',
+  eulerancestraldiscretescheduler: 'euler-ancestral',
+  heundiscretescheduler: 'heun',
+  dpmsolversdescheduler: 'dpmpp-sde',
+  unipcmultistepscheduler: 'unipc',
+  lcmscheduler: 'lcm',
+}
+/** A1111's schedule types, which older versions write behind the sampler's name. */
+const SCHEDULE = /\s+(karras|exponential|polyexponential)$/i
+/** They leave the noise levels as the model has them. */
+const OWN_SCHEDULES = ['automatic', 'uniform', 'normal']
+
+/**
+ * What the field's `parameters` text in a PNG says; null where there is none. A number that a project cannot have is as
+ * if it were not there.
+ * @throws FusionError 'malformed' for what is no PNG
+ */
 export function readPngSettings(bytes: Uint8Array): PngSettings | null {
   const parameters = readParameters(bytes)
   if (!parameters) return null
   const { prompt, negativePrompt, settings } = parameters
-  const numberOf = (key: string): number | null => {
+  const numberOf = (key: string, fits: (value: number) => boolean): number | null => {
     const value = Number(settings.get(key) ?? NaN)
-    return Number.isFinite(value) ? value : null
+    return fits(value) ? value : null
   }
+  const sampler = settings.get('Sampler') ?? null
+  const schedule = settings.get('Schedule type') ?? SCHEDULE.exec(sampler ?? '')?.[1] ?? null
   return {
     prompt,
     negativePrompt,
-    seed: numberOf('Seed'),
-    steps: numberOf('Steps'),
-    guidance: numberOf('CFG scale'),
-    scheduler: settings.get('Sampler') ?? null,
+    seed: numberOf('Seed', (value) => Number.isSafeInteger(value) && value >= 0),
+    steps: numberOf('Steps', (value) => Number.isSafeInteger(value) && value > 0),
+    guidance: numberOf('CFG scale', Number.isFinite),
+    scheduler: sampler === null ? null : schedulerOf(sampler),
+    sampler,
+    schedule: schedule !== null && OWN_SCHEDULES.includes(schedule.toLowerCase()) ? null : schedule,
   }
+}
+
+/** This program's name of a sampler; null for one that it does not have. */
+function schedulerOf(sampler: string): string | null {
+  const name = sampler.replace(SCHEDULE, '').trim().toLowerCase()
+  if (SCHEDULER_NAMES.includes(name)) return name
+  return Object.hasOwn(SAMPLERS, name) ? SAMPLERS[name]! : null
 }

@@ -44,7 +44,12 @@ export const pngSettingsSchema = z.object({
   seed: z.number().nullable(),
   steps: z.number().nullable(),
   guidance: z.number().nullable(),
+  /** This program's name; null also where it has none like it. */
   scheduler: z.string().nullable(),
+  /** As the picture names it. */
+  sampler: z.string().nullable(),
+  /** Noise levels other than the model's own, as the picture names them: 'Karras'. */
+  schedule: z.string().nullable(),
 })
 
 export type Variant = z.infer<typeof variantSchema>

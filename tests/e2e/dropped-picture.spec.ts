@@ -63,6 +63,8 @@ test('a picture dropped onto the window restores its settings', async ({ studio,
     await expect(page.getByText('torn.png carries no settings.')).toBeVisible()
     await drop(page, 'screen.png', await page.screenshot())
     await expect(page.getByText('screen.png carries no settings.')).toBeVisible()
+    await drop(page, 'photo.png', Buffer.from('GIF89a'))
+    await expect(page.getByText('photo.png is no PNG picture, whatever its name says.')).toBeVisible()
     expect(await settings()).toEqual(drawn)
   })
 })

@@ -1,13 +1,19 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
+import { FusionError } from '../../../src-main/contract/errors'
 import type { Picture, PictureSettings, PngSettings, Variant } from '../../../src-main/contract/preview'
 import type { PreviewSettings } from '../../../src-main/contract/project'
 import { useSession } from '../../bridge/session-store'
+import { formatBytes } from '../../shared/format'
 import { useNotices } from '../../shared/notices/notices-store'
+import { useCatalog } from '../catalog/catalog-store'
 import { isActive, useJobs } from '../jobs/jobs-store'
 import { useProject } from '../project/project-store'
 
 const PAGE = 200
+const PNG_SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
+/** As base64 it is what the command takes. */
+const MAX_PNG_BYTES = 18 * 2 ** 20
 /** Order of the columns. */
 const TYPES: readonly Variant['type'][] = ['base', 'model', 'soup', 'merge', 'last-merge', 'without']
 
@@ -28,6 +34,7 @@ export const usePreview = defineStore('preview', () => {
   const project = useProject()
   const jobs = useJobs()
   const notices = useNotices()
+  const catalog = useCatalog()
   const byId = ref(new Map<string, Picture>())
   const plans = shallowRef(new Map<string, Plan>())
   const chosen = ref<Variant[]>([{ type: 'base' }, { type: 'merge' }])
@@ -118,12 +125,21 @@ export const usePreview = defineStore('preview', () => {
 
   async function adoptPng(file: File): Promise<void> {
     await notices.attempt(async () => {
+      await checkPng(file)
       const { settings } = await session.invoke('preview.readPng', { base64: await base64Of(file) })
-      if (settings) {
-        adopt(settings)
-        notices.say(`The settings of ${file.name} are in use.`)
-      } else notices.say(`${file.name} carries no settings.`)
+      if (!settings) return notices.say(`${file.name} carries no settings.`)
+      adopt(settings)
+      notices.say([`The settings of ${file.name} are in use.`, remarkOn(settings)].join(' ').trim())
     })
+  }
+
+  /** What of a picture's settings is not in use, in words. */
+  function remarkOn({ sampler, scheduler, schedule }: PngSettings): string {
+    const now = catalog.schedulers.find(({ name }) => name === project.project.preview.scheduler)
+    if (sampler !== null && scheduler === null) {
+      return `There is no sampler ${sampler} here: the scheduler stays ${now?.title ?? 'as it is'}.`
+    }
+    return schedule === null ? '' : `Its ${schedule} noise levels are not used: previews keep the model's own.`
   }
 
   return {
@@ -153,6 +169,20 @@ function planOf(pictures: readonly Picture[]): Plan {
     prompts: [...new Set(pictures.map(({ settings }) => settings.prompt))].reverse(),
     seeds: [...new Set(pictures.map(({ settings }) => settings.seed))].sort((a, b) => a - b),
   }
+}
+
+/** @throws FusionError for a file that the host would not take */
+async function checkPng(file: File): Promise<void> {
+  if (file.size > MAX_PNG_BYTES) {
+    throw new FusionError('unsupported', `${file.name} is larger than ${formatBytes(MAX_PNG_BYTES)}.`, {
+      hint: 'Drop the picture as it was saved when it was drawn; copies that were enlarged mostly carry no settings.',
+    })
+  }
+  const start = new Uint8Array(await file.slice(0, PNG_SIGNATURE.length).arrayBuffer())
+  if (PNG_SIGNATURE.every((byte, index) => start[index] === byte)) return
+  throw new FusionError('malformed', `${file.name} is no PNG picture, whatever its name says.`, {
+    hint: 'Settings are kept in PNG files as they were saved when they were drawn; other formats and copies lose them.',
+  })
 }
 
 async function base64Of(file: File): Promise<string> {
