@@ -1,7 +1,6 @@
 import { BYTES_PER_ELEMENT, elementCount } from '../tensor/element-type'
 import type { MethodSettings } from '../../contract/project'
 import type { OutputFile } from './output-files'
-import type { OutputWriter } from './output-writer'
 import type { LayerTask, TensorTask } from './plan'
 import type { ReweightedLayer } from './reweight'
 import type { JobTarget, TensorJob } from './tensor-job'
@@ -17,14 +16,19 @@ export interface PlannedJob {
   offset: number
 }
 
+/** Where the data of an output file lie from an offset on: OutputWriter for files. */
+export interface JobPlaces {
+  target(file: OutputFile, offset: number): { path: string; position: number }
+}
+
 /** The jobs of a task, in the order of its elements. */
-export function jobsOf(task: TensorTask, settings: MethodSettings, writer: OutputWriter): PlannedJob[] {
+export function jobsOf(task: TensorTask, settings: MethodSettings, places: JobPlaces): PlannedJob[] {
   const { views, weights, method, destination } = task
   const { file, elementType, offset, transposed } = destination
   const [view] = views
   const count = elementCount(view!.shape)
   const size = BYTES_PER_ELEMENT[elementType]
-  const target: JobTarget = { ...writer.target(file, offset), elementType, transposed }
+  const target: JobTarget = { ...places.target(file, offset), elementType, transposed }
   const byteLength = count * size
   if (views.length === 1 && view!.stored.elementType === elementType && view!.transposed === transposed) {
     return [{ job: { kind: 'copy', stored: view!.stored, start: view!.start, target, byteLength }, task, file, offset }]
@@ -56,14 +60,14 @@ export function jobsOf(task: TensorTask, settings: MethodSettings, writer: Outpu
 export function reweightJobs(
   task: LayerTask,
   { views, combination }: Pick<ReweightedLayer, 'views' | 'combination'>,
-  writer: OutputWriter,
+  places: JobPlaces,
 ): PlannedJob[] {
   const { file, elementType, offset, transposed } = task.destination
   const { rowLength, coefficients } = combination
   const rows = views[0]!.shape[0]!
   const size = BYTES_PER_ELEMENT[elementType]
   const target: JobTarget = {
-    ...writer.target(file, offset),
+    ...places.target(file, offset),
     elementType,
     transposed: transposed !== task.layer.kind.transposedConvolution,
   }
@@ -90,9 +94,9 @@ export function reweightJobs(
 }
 
 /** The jobs that copy what the base's files hold beside its components. */
-export function extraJobs(file: OutputFile, writer: OutputWriter): PlannedJob[] {
+export function extraJobs(file: OutputFile, places: JobPlaces): PlannedJob[] {
   return file.extras.map(({ stored, target: { offset, elementType, byteLength } }) => {
-    const target: JobTarget = { ...writer.target(file, offset), elementType, transposed: false }
+    const target: JobTarget = { ...places.target(file, offset), elementType, transposed: false }
     return { job: { kind: 'copy', stored, start: 0, target, byteLength }, task: null, file, offset }
   })
 }

@@ -23,6 +23,7 @@ export interface PlannedModel {
 /** A tensor that is merged by itself, or taken from the base alone. */
 export interface TensorTask {
   kind: 'tensor'
+  component: ComponentName
   views: TensorView[]
   /** Weight per model, base first; the views of a tensor that only comes from the base are one. */
   weights: number[]
@@ -33,6 +34,7 @@ export interface TensorTask {
 /** A layer that is merged by its rows' correlations. */
 export interface LayerTask {
   kind: 'layer'
+  component: ComponentName
   layer: Layer
   weightViews: TensorView[]
   biasViews: TensorView[] | null
@@ -240,9 +242,9 @@ function tasksOf(
   return [...component.tensors.values()].flatMap((view): (TensorTask | LayerTask)[] => {
     const { name } = view
     if (inLayers.has(name)) return []
-    const destination = destinationOf(name)
+    const task = { component: component.name, destination: destinationOf(name) }
     if (models.length === 1 || !isMergeable(view)) {
-      return [{ kind: 'tensor', views: [view], weights: [1], method: soup, destination }]
+      return [{ ...task, kind: 'tensor', views: [view], weights: [1], method: soup }]
     }
     const weights = weightsOf(name)
     if (method.baseTakesPart && weights.every((weight) => weight === 0)) {
@@ -251,16 +253,16 @@ function tasksOf(
     const layer = layerOfWeight.get(name)
     if (!layer) {
       const own = method.kind === 'fusion' ? soup : method
-      return [{ kind: 'tensor', views: viewsOf(name), weights, method: own, destination }]
+      return [{ ...task, kind: 'tensor', views: viewsOf(name), weights, method: own }]
     }
     return [
       {
+        ...task,
         kind: 'layer',
         layer,
         weightViews: viewsOf(name),
         biasViews: layer.bias === null ? null : viewsOf(layer.bias),
         weights,
-        destination,
         biasDestination: layer.bias === null ? null : destinationOf(layer.bias),
       },
     ]

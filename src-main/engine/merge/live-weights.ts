@@ -1,0 +1,176 @@
+import { FusionError } from '../../contract/errors'
+import type { ComponentName } from '../checkpoint/checkpoint'
+import { TensorReader } from '../checkpoint/tensor-reader'
+import type { Tensor } from '../runtime/session'
+import { decodeFloats, encodeFloats } from '../tensor/convert'
+import { BYTES_PER_ELEMENT, elementCount, type FloatType } from '../tensor/element-type'
+import { FloatEncoder } from '../tensor/float-encoder'
+import { Kernels } from '../tensor/kernels'
+import { throwIfCancelled } from './cancel'
+import type { Contributions } from './contributions'
+import { jobsOf, reweightJobs, type JobPlaces, type PlannedJob } from './jobs'
+import type { LayerTask, MergePlan, TensorTask } from './plan'
+import { sourcesOf } from './plan'
+import { reweightLayer } from './reweight'
+import { readBiases } from './run-layer'
+import { TensorJobRunner } from './tensor-job'
+
+/** A weight that a network takes as an input (WeightInput of architecture/network-graph.ts). */
+interface WantedWeight {
+  name: string
+  /** What the network computes in. */
+  elementType: 'F32' | 'F16'
+  dims: readonly number[]
+}
+
+export interface LiveUpdate {
+  /** Tensors that were summed, of how many. */
+  summed: number
+  tensors: number
+  seconds: number
+}
+
+/** Jobs write into memory here: each tensor from its own start on. */
+const MEMORY: JobPlaces = { target: () => ({ path: '', position: 0 }) }
+/** Values that are decoded at a time. */
+const BLOCK_ELEMENTS = 256 * 1024
+
+/**
+ * The weights of one component of a merge in memory, for a network that takes them as inputs: the bytes of the export, by
+ * the export's own jobs, in the type that the network computes in (design.md, decision 7). Only what changed is summed
+ * again.
+ */
+export class LiveWeights {
+  readonly tensors: Record<string, Tensor> = {}
+  /** What each tensor was made from. */
+  private readonly made = new Map<string, string>()
+  private readonly wanted: ReadonlyMap<string, WantedWeight>
+  private readonly decoder = new ExportDecoder()
+
+  constructor(
+    private readonly component: ComponentName,
+    wanted: readonly WantedWeight[],
+  ) {
+    this.wanted = new Map(wanted.map((weight) => [weight.name, weight]))
+    for (const { name, elementType, dims } of wanted) {
+      const count = elementCount(dims)
+      this.tensors[name] = { data: elementType === 'F32' ? new Float32Array(count) : new Uint16Array(count), dims }
+    }
+  }
+
+  /**
+   * Makes `tensors` those of a plan.
+   * @param contributions of the plan's layers, where it merges by correlations
+   * @throws FusionError 'not-finite', 'source-changed', 'cancelled': then the next update goes on from there
+   */
+  async update(plan: MergePlan, contributions: Contributions | null, signal?: AbortSignal): Promise<LiveUpdate> {
+    const started = performance.now()
+    const tasks = plan.tasks.filter(({ component }) => component === this.component)
+    const origin = originOf(plan)
+    const changed = tasks.filter((task) => this.made.get(nameOf(task)) !== signatureOf(task, origin))
+    const runner = new TensorJobRunner(sourcesOf(plan))
+    const reader = new TensorReader(sourcesOf(plan))
+    try {
+      for (const task of changed) {
+        await new Promise(setImmediate)
+        throwIfCancelled(signal)
+        this.made.delete(nameOf(task))
+        if (task.kind === 'tensor')
+          this.take(nameOf(task), task, jobsOf(upright(task), plan.project.method, MEMORY), runner)
+        else this.takeLayer(task, contributions, plan, runner, reader)
+        this.made.set(nameOf(task), signatureOf(task, origin))
+      }
+    } finally {
+      runner.close()
+      reader.close()
+    }
+    return { summed: changed.length, tensors: tasks.length, seconds: (performance.now() - started) / 1000 }
+  }
+
+  private takeLayer(
+    task: LayerTask,
+    contributions: Contributions | null,
+    { project }: MergePlan,
+    runner: TensorJobRunner,
+    reader: TensorReader,
+  ): void {
+    if (!contributions) throw new FusionError('internal', 'A merge by correlations needs contributions to be live.')
+    const layer = reweightLayer(task, contributions, project.method, readBiases(task, reader))
+    this.take(nameOf(task), task, reweightJobs(upright(task), layer, MEMORY), runner)
+    const { biasDestination } = task
+    const into = task.layer.bias === null ? undefined : this.tensors[task.layer.bias]
+    if (!layer.bias || !biasDestination || !into) return
+    const type = biasDestination.elementType as FloatType
+    this.decoder.encodeAs(Float32Array.from(layer.bias), type, into)
+  }
+
+  private take(
+    name: string,
+    { destination }: TensorTask | LayerTask,
+    jobs: PlannedJob[],
+    runner: TensorJobRunner,
+  ): void {
+    const into = this.tensors[name]
+    if (!into || !this.wanted.has(name)) return
+    const type = destination.elementType as FloatType
+    for (const { job } of jobs) {
+      const first = job.target.position / BYTES_PER_ELEMENT[type]
+      runner.run(job, (at, bytes) => this.decoder.decode(bytes, type, into, first + at / BYTES_PER_ELEMENT[type]))
+    }
+  }
+}
+
+/** In the order of diffusers' form, whatever the output's layout. */
+function upright<Task extends TensorTask | LayerTask>(task: Task): Task {
+  return { ...task, destination: { ...task.destination, transposed: false } }
+}
+
+function nameOf(task: TensorTask | LayerTask): string {
+  return task.kind === 'tensor' ? task.views[0]!.name : task.layer.weight
+}
+
+/** What all tensors of a plan depend on: sources as they are, method and parameters. */
+function originOf(plan: MergePlan): string {
+  return JSON.stringify([plan.project.method, plan.models.map(({ entry }) => entry.path), sourcesOf(plan)])
+}
+
+function signatureOf({ weights, destination }: TensorTask | LayerTask, origin: string): string {
+  return `${JSON.stringify(weights)} ${destination.elementType} ${origin}`
+}
+
+/** Turns bytes of an export into what a network computes in. */
+class ExportDecoder {
+  private readonly kernels = new Kernels(3 * Kernels.bufferSize(BLOCK_ELEMENTS * 8))
+  private readonly raw = this.kernels.allocate(BLOCK_ELEMENTS * 8)
+  private readonly values = this.kernels.allocate(BLOCK_ELEMENTS * 8)
+  private readonly halves = this.kernels.allocate(BLOCK_ELEMENTS * 8)
+  private readonly encoder = new FloatEncoder()
+
+  /** Puts the decoded bytes into a tensor from element `start` on. */
+  decode(bytes: Uint8Array, type: FloatType, { data }: Tensor, start: number): void {
+    const size = BYTES_PER_ELEMENT[type]
+    const count = bytes.byteLength / size
+    if (type === 'F16' && data instanceof Uint16Array) {
+      new Uint8Array(data.buffer, data.byteOffset + start * 2, bytes.byteLength).set(bytes)
+      return
+    }
+    for (let first = 0; first < count; first += BLOCK_ELEMENTS) {
+      const length = Math.min(BLOCK_ELEMENTS, count - first)
+      this.raw.bytes(length * size).set(bytes.subarray(first * size, (first + length) * size))
+      decodeFloats(this.kernels, type, this.raw, this.values, length)
+      if (data instanceof Uint16Array) {
+        encodeFloats(this.kernels, 'F16', this.values, this.halves, length)
+        new Uint8Array(data.buffer, data.byteOffset + (start + first) * 2, length * 2).set(
+          this.halves.bytes(length * 2),
+        )
+      } else {
+        ;(data as Float32Array).set(this.values.floats(length), start + first)
+      }
+    }
+  }
+
+  /** Puts float32 values, rounded to the export's type first, into a tensor. */
+  encodeAs(floats: Float32Array, type: FloatType, into: Tensor): void {
+    this.encoder.encode(floats, type, (at, bytes) => this.decode(bytes, type, into, at / BYTES_PER_ELEMENT[type]))
+  }
+}

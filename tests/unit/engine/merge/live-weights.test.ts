@@ -1,0 +1,104 @@
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import type { Project } from '../../../../src-main/contract/project'
+import { buildUnet } from '../../../../src-main/engine/architecture/unet'
+import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
+import { ensureContributions } from '../../../../src-main/engine/merge/contributions'
+import { LiveWeights } from '../../../../src-main/engine/merge/live-weights'
+import { planMerge } from '../../../../src-main/engine/merge/plan'
+import { hashSources } from '../../../../src-main/engine/merge/recipe'
+import { FloatEncoder } from '../../../../src-main/engine/tensor/float-encoder'
+import type { FloatType } from '../../../../src-main/engine/tensor/element-type'
+import { family } from '../../demo-family'
+import { merge, projectOf, readModel, temporaryFolder, type ReadTensor } from './models'
+
+const base = await openCheckpoint(family.base.path)
+const unet = base.components.get('unet')!
+const inputs = (computeType: 'F32' | 'F16') =>
+  buildUnet(unet.config!, unet.tensors, { computeType, weights: 'inputs', attention: 1 }).weightInputs
+const FILE = 'unet/diffusion_pytorch_model.safetensors'
+const SPECIALISTS = family.specialists.slice(0, 3)
+
+function projectWith(
+  weights: readonly Record<string, unknown>[],
+  method: Record<string, unknown>,
+  output: Record<string, unknown> = {},
+): Project {
+  const specialists = SPECIALISTS.map(({ path }, index) => ({ path, ...weights[index] }))
+  return projectOf([family.base.path, ...specialists], { reuse: true, ...method }, output)
+}
+
+async function contributionsOf(project: Project, cacheFolder: string) {
+  const plan = await planMerge(project)
+  if (plan.method.kind !== 'fusion') return { plan, contributions: null }
+  const options = { cacheFolder, provider: 'cpu' as const, hashes: await hashSources(plan, {}) }
+  return { plan, contributions: await ensureContributions(plan, options) }
+}
+
+const encoder = new FloatEncoder()
+
+/** Names of tensors whose bytes differ from those of the exported file, both as the export stores them. */
+function differing(live: LiveWeights, exported: ReadonlyMap<string, ReadTensor>): string[] {
+  return Object.entries(live.tensors).flatMap(([name, { data }]) => {
+    const { type, bytes } = exported.get(name)!
+    const own =
+      data instanceof Uint16Array
+        ? Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+        : encoded(data as Float32Array, type as FloatType)
+    return own.equals(bytes) ? [] : [name]
+  })
+}
+
+function encoded(values: Float32Array, type: FloatType): Buffer {
+  const parts: Buffer[] = []
+  encoder.encode(values, type, (_, bytes) => parts.push(Buffer.from(bytes)))
+  return Buffer.concat(parts)
+}
+
+describe('live weights', () => {
+  it.each([
+    [{ name: 'featurefusion' }, 'same', 'F32'],
+    [{ name: 'featurefusion', normaliser: 'abs', threshold: 0.5 }, 'bf16', 'F32'],
+    [{ name: 'soup' }, 'fp16', 'F16'],
+    [{ name: 'ties', density: 0.3 }, 'fp32', 'F32'],
+  ] as const)(
+    'are the tensors of the exported file: %o as %s for a network in %s',
+    async (method, dtype, computeType) => {
+      const place = temporaryFolder()
+      const cacheFolder = join(place, 'cache')
+      const live = new LiveWeights('unet', inputs(computeType))
+      for (const weights of [[{ weight: 0.3 }], [{ weight: 2, blocks: { M00: 0.25 } }, { enabled: false }]]) {
+        const project = projectWith(weights, method, { dtype })
+        const { plan, contributions } = await contributionsOf(project, cacheFolder)
+        const { summed, tensors } = await live.update(plan, contributions)
+        expect(summed).toBe(tensors)
+        await merge(project, join(place, 'export'), { cacheFolder, overwrite: true })
+        expect(differing(live, await readModel(join(place, 'export', FILE)))).toEqual([])
+        expect(await live.update(plan, contributions)).toMatchObject({ summed: 0 })
+      }
+    },
+    120_000,
+  )
+
+  it('are summed again only where a weight changed, also after a cancel', async () => {
+    const place = temporaryFolder()
+    const cacheFolder = join(place, 'cache')
+    const live = new LiveWeights('unet', inputs('F32'))
+    const first = await contributionsOf(projectWith([], {}), cacheFolder)
+    await live.update(first.plan, first.contributions)
+    const moved = await contributionsOf(projectWith([{ blocks: { M00: 0.5 } }], {}), cacheFolder)
+    const { summed, tensors } = await live.update(moved.plan, moved.contributions)
+    expect(summed).toBeGreaterThan(0)
+    expect(summed).toBeLessThan(tensors / 2)
+
+    const project = projectWith([{ weight: 0.1 }], {})
+    const last = await contributionsOf(project, cacheFolder)
+    const abort = new AbortController()
+    const cancelled = live.update(last.plan, last.contributions, abort.signal)
+    setTimeout(() => abort.abort(), 5)
+    await cancelled.catch((error: unknown) => expect(error).toMatchObject({ kind: 'cancelled' }))
+    await live.update(last.plan, last.contributions)
+    await merge(project, join(place, 'export'), { cacheFolder })
+    expect(differing(live, await readModel(join(place, 'export', FILE)))).toEqual([])
+  }, 120_000)
+})
