@@ -116,6 +116,26 @@ export class ProjectStore {
     return this.changed()
   }
 
+  /**
+   * Writes down what the models' files are, here and in every step of undo and redo: what is known about files is no
+   * change of the document. `replace`: also where another hash is written down.
+   */
+  recordHashes(hashes: ReadonlyMap<string, string>, { replace }: { replace: boolean }): void {
+    const before = this.project
+    const recorded = (project: Project): Project => {
+      const missing = project.models.some(({ path, sha256 }) => hashes.has(path) && (replace || sha256 === undefined))
+      if (!missing) return project
+      const models = project.models.map((model) => {
+        const sha256 = replace || model.sha256 === undefined ? hashes.get(model.path) : undefined
+        return sha256 === undefined ? model : { ...model, sha256 }
+      })
+      return { ...project, models }
+    }
+    this.project = recorded(before)
+    for (const step of [...this.undoSteps, ...this.redoSteps]) step.project = recorded(step.project)
+    if (this.project !== before) this.changed()
+  }
+
   undo(): ProjectState {
     return this.step(this.undoSteps, this.redoSteps)
   }

@@ -30,17 +30,21 @@ export class Work {
     title: string,
     task: (jobId: string) => Promise<JobTask> | JobTask,
     onNews: (news: WorkNews) => void = () => {},
+    /** Called before the job has ended. */
+    onSuccess: () => Promise<void> = () => Promise.resolve(),
   ): { job: Job } {
     const job = this.queue.add({
       kind,
       title,
       run: async ({ id, signal, report }) => {
         try {
-          return await this.compute.run(await task(id), {
+          const result = await this.compute.run(await task(id), {
             signal,
             onNews: (news) =>
               news.type === 'progress' ? report(news.phase, news.fraction) : onNews({ news, job: id }),
           })
+          await onSuccess()
+          return result
         } catch (error) {
           const { kind, message, detail } = toErrorReport(error)
           if (kind !== 'cancelled') this.log.add('error', `${title}: ${message}`, detail)

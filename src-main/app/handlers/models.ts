@@ -7,8 +7,14 @@ import { openCheckpoint } from '../../engine/checkpoint/open'
 import { UNetBlocks } from '../../engine/merge/blocks'
 import { layersOf } from '../../engine/merge/layers'
 import type { OutputSettings } from '../../contract/project'
+import { knownModelHashes, modelHash } from '../model-hash'
 import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
+
+const CHANGED = {
+  severity: 'warning' as const,
+  message: 'Its file has changed since the project wrote down its hash. Save the project to keep it as it is now.',
+}
 
 export function modelHandlers(studio: Studio): Handlers<Group<'models'>> {
   const { host, work } = studio
@@ -54,21 +60,28 @@ export function modelHandlers(studio: Studio): Handlers<Group<'models'>> {
       const paths = studio.projectWithModels().models.map(({ path }) => path)
       for (const path of paths) await host.access.check(path)
       const files = (await Promise.all(paths.map((path) => openCheckpoint(path)))).flatMap((opened) => opened.files)
-      return work.start('hash', `Hash ${files.length} files`, () => ({
-        type: 'hash',
-        paths: files.map(({ path }) => path),
-        cacheFolder: studio.cache.folder,
-      }))
+      const task = { type: 'hash' as const, paths: files.map(({ path }) => path), cacheFolder: studio.cache.folder }
+      return work.start(
+        'hash',
+        `Hash ${files.length} files`,
+        () => task,
+        undefined,
+        async () => studio.project.recordHashes(await knownModelHashes(paths, task.cacheFolder), { replace: false }),
+      )
     },
   }
 }
 
-async function describe({ host, cache }: Studio, path: string): Promise<ModelDescription> {
+async function describe({ host, cache, project }: Studio, path: string): Promise<ModelDescription> {
   try {
     const checkpoint = await openCheckpoint(await host.access.check(path))
     const summary = await describeCheckpoint(checkpoint, { cacheFolder: cache.folder })
     const architectureTitle = ARCHITECTURE_TITLES[summary.architecture]
-    return { path, summary: { ...summary, architectureTitle }, error: null }
+    const recorded = project.state.project.models.find((model) => model.path === path)?.sha256
+    const now = modelHash(summary.files)
+    const changed = recorded !== undefined && now !== null && now !== recorded
+    const problems = changed ? [...summary.problems, CHANGED] : summary.problems
+    return { path, summary: { ...summary, architectureTitle, problems }, error: null }
   } catch (error) {
     return { path, summary: null, error: toErrorReport(error) }
   }

@@ -2,6 +2,7 @@ import { restoreRecipe } from '../restore-recipe'
 import type { Studio } from '../studio'
 import { EMPTY_PROJECT } from '../project-edits'
 import { mapEditPaths } from '../edit-paths'
+import { knownModelHashes } from '../model-hash'
 import type { Group, Handlers } from './handlers'
 
 export function projectHandlers(studio: Studio): Handlers<Group<'project'>> {
@@ -18,8 +19,12 @@ export function projectHandlers(studio: Studio): Handlers<Group<'project'>> {
       return project.state
     },
     'project.open': async ({ path }) => project.openFile(await host.access.check(path), studio.checkPaths),
-    'project.save': async ({ path, overwrite }) =>
-      project.save(path === undefined ? undefined : await host.access.checkTarget(path), overwrite),
+    'project.save': async ({ path, overwrite }) => {
+      const target = path === undefined ? undefined : await host.access.checkTarget(path)
+      const paths = project.state.project.models.map((model) => model.path)
+      project.recordHashes(await knownModelHashes(paths, studio.cache.folder), { replace: true })
+      return project.save(target, overwrite)
+    },
     'project.edit': async ({ edits, label, merge }) =>
       project.edit(await mapEditPaths(edits, (path) => host.access.check(path)), label, merge),
     'project.undo': () => project.undo(),

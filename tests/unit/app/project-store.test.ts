@@ -68,6 +68,23 @@ describe('the document', () => {
     expect(store.undo().project.models[1]!.weight).toBe(0.3)
   })
 
+  it('writes hashes down without a step or a change of its own, and keeps them through undo', () => {
+    store.replace(store.edit([add('/a')], 'Add').project)
+    store.edit([add('/b')], 'Add')
+    store.undo()
+    const before = store.state
+    const hashes = (): (string | undefined)[] => store.state.project.models.map(({ sha256 }) => sha256)
+    store.recordHashes(new Map(Object.entries({ '/a': '1', '/b': '2' })), { replace: false })
+    expect(store.state).toMatchObject({ dirty: before.dirty, undo: before.undo, redo: 'Add' })
+    expect(hashes()).toEqual(['1'])
+    store.redo()
+    expect(hashes()).toEqual(['1', '2'])
+    store.recordHashes(new Map([['/a', '3']]), { replace: false })
+    expect(hashes()).toEqual(['1', '2'])
+    store.recordHashes(new Map([['/a', '3']]), { replace: true })
+    expect(hashes()).toEqual(['3', '2'])
+  })
+
   it('undoes and redoes any edits, all the way', () => {
     const edit = fc.oneof(
       fc.stringMatching(/^[a-f]{1,2}$/).map((name): Edit => add(`/${name}`)),
