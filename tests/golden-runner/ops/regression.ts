@@ -1,5 +1,6 @@
 import { PLAIN_LAYER, TensorRows } from '../../../src-main/engine/merge/layer-rows'
-import { RegressionLayer, type InputColumns } from '../../../src-main/engine/merge/regression-layer'
+import type { InputColumns } from '../../../src-main/engine/merge/column-system'
+import { RegressionLayer } from '../../../src-main/engine/merge/regression-layer'
 import { RegressionSessions } from '../../../src-main/engine/merge/regression-sessions'
 import { Kernels } from '../../../src-main/engine/tensor/kernels'
 import { input, type GoldenCase } from '../golden-set'
