@@ -1,4 +1,4 @@
-import { correlationMatrix } from '../engine/inspect/correlation-matrix'
+import { bandRowsOf, correlationMatrix } from '../engine/inspect/correlation-matrix'
 import { findLayer, openInspection, openLayer } from '../engine/inspect/inspect'
 import { TilePyramid } from '../engine/inspect/tile-pyramid'
 import { throwIfCancelled } from '../engine/merge/cancel'
@@ -17,18 +17,19 @@ export const matrix: TaskRunner<'matrix'> = async (task, { signal, tell }) => {
   const { rows, fusion, close } = openLayer(inspected, inspection.settings, sessions)
   try {
     const size = { rows: rows.rows, columns: rows.models * rows.rows }
-    const pyramid = new TilePyramid(folder, size.rows, size.columns, HISTOGRAM_MAX[kind])
+    const pyramid = new TilePyramid(folder, size.rows, size.columns, HISTOGRAM_MAX[kind], bandRowsOf(rows))
     try {
       await correlationMatrix(
         kind,
         rows,
         fusion,
-        (band) => pyramid.add(band),
+        ({ count }) => pyramid.add(count),
         async (done) => {
           tell({ type: 'progress', phase: 'computing', fraction: done })
           await new Promise(setImmediate)
           throwIfCancelled(signal)
         },
+        pyramid.values,
       )
       const models = inspection.models.map(({ entry }) => entry.name)
       return { kind: 'matrix', matrix: { layer, matrix: kind, models, ...size, ...pyramid.finish(), url } }

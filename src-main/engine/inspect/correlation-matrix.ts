@@ -1,6 +1,6 @@
-import type { MatrixKind } from '../../contract/inspect'
+import { TILE_SIZE, type MatrixKind } from '../../contract/inspect'
 import type { RowStatistics } from '../merge/statistics'
-import { TILE_ROWS, type FusionLayer } from '../merge/fusion-layer'
+import type { FusionLayer } from '../merge/fusion-layer'
 import type { LayerRows } from '../merge/layer-rows'
 
 /** Rows [start, start + count) of a matrix [rows, models · rows], row-major. */
@@ -10,13 +10,21 @@ export interface MatrixBand {
   values: Float32Array
 }
 
-/** What a band takes at least: as many rows as fit, so that the models are read seldom. */
+/** What a band may hold, or a few rows of tiles where that is more: the more rows, the fewer times models are read. */
 const BAND_ELEMENTS = 16 * 1024 * 1024
+const LEAST_TILES = 3
+
+/** Rows of a band: whole rows of tiles, or all there are. */
+export function bandRowsOf({ rows, models }: LayerRows): number {
+  const tiles = Math.floor(BAND_ELEMENTS / (models * rows * TILE_SIZE))
+  return Math.min(rows, TILE_SIZE * Math.max(LEAST_TILES, tiles))
+}
 
 /**
  * Computes a layer's P, S or C (method.md, 'Statistics of a layer') band by band, from the first row to the last; one
  * band is held, and its values are overwritten by the next.
  * @param pause called between products with the part that is done, 0 … 1: throws to stop
+ * @param values memory for a band, [bandRowsOf(layer), models · rows]
  */
 export async function correlationMatrix(
   kind: MatrixKind,
@@ -24,12 +32,12 @@ export async function correlationMatrix(
   fusion: FusionLayer,
   onBand: (band: MatrixBand) => void,
   pause: (done: number) => Promise<void>,
+  values: Float32Array = new Float32Array(bandRowsOf(layer) * layer.models * layer.rows),
 ): Promise<void> {
   // P needs no statistics beforehand: lengths are known once the rows are read.
   const statistics = kind === 'P' ? null : await fusion.statistics()
   const columns = layer.models * layer.rows
-  const bandRows = Math.min(layer.rows, Math.max(TILE_ROWS, Math.floor(BAND_ELEMENTS / columns)))
-  const band = new Float32Array(bandRows * columns)
+  const bandRows = bandRowsOf(layer)
   let done = 0
   await fusion.scan(
     'correlations',
@@ -40,7 +48,7 @@ export async function correlationMatrix(
       const offset = model * layer.rows + first
       for (let row = 0; row < count; row++) {
         const at = (start - bandStart + row) * columns + offset
-        const into = band.subarray(at, at + width)
+        const into = values.subarray(at, at + width)
         into.set(tile.subarray(row * width, (row + 1) * width))
         if (kind !== 'P') toSlopes(kind, into, statistics!, start + row, model, first)
       }
@@ -48,7 +56,7 @@ export async function correlationMatrix(
       const end = Math.min(bandStart + bandRows, layer.rows)
       if (start + count < end || offset + width < columns) return
       const rows = end - bandStart
-      onBand({ start: bandStart, count: rows, values: band.subarray(0, rows * columns) })
+      onBand({ start: bandStart, count: rows, values: values.subarray(0, rows * columns) })
     },
     () => pause(done / (layer.rows * columns)),
     bandRows,

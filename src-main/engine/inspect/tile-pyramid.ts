@@ -2,14 +2,14 @@ import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { TILE_SIZE } from '../../contract/inspect'
 import { Kernels, type KernelBuffer } from '../tensor/kernels'
-import type { MatrixBand } from './correlation-matrix'
 
 /** Rows of one level that wait until a whole row of tiles is there. */
 interface Level {
   columns: number
-  mean: KernelBuffer
-  /** The value of the largest magnitude; on level 0 the values themselves, the same buffer. */
-  strongest: KernelBuffer
+  /** Where the rows are in memory: on level 0 they move through the band, and both are the same. */
+  mean: number
+  /** The values of the largest magnitude. */
+  strongest: number
   meanFile: number
   strongestFile: number | null
   waiting: number
@@ -33,9 +33,9 @@ export function pyramidLevels(rows: number, columns: number): number {
 }
 
 /**
- * Writes a matrix as tiles of all zoom levels (contract/inspect.ts, matrixSchema) while its rows come: memory is a row of
- * tiles per level, whatever the matrix is. One file for each level and kind: some systems take a millisecond to create
- * one, and there are hundreds of tiles.
+ * Writes a matrix as tiles of all zoom levels (contract/inspect.ts, matrixSchema) while its rows come: memory is a band
+ * of rows, and a row of tiles per level, whatever the matrix is. One file for each level and kind: some systems take a
+ * millisecond to create one, and there are hundreds of tiles.
  */
 export class TilePyramid {
   private readonly kernels: Kernels
@@ -44,46 +44,51 @@ export class TilePyramid {
   private readonly counts: KernelBuffer
   private readonly extremes: KernelBuffer
   private readonly tile: KernelBuffer
+  private readonly band: KernelBuffer
+  /** Memory for the rows that come next, [bandRows, columns]. */
+  readonly values: Float32Array
 
-  /** @param histogramMax magnitudes from there on count into the last bin */
+  /**
+   * @param histogramMax magnitudes from there on count into the last bin
+   * @param bandRows rows that come at once: whole rows of tiles, or all
+   */
   constructor(
     folder: string,
     rows: number,
     columns: number,
     private readonly histogramMax: number,
+    bandRows: number,
   ) {
     const widths = Array.from({ length: pyramidLevels(rows, columns) }, (_, level) => Math.ceil(columns / 2 ** level))
-    const sizes = [HISTOGRAM_BINS * 16, 32, TILE_SIZE * TILE_SIZE * 4]
-    const levelSizes = widths.flatMap((width, level) => Array<number>(level === 0 ? 1 : 2).fill(TILE_SIZE * width * 4))
+    const sizes = [HISTOGRAM_BINS * 16, 32, TILE_SIZE * TILE_SIZE * 4, bandRows * columns * 4]
+    const levelSizes = widths.slice(1).flatMap((width) => Array<number>(2).fill(TILE_SIZE * width * 4))
     const kernels = new Kernels([...sizes, ...levelSizes].reduce((sum, size) => sum + Kernels.bufferSize(size), 0))
     this.kernels = kernels
-    const [counts, extremes, tile] = sizes.map((size) => kernels.allocate(size))
+    const [counts, extremes, tile, band] = sizes.map((size) => kernels.allocate(size))
     this.counts = counts!
     this.extremes = extremes!
     this.tile = tile!
+    this.band = band!
+    this.values = this.band.floats()
     this.extremes.floats().fill(Infinity, 0, 4).fill(-Infinity, 4)
     mkdirSync(folder, { recursive: true })
     for (const [level, columns] of widths.entries()) {
-      const mean = kernels.allocate(TILE_SIZE * columns * 4)
-      const strongest = level === 0 ? mean : kernels.allocate(TILE_SIZE * columns * 4)
+      const [mean, strongest] = [0, 1].map(() =>
+        level === 0 ? this.band.pointer : kernels.allocate(TILE_SIZE * columns * 4).pointer,
+      ) as [number, number]
       const meanFile = openSync(join(folder, `${level}.mean`), 'w')
       const strongestFile = level === 0 ? null : openSync(join(folder, `${level}.max`), 'w')
       this.levels.push({ columns, mean, strongest, meanFile, strongestFile, waiting: 0 })
     }
   }
 
-  /** Takes the next rows. */
-  add({ count, values }: MatrixBand): void {
+  /** Takes the next rows, which are in `values`: fewer than a band, or with an incomplete row of tiles, only at the end. */
+  add(count: number): void {
     const level = this.levels[0]!
-    const { columns } = level
-    for (let row = 0; row < count;) {
-      const taken = Math.min(count - row, TILE_SIZE - level.waiting)
-      level.mean
-        .floats(taken * columns, level.waiting * columns)
-        .set(values.subarray(row * columns, (row + taken) * columns))
-      level.waiting += taken
-      row += taken
-      if (level.waiting === TILE_SIZE) this.flush(0)
+    for (let row = 0; row < count; row += TILE_SIZE) {
+      level.mean = level.strongest = this.band.pointer + row * level.columns * 4
+      level.waiting = Math.min(TILE_SIZE, count - row)
+      this.flush(0)
     }
   }
 
@@ -129,13 +134,13 @@ export class TilePyramid {
   private measure({ mean, columns, waiting }: Level): void {
     const perBin = HISTOGRAM_BINS / this.histogramMax
     const { counts, extremes } = this
-    this.kernels.run.measure(mean.pointer, waiting * columns, perBin, HISTOGRAM_BINS, counts.pointer, extremes.pointer)
+    this.kernels.run.measure(mean, waiting * columns, perBin, HISTOGRAM_BINS, counts.pointer, extremes.pointer)
   }
 
-  private write({ columns, waiting }: Level, values: KernelBuffer, file: number): void {
+  private write({ columns, waiting }: Level, values: number, file: number): void {
     for (let first = 0; first < columns; first += TILE_SIZE) {
       const width = Math.min(TILE_SIZE, columns - first)
-      this.kernels.run.gather(values.pointer + first * 4, columns * 4, this.tile.pointer, width * 4, waiting)
+      this.kernels.run.gather(values + first * 4, columns * 4, this.tile.pointer, width * 4, waiting)
       writeSync(file, this.tile.bytes(width * waiting * 4))
     }
   }
@@ -150,8 +155,8 @@ export class TilePyramid {
       const above = row * columns * 4
       const below = Math.min(row + 1, waiting - 1) * columns * 4
       const into = next.waiting * next.columns * 4
-      run.halveToMeans(mean.pointer + above, mean.pointer + below, columns, next.mean.pointer + into)
-      run.halveToStrongest(strongest.pointer + above, strongest.pointer + below, columns, next.strongest.pointer + into)
+      run.halveToMeans(mean + above, mean + below, columns, next.mean + into)
+      run.halveToStrongest(strongest + above, strongest + below, columns, next.strongest + into)
     }
   }
 }
