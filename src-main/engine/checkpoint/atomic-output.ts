@@ -5,6 +5,8 @@ import { FusionError } from '../../contract/errors'
 
 const PARTIAL = '.partial'
 const OLD = '.old'
+/** Final name, process, and whether it is what stepped aside. */
+const TEMPORARY_NAME = /^\.(.+)\.(\d+)\.partial(\.old)?$/
 /** The system's own codes (EIO), not Node's (ERR_…). */
 const SYSTEM_ERROR = /^E[A-Z0-9]+$/
 
@@ -147,11 +149,16 @@ function targetError(message: string, cause: unknown): FusionError {
   })
 }
 
-/** The process that a temporary name belongs to; undefined for any other name. */
+/** Whether the process that is writing, or was, under a temporary name is alive; null for any other name. */
+export function writerOf(entry: string): 'alive' | 'dead' | null {
+  const match = TEMPORARY_NAME.exec(entry)
+  return match && (isAlive(Number(match[2])) ? 'alive' : 'dead')
+}
+
+/** The process that a temporary name of this final name belongs to; undefined for any other name. */
 function partialOwner(entry: string, name: string): number | undefined {
-  if (!entry.startsWith(`.${name}.`)) return undefined
-  const match = /^(\d+)\.partial(\.old)?$/.exec(entry.slice(name.length + 2))
-  return match ? Number(match[1]) : undefined
+  const match = TEMPORARY_NAME.exec(entry)
+  return match?.[1] === name ? Number(match[2]) : undefined
 }
 
 function isAlive(pid: number): boolean {

@@ -101,7 +101,13 @@ export class ContributionWriter {
 
   /** @throws FusionError 'target': another process is writing the same file, or its folder is not to be written */
   static async create(path: string, layers: readonly LayerSize[]): Promise<ContributionWriter> {
-    return new ContributionWriter(await AtomicOutput.create(path, false, async () => true), layers)
+    const output = await AtomicOutput.create(path, false, async () => true)
+    try {
+      return new ContributionWriter(output, layers)
+    } catch (error) {
+      await output.discard()
+      throw writingError(error, path)
+    }
   }
 
   /** Writes bytes of a layer's differences from byte `at` of them on. */

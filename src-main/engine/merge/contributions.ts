@@ -1,17 +1,20 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { access, mkdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FusionError } from '../../contract/errors'
 import { thresholdOf } from '../../contract/project'
-import { isBeingWritten } from '../checkpoint/atomic-output'
+import { isBeingWritten, writingError } from '../checkpoint/atomic-output'
 import { checkSpace } from '../checkpoint/disk-space'
+import { cachedHash } from '../checkpoint/hash'
 import { TensorReader } from '../checkpoint/tensor-reader'
 import { RUNTIME_VERSION, type Provider } from '../runtime/session'
 import { BYTES_PER_ELEMENT, elementCount } from '../tensor/element-type'
 import { FloatEncoder } from '../tensor/float-encoder'
 import { Kernels } from '../tensor/kernels'
+import { CONTRIBUTIONS_FOLDER } from './cache-space'
 import { throwIfCancelled } from './cancel'
 import {
   contributionBytes,
@@ -30,8 +33,6 @@ import type { LayerRows } from './layer-rows'
 import { FusionSessions } from './statistics'
 import { viewInputs } from './tensor-job'
 
-/** Where contributions lie inside the cache folder. */
-export const CONTRIBUTIONS_FOLDER = 'featurefusion-contributions'
 /** Part of every key: another form of the files, or another arithmetic behind them, is another key. */
 const FORMAT = 1
 /** How often it is looked whether another process has finished the same contributions. */
@@ -100,13 +101,23 @@ export async function ensureContributions(plan: MergePlan, options: Contribution
   }
 }
 
-/** What `ensureContributions` would take on disk. */
+/**
+ * What a merge takes on disk for contributions, without reading any weight: contributions to files whose hash is not
+ * known yet count as missing. 0 for methods that keep none, and for a plan that does not reuse them.
+ */
 export async function forecastContributions(
   plan: MergePlan,
-  options: Pick<ContributionOptions, 'cacheFolder' | 'hashes' | 'provider' | 'all'>,
+  options: Pick<ContributionOptions, 'cacheFolder' | 'provider'>,
 ): Promise<ContributionForecast> {
-  const work = new ContributionWork(plan, options)
-  const each = contributionBytes(layerTasksOf(plan).map(layerSize))
+  const tasks = layerTasksOf(plan)
+  if (!plan.project.method.reuse || tasks.length === 0) return { bytes: 0, missingBytes: 0 }
+  const hashes = new Map<string, string>()
+  for (const { path } of sourcesOf(plan)) {
+    const known = await cachedHash(path, options.cacheFolder)
+    if (known !== undefined) hashes.set(path, known)
+  }
+  const work = new ContributionWork(plan, { ...options, hashes })
+  const each = contributionBytes(tasks.map(layerSize))
   const thresholds = await work.knownThresholds()
   const wanted = thresholds ? await work.wanted(thresholds) : work.models().map(() => ({ found: null }))
   return { bytes: each * wanted.length, missingBytes: each * wanted.filter(({ found }) => !found).length }
@@ -137,12 +148,13 @@ class ContributionWork {
     const known = await this.knownThresholds()
     const perModel = this.tasks.reduce((sum, task) => sum + secondsOf(task), 0)
     this.total = perModel * (this.models().length + DECISION_SHARE)
+    if (!known) await this.makeFolder()
     const thresholds = known ?? (await this.decideThresholds())
     const wanted = await this.wanted(thresholds)
     const missing = wanted.filter(({ found }) => !found)
     if (missing.length > 0) {
       this.total = this.done + missing.length * perModel
-      await mkdir(this.folder, { recursive: true })
+      await this.makeFolder()
       await checkSpace(join(this.folder, 'contributions'), missing.length * contributionBytes(this.sizes))
     }
     for (const { model, path } of missing) await this.compute(model, path, thresholds)
@@ -174,8 +186,7 @@ class ContributionWork {
         const path = join(this.folder, `${this.key(model, thresholds)}.safetensors`)
         const exists = await stat(path).catch(() => null)
         const found = exists && (await readContributions(path, this.sizes))
-        const now = new Date()
-        if (found) await utimes(path, now, now).catch(() => undefined)
+        if (found) await markUsed(path)
         return { model, path, found }
       }),
     )
@@ -187,7 +198,9 @@ class ContributionWork {
     if (threshold !== 'auto')
       return new Map(this.tasks.map(({ layer }) => [layer.weight, Array<number>(layer.kind.groups).fill(threshold)]))
     try {
-      const stored: unknown = JSON.parse(await readFile(this.thresholdsPath(), 'utf8'))
+      const path = this.thresholdsPath()
+      const stored: unknown = JSON.parse(await readFile(path, 'utf8'))
+      await markUsed(path)
       const entries = Object.entries(stored as Record<string, number[]>)
       return entries.length === this.tasks.length ? new Map(entries) : null
     } catch {
@@ -206,19 +219,27 @@ class ContributionWork {
       await this.advance(secondsOf(task) * DECISION_SHARE)
     }
     this.reader.checkUnchanged()
-    await mkdir(this.folder, { recursive: true })
-    await writeFile(this.thresholdsPath(), JSON.stringify(Object.fromEntries(decided)))
+    const path = this.thresholdsPath()
+    await writeFile(path, JSON.stringify(Object.fromEntries(decided))).catch((error: unknown) => {
+      throw writingError(error, path)
+    })
     return decided
+  }
+
+  /** Refuses a folder that cannot be written to before anything is computed for it. */
+  private async makeFolder(): Promise<void> {
+    try {
+      await mkdir(this.folder, { recursive: true })
+      await access(this.folder, constants.W_OK)
+    } catch (error) {
+      throw writingError(error, this.folder)
+    }
   }
 
   /** Computes one model's contributions; waits where another process does so already. */
   private async compute(model: number, path: string, thresholds: Contributions['thresholds']): Promise<void> {
-    while (await isBeingWritten(path)) {
-      await sleep(WAIT_MS)
-      throwIfCancelled(this.options.signal)
-    }
-    if (await readContributions(path, this.sizes)) return
-    const writer = await ContributionWriter.create(path, this.sizes)
+    const writer = await this.startWriting(path)
+    if (!writer) return
     try {
       for (const [index, task] of this.tasks.entries()) {
         await this.computeLayer(model, task, this.sizes[index]!, thresholds.get(task.layer.weight)!, writer)
@@ -228,6 +249,22 @@ class ContributionWork {
       await writer.commit()
     } catch (error) {
       throw await writer.discard(error)
+    }
+  }
+
+  /** Returns null where another process has written the same file, perhaps while this one waited. */
+  private async startWriting(path: string): Promise<ContributionWriter | null> {
+    for (;;) {
+      while (await isBeingWritten(path)) {
+        await sleep(WAIT_MS)
+        throwIfCancelled(this.options.signal)
+      }
+      if (await readContributions(path, this.sizes)) return null
+      try {
+        return await ContributionWriter.create(path, this.sizes)
+      } catch (error) {
+        if (!(await isBeingWritten(path))) throw error // another process was faster
+      }
     }
   }
 
@@ -320,6 +357,12 @@ class ContributionWork {
     this.options.onProgress?.(Math.min(1, this.done / this.total))
     await this.pause()
   }
+}
+
+/** In a cache that is only read nothing is marked. */
+async function markUsed(path: string): Promise<void> {
+  const now = new Date()
+  await utimes(path, now, now).catch(() => undefined)
 }
 
 function secondsOf(task: LayerTask): number {

@@ -1,5 +1,6 @@
 import { GraphBuilder } from '../graph/onnx-builder'
 import { createSession, type Provider } from '../runtime/session'
+import type { ContributionForecast } from './contributions'
 import { planCost } from './cost'
 import { encodeHeader } from '../checkpoint/safetensors-write'
 import type { MergePlan } from './plan'
@@ -25,9 +26,21 @@ const BYTES_PER_SECOND = 4e8
 const TILE_BYTES = 150e6
 const PROBE_SIZE = 768
 
-/** Forecasts a plan; times a small matrix product on the provider (a few hundredths of a second). */
-export async function forecast(plan: MergePlan, provider: Provider): Promise<Forecast> {
+/**
+ * Forecasts a plan; times a small matrix product on the provider (a few hundredths of a second).
+ * @param contributions what `forecastContributions` says: those that are there need no products any more
+ */
+export async function forecast(
+  plan: MergePlan,
+  provider: Provider,
+  contributions?: ContributionForecast,
+): Promise<Forecast> {
   const cost = planCost(plan)
+  if (contributions && contributions.bytes > 0) {
+    const missing = contributions.missingBytes / contributions.bytes
+    cost.flops *= missing
+    cost.bytes *= 1 + missing
+  }
   const reader = new TensorReader()
   const layers = plan.tasks.flatMap((task) =>
     task.kind === 'layer' ? [layerMemory(task, reader, plan.project.method)] : [],

@@ -2,11 +2,8 @@ import { readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { NORMALISERS, type Project } from '../../../../src-main/contract/project'
-import {
-  CONTRIBUTIONS_FOLDER,
-  ensureContributions,
-  layerTasksOf,
-} from '../../../../src-main/engine/merge/contributions'
+import { CONTRIBUTIONS_FOLDER } from '../../../../src-main/engine/merge/cache-space'
+import { ensureContributions, layerTasksOf } from '../../../../src-main/engine/merge/contributions'
 import { planMerge } from '../../../../src-main/engine/merge/plan'
 import { hashSources } from '../../../../src-main/engine/merge/recipe'
 import { normaliserOf } from '../../../../src-main/engine/merge/normalisers'
