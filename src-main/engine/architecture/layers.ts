@@ -10,6 +10,7 @@ export function linear(
   outputs: number,
   bias = true,
 ): Value {
+  net.layerInput(module, x)
   const weight = net.weight(`${module}.weight`, [outputs, inputs])
   return net.node('Gemm', [x, weight, ...(bias ? [net.weight(`${module}.bias`, [outputs])] : [])], { transB: 1 })
 }
@@ -29,12 +30,14 @@ export function conv(
   }: { kernel?: number; stride?: number; pads?: readonly number[]; bias?: boolean } = {},
 ): Value {
   const padding = (kernel - 1) >> 1
+  const around = pads ?? [padding, padding, padding, padding]
+  net.layerInput(module, x, { kernel, stride, pads: around })
   const weights = [net.weight(`${module}.weight`, [outputs, inputs, kernel, kernel])]
   if (bias) weights.push(net.weight(`${module}.bias`, [outputs]))
   return net.node('Conv', [x, ...weights], {
     kernel_shape: [kernel, kernel],
     strides: [stride, stride],
-    pads: pads ?? [padding, padding, padding, padding],
+    pads: around,
   })
 }
 

@@ -16,6 +16,26 @@ export interface NetworkOptions {
   attention: 'fused' | number
   /** Modules (diffusers' names) whose outputs become the graph outputs `tap/NAME`, to find faults. */
   taps?: readonly string[]
+  /** Layers (diffusers' modules with a matrix of weights) whose inputs become graph outputs: BuiltNetwork.layerInputs. */
+  layerInputs?: readonly string[]
+}
+
+/** The window of a convolution over its input. */
+export interface Window {
+  kernel: number
+  stride: number
+  /** Zeros around the image: top, left, bottom, right. */
+  pads: readonly number[]
+}
+
+/** What a layer gets while the network runs. */
+export interface LayerInput {
+  /** The layer's module: its weight is `${module}.weight`. */
+  module: string
+  /** Graph output, float32: rows [positions, inputs], or for a convolution the image [batch, channels, h, w]. */
+  output: string
+  /** Null for rows: every row is one input of the layer. */
+  window: Window | null
 }
 
 /** A weight that the network takes as an input. */
@@ -35,6 +55,8 @@ export interface BuiltNetwork {
   weightBytes: number
   /** Inputs to feed with weights; empty unless weights are inputs. */
   weightInputs: readonly WeightInput[]
+  /** Inputs of the layers that the options name, in the order of the network. */
+  layerInputs: readonly LayerInput[]
 }
 
 /** The graph of one network while it is built: operators, weights by their diffusers names, and taps. */
@@ -49,6 +71,8 @@ export class NetworkGraph {
   readonly #shapes = new Map<string, Value>()
   readonly #realPaths = new Map<string, string>()
   readonly #missingTaps: Set<string>
+  readonly #missingInputs: Set<string>
+  readonly #layerInputs: LayerInput[] = []
   #externalFolder: string | undefined
 
   /** @param name what messages call the network: `UNet2DConditionModel` */
@@ -63,6 +87,7 @@ export class NetworkGraph {
     this.options = options
     this.#tensors = tensors
     this.#missingTaps = new Set(options.taps)
+    this.#missingInputs = new Set(options.layerInputs)
   }
 
   /** A node with one output; see GraphBuilder.node. */
@@ -85,6 +110,15 @@ export class NetworkGraph {
     if (!this.#missingTaps.delete(module)) return
     const dims = Array.from({ length: rank }, (_, axis) => `${module}/${axis}`)
     this.output(`tap/${module}`, view(), dims)
+  }
+
+  /** Exposes what a layer gets where the options ask for it: rows, or an image with the window that moves over it. */
+  layerInput(module: string, value: Value, window: Window | null = null): void {
+    if (!this.#missingInputs.delete(module)) return
+    const output = `input/${module}`
+    const dims = Array.from({ length: window ? 4 : 2 }, (_, axis) => `${output}/${axis}`)
+    this.output(output, value, dims)
+    this.#layerInputs.push({ module, output, window })
   }
 
   cast(value: Value, type: ElementType): Value {
@@ -201,12 +235,14 @@ export class NetworkGraph {
           hint: 'Check that config.json belongs to these weights.',
         },
       )
-    if (this.#missingTaps.size > 0) throw new Error(`no module is named ${[...this.#missingTaps].join()}`)
+    const missing = [...this.#missingTaps, ...this.#missingInputs]
+    if (missing.length > 0) throw new Error(`no module is named ${missing.join()}`)
     return {
       model: this.graph.toBytes(),
       weightBytes: [...this.#used].reduce((sum, name) => sum + 4 * elementCount(this.#tensors.get(name)!.shape), 0),
       ...(this.#externalFolder !== undefined && { externalFolder: this.#externalFolder }),
       weightInputs: this.#weightInputs,
+      layerInputs: this.#layerInputs,
     }
   }
 

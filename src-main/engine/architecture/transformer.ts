@@ -73,6 +73,7 @@ function transformerBlock(
  */
 function feedForward(net: NetworkGraph, module: string, rows: Value, width: number): Value {
   const inner = 4 * width
+  net.layerInput(`${module}.net.0.proj`, rows)
   const project = (index: 0 | 1): Value => {
     const weight = net.half(`${module}.net.0.proj.weight`, [2 * inner, width], index)
     const bias = net.half(`${module}.net.0.proj.bias`, [2 * inner], index)

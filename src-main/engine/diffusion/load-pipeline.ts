@@ -1,7 +1,7 @@
 import { FusionError } from '../../contract/errors'
 import { unetSlices, vaeSlices } from '../architecture/attention-slices'
 import { buildClipText } from '../architecture/clip-text'
-import type { BuiltNetwork, NetworkOptions, WeightInput } from '../architecture/network-graph'
+import type { BuiltNetwork, LayerInput, NetworkOptions, WeightInput } from '../architecture/network-graph'
 import { buildUnet } from '../architecture/unet'
 import { readUnetConfig } from '../architecture/unet-config'
 import { buildVaeDecoder, buildVaeEncoder, readVaeConfig } from '../architecture/vae'
@@ -40,6 +40,8 @@ export interface LoadOptions {
   textualInversions?: readonly TextualInversion[]
   /** The UNet's weights are inputs, to be given by `setUnetWeights` before every change. */
   liveUnet?: boolean
+  /** Layers of the UNet whose inputs its runs show (NetworkOptions.layerInputs). */
+  layerInputs?: readonly string[]
 }
 
 /**
@@ -97,10 +99,12 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
     const edge = nativeEdge(configOf(unet, checkpoint), vaeConfig.scale)
     const native = { height: edge / vaeConfig.scale, width: edge / vaeConfig.scale }
     let unetWeightInputs: readonly WeightInput[] = []
+    let layerInputs: readonly LayerInput[] = []
     const unetNetwork = await openAttending(
       (built) => {
         const network = buildUnet(configOf(unet, checkpoint), unet.tensors, built)
         unetWeightInputs = network.weightInputs
+        layerInputs = network.layerInputs
         return network
       },
       {
@@ -108,6 +112,7 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
         // The fused operator has no float32 scores in float16 (layers.ts): plain attention either way.
         ...(unetConfig.upcastAttention && computeType === 'F16' && { attention: 1 }),
         weights: options.liveUnet ? 'inputs' : 'initializers',
+        ...(options.layerInputs && { layerInputs: options.layerInputs }),
       },
       unetSlices(unetConfig, { batch: 2, ...native }, TOKEN_LIMIT),
     )
@@ -126,6 +131,7 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
       unet: unetNetwork,
       unetConfig,
       unetWeightInputs,
+      layerInputs,
       vae: { config: vaeConfig, decoder },
       openVaeEncoder: () => openVae(buildVaeEncoder),
       schedulerConfig: second ? schedulerConfig : correctedSchedulerConfig(schedulerConfig),

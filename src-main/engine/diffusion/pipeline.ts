@@ -1,6 +1,6 @@
 import { FusionError } from '../../contract/errors'
 import { unetSlices, vaeSlices } from '../architecture/attention-slices'
-import type { WeightInput } from '../architecture/network-graph'
+import type { LayerInput, WeightInput } from '../architecture/network-graph'
 import type { UnetConfig } from '../architecture/unet-config'
 import { requireDeviceMemory } from '../runtime/memory'
 import type { Network } from '../runtime/network'
@@ -112,6 +112,7 @@ export interface PipelineParts {
   unet: Network
   unetConfig: UnetConfig
   unetWeightInputs: readonly WeightInput[]
+  layerInputs: readonly LayerInput[]
   vae: Vae
   openVaeEncoder: () => Promise<Network>
   schedulerConfig: SchedulerConfig

@@ -19,6 +19,7 @@ export class Network {
   #session: Session | undefined
   #weights: Readonly<Record<string, Tensor>> = {}
   #sliced: { build: SlicedBuild; slices: number } | undefined
+  #observer: ((outputs: Readonly<Record<string, Tensor>>) => void) | undefined
 
   private constructor(options: RuntimeOptions) {
     this.#options = options
@@ -62,10 +63,17 @@ export class Network {
     this.#weights = weights
   }
 
+  /** Shows the outputs of every following run to `observer`, whoever asked for it. */
+  observe(observer: (outputs: Readonly<Record<string, Tensor>>) => void): void {
+    this.#observer = observer
+  }
+
   /** @throws FusionError 'device', 'out-of-memory' or 'internal' */
   async run(feeds: Readonly<Record<string, Tensor>>, outputs?: readonly string[]): Promise<Record<string, Tensor>> {
     if (!this.#session) throw new FusionError('internal', 'A network was run after its release.')
-    return this.#session.run({ ...this.#weights, ...feeds }, outputs)
+    const results = await this.#session.run({ ...this.#weights, ...feeds }, outputs)
+    this.#observer?.(results)
+    return results
   }
 
   async release(): Promise<void> {
