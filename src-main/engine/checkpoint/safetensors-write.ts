@@ -9,10 +9,12 @@ const ALIGNMENT = 8
  * in the order given, without gaps. Padded with spaces to a multiple of 8 bytes.
  *
  * @param metadata values are text, as the format has it; left out where empty
+ * @param leastBytes length of the whole at least: a header may be written when the data behind it are
  */
 export function encodeHeader(
   tensors: readonly { name: string; elementType: ElementType; shape: readonly number[]; byteLength: number }[],
   metadata: Readonly<Record<string, string>>,
+  leastBytes = 0,
 ): Uint8Array {
   const entries: [string, unknown][] = Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : []
   let end = 0
@@ -24,7 +26,7 @@ export function encodeHeader(
   // Object.fromEntries would put names that look like numbers first.
   const members = entries.map(([name, value]) => `${toJson(name)}:${toJson(value)}`)
   const json = Buffer.from(`{${members.join(',')}}`, 'utf8')
-  const length = Math.ceil(json.byteLength / ALIGNMENT) * ALIGNMENT
+  const length = Math.ceil(Math.max(json.byteLength, leastBytes - LENGTH_BYTES) / ALIGNMENT) * ALIGNMENT
   const header = Buffer.alloc(LENGTH_BYTES + length, ' ')
   header.writeBigUInt64LE(BigInt(length))
   json.copy(header, LENGTH_BYTES)

@@ -1,0 +1,121 @@
+import { FusionError } from '../../contract/errors'
+import type { Checkpoint } from '../checkpoint/checkpoint'
+import { checkTargetOutsideSources } from '../checkpoint/atomic-output'
+import { hashFile } from '../checkpoint/hash'
+import { isMergeable } from '../checkpoint/mergeable'
+import { loadPipeline, type LoadOptions } from '../diffusion/load-pipeline'
+import type { Pipeline } from '../diffusion/pipeline'
+import { throwIfCancelled } from '../merge/cancel'
+import { CalibrationWriter, unetFiles, type CalibrationRecord, type CalibrationSource } from './calibration-file'
+import { gatherColumns, layerGroups, type CalibratedLayer } from './gather'
+
+/** A model whose layers' inputs are gathered. */
+export interface CalibratedCheckpoint {
+  name: string
+  checkpoint: Checkpoint
+  /** What it runs on, for the record. */
+  source: CalibrationSource
+  /** Makes its UNet run on that: the same every time, since every group of layers takes a pass. */
+  run(pipeline: Pipeline, onProgress: (fraction: number) => void): Promise<void>
+}
+
+export interface CalibrateOptions extends Pick<LoadOptions, 'device' | 'threads' | 'clipVocabulary'> {
+  /** The file to write. */
+  path: string
+  /** Whether something at `path` may be replaced that is no calibration file. */
+  overwrite?: boolean
+  /** A whole pipeline that lends what the models lack. */
+  base: Checkpoint
+  /** S, columns per layer and model. */
+  samples: number
+  seed: number
+  /** Where hashes are remembered. */
+  cacheFolder?: string
+  signal?: AbortSignal
+  /** Called with the fraction that is done, 0 … 1, never falling. */
+  onProgress?: (fraction: number) => void
+}
+
+/** The layers of a checkpoint's UNet whose inputs can be gathered: all that have a matrix of weights. */
+export function calibratedLayers({ path, components }: Checkpoint): CalibratedLayer[] {
+  const unet = components.get('unet')
+  if (!unet) throw new FusionError('incompatible', `${path} has no unet.`)
+  return [...unet.tensors.values()].flatMap((view): CalibratedLayer[] => {
+    const { name, shape } = view
+    if (!name.endsWith('.weight') || shape.length < 2 || !isMergeable(view)) return []
+    const inputs = shape.slice(1).reduce((product, size) => product * size, 1)
+    return [{ module: name.slice(0, -'.weight'.length), inputs }]
+  })
+}
+
+/**
+ * Gathers the real inputs of every layer of every model's UNet and writes them as a calibration file (method.md,
+ * 'Statistics' and 'Feature regression'). The same models, sources, samples and seed give the same columns.
+ * @throws FusionError 'cancelled', 'target', 'incompatible', and whatever loading and running a model throws; whichever
+ * it is, nothing stands at the final name that was not there before
+ */
+export async function calibrate(
+  models: readonly CalibratedCheckpoint[],
+  options: CalibrateOptions,
+): Promise<CalibrationRecord> {
+  const { path, base, samples, seed, overwrite = false, signal, onProgress } = options
+  const files = [base, ...models.map(({ checkpoint }) => checkpoint)].flatMap((checkpoint) => [
+    checkpoint.path,
+    ...checkpoint.files.map((file) => file.path),
+  ])
+  await checkTargetOutsideSources(path, files)
+  const record = await recordOf(models, options)
+  const layersOf = models.map(({ checkpoint }) => calibratedLayers(checkpoint))
+  const writer = await CalibrationWriter.create(path, layersOf.flat(), record, overwrite)
+  try {
+    const passes = models.flatMap((_, model) =>
+      layerGroups(layersOf[model]!, samples).map((group) => ({ model, group })),
+    )
+    for (const [index, { model, group }] of passes.entries()) {
+      throwIfCancelled(signal)
+      const { checkpoint, run } = models[model]!
+      const pipeline = await loadPipeline(checkpoint, { ...loadOptions(options), layerInputs: namesOf(group) })
+      try {
+        const columns = await gatherColumns(pipeline, group, { samples, seed, key: String(model) }, () =>
+          run(pipeline, (fraction) => onProgress?.((index + fraction) / passes.length)),
+        )
+        for (const layer of columns) writer.add(model, layer)
+      } finally {
+        await pipeline.release()
+      }
+      onProgress?.((index + 1) / passes.length)
+    }
+    await writer.finish()
+    return record
+  } catch (error) {
+    await writer.discard()
+    throw error
+  }
+}
+
+async function recordOf(
+  models: readonly CalibratedCheckpoint[],
+  { samples, seed, cacheFolder, signal }: CalibrateOptions,
+): Promise<CalibrationRecord> {
+  const options = { ...(cacheFolder !== undefined && { cacheFolder }), ...(signal && { signal }) }
+  const entries: CalibrationRecord['models'] = []
+  for (const { name, checkpoint, source } of models) {
+    const sha256: string[] = []
+    for (const file of unetFiles(checkpoint)) sha256.push(await hashFile(file, options))
+    entries.push({ name, sha256, source })
+  }
+  return { format: 'featurefusion-calibration', version: 1, samples, seed, models: entries }
+}
+
+function loadOptions({ base, device, threads, clipVocabulary }: CalibrateOptions): LoadOptions {
+  return {
+    base,
+    device,
+    ...(threads !== undefined && { threads }),
+    ...(clipVocabulary !== undefined && { clipVocabulary }),
+  }
+}
+
+function namesOf(layers: readonly CalibratedLayer[]): string[] {
+  return layers.map(({ module }) => module)
+}
