@@ -1,9 +1,11 @@
 import { fileURLToPath } from 'node:url'
 import { hash } from './compute/hash'
 import { inspect } from './compute/inspect'
+import { live } from './compute/live'
 import { matrix } from './compute/matrix'
 import { exportModel, forecast } from './compute/merge'
 import { preview } from './compute/preview'
+import { heldBytes } from './compute/resident-model'
 import type { TaskContext } from './compute/task'
 import { computeRequestSchema, type ComputeMessage, type ComputeResult, type ComputeTask } from './contract/compute'
 import { FusionError, toErrorReport } from './contract/errors'
@@ -45,9 +47,10 @@ async function run(id: number, task: ComputeTask): Promise<void> {
   try {
     if (running) throw new FusionError('internal', 'Two tasks at once in the compute process.')
     running = { id, abort }
-    send({ type: 'done', id, result: await perform(task, context), memory: process.memoryUsage.rss() })
+    const result = await perform(task, context)
+    send({ type: 'done', id, result, memory: process.memoryUsage.rss(), held: heldBytes() })
   } catch (error) {
-    send({ type: 'failed', id, error: toErrorReport(error), memory: process.memoryUsage.rss() })
+    send({ type: 'failed', id, error: toErrorReport(error), memory: process.memoryUsage.rss(), held: heldBytes() })
   } finally {
     if (running?.id === id) running = null
   }
@@ -63,6 +66,8 @@ function perform(task: ComputeTask, context: TaskContext): Promise<ComputeResult
       return matrix(task, context)
     case 'preview':
       return preview(task, context)
+    case 'live':
+      return live(task, context)
     case 'forecast':
       return forecast(task, context)
     case 'export':

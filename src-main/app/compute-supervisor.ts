@@ -25,7 +25,7 @@ export interface SupervisorOptions {
   log: (level: 'info' | 'warning', message: string) => void
   /** A process that has done so many tasks makes room for a fresh one (sessions leak a little). */
   recycleAfterTasks?: number
-  /** Resident bytes after a task above which the process is replaced. */
+  /** Resident bytes after a task, without the model that stays loaded, above which the process is replaced. */
   memoryLimitBytes?: number
   /** A process that has had nothing to do for so long ends, and gives its memory back. */
   idleMs?: number
@@ -36,6 +36,8 @@ export interface SupervisorOptions {
 export interface TaskOptions {
   signal?: AbortSignal
   onNews?: (news: ComputeNews) => void
+  /** Another grace than the supervisor's, for tasks whose model is worth waiting for. */
+  cancelGraceMs?: number
 }
 
 interface Process {
@@ -47,6 +49,8 @@ interface Process {
 interface Pending {
   id: number
   process: Process
+  /** Live previews go on with the sessions that are there. */
+  makesSessions: boolean
   onNews: (news: ComputeNews) => void
   resolve: (result: ComputeResult) => void
   reject: (error: FusionError) => void
@@ -69,6 +73,7 @@ export class ComputeSupervisor {
   private died: ErrorReport | null = null
   private closed = false
   private idleTimer: NodeJS.Timeout | undefined
+  private keepsIdle = false
   private current: ComputeState = { state: 'idle', died: null }
 
   constructor(private readonly options: SupervisorOptions) {}
@@ -89,7 +94,7 @@ export class ComputeSupervisor {
    */
   async run<Task extends ComputeTask>(
     task: Task,
-    { signal, onNews = () => {} }: TaskOptions = {},
+    { signal, onNews = () => {}, cancelGraceMs }: TaskOptions = {},
   ): Promise<ComputeResultOf<Task>> {
     if (this.pending) throw new FusionError('internal', 'Two tasks at once in the compute process.')
     if (this.closed || signal?.aborted) throw cancelled()
@@ -101,11 +106,11 @@ export class ComputeSupervisor {
     const onAbort = (): void => {
       if (!sent) return this.withdraw(id)
       process.child.post({ type: 'cancel', id })
-      grace = setTimeout(() => this.giveUp(id), this.options.cancelGraceMs ?? CANCEL_GRACE_MS)
+      grace = setTimeout(() => this.giveUp(id), cancelGraceMs ?? this.options.cancelGraceMs ?? CANCEL_GRACE_MS)
     }
     try {
       const result = await new Promise<ComputeResult>((resolve, reject) => {
-        this.pending = { id, process, onNews, resolve, reject }
+        this.pending = { id, process, makesSessions: task.type !== 'live', onNews, resolve, reject }
         signal?.addEventListener('abort', onAbort, { once: true })
         void process.ready.then(() => {
           if (this.pending?.id !== id) return
@@ -120,6 +125,12 @@ export class ComputeSupervisor {
       signal?.removeEventListener('abort', onAbort)
       this.releaseWhenIdle()
     }
+  }
+
+  /** Whether an idle process stays with the model that it has loaded. */
+  keepWhenIdle(keep: boolean): void {
+    this.keepsIdle = keep
+    this.releaseWhenIdle()
   }
 
   /** Ends the process for good: whatever still comes is cancelled, and starts none. */
@@ -170,24 +181,27 @@ export class ComputeSupervisor {
       return
     }
     this.pending = null
-    process.tasks++
+    if (pending.makesSessions) process.tasks++
     this.died = null
     if (message.type === 'done') pending.resolve(message.result)
     else pending.reject(fromErrorReport(message.error))
-    this.recycle(process, message.memory)
+    this.recycle(process, message.memory - message.held)
   }
 
   private recycle(process: Process, memory: number): void {
     const { recycleAfterTasks = RECYCLE_AFTER_TASKS, memoryLimitBytes = MEMORY_LIMIT_BYTES } = this.options
     if (process.tasks < recycleAfterTasks && memory < memoryLimitBytes) return
-    this.options.log('info', `The compute process is replaced after ${process.tasks} tasks (${memory} bytes resident).`)
+    this.options.log(
+      'info',
+      `The compute process is replaced after ${process.tasks} tasks (${memory} bytes beside its model).`,
+    )
     this.discard()
     this.setState('idle')
   }
 
   private releaseWhenIdle(): void {
     clearTimeout(this.idleTimer)
-    if (!this.process || this.pending) return
+    if (!this.process || this.pending || this.keepsIdle) return
     this.idleTimer = setTimeout(() => this.stop(), this.options.idleMs ?? IDLE_MS)
     this.idleTimer.unref()
   }

@@ -5,6 +5,7 @@ import type { Studio } from './studio'
 /** Where the interface finds pictures and tiles, relative to its root. */
 export const PICTURES_URL = 'files/pictures/'
 export const TILES_URL = 'files/tiles/'
+export const LIVE_URL = 'files/live/'
 
 /**
  * What the interface may do: nothing from elsewhere, no inline scripts. Style attributes are set by the libraries that
@@ -39,11 +40,13 @@ export interface InterfaceRoots {
   renderer: string
   pictures: string
   tiles: string
+  /** Pictures of live previews. */
+  live: string
 }
 
 /** Of a studio, as its settings are now. */
 export function interfaceRoots({ history, cache }: Studio, renderer: string): InterfaceRoots {
-  return { renderer, pictures: history.folder, tiles: cache.tiles }
+  return { renderer, pictures: history.folder, tiles: cache.tiles, live: cache.live }
 }
 
 export interface InterfaceFile {
@@ -57,7 +60,7 @@ export interface InterfaceFile {
 }
 
 /**
- * The file that a URL's path stands for, both hosts alike; null where it stands for none. Nothing outside the three
+ * The file that a URL's path stands for, both hosts alike; null where it stands for none. Nothing outside the
  * roots is ever found, whatever the path says and wherever links point.
  * @param pathname percent-encoded, with its leading slash
  */
@@ -66,6 +69,7 @@ export async function findInterfaceFile(pathname: string, roots: InterfaceRoots)
   if (!parts) return null
   const name = parts.join('/')
   if (name.startsWith(PICTURES_URL)) return inside(roots.pictures, name.slice(PICTURES_URL.length), /^[\w-]+\.png$/)
+  if (name.startsWith(LIVE_URL)) return inside(roots.live, name.slice(LIVE_URL.length), /^[\w-]+\/[\w-]+\.png$/)
   if (name.startsWith(TILES_URL)) {
     const [, file, start, end] = /^(.*)\/(\d+)-(\d+)$/.exec(name.slice(TILES_URL.length)) ?? []
     const found = file === undefined ? null : await inside(roots.tiles, file, /^[\w-]+\/\d+\.(mean|max)$/)

@@ -63,6 +63,41 @@ export async function planPreview(
   return plan
 }
 
+/** Steps of the pictures that come first while somebody moves a slider. */
+const DRAFT_STEPS = 8
+/** As many as a glance takes in. */
+const LIVE_PICTURES = 4
+
+export interface LivePlan {
+  /** Changes with everything that the pictures show. */
+  key: string
+  task: Pick<Extract<ComputeTask, { type: 'live' }>, 'model' | 'stages'>
+  /** What is drawn, place by place. */
+  places: { prompt: string; seed: number }[]
+}
+
+/**
+ * The first prompts and seeds of a project on its merge: with few steps, then with all.
+ * @throws FusionError 'validation' without prompts
+ */
+export async function planLive(
+  project: Project,
+  { merges, pictureFile }: Pick<PreviewPlaces, 'merges' | 'pictureFile'>,
+): Promise<LivePlan> {
+  const { prompts, seeds, negativePrompt, steps, guidance, scheduler } = project.preview
+  if (prompts.length === 0) throw new FusionError('validation', 'There is no prompt.', { hint: 'Write at least one.' })
+  const model = await modelOf(project, { type: 'merge' }, project, merges)
+  const places = seeds.flatMap((seed) => prompts.map((prompt) => ({ prompt, seed }))).slice(0, LIVE_PICTURES)
+  const pictures = places.map((place) => ({ ...place, negativePrompt, guidance, scheduler, model: model.key }))
+  const stageOf = (stepsOfStage: number) =>
+    pictures.map((picture, index) => {
+      const id = `${index}-${stepsOfStage}`
+      return { ...picture, id, steps: stepsOfStage, file: pictureFile(id) }
+    })
+  const stages = steps > DRAFT_STEPS ? [stageOf(DRAFT_STEPS), stageOf(steps)] : [stageOf(steps)]
+  return { key: JSON.stringify([model.key, pictures, steps]), task: { model, stages }, places }
+}
+
 function mergeOf(project: Project, variant: Variant, places: PreviewPlaces): Project | null {
   switch (variant.type) {
     case 'base':

@@ -11,6 +11,7 @@ import { DataLock } from './data-lock'
 import { EventHub } from './event-hub'
 import { JobQueue } from './job-queue'
 import { Log } from './log'
+import { LivePreviews } from './live-previews'
 import type { PathAccess } from './path-access'
 import { PreviewHistory } from './preview-history'
 import { demoProject } from './demo-project'
@@ -57,6 +58,7 @@ export class Studio {
   readonly queue: JobQueue
   readonly compute: ComputeSupervisor
   readonly work: Work
+  readonly live: LivePreviews
 
   private constructor(
     readonly options: StudioOptions,
@@ -74,6 +76,7 @@ export class Studio {
       log: (level, message) => log.add(level, message),
     })
     this.work = new Work(this.queue, this.compute, log, () => this.trimCache())
+    this.live = new LivePreviews(this)
   }
 
   /** @throws FusionError 'target' where another program uses the data folder */

@@ -4,7 +4,7 @@ import { forecast as forecastPlan } from '../engine/merge/forecast'
 import { planMerge } from '../engine/merge/plan'
 import { runMerge } from '../engine/merge/run'
 import { noiseWarnings, sharesInWords, sharesOf } from '../engine/merge/verdict'
-import { releaseModel } from './preview'
+import { releaseModel } from './resident-model'
 import { phaseProgress, type TaskRunner } from './task'
 
 const EXPORT_PHASES = {

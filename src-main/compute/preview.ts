@@ -1,125 +1,75 @@
-import { mkdir, stat, utimes } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { projectSchema } from '../contract/project'
 import { openCheckpoint } from '../engine/checkpoint/open'
-import { loadPipeline } from '../engine/diffusion/load-pipeline'
-import { writePicture } from '../engine/diffusion/picture-file'
 import type { Pipeline } from '../engine/diffusion/pipeline'
-import { encodePng } from '../engine/diffusion/png'
-import { throwIfCancelled } from '../engine/merge/cancel'
-import { planMerge } from '../engine/merge/plan'
-import { runMerge } from '../engine/merge/run'
+import { drawPictures } from './draw-pictures'
+import { feedMerge, planFeeding } from './feed-merge'
+import { mergedFile } from './merged-file'
+import { openModel } from './resident-model'
 import { phaseProgress, type TaskContext, type TaskOf, type TaskRunner } from './task'
 
-type PreviewModel = TaskOf<'preview'>['models'][number]
-type PreviewPicture = TaskOf<'preview'>['pictures'][number]
+type PreviewTask = TaskOf<'preview'>
+type PreviewModel = PreviewTask['models'][number]
 
-/** The one model that stays loaded: the next preview often begins with it. */
-let resident: { key: string; pipeline: Pipeline } | null = null
-
-/** Frees the loaded model's memory and files, so that they can be replaced. */
-export async function releaseModel(): Promise<void> {
-  const old = resident
-  resident = null
-  await old?.pipeline.release()
-}
-
-/** Makes pictures, model by model; merges are written to the cache by the export's own code, and found there again. */
+/**
+ * Makes pictures, model by model. Merges whose weights can be fed go through one network one after the other, and so do
+ * the models that they are made of; others are written to the cache by the export's own code, and found there again.
+ */
 export const preview: TaskRunner<'preview'> = async (task, context) => {
   const { models, pictures } = task
   let made = 0
   for (const [index, model] of models.entries()) {
     const [from, to] = [index / models.length, (index + 1) / models.length]
-    const mergeEnd = model.merge ? from + (to - from) / 2 : from
-    const progress = phaseProgress(context, {
-      merging: [from, mergeEnd],
-      loading: [mergeEnd, mergeEnd],
-      drawing: [mergeEnd, to],
-    })
-    const path = model.merge ? await mergedModel(model, task, context, progress) : model.path
-    progress('loading', 0)
-    const loaded = await load(model, path, task.device, context)
+    const ready = from + (to - from) / 2
+    const progress = phaseProgress(context, { merging: [from, ready], loading: [ready, ready], drawing: [ready, to] })
     const own = pictures.filter((picture) => picture.model === model.key)
-    await draw(loaded, own, context, progress)
+    const pipeline = await pipelineOf(model, task, own[0]?.steps ?? 0, context, progress)
+    await drawPictures(pipeline, own, context, (fraction) => progress('drawing', fraction))
     made += own.length
   }
   return { kind: 'preview', pictures: made }
 }
 
-/** Where the merge lies, made now if it is not there yet. */
-async function mergedModel(
-  { path, merge }: PreviewModel,
-  { device: { provider }, cacheFolder }: TaskOf<'preview'>,
-  { signal, workerFile, clipVocabulary }: TaskContext,
+async function pipelineOf(
+  model: PreviewModel,
+  task: PreviewTask,
+  runs: number,
+  context: TaskContext,
   progress: (phase: string, fraction: number) => void,
-): Promise<string> {
-  const plan = await planMerge(merge!)
-  const target = plan.output.folder ? path : `${path}.safetensors`
-  const exists = await stat(target).catch(() => null)
-  if (exists) {
-    const now = new Date()
-    await utimes(target, now, now)
-    return target
+): Promise<Pipeline> {
+  const { device } = task
+  const merge = model.merge ?? (await asMerge(model, task.models))
+  const feedable = merge && (await planFeeding(merge, device, runs))
+  if (feedable?.feeding.mode === 'fed') {
+    return feedMerge(feedable.plan, task, context, {
+      onContributions: (fraction) => progress('merging', fraction),
+      onLoading: () => progress('merging', 0),
+      onSumming: () => progress('merging', 1),
+    })
   }
-  await mkdir(dirname(target), { recursive: true })
-  const onProgress = (phase: string, fraction: number): void => {
-    if (phase === 'merging') progress('merging', fraction)
-  }
-  await runMerge(plan, { path: target, provider, cacheFolder, signal, workerFile, clipVocabulary, onProgress })
-  return target
+  const path =
+    model.merge && feedable
+      ? await mergedFile(model, feedable.plan, task, context, (fraction) => progress('merging', fraction))
+      : model.path
+  progress('loading', 0)
+  return openModel({ ...model, path }, device, context)
 }
 
-async function load(
-  { key, base }: PreviewModel,
-  path: string,
-  device: TaskOf<'preview'>['device'],
-  { signal, clipVocabulary }: TaskContext,
-): Promise<NonNullable<typeof resident>> {
-  const wanted = `${device.provider} ${key}`
-  if (resident?.key === wanted) return resident
-  throwIfCancelled(signal)
-  await releaseModel()
-  const checkpoint = await openCheckpoint(path)
-  const lender = path === base ? checkpoint : await openCheckpoint(base)
-  const pipeline = await loadPipeline(checkpoint, { base: lender, device, clipVocabulary })
-  resident = { key: wanted, pipeline }
-  return resident
-}
-
-async function draw(
-  { pipeline }: NonNullable<typeof resident>,
-  pictures: readonly PreviewPicture[],
-  { signal, tell }: TaskContext,
-  progress: (phase: string, fraction: number) => void,
-): Promise<void> {
-  const first = pictures[0]
-  if (!first) return
-  const { steps, guidance, scheduler } = first
-  const writing: Promise<void>[] = []
-  await pipeline.generate(
-    { pictures, steps, guidance, scheduler, width: pipeline.nativeEdge, height: pipeline.nativeEdge },
-    {
-      signal,
-      onStep: ({ done, total }) => progress('drawing', done / total),
-      onPicture: ({ index, width, height, pixels }) => {
-        const picture = pictures[index]!
-        const bytes = encodePng({ width, height, channels: 3, data: pixels }, parametersOf(picture, width, height))
-        writing.push(
-          writePicture(picture.file, bytes).then(() => tell({ type: 'picture', id: picture.id, width, height })),
-        )
-      },
-    },
-  )
-  await Promise.all(writing)
-}
-
-function parametersOf(picture: PreviewPicture, width: number, height: number): Parameters<typeof encodePng>[1] {
-  const { prompt, negativePrompt, steps, guidance, scheduler, seed } = picture
-  const settings = new Map([
-    ['Steps', String(steps)],
-    ['Sampler', scheduler],
-    ['CFG scale', String(guidance)],
-    ['Seed', String(seed)],
-    ['Size', `${width}x${height}`],
-  ])
-  return { prompt, negativePrompt, settings }
+/**
+ * A plain model as a soup of which it is all, so that the network of the merges beside it can draw it too; null where
+ * there is no such merge, or the model brings more than a UNet.
+ */
+async function asMerge({ path, base }: PreviewModel, models: readonly PreviewModel[]): Promise<PreviewModel['merge']> {
+  const other = models.find(({ merge }) => merge)?.merge
+  const another = other?.models.find((entry) => entry.path !== base)
+  if (!other || !another) return null
+  if (path !== base && (await openCheckpoint(path)).components.size > 1) return null
+  return projectSchema.parse({
+    format: other.format,
+    version: other.version,
+    models: [
+      { name: 'base', path: base, weight: path === base ? 1 : 0 },
+      { name: 'model', path: path === base ? another.path : path, weight: path === base ? 0 : 1 },
+    ],
+    method: { name: 'soup' },
+  })
 }

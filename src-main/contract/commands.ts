@@ -3,7 +3,7 @@ import { numberedEventSchema, type NumberedEvent } from './events'
 import { layerSummarySchema, MATRIX_KINDS, weightAdviceSchema } from './inspect'
 import { forecastSchema, jobSchema } from './jobs'
 import { incompatibilitySchema, layerSchema, modelDescriptionSchema } from './models'
-import { pictureSchema, pngSettingsSchema, variantSchema } from './preview'
+import { liveStateSchema, pictureSchema, pngSettingsSchema, variantSchema } from './preview'
 import { methodSchema } from './project'
 import {
   DEVICES,
@@ -116,6 +116,11 @@ export const COMMANDS = {
 
   /** Prompts × seeds × variants with the project's preview settings; pictures come as events, ordered by variant. */
   'preview.run': command(z.strictObject({ variants: z.array(variantSchema).min(1).max(32) }), startedJob),
+  /**
+   * Turns live previews on or off: while on, every change of the project shows its first prompts and seeds anew, as
+   * 'live' events. Merges by correlations are then made from contributions, here and in the export.
+   */
+  'preview.live': command(z.strictObject({ on: z.boolean() }), liveStateSchema),
   /** Newest first. */
   'preview.history': command(
     z.strictObject({ before: z.number().optional(), limit: z.number().int().min(1).max(500).default(100) }),

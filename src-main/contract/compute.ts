@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { layerSummarySchema, MATRIX_KINDS } from './inspect'
 import { forecastSchema, jobResultSchema } from './jobs'
 import { errorReportSchema } from './models'
+import { liveFeedingSchema } from './preview'
 import { projectSchema } from './project'
 import { providerStatusSchema } from './state'
 
@@ -54,6 +55,14 @@ export const computeTaskSchema = z.discriminatedUnion('type', [
     device: providerStatusSchema,
     cacheFolder: path,
   }),
+  z.object({
+    type: z.literal('live'),
+    model: previewModel,
+    /** The same pictures with few steps first, then with all. */
+    stages: z.array(z.array(previewPicture).min(1)).min(1),
+    device: providerStatusSchema,
+    cacheFolder: path,
+  }),
   z.object({ type: z.literal('forecast'), project: projectSchema, provider }),
   z.object({
     type: z.literal('export'),
@@ -82,14 +91,28 @@ export const computeNewsSchema = z.discriminatedUnion('type', [
   /** `last`: no more rows will come. */
   z.object({ type: z.literal('rows'), rows: z.array(layerSummarySchema), last: z.boolean() }),
   z.object({ type: z.literal('picture'), id: z.string(), width: z.number(), height: z.number() }),
+  z.object({ type: z.literal('feeding'), feeding: liveFeedingSchema }),
+  z.object({ type: z.literal('summed'), tensors: z.number(), of: z.number(), seconds: z.number() }),
 ])
 
 export const computeMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready') }),
   z.object({ type: z.literal('news'), id: z.number(), news: computeNewsSchema }),
-  /** `memory`: resident bytes of the process afterwards. */
-  z.object({ type: z.literal('done'), id: z.number(), result: computeResultSchema, memory: z.number() }),
-  z.object({ type: z.literal('failed'), id: z.number(), error: errorReportSchema, memory: z.number() }),
+  /** `memory`: resident bytes of the process afterwards; `held`: of them those of the model that stays loaded. */
+  z.object({
+    type: z.literal('done'),
+    id: z.number(),
+    result: computeResultSchema,
+    memory: z.number(),
+    held: z.number(),
+  }),
+  z.object({
+    type: z.literal('failed'),
+    id: z.number(),
+    error: errorReportSchema,
+    memory: z.number(),
+    held: z.number(),
+  }),
 ])
 
 export type ComputeTask = z.infer<typeof computeTaskSchema>

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { layerSummarySchema } from './inspect'
 import { jobSchema } from './jobs'
-import { pictureSchema } from './preview'
+import { liveStateSchema, pictureSchema } from './preview'
 import { computeStateSchema, logEntrySchema, projectStateSchema, settingsSchema } from './state'
 
 export const eventSchema = z.discriminatedUnion('type', [
@@ -12,6 +12,8 @@ export const eventSchema = z.discriminatedUnion('type', [
   /** Layers as they are computed, in the order of computing. */
   z.object({ type: z.literal('inspect-rows'), job: z.string(), rows: z.array(layerSummarySchema) }),
   z.object({ type: z.literal('picture'), picture: pictureSchema }),
+  /** The live preview has gone on; at most as often as a frame of a film. */
+  z.object({ type: z.literal('live'), live: liveStateSchema }),
   z.object({ type: z.literal('compute'), compute: computeStateSchema }),
   z.object({ type: z.literal('settings'), settings: settingsSchema }),
   z.object({ type: z.literal('log'), entry: logEntrySchema }),

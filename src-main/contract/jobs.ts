@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { matrixSchema } from './inspect'
 import { errorReportSchema } from './models'
 
-export const JOB_KINDS = ['hash', 'inspect', 'matrix', 'preview', 'export'] as const
+export const JOB_KINDS = ['hash', 'inspect', 'matrix', 'preview', 'live', 'export'] as const
 export const JOB_STATES = ['queued', 'running', 'done', 'failed', 'cancelled'] as const
 
 export const exportResultSchema = z.object({
@@ -39,6 +39,7 @@ export const jobResultSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('inspect'), layers: z.number() }),
   z.object({ kind: z.literal('matrix'), matrix: matrixSchema }),
   z.object({ kind: z.literal('preview'), pictures: z.number() }),
+  z.object({ kind: z.literal('live') }),
   z.object({ kind: z.literal('export'), export: exportResultSchema }),
 ])
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { errorReportSchema } from './models'
 
 /** What makes a picture: the base, a specialist, or a merge of the project as it stands. */
 export const variantSchema = z.discriminatedUnion('type', [
@@ -52,6 +53,43 @@ export const pngSettingsSchema = z.object({
   schedule: z.string().nullable(),
 })
 
+export const LIVE_STAGES = ['off', 'waiting', 'contributions', 'loading', 'summing', 'drawing', 'shown'] as const
+
+/** A place in the live grid; `url` is null until its picture is there. */
+const livePictureSchema = z.object({ prompt: z.string(), seed: z.number(), url: z.string().nullable() })
+
+/** How the weights of a live preview reach the network. */
+export const liveFeedingSchema = z.object({
+  /** Fed into a network that stays, or written once for a network that is built anew. */
+  mode: z.enum(['fed', 'rebuilt']),
+  /** Expected seconds of both ways, for all steps of the full pictures; null where one way is not open. */
+  fedSeconds: z.number().nullable(),
+  rebuiltSeconds: z.number(),
+  /** Why weights cannot be fed, as a sentence; null where they can. */
+  reason: z.string().nullable(),
+})
+
+/** The live preview: pictures of the merge as the project stands now, of one state of it at a time. */
+export const liveStateSchema = z.object({
+  stage: z.enum(LIVE_STAGES),
+  /** Of the stage, 0 … 1. */
+  progress: z.number(),
+  feeding: liveFeedingSchema.nullable(),
+  /** Tensors that the last change summed again, of how many, and in how many seconds. */
+  summed: z.object({ tensors: z.number(), of: z.number(), seconds: z.number() }).nullable(),
+  /** From the change to the first whole grid, in seconds. */
+  seconds: z.number().nullable(),
+  /** Steps of the pictures that are shown; first few, then all. */
+  steps: z.number(),
+  /** Pictures of one state of the project and one number of steps: never of two. */
+  pictures: z.array(livePictureSchema),
+  /** Whether they show the project as it is now. */
+  current: z.boolean(),
+  error: errorReportSchema.nullable(),
+})
+
+export type LiveState = z.infer<typeof liveStateSchema>
+export type LiveFeeding = z.infer<typeof liveFeedingSchema>
 export type Variant = z.infer<typeof variantSchema>
 export type PictureSettings = z.infer<typeof pictureSettingsSchema>
 export type Picture = z.infer<typeof pictureSchema>

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { jobSchema } from './jobs'
 import { errorReportSchema } from './models'
+import { liveStateSchema } from './preview'
 import { methodSchema, modelSchema, outputSchema, previewSchema, projectSchema } from './project'
 
 /** One change of the document. Models are known by their names, which are unique. */
@@ -97,6 +98,7 @@ export const snapshotSchema = z.object({
   jobs: z.array(jobSchema),
   settings: settingsSchema,
   compute: computeStateSchema,
+  live: liveStateSchema,
   recent: z.array(recentSchema),
 })
 

@@ -58,6 +58,7 @@ export function systemHandlers(studio: Studio): Handlers<SystemCommands> {
         jobs: studio.queue.list(),
         settings: settings.value,
         compute: studio.compute.state,
+        live: studio.live.state,
         recent,
       }
     },

@@ -116,6 +116,7 @@ function previewHandlers(studio: Studio): Handlers<Group<'preview'>> {
         },
       )
     },
+    'preview.live': ({ on }) => studio.live.set(on),
     'preview.history': ({ before, limit }) => ({ pictures: history.list(before, limit) }),
     'preview.forget': async ({ ids }) => {
       await history.forget(ids)

@@ -15,7 +15,12 @@ let roots: InterfaceRoots
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'interface-'))
-  roots = { renderer: join(folder, 'renderer'), pictures: join(folder, 'pictures'), tiles: join(folder, 'tiles') }
+  roots = {
+    renderer: join(folder, 'renderer'),
+    pictures: join(folder, 'pictures'),
+    tiles: join(folder, 'tiles'),
+    live: join(folder, 'live'),
+  }
   for (const name of ['renderer/assets', 'pictures', 'tiles/key']) mkdirSync(join(folder, name), { recursive: true })
   for (const name of [
     'renderer/index.html',

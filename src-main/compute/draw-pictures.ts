@@ -1,0 +1,46 @@
+import { writePicture } from '../engine/diffusion/picture-file'
+import type { Pipeline } from '../engine/diffusion/pipeline'
+import { encodePng } from '../engine/diffusion/png'
+import type { TaskContext, TaskOf } from './task'
+
+type PreviewPicture = TaskOf<'preview'>['pictures'][number]
+
+/** Draws pictures of one model, writes them, and tells of each when it lies on the disk. */
+export async function drawPictures(
+  pipeline: Pipeline,
+  pictures: readonly PreviewPicture[],
+  { signal, tell }: TaskContext,
+  onProgress: (fraction: number) => void,
+): Promise<void> {
+  const first = pictures[0]
+  if (!first) return
+  const { steps, guidance, scheduler } = first
+  const writing: Promise<void>[] = []
+  await pipeline.generate(
+    { pictures, steps, guidance, scheduler, width: pipeline.nativeEdge, height: pipeline.nativeEdge },
+    {
+      signal,
+      onStep: ({ done, total }) => onProgress(done / total),
+      onPicture: ({ index, width, height, pixels }) => {
+        const picture = pictures[index]!
+        const bytes = encodePng({ width, height, channels: 3, data: pixels }, parametersOf(picture, width, height))
+        writing.push(
+          writePicture(picture.file, bytes).then(() => tell({ type: 'picture', id: picture.id, width, height })),
+        )
+      },
+    },
+  )
+  await Promise.all(writing)
+}
+
+function parametersOf(picture: PreviewPicture, width: number, height: number): Parameters<typeof encodePng>[1] {
+  const { prompt, negativePrompt, steps, guidance, scheduler, seed } = picture
+  const settings = new Map([
+    ['Steps', String(steps)],
+    ['Sampler', scheduler],
+    ['CFG scale', String(guidance)],
+    ['Seed', String(seed)],
+    ['Size', `${width}x${height}`],
+  ])
+  return { prompt, negativePrompt, settings }
+}

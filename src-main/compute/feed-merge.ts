@@ -1,0 +1,101 @@
+import type { LiveFeeding } from '../contract/preview'
+import type { Project } from '../contract/project'
+import type { Pipeline } from '../engine/diffusion/pipeline'
+import { ensureContributions, layerTasksOf } from '../engine/merge/contributions'
+import { planMerge, sourcesOf, type MergePlan } from '../engine/merge/plan'
+import { hashSources } from '../engine/merge/recipe'
+import { BYTES_PER_ELEMENT, elementCount } from '../engine/tensor/element-type'
+import { openLiveModel, type LiveModel } from './resident-model'
+import type { TaskContext, TaskOf } from './task'
+
+type Device = TaskOf<'live'>['device']
+
+/** Bytes that reach a device in a second, beside its own memory: what feeding weights costs with every run. */
+const TRANSFER_BYTES_PER_SECOND = 8e9
+/** Summing and writing a checkpoint, and preparing a network from it (design.md, 'ONNX Runtime, as seen here'). */
+const WRITE_BYTES_PER_SECOND = 4e8
+const LOAD_SECONDS_PER_BYTE = 5e-9
+
+/** A merge whose weights can be fed, and what that needs. */
+export interface FeedableMerge {
+  plan: MergePlan
+  feeding: LiveFeeding
+}
+
+/**
+ * Whether a merge's weights are to be fed into a network that stays, or are better written once.
+ * @param runs of the UNet that its pictures take
+ */
+export function chooseFeeding(plan: MergePlan, { provider }: Device, runs: number): LiveFeeding {
+  const unet = plan.base.components.get('unet')
+  const elements = [...(unet?.tensors.values() ?? [])].reduce((sum, { shape }) => sum + elementCount(shape), 0)
+  const bytes = elements * (provider === 'cpu' ? BYTES_PER_ELEMENT.F32 : BYTES_PER_ELEMENT.F16)
+  // A processor reads weights where they lie.
+  const fedSeconds = provider === 'cpu' ? 0 : (runs * bytes) / TRANSFER_BYTES_PER_SECOND
+  const rebuiltSeconds = bytes / WRITE_BYTES_PER_SECOND + bytes * LOAD_SECONDS_PER_BYTE
+  const reason = reasonAgainstFeeding(plan)
+  const mode = reason === null && fedSeconds <= rebuiltSeconds ? 'fed' : 'rebuilt'
+  return { mode, fedSeconds: reason === null ? fedSeconds : null, rebuiltSeconds, reason }
+}
+
+function reasonAgainstFeeding({ components, method, project, base }: MergePlan): string | null {
+  if (!base.components.has('vae')) return 'The base is no whole pipeline.'
+  if (components.some((name) => name !== 'unet')) return 'More than the UNet is merged.'
+  if (method.kind === 'fusion' && !project.method.reuse)
+    return 'This merge is made from scratch, not from contributions.'
+  return null
+}
+
+export interface FeedingNews {
+  /** Fraction of computing contributions that are not there yet. */
+  onContributions(fraction: number): void
+  onLoading(): void
+  onSumming(): void
+}
+
+/**
+ * A pipeline with the weights of a merge, as its export would have them: loaded once for all merges of a base, summed
+ * again only where weights changed.
+ */
+export async function feedMerge(
+  plan: MergePlan,
+  { device, cacheFolder }: { device: Device; cacheFolder: string },
+  context: TaskContext,
+  news: FeedingNews,
+): Promise<Pipeline> {
+  const { models, project } = plan
+  news.onLoading()
+  const live = await openLiveModel(models[0]!.checkpoint.path, project.output.vae, device, context)
+  const contributions = await contributionsOf(plan, live, { device, cacheFolder }, context, news.onContributions)
+  news.onSumming()
+  const { summed, tensors, seconds } = await live.weights.update(plan, contributions, context.signal)
+  context.tell({ type: 'summed', tensors: summed, of: tensors, seconds })
+  live.pipeline.setUnetWeights(live.weights.tensors)
+  return live.pipeline
+}
+
+/** Kept in memory from one slider's move to the next. */
+async function contributionsOf(
+  plan: MergePlan,
+  live: LiveModel,
+  { device: { provider }, cacheFolder }: { device: Device; cacheFolder: string },
+  { signal }: TaskContext,
+  onProgress: (fraction: number) => void,
+) {
+  const layers = layerTasksOf(plan)
+  if (layers.length === 0) return null
+  const weighed = plan.models.map((_, model) => layers.some(({ weights }) => weights[model] !== 0))
+  const key = JSON.stringify([plan.project.method, sourcesOf(plan), weighed])
+  if (live.contributions?.key !== key) {
+    const hashes = await hashSources(plan, { cacheFolder, signal })
+    const value = await ensureContributions(plan, { cacheFolder, provider, hashes, signal, onProgress })
+    live.contributions = { key, value }
+  }
+  return live.contributions.value
+}
+
+/** A merge, planned from headers. */
+export async function planFeeding(merge: Project, device: Device, runs: number): Promise<FeedableMerge> {
+  const plan = await planMerge(merge)
+  return { plan, feeding: chooseFeeding(plan, device, runs) }
+}

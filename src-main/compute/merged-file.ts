@@ -1,0 +1,35 @@
+import { mkdir, stat, utimes } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { MergePlan } from '../engine/merge/plan'
+import { runMerge } from '../engine/merge/run'
+import type { TaskContext, TaskOf } from './task'
+
+/** Where a merge lies in the cache, made now by the export's own code if it is not there yet. */
+export async function mergedFile(
+  { path }: { path: string },
+  plan: MergePlan,
+  { device: { provider }, cacheFolder }: Pick<TaskOf<'preview'>, 'device' | 'cacheFolder'>,
+  { signal, workerFile, clipVocabulary }: TaskContext,
+  onProgress: (fraction: number) => void,
+): Promise<string> {
+  const target = plan.output.folder ? path : `${path}.safetensors`
+  const exists = await stat(target).catch(() => null)
+  if (exists) {
+    const now = new Date()
+    await utimes(target, now, now)
+    return target
+  }
+  await mkdir(dirname(target), { recursive: true })
+  await runMerge(plan, {
+    path: target,
+    provider,
+    cacheFolder,
+    signal,
+    workerFile,
+    clipVocabulary,
+    onProgress: (phase, fraction) => {
+      if (phase === 'merging') onProgress(fraction)
+    },
+  })
+  return target
+}

@@ -1,0 +1,81 @@
+import { openCheckpoint } from '../engine/checkpoint/open'
+import { loadPipeline } from '../engine/diffusion/load-pipeline'
+import type { Pipeline } from '../engine/diffusion/pipeline'
+import { throwIfCancelled } from '../engine/merge/cancel'
+import type { Contributions } from '../engine/merge/contributions'
+import { LiveWeights } from '../engine/merge/live-weights'
+import type { TaskContext, TaskOf } from './task'
+
+type Device = TaskOf<'preview'>['device']
+
+/** A pipeline whose UNet takes the weights of any merge of one family. */
+export interface LiveModel {
+  pipeline: Pipeline
+  weights: LiveWeights
+  /** Those that the last merge by correlations was made from, and what they depend on. */
+  contributions: { key: string; value: Contributions } | null
+}
+
+/** The one model that stays loaded: the next preview often begins with it. */
+let resident: { key: string; pipeline: Pipeline; live: LiveModel | null } | null = null
+
+/** Bytes that the loaded model takes. */
+export function heldBytes(): number {
+  return resident?.pipeline.parts.loadedBytes ?? 0
+}
+
+/** Frees the loaded model's memory and files, so that they can be replaced. */
+export async function releaseModel(): Promise<void> {
+  const old = resident
+  resident = null
+  await old?.pipeline.release()
+}
+
+/**
+ * A model from its files.
+ * @param key names it and the state of its files
+ * @param base lends the parts that it lacks
+ */
+export async function openModel(
+  { key, path, base }: { key: string; path: string; base: string },
+  device: Device,
+  { signal, clipVocabulary }: TaskContext,
+): Promise<Pipeline> {
+  const wanted = `${device.provider} ${key}`
+  if (resident?.key === wanted) return resident.pipeline
+  throwIfCancelled(signal)
+  await releaseModel()
+  const checkpoint = await openCheckpoint(path)
+  const lender = path === base ? checkpoint : await openCheckpoint(base)
+  const pipeline = await loadPipeline(checkpoint, { base: lender, device, clipVocabulary })
+  resident = { key: wanted, pipeline, live: null }
+  return pipeline
+}
+
+/**
+ * A base's pipeline without the UNet's weights.
+ * @param vae another one than the base's
+ */
+export async function openLiveModel(
+  base: string,
+  vae: string | undefined,
+  device: Device,
+  { signal, clipVocabulary }: TaskContext,
+): Promise<LiveModel> {
+  const checkpoint = await openCheckpoint(base)
+  const other = vae === undefined ? undefined : await openCheckpoint(vae)
+  const files = [checkpoint, other].map((opened) => opened?.files)
+  const wanted = JSON.stringify(['live', device.provider, files])
+  if (resident?.key === wanted && resident.live) return resident.live
+  throwIfCancelled(signal)
+  await releaseModel()
+  const pipeline = await loadPipeline(checkpoint, {
+    device,
+    clipVocabulary,
+    liveUnet: true,
+    ...(other && { vae: other }),
+  })
+  const live = { pipeline, weights: new LiveWeights('unet', pipeline.unetWeightInputs), contributions: null }
+  resident = { key: wanted, pipeline, live }
+  return live
+}
