@@ -55,6 +55,25 @@ test('open, inspect, tune, drop one, preview, export, restore', async ({ studio,
     await expectAccessible(studio, 'Inspect, a matrix')
   })
 
+  await test.step('tune: a suggestion is marked on the sliders, and taken by a click', async () => {
+    const { advice } = await studio.ask('inspect.suggestions', {})
+    const [network] = advice
+    expect(network).toMatchObject({ block: null, suggested: true })
+    const weights = network!.specialists.map(({ name, suggestedWeight }) => [name, suggestedWeight] as const)
+    await studio.goTo('Tune')
+    await expect(studio.tune.suggestions).toContainText(network!.reason)
+    for (const [name] of weights) {
+      await expect(studio.tune.slider(name)).toHaveAccessibleDescription(/^Suggested: .*\. .* pulls? /)
+      await expect(studio.tune.weight(name)).toHaveValue('1')
+    }
+    await studio.tune.applySuggestion()
+    for (const [name, weight] of weights) await expect(studio.tune.weight(name)).toHaveValue(String(weight))
+    await expect(studio.tune.suggestions).toContainText('No suggestion')
+    await studio.undo.click()
+    for (const [name] of weights) await expect(studio.tune.weight(name)).toHaveValue('1')
+    await expect(studio.tune.suggestions).toContainText(network!.reason)
+  })
+
   await test.step('tune: weigh one, drop one, undo and redo', async () => {
     await studio.goTo('Tune')
     await studio.tune.slider(first).focus()

@@ -35,7 +35,7 @@ const MOST_SWEEPS = 2000
  * size. A block's layers count together also where a layer pattern gives some of them other weights.
  * @param names of the models that `rows` are about, base first
  * @param models of the project, base first; dropped ones and those without a positive weight take no part
- * @returns the whole network first, then block by block in the order of `rows`; empty where fewer than two specialists
+ * @returns the whole network first, then block by block; empty where fewer than two specialists
  * take part, or `rows` know not all of them
  */
 export function suggestWeights(
@@ -52,7 +52,12 @@ export function suggestWeights(
     const sizes = innerProducts(layers, names.length - 1)
     const pulls = enabled.map(({ name, weight, blocks }, index) => {
       const place = places[index]!
-      return { name, place, size: Math.sqrt(sizes(place, place)), weight: (block === null ? undefined : blocks[block]) ?? weight }
+      return {
+        name,
+        place,
+        size: Math.sqrt(sizes(place, place)),
+        weight: (block === null ? undefined : blocks[block]) ?? weight,
+      }
     })
     const largest = Math.max(...pulls.map(({ size }) => size))
     const taking = pulls.filter(({ size, weight }) => weight > 0 && size > LEAST_CHANGE * largest)
@@ -60,13 +65,15 @@ export function suggestWeights(
     const correlation = taking.map((a) => taking.map((b) => sizes(a.place, b.place) / (a.size * b.size)))
     return [adviceOn(block, taking, correlation)]
   }
-  const inherited = [...ofBlock].filter(([block]) => enabled.every(({ blocks }) => blocks[block] === undefined))
+  // The labels of blocks (merge/blocks.ts) are in network order by name.
+  const byLabel = [...ofBlock].sort(([one], [other]) => (one < other ? -1 : 1))
+  const inherited = byLabel.filter(([block]) => enabled.every(({ blocks }) => blocks[block] === undefined))
   return [
     ...advise(
       null,
       inherited.flatMap(([, layers]) => layers),
     ),
-    ...[...ofBlock].flatMap(([block, layers]) => advise(block, layers)),
+    ...byLabel.flatMap(([block, layers]) => advise(block, layers)),
   ]
 }
 

@@ -2,10 +2,12 @@ import type { Locator, Page } from '@playwright/test'
 
 export class TunePage {
   readonly method: Locator
+  readonly suggestions: Locator
   private readonly rows: Locator
 
   constructor(private readonly page: Page) {
     this.method = page.getByRole('combobox', { name: 'Method' })
+    this.suggestions = page.getByRole('region', { name: 'Suggested weights' })
     this.rows = page.getByRole('list', { name: 'Weights' }).getByRole('listitem')
   }
 
@@ -19,6 +21,11 @@ export class TunePage {
 
   weight(name: string): Locator {
     return this.page.getByRole('textbox', { name: `Weight of ${name}, as a number` })
+  }
+
+  /** Takes the weights suggested for the network. */
+  async applySuggestion(): Promise<void> {
+    await this.suggestions.getByRole('button', { name: 'Apply the weights suggested for The network' }).click()
   }
 
   async drop(name: string): Promise<void> {
