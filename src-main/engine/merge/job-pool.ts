@@ -28,10 +28,10 @@ export interface PoolOptions {
  * @param onDone called on the calling thread after each job
  * @throws FusionError of the first job that fails; 'cancelled'. No job is running any more when it throws.
  */
-export async function runJobs(
-  jobs: readonly TensorJob[],
+export async function runJobs<Job extends TensorJob>(
+  jobs: readonly Job[],
   { workerFile, threads, sources, signal }: PoolOptions,
-  onDone: (job: TensorJob, result: JobResult) => void,
+  onDone: (job: Job, result: JobResult) => void,
 ): Promise<void> {
   if (!workerFile) return runInline(jobs, sources, signal, onDone)
   let next = 0
@@ -40,7 +40,7 @@ export async function runJobs(
   })
   const work = (worker: Worker): Promise<void> =>
     new Promise((resolve, reject) => {
-      let job: TensorJob | undefined
+      let job: Job | undefined
       const proceed = (): void => {
         job = jobs[next++]
         worker.postMessage(job ?? null)
@@ -67,11 +67,11 @@ export async function runJobs(
   }
 }
 
-async function runInline(
-  jobs: readonly TensorJob[],
+async function runInline<Job extends TensorJob>(
+  jobs: readonly Job[],
   sources: readonly SourceFile[],
   signal: AbortSignal | undefined,
-  onDone: (job: TensorJob, result: JobResult) => void,
+  onDone: (job: Job, result: JobResult) => void,
 ): Promise<void> {
   const runner = new TensorJobRunner(sources)
   try {

@@ -3,14 +3,14 @@ import type { MethodSettings } from '../../contract/project'
 import type { OutputFile } from './output-files'
 import type { LayerTask, TensorTask } from './plan'
 import type { ReweightedLayer } from './reweight'
-import type { JobTarget, TensorJob } from './tensor-job'
+import type { JobTarget, WritingJob } from './tensor-job'
 
 /** Elements per sum job: small enough that a cancel answers at once, large enough that messages cost nothing. */
-const SUM_JOB_ELEMENTS = 4 * 1024 * 1024
+export const SUM_JOB_ELEMENTS = 4 * 1024 * 1024
 
 /** A job and the bytes of the output that are final when it is done. */
 export interface PlannedJob {
-  job: TensorJob
+  job: WritingJob
   task: TensorTask | LayerTask | null
   file: OutputFile
   offset: number
@@ -34,7 +34,7 @@ export function jobsOf(task: TensorTask, settings: MethodSettings, places: JobPl
     return [{ job: { kind: 'copy', stored: view!.stored, start: view!.start, target, byteLength }, task, file, offset }]
   }
   if (method.kind === 'elementwise') {
-    const job: TensorJob = { kind: 'elementwise', views, method: method.name, settings, weights, target, byteLength }
+    const job: WritingJob = { kind: 'elementwise', views, method: method.name, settings, weights, target, byteLength }
     return [{ job, task, file, offset }]
   }
   const combination = method.combine(weights, settings)
@@ -43,7 +43,7 @@ export function jobsOf(task: TensorTask, settings: MethodSettings, places: JobPl
     const start = index * step
     const length = Math.min(step, count - start)
     const at = { ...target, position: target.position + start * size }
-    const job: TensorJob = {
+    const job: WritingJob = {
       kind: 'sum',
       views,
       combination,
@@ -76,7 +76,7 @@ export function reweightJobs(
     const firstRow = index * step
     const count = Math.min(step, rows - firstRow)
     const at = firstRow * rowLength * size
-    const job: TensorJob = {
+    const job: WritingJob = {
       kind: 'sum',
       views,
       combination: {

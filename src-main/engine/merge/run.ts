@@ -169,24 +169,24 @@ class MergeRun {
       ...plan.output.files.flatMap((file) => extraJobs(file, writer)),
     ]
     const byJob = new Map(planned.map((entry) => [entry.job, entry]))
-    const squaredNorms = new Map(reweighted.map(({ task }) => [task, 0]))
+    const lengths = new Map(reweighted.map(({ task }) => [task, 0]))
     const pool = {
       workerFile: options.workerFile ?? null,
       threads: options.threads ?? availableParallelism(),
       sources: this.sources,
       ...(options.signal && { signal: options.signal }),
     }
-    await runJobs([...byJob.keys()], pool, (job, { overflowed, squaredNorm }) => {
+    await runJobs([...byJob.keys()], pool, (job, { overflowed, squaredNorms }) => {
       const { task, file, offset } = byJob.get(job)!
       writer.written(file, offset, job.byteLength)
       if (task === null || job.byteLength === 0) return
       const [view] = task.kind === 'layer' ? task.weightViews : task.views
       if (overflowed) this.overflowed.add(view!.name)
-      if (task.kind === 'layer') squaredNorms.set(task, squaredNorms.get(task)! + squaredNorm)
+      if (task.kind === 'layer') lengths.set(task, lengths.get(task)! + squaredNorms[0]!)
       const size = BYTES_PER_ELEMENT[task.destination.elementType]
       this.advance((this.secondsOf(task) * job.byteLength) / (elementCount(view!.shape) * size))
     })
-    for (const { task, layer } of reweighted) this.layers.push(...layer.report(squaredNorms.get(task)!))
+    for (const { task, layer } of reweighted) this.layers.push(...layer.report(lengths.get(task)!))
   }
 
   /** Layers as sums of contributions; their biases are written at once. */

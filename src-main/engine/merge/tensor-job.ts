@@ -51,14 +51,26 @@ export interface ElementwiseJob extends JobBase {
   weights: number[]
 }
 
+/** Measures what sums of a range of elements would give, and writes nothing. */
+export interface MeasureJob {
+  kind: 'measure'
+  views: TensorView[]
+  combinations: RowCombination[]
+  start: number
+  count: number
+}
+
+/** A job that fills bytes of an output. */
+export type WritingJob = CopyJob | SumJob | ElementwiseJob
+
 /** Work on one tensor that needs no ONNX Runtime: plain data, so that any thread can do it. */
-export type TensorJob = CopyJob | SumJob | ElementwiseJob
+export type TensorJob = WritingJob | MeasureJob
 
 export interface JobResult {
   /** Whether a finite value became infinite in the output's element type. */
   overflowed: boolean
-  /** Sum of the squares of what a sum by rows gave; 0 for other jobs. */
-  squaredNorm: number
+  /** Sums of the squares of what sums by rows gave, one for each combination; none of other jobs. */
+  squaredNorms: readonly number[]
 }
 
 /** Takes a job's bytes from byte `at` of its target on. */
@@ -80,10 +92,12 @@ export class TensorJobRunner {
   }
 
   /**
-   * @param write where the bytes go instead of the job's target
+   * @param into where the bytes go instead of the job's target
    * @throws FusionError 'not-finite', 'source-changed'; file system errors of writing
    */
-  run(job: TensorJob, write: WriteJobBytes = (at, bytes) => this.write(job.target, at, bytes)): JobResult {
+  run(job: TensorJob, into?: WriteJobBytes): JobResult {
+    if (job.kind === 'measure') return this.measure(job)
+    const write: WriteJobBytes = into ?? ((at, bytes) => this.write(job.target, at, bytes))
     switch (job.kind) {
       case 'copy':
         return this.copy(job, write)
@@ -108,7 +122,19 @@ export class TensorJobRunner {
       this.reader.read(stored, start + done / size, block)
       write(done, block)
     }
-    return { overflowed: false, squaredNorm: 0 }
+    return { overflowed: false, squaredNorms: [] }
+  }
+
+  private measure({ views, combinations, start, count }: MeasureJob): JobResult {
+    const inputs = viewInputs(views, this.reader)
+    const { capacity } = this.sums
+    const squaredNorms = combinations.map(() => 0)
+    for (let done = 0; done < count; done += capacity)
+      combinations.forEach((combination, index) => {
+        const length = Math.min(capacity, count - done)
+        squaredNorms[index]! += this.sums.measureRows(inputs, combination, start + done, length)
+      })
+    return { overflowed: false, squaredNorms }
   }
 
   private sum({ views, combination, start, count, target, byteLength }: SumJob, write: WriteJobBytes): JobResult {
@@ -129,7 +155,7 @@ export class TensorJobRunner {
       output.write(done * size, block.bytes)
     }
     output.finish()
-    return { overflowed, squaredNorm }
+    return { overflowed, squaredNorms: [squaredNorm] }
   }
 
   private elementwise(
@@ -151,7 +177,7 @@ export class TensorJobRunner {
       (this.elementwiseKernels ??= new Kernels(elementwiseMemory(views.length))),
     )
     output.finish()
-    return { overflowed, squaredNorm: 0 }
+    return { overflowed, squaredNorms: [] }
   }
 
   private write({ path, position }: JobTarget, at: number, bytes: Uint8Array): void {

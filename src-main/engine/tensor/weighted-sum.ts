@@ -94,12 +94,25 @@ export class WeightedSum {
    */
   sumRows(
     inputs: TensorInputs,
-    { rowLength, firstRow, coefficients }: RowCombination,
+    combination: RowCombination,
     start: number,
     count: number,
     type: FloatType,
   ): EncodedRows {
-    const { kernels, raw, values, sums, encoded } = this
+    const { kernels, values, encoded } = this
+    const squaredNorm = this.measureRows(inputs, combination, start, count)
+    const finite = encodeFloats(kernels, type, values, encoded, count)
+    return { bytes: encoded.bytes(count * BYTES_PER_ELEMENT[type]), overflowed: !finite, squaredNorm }
+  }
+
+  /** The sum of the squares of such sums alone. */
+  measureRows(
+    inputs: TensorInputs,
+    { rowLength, firstRow, coefficients }: RowCombination,
+    start: number,
+    count: number,
+  ): number {
+    const { kernels, raw, values, sums } = this
     sums.doubles().fill(-0)
     const first = Math.floor(start / rowLength)
     const last = Math.floor((start + count - 1) / rowLength)
@@ -116,9 +129,7 @@ export class WeightedSum {
       }
     })
     kernels.run.divide(sums.pointer, values.pointer, count, 1)
-    const squaredNorm = kernels.run.dot(values.pointer, values.pointer, count)
-    const finite = encodeFloats(kernels, type, values, encoded, count)
-    return { bytes: encoded.bytes(count * BYTES_PER_ELEMENT[type]), overflowed: !finite, squaredNorm }
+    return kernels.run.dot(values.pointer, values.pointer, count)
   }
 
   /**
