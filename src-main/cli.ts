@@ -9,6 +9,7 @@ import { addInspectCommand } from './cli/inspect'
 import { addMergeCommand } from './cli/merge'
 import { addOpenCommand } from './cli/open'
 import { EXIT } from './cli/output'
+import { addReweightCommand, addUnlearnCommand } from './cli/reweight'
 import { addServeCommand } from './cli/serve'
 import { addVerifyCommand } from './cli/verify'
 
@@ -26,6 +27,8 @@ const program = new Command('featurefusion')
 
 addOpenCommand(program)
 addMergeCommand(program, files)
+addReweightCommand(program, files)
+addUnlearnCommand(program, files)
 addInspectCommand(program)
 addGenerateCommand(program, files)
 addDemoCommand(program, files, fileURLToPath(new URL('../../resources/demo', import.meta.url)))

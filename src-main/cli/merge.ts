@@ -1,12 +1,15 @@
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
+import type { Project } from '../contract/project'
+import { trimContributions } from '../engine/merge/cache-space'
+import { forecastContributions, type ContributionForecast } from '../engine/merge/contributions'
 import { sharesInWords, sharesOf, noiseWarnings } from '../engine/merge/verdict'
-import { forecast } from '../engine/merge/forecast'
+import { forecast, type Forecast } from '../engine/merge/forecast'
 import { planMerge, settingsInUse, type MergePlan } from '../engine/merge/plan'
-import { runMerge, type MergeOptions, type MergeResult } from '../engine/merge/run'
+import { runMerge, type MergeOptions, type MergePhase, type MergeResult } from '../engine/merge/run'
 import { chooseProvider, DEVICES, type Device } from '../engine/runtime/providers'
-import { Option } from 'commander'
+import type { Provider } from '../engine/runtime/session'
 import { cacheFolder } from './folders'
-import { addModelOptions, addOutputOptions, count, loadProject, type ModelOptions } from './model-options'
+import { addModelOptions, addOutputOptions, count, loadProject, number, type ModelOptions } from './model-options'
 import {
   bytes,
   ProgressLine,
@@ -19,12 +22,23 @@ import {
   type CommonOptions,
 } from './output'
 
-interface MergeCommandOptions extends CommonOptions, ModelOptions {
+/** Options of every command that writes a merge. */
+export interface MergeCommandOptions extends CommonOptions, ModelOptions {
   out?: string
   device: Device
-  dryRun?: boolean
   overwrite?: boolean
   threads?: number
+  /** Of contributions, in GB. */
+  cacheLimit: number
+}
+
+/** What `--cache-limit` says where nobody says otherwise, in GB. */
+const CACHE_LIMIT = 20
+const PHASES: Record<MergePhase, string> = {
+  hashing: 'hashing',
+  contributing: 'computing contributions',
+  merging: 'merging',
+  flushing: 'flushing',
 }
 
 /** How many of the most changed layers are printed. */
@@ -38,44 +52,77 @@ export function addMergeCommand(program: Command, files: ProgramFiles): void {
   const command = program
     .command('merge [project]')
     .description('merge a base and specialists into one checkpoint')
+    .option('--reuse', 'keep what every model contributes, and use what is kept: other weights then cost a sum')
+    .option('--dry-run', 'check and forecast only')
+  addMergeOptions(command)
+  command.action((path: string | undefined, options: MergeCommandOptions & { dryRun?: boolean }) =>
+    runCommand(options, async (signal) => {
+      const { project, folder } = loadProject(path, options)
+      const out = options.dryRun ? '' : outOf(project, options)
+      const plan = await planMerge(project, folder)
+      const provider = await chooseProvider(options.device)
+      if (options.dryRun) {
+        const contributions = await forecastContributions(plan, { cacheFolder: cacheFolder(), provider })
+        const expected = { ...(await forecast(plan, provider, contributions)), contributions }
+        printResult(options, { forecast: expected, warnings: plan.warnings }, () =>
+          [...planInWords(plan), ...forecastInWords(expected), ...plan.warnings].join('\n'),
+        )
+        return
+      }
+      const result = await withinCacheLimit(options, () =>
+        mergeWithProgress(plan, out, provider, files, signal, options),
+      )
+      printResult(options, resultAsData(plan, result), () => resultInWords(plan, result))
+    }),
+  )
+}
+
+/** Adds the options of every command that writes a merge. */
+export function addMergeOptions(command: Command): Command {
+  command
     .option('--out <path>', "file or folder to write (default: the project's)")
     .addOption(new Option('--device <name>', 'where matrix products run').choices(DEVICES).default('auto'))
     .option('--threads <n>', 'threads of sums and products; no byte depends on them', count)
     .option('--overwrite', 'replace what is at --out even if this program did not write it')
-    .option('--dry-run', 'check and forecast only')
+    .option('--cache-limit <gb>', 'what kept contributions may take on disk', number, CACHE_LIMIT)
     .option('--json', 'results as JSON')
-  addOutputOptions(addModelOptions(command))
-  command.action((path: string | undefined, options: MergeCommandOptions) =>
-    runCommand(options, async (signal) => {
-      const { project, folder } = loadProject(path, options)
-      const out = options.out ?? project.output.path
-      if (out === undefined && !options.dryRun) throw new UsageError('Say where to write: --out PATH.')
-      const plan = await planMerge(project, folder)
-      const provider = await chooseProvider(options.device)
-      if (options.dryRun) {
-        const expected = await forecast(plan, provider)
-        printResult(options, { forecast: expected, warnings: plan.warnings }, () =>
-          [...planInWords(plan), forecastInWords(expected), ...plan.warnings].join('\n'),
-        )
-        return
-      }
-      const result = await mergeWithProgress(plan, out!, provider, files, signal, options)
-      printResult(options, resultAsData(plan, result), () => resultInWords(plan, result))
-    }),
-  )
+  return addOutputOptions(addModelOptions(command))
+}
+
+/** Where a merge goes. */
+export function outOf({ output }: Project, { out }: Pick<MergeCommandOptions, 'out'>): string {
+  const path = out ?? output.path
+  if (path === undefined) throw new UsageError('Say where to write: --out PATH.')
+  return path
+}
+
+/** Afterwards contributions go until the rest fits, those first that were not used for longest; none of this task's. */
+export async function withinCacheLimit<Result>(
+  { cacheLimit }: Pick<MergeCommandOptions, 'cacheLimit'>,
+  task: () => Promise<Result>,
+): Promise<Result> {
+  const started = Date.now()
+  const result = await task()
+  await trimContributions(cacheFolder(), cacheLimit * 1e9, started).catch((error: unknown) => {
+    say(`Note: the contributions in ${cacheFolder()} could not be trimmed: ${String(error)}`)
+  })
+  return result
 }
 
 /** Runs a merge with a line of progress. */
 export async function mergeWithProgress(
   plan: MergePlan,
   path: string,
-  provider: Awaited<ReturnType<typeof chooseProvider>>,
+  provider: Provider,
   files: ProgramFiles,
   signal: AbortSignal,
   options: { threads?: number; overwrite?: boolean },
 ): Promise<MergeResult> {
   const progress = new ProgressLine()
   for (const warning of plan.warnings) say(`Note: ${warning}`)
+  const { method, project } = plan
+  if (project.method.reuse && method.kind === 'elementwise')
+    say(`Note: ${method.title} is no sum of what the models contribute: it is run again as a whole.`)
   try {
     return await runMerge(plan, {
       path,
@@ -85,7 +132,7 @@ export async function mergeWithProgress(
       signal,
       ...(options.threads !== undefined && { threads: options.threads }),
       ...(options.overwrite === true && { overwrite: true }),
-      onProgress: (phase, fraction) => progress.show(phase, fraction),
+      onProgress: (phase, fraction) => progress.show(PHASES[phase], fraction),
     })
   } finally {
     progress.end()
@@ -154,9 +201,12 @@ function layersInWords({ layers }: MergeResult): string {
   ].join('\n')
 }
 
-function forecastInWords(expected: Awaited<ReturnType<typeof forecast>>): string {
-  return (
+function forecastInWords(expected: Forecast & { contributions: ContributionForecast }): string[] {
+  const { bytes: kept, missingBytes } = expected.contributions
+  const there = missingBytes === 0 ? 'all there already' : `${bytes(kept - missingBytes)} of it there already`
+  return [
     `Forecast   about ${seconds(expected.seconds)}, ${bytes(expected.memoryBytes)} of memory, ` +
-    `${bytes(expected.outputBytes)} on disk (${(expected.flops / 1e12).toPrecision(3)} TFLOP of products)`
-  )
+      `${bytes(expected.outputBytes)} on disk (${(expected.flops / 1e12).toPrecision(3)} TFLOP of products)`,
+    ...(kept > 0 ? [`Kept       ${bytes(kept)} of contributions in ${cacheFolder()}, ${there}`] : []),
+  ]
 }

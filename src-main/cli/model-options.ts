@@ -40,6 +40,7 @@ export interface ModelOptions {
   title?: string
   license?: string
   notes?: string
+  reuse?: boolean
 }
 
 /** One more value of an option that can be given often. */
@@ -124,7 +125,18 @@ export function loadProject(path: string | undefined, options: ModelOptions): Lo
     ...project,
     method: {
       ...project.method,
-      ...given(['statistics', 'samples', 'seed', 'normaliser', 'threshold', 'density', 'scale', 'sign', 'rescale']),
+      ...given([
+        'statistics',
+        'samples',
+        'seed',
+        'normaliser',
+        'threshold',
+        'density',
+        'scale',
+        'sign',
+        'rescale',
+        'reuse',
+      ]),
       ...(options.method !== undefined && { name: options.method }),
       layerKinds: [...project.method.layerKinds, ...layerKinds(options)],
     },
@@ -233,7 +245,8 @@ function parseBlocks(text: string): Record<string, number> {
   return preset
 }
 
-function parseNumber(text: string, where: string): number {
+/** @throws UsageError that says where the text stands */
+export function parseNumber(text: string, where: string): number {
   const value = Number(text)
   if (text.trim() === '' || !Number.isFinite(value)) throw new UsageError(`${where}: ${text} is not a number.`)
   return value

@@ -14,7 +14,10 @@ export interface Ended {
 
 /** The command line as it is built and run, worker threads included. */
 export class BuiltCli {
-  private constructor(private readonly folder: string) {}
+  private constructor(
+    private readonly folder: string,
+    private readonly cache = join(folder, 'cache'),
+  ) {}
 
   static async build(): Promise<BuiltCli> {
     mkdirSync('out', { recursive: true })
@@ -39,8 +42,13 @@ export class BuiltCli {
     return new URL(`file://${join(this.folder, 'tensor-worker.js')}`)
   }
 
+  /** The same program with another cache folder. */
+  withCache(cache: string): BuiltCli {
+    return new BuiltCli(this.folder, cache)
+  }
+
   start(...args: string[]): { process: ChildProcess; ended: Promise<Ended> } {
-    const env = { ...process.env, FEATUREFUSION_CACHE: join(this.folder, 'cache') }
+    const env = { ...process.env, FEATUREFUSION_CACHE: this.cache }
     const child = spawn(process.execPath, [join(this.folder, 'cli.js'), ...args], { env })
     const printed = { stdout: '', stderr: '' }
     child.stdout.on('data', (text: Buffer) => (printed.stdout += text.toString()))

@@ -1,0 +1,229 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import type { ModelEntry, Project } from '../contract/project'
+import { openCheckpoint } from '../engine/checkpoint/open'
+import { loadPipeline } from '../engine/diffusion/load-pipeline'
+import { checkpointModel } from '../engine/evaluate/evaluated-model'
+import { readEvaluationSet } from '../engine/evaluate/evaluation-set'
+import { unlearningLosses, type UnlearningLosses } from '../engine/evaluate/unlearning-losses'
+import { ensureContributions, layerTasksOf } from '../engine/merge/contributions'
+import { planMerge, type MergePlan } from '../engine/merge/plan'
+import { hashSources } from '../engine/merge/recipe'
+import { runMerge } from '../engine/merge/run'
+import { unlearningReport, type UnlearningReport } from '../engine/merge/unlearning-report'
+import { chooseProvider } from '../engine/runtime/providers'
+import type { Provider } from '../engine/runtime/session'
+import { cacheFolder } from './folders'
+import {
+  addMergeOptions,
+  mergeWithProgress,
+  outOf,
+  resultAsData,
+  resultInWords,
+  withinCacheLimit,
+  type MergeCommandOptions,
+  type ProgramFiles,
+} from './merge'
+import { collect, loadProject, parseNumber, type LoadedProject } from './model-options'
+import { ProgressLine, printResult, runCommand, table, UsageError } from './output'
+
+/** How many of the most changed tensors are printed. */
+const TENSORS_SHOWN = 5
+
+interface UnlearnOptions extends MergeCommandOptions {
+  report: boolean
+  evaluation?: string
+  pipeline?: string
+}
+
+/** `featurefusion reweight`: the same merge with other weights, from contributions at hand. */
+export function addReweightCommand(program: Command, files: ProgramFiles): void {
+  const command = program
+    .command('reweight [project]')
+    .description('the same merge with other weights; what the models contribute is kept from merge to merge')
+    .option('--weight <name=number>', "a model's new weight; brings back one that was dropped", collect, [])
+  addMergeOptions(command)
+  command.action((path: string | undefined, options: MergeCommandOptions & { weight: string[] }) =>
+    runCommand(options, async (signal) => {
+      const loaded = loadProject(path, options)
+      if (options.weight.length === 0) throw new UsageError('Say what changes: --weight NAME=NUMBER.')
+      const project = options.weight.reduce((changed, text) => reweigh(changed, text), reused(loaded.project))
+      const out = outOf(project, options)
+      const plan = await planMerge(project, loaded.folder)
+      const provider = await chooseProvider(options.device)
+      const result = await withinCacheLimit(options, () =>
+        mergeWithProgress(plan, out, provider, files, signal, options),
+      )
+      printResult(options, resultAsData(plan, result), () => resultInWords(plan, result))
+    }),
+  )
+}
+
+/** `featurefusion unlearn`: the merge that would have been made without a specialist, and what that takes out. */
+export function addUnlearnCommand(program: Command, files: ProgramFiles): void {
+  const command = program
+    .command('unlearn')
+    .usage('PROJECT NAME | NAME --base PATH --specialist … [options]')
+    .description('drop a specialist from a merge, and say what that takes out')
+    .argument('<project>', 'the project, or the name where the models are given by options')
+    .argument('[name]', 'the specialist')
+    .option('--no-report', 'do not measure what changes')
+    .option('--evaluation <folder>', 'an evaluation set: denoising losses before and after')
+    .option('--pipeline <path>', 'a pipeline that lends the evaluation the parts that the base lacks')
+  addMergeOptions(command)
+  command.action((first: string, second: string | undefined, options: UnlearnOptions) =>
+    runCommand(options, async (signal) => {
+      const loaded = loadProject(second === undefined ? undefined : first, options)
+      await unlearn(loaded, second ?? first, options, files, signal)
+    }),
+  )
+}
+
+async function unlearn(
+  { project: given, folder }: LoadedProject,
+  name: string,
+  options: UnlearnOptions,
+  files: ProgramFiles,
+  signal: AbortSignal,
+): Promise<void> {
+  if (given.models[0]?.name === name) throw new UsageError(`${name} is the base: a merge has no other.`)
+  const project = reused(given)
+  const out = outOf(project, options)
+  const before = await planMerge(withModel(project, name, { enabled: true }), folder)
+  const after = await planMerge(withModel(project, name, { enabled: false }), folder)
+  const provider = await chooseProvider(options.device)
+  const progress = new ProgressLine()
+  try {
+    await withinCacheLimit(options, async () => {
+      const result = await mergeWithProgress(after, out, provider, files, signal, options)
+      const work: Work = { options, files, provider, signal, progress }
+      const report = options.report ? await measure(before, after, work) : null
+      const losses = options.evaluation === undefined ? null : await evaluate(before, result.path, work)
+      printResult(options, { ...(resultAsData(after, result) as object), unlearned: name, report, losses }, () =>
+        [
+          resultInWords(after, result),
+          ...(report ? ['', ...reportInWords(name, report)] : []),
+          ...(losses ? ['', ...lossesInWords(losses)] : []),
+        ].join('\n'),
+      )
+    })
+  } finally {
+    progress.end()
+  }
+}
+
+interface Work {
+  options: UnlearnOptions
+  files: ProgramFiles
+  provider: Provider
+  signal: AbortSignal
+  progress: ProgressLine
+}
+
+async function measure(before: MergePlan, after: MergePlan, work: Work): Promise<UnlearningReport | null> {
+  const { provider, signal, progress, files, options } = work
+  const threads = options.threads === undefined ? {} : { threads: options.threads }
+  const onProgress = (phase: string) => (fraction: number) => progress.show(phase, fraction)
+  const kept = { cacheFolder: cacheFolder(), signal }
+  const contributions =
+    layerTasksOf(before).length === 0
+      ? null
+      : await ensureContributions(before, {
+          ...kept,
+          ...threads,
+          provider,
+          hashes: await hashSources(before, kept),
+          onProgress: onProgress('computing contributions'),
+        })
+  const { workerFile } = files
+  return unlearningReport(before, after, contributions, {
+    ...threads,
+    workerFile,
+    signal,
+    onProgress: onProgress('measuring the change'),
+  })
+}
+
+/** Losses of the base, of the merge with the model (made for this, thrown away), and of the one that was written. */
+async function evaluate(before: MergePlan, after: string, work: Work): Promise<UnlearningLosses> {
+  const { options, files, provider, signal, progress } = work
+  const set = await readEvaluationSet(options.evaluation!)
+  const scratch = await mkdtemp(join(tmpdir(), 'featurefusion-unlearn-'))
+  try {
+    const base = before.models[0]!.checkpoint
+    const lent = {
+      ...(options.pipeline !== undefined && { base: await openCheckpoint(options.pipeline) }),
+      clipVocabulary: files.clipVocabulary,
+    }
+    const { path } = await runMerge(before, {
+      path: join(scratch, 'before'),
+      provider,
+      ...files,
+      cacheFolder: cacheFolder(),
+      signal,
+      onProgress: (_, fraction) => progress.show('merging as it was', fraction),
+    })
+    const pipeline = await loadPipeline(base, { ...lent, device: provider, liveUnet: true })
+    // A merge of the UNet alone borrows the rest from the base.
+    const borrowed = { base, ...lent }
+    try {
+      return await unlearningLosses(
+        pipeline,
+        set,
+        {
+          base: checkpointModel('base', 'base', base, borrowed),
+          before: checkpointModel('before', 'merge', await openCheckpoint(path), borrowed),
+          after: checkpointModel('after', 'merge', await openCheckpoint(after), borrowed),
+        },
+        { signal, onProgress: (model, fraction) => progress.show(`measuring ${model}`, fraction) },
+      )
+    } finally {
+      await pipeline.release()
+    }
+  } finally {
+    await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+function reused(project: Project): Project {
+  return { ...project, method: { ...project.method, reuse: true } }
+}
+
+/** `NAME=NUMBER`. */
+function reweigh(project: Project, text: string): Project {
+  const separator = text.lastIndexOf('=')
+  if (separator < 0) throw new UsageError(`--weight ${text}: NAME=NUMBER expected.`)
+  return withModel(project, text.slice(0, separator), { weight: parseNumber(text.slice(separator + 1), `--weight ${text}`), enabled: true })
+}
+
+function withModel(project: Project, name: string, change: Partial<ModelEntry>): Project {
+  const names = project.models.map((model) => model.name)
+  if (!names.includes(name))
+    throw new UsageError(`There is no model named ${name}.`, `The models are ${names.join(', ')}.`)
+  return { ...project, models: project.models.map((model) => (model.name === name ? { ...model, ...change } : model)) }
+}
+
+function reportInWords(name: string, { tensors, blocks, total }: UnlearningReport): string[] {
+  const percent = (value: number): string => `${(100 * value).toFixed(3)} %`
+  const most = [...tensors].sort((a, b) => b.relative - a.relative).slice(0, TENSORS_SHOWN)
+  return [
+    `Without ${name} the merge is another by ${percent(total.relative)} of its length. By blocks:`,
+    table([['block', 'change'], ...blocks.map(({ block, relative }) => [block, percent(relative)])]),
+    'Most changed:',
+    table([['tensor', 'change'], ...most.map(({ tensor, relative }) => [tensor, percent(relative)])]),
+  ]
+}
+
+function lossesInWords({ domains, mostChanged }: UnlearningLosses): string[] {
+  const cell = (value: number): string => value.toFixed(4)
+  return [
+    'Denoising loss on held-out pictures (less is better):',
+    table([
+      ['domain', 'base', 'before', 'after'],
+      ...domains.map(({ domain, base, before, after }) => [domain, cell(base), cell(before), cell(after)]),
+    ]),
+    `Changed most: ${mostChanged}.`,
+  ]
+}
