@@ -4,12 +4,12 @@ import { Command, CommanderError } from 'commander'
 import { version } from '../package.json'
 import { addDemoCommand } from './cli/demo'
 import { addDevicesCommand } from './cli/devices'
+import { addEvaluateCommand } from './cli/evaluate'
 import { addGenerateCommand } from './cli/generate'
 import { addInspectCommand } from './cli/inspect'
 import { addMergeCommand } from './cli/merge'
 import { addOpenCommand } from './cli/open'
 import { EXIT } from './cli/output'
-import { addReweightCommand, addUnlearnCommand } from './cli/reweight'
 import { addServeCommand } from './cli/serve'
 import { addVerifyCommand } from './cli/verify'
 
@@ -27,10 +27,9 @@ const program = new Command('featurefusion')
 
 addOpenCommand(program)
 addMergeCommand(program, files)
-addReweightCommand(program, files)
-addUnlearnCommand(program, files)
 addInspectCommand(program)
 addGenerateCommand(program, files)
+addEvaluateCommand(program, files)
 addDemoCommand(program, files, fileURLToPath(new URL('../../resources/demo', import.meta.url)))
 addDevicesCommand(program)
 addVerifyCommand(program)

@@ -98,7 +98,7 @@ export function bytes(value: number): string {
 /** Rows of cells as columns of equal width; numbers are aligned to the right. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
-  const isNumber = (cell: string): boolean => /^[−-]?[\d.,]+( ?%)?$/.test(cell)
+  const isNumber = (cell: string): boolean => /^\(?[+−-]?[\d.,]+( ?%)?\)?$/.test(cell)
   return rows
     .map((row) =>
       row

@@ -20,17 +20,23 @@ export interface ImageFeatures {
   lastHiddenState: Float32Array
 }
 
+/** Where a vision_config does not say. */
+const DEFAULT_IMAGE_SIZE = 224
+
 /** A whole CLIP model (transformers' CLIPModel): how well images and texts fit. */
 export class ClipModel {
   /** exp(logit_scale): what cosines are multiplied with in logits_per_image. */
   readonly logitFactor: number
+  /** Pixels along each edge of the images that it takes. */
+  readonly imageSize: number
   readonly #vision: Network
   readonly #text: Network
 
-  constructor(vision: Network, text: Network, logitFactor: number) {
+  constructor(vision: Network, text: Network, logitFactor: number, imageSize = DEFAULT_IMAGE_SIZE) {
     this.#vision = vision
     this.#text = text
     this.logitFactor = logitFactor
+    this.imageSize = imageSize
   }
 
   /**
@@ -73,7 +79,13 @@ export async function loadClip(checkpoint: Checkpoint, device: Device | Provider
     provider,
   })
   const text = await Network.open(buildClipText({ ...text_config, projection_dim }, tensors, options), { provider })
-  return new ClipModel(vision, text, Math.exp(readScalar(scale)))
+  const { image_size: imageSize } = vision_config ?? {}
+  return new ClipModel(
+    vision,
+    text,
+    Math.exp(readScalar(scale)),
+    typeof imageSize === 'number' ? imageSize : DEFAULT_IMAGE_SIZE,
+  )
 }
 
 /** CLIP score: 100 times the cosine, not below 0. */

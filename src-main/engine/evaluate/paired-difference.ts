@@ -1,3 +1,5 @@
+import { mean } from './bootstrap'
+
 /** How two models differ on the same pictures. */
 export interface PairedDifference {
   /** Mean of a − b. */
@@ -13,8 +15,13 @@ export interface PairedDifference {
 export function pairedDifference(a: readonly number[], b: readonly number[]): PairedDifference {
   const count = a.length
   const differences = a.map((value, i) => value - b[i]!)
-  const mean = differences.reduce((sum, value) => sum + value, 0) / count
-  const squares = differences.reduce((sum, value) => sum + (value - mean) ** 2, 0)
-  const reference = b.reduce((sum, value) => sum + value, 0) / count
-  return { mean, standardError: Math.sqrt(squares / (count - 1) / count), relative: mean / reference, count }
+  const difference = mean(differences)
+  return { mean: difference, standardError: standardError(differences), relative: difference / mean(b), count }
+}
+
+/** The standard error of the mean of values, at least two. */
+export function standardError(values: readonly number[]): number {
+  const middle = mean(values)
+  const squares = values.reduce((sum, value) => sum + (value - middle) ** 2, 0)
+  return Math.sqrt(squares / (values.length - 1) / values.length)
 }

@@ -1,0 +1,193 @@
+import type { Interval } from '../engine/evaluate/bootstrap'
+import type { ClipEstimate, ClipSummary } from '../engine/evaluate/clip-table'
+import type { Estimate, LossCell, LossSummary, ModelSummary } from '../engine/evaluate/loss-summary'
+import type { Split } from '../engine/evaluate/loss-table'
+import type { ColouredTable } from '../engine/evaluate/table-picture'
+import { seconds, table } from './output'
+
+/** What `evaluate` measured. */
+export interface Evaluation extends LossSummary {
+  split: Split
+  seed: number
+  /** CLIP scores of drawn pictures, if they were asked for. */
+  clip: ClipSummary[] | null
+  provider: string
+  seconds: number
+}
+
+/** A change of this share of the base's loss has a cell's full colour. */
+const FULL_COLOUR = 0.2
+
+/** The table for people: the base's losses, what every other model changes, what merges keep. */
+export function evaluationInWords(evaluation: Evaluation): string {
+  const { models, domains, split, timesteps, clip, provider } = evaluation
+  const [base, ...others] = baseFirst(models)
+  const pictures = domains.map(({ name, pictures: count }) => `${name} ${count}`).join(', ')
+  const header = ['', ...domains.map(({ name }) => name), 'mean']
+  const rows = [
+    [`${base!.name} (loss)`, ...cellsOf(base!).map(({ loss }) => loss.value.toFixed(4))],
+    ...others.map((model) => [model.name, ...cellsOf(model).map((cell) => changeInWords(cell))]),
+  ]
+  return [
+    `Denoising loss on ${split === 'all' ? '' : `${split} `}pictures (${pictures}; ${timesteps.length} timesteps each).`,
+    `Below the base's loss: the change of it, less is better; in brackets what another choice of pictures could turn around (${percent(evaluation.bootstrap.confidence)} intervals).`,
+    '',
+    table([header, ...rows]),
+    '',
+    ...keptInWords(others),
+    ...(others.length > 0 ? [verdict(base!, others), ''] : []),
+    ...(clip ? [...clipInWords(clip, evaluation), ''] : []),
+    `Done in ${seconds(evaluation.seconds)} on ${provider}.`,
+  ].join('\n')
+}
+
+/** The same as a picture's table: changes in per cent, blue where they are better. */
+export function evaluationAsTable({ models, domains, split }: Evaluation): ColouredTable {
+  return {
+    title: `Denoising loss, ${split}: base, and changes in per cent (minus is better)`,
+    columns: [...domains.map(({ name }) => name), 'mean'],
+    rows: baseFirst(models).map((model) => ({
+      name: model.name,
+      cells: cellsOf(model).map((cell) => {
+        if (!cell.difference) return { text: cell.loss.value.toFixed(4), shade: 0 }
+        const change = relativeChange(cell)
+        const text = signed(change * 100, 1).replace('−', '-')
+        return { text: isCertain(cell.difference) ? text : `(${text})`, shade: change / FULL_COLOUR }
+      }),
+    })),
+  }
+}
+
+/** Every figure, one a line. */
+export function evaluationAsCsv({ models, domains, timesteps, clip }: Evaluation): string {
+  const header = ['measure', 'model', 'role', 'domain', 'timestep', 'specialist', 'pictures', 'value', 'low', 'high']
+  const lines: (string | number)[][] = []
+  const names = [...domains, { name: 'mean', pictures: domains.reduce((sum, { pictures }) => sum + pictures, 0) }]
+  const line = (
+    measure: string,
+    { name, role }: Pick<ModelSummary, 'name' | 'role'>,
+    domain: string,
+    { value, interval }: Estimate,
+    { timestep = '', specialist = '', pictures = '' }: Partial<Record<string, string | number>> = {},
+  ): number => lines.push([measure, name, role, domain, timestep, specialist, pictures, value, ...ends(interval)])
+  for (const model of models) {
+    cellsOf(model).forEach(({ loss, difference }, index) => {
+      const { name, pictures } = names[index]!
+      line('loss', model, name, loss, { pictures })
+      if (difference) line('difference', model, name, difference, { pictures })
+    })
+    model.kept.forEach(({ specialist, domain, percent: kept }) =>
+      line('kept-percent', model, domain, kept, { specialist }),
+    )
+    model.curves.forEach((curve, index) =>
+      curve.forEach((value, step) =>
+        line('loss-at-timestep', model, names[index]!.name, { value, interval: null }, { timestep: timesteps[step]! }),
+      ),
+    )
+  }
+  for (const model of clip ?? [])
+    for (const [index, { score, difference }] of [...model.domains, model.mean].entries()) {
+      line('clip-score', model, names[index]!.name, withErrors(score))
+      if (difference) line('clip-difference', model, names[index]!.name, withErrors(difference))
+    }
+  return [header, ...lines].map((cells) => cells.map(csvCell).join(',') + '\r\n').join('')
+}
+
+function keptInWords(others: readonly ModelSummary[]): string[] {
+  const specialists = others.filter(({ ownDomain }) => ownDomain !== null)
+  const gaining = specialists.filter(({ gains }) => gains)
+  const without = specialists.filter(({ gains }) => !gains)
+  const lines: string[] = []
+  const merges = others.filter(({ role }) => role === 'merge')
+  if (gaining.length > 0 && merges.length > 0) {
+    const header = [
+      '',
+      ...gaining.map(({ name, ownDomain }) => (name === ownDomain ? name : `${name} (on ${ownDomain})`)),
+    ]
+    const rows = merges.map(({ name, kept }) => [name, ...kept.map(({ percent: share }) => keptShare(share))])
+    lines.push("How much of each specialist's gain a merge keeps (0 %: the base, 100 %: the specialist):", '')
+    lines.push(table([header, ...rows]), '')
+  }
+  if (without.length > 0) {
+    const named = without.map(({ name, ownDomain }) => (name === ownDomain ? name : `${name} (on ${ownDomain})`))
+    lines.push(`No measurable gain over the base on their own domain, so nothing to keep: ${named.join(', ')}.`)
+  }
+  return lines
+}
+
+function keptShare({ value, interval }: Estimate): string {
+  const range = interval ? ` [${round(interval.low)} … ${round(interval.high)}]` : ''
+  return `${round(value)} %${range}`
+}
+
+function verdict(base: ModelSummary, others: readonly ModelSummary[]): string {
+  const best = others.reduce((a, b) => (b.mean.loss.value < a.mean.loss.value ? b : a))
+  const change = `${signed(relativeChange(best.mean) * 100, 1)} %`
+  const { value } = best.mean.difference!
+  if (isCertain(best.mean.difference!) && value < 0)
+    return `Over all domains ${best.name} is best: ${change} against ${base.name} alone.`
+  return `Over all domains no model is measurably better than ${base.name} alone; the best of them is ${best.name} (${change}).`
+}
+
+function clipInWords(clip: readonly ClipSummary[], { domains }: Evaluation): string[] {
+  const rows = clip.map((model) => [
+    model.name,
+    ...[...model.domains, model.mean].map(({ score: { value, standardError } }) =>
+      standardError === null ? value.toFixed(2) : `${value.toFixed(2)} ± ${standardError.toFixed(2)}`,
+    ),
+  ])
+  return [
+    'CLIP score of drawn pictures, more is better (± standard error over captions):',
+    '',
+    table([['', ...domains.map(({ name }) => name), 'mean'], ...rows]),
+  ]
+}
+
+function changeInWords(cell: LossCell): string {
+  const text = `${signed(relativeChange(cell) * 100, 1)} %`
+  return isCertain(cell.difference!) ? text : `(${text})`
+}
+
+/** The difference as a part of the base's loss. */
+function relativeChange({ loss, difference }: LossCell): number {
+  return difference!.value / (loss.value - difference!.value)
+}
+
+/** Whether a difference has the same sign for most other choices of pictures. */
+function isCertain({ interval }: Estimate): boolean {
+  return interval !== null && (interval.low > 0 || interval.high < 0)
+}
+
+function cellsOf({ domains, mean }: ModelSummary): LossCell[] {
+  return [...domains, mean]
+}
+
+function baseFirst(models: readonly ModelSummary[]): ModelSummary[] {
+  return [...models.filter(({ role }) => role === 'base'), ...models.filter(({ role }) => role !== 'base')]
+}
+
+/** Two standard errors to either side. */
+function withErrors({ value, standardError: error }: ClipEstimate): Estimate {
+  return { value, interval: error === null ? null : { low: value - 2 * error, high: value + 2 * error } }
+}
+
+function ends(interval: Interval | null): (number | string)[] {
+  return interval ? [interval.low, interval.high] : ['', '']
+}
+
+function csvCell(value: string | number): string {
+  const text = String(value)
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 100)} %`
+}
+
+function round(value: number): string {
+  return String(Math.round(value)).replace('-', '−')
+}
+
+function signed(value: number, digits: number): string {
+  return `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(digits)}`
+}

@@ -1,0 +1,188 @@
+import { existsSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { basename, dirname, resolve } from 'node:path'
+import { Option, type Command } from 'commander'
+import type { Checkpoint } from '../engine/checkpoint/checkpoint'
+import { describeCheckpoint } from '../engine/checkpoint/describe'
+import { openCheckpoint } from '../engine/checkpoint/open'
+import { loadPipeline } from '../engine/diffusion/load-pipeline'
+import { writePicture } from '../engine/diffusion/picture-file'
+import type { Pipeline } from '../engine/diffusion/pipeline'
+import { requireComponent } from '../engine/diffusion/pipeline-parts'
+import { encodePng } from '../engine/diffusion/png'
+import { ClipScorer, measureClipScores, summariseClipScores, type ClipSummary } from '../engine/evaluate/clip-table'
+import { checkpointModel, type EvaluatedModel } from '../engine/evaluate/evaluated-model'
+import { openEvaluationData } from '../engine/evaluate/evaluation-data'
+import { hashComponent } from '../engine/evaluate/latent-cache'
+import { summariseLosses } from '../engine/evaluate/loss-summary'
+import { chooseSplit, measureLosses, SPLITS, type ChosenDomain, type Split } from '../engine/evaluate/loss-table'
+import { drawTable } from '../engine/evaluate/table-picture'
+import { DEVICES, type Device } from '../engine/runtime/providers'
+import { evaluationAsCsv, evaluationAsTable, evaluationInWords, type Evaluation } from './evaluate-output'
+import { cacheFolder } from './folders'
+import { collect, count, number } from './model-options'
+import { ProgressLine, printResult, runCommand, UsageError, type CommonOptions } from './output'
+
+interface EvaluateOptions extends CommonOptions {
+  model: string[]
+  merge: string[]
+  data: string
+  base?: string
+  split: Split
+  pictures?: number
+  seed: number
+  csv?: string
+  png?: string
+  clip?: string
+  seeds: number
+  steps: number
+  guidance: number
+  scheduler?: string
+  device: Device
+  threads?: number
+}
+
+/** A model that the command line names. */
+interface NamedModel {
+  name: string
+  path: string
+  isMerge: boolean
+}
+
+/** `featurefusion evaluate`: the denoising loss of every model on every domain, and what merges keep. */
+export function addEvaluateCommand(program: Command, files: { clipVocabulary: string }): void {
+  program
+    .command('evaluate')
+    .description('measure models on pictures with captions: denoising loss by domain, and what merges keep')
+    .option(
+      '--model <[name=]path>',
+      'a model; once for each; the first is the base unless --base is given',
+      collect,
+      [],
+    )
+    .option('--merge <[name=]path>', 'a merge whose file does not say that it is one', collect, [])
+    .requiredOption('--data <dir>', 'pictures with captions, sub-folders are domains; or a folder with evaluation.json')
+    .option('--base <path>', 'a whole pipeline: what models are compared with, and what lends the parts that they lack')
+    .addOption(new Option('--split <name>', 'which pictures').choices(SPLITS).default('held-out'))
+    .option('--pictures <n>', 'at most so many pictures of each domain', count)
+    .option('--seed <n>', 'seed of split, noise, intervals and pictures', number, 0)
+    .option('--csv <file>', 'write all figures as CSV')
+    .option('--png <file>', 'write the table as a picture')
+    .option('--clip <dir>', 'a CLIP model: also draw every caption and score the pictures')
+    .option('--seeds <n>', 'pictures per caption for --clip', count, 2)
+    .option('--steps <n>', 'denoising steps for --clip', count, 20)
+    .option('--guidance <number>', 'guidance scale for --clip', number, 7.5)
+    .option('--scheduler <name>', "scheduler for --clip (default: the model's own)")
+    .addOption(new Option('--device <name>', 'where networks run').choices(DEVICES).default('auto'))
+    .option('--threads <n>', 'threads inside an operator', count)
+    .option('--json', 'results as JSON')
+    .action((options: EvaluateOptions) => runCommand(options, (signal) => evaluate(options, files, signal)))
+}
+
+async function evaluate(
+  options: EvaluateOptions,
+  files: { clipVocabulary: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const started = performance.now()
+  const { base: baseModel, others } = namedModels(options)
+  const data = await openEvaluationData(resolve(options.data), options.seed)
+  const wanted = chooseSplit(data, options.split, options.pictures)
+  const base = await openCheckpoint(baseModel.path)
+  const loading = { base, ...files, ...(options.threads !== undefined && { threads: options.threads }) }
+  const models: EvaluatedModel[] = [checkpointModel(baseModel.name, 'base', base, loading)]
+  for (const { name, path, isMerge } of others) {
+    const checkpoint = await openCheckpoint(path)
+    const hasRecipe = (await describeCheckpoint(checkpoint)).recipe !== null
+    models.push(checkpointModel(name, isMerge || hasRecipe ? 'merge' : 'specialist', checkpoint, loading))
+  }
+  const progress = new ProgressLine()
+  progress.show('loading', 0)
+  const pipeline = await loadPipeline(base, { ...loading, device: options.device, liveUnet: true })
+  try {
+    const { set, chosen } = await data.load(wanted, pipeline, {
+      vaeHash: data.kind === 'pictures' ? hashComponent(requireComponent('vae', base)) : '',
+      cacheFolder: cacheFolder(),
+      signal,
+      onProgress: (done, total) => progress.show('encoding pictures', done / total),
+    })
+    const table = await measureLosses(pipeline, set, models, chosen, {
+      signal,
+      onProgress: (name, fraction) => progress.show(`measuring ${name}`, fraction),
+    })
+    const clip =
+      options.clip === undefined
+        ? null
+        : await clipOf(options.clip, options, pipeline, models, chosen, signal, progress)
+    const result: Evaluation = {
+      ...summariseLosses(table, { seed: options.seed }),
+      split: options.split,
+      seed: options.seed,
+      clip,
+      provider: pipeline.provider,
+      seconds: (performance.now() - started) / 1000,
+    }
+    if (options.csv !== undefined) await writeFile(options.csv, evaluationAsCsv(result))
+    if (options.png !== undefined)
+      await writePicture(resolve(options.png), encodePng(drawTable(evaluationAsTable(result))))
+    progress.end()
+    printResult(options, result, () => evaluationInWords(result))
+  } finally {
+    progress.end()
+    await pipeline.release()
+  }
+}
+
+/** CLIP scores of pictures that the models draw for the captions of the chosen pictures. */
+async function clipOf(
+  path: string,
+  { seeds, seed, steps, guidance, scheduler, device }: EvaluateOptions,
+  pipeline: Pipeline,
+  models: readonly EvaluatedModel[],
+  chosen: readonly ChosenDomain[],
+  signal: AbortSignal,
+  progress: ProgressLine,
+): Promise<ClipSummary[]> {
+  const checkpoint: Checkpoint = await openCheckpoint(path)
+  const scorer = await ClipScorer.load(checkpoint, device)
+  try {
+    const domains = chosen.map(({ name, pictures }) => ({
+      name,
+      prompts: [...new Set(pictures.map(({ picture }) => picture.caption))],
+    }))
+    const settings = { seeds, seed, steps, guidance, ...(scheduler !== undefined && { scheduler }) }
+    const scores = await measureClipScores(pipeline, scorer, models, domains, settings, {
+      signal,
+      onProgress: (name, fraction) => progress.show(`drawing with ${name}`, fraction),
+    })
+    return summariseClipScores(scores)
+  } finally {
+    await scorer.release()
+  }
+}
+
+/** @throws UsageError where there is nothing to compare, or a name stands for two models */
+function namedModels(options: EvaluateOptions): { base: NamedModel; others: NamedModel[] } {
+  const named = [
+    ...options.model.map((text) => ({ ...parseModel(text), isMerge: false })),
+    ...options.merge.map((text) => ({ ...parseModel(text), isMerge: true })),
+  ]
+  const own = options.base === undefined ? named[0] : { ...parseModel(options.base), name: 'base', isMerge: false }
+  if (!own || named.length === 0)
+    throw new UsageError('Say what to measure: --model PATH.', 'The first one is the base unless --base is given.')
+  // A base that is also among the models is measured once, by the name that it has there.
+  const base = named.find(({ path }) => path === own.path) ?? own
+  const others = named.filter((model) => model !== base)
+  const names = [base, ...others].map(({ name }) => name)
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  if (twice !== undefined) throw new UsageError(`Two models are named ${twice}.`, 'Give one another name: NAME=PATH.')
+  return { base, others }
+}
+
+/** `[NAME=]PATH`; the name is the file's or folder's where none is given, of a `unet` folder the one around it. */
+function parseModel(text: string): { name: string; path: string } {
+  const named = existsSync(text) ? null : /^([^=/\\]+)=(.+)$/.exec(text)
+  const path = resolve(named?.[2] ?? text)
+  const folder = basename(path) === 'unet' ? dirname(path) : path
+  return { name: named?.[1] ?? basename(folder).replace(/\.(safetensors|ckpt)$/, ''), path }
+}
