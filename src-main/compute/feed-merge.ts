@@ -1,7 +1,7 @@
 import type { LiveFeeding } from '../contract/preview'
 import type { Project } from '../contract/project'
 import type { Pipeline } from '../engine/diffusion/pipeline'
-import { ensureContributions, layerTasksOf } from '../engine/merge/contributions'
+import { ensureContributions, forecastContributions, layerTasksOf } from '../engine/merge/contributions'
 import { planMerge, sourcesOf, type MergePlan } from '../engine/merge/plan'
 import { hashSources } from '../engine/merge/recipe'
 import { BYTES_PER_ELEMENT, elementCount } from '../engine/tensor/element-type'
@@ -29,7 +29,7 @@ export interface FeedableMerge {
 export function chooseFeeding(plan: MergePlan, { provider }: Device, runs: number): LiveFeeding {
   const unet = plan.base.components.get('unet')
   const elements = [...(unet?.tensors.values() ?? [])].reduce((sum, { shape }) => sum + elementCount(shape), 0)
-  const bytes = elements * (provider === 'cpu' ? BYTES_PER_ELEMENT.F32 : BYTES_PER_ELEMENT.F16)
+  const bytes = elements * BYTES_PER_ELEMENT.F32
   // A processor reads weights where they lie.
   const fedSeconds = provider === 'cpu' ? 0 : (runs * bytes) / TRANSFER_BYTES_PER_SECOND
   const rebuiltSeconds = bytes / WRITE_BYTES_PER_SECOND + bytes * LOAD_SECONDS_PER_BYTE
@@ -41,6 +41,7 @@ export function chooseFeeding(plan: MergePlan, { provider }: Device, runs: numbe
 function reasonAgainstFeeding({ components, method, project, base }: MergePlan): string | null {
   if (!base.components.has('vae')) return 'The base is no whole pipeline.'
   if (components.some((name) => name !== 'unet')) return 'More than the UNet is merged.'
+  if (method.kind === 'regression') return 'A regression is no sum of what the models contribute.'
   if (method.kind === 'fusion' && !project.method.reuse)
     return 'This merge is made from scratch, not from contributions.'
   return null
@@ -64,8 +65,7 @@ export async function feedMerge(
   news: FeedingNews,
 ): Promise<Pipeline> {
   const { models, project } = plan
-  news.onLoading()
-  const live = await openLiveModel(models[0]!.checkpoint.path, project.output.vae, device, context)
+  const live = await openLiveModel(models[0]!.checkpoint.path, project.output.vae, device, context, news.onLoading)
   const contributions = await contributionsOf(plan, live, { device, cacheFolder }, context, news.onContributions)
   news.onSumming()
   const { summed, tensors, seconds } = await live.weights.update(plan, contributions, context.signal)
@@ -79,7 +79,7 @@ async function contributionsOf(
   plan: MergePlan,
   live: LiveModel,
   { device: { provider }, cacheFolder }: { device: Device; cacheFolder: string },
-  { signal }: TaskContext,
+  { signal, tell }: TaskContext,
   onProgress: (fraction: number) => void,
 ) {
   const layers = layerTasksOf(plan)
@@ -88,6 +88,7 @@ async function contributionsOf(
   const key = JSON.stringify([plan.project.method, sourcesOf(plan), weighed])
   if (live.contributions?.key !== key) {
     const hashes = await hashSources(plan, { cacheFolder, signal })
+    tell({ type: 'contributions', ...(await forecastContributions(plan, { cacheFolder, provider })) })
     const value = await ensureContributions(plan, { cacheFolder, provider, hashes, signal, onProgress })
     live.contributions = { key, value }
   }

@@ -14,7 +14,7 @@ export const matrix: TaskRunner<'matrix'> = async (task, { signal, tell }) => {
   const inspection = await openInspection(project)
   const inspected = findLayer(inspection, layer)
   const sessions = new FusionSessions(provider)
-  const { rows, fusion, close } = openLayer(inspected, inspection.settings, sessions)
+  const { rows, fusion, close } = openLayer(inspected, inspection, sessions)
   try {
     const size = { rows: rows.rows, columns: rows.models * rows.rows }
     const pyramid = new TilePyramid(folder, size.rows, size.columns, HISTOGRAM_MAX[kind], bandRowsOf(rows))

@@ -1,5 +1,6 @@
 import { hashFile } from '../engine/checkpoint/hash'
 import { openCheckpoint } from '../engine/checkpoint/open'
+import { forecastContributions } from '../engine/merge/contributions'
 import { forecast as forecastPlan } from '../engine/merge/forecast'
 import { planMerge } from '../engine/merge/plan'
 import { runMerge } from '../engine/merge/run'
@@ -7,21 +8,27 @@ import { noiseWarnings, sharesInWords, sharesOf } from '../engine/merge/verdict'
 import { releaseModel } from './resident-model'
 import { phaseProgress, type TaskRunner } from './task'
 
+/** How far a merge from contributions has come when they are there. */
+const CONTRIBUTED = 0.8
 const EXPORT_PHASES = {
   hashing: [0, 0.05],
-  merging: [0.05, 0.92],
+  contributing: [0.05, CONTRIBUTED],
+  merging: [CONTRIBUTED, 0.92],
   flushing: [0.92, 0.95],
   'hashing the result': [0.95, 1],
 } as const
+/** Those of a merge that keeps no contributions. */
+const DIRECT_PHASES = { ...EXPORT_PHASES, merging: [0.05, 0.92] } as const
 
 /** What an export would cost. */
-export const forecast: TaskRunner<'forecast'> = async ({ project, provider }) => {
+export const forecast: TaskRunner<'forecast'> = async ({ project, provider, cacheFolder }) => {
   const plan = await planMerge(project)
-  const { seconds, memoryBytes, outputBytes } = await forecastPlan(plan, provider)
+  const contributions = await forecastContributions(plan, { cacheFolder, provider })
+  const { seconds, memoryBytes, outputBytes } = await forecastPlan(plan, provider, contributions)
   const { warnings } = plan
   return {
     kind: 'forecast',
-    forecast: { seconds, memoryBytes, diskBytes: outputBytes, folder: plan.output.folder, warnings },
+    forecast: { seconds, memoryBytes, diskBytes: outputBytes, contributions, folder: plan.output.folder, warnings },
   }
 }
 
@@ -29,7 +36,8 @@ export const forecast: TaskRunner<'forecast'> = async ({ project, provider }) =>
 export const exportModel: TaskRunner<'export'> = async (task, context) => {
   const { project, path, overwrite, provider, cacheFolder } = task
   const { signal, workerFile, clipVocabulary } = context
-  const onProgress = phaseProgress(context, EXPORT_PHASES)
+  const { reuse } = project.method
+  const onProgress = phaseProgress(context, reuse ? EXPORT_PHASES : DIRECT_PHASES)
   await releaseModel()
   const plan = await planMerge(project)
   const options = { path, overwrite, provider, cacheFolder, signal, workerFile, clipVocabulary, onProgress }

@@ -55,18 +55,21 @@ export async function openModel(
 /**
  * A base's pipeline without the UNet's weights.
  * @param vae another one than the base's
+ * @param onLoading called before it is loaded, if it is not there
  */
 export async function openLiveModel(
   base: string,
   vae: string | undefined,
   device: Device,
   { signal, clipVocabulary }: TaskContext,
+  onLoading: () => void,
 ): Promise<LiveModel> {
   const checkpoint = await openCheckpoint(base)
   const other = vae === undefined ? undefined : await openCheckpoint(vae)
   const files = [checkpoint, other].map((opened) => opened?.files)
   const wanted = JSON.stringify(['live', device.provider, files])
   if (resident?.key === wanted && resident.live) return resident.live
+  onLoading()
   throwIfCancelled(signal)
   await releaseModel()
   const pipeline = await loadPipeline(checkpoint, {

@@ -38,10 +38,9 @@ export interface LayerInput {
   window: Window | null
 }
 
-/** A weight that the network takes as an input. */
+/** A weight that the network takes as a float32 input. */
 export interface WeightInput {
   name: string
-  elementType: 'F32' | 'F16'
   dims: readonly number[]
   view: TensorView
 }
@@ -152,8 +151,10 @@ export class NetworkGraph {
     const view = this.#view(name, dims)
     let value: Value
     if (this.options.weights === 'inputs') {
-      this.#weightInputs.push({ name, elementType: type, dims, view })
-      value = this.graph.input(name, type, dims)
+      this.#weightInputs.push({ name, dims, view })
+      // Half precision stays inside: newer Node's Float16Array does not reach the runtime.
+      value = this.graph.input(name, 'F32', dims)
+      if (type === 'F16') value = this.cast(value, 'F16')
     } else {
       value = this.#stored(view, dims)
       if (view.stored.elementType !== type) value = this.cast(value, type)

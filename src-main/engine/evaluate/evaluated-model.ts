@@ -65,7 +65,7 @@ export function checkpointModel(
 }
 
 /**
- * The weights of a checkpoint's UNet in the element types that a network takes.
+ * The weights of a checkpoint's UNet as a network takes them.
  * @throws FusionError 'incompatible' (no UNet, a missing tensor or another shape), 'not-finite', 'source-changed'
  */
 export function readUnetWeights(checkpoint: Checkpoint, inputs: readonly WeightInput[]): Record<string, Tensor> {
@@ -92,7 +92,7 @@ export function readUnetWeights(checkpoint: Checkpoint, inputs: readonly WeightI
 
 function readWeight(
   { stored, start: first }: TensorView,
-  { name, elementType, dims }: WeightInput,
+  { name, dims }: WeightInput,
   summing: WeightedSum,
   reader: TensorReader,
 ): Tensor {
@@ -100,7 +100,7 @@ function readWeight(
   if (!isFloatType(type))
     throw new FusionError('unsupported', `${stored.path} stores ${name} as ${type}, not as real numbers.`)
   const count = elementCount(dims)
-  const data = elementType === 'F16' ? new Uint16Array(count) : new Float32Array(count)
+  const data = new Float32Array(count)
   const bytes = new Uint8Array(data.buffer)
   const source = {
     name,
@@ -111,7 +111,7 @@ function readWeight(
   }
   for (let start = 0; start < count; start += SUM_BLOCK_ELEMENTS) {
     const length = Math.min(SUM_BLOCK_ELEMENTS, count - start)
-    const block = summing.sum(source, { coefficients: [1], divisor: 1 }, start, length, elementType)
+    const block = summing.sum(source, { coefficients: [1], divisor: 1 }, start, length, 'F32')
     bytes.set(block.bytes, start * data.BYTES_PER_ELEMENT)
   }
   return { data, dims }

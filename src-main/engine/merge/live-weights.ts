@@ -2,7 +2,8 @@ import { FusionError } from '../../contract/errors'
 import type { ComponentName } from '../checkpoint/checkpoint'
 import { TensorReader } from '../checkpoint/tensor-reader'
 import type { Tensor } from '../runtime/session'
-import { decodeFloats, encodeFloats } from '../tensor/convert'
+import type { WeightInput } from '../architecture/network-graph'
+import { decodeFloats } from '../tensor/convert'
 import { BYTES_PER_ELEMENT, elementCount, type FloatType } from '../tensor/element-type'
 import { FloatEncoder } from '../tensor/float-encoder'
 import { Kernels } from '../tensor/kernels'
@@ -14,14 +15,6 @@ import { sourcesOf } from './plan'
 import { reweightLayer } from './reweight'
 import { readBiases } from './run-layer'
 import { TensorJobRunner } from './tensor-job'
-
-/** A weight that a network takes as an input (WeightInput of architecture/network-graph.ts). */
-interface WantedWeight {
-  name: string
-  /** What the network computes in. */
-  elementType: 'F32' | 'F16'
-  dims: readonly number[]
-}
 
 export interface LiveUpdate {
   /** Tensors that were summed, of how many. */
@@ -37,25 +30,22 @@ const BLOCK_ELEMENTS = 256 * 1024
 
 /**
  * The weights of one component of a merge in memory, for a network that takes them as inputs: the bytes of the export, by
- * the export's own jobs, in the type that the network computes in (design.md, decision 7). Only what changed is summed
- * again.
+ * the export's own jobs, decoded to float32 (design.md, decision 7). Only what changed is summed again.
  */
 export class LiveWeights {
-  readonly tensors: Record<string, Tensor> = {}
+  /** By name, float32. */
+  readonly tensors: Record<string, Tensor & { data: Float32Array }>
   /** What each tensor was made from. */
   private readonly made = new Map<string, string>()
-  private readonly wanted: ReadonlyMap<string, WantedWeight>
   private readonly decoder = new ExportDecoder()
 
   constructor(
     private readonly component: ComponentName,
-    wanted: readonly WantedWeight[],
+    wanted: readonly Pick<WeightInput, 'name' | 'dims'>[],
   ) {
-    this.wanted = new Map(wanted.map((weight) => [weight.name, weight]))
-    for (const { name, elementType, dims } of wanted) {
-      const count = elementCount(dims)
-      this.tensors[name] = { data: elementType === 'F32' ? new Float32Array(count) : new Uint16Array(count), dims }
-    }
+    this.tensors = Object.fromEntries(
+      wanted.map(({ name, dims }) => [name, { data: new Float32Array(elementCount(dims)), dims }]),
+    )
   }
 
   /**
@@ -101,7 +91,7 @@ export class LiveWeights {
     const into = task.layer.bias === null ? undefined : this.tensors[task.layer.bias]
     if (!layer.bias || !biasDestination || !into) return
     const type = biasDestination.elementType as FloatType
-    this.decoder.encodeAs(Float32Array.from(layer.bias), type, into)
+    this.decoder.encodeAs(Float32Array.from(layer.bias), type, into.data)
   }
 
   private take(
@@ -111,11 +101,11 @@ export class LiveWeights {
     runner: TensorJobRunner,
   ): void {
     const into = this.tensors[name]
-    if (!into || !this.wanted.has(name)) return
+    if (!into) return
     const type = destination.elementType as FloatType
     for (const { job } of jobs) {
       const first = job.target.position / BYTES_PER_ELEMENT[type]
-      runner.run(job, (at, bytes) => this.decoder.decode(bytes, type, into, first + at / BYTES_PER_ELEMENT[type]))
+      runner.run(job, (at, bytes) => this.decoder.decode(bytes, type, into.data, first + at / BYTES_PER_ELEMENT[type]))
     }
   }
 }
@@ -138,39 +128,27 @@ function signatureOf({ weights, destination }: TensorTask | LayerTask, origin: s
   return `${JSON.stringify(weights)} ${destination.elementType} ${origin}`
 }
 
-/** Turns bytes of an export into what a network computes in. */
+/** Turns bytes of an export into float32. */
 class ExportDecoder {
-  private readonly kernels = new Kernels(3 * Kernels.bufferSize(BLOCK_ELEMENTS * 8))
+  private readonly kernels = new Kernels(2 * Kernels.bufferSize(BLOCK_ELEMENTS * 8))
   private readonly raw = this.kernels.allocate(BLOCK_ELEMENTS * 8)
   private readonly values = this.kernels.allocate(BLOCK_ELEMENTS * 8)
-  private readonly halves = this.kernels.allocate(BLOCK_ELEMENTS * 8)
   private readonly encoder = new FloatEncoder()
 
-  /** Puts the decoded bytes into a tensor from element `start` on. */
-  decode(bytes: Uint8Array, type: FloatType, { data }: Tensor, start: number): void {
+  /** Puts the decoded bytes into `into` from element `start` on. */
+  decode(bytes: Uint8Array, type: FloatType, into: Float32Array, start: number): void {
     const size = BYTES_PER_ELEMENT[type]
     const count = bytes.byteLength / size
-    if (type === 'F16' && data instanceof Uint16Array) {
-      new Uint8Array(data.buffer, data.byteOffset + start * 2, bytes.byteLength).set(bytes)
-      return
-    }
     for (let first = 0; first < count; first += BLOCK_ELEMENTS) {
       const length = Math.min(BLOCK_ELEMENTS, count - first)
       this.raw.bytes(length * size).set(bytes.subarray(first * size, (first + length) * size))
       decodeFloats(this.kernels, type, this.raw, this.values, length)
-      if (data instanceof Uint16Array) {
-        encodeFloats(this.kernels, 'F16', this.values, this.halves, length)
-        new Uint8Array(data.buffer, data.byteOffset + (start + first) * 2, length * 2).set(
-          this.halves.bytes(length * 2),
-        )
-      } else {
-        ;(data as Float32Array).set(this.values.floats(length), start + first)
-      }
+      into.set(this.values.floats(length), start + first)
     }
   }
 
-  /** Puts float32 values, rounded to the export's type first, into a tensor. */
-  encodeAs(floats: Float32Array, type: FloatType, into: Tensor): void {
+  /** Puts float32 values, rounded to the export's type first, into `into`. */
+  encodeAs(floats: Float32Array, type: FloatType, into: Float32Array): void {
     this.encoder.encode(floats, type, (at, bytes) => this.decode(bytes, type, into, at / BYTES_PER_ELEMENT[type]))
   }
 }

@@ -1,0 +1,251 @@
+// Tuning live, against issue 6's limits.
+//   npm run build && node scripts/run-ts.mjs tests/bench/live.ts slider                 the demo through `serve`: move → grid
+//   … live.ts fed [PIPELINE]                a UNet's step with fed weights against a plain one: the demo's, or another's
+//   … live.ts block UNETS CACHE [SPECIALISTS]  weights for one block's slider against all (SD 1.4 shapes; contributions in
+//                                            CACHE are made where they are not there: minutes)
+import { loadavg } from 'node:os'
+import { resolve } from 'node:path'
+import { WebSocket } from 'ws'
+import type { CommandInput, CommandName, CommandOutput } from '../../src-main/contract/commands'
+import type { LiveState } from '../../src-main/contract/preview'
+import { projectSchema, type Project } from '../../src-main/contract/project'
+import { API_PATH, EVENTS_PATH, type Reply, type ServerMessage } from '../../src-main/contract/wire'
+import { buildUnet } from '../../src-main/engine/architecture/unet'
+import { openCheckpoint } from '../../src-main/engine/checkpoint/open'
+import { findDemoFamily } from '../../src-main/engine/evaluate/demo-family'
+import { ensureContributions } from '../../src-main/engine/merge/contributions'
+import { LiveWeights } from '../../src-main/engine/merge/live-weights'
+import { planMerge } from '../../src-main/engine/merge/plan'
+import { hashSources } from '../../src-main/engine/merge/recipe'
+import { Network } from '../../src-main/engine/runtime/network'
+import type { Tensor } from '../../src-main/engine/runtime/session'
+import { StudioServer } from '../e2e/studio-server'
+import { median, sampleTree, residentBytes } from './process-tree'
+import { writeSyntheticUnets } from './synthetic-unets'
+
+const MOVES = 21
+const STEPS = 11
+const DRAFT_STEPS = 8
+
+const [part, ...rest] = process.argv.slice(2)
+
+function tell(what: string, value: number, limit: number, unit: string, more = ''): void {
+  const verdict = value <= limit ? 'ok  ' : 'OVER'
+  console.log(
+    `${verdict} ${what}: ${value.toFixed(3)} ${unit} (limit ${limit} ${unit}; ${more}load ${loadavg()[0]!.toFixed(1)})`,
+  )
+}
+
+/** From a slider's move to a whole grid of four pictures with few steps, by a client of the running program. */
+async function slider(): Promise<void> {
+  const server = await StudioServer.start()
+  try {
+    const client = await Client.connect(server.url)
+    const { project } = (await client.invoke('project.demo', {})) as { project: Project }
+    const preview = { ...project.preview, seeds: [1, 2, 3, 4], steps: DRAFT_STEPS }
+    await client.edit([{ type: 'set-preview', preview }])
+    await client.invoke('preview.live', { on: true })
+    await client.untilShown(0)
+    const seconds: number[] = []
+    const loads = new Set<string>()
+    for (let move = 0; move < MOVES; move++) {
+      const before = client.states.length
+      const model = { ...project.models[1 + (move % (project.models.length - 1))]!, weight: 0.3 + 0.03 * move }
+      const started = performance.now()
+      await client.edit([{ type: 'set-model', name: model.name, model }])
+      await client.untilShown(before)
+      seconds.push((performance.now() - started) / 1000)
+      client.states.slice(before).forEach(({ stage }) => loads.add(stage))
+    }
+    const slowest = Math.max(...seconds).toFixed(3)
+    tell(
+      `from a slider's move to ${DRAFT_STEPS} steps of 4 pictures`,
+      median(seconds),
+      0.7,
+      's',
+      `median of ${MOVES}, slowest ${slowest}; `,
+    )
+    console.log(
+      `     stages seen: ${[...loads].join(' ')}; sessions were ${loads.has('loading') ? 'BUILT ANEW' : 'kept'}`,
+    )
+    const compute = (sampleTree(server.pid).bytes - residentBytes(server.pid)) / 1e6
+    tell('compute process with all models loaded', compute, 400, 'MB')
+    client.close()
+  } finally {
+    await server.stop()
+  }
+}
+
+/** A plain client of `serve`. */
+class Client {
+  readonly states: LiveState[] = []
+  private readonly waiting = new Set<() => void>()
+
+  private constructor(
+    private readonly url: URL,
+    private readonly socket: WebSocket,
+    private readonly cookie: string,
+  ) {
+    socket.on('message', (data) => {
+      const message = JSON.parse(String(data)) as ServerMessage
+      if (message.type !== 'event' || message.event.type !== 'live') return
+      this.states.push(message.event.live)
+      for (const check of this.waiting) check()
+    })
+  }
+
+  static async connect(address: string): Promise<Client> {
+    const url = new URL(address)
+    const cookie = `featurefusion-${url.port}=${url.searchParams.get('token')}`
+    const socket = new WebSocket(`ws://${url.host}${EVENTS_PATH}?after=0`, { headers: { cookie } })
+    await new Promise((resolve, reject) => socket.on('open', resolve).on('error', reject))
+    return new Client(url, socket, cookie)
+  }
+
+  async invoke<C extends CommandName>(name: C, input: CommandInput<C>): Promise<CommandOutput<C>> {
+    const headers = { cookie: this.cookie, 'content-type': 'application/json' }
+    const answer = await fetch(new URL(API_PATH + name, this.url), {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(input),
+    })
+    const reply = (await answer.json()) as Reply
+    if (!reply.ok) throw new Error(reply.error.message)
+    return reply.value as CommandOutput<C>
+  }
+
+  edit(edits: CommandInput<'project.edit'>['edits']): Promise<unknown> {
+    return this.invoke('project.edit', { edits, label: 'Bench' })
+  }
+
+  /** Waits for a whole grid of the project as it is, told after the first `from` states. */
+  untilShown(from: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const check = (): void => {
+        const fresh = this.states.slice(from)
+        const failed = fresh.find(({ error }) => error !== null)
+        if (failed) reject(new Error(failed.error!.message))
+        else if (
+          fresh.some(({ stage, current, pictures }) => stage === 'shown' && current && pictures.every(({ url }) => url))
+        )
+          resolve()
+        else return
+        this.waiting.delete(check)
+      }
+      this.waiting.add(check)
+      check()
+    })
+  }
+
+  close(): void {
+    this.socket.close()
+  }
+}
+
+/** One step with guidance for a picture of the model's own size, with fed weights and with plain ones, in turn. */
+async function fed(given: string | undefined): Promise<void> {
+  const path = given ?? (await findDemoFamily('resources/demo')).base.path
+  const { config, tensors } = (await openCheckpoint(path)).components.get('unet')!
+  const options = { computeType: 'F32', attention: 'fused' } as const
+  const plainGraph = buildUnet(config!, tensors, { ...options, weights: 'initializers' })
+  const fedGraph = buildUnet(config!, tensors, { ...options, weights: 'inputs' })
+  const edge = Number(config!['sample_size'])
+  const batch = given === undefined ? 8 : 2
+  const values = (...dims: number[]): Tensor => ({
+    data: Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i * 12.9898)),
+    dims,
+  })
+  const feeds = {
+    sample: values(batch, Number(config!['in_channels']), edge, edge),
+    timestep: { data: new Float32Array(batch).fill(481), dims: [batch] },
+    encoder_hidden_states: values(batch, 77, Number(config!['cross_attention_dim'])),
+  }
+  const plain = await Network.open(plainGraph, { provider: 'cpu' })
+  const live = await Network.open(fedGraph, { provider: 'cpu' })
+  const base = { name: 'base', path, weight: 1 }
+  const other = await findDemoFamily('resources/demo')
+  const weights = new LiveWeights('unet', fedGraph.weightInputs)
+  // All of the base and nothing of another: fed weights that are the plain ones.
+  const twin = given === undefined ? other.specialists[0]!.path : rest[1]
+  if (twin === undefined) throw new Error('live.ts fed PIPELINE UNET: any other UNet of the same shape')
+  const project = projectSchema.parse({
+    format: 'featurefusion-project',
+    version: 1,
+    models: [base, { name: 'other', path: twin, weight: 0 }],
+    method: { name: 'soup' },
+  })
+  await weights.update(await planMerge(project), null)
+  live.setWeights(weights.tensors)
+  const times = { plain: [] as number[], fed: [] as number[] }
+  let furthest = 0
+  for (let step = 0; step < STEPS; step++) {
+    const outputs: Float32Array[] = []
+    for (const [kind, network] of [
+      ['plain', plain],
+      ['fed', live],
+    ] as const) {
+      const started = performance.now()
+      const { output } = await network.run(feeds)
+      if (step > 0) times[kind].push((performance.now() - started) / 1000)
+      outputs.push(output!.data as Float32Array)
+    }
+    outputs[0]!.forEach((value, i) => (furthest = Math.max(furthest, Math.abs(value - outputs[1]![i]!))))
+  }
+  tell(
+    'fed weights against a plain step',
+    median(times.fed) / median(times.plain),
+    1.2,
+    '×',
+    `${(median(times.fed) * 1000).toFixed(1)} and ${(median(times.plain) * 1000).toFixed(1)} ms; `,
+  )
+  console.log(`     largest difference of an output: ${furthest.toExponential(2)}`)
+  await plain.release()
+  await live.release()
+}
+
+/** New weights in memory after one block's slider moved, against all sliders. */
+async function block(folder: string, cacheFolder: string, specialists: number): Promise<void> {
+  const paths = writeSyntheticUnets(folder, specialists)
+  const project = (change: (index: number) => object): Project =>
+    projectSchema.parse({
+      format: 'featurefusion-project',
+      version: 1,
+      models: paths.map((path, index) => ({ name: `model-${index}`, path, ...change(index) })),
+      method: { reuse: true },
+    })
+  const unet = (await openCheckpoint(paths[0]!)).components.get('unet')!
+  const inputs = [...unet.tensors.values()].map(({ name, shape }) => ({
+    name,
+    elementType: 'F32' as const,
+    dims: shape,
+  }))
+  const live = new LiveWeights('unet', inputs)
+  const plan = await planMerge(project(() => ({})))
+  const hashes = await hashSources(plan, { cacheFolder })
+  const contributions = await ensureContributions(plan, { cacheFolder, provider: 'cpu', hashes })
+  await live.update(plan, contributions)
+  for (let round = 0; round < 3; round++) {
+    const weight = 0.5 + 0.1 * round
+    const all = await live.update(
+      await planMerge(project((index) => ({ weight: index === 1 ? weight : 1 }))),
+      contributions,
+    )
+    const label = plan.blocks[Math.floor(plan.blocks.length / 3)]!
+    const one = await live.update(
+      await planMerge(project((index) => (index === 1 ? { weight, blocks: { [label]: weight / 2 } } : {}))),
+      contributions,
+    )
+    tell(
+      `${label} of ${plan.blocks.length} blocks against all`,
+      one.seconds / all.seconds,
+      0.2,
+      '×',
+      `${one.seconds.toFixed(2)} s, ${one.summed} of ${one.tensors} tensors, and ${all.seconds.toFixed(2)} s; `,
+    )
+  }
+}
+
+if (part === 'slider') await slider()
+else if (part === 'fed') await fed(rest[0])
+else if (part === 'block' && rest[1]) await block(resolve(rest[0]!), resolve(rest[1]), Number(rest[2] ?? 3))
+else throw new Error('live.ts slider | fed [PIPELINE] | block UNETS CACHE')
