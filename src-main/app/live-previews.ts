@@ -16,6 +16,7 @@ const OFF: LiveState = {
   stage: 'off',
   progress: 0,
   feeding: null,
+  contributions: null,
   summed: null,
   seconds: null,
   steps: 0,
@@ -148,6 +149,8 @@ export class LivePreviews {
         return this.tell({ stage: stageOf(news.phase), progress: news.fraction })
       case 'feeding':
         return this.tell({ feeding: news.feeding })
+      case 'contributions':
+        return this.tell({ contributions: { bytes: news.bytes, missingBytes: news.missingBytes } })
       case 'summed':
         return this.tell({ summed: { tensors: news.tensors, of: news.of, seconds: news.seconds } })
       case 'picture':

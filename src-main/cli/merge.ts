@@ -5,7 +5,7 @@ import { forecastContributions, type ContributionForecast } from '../engine/merg
 import { sharesInWords, sharesOf, noiseWarnings } from '../engine/merge/verdict'
 import { forecast, type Forecast } from '../engine/merge/forecast'
 import { planMerge, settingsInUse, type MergePlan } from '../engine/merge/plan'
-import { runMerge, type MergeOptions, type MergePhase, type MergeResult } from '../engine/merge/run'
+import { PHASE_WORDS, runMerge, type MergeOptions, type MergeResult } from '../engine/merge/run'
 import { chooseProvider, DEVICES, type Device } from '../engine/runtime/providers'
 import type { Provider } from '../engine/runtime/session'
 import { cacheFolder } from './folders'
@@ -34,12 +34,6 @@ export interface MergeCommandOptions extends CommonOptions, ModelOptions {
 
 /** What `--cache-limit` says where nobody says otherwise, in GB. */
 const CACHE_LIMIT = 20
-const PHASES: Record<MergePhase, string> = {
-  hashing: 'hashing',
-  contributing: 'computing contributions',
-  merging: 'merging',
-  flushing: 'flushing',
-}
 
 /** How many of the most changed layers are printed. */
 const LAYERS_SHOWN = 5
@@ -132,7 +126,7 @@ export async function mergeWithProgress(
       signal,
       ...(options.threads !== undefined && { threads: options.threads }),
       ...(options.overwrite === true && { overwrite: true }),
-      onProgress: (phase, fraction) => progress.show(PHASES[phase], fraction),
+      onProgress: (phase, fraction) => progress.show(PHASE_WORDS[phase], fraction),
     })
   } finally {
     progress.end()

@@ -3,7 +3,7 @@ import { openCheckpoint } from '../engine/checkpoint/open'
 import { forecastContributions } from '../engine/merge/contributions'
 import { forecast as forecastPlan } from '../engine/merge/forecast'
 import { planMerge } from '../engine/merge/plan'
-import { runMerge } from '../engine/merge/run'
+import { PHASE_WORDS, runMerge } from '../engine/merge/run'
 import { noiseWarnings, sharesInWords, sharesOf } from '../engine/merge/verdict'
 import { releaseModel } from './resident-model'
 import { phaseProgress, type TaskRunner } from './task'
@@ -12,7 +12,7 @@ import { phaseProgress, type TaskRunner } from './task'
 const CONTRIBUTED = 0.8
 const EXPORT_PHASES = {
   hashing: [0, 0.05],
-  contributing: [0.05, CONTRIBUTED],
+  [PHASE_WORDS.contributing]: [0.05, CONTRIBUTED],
   merging: [CONTRIBUTED, 0.92],
   flushing: [0.92, 0.95],
   'hashing the result': [0.95, 1],
@@ -40,8 +40,10 @@ export const exportModel: TaskRunner<'export'> = async (task, context) => {
   const onProgress = phaseProgress(context, reuse ? EXPORT_PHASES : DIRECT_PHASES)
   await releaseModel()
   const plan = await planMerge(project)
-  const options = { path, overwrite, provider, cacheFolder, signal, workerFile, clipVocabulary, onProgress }
-  const result = await runMerge(plan, options)
+  const result = await runMerge(plan, {
+    ...{ path, overwrite, provider, cacheFolder, signal, workerFile, clipVocabulary },
+    onProgress: (phase, fraction) => onProgress(PHASE_WORDS[phase], fraction),
+  })
   const written = await openCheckpoint(result.path)
   const files: { path: string; sha256: string }[] = []
   for (const file of written.files) {

@@ -63,7 +63,7 @@ export const computeTaskSchema = z.discriminatedUnion('type', [
     device: providerStatusSchema,
     cacheFolder: path,
   }),
-  z.object({ type: z.literal('forecast'), project: projectSchema, provider }),
+  z.object({ type: z.literal('forecast'), project: projectSchema, provider, cacheFolder: path }),
   z.object({
     type: z.literal('export'),
     project: projectSchema,

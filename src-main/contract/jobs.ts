@@ -28,6 +28,8 @@ export const forecastSchema = z.object({
   memoryBytes: z.number(),
   /** Size of the output. */
   diskBytes: z.number(),
+  /** What the models' contributions take in the cache, and how much of that is not there yet; 0 where none are kept. */
+  contributions: z.object({ bytes: z.number(), missingBytes: z.number() }),
   /** A folder (diffusers) or a file. */
   folder: z.boolean(),
   warnings: z.array(z.string()),

@@ -75,6 +75,8 @@ export const liveStateSchema = z.object({
   /** Of the stage, 0 … 1. */
   progress: z.number(),
   feeding: liveFeedingSchema.nullable(),
+  /** Size on disk of what the models contribute, and how much of it has to be computed; null where nothing is kept. */
+  contributions: z.object({ bytes: z.number(), missingBytes: z.number() }).nullable(),
   /** Tensors that the last change summed again, of how many, and in how many seconds. */
   summed: z.object({ tensors: z.number(), of: z.number(), seconds: z.number() }).nullable(),
   /** From the change to the first whole grid, in seconds. */

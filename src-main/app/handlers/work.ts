@@ -136,7 +136,12 @@ function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
     'export.forecast': async () => {
       const project = studio.projectWithModels()
       const { forecast } = await queue.between(async () =>
-        compute.run({ type: 'forecast', project, provider: await studio.provider() }),
+        compute.run({
+          type: 'forecast',
+          project,
+          provider: await studio.provider(),
+          cacheFolder: studio.cache.folder,
+        }),
       )
       const freeDiskBytes = project.output.path === undefined ? null : await freeDisk(dirname(project.output.path))
       return { ...forecast, freeDiskBytes, freeMemoryBytes: freemem() }

@@ -28,6 +28,14 @@ import { FusionSessions } from './statistics'
 
 export type MergePhase = 'hashing' | 'contributing' | 'merging' | 'flushing'
 
+/** For people. */
+export const PHASE_WORDS = {
+  hashing: 'hashing',
+  contributing: 'computing contributions',
+  merging: 'merging',
+  flushing: 'flushing',
+} as const satisfies Record<MergePhase, string>
+
 export interface MergeOptions {
   /** Where to write: a file or folder, as the plan's layout has it. */
   path: string
