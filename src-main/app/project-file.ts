@@ -56,10 +56,14 @@ export async function writeProject(path: string, project: Project): Promise<void
 
 /** The project with every path in it replaced. */
 export function mapPaths(project: Project, map: (path: string) => string): Project {
-  const { models, output } = project
+  const { models, method, output } = project
   return {
     ...project,
     models: models.map((model) => ({ ...model, path: map(model.path) })),
+    method: {
+      ...method,
+      ...(method.calibration !== undefined && { calibration: map(method.calibration) }),
+    },
     output: {
       ...output,
       ...(output.path !== undefined && { path: map(output.path) }),
@@ -69,8 +73,9 @@ export function mapPaths(project: Project, map: (path: string) => string): Proje
 }
 
 /** Every path that a project names. */
-export function pathsOf({ models, output }: Project): string[] {
-  return [...models.map(({ path }) => path), ...[output.path, output.vae].filter((path) => path !== undefined)]
+export function pathsOf({ models, method, output }: Project): string[] {
+  const others = [method.calibration, output.path, output.vae]
+  return [...models.map(({ path }) => path), ...others.filter((path) => path !== undefined)]
 }
 
 export function exists(path: string): Promise<boolean> {

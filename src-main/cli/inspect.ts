@@ -39,7 +39,7 @@ export function addInspectCommand(program: Command): void {
         if (options.layer === undefined) throw new UsageError('--png shows one layer: say which with --layer NAME.')
         const inspected = findLayer(inspection, options.layer)
         const sessions = new FusionSessions(provider)
-        const { rows, fusion, close } = openLayer(inspected, inspection.settings, sessions)
+        const { rows, fusion, close } = openLayer(inspected, inspection, sessions)
         const map = new HeatMap(rows.rows, rows.models * rows.rows)
         await correlationMatrix(
           options.matrix,

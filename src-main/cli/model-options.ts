@@ -41,6 +41,8 @@ export interface ModelOptions {
   license?: string
   notes?: string
   reuse?: boolean
+  ridge?: number
+  calibration?: string
 }
 
 /** One more value of an option that can be given often. */
@@ -91,6 +93,8 @@ export function addModelOptions(command: Command): Command {
     .option('--scale <number>', 'factor on merged differences', number)
     .addOption(new Option('--sign <kind>', 'how TIES elects a sign').choices(['sum', 'count']))
     .addOption(new Option('--rescale <kind>', 'how DARE makes up for what it drops').choices(['density', 'l1']))
+    .option('--calibration <file>', 'real inputs of the layers (featurefusion calibrate), for what needs them')
+    .option('--ridge <number>', 'how strongly a feature regression holds to the mean', number)
     .option('--transposed <pattern>', 'layers that are transposed convolutions (files do not tell)', collect, [])
     .option('--groups <pattern=n>', 'layers that are convolutions in n groups (files do not tell)', collect, [])
     .option('--include <parts>', 'parts to merge, by commas: unet,text_encoder,text_encoder_2,vae')
@@ -136,8 +140,10 @@ export function loadProject(path: string | undefined, options: ModelOptions): Lo
         'sign',
         'rescale',
         'reuse',
+        'ridge',
       ]),
       ...(options.method !== undefined && { name: options.method }),
+      ...(options.calibration !== undefined && { calibration: resolve(options.calibration) }),
       layerKinds: [...project.method.layerKinds, ...layerKinds(options)],
     },
     output: {

@@ -75,6 +75,10 @@ export const methodSchema = z.strictObject({
   sign: z.enum(['sum', 'count']).default('sum'),
   /** How DARE makes up for what it dropped: 1/density (the paper) or the L1 norm from before. */
   rescale: z.enum(['density', 'l1']).default('density'),
+  /** Feature regression: how strongly the merge holds to the mean, as a multiple of the columns' mean square. */
+  ridge: z.number().positive().default(1),
+  /** The file with real inputs of every layer, for feature regression and calibrated statistics. */
+  calibration: z.string().min(1).optional(),
 })
 
 export const outputSchema = z.strictObject({

@@ -1,7 +1,9 @@
 import { FusionError } from '../../contract/errors'
 import type { LayerSummary } from '../../contract/inspect'
 import type { MethodSettings, Project } from '../../contract/project'
+import { unetFiles } from '../calibrate/calibration-file'
 import type { ComponentName, TensorView } from '../checkpoint/checkpoint'
+import { hashFile } from '../checkpoint/hash'
 import { TensorReader } from '../checkpoint/tensor-reader'
 import { throwIfCancelled } from '../merge/cancel'
 import { FusionLayer } from '../merge/fusion-layer'
@@ -9,8 +11,9 @@ import { layersOf, type Layer } from '../merge/layers'
 import { TensorRows } from '../merge/layer-rows'
 import { UNetBlocks } from '../merge/blocks'
 import { openModels, type PlannedModel } from '../merge/plan'
+import { PlanColumns } from '../merge/plan-columns'
 import { viewOf } from '../merge/output-files'
-import { randomSamples } from '../merge/run-layer'
+import { samplesFor } from '../merge/run-layer'
 import { FusionSessions } from '../merge/statistics'
 import { viewInputs } from '../merge/tensor-job'
 import type { Provider } from '../runtime/session'
@@ -31,6 +34,8 @@ export interface Inspection {
   models: PlannedModel[]
   layers: InspectedLayer[]
   settings: MethodSettings
+  /** Real inputs, for calibrated statistics. */
+  columns: PlanColumns | null
 }
 
 export interface InspectOptions {
@@ -45,7 +50,8 @@ export interface InspectOptions {
  */
 export async function openInspection(project: Project, folder?: string): Promise<Inspection> {
   const enabled = { ...project, models: project.models.filter(({ enabled }, index) => index === 0 || enabled) }
-  const { models, base, components } = await openModels(enabled, folder)
+  const opened = await openModels(enabled, folder)
+  const { models, base, components, calibration } = opened
   const settings = project.method
   const unet = base.components.get('unet')
   const blocks = new UNetBlocks(unet ? unet.tensors.keys() : [])
@@ -58,7 +64,14 @@ export async function openInspection(project: Project, folder?: string): Promise
       views: models.map(({ checkpoint }) => viewOf(checkpoint, name, layer.weight)),
     }))
   })
-  return { models, layers, settings }
+  const columns = calibration && PlanColumns.find(opened, await hashesOf(unetFiles(models[0]!.checkpoint)))
+  return { models, layers, settings, columns }
+}
+
+async function hashesOf(paths: readonly string[]): Promise<Map<string, string>> {
+  const hashes = new Map<string, string>()
+  for (const path of paths) hashes.set(path, await hashFile(path))
+  return hashes
 }
 
 /**
@@ -81,13 +94,13 @@ export function findLayer({ layers }: Inspection, name: string): InspectedLayer 
 
 /** Opens one layer for correlation scans; `close` it after use. Of a grouped convolution the first group. */
 export function openLayer(
-  { layer, views }: InspectedLayer,
-  settings: MethodSettings,
+  { component, layer, views }: InspectedLayer,
+  { settings, columns }: Pick<Inspection, 'settings' | 'columns'>,
   sessions: FusionSessions,
 ): { rows: TensorRows; fusion: FusionLayer; close: () => void } {
   const reader = new TensorReader()
   const rows = new TensorRows(viewInputs(views, reader), layer.shape, layer.kind, 0, null)
-  const samples = settings.statistics === 'sampled' ? randomSamples(rows.inputs, settings.samples, settings.seed) : null
+  const samples = samplesFor(settings, { component, layer }, rows, columns, reader)
   const options = { normaliser: settings.normaliser, threshold: 0, weights: views.map(() => 1), samples }
   const kernels = new Kernels(FusionLayer.memory(rows, samples?.count ?? null))
   return { rows, fusion: new FusionLayer(rows, options, sessions, kernels), close: () => reader.close() }
@@ -99,7 +112,7 @@ export function openLayer(
  * @throws FusionError 'cancelled', 'not-finite', 'source-changed', 'device'
  */
 export async function inspectLayers(
-  { layers, settings }: Inspection,
+  { layers, ...inspection }: Inspection,
   { provider = 'cpu', signal }: InspectOptions,
   onLayer: (summary: LayerSummary, fraction: number) => void,
 ): Promise<void> {
@@ -113,7 +126,7 @@ export async function inspectLayers(
   let done = 0
   try {
     for (const [index, inspected] of layers.entries()) {
-      const { rows, fusion, close } = openLayer(inspected, settings, sessions)
+      const { rows, fusion, close } = openLayer(inspected, inspection, sessions)
       try {
         const summary: LayerSummary = {
           layer: inspected.layer.weight,

@@ -28,6 +28,7 @@ import { assumedSeconds, taskCost } from './cost'
 import { FusionLayer } from './fusion-layer'
 import { differencesMemory, writeDifferences } from './layer-differences'
 import { sourcesOf, type LayerTask, type MergePlan } from './plan'
+import { PlanColumns } from './plan-columns'
 import { groupsOf, layerMemory, readBiases, samplesFor } from './run-layer'
 import type { LayerRows } from './layer-rows'
 import { FusionSessions } from './statistics'
@@ -79,6 +80,11 @@ export function layerTasksOf({ tasks }: Pick<MergePlan, 'tasks'>): LayerTask[] {
   return tasks.filter((task): task is LayerTask => task.kind === 'layer')
 }
 
+/** Whether a merge of a plan sums contributions that are kept. */
+export function reusesContributions(plan: Pick<MergePlan, 'project' | 'method' | 'tasks'>): boolean {
+  return plan.method.kind === 'fusion' && plan.project.method.reuse && layerTasksOf(plan).length > 0
+}
+
 /** A layer's matrix over all groups. */
 export function layerSize({ layer: { weight, shape, kind } }: LayerTask): LayerSize {
   const rows = shape[kind.transposedConvolution ? 1 : 0]!
@@ -110,7 +116,7 @@ export async function forecastContributions(
   options: Pick<ContributionOptions, 'cacheFolder' | 'provider'>,
 ): Promise<ContributionForecast> {
   const tasks = layerTasksOf(plan)
-  if (!plan.project.method.reuse || tasks.length === 0) return { bytes: 0, missingBytes: 0 }
+  if (!reusesContributions(plan)) return { bytes: 0, missingBytes: 0 }
   const hashes = new Map<string, string>()
   for (const { path } of sourcesOf(plan)) {
     const known = await cachedHash(path, options.cacheFolder)
@@ -302,7 +308,7 @@ class ContributionWork {
     const settings = this.plan.project.method
     const rows = groupsOf(task.layer, viewInputs(views, this.reader), biases)
     const weights = views.map(() => 1)
-    const samples = samplesFor(settings, rows[0]!)
+    const samples = samplesFor(settings, task, rows[0]!, this.columns(), this.reader)
     const fusionOf = (group: LayerRows, threshold: number | 'auto'): FusionLayer => {
       const options = { normaliser: settings.normaliser, threshold, weights, samples }
       return new FusionLayer(group, options, this.sessions, kernels)
@@ -310,12 +316,16 @@ class ContributionWork {
     return { rows, fusionOf }
   }
 
+  private columns(): PlanColumns | null {
+    return PlanColumns.find(this.plan, this.options.hashes)
+  }
+
   /** Large enough for every layer. */
   private makeTools(): { kernels: Kernels; encoder: FloatEncoder } {
     const { reader, plan } = this
     const bytes = this.tasks.map((task) => {
       const [rows] = groupsOf(task.layer, viewInputs(task.weightViews, reader), null)
-      return layerMemory(task, reader, plan.project.method) + differencesMemory(rows!)
+      return layerMemory(task, reader, plan.project.method, this.columns()) + differencesMemory(rows!)
     })
     return { kernels: new Kernels(Math.max(...bytes)), encoder: new FloatEncoder() }
   }
@@ -334,7 +344,9 @@ class ContributionWork {
   /** Everything but the models, the threshold and the normaliser that the bytes of a contribution depend on. */
   private parameters(): unknown[] {
     const { statistics, samples, seed, layerKinds } = this.plan.project.method
-    const sampling = statistics === 'sampled' ? [samples, seed] : []
+    const { calibration } = this.plan
+    const sampling =
+      statistics === 'sampled' ? [samples, seed] : calibration ? [this.options.hashes.get(calibration.file.path)] : []
     const processor = `${process.arch} ${cpus()[0]?.model ?? ''}`
     return [FORMAT, statistics, sampling, layerKinds, this.options.provider, RUNTIME_VERSION, processor]
   }

@@ -9,7 +9,8 @@ export interface Cost {
 
 /**
  * Cost of a task (method.md, 'Cost'): two products of n · N·n · d multiply-adds for a layer (with a threshold the
- * second is mostly left out, which nobody knows before), and the bytes of every model and of the output.
+ * second is mostly left out, which nobody knows before), or the products and the solve of a regression; and the bytes of
+ * every model and of the output.
  */
 export function taskCost(task: TensorTask | LayerTask): Cost {
   const views = task.kind === 'tensor' ? task.views : task.weightViews
@@ -19,7 +20,13 @@ export function taskCost(task: TensorTask | LayerTask): Cost {
   if (task.kind === 'tensor') return { flops: 0, bytes }
   const { shape, kind } = task.layer
   const rows = shape[kind.transposedConvolution ? 1 : 0]! / kind.groups
-  return { flops: 4 * rows * elements * views.length, bytes }
+  if (task.columns === null) return { flops: 4 * rows * elements * views.length, bytes }
+  const inputs = elements / (rows * kind.groups)
+  const size = Math.min(task.columns, inputs)
+  return {
+    flops: 4 * elements * task.columns + size * inputs * task.columns + 2 * (rows * kind.groups + size) * size ** 2,
+    bytes,
+  }
 }
 
 /** Cost of a whole plan. */

@@ -4,6 +4,7 @@ import type { ContributionForecast } from './contributions'
 import { planCost } from './cost'
 import { encodeHeader } from '../checkpoint/safetensors-write'
 import type { MergePlan } from './plan'
+import { PlanColumns } from './plan-columns'
 import { layerMemory } from './run-layer'
 import { TensorReader } from '../checkpoint/tensor-reader'
 
@@ -42,8 +43,9 @@ export async function forecast(
     cost.bytes *= 1 + missing
   }
   const reader = new TensorReader()
+  const columns = PlanColumns.assume(plan)
   const layers = plan.tasks.flatMap((task) =>
-    task.kind === 'layer' ? [layerMemory(task, reader, plan.project.method)] : [],
+    task.kind === 'layer' ? [layerMemory(task, reader, plan.project.method, columns)] : [],
   )
   const output = plan.output.files.reduce(
     (sum, file) => sum + file.dataBytes + encodeHeader(file.tensors, {}).byteLength,

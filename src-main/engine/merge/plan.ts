@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { FusionError } from '../../contract/errors'
+import { openCalibration, type Calibration } from '../calibrate/calibration-file'
 import { thresholdOf, type ModelEntry, type OutputSettings, type Project } from '../../contract/project'
 import type { Checkpoint, Component, ComponentName, SourceFile, TensorView } from '../checkpoint/checkpoint'
 import { compareCheckpoints } from '../checkpoint/compare'
@@ -31,7 +32,7 @@ export interface TensorTask {
   destination: Destination
 }
 
-/** A layer that is merged by its rows' correlations. */
+/** A layer that is merged as a matrix: by its rows' correlations, or by regression on real inputs. */
 export interface LayerTask {
   kind: 'layer'
   component: ComponentName
@@ -41,6 +42,8 @@ export interface LayerTask {
   weights: number[]
   destination: Destination
   biasDestination: Destination | null
+  /** Columns that a regression of the layer takes, about; null where rows are merged by correlations. */
+  columns: number | null
 }
 
 /** Everything about a merge that headers tell, before any weight is read. */
@@ -54,13 +57,15 @@ export interface MergePlan {
   components: ComponentName[]
   /** Labels of the UNet's blocks, in network order. */
   blocks: readonly string[]
+  /** Real inputs of the layers, where the method takes them. */
+  calibration: Calibration | null
   output: OutputFiles
   tasks: (TensorTask | LayerTask)[]
   warnings: string[]
 }
 
 /** The models of a project, opened and found compatible. */
-export type OpenedModels = Pick<MergePlan, 'method' | 'models' | 'base' | 'components' | 'warnings'>
+export type OpenedModels = Pick<MergePlan, 'method' | 'models' | 'base' | 'components' | 'calibration' | 'warnings'>
 
 /**
  * Opens the models of a project that take part, from headers alone.
@@ -75,7 +80,8 @@ export async function openModels(project: Project, folder = process.cwd()): Prom
   for (const entry of entries) models.push({ entry, checkpoint: await openCheckpoint(resolve(folder, entry.path)) })
   const base = await baseWithVae(models[0]!.checkpoint, project.output, folder)
   const components = includedComponents(base, project.output)
-  return { method, models, base, components, warnings: checkCompatible(models, components) }
+  const calibration = await calibrationOf(project, method, folder)
+  return { method, models, base, components, calibration, warnings: checkCompatible(models, components) }
 }
 
 /**
@@ -84,7 +90,8 @@ export async function openModels(project: Project, folder = process.cwd()): Prom
  * @throws FusionError 'incompatible' with every reason, 'validation', and whatever opening a model throws
  */
 export async function planMerge(project: Project, folder?: string): Promise<MergePlan> {
-  const { method, models, base, components, warnings } = await openModels(project, folder)
+  const opened = await openModels(project, folder)
+  const { models, base, components, calibration, warnings } = opened
   const { output } = project
   const files = layOutFiles(base, output.layout, output.dtype)
   if (files.leftOut.length > 0) {
@@ -102,9 +109,11 @@ export async function planMerge(project: Project, folder?: string): Promise<Merg
   checkBlocks(models, blocks)
   const tasks = [...base.components.values()].flatMap((component) => {
     const merged = components.includes(component.name) ? models : [{ ...models[0]!, checkpoint: base }]
-    return tasksOf(project, method, component, merged, blocks, files)
+    return tasksOf(project, opened, component, merged, blocks, files)
   })
-  return { project, method, models, base, components, blocks: blocks.labels, output: files, tasks, warnings }
+  if (calibration && components.some((name) => name !== 'unet'))
+    warnings.push('The calibration is of the UNet: other parts are merged without it.')
+  return { ...opened, project, blocks: blocks.labels, output: files, tasks }
 }
 
 function checkEntries(project: Project, method: MergeMethod, entries: readonly ModelEntry[]): void {
@@ -132,18 +141,24 @@ function checkEntries(project: Project, method: MergeMethod, entries: readonly M
     }
     paths.set(resolve(path), name)
   }
-  const { statistics } = project.method
-  if (method.kind === 'fusion' && statistics === 'calibrated') {
-    throw new FusionError('unsupported', 'Calibrated statistics are not available in this version.', {
-      hint: 'Use exact or sampled statistics.',
-    })
-  }
   const negative = entries.find(({ weight, blocks, layers }) =>
     [weight, ...Object.values(blocks), ...layers.map((layer) => layer.weight)].some((value) => value < 0),
   )
   if (negative && method.baseTakesPart) {
     throw new FusionError('validation', `${negative.name} has a negative weight, which ${method.title} cannot use.`)
   }
+}
+
+/** @throws FusionError 'validation' where the method needs a calibration and the project names none */
+async function calibrationOf(project: Project, method: MergeMethod, folder: string): Promise<Calibration | null> {
+  const { statistics, calibration } = project.method
+  const isCalibrated = method.kind === 'regression' || (method.kind === 'fusion' && statistics === 'calibrated')
+  if (!isCalibrated) return null
+  if (calibration !== undefined) return openCalibration(resolve(folder, calibration))
+  const what = method.kind === 'fusion' ? 'Calibrated statistics' : method.title
+  throw new FusionError('validation', `${what} need real inputs of the models' layers.`, {
+    hint: 'Gather them with featurefusion calibrate and name the file with --calibration.',
+  })
 }
 
 function checkCompatible(models: readonly PlannedModel[], components: ComponentName[]): string[] {
@@ -224,14 +239,14 @@ function includedComponents(base: Checkpoint, { include, vae }: OutputSettings):
 
 function tasksOf(
   project: Project,
-  method: MergeMethod,
+  { method, calibration }: OpenedModels,
   component: Component,
   models: readonly PlannedModel[],
   blocks: UNetBlocks,
   files: OutputFiles,
 ): (TensorTask | LayerTask)[] {
-  const byFusion = method.kind === 'fusion' && models.length > 1
-  const layers = byFusion ? layersOf(component, project.method) : []
+  const isLayered = method.kind === 'fusion' || method.kind === 'regression'
+  const layers = isLayered && models.length > 1 ? layersOf(component, project.method) : []
   const layerOfWeight = new Map(layers.map((layer) => [layer.weight, layer]))
   const inLayers = new Set(layers.flatMap(({ bias }) => (bias === null ? [] : [bias])))
   const destinationOf = (name: string): Destination => files.destinations.get(tensorKey(component.name, name))!
@@ -252,7 +267,7 @@ function tasksOf(
     }
     const layer = layerOfWeight.get(name)
     if (!layer) {
-      const own = method.kind === 'fusion' ? soup : method
+      const own = method.kind === 'fusion' || method.kind === 'regression' ? soup : method
       return [{ ...task, kind: 'tensor', views: viewsOf(name), weights, method: own }]
     }
     return [
@@ -264,6 +279,7 @@ function tasksOf(
         biasViews: layer.bias === null ? null : viewsOf(layer.bias),
         weights,
         biasDestination: layer.bias === null ? null : destinationOf(layer.bias),
+        columns: method.kind === 'regression' ? calibration!.record.samples * weights.filter(Boolean).length : null,
       },
     ]
   })
@@ -284,22 +300,25 @@ export function checkpointsOf({ base, models }: Pick<MergePlan, 'base' | 'models
 }
 
 /** The files that a plan reads. */
-export function sourcesOf(plan: Pick<MergePlan, 'base' | 'models'>): SourceFile[] {
+export function sourcesOf(plan: Pick<MergePlan, 'base' | 'models' | 'calibration'>): SourceFile[] {
   const files = checkpointsOf(plan).flatMap((checkpoint) => checkpoint.files)
+  if (plan.calibration) files.push(plan.calibration.file)
   return [...new Map(files.map((file) => [file.path, file])).values()]
 }
 
 /** The method in words, with the settings that it reads: for people and for the recipe. */
 export function settingsInUse({ method, project }: Pick<MergePlan, 'method' | 'project'>): Record<string, unknown> {
   const used = Object.fromEntries(method.uses.map((key) => [key, project.method[key]]))
-  if (method.kind !== 'fusion') return used
   const { layerKinds, statistics, reuse } = project.method
+  const kinds = layerKinds.length > 0 && { layerKinds }
+  if (method.kind === 'regression') return { ...used, ...kinds }
+  if (method.kind !== 'fusion') return used
   const { samples, seed, ...others } = used
   return {
     ...others,
     ...(statistics === 'sampled' && { samples, seed }),
     threshold: thresholdOf(project.method),
-    ...(layerKinds.length > 0 && { layerKinds }),
+    ...kinds,
     ...(reuse && { reuse }),
   }
 }

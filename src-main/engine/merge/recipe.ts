@@ -7,7 +7,7 @@ import { RECIPE_KEY } from '../checkpoint/describe'
 import { unreadable } from '../checkpoint/file-errors'
 import { hashFile } from '../checkpoint/hash'
 import { RUNTIME_VERSION, type Provider } from '../runtime/session'
-import { settingsInUse, type MergePlan } from './plan'
+import { settingsInUse, sourcesOf, type MergePlan } from './plan'
 
 /** Key of the hash of a file's tensor data (Stability's model metadata standard). */
 export const DATA_HASH_KEY = 'modelspec.hash_sha256'
@@ -39,6 +39,8 @@ export interface Recipe {
   layout: string
   dtype: string
   vae: RecipeFile[] | null
+  /** The file with real inputs of the layers, where the method takes them. */
+  calibration: RecipeFile | null
   /** Present where ONNX Runtime computed: the same bytes come out for the same values of all of these. */
   runtime: { onnxruntime: string; provider: Provider; processor: string } | null
 }
@@ -65,15 +67,11 @@ export interface HashOptions {
 
 /** Hashes every file that a plan reads; cached by path, size and time of modification. By path. */
 export async function hashSources(plan: MergePlan, options: HashOptions): Promise<Map<string, string>> {
-  const files = new Map(
-    [plan.base, ...plan.models.map(({ checkpoint }) => checkpoint)].flatMap(({ files: own }) =>
-      own.map((file) => [file.path, file]),
-    ),
-  )
-  const total = [...files.values()].reduce((sum, { size }) => sum + size, 0)
+  const files = sourcesOf(plan)
+  const total = files.reduce((sum, { size }) => sum + size, 0)
   const hashes = new Map<string, string>()
   let before = 0
-  for (const { path, size } of files.values()) {
+  for (const { path, size } of files) {
     const { onProgress, ...others } = options
     const progress = onProgress && ((done: number) => onProgress(before + done, total))
     hashes.set(path, await hashFile(path, { ...others, ...(progress && { onProgress: progress }) }))
@@ -84,7 +82,7 @@ export async function hashSources(plan: MergePlan, options: HashOptions): Promis
 
 /** The recipe of a plan. */
 export function recipeOf(plan: MergePlan, hashes: ReadonlyMap<string, string>, provider: Provider): Recipe {
-  const { project, method, models, components } = plan
+  const { project, method, models, components, calibration } = plan
   const { layout, dtype, vae } = project.output
   const filesOf = ({ files }: Checkpoint): RecipeFile[] =>
     files.map(({ path }) => ({ name: basename(path), sha256: hashes.get(path)! }))
@@ -106,8 +104,12 @@ export function recipeOf(plan: MergePlan, hashes: ReadonlyMap<string, string>, p
     layout,
     dtype,
     vae: vae === undefined ? null : filesOf(plan.base).filter((_, i) => !used.has(plan.base.files[i]!.path)),
+    calibration: calibration && {
+      name: basename(calibration.file.path),
+      sha256: hashes.get(calibration.file.path)!,
+    },
     runtime:
-      method.kind === 'fusion'
+      method.kind === 'fusion' || method.kind === 'regression'
         ? { onnxruntime: RUNTIME_VERSION, provider, processor: `${process.arch} ${cpus()[0]?.model ?? ''}`.trim() }
         : null,
   }

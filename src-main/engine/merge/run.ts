@@ -13,7 +13,7 @@ import { BYTES_PER_ELEMENT, elementCount, type FloatType } from '../tensor/eleme
 import { FloatEncoder } from '../tensor/float-encoder'
 import { Kernels } from '../tensor/kernels'
 import { throwIfCancelled } from './cancel'
-import { ensureContributions, layerTasksOf, type Contributions } from './contributions'
+import { ensureContributions, layerTasksOf, reusesContributions, type Contributions } from './contributions'
 import { assumedSeconds, taskCost } from './cost'
 import type { LayerReport } from './layer-report'
 import { runJobs } from './job-pool'
@@ -21,9 +21,12 @@ import { extraJobs, jobsOf, reweightJobs } from './jobs'
 import { outputBytes, type OutputFile } from './output-files'
 import { OutputWriter } from './output-writer'
 import { checkpointsOf, sourcesOf, type LayerTask, type MergePlan, type TensorTask } from './plan'
+import { PlanColumns } from './plan-columns'
 import { hashSources, mergeMetadata, recipeOf, type Recipe } from './recipe'
 import { reweightLayer, type ReweightedLayer } from './reweight'
-import { layerMemory, readBiases, runLayer } from './run-layer'
+import type { RegressionReport } from './regression-layer'
+import { RegressionSessions } from './regression-sessions'
+import { FusionMerger, layerMemory, readBiases, RegressionMerger, runLayer } from './run-layer'
 import { FusionSessions } from './statistics'
 
 export type MergePhase = 'hashing' | 'contributing' | 'merging' | 'flushing'
@@ -60,6 +63,8 @@ export interface MergeResult {
   recipe: Recipe
   /** Layers merged by correlations, in the order of the file; one entry per group of a grouped layer. */
   layers: LayerReport[]
+  /** Layers merged by regression, likewise. */
+  regressions: RegressionReport[]
   /** Tensors in which finite values became infinite in the output's element type. */
   overflowed: string[]
   bytes: number
@@ -88,8 +93,9 @@ export async function runMerge(plan: MergePlan, options: MergeOptions): Promise<
     const bytes = outputBytes(plan.output, metadata)
     await checkSpace(path, bytes)
     const writer = new OutputWriter(output.temporaryPath, plan.output.files, metadataOf(plan, metadata))
+    const columns = PlanColumns.find(plan, hashes)
     const contributions = await contributionsFor(plan, hashes, options)
-    const merge = new MergeRun(plan, contributions, writer, options)
+    const merge = new MergeRun(plan, columns, contributions, writer, options)
     let files: string[]
     try {
       await merge.run()
@@ -105,7 +111,8 @@ export async function runMerge(plan: MergePlan, options: MergeOptions): Promise<
     onProgress?.('flushing', 1)
     const seconds = (performance.now() - started) / 1000
     const overflowed = [...merge.overflowed].sort()
-    return { path: output.finalPath, recipe, layers: merge.layers, overflowed, bytes, seconds }
+    const { layers, regressions } = merge
+    return { path: output.finalPath, recipe, layers, regressions, overflowed, bytes, seconds }
   } catch (error) {
     await output.discard()
     throw writingError(error, output.finalPath)
@@ -118,7 +125,7 @@ async function contributionsFor(
   hashes: ReadonlyMap<string, string>,
   { provider = 'cpu', threads, cacheFolder, signal, onProgress }: MergeOptions,
 ): Promise<Contributions | null> {
-  if (!plan.project.method.reuse || layerTasksOf(plan).length === 0) return null
+  if (!reusesContributions(plan)) return null
   if (cacheFolder === undefined) throw new FusionError('internal', 'Contributions need a cache folder.')
   return ensureContributions(plan, {
     cacheFolder,
@@ -138,6 +145,7 @@ interface Reweighted {
 /** The work of one merge: jobs for threads, and layers for ONNX Runtime, one after the other. */
 class MergeRun {
   readonly layers: LayerReport[] = []
+  readonly regressions: RegressionReport[] = []
   /** Names of tensors, without their component. */
   readonly overflowed = new Set<string>()
   private readonly sources: readonly SourceFile[]
@@ -146,6 +154,7 @@ class MergeRun {
 
   constructor(
     private readonly plan: MergePlan,
+    private readonly columns: PlanColumns | null,
     private readonly contributions: Contributions | null,
     private readonly writer: OutputWriter,
     private readonly options: MergeOptions,
@@ -220,13 +229,13 @@ class MergeRun {
   }
 
   private async runLayers(tasks: readonly LayerTask[]): Promise<void> {
-    const { plan, writer, sources, options } = this
+    const { plan, writer, sources, columns } = this
     const reader = new TensorReader(sources)
-    const sessions = new FusionSessions(options.provider ?? 'cpu', options.threads)
     const settings = plan.project.method
+    const merger = this.merger()
     try {
-      const memory = Math.max(...tasks.map((task) => layerMemory(task, reader, settings)))
-      const tools = { reader, sessions, kernels: new Kernels(memory), encoder: new FloatEncoder() }
+      const memory = Math.max(...tasks.map((task) => layerMemory(task, reader, settings, columns)))
+      const tools = { reader, kernels: new Kernels(memory), encoder: new FloatEncoder() }
       for (const task of tasks) {
         const { destination, biasDestination, layer } = task
         const write = {
@@ -234,17 +243,27 @@ class MergeRun {
           bias: (at: number, bytes: Uint8Array) =>
             writer.write(biasDestination!.file, biasDestination!.offset + at, bytes),
         }
-        const { reports, overflowed } = await runLayer(task, settings, tools, write, () => this.pause())
-        this.layers.push(...reports)
-        if (overflowed) this.overflowed.add(layer.weight)
+        if (await runLayer(task, merger, tools, write)) this.overflowed.add(layer.weight)
         this.markWritten(destination, elementCount(layer.shape))
         if (biasDestination) this.markWritten(biasDestination, elementCount(task.biasViews![0]!.shape))
         this.advance(this.secondsOf(task))
       }
+      if (merger instanceof FusionMerger) this.layers.push(...merger.reports)
+      else this.regressions.push(...merger.reports)
     } finally {
-      await sessions.release()
+      await merger.release()
       reader.close()
     }
+  }
+
+  private merger(): FusionMerger | RegressionMerger {
+    const { plan, columns, options } = this
+    const { provider = 'cpu', threads } = options
+    const settings = plan.project.method
+    const pause = (): Promise<void> => this.pause()
+    return plan.method.kind === 'regression'
+      ? new RegressionMerger(settings, columns!, new RegressionSessions(provider, threads), pause)
+      : new FusionMerger(settings, columns, new FusionSessions(provider, threads), pause)
   }
 
   /** A task's share of the work; contributions have no products left to compute. */

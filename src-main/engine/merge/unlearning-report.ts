@@ -72,7 +72,7 @@ export async function unlearningReport(
   contributions: Contributions | null,
   { workerFile = null, threads = availableParallelism(), signal, onProgress }: UnlearningOptions = {},
 ): Promise<UnlearningReport | null> {
-  if (before.method.kind === 'elementwise') return null
+  if (before.method.kind === 'elementwise' || before.method.kind === 'regression') return null
   const measured = measurementsOf(before, after, contributions)
   const jobs = measured.flatMap((each) => each.jobs)
   const total = jobs.reduce((sum, { count }) => sum + count, 0)

@@ -67,6 +67,10 @@ export function sharesOf(plan: MergePlan, layers: readonly LayerReport[]): { add
     )
     return { adds: false, shares: named(values) }
   }
+  if (method.kind === 'regression') {
+    const total = weights.reduce((sum, weight) => sum + weight, 0)
+    return { adds: false, shares: named(weights.map((weight) => weight / total)) }
+  }
   if (method.kind === 'linear') {
     const { coefficients, divisor } = method.combine(weights, project.method)
     return {

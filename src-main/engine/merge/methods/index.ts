@@ -4,6 +4,7 @@ import { addDifference } from './add-difference'
 import { dare } from './dare'
 import { dareTies } from './dare-ties'
 import { featureFusion } from './feature-fusion'
+import { featureRegression } from './feature-regression'
 import type { MergeMethod } from './method'
 import { soup } from './soup'
 import { taskArithmetic } from './task-arithmetic'
@@ -13,6 +14,7 @@ import { weightedSum } from './weighted-sum'
 /** Every method that is built, in the order in which people see them. */
 export const METHODS: readonly MergeMethod[] = [
   featureFusion,
+  featureRegression,
   soup,
   weightedSum,
   addDifference,

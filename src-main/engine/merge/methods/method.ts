@@ -59,4 +59,9 @@ export interface FusionMethod extends MethodDescription {
   kind: 'fusion'
 }
 
-export type MergeMethod = LinearMethod | ElementwiseMethod | FusionMethod
+/** Matrices are fitted to the models' features on real inputs; all other tensors are the weighted mean. */
+export interface RegressionMethod extends MethodDescription {
+  kind: 'regression'
+}
+
+export type MergeMethod = LinearMethod | ElementwiseMethod | FusionMethod | RegressionMethod
