@@ -92,6 +92,7 @@ export const computeNewsSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('rows'), rows: z.array(layerSummarySchema), last: z.boolean() }),
   z.object({ type: z.literal('picture'), id: z.string(), width: z.number(), height: z.number() }),
   z.object({ type: z.literal('feeding'), feeding: liveFeedingSchema }),
+  z.object({ type: z.literal('contributions'), bytes: z.number(), missingBytes: z.number() }),
   z.object({ type: z.literal('summed'), tensors: z.number(), of: z.number(), seconds: z.number() }),
 ])
 
