@@ -10,6 +10,7 @@ import { addInspectCommand } from './cli/inspect'
 import { addMergeCommand } from './cli/merge'
 import { addOpenCommand } from './cli/open'
 import { EXIT } from './cli/output'
+import { addReweightCommand, addUnlearnCommand } from './cli/reweight'
 import { addServeCommand } from './cli/serve'
 import { addVerifyCommand } from './cli/verify'
 
@@ -27,6 +28,8 @@ const program = new Command('featurefusion')
 
 addOpenCommand(program)
 addMergeCommand(program, files)
+addReweightCommand(program, files)
+addUnlearnCommand(program, files)
 addInspectCommand(program)
 addGenerateCommand(program, files)
 addEvaluateCommand(program, files)
