@@ -115,7 +115,7 @@ export async function mergeWithProgress(
   const progress = new ProgressLine()
   for (const warning of plan.warnings) say(`Note: ${warning}`)
   const { method, project } = plan
-  if (project.method.reuse && method.kind === 'elementwise')
+  if (project.method.reuse && method.kind !== 'fusion' && method.kind !== 'linear')
     say(`Note: ${method.title} is no sum of what the models contribute: it is run again as a whole.`)
   try {
     return await runMerge(plan, {

@@ -8,7 +8,7 @@ import { loadPipeline } from '../engine/diffusion/load-pipeline'
 import { checkpointModel } from '../engine/evaluate/evaluated-model'
 import { readEvaluationSet } from '../engine/evaluate/evaluation-set'
 import { unlearningLosses, type UnlearningLosses } from '../engine/evaluate/unlearning-losses'
-import { ensureContributions, layerTasksOf } from '../engine/merge/contributions'
+import { ensureContributions, reusesContributions } from '../engine/merge/contributions'
 import { planMerge, type MergePlan } from '../engine/merge/plan'
 import { hashSources } from '../engine/merge/recipe'
 import { runMerge } from '../engine/merge/run'
@@ -127,16 +127,15 @@ async function measure(before: MergePlan, after: MergePlan, work: Work): Promise
   const threads = options.threads === undefined ? {} : { threads: options.threads }
   const onProgress = (phase: string) => (fraction: number) => progress.show(phase, fraction)
   const kept = { cacheFolder: cacheFolder(), signal }
-  const contributions =
-    layerTasksOf(before).length === 0
-      ? null
-      : await ensureContributions(before, {
-          ...kept,
-          ...threads,
-          provider,
-          hashes: await hashSources(before, kept),
-          onProgress: onProgress('computing contributions'),
-        })
+  const contributions = reusesContributions(before)
+    ? await ensureContributions(before, {
+        ...kept,
+        ...threads,
+        provider,
+        hashes: await hashSources(before, kept),
+        onProgress: onProgress('computing contributions'),
+      })
+    : null
   const { workerFile } = files
   return unlearningReport(before, after, contributions, {
     ...threads,
@@ -195,7 +194,10 @@ function reused(project: Project): Project {
 function reweigh(project: Project, text: string): Project {
   const separator = text.lastIndexOf('=')
   if (separator < 0) throw new UsageError(`--weight ${text}: NAME=NUMBER expected.`)
-  return withModel(project, text.slice(0, separator), { weight: parseNumber(text.slice(separator + 1), `--weight ${text}`), enabled: true })
+  return withModel(project, text.slice(0, separator), {
+    weight: parseNumber(text.slice(separator + 1), `--weight ${text}`),
+    enabled: true,
+  })
 }
 
 function withModel(project: Project, name: string, change: Partial<ModelEntry>): Project {
