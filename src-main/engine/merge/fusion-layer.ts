@@ -1,6 +1,15 @@
 import type { Normaliser } from '../../contract/project'
 import type { Tensor } from '../runtime/session'
-import { Kernels, type KernelBuffer } from '../tensor/kernels'
+import type { KernelBuffer, Kernels } from '../tensor/kernels'
+import {
+  blockSizes,
+  fusionBuffers,
+  fusionMemory,
+  TILE_COLUMNS,
+  TILE_ROWS,
+  type BlockSizes,
+  type FusionBuffers,
+} from './fusion-blocks'
 import { emptySums, reportOf, weightedMean, weightedSums, type LayerReport, type ModelSums } from './layer-report'
 import type { LayerRows } from './layer-rows'
 import { normaliserOf } from './normalisers'
@@ -13,13 +22,6 @@ import {
   type ScanKind,
 } from './statistics'
 import { autoThreshold } from './threshold'
-
-/** Base rows per product: enough that packing the other factor for the processor costs little. */
-export const TILE_ROWS = 640
-/** Rows of a model per product: P and its relatives of one tile stay below 8 MB each. */
-export const TILE_COLUMNS = 2560
-/** Weights held of base rows (float32) and of merged rows (float64): 64 and 128 MB. */
-const BLOCK_ELEMENTS = 16 * 1024 * 1024
 
 export interface FusionOptions {
   normaliser: Normaliser
@@ -76,19 +78,11 @@ export interface FusionResult {
   kappa: Float64Array
 }
 
-/** Sizes of the blocks in which a layer is worked on: constants of its shape alone, so that results repeat. */
-function blockSizes(layer: LayerRows, width: number): { block: number; columns: number; tile: number } {
-  const longest = Math.max(layer.inputs, width)
-  const fitting = Math.max(1, Math.floor(BLOCK_ELEMENTS / longest))
-  const columns = Math.min(layer.rows, TILE_COLUMNS, fitting)
-  return { block: Math.min(layer.rows, fitting), columns, tile: Math.min(layer.rows, TILE_ROWS, fitting) }
-}
-
 /** Merges one layer by FeatureFusion (paper, equations 14–17; method.md). */
 export class FusionLayer {
   private readonly featureRows: FeatureRows
-  private readonly sizes: ReturnType<typeof blockSizes>
-  private readonly buffers
+  private readonly sizes: BlockSizes
+  private readonly buffers: FusionBuffers
 
   /** @param kernels its buffers are taken back first: one layer at a time */
   constructor(
@@ -100,27 +94,12 @@ export class FusionLayer {
     this.featureRows = new FeatureRows(layer, options.samples, sessions, kernels)
     const { width } = this.featureRows
     this.sizes = blockSizes(layer, width)
-    kernels.reset()
-    const [scratch, ...others] = bufferBytes(layer, options.samples !== null, width).map((bytes) =>
-      kernels.allocate(bytes),
-    )
-    const [left, merged, product, weights, features] = others
-    this.buffers = {
-      scratch: scratch!,
-      left: left!,
-      merged: merged!,
-      product: product!,
-      weights: weights!,
-      features: features ?? weights!,
-    }
+    this.buffers = fusionBuffers(layer, options.samples !== null, width, kernels)
   }
 
   /** Memory that a Kernels object needs for this layer; `samples` null: exact statistics. */
   static memory(layer: LayerRows, samples: number | null): number {
-    return bufferBytes(layer, samples !== null, samples ?? layer.inputs).reduce(
-      (sum, bytes) => sum + Kernels.bufferSize(bytes),
-      0,
-    )
+    return fusionMemory(layer, samples !== null, samples ?? layer.inputs)
   }
 
   /**
@@ -387,20 +366,6 @@ export class FusionLayer {
     }
     return sum
   }
-}
-
-/** scratch, left, merged, product, weights[, features] */
-function bufferBytes(layer: LayerRows, sampled: boolean, width: number): number[] {
-  const { block, columns, tile } = blockSizes(layer, width)
-  const loaded = Math.max(columns, tile)
-  return [
-    layer.scratchBytes(loaded),
-    block * width * 4,
-    block * layer.inputs * 8,
-    tile * Math.max(layer.inputs, width) * 4,
-    loaded * layer.inputs * 4,
-    ...(sampled ? [loaded * width * 4] : []),
-  ]
 }
 
 /** 1/σ_j; 0 for a dead row, whose correlations are 0. */
