@@ -22,6 +22,11 @@ export function formatDuration(milliseconds: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
+/** '0.42 s', '3.4 s', from ten seconds on as formatDuration has it: for what is over while somebody looks at it. */
+export function formatSeconds(seconds: number): string {
+  return seconds < 9.95 ? `${seconds.toFixed(seconds < 0.995 ? 2 : 1)} s` : formatDuration(seconds * 1000)
+}
+
 /** '40 %' with a space that does not break; shares under one per cent keep a decimal so that a small part is not shown as none. */
 export function formatPercent(share: number): string {
   const percent = share * 100

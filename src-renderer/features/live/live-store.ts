@@ -1,0 +1,37 @@
+import { defineStore } from 'pinia'
+import { computed, ref, shallowRef } from 'vue'
+import type { LiveState } from '../../../src-main/contract/preview'
+import { useSession } from '../../bridge/session-store'
+import { keepEqual } from '../../shared/keep-equal'
+import { useNotices } from '../../shared/notices/notices-store'
+import { useProject } from '../project/project-store'
+
+/** Pictures that follow the sliders, as the host tells them. Apart from the project, so that its events move no slider. */
+export const useLive = defineStore('live', () => {
+  const session = useSession()
+  const project = useProject()
+  const notices = useNotices()
+  const state = shallowRef<LiveState | null>(null)
+  /** What was asked for and is not answered yet. */
+  const asked = ref<boolean | null>(null)
+
+  session.onSnapshot(({ live }) => take(live))
+  session.onEvent((event) => {
+    if (event.type === 'live') take(event.live)
+  })
+
+  function take(next: LiveState): void {
+    state.value = keepEqual(state.value, next)
+  }
+
+  const on = computed(() => asked.value ?? (state.value !== null && state.value.stage !== 'off'))
+
+  async function turn(wanted: boolean): Promise<void> {
+    asked.value = wanted
+    await project.settled()
+    await notices.attempt(async () => take(await session.invoke('preview.live', { on: wanted })))
+    asked.value = null
+  }
+
+  return { state, on, turn }
+})
