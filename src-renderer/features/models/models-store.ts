@@ -38,7 +38,10 @@ export const useModels = defineStore('models', () => {
     return JSON.stringify([project.base?.path, output.include, method.layerKinds, compared.value])
   })
 
-  watch(paths, () => describe(), { immediate: true })
+  /** A file that differs from the one that was written down says so in its description. */
+  const hashes = computed(() => project.models.map(({ sha256 }) => sha256 ?? '').join('\n'))
+
+  watch([paths, hashes], ([, now], [, before]) => describe(now !== before), { immediate: true })
   watch(comparison, () => compare(), { immediate: true })
 
   async function describe(again = false): Promise<void> {
@@ -70,14 +73,14 @@ export const useModels = defineStore('models', () => {
   }
 
   const problems = computed<ModelProblem[]>(() => {
-    const broken = project.models.flatMap(({ path }) => {
-      const error = descriptions.value.get(path)?.error
-      if (!error) return []
+    const told = project.models.flatMap(({ path }): ModelProblem[] => {
+      const { summary, error } = descriptions.value.get(path) ?? {}
+      if (!error) return (summary?.problems ?? []).map((problem) => ({ ...problem, path, hint: null, tensors: [] }))
       const { message, hint } = error
-      return [{ severity: 'error' as const, path, message, hint: hint ?? null, tensors: [] }]
+      return [{ severity: 'error', path, message, hint: hint ?? null, tensors: [] }]
     })
     const unfit = (incompatibilities.value ?? []).map((one) => ({ ...one, hint: null }))
-    return [...broken, ...unfit]
+    return [...told, ...unfit]
   })
   const errors = computed(() => problems.value.filter(({ severity }) => severity === 'error'))
 
