@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url'
 import { Command, CommanderError } from 'commander'
 import { version } from '../package.json'
+import { addCalibrateCommand } from './cli/calibrate'
 import { addDemoCommand } from './cli/demo'
 import { addDevicesCommand } from './cli/devices'
 import { addEvaluateCommand } from './cli/evaluate'
@@ -31,6 +32,7 @@ addMergeCommand(program, files)
 addReweightCommand(program, files)
 addUnlearnCommand(program, files)
 addInspectCommand(program)
+addCalibrateCommand(program, files)
 addGenerateCommand(program, files)
 addEvaluateCommand(program, files)
 addDemoCommand(program, files, fileURLToPath(new URL('../../resources/demo', import.meta.url)))

@@ -147,6 +147,7 @@ export function resultInWords(plan: MergePlan, result: MergeResult): string {
     `Written    ${result.path} (${bytes(result.bytes)}) in ${seconds(result.seconds)}`,
   ]
   if (result.layers.length > 0) lines.push('', layersInWords(result))
+  if (result.regressions.length > 0) lines.push(regressionsInWords(result))
   if (result.overflowed.length > 0) {
     lines.push(
       '',
@@ -169,8 +170,17 @@ function planInWords(plan: MergePlan): string[] {
       .map(({ entry }) => entry.name)
       .join(', ')}`,
     `Method     ${method.title}${settings.length > 0 ? ` (${settings.join(', ')})` : ''}`,
-    `Tensors    ${tasks.length}${layers > 0 ? `, of which ${layers} layers by correlations` : ''}`,
+    `Tensors    ${tasks.length}${layers > 0 ? `, of which ${layers} layers by ${method.kind === 'regression' ? 'regression' : 'correlations'}` : ''}`,
   ]
+}
+
+function regressionsInWords({ regressions }: MergeResult): string {
+  const fitted = regressions.filter(({ columns }) => columns > 0)
+  const left = fitted.reduce((sum, { remaining }) => sum + remaining, 0) / Math.max(1, fitted.length)
+  return (
+    `Fitted     ${fitted.length} layers to real inputs: on these, features are off by ${Math.round(left * 100)} % of what ` +
+    `the plain mean is off (mean square)`
+  )
 }
 
 function layersInWords({ layers }: MergeResult): string {

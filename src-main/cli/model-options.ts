@@ -15,10 +15,14 @@ import {
 import { presetByBlock } from '../engine/merge/blocks'
 import { UsageError } from './output'
 
-/** What the options of `merge`, `inspect` and the like say about models, method and output. */
-export interface ModelOptions {
+/** What options say about the models themselves. */
+export interface SourceOptions {
   base?: string
   specialist: string[]
+}
+
+/** What the options of `merge`, `inspect` and the like say about models, method and output. */
+export interface ModelOptions extends SourceOptions {
   blockWeights: string[]
   layerWeights: string[]
   method?: string
@@ -66,11 +70,16 @@ function threshold(text: string): number | 'auto' {
   return text === 'auto' ? text : number(text)
 }
 
-/** Adds the options that choose models, weights and method. */
-export function addModelOptions(command: Command): Command {
+/** Adds the options that choose models. */
+export function addSourceOptions(command: Command): Command {
   return command
     .option('--base <path[@weight]>', 'the base model')
     .option('--specialist <[name=]path[@weight]>', 'a specialist; once for each', collect, [])
+}
+
+/** Adds the options that choose models, weights and method. */
+export function addModelOptions(command: Command): Command {
+  return addSourceOptions(command)
     .option(
       '--block-weights <name=numbers>',
       "a specialist's weights by block: 26 (SD 1, 2) or 20 (SDXL) numbers, or BLOCK:WEIGHT,…",

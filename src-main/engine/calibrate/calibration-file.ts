@@ -11,10 +11,10 @@ const METADATA_KEY = 'featurefusion_calibration'
 const TENSOR_NAME = /^(.+)\.columns\.(\d+)$/
 
 const sourceSchema = z.discriminatedUnion('kind', [
-  /** Pictures of a domain with noise at these timesteps. */
+  /** Pictures of these domains with noise at these timesteps. */
   z.object({
     kind: z.literal('data'),
-    domain: z.string(),
+    domains: z.array(z.string()),
     pictures: z.number().int().positive(),
     timesteps: z.array(z.number().int().nonnegative()),
   }),

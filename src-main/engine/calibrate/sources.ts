@@ -1,47 +1,72 @@
 import { FusionError } from '../../contract/errors'
+import type { Checkpoint } from '../checkpoint/checkpoint'
+import { schedulerConfigOf } from '../diffusion/pipeline-parts'
 import type { Pipeline } from '../diffusion/pipeline'
 import { TorchGenerator } from '../diffusion/random'
 import { denoisingLosses } from '../evaluate/denoising-loss'
-import type { EvaluationDomain } from '../evaluate/evaluation-set'
+import type { EvaluationSet } from '../evaluate/evaluation-set'
+import type { ChosenDomain } from '../evaluate/loss-table'
 import type { CalibratedCheckpoint } from './calibrate'
 
-/** Timesteps at which every picture of a domain is seen. */
-export const CALIBRATION_TIMESTEPS = 10
+/** Timesteps at which every picture is seen. */
+const TIMESTEPS = 10
+/** Of schedulers that do not say. */
+const TRAIN_TIMESTEPS = 1000
 /** How pictures are made for prompts. */
 const SAMPLING = { steps: 20, guidance: 5, scheduler: 'ddim' } as const
 
 type Source = Pick<CalibratedCheckpoint, 'source' | 'run'>
 
+export interface DataSourceOptions {
+  /** Of timesteps and noise. */
+  seed: number
+  /** How many timesteps the model was trained with. */
+  trainTimesteps: number
+  signal?: AbortSignal
+}
+
+/** How many timesteps a model was trained with. */
+export function trainTimestepsOf(checkpoint: Checkpoint, base: Checkpoint): number {
+  return Number(schedulerConfigOf(checkpoint, base)['num_train_timesteps'] ?? TRAIN_TIMESTEPS)
+}
+
 /**
- * A domain's pictures with seeded noise, at timesteps spread over the training's own: one in each of so many equal
- * stretches.
- * @param domain as `run` gets it for its pipeline: latents may have to be encoded first
- * @param pictures which of them, by index; held-out ones are not for this
+ * Pictures with seeded noise, at timesteps spread over the training's own: one in each of so many equal stretches.
+ * @param chosen which pictures; held-out ones are not for this
+ * @param load gives them as latents, for the pipeline that runs (EvaluationData.load)
  */
 export function dataSource(
-  name: string,
-  pictures: readonly number[],
-  trainTimesteps: number,
-  seed: number,
-  domain: (pipeline: Pipeline) => Promise<EvaluationDomain>,
-  signal?: AbortSignal,
+  chosen: readonly ChosenDomain[],
+  { seed, trainTimesteps, signal }: DataSourceOptions,
+  load: (pipeline: Pipeline) => Promise<{ set: EvaluationSet; chosen: readonly ChosenDomain[] }>,
 ): Source {
-  if (pictures.length === 0) throw new FusionError('validation', `${name} has no pictures to learn from.`)
-  const generator = new TorchGenerator(seed)
-  const stretch = trainTimesteps / CALIBRATION_TIMESTEPS
-  const timesteps = [...generator.rand(CALIBRATION_TIMESTEPS)].map((part, i) => Math.floor((i + part) * stretch))
+  const count = chosen.reduce((sum, { pictures }) => sum + pictures.length, 0)
+  if (count === 0) throw new FusionError('validation', 'There are no pictures to learn from.')
+  const stretch = trainTimesteps / TIMESTEPS
+  const parts = new TorchGenerator(seed).rand(TIMESTEPS)
+  const timesteps = Array.from(parts, (part, i) => Math.floor((i + part) * stretch))
   return {
-    source: { kind: 'data', domain: name, pictures: pictures.length, timesteps },
+    source: { kind: 'data', domains: chosen.map(({ name }) => name), pictures: count, timesteps },
     async run(pipeline, onProgress) {
-      const own = await domain(pipeline)
-      const values = own.pictures.length * timesteps.length * own.shape.reduce((product, size) => product * size, 1)
-      const noise = new TorchGenerator(seed).randn(values)
-      await denoisingLosses(
-        pipeline,
-        { timesteps, noises: timesteps.length },
-        { ...own, noise },
-        { pictures, ...(signal && { signal }), onProgress: (done, total) => onProgress(done / total) },
-      )
+      const loaded = await load(pipeline)
+      const generator = new TorchGenerator(seed)
+      let before = 0
+      for (const { name, pictures } of loaded.chosen) {
+        const domain = loaded.set.domains.find((candidate) => candidate.name === name)!
+        const size = domain.shape.reduce((product, length) => product * length, 1)
+        const noise = generator.randn(domain.pictures.length * timesteps.length * size)
+        await denoisingLosses(
+          pipeline,
+          { timesteps, noises: timesteps.length },
+          { ...domain, noise },
+          {
+            pictures: pictures.map(({ index }) => index),
+            ...(signal && { signal }),
+            onProgress: (done, total) => onProgress((before + (pictures.length * done) / total) / count),
+          },
+        )
+        before += pictures.length
+      }
     },
   }
 }

@@ -155,8 +155,8 @@ async function calibrationOf(project: Project, method: MergeMethod, folder: stri
   const isCalibrated = method.kind === 'regression' || (method.kind === 'fusion' && statistics === 'calibrated')
   if (!isCalibrated) return null
   if (calibration !== undefined) return openCalibration(resolve(folder, calibration))
-  const what = method.kind === 'fusion' ? 'Calibrated statistics' : method.title
-  throw new FusionError('validation', `${what} need real inputs of the models' layers.`, {
+  const what = method.kind === 'fusion' ? 'Calibrated statistics take' : `${method.title} takes`
+  throw new FusionError('validation', `${what} real inputs of the models' layers: no file with them is named.`, {
     hint: 'Gather them with featurefusion calibrate and name the file with --calibration.',
   })
 }

@@ -14,12 +14,14 @@ import { sha256, temporaryFolder } from '../merge/models'
 const base = await openCheckpoint(family.base.path)
 const specialist = await openCheckpoint(family.specialists[0]!.path)
 const set = await readEvaluationSet(family.evaluation)
+const pictures = set.domains[0]!.pictures.slice(0, 2).map((picture, index) => ({ picture, index }))
+const chosen = [{ name: set.domains[0]!.name, pictures }]
 const layers = calibratedLayers(specialist)
 
 const onData = (seed = 0, signal?: AbortSignal) => ({
   name: 'one',
   checkpoint: specialist,
-  ...dataSource(set.domains[0]!.name, [0, 1], 1000, seed, async () => set.domains[0]!, signal),
+  ...dataSource(chosen, { seed, trainTimesteps: 1000, ...(signal && { signal }) }, async () => ({ set, chosen })),
 })
 const options = (path: string): CalibrateOptions => ({ path, base, device: 'cpu', samples: 12, seed: 3 })
 

@@ -1,0 +1,165 @@
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { Option, type Command } from 'commander'
+import { calibratedLayers, calibrate, type CalibratedCheckpoint } from '../engine/calibrate/calibrate'
+import { calibrationBytes } from '../engine/calibrate/calibration-file'
+import { dataSource, promptSource, trainTimestepsOf } from '../engine/calibrate/sources'
+import type { Checkpoint } from '../engine/checkpoint/checkpoint'
+import { openCheckpoint } from '../engine/checkpoint/open'
+import { unreadable } from '../engine/checkpoint/file-errors'
+import { requireComponent } from '../engine/diffusion/pipeline-parts'
+import { openEvaluationData } from '../engine/evaluate/evaluation-data'
+import { hashComponent } from '../engine/evaluate/latent-cache'
+import { chooseSplit } from '../engine/evaluate/loss-table'
+import { chooseProvider, DEVICES, type Device } from '../engine/runtime/providers'
+import { cacheFolder } from './folders'
+import { addSourceOptions, collect, count, loadProject, number, type SourceOptions } from './model-options'
+import { bytes, ProgressLine, printResult, runCommand, say, seconds, UsageError, type CommonOptions } from './output'
+
+interface CalibrateCommandOptions extends CommonOptions, SourceOptions {
+  data: string[]
+  prompts: string[]
+  samples: number
+  seed: number
+  out: string
+  overwrite?: boolean
+  device: Device
+  threads?: number
+}
+
+/** What a model shall run on, by its name. */
+interface Wish {
+  kind: 'data' | 'prompts'
+  path: string
+}
+
+/** `featurefusion calibrate`: what every layer of the models really gets, for merges that learn from it. */
+export function addCalibrateCommand(program: Command, files: { clipVocabulary: string }): void {
+  const command = program
+    .command('calibrate [project]')
+    .description('gather real inputs of every layer of the models, for feature regression and calibrated statistics')
+    .option(
+      '--data <[name=]dir>',
+      "pictures with captions, or a folder with evaluation.json, that a model runs on: of several domains the one of the model's name; without a name: every specialist's",
+      collect,
+      [],
+    )
+    .option('--prompts <name=file>', 'prompts, one a line, that a model makes pictures for', collect, [])
+    .option('--samples <n>', 'input columns per layer and model', count, 1024)
+    .option('--seed <n>', 'seed of everything random', number, 0)
+    .requiredOption('--out <file>', 'the calibration file to write (.safetensors)')
+    .option('--overwrite', 'replace what is at --out even if it is no calibration file')
+    .addOption(new Option('--device <name>', 'where networks run').choices(DEVICES).default('auto'))
+    .option('--threads <n>', 'threads inside an operator', count)
+    .option('--json', 'results as JSON')
+  addSourceOptions(command).action((path: string | undefined, options: CalibrateCommandOptions) =>
+    runCommand(options, (signal) => run(path, options, files, signal)),
+  )
+}
+
+async function run(
+  path: string | undefined,
+  options: CalibrateCommandOptions,
+  files: { clipVocabulary: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const started = performance.now()
+  const { project, folder } = loadProject(path, {
+    ...options,
+    blockWeights: [],
+    layerWeights: [],
+    transposed: [],
+    groups: [],
+  })
+  const names = project.models.map(({ name }) => name)
+  const wishes = wishesOf(options, names)
+  const base = await openCheckpoint(resolve(folder, project.models[0]!.path))
+  const models: CalibratedCheckpoint[] = []
+  for (const { name, path: own } of project.models) {
+    const wish = wishes.get(name)
+    if (!wish) continue
+    const checkpoint = own === project.models[0]!.path ? base : await openCheckpoint(resolve(folder, own))
+    models.push({ name, checkpoint, ...(await sourceOf(wish, name, checkpoint, base, options, signal)) })
+  }
+  const layers = models.flatMap(({ checkpoint }) => calibratedLayers(checkpoint))
+  say(`Gathering up to ${bytes(calibrationBytes(layers, 1, options.samples))} from ${models.length} models …`)
+  const provider = await chooseProvider(options.device)
+  const progress = new ProgressLine()
+  try {
+    const record = await calibrate(models, {
+      path: options.out,
+      overwrite: options.overwrite === true,
+      base,
+      device: provider,
+      ...files,
+      ...(options.threads !== undefined && { threads: options.threads }),
+      samples: options.samples,
+      seed: options.seed,
+      cacheFolder: cacheFolder(),
+      signal,
+      onProgress: (fraction) => progress.show('gathering', fraction),
+    })
+    progress.end()
+    const result = { path: resolve(options.out), ...record, seconds: (performance.now() - started) / 1000 }
+    printResult(
+      options,
+      result,
+      () => `${result.path}: ${record.models.map(inWords).join('; ')}; in ${seconds(result.seconds)}`,
+    )
+  } finally {
+    progress.end()
+  }
+}
+
+function wishesOf({ data, prompts }: CalibrateCommandOptions, names: readonly string[]): Map<string, Wish> {
+  const wishes = new Map<string, Wish>()
+  for (const [kind, texts] of [
+    ['data', data],
+    ['prompts', prompts],
+  ] as const)
+    for (const text of texts) {
+      const [, name, path] = /^([^=/\\]+)=(.+)$/.exec(text) ?? []
+      if (name === undefined && kind === 'prompts') throw new UsageError(`--prompts ${text}: NAME=FILE expected.`)
+      if (name !== undefined && !names.includes(name))
+        throw new UsageError(`--${kind} ${text}: no model is named ${name}.`, `The models are ${names.join(', ')}.`)
+      for (const model of name === undefined ? names.slice(1) : [name]) {
+        if (wishes.has(model)) throw new UsageError(`--${kind} ${text}: ${model} has something to run on already.`)
+        wishes.set(model, { kind, path: resolve(path ?? text) })
+      }
+    }
+  if (wishes.size === 0) throw new UsageError('Say what the models run on: --data [NAME=]DIR or --prompts NAME=FILE.')
+  return wishes
+}
+
+async function sourceOf(
+  { kind, path }: Wish,
+  name: string,
+  checkpoint: Checkpoint,
+  base: Checkpoint,
+  { seed }: CalibrateCommandOptions,
+  signal: AbortSignal,
+): Promise<Pick<CalibratedCheckpoint, 'source' | 'run'>> {
+  if (kind === 'prompts') {
+    const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+      throw unreadable(path, cause)
+    })
+    const prompts = text.split(/\r?\n/).flatMap((line) => (line.trim() === '' ? [] : [line.trim()]))
+    return promptSource(prompts, seed, signal)
+  }
+  const data = await openEvaluationData(path, seed)
+  const own = data.domains.filter((domain) => domain.name === name)
+  const chosen = chooseSplit(own.length > 0 ? { domains: own } : data, 'train')
+  const options = {
+    vaeHash: data.kind === 'pictures' ? hashComponent(requireComponent('vae', checkpoint, base)) : '',
+    cacheFolder: cacheFolder(),
+    signal,
+  }
+  return dataSource(chosen, { seed, trainTimesteps: trainTimestepsOf(checkpoint, base), signal }, (pipeline) =>
+    data.load(chosen, pipeline, options),
+  )
+}
+
+function inWords({ name, source }: Awaited<ReturnType<typeof calibrate>>['models'][number]): string {
+  if (source.kind === 'prompts') return `${name} while it made ${source.prompts.length} pictures`
+  return `${name} on ${source.pictures} pictures (${source.domains.join(', ')})`
+}

@@ -1,0 +1,75 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { family, prompts } from '../demo-family'
+import { temporaryFolder } from '../engine/merge/models'
+import { BuiltCli } from './built-cli'
+
+let cli: BuiltCli
+beforeAll(async () => {
+  cli = await BuiltCli.build()
+}, 120_000)
+afterAll(() => cli.remove())
+
+const [first, second] = family.specialists
+const models = [
+  ...['--base', `${family.base.path}@0`],
+  ...[first!, second!].flatMap(({ name, path }) => ['--specialist', `${name}=${path}`]),
+]
+
+describe('featurefusion calibrate', () => {
+  it('gathers on data and for prompts, and a merge learns from the file', async () => {
+    const folder = temporaryFolder()
+    const path = join(folder, 'calibration.safetensors')
+    const list = join(folder, 'prompts.txt')
+    writeFileSync(list, `${prompts[0]}\n\n`)
+    const gathered = await cli.run(
+      'calibrate',
+      ...models,
+      ...['--data', `${first!.name}=${family.evaluation}`, '--prompts', `${second!.name}=${list}`],
+      ...['--samples', '16', '--out', path, '--device', 'cpu', '--json'],
+    )
+    expect(gathered.stderr).not.toMatch(/^Error/m)
+    const { models: told, samples } = JSON.parse(gathered.stdout) as {
+      samples: number
+      models: { name: string; source: Record<string, unknown> }[]
+    }
+    expect(samples).toBe(16)
+    expect(told.map(({ name }) => name)).toEqual([first!.name, second!.name])
+    expect(told[0]!.source).toMatchObject({ kind: 'data', domains: [first!.name] })
+    expect(told[1]!.source).toMatchObject({ kind: 'prompts', prompts: [prompts[0]] })
+
+    const merge = (...more: string[]) =>
+      cli.run(
+        'merge',
+        ...models,
+        '--method',
+        'feature-regression',
+        ...more,
+        '--out',
+        join(folder, 'merged'),
+        '--device',
+        'cpu',
+      )
+    const merged = await merge('--calibration', path, '--ridge', '0.5')
+    expect(merged.stdout).toMatch(/Fitted +\d+ layers/)
+    expect(merged.code).toBe(0)
+    const without = await merge()
+    expect(without.stderr).toContain('calibrate')
+    expect(without.code).toBe(1)
+  }, 120_000)
+
+  it('says what is wrong with the command line', async () => {
+    const out = ['--out', join(temporaryFolder(), 'calibration.safetensors')]
+    for (const [wrong, words] of [
+      [[], '--data'],
+      [['--prompts', 'prompts.txt'], 'NAME=FILE'],
+      [['--data', `nobody=${family.evaluation}`], 'nobody'],
+      [['--data', family.evaluation, '--data', `${first!.name}=${family.evaluation}`], first!.name],
+    ] as const) {
+      const { code, stderr } = await cli.run('calibrate', ...models, ...wrong, ...out)
+      expect(code).toBe(2)
+      expect(stderr).toContain(words)
+    }
+  }, 60_000)
+})
