@@ -98,6 +98,20 @@ it('says what is wrong and goes on when it is mended', async () => {
   await nextState(liveMessages().length, (state) => isWhole(state) && state.error === null)
 }, 60_000)
 
+it('builds the network anew from the export where weights cannot be fed, and says why', async () => {
+  const { method } = await project()
+  const set = (reuse: boolean) =>
+    server.invoke('project.edit', { edits: [{ type: 'set-method', method: { ...method, reuse } }], label: 'Method' })
+  const from = liveMessages().length
+  await set(false)
+  const { feeding } = await nextState(from, (state) => isWhole(state) && state.feeding?.mode === 'rebuilt')
+  expect(feeding!.fedSeconds).toBeNull()
+  expect(feeding!.reason).toMatch(/from scratch/)
+  const back = liveMessages().length
+  await set(true)
+  await nextState(back, (state) => isWhole(state) && state.feeding?.mode === 'fed')
+}, 120_000)
+
 it('ends when it is turned off', async () => {
   expect(await server.invoke('preview.live', { on: false })).toMatchObject({ stage: 'off', pictures: [] })
   const from = liveMessages().length
