@@ -38,6 +38,9 @@ export class LiveWeights {
   /** What each tensor was made from. */
   private readonly made = new Map<string, string>()
   private readonly decoder = new ExportDecoder()
+  /** What was read once for all weights: biases by layer, of the models that `origin` names. */
+  private origin = ''
+  private readonly biases = new Map<string, Float64Array[] | null>()
 
   constructor(
     private readonly component: ComponentName,
@@ -57,6 +60,8 @@ export class LiveWeights {
     const started = performance.now()
     const tasks = plan.tasks.filter(({ component }) => component === this.component)
     const origin = originOf(plan)
+    if (origin !== this.origin) this.biases.clear()
+    this.origin = origin
     const changed = tasks.filter((task) => this.made.get(nameOf(task)) !== signatureOf(task, origin))
     const runner = new TensorJobRunner(sourcesOf(plan))
     const reader = new TensorReader(sourcesOf(plan))
@@ -85,8 +90,10 @@ export class LiveWeights {
     reader: TensorReader,
   ): void {
     if (!contributions) throw new FusionError('internal', 'A merge by correlations needs contributions to be live.')
-    const layer = reweightLayer(task, contributions, project.method, readBiases(task, reader))
-    this.take(nameOf(task), task, reweightJobs(upright(task), layer, MEMORY), runner)
+    const name = nameOf(task)
+    if (!this.biases.has(name)) this.biases.set(name, readBiases(task, reader))
+    const layer = reweightLayer(task, contributions, project.method, this.biases.get(name)!)
+    this.take(name, task, reweightJobs(upright(task), layer, MEMORY), runner)
     const { biasDestination } = task
     const into = task.layer.bias === null ? undefined : this.tensors[task.layer.bias]
     if (!layer.bias || !biasDestination || !into) return
