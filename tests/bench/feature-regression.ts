@@ -1,6 +1,6 @@
 // Feature regression of SD 1.4-sized UNets (base + 3, float16) with random columns as their inputs, against a
 // FeatureFusion merge of the same models: time and peak memory, after a build.
-//   node scripts/run-ts.mjs tests/bench/feature-regression.ts FOLDER [COLUMNS] [SPECIALISTS]     default 256 and 3
+//   node scripts/run-ts.mjs tests/bench/feature-regression.ts FOLDER [COLUMNS] [SPECIALISTS] [ROUNDS]     256, 3 and 2
 import { rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { calibratedLayers } from '../../src-main/engine/calibrate/calibrate'
@@ -12,7 +12,7 @@ import { FloatEncoder } from '../../src-main/engine/tensor/float-encoder'
 import { inWords, measureProcess, type Measured } from './process-tree'
 import { writeSyntheticUnets } from './synthetic-unets'
 
-const [folder = 'out/bench-data', samples = '256', specialists = '3'] = process.argv.slice(2)
+const [folder = 'out/bench-data', samples = '256', specialists = '3', rounds = '2'] = process.argv.slice(2)
 const paths = writeSyntheticUnets(resolve(folder), Number(specialists))
 const calibration = join(resolve(folder), `columns-${samples}-${specialists}.safetensors`)
 
@@ -62,7 +62,7 @@ async function measureMerge(...method: string[]): Promise<Measured> {
 await writeColumns(Number(samples))
 console.log(`${paths.length} models, ${samples} columns each`)
 const runs: Measured[][] = [[], []]
-for (let round = 0; round < 2; round++) {
+for (let round = 0; round < Number(rounds); round++) {
   runs[0]!.push(await measureMerge())
   runs[1]!.push(await measureMerge('--method', 'feature-regression', '--calibration', calibration))
 }
