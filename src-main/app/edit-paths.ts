@@ -10,10 +10,30 @@ async function mapped(edit: Edit, map: (path: string) => Promise<string>): Promi
     case 'add-models':
       return {
         ...edit,
-        models: await Promise.all(edit.models.map(async (model) => ({ ...model, path: await map(model.path) }))),
+        models: await Promise.all(
+          edit.models.map(async (model) => ({
+            ...model,
+            path: await map(model.path),
+          })),
+        ),
       }
     case 'set-model':
-      return { ...edit, model: { ...edit.model, path: await map(edit.model.path) } }
+      return {
+        ...edit,
+        model: { ...edit.model, path: await map(edit.model.path) },
+      }
+    case 'set-method': {
+      const { calibration } = edit.method
+      return {
+        ...edit,
+        method: {
+          ...edit.method,
+          ...(calibration !== undefined && {
+            calibration: await map(calibration),
+          }),
+        },
+      }
+    }
     case 'set-output': {
       const { path, vae } = edit.output
       return {

@@ -17,6 +17,7 @@ const recipeSchema = z.object({
       .extend({ files: z.array(z.object({ name: z.string(), sha256: z.string() })).min(1) })
       .loose(),
   ),
+  calibration: z.object({ name: z.string(), sha256: z.string() }).nullable().default(null),
   components: z.array(z.string()),
   layout: outputSchema.shape.layout,
   dtype: outputSchema.shape.dtype,
@@ -47,7 +48,13 @@ export async function restoreRecipe(
     if (found === null) missing.push(name)
     models.push({ name, weight, enabled, blocks, layers, path: found ?? join(dirname(path), files[0]!.name) })
   }
-  const method = methodSchema.safeParse({ ...recipe.settings, name: recipe.method })
+  const calibration = recipe.calibration && (await readablePath(recipe.calibration.sha256, cacheFolder, mayRead))
+  if (recipe.calibration && calibration === null) missing.push(recipe.calibration.name)
+  const method = methodSchema.safeParse({
+    ...recipe.settings,
+    name: recipe.method,
+    ...(recipe.calibration && { calibration: calibration ?? join(dirname(path), recipe.calibration.name) }),
+  })
   if (!method.success) throw malformed(path, method.error)
   const { components, layout, dtype } = recipe
   const include = outputSchema.shape.include.safeParse(components)
@@ -72,6 +79,16 @@ function malformed(path: string, cause: unknown): FusionError {
     detail: cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause),
     cause,
   })
+}
+
+/** A file with this hash that may be read, or null. */
+async function readablePath(
+  sha256: string,
+  cacheFolder: string,
+  mayRead: (path: string) => Promise<boolean>,
+): Promise<string | null> {
+  for (const path of await cachedPaths(sha256, cacheFolder)) if (await mayRead(path)) return path
+  return null
 }
 
 /** The path that opens a model which these files belong to: a single file, a component's folder, or a pipeline. */

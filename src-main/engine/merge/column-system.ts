@@ -1,5 +1,5 @@
 import type { Tensor } from '../runtime/session'
-import { KernelBuffer, Kernels } from '../tensor/kernels'
+import { KernelBuffer, type Kernels } from '../tensor/kernels'
 import { PositiveSolver, SOLVER_BLOCK } from './positive-solver'
 import type { RegressionSessions } from './regression-sessions'
 
