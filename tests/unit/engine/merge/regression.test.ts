@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
+import { restoreRecipe } from '../../../../src-main/app/restore-recipe'
 import { calibrate } from '../../../../src-main/engine/calibrate/calibrate'
 import { dataSource } from '../../../../src-main/engine/calibrate/sources'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
@@ -200,6 +201,34 @@ describe('merging the demo family with real inputs', async () => {
     expect(layers.map(({ shares }) => shares)).not.toEqual(exact.layers.map(({ shares }) => shares))
     expect(recipe.settings).toMatchObject({ statistics: 'calibrated' })
     expect(recipe.calibration).toMatchObject({ sha256: sha256(path) })
+  })
+
+  it('of calibrated statistics can be re-weighted from contributions, which belong to their calibration', async () => {
+    const folder = temporaryFolder()
+    const path = await calibration(folder, [base!.name])
+    const settings = { statistics: 'calibrated', calibration: path, threshold: 0.95 }
+    const direct = await merge(project(settings), join(folder, 'direct'))
+    const cacheFolder = join(folder, 'cache')
+    const kept = await merge(project({ ...settings, reuse: true }), join(folder, 'kept'), { cacheFolder })
+    kept.layers.forEach(({ layer, shares }, index) =>
+      shares.forEach((share, model) => expect(share, layer).toBeCloseTo(direct.layers[index]!.shares[model]!, 4)),
+    )
+    const exact = await merge(project({ threshold: 0.95, reuse: true }), join(folder, 'exact'), { cacheFolder })
+    expect(exact.layers.map(({ shares }) => shares)).not.toEqual(kept.layers.map(({ shares }) => shares))
+  }, 60_000)
+
+  it('is restored from its recipe with the file, wherever that lies', async () => {
+    const folder = temporaryFolder()
+    const names = specialists.map(({ name }) => name)
+    const path = await calibration(folder, names)
+    const cacheFolder = join(folder, 'cache')
+    const settings = { name: 'feature-regression', calibration: path, ridge: 2 }
+    await merge(project(settings), join(folder, 'merged'), { cacheFolder })
+    const restored = await restoreRecipe(join(folder, 'merged'), cacheFolder, async () => true)
+    expect(restored.missing).toEqual([])
+    expect(restored.project.method).toMatchObject(settings)
+    const elsewhere = await restoreRecipe(join(folder, 'merged'), join(folder, 'empty'), async () => true)
+    expect(elsewhere.missing).toContain(basename(path))
   })
 
   it('refuses a file of other models, no file, and what is no such file', async () => {
