@@ -165,8 +165,7 @@ class ContributionWork {
     }
     for (const { model, path } of missing) await this.compute(model, path, thresholds)
     const models = this.plan.models.map(() => null) as Contributions['models']
-    for (const { model, path } of await this.wanted(thresholds)) {
-      const found = await readContributions(path, this.sizes)
+    for (const { model, path, found } of missing.length > 0 ? await this.wanted(thresholds) : wanted) {
       if (!found) throw new FusionError('internal', `The contributions in ${path} vanished.`, { hint: 'Try again.' })
       models[model] = found
     }

@@ -51,11 +51,11 @@ export interface ElementwiseJob extends JobBase {
   weights: number[]
 }
 
-/** Measures what sums of a range of elements would give, and writes nothing. */
+/** Measures what two sums of a range of elements would give, and writes nothing. */
 export interface MeasureJob {
   kind: 'measure'
   views: TensorView[]
-  combinations: RowCombination[]
+  combinations: [RowCombination, RowCombination]
   start: number
   count: number
 }
@@ -69,7 +69,7 @@ export type TensorJob = WritingJob | MeasureJob
 export interface JobResult {
   /** Whether a finite value became infinite in the output's element type. */
   overflowed: boolean
-  /** Sums of the squares of what sums by rows gave, one for each combination; none of other jobs. */
+  /** Sums of the squares of what each sum by rows gave; none of other jobs. */
   squaredNorms: readonly number[]
 }
 
@@ -128,12 +128,12 @@ export class TensorJobRunner {
   private measure({ views, combinations, start, count }: MeasureJob): JobResult {
     const inputs = viewInputs(views, this.reader)
     const { capacity } = this.sums
-    const squaredNorms = combinations.map(() => 0)
-    for (let done = 0; done < count; done += capacity)
-      combinations.forEach((combination, index) => {
-        const length = Math.min(capacity, count - done)
-        squaredNorms[index]! += this.sums.measureRows(inputs, combination, start + done, length)
-      })
+    const squaredNorms = [0, 0]
+    for (let done = 0; done < count; done += capacity) {
+      const length = Math.min(capacity, count - done)
+      const measured = this.sums.measureRows(inputs, combinations, start + done, length)
+      measured.forEach((value, index) => (squaredNorms[index]! += value))
+    }
     return { overflowed: false, squaredNorms }
   }
 

@@ -99,14 +99,13 @@ function measurementsOf(before: MergePlan, after: MergePlan, contributions: Cont
         const [whole, rest] = [task, other].map((each) =>
           reweightLayer(each, contributions, before.project.method, biases),
         ) as [ReturnType<typeof reweightLayer>, ReturnType<typeof reweightLayer>]
-        const combinations = [whole.combination, difference(whole.combination, rest.combination)]
         const bias = whole.bias && rest.bias && biasLengths(whole.bias, rest.bias)
-        return [{ task, jobs: jobsOf(whole.views, combinations), bias }]
+        return [{ task, jobs: jobsOf(whole.views, whole.combination, rest.combination), bias }]
       }
       if (task.kind !== 'tensor' || other.kind !== 'tensor' || task.views.length === 1) return []
       const whole = rowOf(task, before, (model) => model)
       const rest = rowOf(other, after, (model) => places[model]!, places.length)
-      return [{ task, jobs: jobsOf(task.views, [whole, difference(whole, rest)]), bias: null }]
+      return [{ task, jobs: jobsOf(task.views, whole, rest), bias: null }]
     })
   } finally {
     reader.close()
@@ -143,8 +142,9 @@ function difference(a: RowCombination, b: RowCombination): RowCombination {
 }
 
 /** Jobs of whole rows where rows are many, of parts where there is one. */
-function jobsOf(views: MeasureJob['views'], combinations: RowCombination[]): MeasureJob[] {
-  const { rowLength } = combinations[0]!
+function jobsOf(views: MeasureJob['views'], whole: RowCombination, rest: RowCombination): MeasureJob[] {
+  const { rowLength } = whole
+  const change = difference(whole, rest)
   const count = elementCount(views[0]!.shape)
   const step =
     rowLength === count ? SUM_JOB_ELEMENTS : Math.max(1, Math.floor(SUM_JOB_ELEMENTS / rowLength)) * rowLength
@@ -153,15 +153,12 @@ function jobsOf(views: MeasureJob['views'], combinations: RowCombination[]): Mea
     const length = Math.min(step, count - start)
     const firstRow = Math.floor(start / rowLength)
     const lastRow = Math.floor((start + length - 1) / rowLength)
-    const cut = (coefficients: Float64Array | null): Float64Array | null =>
-      coefficients && coefficients.slice(firstRow, lastRow + 1)
-    return {
-      kind: 'measure',
-      views,
-      combinations: combinations.map((each) => ({ ...each, firstRow, coefficients: each.coefficients.map(cut) })),
-      start,
-      count: length,
-    }
+    const cut = ({ coefficients }: RowCombination): RowCombination => ({
+      rowLength,
+      firstRow,
+      coefficients: coefficients.map((all) => all && all.slice(firstRow, lastRow + 1)),
+    })
+    return { kind: 'measure', views, combinations: [cut(whole), cut(change)], start, count: length }
   })
 }
 

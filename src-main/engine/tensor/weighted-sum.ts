@@ -99,35 +99,62 @@ export class WeightedSum {
     count: number,
     type: FloatType,
   ): EncodedRows {
-    const { kernels, values, encoded } = this
-    const squaredNorm = this.measureRows(inputs, combination, start, count)
+    const { kernels, values, sums, encoded } = this
+    this.accumulateRows(inputs, [combination], [sums], start, count)
+    const squaredNorm = this.roundAndMeasure(sums, count)
     const finite = encodeFloats(kernels, type, values, encoded, count)
     return { bytes: encoded.bytes(count * BYTES_PER_ELEMENT[type]), overflowed: !finite, squaredNorm }
   }
 
-  /** The sum of the squares of such sums alone. */
+  /**
+   * The sums of the squares of two such sums of the same models and rows, each model read once.
+   * @throws FusionError 'not-finite' with the file and the tensor
+   */
   measureRows(
     inputs: TensorInputs,
-    { rowLength, firstRow, coefficients }: RowCombination,
+    combinations: readonly [RowCombination, RowCombination],
     start: number,
     count: number,
-  ): number {
-    const { kernels, raw, values, sums } = this
-    sums.doubles().fill(-0)
+  ): [number, number] {
+    const { sums, encoded } = this
+    this.accumulateRows(inputs, combinations, [sums, encoded], start, count)
+    return [this.roundAndMeasure(sums, count), this.roundAndMeasure(encoded, count)]
+  }
+
+  /** Sums into float64 buffers, one for each combination; all of the same rows. */
+  private accumulateRows(
+    inputs: TensorInputs,
+    combinations: readonly RowCombination[],
+    into: readonly KernelBuffer[],
+    start: number,
+    count: number,
+  ): void {
+    const { kernels, raw, values } = this
+    const { rowLength, firstRow, coefficients } = combinations[0]!
     const first = Math.floor(start / rowLength)
     const last = Math.floor((start + count - 1) / rowLength)
-    coefficients.forEach((all, model) => {
-      const ofRows = all?.subarray(first - firstRow, last - firstRow + 1)
-      if (!ofRows || ofRows.every((coefficient) => coefficient === 0)) return
+    for (const sums of into) sums.doubles().fill(-0)
+    coefficients.forEach((_, model) => {
+      const used = combinations.flatMap((combination, index) => {
+        const ofRows = combination.coefficients[model]?.subarray(first - firstRow, last - firstRow + 1)
+        return ofRows?.some((coefficient) => coefficient !== 0) ? [{ ofRows, sums: into[index]! }] : []
+      })
+      if (used.length === 0) return
       const stored = inputs.types[model]!
       inputs.read(model, start, raw.bytes(count * BYTES_PER_ELEMENT[stored]))
       if (!decodeFloats(kernels, stored, raw, values, count)) throw notFiniteError(inputs, model)
       for (let row = first; row <= last; row++) {
         const from = Math.max(row * rowLength - start, 0)
         const to = Math.min((row + 1) * rowLength - start, count)
-        kernels.run.accumulate(sums.pointer + from * 8, values.pointer + from * 4, to - from, ofRows[row - first]!)
+        for (const { ofRows, sums } of used)
+          kernels.run.accumulate(sums.pointer + from * 8, values.pointer + from * 4, to - from, ofRows[row - first]!)
       }
     })
+  }
+
+  /** Rounds sums to float32, which `values` then holds. Returns the sum of their squares. */
+  private roundAndMeasure(sums: KernelBuffer, count: number): number {
+    const { kernels, values } = this
     kernels.run.divide(sums.pointer, values.pointer, count, 1)
     return kernels.run.dot(values.pointer, values.pointer, count)
   }
