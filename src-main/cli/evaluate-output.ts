@@ -51,6 +51,7 @@ export function evaluationAsTable({ models, domains, split }: Evaluation): Colou
       cells: cellsOf(model).map((cell) => {
         if (!cell.difference) return { text: cell.loss.value.toFixed(4), shade: 0 }
         const change = relativeChange(cell)
+        if (!Number.isFinite(change)) return { text: 'no number', shade: 1 }
         const text = signed(change * 100, 1).replace('−', '-')
         return { text: isCertain(cell.difference) ? text : `(${text})`, shade: change / FULL_COLOUR }
       }),
@@ -121,7 +122,10 @@ function keptShare({ value, interval }: Estimate): string {
 }
 
 function verdict(base: ModelSummary, others: readonly ModelSummary[]): string {
-  const best = others.reduce((a, b) => (b.mean.loss.value < a.mean.loss.value ? b : a))
+  const [best] = others
+    .filter(({ mean: { loss } }) => Number.isFinite(loss.value))
+    .sort((a, b) => a.mean.loss.value - b.mean.loss.value)
+  if (!best) return `Over all domains only ${base.name} has a loss that is a number.`
   const change = `${signed(relativeChange(best.mean) * 100, 1)} %`
   const { value } = best.mean.difference!
   if (isCertain(best.mean.difference!) && value < 0)
@@ -144,7 +148,9 @@ function clipInWords(clip: readonly ClipSummary[], { domains }: Evaluation): str
 }
 
 function changeInWords(cell: LossCell): string {
-  const text = `${signed(relativeChange(cell) * 100, 1)} %`
+  const change = relativeChange(cell)
+  if (!Number.isFinite(change)) return 'no number'
+  const text = `${signed(change * 100, 1)} %`
   return isCertain(cell.difference!) ? text : `(${text})`
 }
 

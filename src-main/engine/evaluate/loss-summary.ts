@@ -80,7 +80,11 @@ export function summariseLosses(table: LossTable, options: Partial<BootstrapOpti
 
   const specialists = table.models.flatMap((model) => {
     if (model.role !== 'specialist') return []
-    const relative = domains.map(({ place }) => mean(perPicture.get(model)![place]!) / mean(baseLosses[place]!))
+    // A network that is broken may have no number for a loss; such a domain is nobody's own.
+    const relative = domains.map(({ place }) => {
+      const value = mean(perPicture.get(model)![place]!) / mean(baseLosses[place]!)
+      return Number.isNaN(value) ? Infinity : value
+    })
     const named = domains.findIndex(({ name }) => name === model.name)
     const domain = domains[named < 0 ? relative.indexOf(Math.min(...relative)) : named]!
     const { value, interval } = cell(model, [domain]).difference!

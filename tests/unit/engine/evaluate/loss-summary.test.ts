@@ -41,19 +41,23 @@ describe('the summary of losses', () => {
 
   it('says how much of a gain is kept: 0 for the base, 100 for the specialist, in between for what is between', () => {
     fc.assert(
-      fc.property(fc.double({ min: 0.1, max: 0.9 }), fc.double({ min: -0.5, max: 1.5 }), (gain, share) => {
-        const specialist = model('one', 'specialist', scaled(1.1, 1 - gain))
-        const merge = model('merge', 'merge', scaled(1, 1 - gain * share))
-        const { models } = summariseLosses(table(specialist, merge, model('copy', 'merge', BASE)))
-        const [, own, between, copy] = models.map(({ kept }) => kept[0])
-        expect(own).toMatchObject({ specialist: 'one', domain: 'domain 1' })
-        expect(own!.percent.value).toBeCloseTo(100, 9)
-        expect(copy!.percent.value).toBeCloseTo(0, 9)
-        expect(between!.percent.value).toBeCloseTo(100 * share, 6)
-        // Every picture keeps the same share, so the interval is a point.
-        expect(between!.percent.interval!.low).toBeCloseTo(100 * share, 6)
-        expect(between!.percent.interval!.high).toBeCloseTo(100 * share, 6)
-      }),
+      fc.property(
+        fc.double({ min: 0.1, max: 0.9, noNaN: true }),
+        fc.double({ min: -0.5, max: 1.5, noNaN: true }),
+        (gain, share) => {
+          const specialist = model('one', 'specialist', scaled(1.1, 1 - gain))
+          const merge = model('merge', 'merge', scaled(1, 1 - gain * share))
+          const { models } = summariseLosses(table(specialist, merge, model('copy', 'merge', BASE)), { resamples: 100 })
+          const [, own, between, copy] = models.map(({ kept }) => kept[0])
+          expect(own).toMatchObject({ specialist: 'one', domain: 'domain 1' })
+          expect(own!.percent.value).toBeCloseTo(100, 9)
+          expect(copy!.percent.value).toBeCloseTo(0, 9)
+          expect(between!.percent.value).toBeCloseTo(100 * share, 6)
+          // Every picture keeps the same share, so the interval is a point.
+          expect(between!.percent.interval!.low).toBeCloseTo(100 * share, 6)
+          expect(between!.percent.interval!.high).toBeCloseTo(100 * share, 6)
+        },
+      ),
     )
   })
 
@@ -69,6 +73,13 @@ describe('the summary of losses', () => {
     const noise = model('noise', 'specialist', [[0.5, 2.5, 2.8, 4.2], BASE[1]!.map((loss) => loss + 1)])
     const { models } = summariseLosses(table(worse, noise))
     expect(models.flatMap(({ kept, gains }) => [...kept, ...(gains ? [1] : [])])).toEqual([])
+  })
+
+  it('takes a model whose losses are no numbers for one that gains nothing', () => {
+    const broken = model('broken', 'specialist', scaled(NaN, Infinity))
+    const [, own] = summariseLosses(table(broken)).models
+    expect(own).toMatchObject({ gains: false, ownDomain: 'domain 0', kept: [] })
+    expect(own!.domains[0]!.loss).toEqual({ value: NaN, interval: null })
   })
 
   it('is the same for the same seed, and paired: a constant difference is certain', () => {
