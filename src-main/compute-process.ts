@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import { evaluate, search } from './compute/evaluate'
 import { hash } from './compute/hash'
 import { inspect } from './compute/inspect'
 import { live } from './compute/live'
@@ -68,6 +69,10 @@ function perform(task: ComputeTask, context: TaskContext): Promise<ComputeResult
       return preview(task, context)
     case 'live':
       return live(task, context)
+    case 'evaluate':
+      return evaluate(task, context)
+    case 'search':
+      return search(task, context)
     case 'forecast':
       return forecast(task, context)
     case 'export':

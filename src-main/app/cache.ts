@@ -1,12 +1,13 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { LOSSES_FOLDER } from '../engine/evaluate/loss-store'
 import { cacheBytes, CONTRIBUTIONS_FOLDER, trimCache } from '../engine/merge/cache-space'
 
 const MERGES = 'featurefusion-merges'
 const TILES = 'featurefusion-tiles'
 const LIVE = 'featurefusion-live'
 /** What this program makes and may remove, by names that nobody else gives; nothing else in there is touched. */
-const PARTS = [MERGES, TILES, LIVE, CONTRIBUTIONS_FOLDER] as const
+const PARTS = [MERGES, TILES, LIVE, CONTRIBUTIONS_FOLDER, LOSSES_FOLDER] as const
 
 /** Results that can be computed again, in a folder that the person may choose. */
 export class Cache {

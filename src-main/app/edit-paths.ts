@@ -10,28 +10,15 @@ async function mapped(edit: Edit, map: (path: string) => Promise<string>): Promi
     case 'add-models':
       return {
         ...edit,
-        models: await Promise.all(
-          edit.models.map(async (model) => ({
-            ...model,
-            path: await map(model.path),
-          })),
-        ),
+        models: await Promise.all(edit.models.map(async (model) => ({ ...model, path: await map(model.path) }))),
       }
     case 'set-model':
-      return {
-        ...edit,
-        model: { ...edit.model, path: await map(edit.model.path) },
-      }
+      return { ...edit, model: { ...edit.model, path: await map(edit.model.path) } }
     case 'set-method': {
       const { calibration } = edit.method
       return {
         ...edit,
-        method: {
-          ...edit.method,
-          ...(calibration !== undefined && {
-            calibration: await map(calibration),
-          }),
-        },
+        method: { ...edit.method, ...(calibration !== undefined && { calibration: await map(calibration) }) },
       }
     }
     case 'set-output': {
@@ -44,6 +31,10 @@ async function mapped(edit: Edit, map: (path: string) => Promise<string>): Promi
           ...(vae !== undefined && { vae: await map(vae) }),
         },
       }
+    }
+    case 'set-evaluation': {
+      const { data } = edit.evaluation
+      return { ...edit, evaluation: { ...edit.evaluation, data: data === null ? null : await map(data) } }
     }
     default:
       return edit

@@ -33,6 +33,8 @@ export function applyEdit(project: Project, edit: Edit): Project {
       return { ...project, output: edit.output }
     case 'set-preview':
       return { ...project, preview: edit.preview }
+    case 'set-evaluation':
+      return { ...project, evaluation: edit.evaluation }
   }
 }
 

@@ -56,7 +56,7 @@ export async function writeProject(path: string, project: Project): Promise<void
 
 /** The project with every path in it replaced. */
 export function mapPaths(project: Project, map: (path: string) => string): Project {
-  const { models, method, output } = project
+  const { models, method, output, evaluation } = project
   return {
     ...project,
     models: models.map((model) => ({ ...model, path: map(model.path) })),
@@ -69,12 +69,13 @@ export function mapPaths(project: Project, map: (path: string) => string): Proje
       ...(output.path !== undefined && { path: map(output.path) }),
       ...(output.vae !== undefined && { vae: map(output.vae) }),
     },
+    evaluation: { ...evaluation, data: evaluation.data === null ? null : map(evaluation.data) },
   }
 }
 
 /** Every path that a project names. */
-export function pathsOf({ models, method, output }: Project): string[] {
-  const others = [method.calibration, output.path, output.vae]
+export function pathsOf({ models, method, output, evaluation }: Project): string[] {
+  const others = [method.calibration, output.path, output.vae, evaluation.data ?? undefined]
   return [...models.map(({ path }) => path), ...others.filter((path) => path !== undefined)]
 }
 

@@ -8,6 +8,7 @@ import { chooseDevice, type ProviderStatus } from '../engine/runtime/providers'
 import { Cache } from './cache'
 import { ComputeSupervisor, type ComputeChild } from './compute-supervisor'
 import { DataLock } from './data-lock'
+import { Evaluations } from './evaluations'
 import { EventHub } from './event-hub'
 import { JobQueue } from './job-queue'
 import { Log } from './log'
@@ -59,6 +60,7 @@ export class Studio {
   readonly compute: ComputeSupervisor
   readonly work: Work
   readonly live: LivePreviews
+  readonly evaluations: Evaluations
 
   private constructor(
     readonly options: StudioOptions,
@@ -77,6 +79,7 @@ export class Studio {
     })
     this.work = new Work(this.queue, this.compute, log, () => this.trimCache())
     this.live = new LivePreviews(this)
+    this.evaluations = new Evaluations(this)
   }
 
   /** @throws FusionError 'target' where another program uses the data folder */
@@ -89,7 +92,9 @@ export class Studio {
       const settings = await SettingsStore.open(join(dataFolder, 'settings.json'), events.emit)
       const project = await ProjectStore.open(dataFolder, events.emit)
       const history = await PreviewHistory.open(join(dataFolder, 'previews'))
-      return new Studio(options, lock, events, log, settings, project, history)
+      const studio = new Studio(options, lock, events, log, settings, project, history)
+      await studio.evaluations.open()
+      return studio
     } catch (error) {
       await lock.release()
       throw error

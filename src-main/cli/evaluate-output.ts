@@ -1,7 +1,7 @@
+import type { Split } from '../contract/evaluate'
 import type { Interval } from '../engine/evaluate/bootstrap'
 import type { ClipEstimate, ClipSummary } from '../engine/evaluate/clip-table'
 import type { Estimate, LossCell, LossSummary, ModelSummary } from '../engine/evaluate/loss-summary'
-import type { Split } from '../engine/evaluate/loss-table'
 import type { ColouredTable } from '../engine/evaluate/table-picture'
 import { seconds, table } from './output'
 

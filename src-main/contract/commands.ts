@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { evaluationDataSchema, evaluationResultsSchema, SEARCH_STRATEGIES } from './evaluate'
 import { numberedEventSchema, type NumberedEvent } from './events'
 import { layerSummarySchema, MATRIX_KINDS, weightAdviceSchema } from './inspect'
 import { forecastSchema, jobSchema } from './jobs'
@@ -136,6 +137,23 @@ export const COMMANDS = {
     z.strictObject({ base64: z.base64().max(24 * 2 ** 20) }),
     z.object({ settings: pngSettingsSchema.nullable() }),
   ),
+
+  /** The data that the project's evaluation would use. */
+  'evaluate.data': command(nothing, evaluationDataSchema),
+  /** Losses of the project's models and merges, or of all methods; rows come as 'evaluation' events. */
+  'evaluate.start': command(z.strictObject({ kind: z.enum(['table', 'comparison']) }), startedJob),
+  /** Weights chosen on one half of the pictures; trials come as 'weight-search' events. */
+  'evaluate.search': command(
+    z.strictObject({
+      strategy: z.enum(SEARCH_STRATEGIES),
+      trials: z.number().int().min(2).max(10_000).default(100),
+      perBlock: z.boolean().default(false),
+      seed: z.number().int().nonnegative().default(0),
+    }),
+    startedJob,
+  ),
+  /** The last ones, also of an earlier session. */
+  'evaluate.results': command(nothing, evaluationResultsSchema),
 
   /** Waits for a running job. `freeDiskBytes`: where `output.path` points; null where that is no folder yet. */
   'export.forecast': command(

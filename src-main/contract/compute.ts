@@ -1,4 +1,12 @@
 import { z } from 'zod'
+import {
+  evaluationSettingsSchema,
+  foundWeightsSchema,
+  leaderboardEntrySchema,
+  lossSummarySchema,
+  SEARCH_STRATEGIES,
+  searchReportSchema,
+} from './evaluate'
 import { layerSummarySchema, MATRIX_KINDS } from './inspect'
 import { forecastSchema, jobResultSchema } from './jobs'
 import { errorReportSchema } from './models'
@@ -33,6 +41,18 @@ const previewPicture = z.object({
   scheduler: z.string(),
 })
 
+/** What is measured: a model's file, or a merge. */
+const evaluatedRow = z.object({
+  name: z.string(),
+  role: z.enum(['base', 'specialist', 'merge']),
+  path: path.nullable(),
+  merge: projectSchema.nullable(),
+})
+
+const evaluationData = evaluationSettingsSchema
+  .pick({ split: true, pictures: true, seed: true })
+  .extend({ folder: path })
+
 export const computeTaskSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('hash'), paths: z.array(path), cacheFolder: path }),
   z.object({ type: z.literal('inspect'), project: projectSchema, provider }),
@@ -60,6 +80,28 @@ export const computeTaskSchema = z.discriminatedUnion('type', [
     model: previewModel,
     /** The same pictures with few steps first, then with all. */
     stages: z.array(z.array(previewPicture).min(1)).min(1),
+    device: providerStatusSchema,
+    cacheFolder: path,
+  }),
+  z.object({
+    type: z.literal('evaluate'),
+    /** A whole pipeline; the others are measured in its network. */
+    base: path,
+    rows: z.array(evaluatedRow).min(1),
+    /** Whether methods are compared. */
+    comparison: z.boolean(),
+    data: evaluationData,
+    device: providerStatusSchema,
+    cacheFolder: path,
+  }),
+  z.object({
+    type: z.literal('search'),
+    project: projectSchema,
+    strategy: z.enum(SEARCH_STRATEGIES),
+    trials: z.number(),
+    perBlock: z.boolean(),
+    seed: z.number(),
+    data: evaluationData,
     device: providerStatusSchema,
     cacheFolder: path,
   }),
@@ -91,6 +133,26 @@ export const computeNewsSchema = z.discriminatedUnion('type', [
   /** `last`: no more rows will come. */
   z.object({ type: z.literal('rows'), rows: z.array(layerSummarySchema), last: z.boolean() }),
   z.object({ type: z.literal('picture'), id: z.string(), width: z.number(), height: z.number() }),
+  /** Of the rows that are measured so far. */
+  z.object({
+    type: z.literal('losses'),
+    summary: lossSummarySchema,
+    leaderboard: z.array(leaderboardEntrySchema).nullable(),
+    verdict: z.string().nullable(),
+  }),
+  z.object({ type: z.literal('row-failed'), name: z.string(), error: errorReportSchema }),
+  z.object({ type: z.literal('search'), search: searchReportSchema.pick({ pictures: true, base: true, soup: true }) }),
+  z.object({
+    type: z.literal('trial'),
+    trial: searchReportSchema.shape.trials.element,
+    /** Where it is the best so far. */
+    models: z.array(foundWeightsSchema).nullable(),
+  }),
+  z.object({
+    type: z.literal('found'),
+    best: searchReportSchema.shape.best.unwrap(),
+    check: searchReportSchema.shape.check,
+  }),
   z.object({ type: z.literal('feeding'), feeding: liveFeedingSchema }),
   z.object({ type: z.literal('contributions'), bytes: z.number(), missingBytes: z.number() }),
   z.object({ type: z.literal('summed'), tensors: z.number(), of: z.number(), seconds: z.number() }),

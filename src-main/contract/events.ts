@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { evaluationReportSchema, searchReportSchema } from './evaluate'
 import { layerSummarySchema } from './inspect'
 import { jobSchema } from './jobs'
 import { liveStateSchema, pictureSchema } from './preview'
@@ -14,6 +15,9 @@ export const eventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('picture'), picture: pictureSchema }),
   /** The live preview has gone on; at most as often as a frame of a film. */
   z.object({ type: z.literal('live'), live: liveStateSchema }),
+  /** An evaluation has a row more, or has ended. */
+  z.object({ type: z.literal('evaluation'), report: evaluationReportSchema }),
+  z.object({ type: z.literal('weight-search'), search: searchReportSchema }),
   z.object({ type: z.literal('compute'), compute: computeStateSchema }),
   z.object({ type: z.literal('settings'), settings: settingsSchema }),
   z.object({ type: z.literal('log'), entry: logEntrySchema }),

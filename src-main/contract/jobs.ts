@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { matrixSchema } from './inspect'
 import { errorReportSchema } from './models'
 
-export const JOB_KINDS = ['hash', 'inspect', 'matrix', 'preview', 'live', 'export'] as const
+export const JOB_KINDS = ['hash', 'inspect', 'matrix', 'preview', 'live', 'export', 'evaluate', 'search'] as const
 export const JOB_STATES = ['queued', 'running', 'done', 'failed', 'cancelled'] as const
 
 export const exportResultSchema = z.object({
@@ -43,6 +43,8 @@ export const jobResultSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('preview'), pictures: z.number() }),
   z.object({ kind: z.literal('live') }),
   z.object({ kind: z.literal('export'), export: exportResultSchema }),
+  z.object({ kind: z.literal('evaluate'), rows: z.number() }),
+  z.object({ kind: z.literal('search'), trials: z.number() }),
 ])
 
 /** A long task. `progress` never falls. Times in milliseconds since 1970. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { evaluationSettingsSchema } from './evaluate'
 
 /** Statistics behind the correlations (method.md, 'Statistics of a layer'). */
 export const STATISTICS = ['exact', 'sampled', 'calibrated'] as const
@@ -111,6 +112,7 @@ export const projectSchema = z.strictObject({
   method: methodSchema.default(methodSchema.parse({})),
   output: outputSchema.default(outputSchema.parse({})),
   preview: previewSchema.default(previewSchema.parse({})),
+  evaluation: evaluationSettingsSchema.default(evaluationSettingsSchema.parse({})),
 })
 
 export type ModelEntry = z.infer<typeof modelSchema>

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { evaluationSettingsSchema } from './evaluate'
 import { jobSchema } from './jobs'
 import { errorReportSchema } from './models'
 import { liveStateSchema } from './preview'
@@ -22,6 +23,7 @@ export const editSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('set-method'), method: methodSchema }),
   z.strictObject({ type: z.literal('set-output'), output: outputSchema }),
   z.strictObject({ type: z.literal('set-preview'), preview: previewSchema }),
+  z.strictObject({ type: z.literal('set-evaluation'), evaluation: evaluationSettingsSchema }),
 ])
 
 /** The document and all that the interface shows about it. Paths inside `project` are absolute here. */

@@ -1,4 +1,5 @@
 import type { Studio } from '../studio'
+import { evaluateHandlers } from './evaluate'
 import type { Handlers } from './handlers'
 import { modelHandlers } from './models'
 import { projectHandlers } from './project'
@@ -7,5 +8,11 @@ import { workHandlers } from './work'
 
 /** Every command's handler; the type proves that none is missing. */
 export function createHandlers(studio: Studio): Handlers {
-  return { ...projectHandlers(studio), ...modelHandlers(studio), ...workHandlers(studio), ...systemHandlers(studio) }
+  return {
+    ...projectHandlers(studio),
+    ...modelHandlers(studio),
+    ...workHandlers(studio),
+    ...evaluateHandlers(studio),
+    ...systemHandlers(studio),
+  }
 }

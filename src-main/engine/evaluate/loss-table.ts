@@ -1,14 +1,11 @@
 import { FusionError } from '../../contract/errors'
+import type { Split } from '../../contract/evaluate'
 import type { Pipeline } from '../diffusion/pipeline'
 import { throwIfCancelled } from '../merge/cancel'
 import { denoisingLosses } from './denoising-loss'
 import { encodeTexts, type DomainTexts } from './domain-texts'
 import type { EvaluatedModel, ModelRole } from './evaluated-model'
 import type { EvaluationDomain, EvaluationPicture, EvaluationSet } from './evaluation-set'
-
-/** Which pictures are measured. */
-export const SPLITS = ['held-out', 'train', 'all'] as const
-export type Split = (typeof SPLITS)[number]
 
 /** Domains and their pictures, before anything is read of them. */
 export interface PictureList {

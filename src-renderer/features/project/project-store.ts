@@ -1,5 +1,6 @@
 import { defineStore } from 'pinia'
 import { computed, shallowRef } from 'vue'
+import type { EvaluationSettings } from '../../../src-main/contract/evaluate'
 import type {
   MethodSettings,
   ModelEntry,
@@ -25,6 +26,7 @@ const NO_PROJECT: Project = {
   method: {} as MethodSettings,
   output: {} as OutputSettings,
   preview: {} as PreviewSettings,
+  evaluation: {} as EvaluationSettings,
 }
 
 /** The document as the host holds it, with the edits that are still on their way applied: controls answer at once. */
@@ -101,6 +103,10 @@ export const useProject = defineStore('project', () => {
     edit(label, [{ type: 'set-preview', preview: { ...project.value.preview, ...change } }], merge)
   }
 
+  function editEvaluation(change: Partial<EvaluationSettings>, label: string): void {
+    edit(label, [{ type: 'set-evaluation', evaluation: { ...project.value.evaluation, ...change } }])
+  }
+
   /** Runs a command that answers with the document, after all edits; false where it failed. */
   async function run(command: () => Promise<ProjectState>): Promise<boolean> {
     await settled()
@@ -127,6 +133,7 @@ export const useProject = defineStore('project', () => {
     editMethod,
     editOutput,
     editPreview,
+    editEvaluation,
     settled,
     run,
     undo,
@@ -149,6 +156,8 @@ function applyEdit(project: Project, edit: Edit): Project {
       return { ...project, output: edit.output }
     case 'set-preview':
       return { ...project, preview: edit.preview }
+    case 'set-evaluation':
+      return { ...project, evaluation: edit.evaluation as EvaluationSettings }
     case 'move-model': {
       const moved = project.models.find(({ name }) => name === edit.name)
       if (!moved) return project

@@ -1,0 +1,99 @@
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { EvaluationData, EvaluationReport } from '../contract/evaluate'
+import { FusionError, toErrorReport } from '../contract/errors'
+import type { ModelEntry, Project } from '../contract/project'
+import { comparedRows, PLAIN_AVERAGE, withOwnNames } from '../engine/evaluate/compare-methods'
+import { openEvaluationData } from '../engine/evaluate/evaluation-data'
+import type { EvaluatedRow } from '../engine/evaluate/evaluation-run'
+import { methodNamed } from '../engine/merge/methods/index'
+
+/** Where a family keeps its evaluation data, beside its base. */
+const OWN_FOLDER = 'evaluation'
+
+/**
+ * The folder of a project's evaluation data: its own choice, or the one beside its base.
+ * @throws FusionError 'validation' where there is neither
+ */
+export function evaluationFolder({ evaluation, models }: Project): string {
+  if (evaluation.data !== null) return evaluation.data
+  const base = models[0]?.path
+  const own = base === undefined ? null : join(dirname(base), OWN_FOLDER)
+  if (own !== null && existsSync(join(own, 'evaluation.json'))) return own
+  throw new FusionError('validation', 'There are no pictures to measure on.', {
+    hint: 'Choose a folder of pictures with captions: a .txt beside each picture, one sub-folder for each domain.',
+  })
+}
+
+/** What a project's evaluation data are, from their text files alone. */
+export async function describeData(project: Project): Promise<EvaluationData> {
+  try {
+    const folder = evaluationFolder(project)
+    const { kind, timesteps, domains } = await openEvaluationData(folder, project.evaluation.seed)
+    const count = (pictures: (typeof domains)[number]['pictures'], wanted: string): number =>
+      pictures.filter(({ split }) => split === wanted).length
+    return {
+      folder,
+      kind,
+      timesteps: timesteps.length,
+      domains: domains.map(({ name, pictures }) => ({
+        name,
+        heldOut: count(pictures, 'held-out'),
+        train: count(pictures, 'train'),
+      })),
+      problem: null,
+    }
+  } catch (error) {
+    const folder = project.evaluation.data
+    return { folder, kind: null, timesteps: 0, domains: [], problem: toErrorReport(error) }
+  }
+}
+
+/** What is measured, base first. @throws FusionError 'validation' */
+export function evaluatedRows(project: Project, kind: EvaluationReport['kind']): EvaluatedRow[] {
+  if (kind === 'comparison') {
+    const rows = comparedRows(project)
+    return withOwnNames([...rows, mergeRow('this merge', project)])
+  }
+  const wanted = new Set(project.evaluation.rows)
+  const [base, ...specialists] = project.models
+  const enabled = specialists.filter((model) => model.enabled)
+  const modelRow = ({ name, path }: ModelEntry, role: 'base' | 'specialist'): EvaluatedRow => {
+    return { name, role, path, merge: null }
+  }
+  const soup: Project = { ...project, method: { ...project.method, name: 'soup' } }
+  const equal = soup.models.map((model) => ({ ...model, weight: 1, blocks: {}, layers: [] }))
+  return withOwnNames([
+    modelRow(base!, 'base'),
+    ...(wanted.has('specialists') ? specialists.map((model) => modelRow(model, 'specialist')) : []),
+    ...(wanted.has('merge') && enabled.length > 0 ? [mergeRow('this merge', project)] : []),
+    ...(wanted.has('soup') && enabled.length > 0 ? [mergeRow(PLAIN_AVERAGE, { ...soup, models: equal })] : []),
+    ...(wanted.has('without') && enabled.length > 1
+      ? enabled.map(({ name }) =>
+          mergeRow(`without ${name}`, {
+            ...project,
+            models: project.models.map((model) => (model.name === name ? { ...model, enabled: false } : model)),
+          }),
+        )
+      : []),
+  ])
+}
+
+function mergeRow(name: string, project: Project): EvaluatedRow {
+  const { path: _exportPath, ...output } = project.output
+  return { name, role: 'merge', path: null, merge: { ...project, output: { ...output, layout: 'same' } } }
+}
+
+/** How a row is made, in words; empty for a model that was there. */
+export function rowWords({ merge }: EvaluatedRow): string {
+  if (!merge) return ''
+  const { name, normaliser, threshold, statistics, scale, density } = merge.method
+  const { title, uses } = methodNamed(name)
+  const words = [title]
+  if (uses.includes('statistics') && statistics !== 'exact') words.push(statistics)
+  if (uses.includes('normaliser')) words.push(normaliser)
+  if (uses.includes('threshold') && threshold !== undefined) words.push(`threshold ${threshold}`)
+  if (uses.includes('density')) words.push(`density ${density}`)
+  if (uses.includes('scale')) words.push(`scale ${Number(scale.toPrecision(3))}`)
+  return words.join(', ')
+}

@@ -1,0 +1,174 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import {
+  EMPTY_RESULTS,
+  evaluationKey,
+  evaluationResultsSchema,
+  type EvaluationReport,
+  type EvaluationResults,
+  type SearchReport,
+} from '../contract/evaluate'
+import type { Job } from '../contract/jobs'
+import { evaluatedRows, evaluationFolder, rowWords } from './evaluation-plan'
+import type { HandlerInput } from './handlers/handlers'
+import { writeJsonFile } from './json-file'
+import type { Studio } from './studio'
+import type { WorkNews } from './work'
+
+/** Evaluations and searches, their last results kept over a restart. */
+export class Evaluations {
+  private results: EvaluationResults = EMPTY_RESULTS
+  private readonly file: string
+  private writing: Promise<void> = Promise.resolve()
+
+  constructor(private readonly studio: Studio) {
+    this.file = join(studio.options.dataFolder, 'evaluations.json')
+  }
+
+  /** What an earlier session measured; nothing where that cannot be read. */
+  async open(): Promise<void> {
+    const text = await readFile(this.file, 'utf8').catch(() => null)
+    if (text === null) return
+    try {
+      this.results = evaluationResultsSchema.parse(JSON.parse(text))
+    } catch (error) {
+      this.studio.log.add('warning', `Earlier evaluations could not be read: ${String(error)}`)
+    }
+  }
+
+  get current(): EvaluationResults {
+    return this.results
+  }
+
+  /** @throws FusionError 'validation' where there is nothing to measure, or nothing to measure on */
+  async start(kind: EvaluationReport['kind']): Promise<{ job: Job }> {
+    const { work, queue, events } = this.studio
+    const project = this.studio.projectWithModels()
+    const rows = evaluatedRows(project, kind)
+    const data = await this.data()
+    const title = kind === 'table' ? `Evaluate ${rows.length} models` : 'Compare methods'
+    for (const job of queue.list()) if (job.kind === 'evaluate' && job.endedAt === null) queue.cancel(job.id)
+    const slot = kind
+    const started = work.start(
+      'evaluate',
+      title,
+      async () => ({
+        type: 'evaluate',
+        base: project.models[0]!.path,
+        rows,
+        comparison: kind === 'comparison',
+        data,
+        device: await this.studio.device(),
+        cacheFolder: this.studio.cache.folder,
+      }),
+      (news) => this.takeRows(slot, news),
+      () => this.update(slot, started.job.id, { done: true }),
+    )
+    const report: EvaluationReport = {
+      kind,
+      job: started.job.id,
+      time: Date.now(),
+      key: evaluationKey(project),
+      folder: data.folder,
+      split: data.split,
+      rows: rows.map((row) => ({ name: row.name, role: row.role, words: rowWords(row), error: null })),
+      summary: null,
+      leaderboard: null,
+      verdict: null,
+      done: false,
+    }
+    this.results = { ...this.results, [slot]: report }
+    events.emit({ type: 'evaluation', report })
+    return started
+  }
+
+  /** @throws FusionError 'validation' where there is nothing to measure on */
+  async search(input: HandlerInput<'evaluate.search'>): Promise<{ job: Job }> {
+    const { work, queue, events } = this.studio
+    const project = this.studio.projectWithModels()
+    const data = await this.data()
+    queue.cancelAll('search')
+    const started = work.start(
+      'search',
+      'Search weights',
+      async () => ({
+        type: 'search',
+        project,
+        ...input,
+        data,
+        device: await this.studio.device(),
+        cacheFolder: this.studio.cache.folder,
+      }),
+      (news) => this.takeTrials(news),
+      () => this.update('search', started.job.id, { done: true }),
+    )
+    const search: SearchReport = {
+      job: started.job.id,
+      time: Date.now(),
+      key: evaluationKey(project),
+      strategy: input.strategy,
+      perBlock: input.perBlock,
+      planned: input.strategy === 'cma-es' ? input.trials : null,
+      folder: data.folder,
+      split: data.split,
+      pictures: null,
+      base: null,
+      soup: null,
+      trials: [],
+      best: null,
+      check: null,
+      done: false,
+    }
+    this.results = { ...this.results, search }
+    events.emit({ type: 'weight-search', search })
+    return started
+  }
+
+  private async data() {
+    const project = this.studio.projectWithModels()
+    const { split, pictures, seed } = project.evaluation
+    return { folder: await this.studio.host.access.check(evaluationFolder(project)), split, pictures, seed }
+  }
+
+  private takeRows(slot: EvaluationReport['kind'], { news, job }: WorkNews): void {
+    const report = this.results[slot]
+    if (report?.job !== job) return
+    if (news.type === 'losses') {
+      const { type: _type, ...measured } = news
+      void this.update(slot, job, measured)
+    } else if (news.type === 'row-failed') {
+      const rows = report.rows.map((row) => (row.name === news.name ? { ...row, error: news.error } : row))
+      void this.update(slot, job, { rows })
+    }
+  }
+
+  private takeTrials({ news, job }: WorkNews): void {
+    const { search } = this.results
+    if (search?.job !== job) return
+    if (news.type === 'search') void this.update('search', job, news.search)
+    else if (news.type === 'trial') {
+      const { trial, models } = news
+      const best = models && trial.score !== null ? { score: trial.score, models } : search.best
+      void this.update('search', job, { trials: [...search.trials, trial], best })
+    } else if (news.type === 'found') void this.update('search', job, { best: news.best, check: news.check })
+  }
+
+  /** Changes a result of a job, tells it and keeps it; a job that another one has followed changes nothing. */
+  private update<Slot extends keyof EvaluationResults>(
+    slot: Slot,
+    job: string,
+    change: Partial<NonNullable<EvaluationResults[Slot]>>,
+  ): Promise<void> {
+    const result = this.results[slot]
+    if (result?.job !== job) return Promise.resolve()
+    const changed = { ...result, ...change }
+    this.results = { ...this.results, [slot]: changed }
+    const { events, log } = this.studio
+    if (slot === 'search') events.emit({ type: 'weight-search', search: changed as SearchReport })
+    else events.emit({ type: 'evaluation', report: changed as EvaluationReport })
+    this.writing = this.writing
+      .then(() => writeJsonFile(this.file, this.results))
+      .catch((error: unknown) => log.add('warning', `Evaluations could not be kept: ${String(error)}`))
+    return this.writing
+  }
+}

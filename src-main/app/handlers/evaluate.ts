@@ -1,0 +1,13 @@
+import { describeData } from '../evaluation-plan'
+import type { Studio } from '../studio'
+import type { Group, Handlers } from './handlers'
+
+export function evaluateHandlers(studio: Studio): Handlers<Group<'evaluate'>> {
+  const { evaluations } = studio
+  return {
+    'evaluate.data': () => describeData(studio.project.state.project),
+    'evaluate.start': ({ kind }) => evaluations.start(kind),
+    'evaluate.search': (input) => evaluations.search(input),
+    'evaluate.results': () => evaluations.current,
+  }
+}

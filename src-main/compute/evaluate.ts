@@ -1,0 +1,62 @@
+import { compareRows, measureRows } from '../engine/evaluate/compare-methods'
+import { EvaluationRun } from '../engine/evaluate/evaluation-run'
+import { searchMerge } from '../engine/evaluate/search-merge'
+import { releaseModel } from './resident-model'
+import type { TaskContext, TaskOf, TaskRunner } from './task'
+
+/** Measures models and merges on one set of pictures; the table grows row by row. */
+export const evaluate: TaskRunner<'evaluate'> = async (task, context) => {
+  const { tell } = context
+  const run = await openRun(task, task.base, context)
+  try {
+    const measured = await measureRows(run, task.rows, {
+      onProgress: (phase, fraction) => tell({ type: 'progress', phase, fraction }),
+      onRow: (rows) => {
+        const { summary, leaderboard, verdict } = compareRows(run, rows)
+        tell({
+          type: 'losses',
+          summary: { ...summary, timesteps: [...summary.timesteps] },
+          leaderboard: task.comparison ? leaderboard : null,
+          verdict: task.comparison ? verdict : null,
+        })
+      },
+      onFailed: (name, error) => tell({ type: 'row-failed', name, error }),
+    })
+    return { kind: 'evaluate', rows: measured.length }
+  } finally {
+    await run.release()
+  }
+}
+
+/** Looks for better weights; every trial and every best one is told at once, so that a stop loses none. */
+export const search: TaskRunner<'search'> = async (task, context) => {
+  const { tell, signal } = context
+  const run = await openRun(task, task.project.models[0]!.path, context)
+  try {
+    const { best, check, trials } = await searchMerge(
+      run,
+      task.project,
+      task,
+      {
+        onProgress: (phase, fraction) => tell({ type: 'progress', phase, fraction }),
+        onStart: (start) => tell({ type: 'search', search: start }),
+        onTrial: ({ index, score, isBest }, models) =>
+          tell({ type: 'trial', trial: { index, score: Number.isFinite(score) ? score : null, isBest }, models }),
+      },
+      signal,
+    )
+    tell({ type: 'found', best, check })
+    return { kind: 'search', trials }
+  } finally {
+    await run.release()
+  }
+}
+
+async function openRun(
+  { data, device, cacheFolder }: TaskOf<'evaluate'> | TaskOf<'search'>,
+  base: string,
+  { signal, workerFile, clipVocabulary }: TaskContext,
+): Promise<EvaluationRun> {
+  await releaseModel()
+  return EvaluationRun.open({ base, data, device, cacheFolder, clipVocabulary, workerFile, signal })
+}

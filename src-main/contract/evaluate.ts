@@ -1,0 +1,171 @@
+import { z } from 'zod'
+import { errorReportSchema } from './models'
+import type { Project } from './project'
+
+/** Which pictures are measured. */
+export const SPLITS = ['held-out', 'train', 'all'] as const
+export type Split = (typeof SPLITS)[number]
+
+/** What is measured beside the base. */
+export const EVALUATED = ['specialists', 'merge', 'soup', 'without'] as const
+export const SEARCH_STRATEGIES = ['greedy-once', 'greedy-repeated', 'cma-es'] as const
+
+/** A project's own wishes for its evaluation. */
+export const evaluationSettingsSchema = z.strictObject({
+  /** Folder of evaluation data; null: one named evaluation beside the base, as the demo family has it. */
+  data: z.string().min(1).nullable().default(null),
+  split: z.enum(SPLITS).default('held-out'),
+  /** At most so many of each domain; null: all. */
+  pictures: z.number().int().positive().nullable().default(null),
+  /** Of split and noise where the data have none of their own, and of the intervals. */
+  seed: z.number().int().nonnegative().default(0),
+  rows: z.array(z.enum(EVALUATED)).default(['specialists', 'merge', 'soup']),
+})
+
+const interval = z.object({ low: z.number(), high: z.number() }).nullable()
+const estimateSchema = z.object({ value: z.number(), interval })
+const cellSchema = z.object({ loss: estimateSchema, difference: estimateSchema.nullable() })
+const roleSchema = z.enum(['base', 'specialist', 'merge'])
+
+/** As engine/evaluate/loss-summary.ts makes it. */
+export const lossSummarySchema = z.object({
+  timesteps: z.array(z.number()),
+  domains: z.array(z.object({ name: z.string(), pictures: z.number() })),
+  models: z.array(
+    z.object({
+      name: z.string(),
+      role: roleSchema,
+      domains: z.array(cellSchema),
+      mean: cellSchema,
+      curves: z.array(z.array(z.number())),
+      ownDomain: z.string().nullable(),
+      gains: z.boolean(),
+      kept: z.array(z.object({ specialist: z.string(), domain: z.string(), percent: estimateSchema })),
+    }),
+  ),
+  bootstrap: z.object({ resamples: z.number(), seed: z.number(), confidence: z.number() }),
+})
+
+/** A difference of mean losses on the same pictures; every domain counts the same. */
+const pairedSchema = z.object({
+  mean: z.number(),
+  /** Of the choice of pictures. */
+  standardError: z.number(),
+  /** The mean as a part of the other model's loss. */
+  relative: z.number(),
+})
+
+/** A place on the leaderboard. */
+export const leaderboardEntrySchema = z.object({
+  name: z.string(),
+  role: roleSchema,
+  loss: z.number(),
+  /** Less the base's; null for the base. */
+  againstBase: pairedSchema.nullable(),
+  /** Less the plain average's; null for it, or where none was measured. */
+  againstSoup: pairedSchema.nullable(),
+  /** Mean over the specialists that gain, in per cent; null where there is none, and for the base. */
+  keptPercent: z.number().nullable(),
+  /** That merging took; null for models that were there. */
+  seconds: z.number().nullable(),
+})
+
+/** A row of a table, before it is measured. */
+export const evaluationRowSchema = z.object({
+  name: z.string(),
+  role: roleSchema,
+  /** How a merge is made, in words; empty for models. */
+  words: z.string(),
+  /** Why it could not be measured. */
+  error: errorReportSchema.nullable(),
+})
+
+/** What was measured, while and after it is. */
+export const evaluationReportSchema = z.object({
+  kind: z.enum(['table', 'comparison']),
+  job: z.string(),
+  /** Milliseconds since 1970, of the start. */
+  time: z.number(),
+  /** evaluationKey of the project that was measured. */
+  key: z.string(),
+  folder: z.string(),
+  split: z.enum(SPLITS),
+  /** Base first. */
+  rows: z.array(evaluationRowSchema),
+  /** Of the rows that are measured; null before the first. */
+  summary: lossSummarySchema.nullable(),
+  /** Best first; of comparisons alone. */
+  leaderboard: z.array(leaderboardEntrySchema).nullable(),
+  /** Which method wins, and whether that is certain; of comparisons alone. */
+  verdict: z.string().nullable(),
+  done: z.boolean(),
+})
+
+/** Weights of a model that a search found. */
+export const foundWeightsSchema = z.object({
+  name: z.string(),
+  weight: z.number(),
+  blocks: z.record(z.string(), z.number()),
+})
+
+/** Losses on the two halves of the data. */
+const halvesSchema = z.object({ search: z.number(), check: z.number() })
+
+export const searchReportSchema = z.object({
+  job: z.string(),
+  time: z.number(),
+  key: z.string(),
+  strategy: z.enum(SEARCH_STRATEGIES),
+  perBlock: z.boolean(),
+  /** How many will be tried; null while that is not known (greedy). */
+  planned: z.number().nullable(),
+  folder: z.string(),
+  split: z.enum(SPLITS),
+  /** Pictures that weights are chosen on, and pictures that the search never sees. */
+  pictures: halvesSchema.nullable(),
+  /** Losses of what the result is compared with. */
+  base: halvesSchema.nullable(),
+  soup: halvesSchema.nullable(),
+  trials: z.array(z.object({ index: z.number(), score: z.number().nullable(), isBest: z.boolean() })),
+  best: z.object({ score: z.number(), models: z.array(foundWeightsSchema) }).nullable(),
+  /** On pictures that the search never saw; null where it was stopped. */
+  check: z.object({ start: z.number(), best: z.number() }).nullable(),
+  done: z.boolean(),
+})
+
+/** Evaluation data as a project would use them. */
+export const evaluationDataSchema = z.object({
+  folder: z.string().nullable(),
+  kind: z.enum(['latents', 'pictures']).nullable(),
+  timesteps: z.number(),
+  domains: z.array(z.object({ name: z.string(), heldOut: z.number(), train: z.number() })),
+  /** Why there are none. */
+  problem: errorReportSchema.nullable(),
+})
+
+export const evaluationResultsSchema = z.object({
+  table: evaluationReportSchema.nullable(),
+  comparison: evaluationReportSchema.nullable(),
+  search: searchReportSchema.nullable(),
+})
+
+export const EMPTY_RESULTS: EvaluationResults = { table: null, comparison: null, search: null }
+
+export type EvaluationSettings = z.infer<typeof evaluationSettingsSchema>
+export type EvaluationData = z.infer<typeof evaluationDataSchema>
+export type EvaluationReport = z.infer<typeof evaluationReportSchema>
+export type EvaluationRow = z.infer<typeof evaluationRowSchema>
+export type EvaluationResults = z.infer<typeof evaluationResultsSchema>
+export type LeaderboardEntry = z.infer<typeof leaderboardEntrySchema>
+export type PairedLosses = z.infer<typeof pairedSchema>
+export type Summary = z.infer<typeof lossSummarySchema>
+export type SearchReport = z.infer<typeof searchReportSchema>
+export type SearchStrategy = (typeof SEARCH_STRATEGIES)[number]
+export type FoundWeights = z.infer<typeof foundWeightsSchema>
+export type Estimate = z.infer<typeof estimateSchema>
+
+/** What decides an evaluation's figures: equal where nothing that matters has changed. */
+export function evaluationKey(project: Pick<Project, 'models' | 'method' | 'output' | 'evaluation'>): string {
+  const { models, method, output, evaluation } = project
+  return JSON.stringify([models.map(({ sha256: _hash, ...model }) => model), method, output.include, evaluation])
+}

@@ -1,0 +1,235 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { tmpdir } from 'node:os'
+import type { EvaluationSettings } from '../../contract/evaluate'
+import { FusionError } from '../../contract/errors'
+import type { Project } from '../../contract/project'
+import { openCheckpoint } from '../checkpoint/open'
+import { loadPipeline } from '../diffusion/load-pipeline'
+import { requireComponent } from '../diffusion/pipeline-parts'
+import type { Pipeline } from '../diffusion/pipeline'
+import { throwIfCancelled } from '../merge/cancel'
+import { canFeed, LiveMerge } from '../merge/live-merge'
+import { planMerge, type MergePlan } from '../merge/plan'
+import { runMerge } from '../merge/run'
+import type { ProviderStatus } from '../runtime/providers'
+import { checkpointModel, liveModel, readUnetWeights, type EvaluatedModel, type ModelRole } from './evaluated-model'
+import { openEvaluationData, type EvaluationData } from './evaluation-data'
+import type { EvaluationSet } from './evaluation-set'
+import { hashComponent } from './latent-cache'
+import { LossStore } from './loss-store'
+import { chooseSplit, LossMeter, type ChosenDomain, type LossTable, type ModelLosses } from './loss-table'
+
+/** What is measured: a model's file, or a merge. */
+export interface EvaluatedRow {
+  name: string
+  role: ModelRole
+  path: string | null
+  merge: Project | null
+}
+
+export type DataSettings = Pick<EvaluationSettings, 'split' | 'pictures' | 'seed'> & { folder: string }
+
+export interface EvaluationTools {
+  /** A whole pipeline: models are measured in its network. */
+  base: string
+  data: DataSettings
+  device: ProviderStatus
+  cacheFolder: string
+  clipVocabulary: string
+  workerFile?: URL
+  threads?: number
+  signal?: AbortSignal
+}
+
+/** A row that is measured; `seconds` is what its merge took, null for a model that was there. */
+export interface MeasuredRow extends ModelLosses {
+  seconds: number | null
+}
+
+interface Progress {
+  (phase: string, fraction: number): void
+}
+
+/** Parts of a row's time: a merge is made, then measured. */
+const MERGING_PART = 0.3
+
+/** What models are measured with: one network, one set of pictures, loaded when the first row needs them. */
+export class EvaluationRun {
+  readonly #data: EvaluationData
+  readonly #wanted: ChosenDomain[]
+  readonly #store: LossStore
+  #loaded: {
+    pipeline: Pipeline
+    set: EvaluationSet
+    chosen: ChosenDomain[]
+    meter: LossMeter
+    live: LiveMerge
+  } | null = null
+  #scratch: string | null = null
+
+  private constructor(
+    private readonly tools: EvaluationTools,
+    data: EvaluationData,
+  ) {
+    const { split, pictures } = tools.data
+    this.#data = data
+    this.#wanted = chooseSplit(data, split, pictures ?? undefined)
+    this.#store = new LossStore(tools.cacheFolder)
+  }
+
+  /** @throws FusionError 'not-found', 'malformed', 'validation' of the data */
+  static async open(tools: EvaluationTools): Promise<EvaluationRun> {
+    return new EvaluationRun(tools, await openEvaluationData(tools.data.folder, tools.data.seed))
+  }
+
+  get timesteps(): readonly number[] {
+    return this.#data.timesteps
+  }
+
+  get domains(): readonly ChosenDomain[] {
+    return this.#wanted
+  }
+
+  /** The measured rows as a table. */
+  tableOf(rows: readonly ModelLosses[]): LossTable {
+    return { timesteps: this.timesteps, domains: this.#wanted, models: rows }
+  }
+
+  /**
+   * Measures a row, or finds it measured.
+   * @throws FusionError 'cancelled' between batches, and what opening, merging and measuring throw
+   */
+  async measure(row: EvaluatedRow, onProgress: Progress): Promise<MeasuredRow> {
+    const { base, data, device } = this.tools
+    const measurement = { base, ...data, chosen: this.#wanted, provider: device.provider }
+    const key = await LossStore.keyOf(row, measurement)
+    const { name, role } = row
+    const known = await this.#store.find(key)
+    if (known) return { name, role, ...known }
+    const { meter, chosen } = await this.load(onProgress)
+    const { model, cost } = await this.#modelOf(row, (fraction) => onProgress('merging', MERGING_PART * fraction))
+    const { losses } = await meter.measure(model, chosen, {
+      ...this.#signal,
+      onProgress: (_, fraction) =>
+        onProgress('measuring', row.merge ? MERGING_PART + (1 - MERGING_PART) * fraction : fraction),
+    })
+    const stored = { losses: losses.map((own) => own.map((values) => Array.from(values))), seconds: cost() }
+    await this.#store.keep(key, stored)
+    return { name, role, ...stored }
+  }
+
+  /** The pipeline, and the pictures of the chosen split as latents. */
+  async load(onProgress: Progress) {
+    if (this.#loaded) return this.#loaded
+    const { base, device, cacheFolder, threads } = this.tools
+    onProgress('loading', 0)
+    throwIfCancelled(this.tools.signal)
+    const checkpoint = await openCheckpoint(base)
+    const pipeline = await loadPipeline(checkpoint, { ...this.#loading, device, liveUnet: true })
+    try {
+      const { set, chosen } = await this.#data.load(this.#wanted, pipeline, {
+        vaeHash: this.#data.kind === 'pictures' ? hashComponent(requireComponent('vae', checkpoint)) : '',
+        cacheFolder,
+        ...this.#signal,
+        onProgress: (done, total) => onProgress('encoding pictures', done / total),
+      })
+      const { provider } = device
+      const live = new LiveMerge(pipeline, { cacheFolder, provider, ...(threads !== undefined && { threads }) })
+      this.#loaded = { pipeline, set, chosen, meter: new LossMeter(pipeline, set), live }
+      return this.#loaded
+    } catch (error) {
+      await pipeline.release()
+      throw error
+    }
+  }
+
+  /** The base, to be measured in its own network. */
+  async baseModel(): Promise<EvaluatedModel> {
+    const checkpoint = await openCheckpoint(this.tools.base)
+    return checkpointModel('base', 'base', checkpoint, { base: checkpoint, ...this.#loading })
+  }
+
+  async release(): Promise<void> {
+    await this.#loaded?.pipeline.release()
+    this.#loaded = null
+    if (this.#scratch !== null) await rm(this.#scratch, { recursive: true, force: true })
+  }
+
+  async #modelOf(
+    { name, role, path, merge }: EvaluatedRow,
+    onMerging: (fraction: number) => void,
+  ): Promise<{ model: EvaluatedModel; cost: () => number | null }> {
+    if (!merge) {
+      if (path === null) throw new FusionError('internal', `The row ${name} has neither a file nor a merge.`)
+      const lender = await openCheckpoint(this.tools.base)
+      const checkpoint = await openCheckpoint(path)
+      return {
+        model: checkpointModel(name, role, checkpoint, { base: lender, ...this.#loading }),
+        cost: () => null,
+      }
+    }
+    const plan = await planMerge(merge)
+    let seconds: number | null = null
+    const prepare: EvaluatedModel['prepare'] = async (pipeline) => {
+      const started = performance.now()
+      if (canFeed(plan)) {
+        await this.#loaded!.live.feed(plan, { ...this.#signal, onContributions: onMerging })
+        seconds = (performance.now() - started) / 1000
+        return pipeline
+      }
+      const made = await this.#write(plan, onMerging)
+      seconds = (performance.now() - started) / 1000
+      return this.#writtenModel(plan, made).prepare(pipeline)
+    }
+    return { model: { name, role, prepare }, cost: () => seconds }
+  }
+
+  /** A merge that is no sum of contributions is made as its export would be, in a folder that goes with this run. */
+  async #write(plan: MergePlan, onMerging: (fraction: number) => void): Promise<string> {
+    const { device, cacheFolder, workerFile, clipVocabulary, threads } = this.tools
+    this.#scratch ??= await mkdtemp(join(tmpdir(), 'featurefusion-evaluate-'))
+    const { path } = await runMerge(plan, {
+      path: join(this.#scratch, plan.output.folder ? 'merge' : 'merge.safetensors'),
+      overwrite: true,
+      provider: device.provider,
+      cacheFolder,
+      clipVocabulary,
+      ...(workerFile && { workerFile }),
+      ...(threads !== undefined && { threads }),
+      ...this.#signal,
+      onProgress: (phase, fraction) => {
+        if (phase === 'merging') onMerging(fraction)
+      },
+    })
+    return path
+  }
+
+  #writtenModel({ components }: MergePlan, path: string): EvaluatedModel {
+    const unetAlone = components.every((name) => name === 'unet')
+    const opened = openCheckpoint(path)
+    if (unetAlone)
+      return liveModel('', 'merge', async (inputs) => {
+        return readUnetWeights(await opened, inputs)
+      })
+    return {
+      name: '',
+      role: 'merge',
+      prepare: async (pipeline) =>
+        checkpointModel('', 'merge', await opened, {
+          base: await openCheckpoint(this.tools.base),
+          ...this.#loading,
+        }).prepare(pipeline),
+    }
+  }
+
+  get #loading() {
+    const { clipVocabulary, threads } = this.tools
+    return { clipVocabulary, ...(threads !== undefined && { threads }) }
+  }
+
+  get #signal(): { signal?: AbortSignal } {
+    const { signal } = this.tools
+    return signal ? { signal } : {}
+  }
+}

@@ -1,0 +1,105 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { mkdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { z } from 'zod'
+import type { Project } from '../../contract/project'
+import { openCheckpoint } from '../checkpoint/open'
+import { RUNTIME_VERSION } from '../runtime/session'
+import type { ChosenDomain } from './loss-table'
+
+/** Where measured losses lie, below the program's cache. */
+export const LOSSES_FOLDER = 'featurefusion-losses'
+/** Part of every key: other arithmetic is another key. */
+const FORMAT = 1
+
+const storedSchema = z.object({
+  /** By domain, picture and timestep. */
+  losses: z.array(z.array(z.array(z.number()))),
+  /** That merging took; null for a model that was there. */
+  seconds: z.number().nullable(),
+})
+
+/** Losses that were measured once, and what making the model cost. */
+export type StoredLosses = z.infer<typeof storedSchema>
+
+/** What losses depend on beside the model. */
+export interface Measurement {
+  /** The pipeline around the UNet. */
+  base: string
+  /** Folder of the data. */
+  folder: string
+  chosen: readonly ChosenDomain[]
+  seed: number
+  provider: string
+}
+
+/** Measured losses by what they were measured of and on, so that a comparison that was stopped goes on where it was. */
+export class LossStore {
+  constructor(private readonly cacheFolder: string) {}
+
+  /** The key of a model or a merge; it changes with every file behind it. */
+  static async keyOf(model: { path: string | null; merge: Project | null }, on: Measurement): Promise<string> {
+    const { merge, path } = model
+    const paths = [on.base, ...(merge ? merge.models.map((entry) => entry.path) : path === null ? [] : [path])]
+    if (merge?.output.vae !== undefined) paths.push(merge.output.vae)
+    const others = merge?.method.calibration === undefined ? [] : [await stateOf(merge.method.calibration)]
+    const made = merge && {
+      models: merge.models.map(({ sha256: _hash, ...entry }) => entry),
+      method: merge.method,
+      output: { include: merge.output.include, dtype: merge.output.dtype },
+    }
+    const parts = [
+      FORMAT,
+      RUNTIME_VERSION,
+      path,
+      made,
+      await Promise.all(paths.map(filesOf)),
+      others,
+      on.chosen,
+      await dataState(on),
+      on.seed,
+      on.provider,
+    ]
+    return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
+  }
+
+  async find(key: string): Promise<StoredLosses | null> {
+    try {
+      const path = this.#path(key)
+      const stored = storedSchema.parse(JSON.parse(await readFile(path, 'utf8')))
+      const now = new Date()
+      await utimes(path, now, now)
+      return stored
+    } catch {
+      return null // not there, or not whole: it is measured again
+    }
+  }
+
+  async keep(key: string, stored: StoredLosses): Promise<void> {
+    const path = this.#path(key)
+    await mkdir(dirname(path), { recursive: true })
+    const temporary = `${path}.${randomUUID()}.tmp`
+    await writeFile(temporary, JSON.stringify(stored))
+    await rename(temporary, path)
+  }
+
+  #path(key: string): string {
+    return join(this.cacheFolder, LOSSES_FOLDER, `${key}.json`)
+  }
+}
+
+async function filesOf(path: string): Promise<unknown> {
+  const { files } = await openCheckpoint(path)
+  return files.map(({ path: file, size, mtimeMs }) => [file, size, mtimeMs])
+}
+
+async function stateOf(path: string): Promise<unknown> {
+  const { size, mtimeMs } = await stat(path)
+  return [path, size, mtimeMs]
+}
+
+/** Of the pictures' files, or where they have none of their own, of the set's. */
+async function dataState({ folder, chosen }: Measurement): Promise<unknown> {
+  const files = chosen.flatMap(({ pictures }) => pictures.flatMap(({ picture }) => picture.file ?? []))
+  return Promise.all((files.length > 0 ? files : [join(folder, 'evaluation.json')]).map(stateOf))
+}

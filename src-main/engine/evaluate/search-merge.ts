@@ -1,0 +1,157 @@
+import type { FoundWeights, SearchReport, SearchStrategy } from '../../contract/evaluate'
+import { FusionError } from '../../contract/errors'
+import { methodSchema, type ModelEntry, type Project } from '../../contract/project'
+import { methodNamed } from '../merge/methods/index'
+import { canFeed } from '../merge/live-merge'
+import { planMerge, type MergePlan } from '../merge/plan'
+import { mean } from './bootstrap'
+import type { EvaluatedModel } from './evaluated-model'
+import type { EvaluationRun } from './evaluation-run'
+import { greedySoup } from './greedy-soup'
+import { halves, type ChosenDomain, type ModelLosses } from './loss-table'
+import { flatWeights, searchWeights, weightsOfFlat } from './weight-search'
+import type { Trial, WeightScore } from './weight-trials'
+
+export interface MergeSearchOptions {
+  strategy: SearchStrategy
+  trials: number
+  /** A weight for every block of the network instead of one for each model; CMA-ES alone. */
+  perBlock: boolean
+  seed: number
+}
+
+/** What a search has to tell while it runs. */
+export interface MergeSearchNews {
+  onProgress?: (phase: string, fraction: number) => void
+  /** Called once, with what the result is compared with. */
+  onStart?: (start: Pick<SearchReport, 'pictures' | 'base' | 'soup'>) => void
+  /** Called with every trial, and with its weights where it is the best so far. */
+  onTrial?: (trial: Trial, models: FoundWeights[] | null) => void
+}
+
+export interface FoundMerge {
+  best: { score: number; models: FoundWeights[] }
+  check: { start: number; best: number } | null
+  trials: number
+  stopped: boolean
+}
+
+/**
+ * Searches weights of a project's merge on one half of the pictures, and says what they are worth on the other. Greedy
+ * strategies are soups of whole models (the base is one of them); CMA-ES searches the project's own method.
+ * @throws FusionError 'validation' where the method's weights cannot be changed in memory, or a domain has fewer than two
+ *   pictures; 'cancelled' before the first trial; what merging and measuring throw
+ */
+export async function searchMerge(
+  run: EvaluationRun,
+  project: Project,
+  { strategy, trials, perBlock, seed }: MergeSearchOptions,
+  { onProgress, onStart, onTrial }: MergeSearchNews,
+  signal?: AbortSignal,
+): Promise<FoundMerge> {
+  const searched = searchedProject(project, strategy)
+  const models = searched.models
+  const plan = await planMerge(searched)
+  checkSearchable(plan)
+  const { live, meter, chosen } = await run.load((phase, fraction) => onProgress?.(phase, 0.05 * fraction))
+  const [search, check] = halves(chosen)
+  if (check.some(({ pictures }) => pictures.length === 0))
+    throw new FusionError('validation', 'A search needs at least two pictures of every domain.', {
+      hint: 'Half of them choose the weights, the other half says what they are worth.',
+    })
+  const cancel = signal ? { signal } : {}
+
+  const lossOf = async (model: EvaluatedModel, domains: readonly ChosenDomain[]): Promise<number> =>
+    meanLoss(await meter.measure(model, domains, cancel))
+  const mergeOf = (weighed: readonly ModelEntry[], method = searched.method): EvaluatedModel => ({
+    name: 'trial',
+    role: 'merge',
+    prepare: async (pipeline) => {
+      const made = await planMerge({ ...searched, method, models: [...weighed] })
+      await live.feed(made, { ...cancel, onContributions: (part) => onProgress?.('contributions', 0.05 + 0.1 * part) })
+      return pipeline
+    },
+  })
+  const both = async (model: EvaluatedModel) => ({
+    search: await lossOf(model, search),
+    check: await lossOf(model, check),
+  })
+
+  const baseModel = await run.baseModel()
+  const count = (domains: readonly ChosenDomain[]): number =>
+    domains.reduce((sum, { pictures }) => sum + pictures.length, 0)
+  const soup = methodSchema.parse({ name: 'soup' })
+  onStart?.({
+    pictures: { search: count(search), check: count(check) },
+    base: await both(baseModel),
+    soup: await both(
+      mergeOf(
+        models.map((model) => ({ ...model, weight: 1, blocks: {}, layers: [] })),
+        soup,
+      ),
+    ),
+  })
+
+  const isGreedy = strategy !== 'cma-es'
+  const blocks = perBlock && !isGreedy ? plan.blocks : []
+  const free = isGreedy || methodNamed(searched.method.name).baseTakesPart ? models : models.slice(1)
+  const weigh = (flat: readonly number[]): ModelEntry[] => {
+    const found = weightsOfFlat(flat, free, blocks)
+    return models.map((model) => ({ ...model, ...found[free.indexOf(model)] }))
+  }
+  const foundOf = (flat: readonly number[]): FoundWeights[] =>
+    weigh(flat).map(({ name, weight, blocks: own }) => ({ name, weight, blocks: own }))
+  const scoreOn =
+    (domains: readonly ChosenDomain[]): WeightScore =>
+    (flat) =>
+      lossOf(mergeOf(weigh(flat)), domains)
+  const expected = isGreedy ? models.length * 3 : trials
+  const options = {
+    ...cancel,
+    check: scoreOn(check),
+    onTrial: (trial: Trial) => {
+      onProgress?.('trying weights', 0.15 + 0.85 * Math.min(1, (trial.index + 1) / expected))
+      onTrial?.(trial, trial.isBest ? foundOf(trial.weights) : null)
+    },
+  }
+  const result = isGreedy
+    ? await greedySoup(models.length, strategy === 'greedy-once' ? 'once' : 'repeated', scoreOn(search), options)
+    : await searchWeights(startOf(free, blocks), scoreOn(search), { ...options, trials, seed })
+  return {
+    best: { score: result.best.score, models: foundOf(result.best.weights) },
+    check: result.check,
+    trials: result.trials.length,
+    stopped: result.stopped,
+  }
+}
+
+/** The merge that a search re-weights: contributions are kept, dropped models stay out. */
+function searchedProject(project: Project, strategy: SearchStrategy): Project {
+  const models = project.models.filter(({ enabled }, index) => index === 0 || enabled)
+  const reused = { ...project, models, output: { ...project.output, include: ['unet' as const] } }
+  if (strategy === 'cma-es') return { ...reused, method: { ...project.method, reuse: true } }
+  const whole = models.map((model) => ({ ...model, blocks: {}, layers: [] }))
+  return { ...reused, models: whole, method: methodSchema.parse({ name: 'soup' }) }
+}
+
+function checkSearchable(plan: MergePlan): void {
+  if (plan.models.length < 2)
+    throw new FusionError('validation', 'There are no specialists to weigh.', {
+      hint: 'Add one, or let one take part.',
+    })
+  if (!canFeed(plan))
+    throw new FusionError('unsupported', `Weights of ${plan.method.title} cannot be tried in memory.`, {
+      hint: 'Search them with another method, or use a greedy soup.',
+    })
+}
+
+/** A search begins with the weights as they are; models without any begin with none. */
+function startOf(models: readonly ModelEntry[], blocks: readonly string[]): number[] {
+  const flat = flatWeights(models, blocks).map((weight) => Math.max(0, weight))
+  return flat.some((weight) => weight > 0) ? flat : flat.map(() => 1)
+}
+
+/** Every domain counts the same. */
+function meanLoss({ losses }: ModelLosses): number {
+  return mean(losses.map((own) => mean(own.map((row) => mean(row)))))
+}
