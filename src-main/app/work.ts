@@ -20,7 +20,7 @@ export class Work {
     private readonly queue: JobQueue,
     private readonly compute: ComputeSupervisor,
     private readonly log: Log,
-    /** Called after every job, whether it succeeded or not. */
+    /** Called after every job has ended, whether it succeeded or not. */
     private readonly afterwards: () => Promise<void>,
   ) {}
 
@@ -50,7 +50,8 @@ export class Work {
           if (kind !== 'cancelled') this.log.add('error', `${title}: ${message}`, detail)
           throw error
         } finally {
-          await this.afterwards()
+          // Once people know how it ended.
+          void this.queue.between(this.afterwards)
         }
       },
     })

@@ -1,5 +1,6 @@
 import type { LayerSummary } from '../contract/inspect'
-import { inspectLayers, openInspection } from '../engine/inspect/inspect'
+import { inspectLayers } from '../engine/inspect/inspect'
+import { heldInspection } from './held-inspection'
 import type { TaskRunner } from './task'
 
 /** Rows are told together, this often at most. */
@@ -7,7 +8,7 @@ const TELL_EVERY_MS = 100
 
 /** Summaries of all layers, told as they come. */
 export const inspect: TaskRunner<'inspect'> = async ({ project, provider }, { signal, tell }) => {
-  const inspection = await openInspection(project)
+  const inspection = await heldInspection(project)
   let rows: LayerSummary[] = []
   let told = 0
   let layers = 0

@@ -7,7 +7,7 @@ import {
   SEARCH_STRATEGIES,
   searchReportSchema,
 } from './evaluate'
-import { layerSummarySchema, MATRIX_KINDS } from './inspect'
+import { layerSummarySchema, MATRIX_KINDS, matrixSchema } from './inspect'
 import { forecastSchema, jobResultSchema } from './jobs'
 import { errorReportSchema } from './models'
 import { liveFeedingSchema } from './preview'
@@ -62,7 +62,7 @@ export const computeTaskSchema = z.discriminatedUnion('type', [
     provider,
     layer: z.string(),
     matrix: z.enum(MATRIX_KINDS),
-    /** Where tiles are written. */
+    /** Where tiles are written: those of a draft into a folder beside it. */
     folder: path,
     /** Where the interface finds that folder. */
     url: z.string(),
@@ -132,6 +132,8 @@ export const computeNewsSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('progress'), phase: z.string(), fraction: z.number() }),
   /** `last`: no more rows will come. */
   z.object({ type: z.literal('rows'), rows: z.array(layerSummarySchema), last: z.boolean() }),
+  /** A draft, before the result. */
+  z.object({ type: z.literal('matrix-draft'), matrix: matrixSchema }),
   z.object({ type: z.literal('picture'), id: z.string(), width: z.number(), height: z.number() }),
   /** Of the rows that are measured so far. */
   z.object({

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { evaluationReportSchema, searchReportSchema } from './evaluate'
-import { layerSummarySchema } from './inspect'
+import { layerSummarySchema, matrixSchema } from './inspect'
 import { jobSchema } from './jobs'
 import { liveStateSchema, pictureSchema } from './preview'
 import { computeStateSchema, logEntrySchema, projectStateSchema, settingsSchema } from './state'
@@ -12,6 +12,8 @@ export const eventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('job-removed'), id: z.string() }),
   /** Layers as they are computed, in the order of computing. */
   z.object({ type: z.literal('inspect-rows'), job: z.string(), rows: z.array(layerSummarySchema) }),
+  /** A draft of the matrix that the job computes. */
+  z.object({ type: z.literal('matrix-draft'), job: z.string(), matrix: matrixSchema }),
   z.object({ type: z.literal('picture'), picture: pictureSchema }),
   /** The live preview has gone on; at most as often as a frame of a film. */
   z.object({ type: z.literal('live'), live: liveStateSchema }),

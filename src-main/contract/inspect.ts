@@ -48,8 +48,8 @@ export const MATRIX_KINDS = ['P', 'S', 'C'] as const
 export const TILE_SIZE = 256
 
 /**
- * A matrix [rows, columns] of a layer as a pyramid of tiles. Level 0 holds the values, every further level halves both
- * sides (rounding up), until one tile holds all. A tile is little-endian float32, row-major, `TILE_SIZE` wide and high
+ * A matrix [rows, columns] of a layer as a pyramid of tiles. Level 0 holds the values (of a draft those of every
+ * `stride`-th row and column, a divisor of `rows`), every further level halves both sides (rounding up), until one tile holds all. A tile is little-endian float32, row-major, `TILE_SIZE` wide and high
  * except at the right and lower edges, where it is as wide and high as what is left. A level's tiles lie in one file,
  * one row of tiles after another: `${url}/${level}.mean/${start}-${end}` are the bytes of a tile (tilePlace), and from
  * level 1 on `.max` (the value of the largest magnitude).
@@ -61,6 +61,8 @@ export const matrixSchema = z.object({
   models: z.array(z.string()),
   rows: z.number(),
   columns: z.number(),
+  /** 1: the whole matrix. */
+  stride: z.number(),
   levels: z.number(),
   min: z.number(),
   max: z.number(),
@@ -98,12 +100,15 @@ export const weightAdviceSchema = z.object({
 
 /** Size of a tile and where it lies in its level's file, in bytes, `end` left out. */
 export function tilePlace(
-  matrix: { rows: number; columns: number },
+  matrix: { rows: number; columns: number; stride: number },
   level: number,
   tileRow: number,
   tileColumn: number,
 ): { rows: number; columns: number; start: number; end: number } {
-  const [height, width] = [matrix.rows, matrix.columns].map((side) => Math.ceil(side / 2 ** level)) as [number, number]
+  const [height, width] = [matrix.rows, matrix.columns].map((side) => Math.ceil(side / matrix.stride / 2 ** level)) as [
+    number,
+    number,
+  ]
   const [top, left] = [tileRow * TILE_SIZE, tileColumn * TILE_SIZE]
   const rows = Math.min(TILE_SIZE, height - top)
   const columns = Math.min(TILE_SIZE, width - left)

@@ -71,15 +71,22 @@ function inspectHandlers(studio: Studio): Handlers<Group<'inspect'>> {
     'inspect.matrix': ({ layer, matrix }) => {
       queue.cancelAll('matrix')
       const project = studio.projectWithModels()
-      return work.start('matrix', `${matrix} of ${layer}`, async (id) => ({
-        type: 'matrix',
-        project,
-        provider: await studio.provider(),
-        layer,
-        matrix,
-        folder: join(studio.cache.tiles, id),
-        url: `${TILES_URL}${id}`,
-      }))
+      return work.start(
+        'matrix',
+        `${matrix} of ${layer}`,
+        async (id) => ({
+          type: 'matrix',
+          project,
+          provider: await studio.provider(),
+          layer,
+          matrix,
+          folder: join(studio.cache.tiles, id),
+          url: `${TILES_URL}${id}`,
+        }),
+        ({ news, job }) => {
+          if (news.type === 'matrix-draft') events.emit({ ...news, job })
+        },
+      )
     },
   }
 }

@@ -2,15 +2,15 @@ import { FusionError } from '../../contract/errors'
 import type { LayerSummary } from '../../contract/inspect'
 import type { MethodSettings, Project } from '../../contract/project'
 import { unetFiles } from '../calibrate/calibration-file'
-import type { ComponentName, TensorView } from '../checkpoint/checkpoint'
+import type { ComponentName, SourceFile, TensorView } from '../checkpoint/checkpoint'
 import { hashFile } from '../checkpoint/hash'
 import { TensorReader } from '../checkpoint/tensor-reader'
 import { throwIfCancelled } from '../merge/cancel'
 import { FusionLayer } from '../merge/fusion-layer'
 import { layersOf, type Layer } from '../merge/layers'
-import { TensorRows } from '../merge/layer-rows'
+import { TensorRows, type LayerRows } from '../merge/layer-rows'
 import { UNetBlocks } from '../merge/blocks'
-import { openModels, type PlannedModel } from '../merge/plan'
+import { openModels, sourcesOf, type PlannedModel } from '../merge/plan'
 import { PlanColumns } from '../merge/plan-columns'
 import { viewOf } from '../merge/output-files'
 import { samplesFor } from '../merge/run-layer'
@@ -20,6 +20,7 @@ import type { Provider } from '../runtime/session'
 import { Kernels } from '../tensor/kernels'
 import { deltaSummary } from './delta-summary'
 import { rowSummary } from './row-summary'
+import { draftStride, StridedRows } from './strided-rows'
 
 /** A layer that can be looked at, of models that are open. */
 export interface InspectedLayer {
@@ -32,6 +33,8 @@ export interface InspectedLayer {
 /** Models opened to be looked at: all enabled ones and the base, compatible or not merged at all. */
 export interface Inspection {
   models: PlannedModel[]
+  /** Everything that is read, as it was when it was opened. */
+  files: SourceFile[]
   layers: InspectedLayer[]
   settings: MethodSettings
   /** Real inputs, for calibrated statistics. */
@@ -65,7 +68,7 @@ export async function openInspection(project: Project, folder?: string): Promise
     }))
   })
   const columns = calibration && PlanColumns.find(opened, await hashesOf(unetFiles(models[0]!.checkpoint)))
-  return { models, layers, settings, columns }
+  return { models, files: sourcesOf(opened), layers, settings, columns }
 }
 
 async function hashesOf(paths: readonly string[]): Promise<Map<string, string>> {
@@ -92,18 +95,34 @@ export function findLayer({ layers }: Inspection, name: string): InspectedLayer 
   })
 }
 
-/** Opens one layer for correlation scans; `close` it after use. Of a grouped convolution the first group. */
+/** A layer that is open: its rows and what scans them. */
+export interface OpenedLayer<Rows extends LayerRows = LayerRows> {
+  rows: Rows
+  fusion: FusionLayer
+}
+
+/**
+ * Opens one layer for correlation scans; `close` it after use. Of a grouped convolution the first group. `draft` opens
+ * every stride-th row alone, where that is much less (draftStride).
+ */
 export function openLayer(
   { component, layer, views }: InspectedLayer,
-  { settings, columns }: Pick<Inspection, 'settings' | 'columns'>,
+  { settings, columns, files }: Pick<Inspection, 'settings' | 'columns' | 'files'>,
   sessions: FusionSessions,
-): { rows: TensorRows; fusion: FusionLayer; close: () => void } {
-  const reader = new TensorReader()
-  const rows = new TensorRows(viewInputs(views, reader), layer.shape, layer.kind, 0, null)
-  const samples = samplesFor(settings, { component, layer }, rows, columns, reader)
+): OpenedLayer<TensorRows> & { draft: () => (OpenedLayer & { stride: number }) | null; close: () => void } {
+  const reader = new TensorReader(files)
+  const all = new TensorRows(viewInputs(views, reader), layer.shape, layer.kind, 0, null)
+  const samples = samplesFor(settings, { component, layer }, all, columns, reader)
   const options = { normaliser: settings.normaliser, threshold: 0, weights: views.map(() => 1), samples }
-  const kernels = new Kernels(FusionLayer.memory(rows, samples?.count ?? null))
-  return { rows, fusion: new FusionLayer(rows, options, sessions, kernels), close: () => reader.close() }
+  const open = <Rows extends LayerRows>(rows: Rows): OpenedLayer<Rows> => {
+    const kernels = new Kernels(FusionLayer.memory(rows, samples?.count ?? null))
+    return { rows, fusion: new FusionLayer(rows, options, sessions, kernels) }
+  }
+  // Rows of a transposed convolution lie scattered: some cost as much as all.
+  const stride = layer.kind.transposedConvolution ? 1 : draftStride(all)
+  const draft = (): (OpenedLayer & { stride: number }) | null =>
+    stride === 1 ? null : { ...open(new StridedRows(all, stride)), stride }
+  return { ...open(all), draft, close: () => reader.close() }
 }
 
 /**

@@ -88,6 +88,11 @@ export class KernelBuffer {
     return new KernelBuffer(this.memory, this.pointer + used, this.byteLength - used)
   }
 
+  /** The rest of this buffer from a byte on. */
+  part(start: number): KernelBuffer {
+    return new KernelBuffer(this.memory, this.pointer + start, this.byteLength - start)
+  }
+
   bytes(byteLength = this.byteLength): Uint8Array<ArrayBuffer> {
     return new Uint8Array(this.memory.buffer, this.pointer, byteLength)
   }

@@ -1,5 +1,5 @@
 import { defineStore } from 'pinia'
-import { computed, markRaw, ref, shallowRef } from 'vue'
+import { computed, markRaw, ref, shallowRef, watch } from 'vue'
 import type { LayerSummary, MatrixInfo, MatrixKind } from '../../../src-main/contract/inspect'
 import type { LayerInfo } from '../../../src-main/contract/models'
 import { useSession } from '../../bridge/session-store'
@@ -26,9 +26,11 @@ export const useInspect = defineStore('inspect', () => {
   const summaries = markRaw(new Map<string, LayerSummary>())
   const revision = ref(0)
   const selected = ref<string | null>(null)
+  const draft = shallowRef<{ job: string; matrix: MatrixInfo } | null>(null)
 
   session.onSnapshot(() => void load())
   session.onEvent((event) => {
+    if (event.type === 'matrix-draft') draft.value = event
     if (event.type !== 'inspect-rows') return
     if (event.job === job.value) take(event.rows)
     else if (event.job !== job.value) void load()
@@ -83,10 +85,17 @@ export const useInspect = defineStore('inspect', () => {
     })
   }
 
-  async function matrix(layer: string, kind: MatrixKind): Promise<MatrixInfo> {
+  /** @param onDraft called with a draft of it, where one comes before */
+  async function matrix(layer: string, kind: MatrixKind, onDraft: (matrix: MatrixInfo) => void): Promise<MatrixInfo> {
     await project.settled()
     const started = (await session.invoke('inspect.matrix', { layer, matrix: kind })).job
-    return (await jobs.result(started, 'matrix')).matrix
+    // Its event may have come already.
+    const stop = watch(draft, (now) => now?.job === started.id && onDraft(now.matrix), { immediate: true })
+    try {
+      return (await jobs.result(started, 'matrix')).matrix
+    } finally {
+      stop()
+    }
   }
 
   return {

@@ -12,6 +12,7 @@ export function matrixSource(info: MatrixInfo): MatrixSource {
     return { rows, columns, values: new Float32Array(await response.arrayBuffer()) }
   }
 
-  const { rows, columns, levels } = info
-  return { key: `${info.url}/${info.matrix}`, rows, columns, tileSize: TILE_SIZE, maxLevel: levels - 1, load }
+  const { layer, matrix, models, rows, columns, stride, levels } = info
+  const key = JSON.stringify([layer, matrix, models])
+  return { key, rows, columns, stride, tileSize: TILE_SIZE, maxLevel: levels - 1, load }
 }

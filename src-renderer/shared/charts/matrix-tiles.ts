@@ -1,7 +1,7 @@
 /** What stands for entries that share a cell: their mean, or the one of largest magnitude, with its sign. */
 export type Reduction = 'mean' | 'extreme'
 
-/** A block of a matrix, reduced by 2^level in both directions. */
+/** A block of a matrix's values, reduced by 2^level in both directions. */
 export interface MatrixTile {
   rows: number
   columns: number
@@ -19,10 +19,12 @@ export interface TileAddress {
 
 /** A matrix that is looked at in tiles. */
 export interface MatrixSource {
-  /** Changes when the matrix is another one. */
+  /** Changes when the matrix is another one; a draft of it has the same. */
   key: string
   rows: number
   columns: number
+  /** A draft has every stride-th row and column alone; 1: all. */
+  stride: number
   tileSize: number
   /** Coarsest level there is. */
   maxLevel: number
@@ -131,7 +133,7 @@ export function clampViewport(view: Viewport, rows: number, columns: number, wid
 }
 
 /** Coarsest level that still has about a value for every pixel. */
-export function levelFor(view: Viewport, maxLevel: number): number {
-  const cells = 1 / Math.sqrt(view.scaleX * view.scaleY)
+export function levelFor(view: Viewport, { maxLevel, stride }: Pick<MatrixSource, 'maxLevel' | 'stride'>): number {
+  const cells = 1 / Math.sqrt(view.scaleX * view.scaleY) / stride
   return Math.min(maxLevel, Math.max(0, Math.floor(Math.log2(cells))))
 }

@@ -6,6 +6,8 @@ export class InspectPage {
   readonly filter: Locator
   readonly details: Locator
   readonly matrix: Locator
+  /** The same, once no draft stands in for it. */
+  readonly wholeMatrix: Locator
   /** What stands under the pointer, in words. */
   readonly readout: Locator
 
@@ -13,6 +15,7 @@ export class InspectPage {
     this.compute = page.getByRole('button', { name: /^Compute/ })
     this.overview = page.getByRole('application', { name: /^Layers by specialist/ })
     this.matrix = page.getByRole('application', { name: /^Matrix/ })
+    this.wholeMatrix = page.locator('canvas[data-shown=matrix]')
     this.filter = page.getByRole('searchbox', { name: 'Filter layers by name' })
     this.details = page.getByRole('complementary', { name: 'Layer details' })
     this.readout = page.locator('.readout')
@@ -31,6 +34,11 @@ export class InspectPage {
 
   async openMatrix(): Promise<void> {
     await this.page.getByRole('button', { name: 'Show its matrices' }).click()
+  }
+
+  /** Back to the overview. */
+  async closeMatrix(): Promise<void> {
+    await this.page.getByRole('button', { name: 'All layers' }).click()
   }
 
   /** Colour of the pixel in the middle of a canvas's cursor, [r, g, b]. */

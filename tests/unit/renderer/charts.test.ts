@@ -74,9 +74,10 @@ describe('the view of a matrix', () => {
   })
 
   it('asks for the entries themselves once they are as large as a pixel', () => {
-    expect(levelFor({ x: 0, y: 0, scaleX: 1, scaleY: 1 }, 6)).toBe(0)
-    expect(levelFor({ x: 0, y: 0, scaleX: 0.125, scaleY: 0.125 }, 6)).toBe(3)
-    expect(levelFor({ x: 0, y: 0, scaleX: 1e-6, scaleY: 1e-6 }, 6)).toBe(6)
+    expect(levelFor({ x: 0, y: 0, scaleX: 1, scaleY: 1 }, { maxLevel: 6, stride: 1 })).toBe(0)
+    expect(levelFor({ x: 0, y: 0, scaleX: 0.125, scaleY: 0.125 }, { maxLevel: 6, stride: 1 })).toBe(3)
+    expect(levelFor({ x: 0, y: 0, scaleX: 0.125, scaleY: 0.125 }, { maxLevel: 3, stride: 8 })).toBe(0)
+    expect(levelFor({ x: 0, y: 0, scaleX: 1e-6, scaleY: 1e-6 }, { maxLevel: 6, stride: 1 })).toBe(6)
   })
 })
 
@@ -90,6 +91,7 @@ describe('tiles', () => {
       key: 'k',
       rows: 1,
       columns: 1,
+      stride: 1,
       tileSize: 256,
       maxLevel: 0,
       load: (_tile: TileAddress, signal: AbortSignal) => {

@@ -94,7 +94,7 @@ describe('the journey over the demo, with the real engine', () => {
     const job = await ended(await server.invoke('inspect.matrix', { layer, matrix: 'P' }))
     if (job.result?.kind !== 'matrix') throw new Error(JSON.stringify(job.error))
     const { rows, columns, url, levels } = job.result.matrix
-    const { start, end } = tilePlace({ rows, columns }, 0, 0, 0)
+    const { start, end } = tilePlace(job.result.matrix, 0, 0, 0)
     expect(columns).toBe(MODELS.length * rows)
     const response = await fetch(new URL(`${url}/0.mean/${start}-${end}`, server.url), {
       headers: { cookie: server.cookie },
@@ -103,7 +103,7 @@ describe('the journey over the demo, with the real engine', () => {
     const width = Math.min(256, columns)
     expect(tile).toHaveLength(width * Math.min(256, rows))
     for (let row = 0; row < Math.min(256, rows); row++) expect(tile[row * width + row]).toBeCloseTo(1, 5)
-    const whole = tilePlace({ rows, columns }, levels - 1, 0, 0)
+    const whole = tilePlace(job.result.matrix, levels - 1, 0, 0)
     const last = await server.send(`/${url}/${levels - 1}.max/0-${whole.end}`, { headers: { cookie: server.cookie } })
     expect(last.status).toBe(200)
   })
