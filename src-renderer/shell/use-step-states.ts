@@ -1,6 +1,7 @@
 import { computed, type ComputedRef } from 'vue'
 import { useModels } from '../features/models/models-store'
 import { isActive, useJobs } from '../features/jobs/jobs-store'
+import { useEvaluate } from '../features/evaluate/evaluate-store'
 import type { Job, JobKind } from '../../src-main/contract/jobs'
 import { useInspect } from '../features/inspect/inspect-store'
 import { usePreview } from '../features/preview/preview-store'
@@ -21,6 +22,7 @@ export function useStepStates(): ComputedRef<Record<StepName, StepMark>> {
   const jobs = useJobs()
   const inspect = useInspect()
   const preview = usePreview()
+  const evaluate = useEvaluate()
 
   function modelsMark(): StepMark {
     if (project.models.length === 0) return { state: 'empty', words: 'no models yet' }
@@ -48,6 +50,11 @@ export function useStepStates(): ComputedRef<Record<StepName, StepMark>> {
     return { state: 'ready', words: dropped === 0 ? 'all take part' : `${dropped} dropped` }
   }
 
+  function evaluateMark(): StepMark {
+    const { table, comparison } = evaluate.results
+    return jobMark('evaluate', (table ?? comparison)?.summary != null, 'measured', 'not measured')
+  }
+
   return computed(() => ({
     models: modelsMark(),
     inspect: inspectMark(),
@@ -58,7 +65,7 @@ export function useStepStates(): ComputedRef<Record<StepName, StepMark>> {
       countOf(preview.pictures.length, 'picture'),
       'no pictures',
     ),
-    evaluate: { state: 'later', words: 'comes later' },
+    evaluate: evaluateMark(),
     export: jobMark('export', jobs.latest('export')?.state === 'done', 'exported', 'not exported'),
   }))
 }

@@ -1,0 +1,95 @@
+import { defineStore } from 'pinia'
+import { computed, ref, shallowRef, watch } from 'vue'
+import type { CommandInput } from '../../../src-main/contract/commands'
+import {
+  EMPTY_RESULTS,
+  evaluationKey,
+  type EvaluationData,
+  type EvaluationReport,
+  type EvaluationResults,
+  type SearchReport,
+} from '../../../src-main/contract/evaluate'
+import type { Job } from '../../../src-main/contract/jobs'
+import { useSession } from '../../bridge/session-store'
+import { useNotices } from '../../shared/notices/notices-store'
+import { isActive, useJobs } from '../jobs/jobs-store'
+import { useProject } from '../project/project-store'
+
+export type EvaluateTab = 'table' | 'comparison' | 'search'
+
+/** What was measured, row by row as it comes, and what it can be measured on. */
+export const useEvaluate = defineStore('evaluate', () => {
+  const session = useSession()
+  const project = useProject()
+  const jobs = useJobs()
+  const notices = useNotices()
+  const results = shallowRef<EvaluationResults>(EMPTY_RESULTS)
+  /** null before the host was asked. */
+  const data = shallowRef<EvaluationData | null>(null)
+  const tab = ref<EvaluateTab>('table')
+
+  session.onSnapshot(() => void load())
+  session.onEvent((event) => {
+    if (event.type === 'evaluation') results.value = { ...results.value, [event.report.kind]: event.report }
+    else if (event.type === 'weight-search') results.value = { ...results.value, search: event.search }
+  })
+
+  async function load(): Promise<void> {
+    const answer = await notices.attempt(() => session.invoke('evaluate.results', {}))
+    if (answer) results.value = answer
+  }
+
+  /** Of what decides which data there are. */
+  const dataKey = computed(() => {
+    const { evaluation } = project.project
+    return JSON.stringify([evaluation.data, evaluation.seed, project.base?.path])
+  })
+  watch(dataKey, () => void loadData())
+
+  async function loadData(): Promise<void> {
+    await project.settled()
+    const asked = dataKey.value
+    const answer = await notices.attempt(() => session.invoke('evaluate.data', {}))
+    if (answer && asked === dataKey.value) data.value = answer
+  }
+
+  const key = computed(() => (project.models.length === 0 ? '' : evaluationKey(project.project)))
+  const shown = computed<EvaluationReport | SearchReport | null>(() => results.value[tab.value])
+  const outdated = computed(() => shown.value !== null && shown.value.key !== key.value)
+
+  function jobOf(result: { job: string } | null): Job | undefined {
+    return result ? jobs.byId.get(result.job) : undefined
+  }
+  const job = computed(() => jobOf(shown.value))
+  const running = computed(() => job.value !== undefined && isActive(job.value))
+
+  async function start(kind: EvaluationReport['kind']): Promise<void> {
+    await project.settled()
+    const started = await notices.attempt(() => session.invoke('evaluate.start', { kind }))
+    if (started) jobs.add(started.job)
+  }
+
+  async function search(input: CommandInput<'evaluate.search'>): Promise<void> {
+    await project.settled()
+    const started = await notices.attempt(() => session.invoke('evaluate.search', input))
+    if (started) jobs.add(started.job)
+  }
+
+  /** Takes the weights that the search found, as one step of undo. */
+  function useFound(): void {
+    const { search: found } = results.value
+    if (!found?.best) return
+    const edits = found.best.models.flatMap(({ name, weight, blocks }) => {
+      const model = project.models.find((entry) => entry.name === name)
+      if (!model) return []
+      const whole = found.strategy === 'cma-es' ? {} : { layers: [] }
+      return [{ type: 'set-model' as const, name, model: { ...model, weight, blocks, ...whole } }]
+    })
+    const { method } = project.project
+    const soup =
+      found.strategy === 'cma-es' ? [] : [{ type: 'set-method' as const, method: { ...method, name: 'soup' as const } }]
+    project.edit('Use the weights that were found', [...edits, ...soup])
+  }
+
+  return { results, data, tab, shown, outdated, job, running, loadData, start, search, useFound }
+})

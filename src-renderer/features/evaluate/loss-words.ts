@@ -1,0 +1,73 @@
+import type { Estimate, Summary } from '../../../src-main/contract/evaluate'
+
+export type ModelLosses = Summary['models'][number]
+type Cell = ModelLosses['mean']
+
+/** The mean over domains, where tables and charts name a domain. */
+export const ALL_DOMAINS = 'mean'
+
+/** A difference to the base as a part of the base's loss; null for the base itself. */
+export function relativeChange({ loss, difference }: Cell): number | null {
+  return difference && difference.value / (loss.value - difference.value)
+}
+
+/** Whether another choice of pictures would hardly turn a difference around. */
+export function isCertain({ interval }: Estimate): boolean {
+  return interval !== null && (interval.low > 0 || interval.high < 0)
+}
+
+/** '−1.2 %', with a space that does not break. */
+export function signedPercent(share: number, digits = 1): string {
+  const text = (Math.abs(share) * 100).toFixed(digits)
+  return `${share < 0 && Number(text) !== 0 ? '−' : '+'}${text}\u00a0%`
+}
+
+/** Losses in the order of the domains, their mean last. */
+export function cellsOf({ domains, mean }: ModelLosses): Cell[] {
+  return [...domains, mean]
+}
+
+/** What a cell says, for a tooltip and for those who listen. */
+export function cellWords(model: string, domain: string, cell: Cell): string {
+  const { interval, value } = cell.loss
+  const range = interval ? `, between ${interval.low.toFixed(4)} and ${interval.high.toFixed(4)}` : ''
+  const change = relativeChange(cell)
+  const against =
+    change === null
+      ? ''
+      : `; ${signedPercent(change)} against the base${isCertain(cell.difference!) ? '' : ', which other pictures could turn around'}`
+  return `${model} on ${domain}: loss ${value.toFixed(4)}${range}${against}`
+}
+
+/** Every figure of a table, one a line. */
+export function summaryAsCsv({ models, domains, timesteps }: Summary): string {
+  const names = [...domains.map(({ name }) => name), ALL_DOMAINS]
+  const lines: (string | number)[][] = [['measure', 'model', 'role', 'domain', 'detail', 'value', 'low', 'high']]
+  const add = (
+    measure: string,
+    { name, role }: ModelLosses,
+    domain: string,
+    detail: string | number,
+    { value, interval }: Estimate,
+  ): void => {
+    lines.push([measure, name, role, domain, detail, value, interval?.low ?? '', interval?.high ?? ''])
+  }
+  for (const model of models) {
+    cellsOf(model).forEach(({ loss, difference }, index) => {
+      add('loss', model, names[index]!, '', loss)
+      if (difference) add('difference', model, names[index]!, '', difference)
+    })
+    for (const { specialist, domain, percent } of model.kept) add('kept-percent', model, domain, specialist, percent)
+    model.curves.forEach((curve, index) =>
+      curve.forEach((value, step) =>
+        add('loss-at-timestep', model, names[index]!, timesteps[step]!, { value, interval: null }),
+      ),
+    )
+  }
+  return lines.map((cells) => cells.map(csvCell).join(',') + '\r\n').join('')
+}
+
+function csvCell(value: string | number): string {
+  const text = String(value)
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}
