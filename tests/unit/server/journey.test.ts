@@ -2,12 +2,13 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { WebSocket } from 'ws'
-import { tilePlace } from '../../../src-main/contract/inspect'
+import { tilePlace, type MatrixInfo } from '../../../src-main/contract/inspect'
 import type { Job } from '../../../src-main/contract/jobs'
 import type { ServerMessage } from '../../../src-main/contract/wire'
 import { openCheckpoint } from '../../../src-main/engine/checkpoint/open'
 import { planMerge } from '../../../src-main/engine/merge/plan'
 import { runMerge } from '../../../src-main/engine/merge/run'
+import { writeSyntheticProject } from '../../bench/synthetic-layers'
 import { family, prompts } from '../demo-family'
 import { Inbox, TestServer } from './server'
 
@@ -33,6 +34,14 @@ async function ended({ job }: { job: Job }): Promise<Job> {
       message.event.job.endedAt !== null,
   )
   return (found.event as { job: Job }).job
+}
+
+/** The entries at the upper left corner. */
+async function firstTile(from: TestServer, matrix: MatrixInfo): Promise<Float32Array> {
+  const { start, end } = tilePlace(matrix, 0, 0, 0)
+  const { url, cookie } = from
+  const response = await fetch(new URL(`${matrix.url}/0.mean/${start}-${end}`, url), { headers: { cookie } })
+  return new Float32Array(await response.arrayBuffer())
 }
 
 beforeAll(async () => {
@@ -94,18 +103,40 @@ describe('the journey over the demo, with the real engine', () => {
     const job = await ended(await server.invoke('inspect.matrix', { layer, matrix: 'P' }))
     if (job.result?.kind !== 'matrix') throw new Error(JSON.stringify(job.error))
     const { rows, columns, url, levels } = job.result.matrix
-    const { start, end } = tilePlace(job.result.matrix, 0, 0, 0)
     expect(columns).toBe(MODELS.length * rows)
-    const response = await fetch(new URL(`${url}/0.mean/${start}-${end}`, server.url), {
-      headers: { cookie: server.cookie },
-    })
-    const tile = new Float32Array(await response.arrayBuffer())
+    const tile = await firstTile(server, job.result.matrix)
     const width = Math.min(256, columns)
     expect(tile).toHaveLength(width * Math.min(256, rows))
     for (let row = 0; row < Math.min(256, rows); row++) expect(tile[row * width + row]).toBeCloseTo(1, 5)
     const whole = tilePlace(job.result.matrix, levels - 1, 0, 0)
     const last = await server.send(`/${url}/${levels - 1}.max/0-${whole.end}`, { headers: { cookie: server.cookie } })
     expect(last.status).toBe(200)
+  })
+
+  it('shows a draft of a large matrix before the matrix itself', async () => {
+    const other = await TestServer.start()
+    try {
+      const events = new Inbox(other.socket('0'))
+      const size = { models: 2, layers: 1, rows: 1280, inputs: 8 }
+      await other.invoke('project.open', { path: await writeSyntheticProject(other.allowed, size) })
+      const { job } = await other.invoke('inspect.matrix', { layer: 'blocks.0.layers.0.weight', matrix: 'S' })
+      await events.until(
+        (message): message is EventMessage =>
+          isEvent(message) && message.event.type === 'job' && message.event.job.state === 'done',
+      )
+      const told = eventsOf(events).map(({ event }) => event)
+      const draft = told.find((event) => event.type === 'matrix-draft')
+      const result = told.flatMap((event) => (event.type === 'job' && event.job.result ? [event.job.result] : []))[0]
+      if (draft?.type !== 'matrix-draft' || result?.kind !== 'matrix') throw new Error(JSON.stringify(told))
+      expect(draft).toMatchObject({ job: job.id, matrix: { matrix: 'S', rows: 1280, columns: 2560, stride: 2 } })
+      expect(result.matrix).toMatchObject({ matrix: 'S', rows: 1280, columns: 2560, stride: 1 })
+      const [drafted, whole] = await Promise.all([firstTile(other, draft.matrix), firstTile(other, result.matrix)])
+      for (let row = 0; row < 128; row++)
+        for (let column = 0; column < 128; column++)
+          expect(drafted[row * 256 + column]).toBeCloseTo(whole[row * 512 + 2 * column]!, 6)
+    } finally {
+      await other.close()
+    }
   })
 
   it('previews, keeps pictures, and reads the settings of a PNG', async () => {
