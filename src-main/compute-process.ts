@@ -8,6 +8,7 @@ import { exportModel, forecast } from './compute/merge'
 import { preview } from './compute/preview'
 import { heldBytes } from './compute/resident-model'
 import type { TaskContext } from './compute/task'
+import { unlearning } from './compute/unlearning'
 import { computeRequestSchema, type ComputeMessage, type ComputeResult, type ComputeTask } from './contract/compute'
 import { FusionError, toErrorReport } from './contract/errors'
 
@@ -73,6 +74,8 @@ function perform(task: ComputeTask, context: TaskContext): Promise<ComputeResult
       return evaluate(task, context)
     case 'search':
       return search(task, context)
+    case 'unlearning':
+      return unlearning(task, context)
     case 'forecast':
       return forecast(task, context)
     case 'export':

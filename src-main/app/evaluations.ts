@@ -124,7 +124,8 @@ export class Evaluations {
     return started
   }
 
-  private async data() {
+  /** What the project is measured on. @throws FusionError 'validation' where there is nothing */
+  async data() {
     const project = this.studio.projectWithModels()
     const { split, pictures, seed } = project.evaluation
     return { folder: await this.studio.host.access.check(evaluationFolder(project)), split, pictures, seed }

@@ -115,6 +115,12 @@ export const COMMANDS = {
     startedJob,
   ),
 
+  /** What dropping a specialist changes in the merge as it is now; with `losses`, on the evaluation data too. */
+  'tune.unlearning': command(
+    z.strictObject({ name: z.string().min(1).max(500), losses: z.boolean().default(false) }),
+    startedJob,
+  ),
+
   /** Prompts × seeds × variants with the project's preview settings; pictures come as events, ordered by variant. */
   'preview.run': command(z.strictObject({ variants: z.array(variantSchema).min(1).max(32) }), startedJob),
   /**

@@ -105,6 +105,16 @@ export const computeTaskSchema = z.discriminatedUnion('type', [
     device: providerStatusSchema,
     cacheFolder: path,
   }),
+  z.object({
+    type: z.literal('unlearning'),
+    project: projectSchema,
+    /** Of the specialist. */
+    name: z.string(),
+    /** What losses are measured on; null: weights alone. */
+    data: evaluationData.nullable(),
+    device: providerStatusSchema,
+    cacheFolder: path,
+  }),
   z.object({ type: z.literal('forecast'), project: projectSchema, provider, cacheFolder: path }),
   z.object({
     type: z.literal('export'),

@@ -1,8 +1,19 @@
 import { z } from 'zod'
 import { matrixSchema } from './inspect'
 import { errorReportSchema } from './models'
+import { unlearningSchema } from './unlearning'
 
-export const JOB_KINDS = ['hash', 'inspect', 'matrix', 'preview', 'live', 'export', 'evaluate', 'search'] as const
+export const JOB_KINDS = [
+  'hash',
+  'inspect',
+  'matrix',
+  'preview',
+  'live',
+  'unlearning',
+  'export',
+  'evaluate',
+  'search',
+] as const
 export const JOB_STATES = ['queued', 'running', 'done', 'failed', 'cancelled'] as const
 
 export const exportResultSchema = z.object({
@@ -42,6 +53,7 @@ export const jobResultSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('matrix'), matrix: matrixSchema }),
   z.object({ kind: z.literal('preview'), pictures: z.number() }),
   z.object({ kind: z.literal('live') }),
+  z.object({ kind: z.literal('unlearning'), unlearning: unlearningSchema }),
   z.object({ kind: z.literal('export'), export: exportResultSchema }),
   z.object({ kind: z.literal('evaluate'), rows: z.number() }),
   z.object({ kind: z.literal('search'), trials: z.number() }),

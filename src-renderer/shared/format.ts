@@ -34,6 +34,12 @@ export function formatPercent(share: number): string {
   return `${minus(percent.toFixed(digits))}\u00a0%`
 }
 
+/** '+0.9 %', '−2.1 %': how much more or less. */
+export function formatChange(relative: number): string {
+  const percent = (relative * 100).toFixed(1)
+  return `${relative > 0 ? '+' : ''}${minus(percent)}\u00a0%`
+}
+
 /** Three significant digits with a true minus sign: '−0.0412', '1.3 × 10⁻⁵'. */
 export function formatNumber(value: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'not a number' : value > 0 ? 'infinite' : '−infinite'

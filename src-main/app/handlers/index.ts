@@ -4,6 +4,7 @@ import type { Handlers } from './handlers'
 import { modelHandlers } from './models'
 import { projectHandlers } from './project'
 import { systemHandlers } from './system'
+import { tuneHandlers } from './tune'
 import { workHandlers } from './work'
 
 /** Every command's handler; the type proves that none is missing. */
@@ -12,6 +13,7 @@ export function createHandlers(studio: Studio): Handlers {
     ...projectHandlers(studio),
     ...modelHandlers(studio),
     ...workHandlers(studio),
+    ...tuneHandlers(studio),
     ...evaluateHandlers(studio),
     ...systemHandlers(studio),
   }

@@ -2,7 +2,7 @@ import type { Pipeline } from '../diffusion/pipeline'
 import { mean } from './bootstrap'
 import type { EvaluatedModel } from './evaluated-model'
 import type { EvaluationSet } from './evaluation-set'
-import { chooseSplit, measureLosses, type MeasureOptions } from './loss-table'
+import { chooseSplit, measureLosses, type LossTable, type MeasureOptions } from './loss-table'
 
 /** Mean denoising losses on one domain's held-out pictures. */
 export interface DomainLosses {
@@ -33,9 +33,15 @@ export async function unlearningLosses(
   options: MeasureOptions = {},
 ): Promise<UnlearningLosses> {
   const chosen = chooseSplit(set, 'held-out')
-  const table = await measureLosses(pipeline, set, [models.base, models.before, models.after], chosen, options)
-  const domains = chosen.map(({ name, pictures }, place) => {
-    const [base, before, after] = table.models.map(({ losses }) => mean(losses[place]!.map((row) => mean(row))))
+  return unlearningLossesOf(
+    await measureLosses(pipeline, set, [models.base, models.before, models.after], chosen, options),
+  )
+}
+
+/** What a table of three says: the base, the merge with the model, and without it. */
+export function unlearningLossesOf({ domains: measured, models }: LossTable): UnlearningLosses {
+  const domains = measured.map(({ name, pictures }, place) => {
+    const [base, before, after] = models.map(({ losses }) => mean(losses[place]!.map((row) => mean(row))))
     return { domain: name, pictures: pictures.length, base: base!, before: before!, after: after! }
   })
   const changeOf = ({ before, after }: DomainLosses): number => Math.abs(after / before - 1)

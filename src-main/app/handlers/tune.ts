@@ -1,0 +1,25 @@
+import { FusionError } from '../../contract/errors'
+import type { Studio } from '../studio'
+import type { Group, Handlers } from './handlers'
+
+export function tuneHandlers(studio: Studio): Handlers<Group<'tune'>> {
+  const { queue, work } = studio
+  return {
+    'tune.unlearning': async ({ name, losses }) => {
+      const project = studio.projectWithModels()
+      if (!project.models.slice(1).some((model) => model.name === name)) {
+        throw new FusionError('validation', `The project has no specialist named ${name}.`)
+      }
+      const data = losses ? await studio.evaluations.data() : null
+      queue.cancelAll('unlearning')
+      return work.start('unlearning', `What dropping ${name} changes`, async () => ({
+        type: 'unlearning',
+        project,
+        name,
+        data,
+        device: await studio.device(),
+        cacheFolder: studio.cache.folder,
+      }))
+    },
+  }
+}

@@ -1,0 +1,89 @@
+import type { Unlearning } from '../contract/unlearning'
+import { EvaluationRun, type EvaluatedRow, type MeasuredRow } from '../engine/evaluate/evaluation-run'
+import { unlearningLossesOf } from '../engine/evaluate/unlearning-losses'
+import { ensureContributions, reusesContributions } from '../engine/merge/contributions'
+import { planMerge } from '../engine/merge/plan'
+import { hashSources } from '../engine/merge/recipe'
+import { unlearningReport, type Change } from '../engine/merge/unlearning-report'
+import { releaseModel } from './resident-model'
+import { phaseProgress, type TaskContext, type TaskOf, type TaskRunner } from './task'
+
+type UnlearningTask = TaskOf<'unlearning'>
+
+const PHASES = {
+  'computing contributions': [0, 0.5],
+  'measuring the change': [0.5, 0.6],
+  'measuring losses': [0.6, 1],
+} as const
+
+/** What dropping a specialist changes in the weights, and on evaluation data in the losses. Writes no merge. */
+export const unlearning: TaskRunner<'unlearning'> = async (task, context) => {
+  const { name, device, cacheFolder } = task
+  const { signal, workerFile } = context
+  const progress = phaseProgress(context, PHASES)
+  const before = await planMerge(withModel(task, true))
+  const after = await planMerge(withModel(task, false))
+  const contributions = reusesContributions(before)
+    ? await ensureContributions(before, {
+        cacheFolder,
+        provider: device.provider,
+        hashes: await hashSources(before, { cacheFolder, signal }),
+        signal,
+        onProgress: (fraction) => progress('computing contributions', fraction),
+      })
+    : null
+  const report = await unlearningReport(before, after, contributions, {
+    workerFile,
+    signal,
+    onProgress: (fraction) => progress('measuring the change', fraction),
+  })
+  const change = report && {
+    total: relativeOf(report.total),
+    blocks: report.blocks.map((block) => ({ block: block.block, relative: relativeOf(block) })),
+  }
+  const losses = await lossesOf(task, context, (fraction) => progress('measuring losses', fraction))
+  return { kind: 'unlearning', unlearning: { name, change, losses } }
+}
+
+/** The merge with or without the specialist; from contributions, so that one network takes both. */
+function withModel({ project, name }: UnlearningTask, enabled: boolean): UnlearningTask['project'] {
+  const models = project.models.map((model) => (model.name === name ? { ...model, enabled } : model))
+  return { ...project, models, method: { ...project.method, reuse: true } }
+}
+
+function relativeOf({ relative }: Change): number | null {
+  return Number.isFinite(relative) ? relative : null
+}
+
+/** Losses of the base, and of the merge with and without the specialist; what was measured before is found again. */
+async function lossesOf(
+  task: UnlearningTask,
+  { signal, workerFile, clipVocabulary }: TaskContext,
+  onProgress: (fraction: number) => void,
+): Promise<Unlearning['losses']> {
+  const { data, device, cacheFolder } = task
+  if (data === null) return null
+  await releaseModel()
+  const base = task.project.models[0]!.path
+  const merge = (name: string, enabled: boolean): EvaluatedRow => ({
+    name,
+    role: 'merge',
+    path: null,
+    merge: withModel(task, enabled),
+  })
+  const rows: EvaluatedRow[] = [
+    { name: 'base', role: 'base', path: base, merge: null },
+    merge('before', true),
+    merge('after', false),
+  ]
+  const run = await EvaluationRun.open({ base, data, device, cacheFolder, clipVocabulary, workerFile, signal })
+  try {
+    const measured: MeasuredRow[] = []
+    for (const row of rows) {
+      measured.push(await run.measure(row, (_, fraction) => onProgress((measured.length + fraction) / rows.length)))
+    }
+    return unlearningLossesOf(run.tableOf(measured))
+  } finally {
+    await run.release()
+  }
+}
