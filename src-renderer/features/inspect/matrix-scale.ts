@@ -16,12 +16,19 @@ export function matrixScale(theme: Theme, info: MatrixInfo, logarithmic: boolean
   return divergingScale(theme, info.matrix === 'P' ? 1 : quantile(info, 0.999))
 }
 
-function quantile(info: MatrixInfo, share: number): number {
-  const total = info.histogram.reduce((sum, count) => sum + count, 0)
+/**
+ * The magnitude that `share` of the matrix's entries reach at most. A draft has the entry of every row with its like in
+ * another model, mostly the largest, stride times too often among the rest: there it counts for less, so that the colours
+ * stay when the matrix takes its place.
+ */
+function quantile({ rows, columns, stride, histogram, histogramMax }: MatrixInfo, share: number): number {
+  const beyond = (1 - share) * rows * columns
+  const ofLikeRows = Math.min(beyond, columns)
+  const last = (rows * columns - beyond + ofLikeRows) / stride ** 2 - ofLikeRows / stride
   let seen = 0
-  for (let bin = 0; bin < info.histogram.length; bin++) {
-    seen += info.histogram[bin]!
-    if (seen >= share * total) return ((bin + 1) / info.histogram.length) * info.histogramMax || 1
+  for (const [bin, count] of histogram.entries()) {
+    seen += count
+    if (seen >= last) return ((bin + 1) / histogram.length) * histogramMax || 1
   }
-  return info.histogramMax || 1
+  return histogramMax || 1
 }
