@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { Command, CommanderError } from 'commander'
 import { version } from '../package.json'
 import { addCalibrateCommand } from './cli/calibrate'
+import { addCompareCommand, addSearchCommand } from './cli/compare'
 import { addDemoCommand } from './cli/demo'
 import { addDevicesCommand } from './cli/devices'
 import { addEvaluateCommand } from './cli/evaluate'
@@ -35,6 +36,8 @@ addInspectCommand(program)
 addCalibrateCommand(program, files)
 addGenerateCommand(program, files)
 addEvaluateCommand(program, files)
+addCompareCommand(program, files)
+addSearchCommand(program, files)
 addDemoCommand(program, files, fileURLToPath(new URL('../../resources/demo', import.meta.url)))
 addDevicesCommand(program)
 addVerifyCommand(program)
