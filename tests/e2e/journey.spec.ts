@@ -74,8 +74,23 @@ test('open, inspect, tune, drop one, preview, export, restore', async ({ studio,
     await expect(studio.tune.suggestions).toContainText(network!.reason)
   })
 
+  await test.step('tune live: pictures follow a slider', async () => {
+    // Few steps and pictures: what is drawn is the same, sooner.
+    const preview = { ...project.preview, seeds: [1], steps: 8 }
+    await studio.ask('project.edit', { edits: [{ type: 'set-preview', preview }], label: 'Fewer pictures' })
+    await studio.tune.turnLive(true)
+    await expect(studio.tune.live).toContainText('weights are fed into the loaded network')
+    const before = await studio.tune.livePictures()
+    expect(before).toHaveLength(Math.min(4, preview.prompts.length))
+    await expectAccessible(studio, 'Tune with live pictures')
+    await studio.tune.slider(first).focus()
+    await studio.tune.slider(first).press('End')
+    expect(await studio.tune.livePictures(before)).toHaveLength(before.length)
+    await expect(studio.tune.live).toContainText(/summed [\d,]+ of [\d,]+ tensors in .* s/)
+    await studio.undo.click()
+  })
+
   await test.step('tune: weigh one, drop one, undo and redo', async () => {
-    await studio.goTo('Tune')
     await studio.tune.slider(first).focus()
     await studio.tune.slider(first).press('End')
     await expect(studio.tune.weight(first)).toHaveValue('2')
@@ -83,8 +98,10 @@ test('open, inspect, tune, drop one, preview, export, restore', async ({ studio,
     await expect(studio.tune.weight(first)).toHaveValue('1')
     await studio.tune.weight(first).fill('0.5')
     await studio.tune.weight(first).press('Enter')
+    const whole = await studio.tune.livePictures()
     await studio.tune.drop(last)
     await expect(studio.shares).toContainText(`${last} dropped`)
+    expect(await studio.tune.livePictures(whole)).toHaveLength(whole.length)
     await studio.undo.click()
     await expect(studio.shares).not.toContainText('dropped')
     await studio.redo.click()
@@ -93,6 +110,8 @@ test('open, inspect, tune, drop one, preview, export, restore', async ({ studio,
     const { models } = (await studio.ask('app.snapshot', {})).project.project
     expect(models[1]).toMatchObject({ name: first, weight: 0.5, enabled: true })
     expect(models.at(-1)).toMatchObject({ name: last, weight: 1, enabled: false })
+    await studio.tune.turnLive(false)
+    await expect(studio.tune.live.getByRole('img')).toHaveCount(0)
   })
 
   await test.step('preview: base, this merge, and without one, then compare two', async () => {
