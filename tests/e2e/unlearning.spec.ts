@@ -17,7 +17,10 @@ test('what dropping a specialist changes, in weights and in losses', async ({ st
   await expect(unlearning.getByRole('row', { name: new RegExp(`^${name} `) })).toContainText(/\d+\.\d\s%/, {
     timeout: 60_000,
   })
-  await expectAccessible(studio, 'Tune, what dropping one changes')
+  for (const theme of ['dark', 'light'] as const) {
+    await studio.setTheme(theme)
+    await expectAccessible(studio, `Tune, what dropping one changes, ${theme}`)
+  }
   await expect(unlearning).not.toContainText('other weights')
   await studio.tune.drop(name)
   await expect(unlearning).not.toContainText('other weights')
