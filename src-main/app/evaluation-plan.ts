@@ -2,11 +2,12 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { EvaluationData, EvaluationReport } from '../contract/evaluate'
 import { FusionError, toErrorReport } from '../contract/errors'
-import type { ModelEntry, Project } from '../contract/project'
+import { withModel, type ModelEntry, type Project } from '../contract/project'
 import { comparedRows, PLAIN_AVERAGE, withOwnNames } from '../engine/evaluate/compare-methods'
 import { openEvaluationData } from '../engine/evaluate/evaluation-data'
 import type { EvaluatedRow } from '../engine/evaluate/evaluation-run'
 import { methodNamed } from '../engine/merge/methods/index'
+import { notExported } from './preview-plan'
 
 /** Where a family keeps its evaluation data, beside its base. */
 const OWN_FOLDER = 'evaluation'
@@ -69,19 +70,13 @@ export function evaluatedRows(project: Project, kind: EvaluationReport['kind']):
     ...(wanted.has('merge') && enabled.length > 0 ? [mergeRow('this merge', project)] : []),
     ...(wanted.has('soup') && enabled.length > 0 ? [mergeRow(PLAIN_AVERAGE, { ...soup, models: equal })] : []),
     ...(wanted.has('without') && enabled.length > 1
-      ? enabled.map(({ name }) =>
-          mergeRow(`without ${name}`, {
-            ...project,
-            models: project.models.map((model) => (model.name === name ? { ...model, enabled: false } : model)),
-          }),
-        )
+      ? enabled.map(({ name }) => mergeRow(`without ${name}`, withModel(project, name, { enabled: false })))
       : []),
   ])
 }
 
 function mergeRow(name: string, project: Project): EvaluatedRow {
-  const { path: _exportPath, ...output } = project.output
-  return { name, role: 'merge', path: null, merge: { ...project, output: { ...output, layout: 'same' } } }
+  return { name, role: 'merge', path: null, merge: notExported(project) }
 }
 
 /** How a row is made, in words; empty for a model that was there. */

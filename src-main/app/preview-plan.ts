@@ -4,7 +4,7 @@ import { z } from 'zod'
 import type { ComputeTask } from '../contract/compute'
 import { FusionError } from '../contract/errors'
 import type { Picture, PictureSettings, Variant } from '../contract/preview'
-import { methodSchema, modelSchema, outputSchema, type Project } from '../contract/project'
+import { methodSchema, modelSchema, outputSchema, withModel, type Project } from '../contract/project'
 import { openCheckpoint } from '../engine/checkpoint/open'
 
 type PreviewTask = Extract<ComputeTask, { type: 'preview' }>
@@ -109,8 +109,7 @@ function mergeOf(project: Project, variant: Variant, places: PreviewPlaces): Pro
       return { ...project, method: { ...project.method, name: 'soup' } }
     case 'without': {
       modelNamed(project, variant.name)
-      const models = project.models.map((model) => (model.name === variant.name ? { ...model, enabled: false } : model))
-      return { ...project, models }
+      return withModel(project, variant.name, { enabled: false })
     }
     case 'last-merge': {
       const last = places.lastOtherMerge(keyOf(project))
@@ -150,9 +149,13 @@ async function modelOf(
     keyOf(merge),
     merge.models.map((model) => model.path),
   )
-  // The preview's place and form are its own; what it is made of is the project's.
+  return { key, path: join(merges, key), base, merge: notExported(merge) }
+}
+
+/** A merge that is only looked at: its place and form are its own; what it is made of is the project's. */
+export function notExported(merge: Project): Project {
   const { path: _exportPath, ...output } = merge.output
-  return { key, path: join(merges, key), base, merge: { ...merge, output: { ...output, layout: 'same' } } }
+  return { ...merge, output: { ...output, layout: 'same' } }
 }
 
 function modelNamed({ models }: Project, wanted: string): string {

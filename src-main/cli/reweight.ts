@@ -2,15 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import type { ModelEntry, Project } from '../contract/project'
+import { withModel, type ModelEntry, type Project } from '../contract/project'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { loadPipeline } from '../engine/diffusion/load-pipeline'
 import { checkpointModel } from '../engine/evaluate/evaluated-model'
 import { readEvaluationSet } from '../engine/evaluate/evaluation-set'
 import { unlearningLosses, type UnlearningLosses } from '../engine/evaluate/unlearning-losses'
-import { ensureContributions, reusesContributions } from '../engine/merge/contributions'
+import { contributionsOf } from '../engine/merge/plan-contributions'
 import { planMerge, type MergePlan } from '../engine/merge/plan'
-import { hashSources } from '../engine/merge/recipe'
 import { runMerge } from '../engine/merge/run'
 import { unlearningReport, type UnlearningReport } from '../engine/merge/unlearning-report'
 import { chooseProvider } from '../engine/runtime/providers'
@@ -91,8 +90,8 @@ async function unlearn(
   if (given.models[0]?.name === name) throw new UsageError(`${name} is the base: a merge has no other.`)
   const project = reused(given)
   const out = outOf(project, options)
-  const before = await planMerge(withModel(project, name, { enabled: true }), folder)
-  const after = await planMerge(withModel(project, name, { enabled: false }), folder)
+  const before = await planMerge(change(project, name, { enabled: true }), folder)
+  const after = await planMerge(change(project, name, { enabled: false }), folder)
   const provider = await chooseProvider(options.device)
   const progress = new ProgressLine()
   try {
@@ -126,16 +125,13 @@ async function measure(before: MergePlan, after: MergePlan, work: Work): Promise
   const { provider, signal, progress, files, options } = work
   const threads = options.threads === undefined ? {} : { threads: options.threads }
   const onProgress = (phase: string) => (fraction: number) => progress.show(phase, fraction)
-  const kept = { cacheFolder: cacheFolder(), signal }
-  const contributions = reusesContributions(before)
-    ? await ensureContributions(before, {
-        ...kept,
-        ...threads,
-        provider,
-        hashes: await hashSources(before, kept),
-        onProgress: onProgress('computing contributions'),
-      })
-    : null
+  const contributions = await contributionsOf(before, {
+    ...threads,
+    cacheFolder: cacheFolder(),
+    provider,
+    signal,
+    onProgress: onProgress('computing contributions'),
+  })
   const { workerFile } = files
   return unlearningReport(before, after, contributions, {
     ...threads,
@@ -194,17 +190,18 @@ function reused(project: Project): Project {
 function reweigh(project: Project, text: string): Project {
   const separator = text.lastIndexOf('=')
   if (separator < 0) throw new UsageError(`--weight ${text}: NAME=NUMBER expected.`)
-  return withModel(project, text.slice(0, separator), {
+  return change(project, text.slice(0, separator), {
     weight: parseNumber(text.slice(separator + 1), `--weight ${text}`),
     enabled: true,
   })
 }
 
-function withModel(project: Project, name: string, change: Partial<ModelEntry>): Project {
+/** @throws UsageError for a name that the project does not have */
+function change(project: Project, name: string, to: Partial<ModelEntry>): Project {
   const names = project.models.map((model) => model.name)
   if (!names.includes(name))
     throw new UsageError(`There is no model named ${name}.`, `The models are ${names.join(', ')}.`)
-  return { ...project, models: project.models.map((model) => (model.name === name ? { ...model, ...change } : model)) }
+  return withModel(project, name, to)
 }
 
 function reportInWords(name: string, { tensors, blocks, total }: UnlearningReport): string[] {

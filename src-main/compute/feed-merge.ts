@@ -1,11 +1,10 @@
 import type { LiveFeeding } from '../contract/preview'
 import type { Project } from '../contract/project'
 import type { Pipeline } from '../engine/diffusion/pipeline'
-import { ensureContributions, forecastContributions, layerTasksOf } from '../engine/merge/contributions'
-import { planMerge, sourcesOf, type MergePlan } from '../engine/merge/plan'
-import { hashSources } from '../engine/merge/recipe'
+import { reasonAgainstFeeding } from '../engine/merge/live-merge'
+import { planMerge, type MergePlan } from '../engine/merge/plan'
 import { BYTES_PER_ELEMENT, elementCount } from '../engine/tensor/element-type'
-import { openLiveModel, type LiveModel } from './resident-model'
+import { openLiveModel } from './resident-model'
 import type { TaskContext, TaskOf } from './task'
 
 type Device = TaskOf<'live'>['device']
@@ -33,18 +32,9 @@ export function chooseFeeding(plan: MergePlan, { provider }: Device, runs: numbe
   // A processor reads weights where they lie.
   const fedSeconds = provider === 'cpu' ? 0 : (runs * bytes) / TRANSFER_BYTES_PER_SECOND
   const rebuiltSeconds = bytes / WRITE_BYTES_PER_SECOND + bytes * LOAD_SECONDS_PER_BYTE
-  const reason = reasonAgainstFeeding(plan)
+  const reason = plan.base.components.has('vae') ? reasonAgainstFeeding(plan) : 'The base is no whole pipeline.'
   const mode = reason === null && fedSeconds <= rebuiltSeconds ? 'fed' : 'rebuilt'
   return { mode, fedSeconds: reason === null ? fedSeconds : null, rebuiltSeconds, reason }
-}
-
-function reasonAgainstFeeding({ components, method, project, base }: MergePlan): string | null {
-  if (!base.components.has('vae')) return 'The base is no whole pipeline.'
-  if (components.some((name) => name !== 'unet')) return 'More than the UNet is merged.'
-  if (method.kind === 'regression') return 'A regression is no sum of what the models contribute.'
-  if (method.kind === 'fusion' && !project.method.reuse)
-    return 'This merge is made from scratch, not from contributions.'
-  return null
 }
 
 export interface FeedingNews {
@@ -65,34 +55,21 @@ export async function feedMerge(
   news: FeedingNews,
 ): Promise<Pipeline> {
   const { models, project } = plan
-  const live = await openLiveModel(models[0]!.checkpoint.path, project.output.vae, device, context, news.onLoading)
-  const contributions = await contributionsOf(plan, live, { device, cacheFolder }, context, news.onContributions)
-  news.onSumming()
-  const { summed, tensors, seconds } = await live.weights.update(plan, contributions, context.signal)
+  const live = await openLiveModel(
+    models[0]!.checkpoint.path,
+    project.output.vae,
+    { device, cacheFolder },
+    context,
+    news.onLoading,
+  )
+  const { summed, tensors, seconds } = await live.feed(plan, {
+    signal: context.signal,
+    onForecast: (forecast) => context.tell({ type: 'contributions', ...forecast }),
+    onContributions: news.onContributions,
+    onSumming: news.onSumming,
+  })
   context.tell({ type: 'summed', tensors: summed, of: tensors, seconds })
-  live.pipeline.setUnetWeights(live.weights.tensors)
   return live.pipeline
-}
-
-/** Kept in memory from one slider's move to the next. */
-async function contributionsOf(
-  plan: MergePlan,
-  live: LiveModel,
-  { device: { provider }, cacheFolder }: { device: Device; cacheFolder: string },
-  { signal, tell }: TaskContext,
-  onProgress: (fraction: number) => void,
-) {
-  const layers = layerTasksOf(plan)
-  if (layers.length === 0) return null
-  const weighed = plan.models.map((_, model) => layers.some(({ weights }) => weights[model] !== 0))
-  const key = JSON.stringify([plan.project.method, sourcesOf(plan), weighed])
-  if (live.contributions?.key !== key) {
-    const hashes = await hashSources(plan, { cacheFolder, signal })
-    tell({ type: 'contributions', ...(await forecastContributions(plan, { cacheFolder, provider })) })
-    const value = await ensureContributions(plan, { cacheFolder, provider, hashes, signal, onProgress })
-    live.contributions = { key, value }
-  }
-  return live.contributions.value
 }
 
 /** A merge, planned from headers. */

@@ -2,22 +2,13 @@ import { openCheckpoint } from '../engine/checkpoint/open'
 import { loadPipeline } from '../engine/diffusion/load-pipeline'
 import type { Pipeline } from '../engine/diffusion/pipeline'
 import { throwIfCancelled } from '../engine/merge/cancel'
-import type { Contributions } from '../engine/merge/contributions'
-import { LiveWeights } from '../engine/merge/live-weights'
+import { LiveMerge } from '../engine/merge/live-merge'
 import type { TaskContext, TaskOf } from './task'
 
 type Device = TaskOf<'preview'>['device']
 
-/** A pipeline whose UNet takes the weights of any merge of one family. */
-export interface LiveModel {
-  pipeline: Pipeline
-  weights: LiveWeights
-  /** Those that the last merge by correlations was made from, and what they depend on. */
-  contributions: { key: string; value: Contributions } | null
-}
-
 /** The one model that stays loaded: the next preview often begins with it. */
-let resident: { key: string; pipeline: Pipeline; live: LiveModel | null } | null = null
+let resident: { key: string; pipeline: Pipeline; live: LiveMerge | null } | null = null
 
 /** Bytes that the loaded model takes. */
 export function heldBytes(): number {
@@ -53,21 +44,21 @@ export async function openModel(
 }
 
 /**
- * A base's pipeline without the UNet's weights.
+ * A base's pipeline whose UNet takes the weights of any merge of its family.
  * @param vae another one than the base's
  * @param onLoading called before it is loaded, if it is not there
  */
 export async function openLiveModel(
   base: string,
   vae: string | undefined,
-  device: Device,
+  { device, cacheFolder }: { device: Device; cacheFolder: string },
   { signal, clipVocabulary }: TaskContext,
   onLoading: () => void,
-): Promise<LiveModel> {
+): Promise<LiveMerge> {
   const checkpoint = await openCheckpoint(base)
   const other = vae === undefined ? undefined : await openCheckpoint(vae)
   const files = [checkpoint, other].map((opened) => opened?.files)
-  const wanted = JSON.stringify(['live', device.provider, files])
+  const wanted = JSON.stringify(['live', device.provider, cacheFolder, files])
   if (resident?.key === wanted && resident.live) return resident.live
   onLoading()
   throwIfCancelled(signal)
@@ -78,7 +69,7 @@ export async function openLiveModel(
     liveUnet: true,
     ...(other && { vae: other }),
   })
-  const live = { pipeline, weights: new LiveWeights('unet', pipeline.unetWeightInputs), contributions: null }
+  const live = new LiveMerge(pipeline, { cacheFolder, provider: device.provider })
   resident = { key: wanted, pipeline, live }
   return live
 }

@@ -1,9 +1,9 @@
+import { withModel, type Project } from '../contract/project'
 import type { Unlearning } from '../contract/unlearning'
 import { EvaluationRun, type EvaluatedRow, type MeasuredRow } from '../engine/evaluate/evaluation-run'
 import { unlearningLossesOf } from '../engine/evaluate/unlearning-losses'
-import { ensureContributions, reusesContributions } from '../engine/merge/contributions'
 import { planMerge } from '../engine/merge/plan'
-import { hashSources } from '../engine/merge/recipe'
+import { contributionsOf } from '../engine/merge/plan-contributions'
 import { unlearningReport, type Change } from '../engine/merge/unlearning-report'
 import { releaseModel } from './resident-model'
 import { phaseProgress, type TaskContext, type TaskOf, type TaskRunner } from './task'
@@ -21,17 +21,14 @@ export const unlearning: TaskRunner<'unlearning'> = async (task, context) => {
   const { name, device, cacheFolder } = task
   const { signal, workerFile } = context
   const progress = phaseProgress(context, PHASES)
-  const before = await planMerge(withModel(task, true))
-  const after = await planMerge(withModel(task, false))
-  const contributions = reusesContributions(before)
-    ? await ensureContributions(before, {
-        cacheFolder,
-        provider: device.provider,
-        hashes: await hashSources(before, { cacheFolder, signal }),
-        signal,
-        onProgress: (fraction) => progress('computing contributions', fraction),
-      })
-    : null
+  const before = await planMerge(mergeWith(task, true))
+  const after = await planMerge(mergeWith(task, false))
+  const contributions = await contributionsOf(before, {
+    cacheFolder,
+    provider: device.provider,
+    signal,
+    onProgress: (fraction) => progress('computing contributions', fraction),
+  })
   const report = await unlearningReport(before, after, contributions, {
     workerFile,
     signal,
@@ -46,9 +43,8 @@ export const unlearning: TaskRunner<'unlearning'> = async (task, context) => {
 }
 
 /** The merge with or without the specialist; from contributions, so that one network takes both. */
-function withModel({ project, name }: UnlearningTask, enabled: boolean): UnlearningTask['project'] {
-  const models = project.models.map((model) => (model.name === name ? { ...model, enabled } : model))
-  return { ...project, models, method: { ...project.method, reuse: true } }
+function mergeWith({ project, name }: UnlearningTask, enabled: boolean): Project {
+  return withModel({ ...project, method: { ...project.method, reuse: true } }, name, { enabled })
 }
 
 function relativeOf({ relative }: Change): number | null {
@@ -69,7 +65,7 @@ async function lossesOf(
     name,
     role: 'merge',
     path: null,
-    merge: withModel(task, enabled),
+    merge: mergeWith(task, enabled),
   })
   const rows: EvaluatedRow[] = [
     { name: 'base', role: 'base', path: base, merge: null },

@@ -125,3 +125,8 @@ export type Project = z.infer<typeof projectSchema>
 export function thresholdOf(settings: MethodSettings): number | 'auto' {
   return settings.threshold ?? (settings.normaliser === 'paper' ? 0 : 'auto')
 }
+
+/** The project with one of its models changed: dropped, weighed otherwise. */
+export function withModel(project: Project, name: string, change: Partial<ModelEntry>): Project {
+  return { ...project, models: project.models.map((model) => (model.name === name ? { ...model, ...change } : model)) }
+}

@@ -202,7 +202,7 @@ function pairedLosses(a: ModelLosses, b: ModelLosses): PairedLosses {
   }
 }
 
-/** A comparison of rows as far as it is measured; null without the base. */
+/** A comparison of rows as far as it is measured; the base, which comes first, must be among them. */
 export function compareRows(
   run: EvaluationRun,
   measured: readonly MeasuredRow[],

@@ -9,7 +9,7 @@ import { loadPipeline } from '../diffusion/load-pipeline'
 import { requireComponent } from '../diffusion/pipeline-parts'
 import type { Pipeline } from '../diffusion/pipeline'
 import { throwIfCancelled } from '../merge/cancel'
-import { canFeed, LiveMerge } from '../merge/live-merge'
+import { LiveMerge, reasonAgainstFeeding } from '../merge/live-merge'
 import { planMerge, type MergePlan } from '../merge/plan'
 import { runMerge } from '../merge/run'
 import type { ProviderStatus } from '../runtime/providers'
@@ -173,7 +173,7 @@ export class EvaluationRun {
     let seconds: number | null = null
     const prepare: EvaluatedModel['prepare'] = async (pipeline) => {
       const started = performance.now()
-      if (canFeed(plan)) {
+      if (reasonAgainstFeeding(plan) === null) {
         await this.#loaded!.live.feed(plan, { ...this.#signal, onContributions: onMerging })
         seconds = (performance.now() - started) / 1000
         return pipeline

@@ -2,7 +2,7 @@ import type { FoundWeights, SearchReport, SearchStrategy } from '../../contract/
 import { FusionError } from '../../contract/errors'
 import { methodSchema, type ModelEntry, type Project } from '../../contract/project'
 import { methodNamed } from '../merge/methods/index'
-import { canFeed } from '../merge/live-merge'
+import { reasonAgainstFeeding } from '../merge/live-merge'
 import { planMerge, type MergePlan } from '../merge/plan'
 import { mean } from './bootstrap'
 import type { EvaluatedModel } from './evaluated-model'
@@ -139,7 +139,7 @@ function checkSearchable(plan: MergePlan): void {
     throw new FusionError('validation', 'There are no specialists to weigh.', {
       hint: 'Add one, or let one take part.',
     })
-  if (!canFeed(plan))
+  if (reasonAgainstFeeding(plan) !== null)
     throw new FusionError('unsupported', `Weights of ${plan.method.title} cannot be tried in memory.`, {
       hint: 'Search them with another method, or use a greedy soup.',
     })
