@@ -9,11 +9,11 @@ import type { ChosenDomain } from '../evaluate/loss-table'
 import type { CalibratedCheckpoint } from './calibrate'
 
 /** Timesteps at which every picture is seen. */
-const TIMESTEPS = 10
+export const TIMESTEPS = 10
 /** Of schedulers that do not say. */
 const TRAIN_TIMESTEPS = 1000
 /** How pictures are made for prompts. */
-const SAMPLING = { steps: 20, guidance: 5, scheduler: 'ddim' } as const
+export const SAMPLING = { steps: 20, guidance: 5, scheduler: 'ddim' } as const
 
 type Source = Pick<CalibratedCheckpoint, 'source' | 'run'>
 
@@ -71,7 +71,7 @@ export function dataSource(
   }
 }
 
-/** Pictures that the model makes for prompts, one each, seeded. */
+/** Pictures that the model makes for prompts, one each, seeded; as far as latents, which nobody looks at. */
 export function promptSource(prompts: readonly string[], seed: number, signal?: AbortSignal): Source {
   if (prompts.length === 0) throw new FusionError('validation', 'There are no prompts to learn from.')
   return {
@@ -79,7 +79,7 @@ export function promptSource(prompts: readonly string[], seed: number, signal?: 
     async run(pipeline, onProgress) {
       const pictures = prompts.map((prompt, index) => ({ prompt, seed: seed + index }))
       const edge = pipeline.nativeEdge
-      await pipeline.generate(
+      await pipeline.sampleLatents(
         { pictures, ...SAMPLING, width: edge, height: edge },
         { ...(signal && { signal }), onStep: ({ done, total }) => onProgress(done / total) },
       )

@@ -166,26 +166,9 @@ export class Pipeline {
    * @throws FusionError 'validation', 'unsupported' (scheduler), 'cancelled', 'out-of-memory', 'device'
    */
   async generate(request: GenerateRequest, options: GenerateOptions = {}): Promise<Picture[]> {
-    const { scale } = this.parts.vae.config
-    const { width, height, pictures } = request
-    checkRequest(request, scale)
-    const channels = this.parts.unetConfig.inChannels
-    const latents = { channels, height: height / scale, width: width / scale }
-    const together = request.batchSize ?? Math.max(1, Math.floor(BATCH_LATENTS / (latents.height * latents.width)))
-    this.#checkMemory(Math.min(together, pictures.length), request)
-    if (request.previews) this.#preview ??= await fitLatentPreview(this.parts.vae)
-
     const made: Picture[] = []
-    for (let first = 0; first < pictures.length; first += together) {
-      const indices = Array.from({ length: Math.min(together, pictures.length - first) }, (_, i) => first + i)
-      const progress = { batch: first / together, batches: Math.ceil(pictures.length / together) }
-      for (const picture of await this.#batch(
-        request,
-        indices,
-        { ...latents, count: indices.length },
-        progress,
-        options,
-      )) {
+    for await (const { indices, latents } of this.#denoised(request, options, true)) {
+      for (const picture of await this.#decoded(request, indices, latents, options)) {
         made.push(picture)
         options.onPicture?.(picture)
       }
@@ -193,9 +176,47 @@ export class Pipeline {
     return made
   }
 
+  /**
+   * Runs the networks as `generate` does, without decoding.
+   * @returns the last latents of every batch, [count, channels, h, w]
+   * @throws as `generate`
+   */
+  async sampleLatents(
+    request: GenerateRequest,
+    options: Pick<GenerateOptions, 'signal' | 'onStep'> = {},
+  ): Promise<Planes[]> {
+    const sampled: Planes[] = []
+    for await (const { latents } of this.#denoised(request, options, false)) sampled.push(latents)
+    return sampled
+  }
+
   /** Frees all memory and closes the files; the pipeline cannot be used again. */
   async release(): Promise<void> {
     for (const network of this.parts.networks) await network.release()
+  }
+
+  /** Denoises one batch after the other. @param decodes whether pictures will be made of the latents */
+  async *#denoised(
+    request: GenerateRequest,
+    options: GenerateOptions,
+    decodes: boolean,
+  ): AsyncGenerator<{ indices: number[]; latents: Planes }> {
+    const { scale } = this.parts.vae.config
+    const { width, height, pictures } = request
+    checkRequest(request, scale)
+    const channels = this.parts.unetConfig.inChannels
+    const size = { channels, height: height / scale, width: width / scale }
+    const together = request.batchSize ?? Math.max(1, Math.floor(BATCH_LATENTS / (size.height * size.width)))
+    this.#checkMemory(Math.min(together, pictures.length), request, decodes)
+    if (request.previews) this.#preview ??= await fitLatentPreview(this.parts.vae)
+    for (let first = 0; first < pictures.length; first += together) {
+      const indices = Array.from({ length: Math.min(together, pictures.length - first) }, (_, i) => first + i)
+      const progress = { batch: first / together, batches: Math.ceil(pictures.length / together) }
+      yield {
+        indices,
+        latents: await this.#batch(request, indices, { ...size, count: indices.length }, progress, options),
+      }
+    }
   }
 
   async #batch(
@@ -204,8 +225,8 @@ export class Pipeline {
     size: LatentSize,
     { batch: batchIndex, batches }: { batch: number; batches: number },
     { signal, onStep }: GenerateOptions,
-  ): Promise<Picture[]> {
-    const { unet, unetConfig, vae } = this.parts
+  ): Promise<Planes> {
+    const { unet, unetConfig } = this.parts
     const { guidance, guidanceRescale = 0, width, height } = request
     const chunks = this.#chunks(request, indices)
     const batch: BatchPicture[] = []
@@ -237,17 +258,29 @@ export class Pipeline {
         cancelled(signal)
       },
     )
-    await vae.decoder.fitSlices(vaeSlices(vae.config, decodedTogether(vae.config, size.count, size.height, size.width)))
-    const image = await decodeLatents(vae, { data: last, ...size }, () => cancelled(signal))
+    return { data: last, ...size }
+  }
+
+  async #decoded(
+    { pictures, width, height }: GenerateRequest,
+    indices: readonly number[],
+    latents: Planes,
+    { signal }: GenerateOptions,
+  ): Promise<Picture[]> {
+    const { vae } = this.parts
+    await vae.decoder.fitSlices(
+      vaeSlices(vae.config, decodedTogether(vae.config, latents.count, latents.height, latents.width)),
+    )
+    const image = await decodeLatents(vae, latents, () => cancelled(signal))
     const pixels = toPixels(image)
     return indices.map((index, i) => ({
-      ...request.pictures[index]!,
+      ...pictures[index]!,
       index,
       width,
       height,
       pixels: pixels[i]!,
       image: one(image, i),
-      latents: one({ data: last, ...size }, i),
+      latents: one(latents, i),
     }))
   }
 
@@ -310,14 +343,14 @@ export class Pipeline {
     return noise.map((value) => value * scheduler.initNoiseSigma)
   }
 
-  #checkMemory(count: number, { width, height, guidance }: GenerateRequest): void {
+  #checkMemory(count: number, { width, height, guidance }: GenerateRequest, decodes: boolean): void {
     const { device, loadedBytes, vae, unetConfig } = this.parts
     const latents = (width * height) / vae.config.scale ** 2
     const runs = guidance > 1 ? 2 * count : count
     const size = providerAbilities(device).computeType === 'F16' ? 0.5 : 1
     const unet = runs * latents * unetConfig.levels[0]!.channels * UNET_BYTES_PER_CHANNEL * size
     const decoded = Math.min(width * height, (128 * vae.config.scale) ** 2)
-    const vaeBytes = decoded * vae.config.channels[0]! * VAE_BYTES_PER_CHANNEL
+    const vaeBytes = decodes ? decoded * vae.config.channels[0]! * VAE_BYTES_PER_CHANNEL : 0
     requireDeviceMemory(device, `A batch of ${count} at ${width} × ${height}`, Math.max(unet, vaeBytes), loadedBytes)
   }
 }

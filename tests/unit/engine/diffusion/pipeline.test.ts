@@ -135,6 +135,13 @@ describe('Pipeline', () => {
     ])
   })
 
+  it('stops at latents where nobody wants pictures: the same ones', async () => {
+    const made = await pipeline.generate({ ...request, batchSize: 2 })
+    const sampled = await pipeline.sampleLatents({ ...request, batchSize: 2 })
+    expect(sampled.map(({ count }) => count)).toEqual([2, 1])
+    expect(sampled.flatMap(({ data }) => [...data])).toEqual(made.flatMap(({ latents }) => [...latents.data]))
+  })
+
   it('stops between steps when it is cancelled, and goes on working afterwards', async () => {
     const abort = new AbortController()
     let steps = 0
