@@ -17,7 +17,9 @@ import { ensureContributions } from '../../src-main/engine/merge/contributions'
 import { LiveWeights } from '../../src-main/engine/merge/live-weights'
 import { planMerge } from '../../src-main/engine/merge/plan'
 import { hashSources } from '../../src-main/engine/merge/recipe'
-import { Network } from '../../src-main/engine/runtime/network'
+import { convolutionBlock } from '../../src-main/engine/runtime/blocked-convolution'
+import { weightBytes } from '../../src-main/engine/runtime/memory'
+import { MAX_REORDERED_BYTES, Network } from '../../src-main/engine/runtime/network'
 import type { Tensor } from '../../src-main/engine/runtime/session'
 import { StudioServer } from '../e2e/studio-server'
 import { median, sampleTree, residentBytes } from './process-tree'
@@ -148,7 +150,12 @@ async function fed(given: string | undefined): Promise<void> {
   const { config, tensors } = (await openCheckpoint(path)).components.get('unet')!
   const options = { computeType: 'F32', attention: 'fused' } as const
   const plainGraph = buildUnet(config!, tensors, { ...options, weights: 'initializers' })
-  const fedGraph = buildUnet(config!, tensors, { ...options, weights: 'inputs' })
+  const block = weightBytes(tensors.values(), 'F32') <= MAX_REORDERED_BYTES ? await convolutionBlock() : null
+  const fedGraph = buildUnet(config!, tensors, {
+    ...options,
+    weights: 'inputs',
+    ...(block !== null && { convolutionBlock: block }),
+  })
   const edge = Number(config!['sample_size'])
   const batch = given === undefined ? 8 : 2
   const values = (...dims: number[]): Tensor => ({

@@ -1,5 +1,5 @@
 import type { Value } from '../graph/onnx-builder'
-import type { NetworkGraph } from './network-graph'
+import type { NetworkGraph, Window } from './network-graph'
 
 /** Linear layer on rows: [n, inputs] → [n, outputs]. The weight is stored [outputs, inputs]. */
 export function linear(
@@ -31,14 +31,40 @@ export function conv(
 ): Value {
   const padding = (kernel - 1) >> 1
   const around = pads ?? [padding, padding, padding, padding]
-  net.layerInput(module, x, { kernel, stride, pads: around })
-  const weights = [net.weight(`${module}.weight`, [outputs, inputs, kernel, kernel])]
+  const window = { kernel, stride, pads: around }
+  net.layerInput(module, x, window)
+  const block = blockFor(net, inputs, outputs)
+  const weights = [net.weight(`${module}.weight`, [outputs, inputs, kernel, kernel], undefined, block)]
   if (bias) weights.push(net.weight(`${module}.bias`, [outputs]))
-  return net.node('Conv', [x, ...weights], {
-    kernel_shape: [kernel, kernel],
-    strides: [stride, stride],
-    pads: around,
-  })
+  return block === undefined
+    ? net.node('Conv', [x, ...weights], windowAttributes(window))
+    : blockedConv(net, x, weights, outputs, window)
+}
+
+/** A convolution inside whose operators channels lie in blocks; `filters` do (runtime/blocked-convolution.ts). */
+export function blockedConv(
+  net: NetworkGraph,
+  x: Value,
+  [filters, bias]: readonly Value[],
+  outputs: number,
+  window: Window,
+): Value {
+  const blocks = net.node('nchwc/ReorderInput', [x])
+  const inputs = [blocks, filters!, ...(bias === undefined ? [] : [bias])]
+  const convolved = net.node('nchwc/Conv', inputs, { ...windowAttributes(window), group: 1 })
+  return net.node('nchwc/ReorderOutput', [convolved], { channels: outputs })
+}
+
+/** Constant filters are put into blocks by the runtime; a channel count that no block divides stays plain. */
+function blockFor({ options }: NetworkGraph, inputs: number, outputs: number): number | undefined {
+  const { weights, convolutionBlock: block } = options
+  return weights === 'inputs' && block !== undefined && inputs % block === 0 && outputs % block === 0
+    ? block
+    : undefined
+}
+
+function windowAttributes({ kernel, stride, pads }: Window): Record<string, readonly number[]> {
+  return { kernel_shape: [kernel, kernel], strides: [stride, stride], pads }
 }
 
 /** Group norm of [batch, channels, h, w], computed in float32. */

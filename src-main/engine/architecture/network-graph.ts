@@ -14,6 +14,11 @@ export interface NetworkOptions {
   weights: 'initializers' | 'inputs'
   /** The runtime's fused attention, or plain products in this many slices of the queries (bounds the score matrix). */
   attention: 'fused' | number
+  /**
+   * Width of the channel blocks in which convolutions take filters that are inputs (runtime/blocked-convolution.ts);
+   * absent: as they are. For the CPU, in float32.
+   */
+  convolutionBlock?: number
   /** Modules (diffusers' names) whose outputs become the graph outputs `tap/NAME`, to find faults. */
   taps?: readonly string[]
   /** Layers (diffusers' modules with a matrix of weights) whose inputs become graph outputs: BuiltNetwork.layerInputs. */
@@ -43,6 +48,8 @@ export interface WeightInput {
   name: string
   dims: readonly number[]
   view: TensorView
+  /** Set where the graph takes a convolution's filters in blocks of so many channels: Network reorders them. */
+  block?: number
 }
 
 /** A network as an ONNX model, with what it needs at run time. */
@@ -143,15 +150,16 @@ export class NetworkGraph {
 
   /**
    * The weight `name` with the given dims (a stored shape may differ by trailing ones), in the compute type or `type`.
+   * @param block for filters that are an input: see WeightInput
    * @throws FusionError 'malformed' (missing, wrong shape) or 'unsupported' (element type, weights in several folders)
    */
-  weight(name: string, dims: readonly number[], type: 'F32' | 'F16' = this.options.computeType): Value {
+  weight(name: string, dims: readonly number[], type: 'F32' | 'F16' = this.options.computeType, block?: number): Value {
     const known = this.#weights.get(name)
     if (known) return known
     const view = this.#view(name, dims)
     let value: Value
     if (this.options.weights === 'inputs') {
-      this.#weightInputs.push({ name, dims, view })
+      this.#weightInputs.push({ name, dims, view, ...(block !== undefined && { block }) })
       // Half precision stays inside: newer Node's Float16Array does not reach the runtime.
       value = this.graph.input(name, 'F32', dims)
       if (type === 'F16') value = this.cast(value, 'F16')

@@ -6,8 +6,9 @@ import { buildUnet } from '../architecture/unet'
 import { readUnetConfig } from '../architecture/unet-config'
 import { buildVaeDecoder, buildVaeEncoder, readVaeConfig } from '../architecture/vae'
 import type { Checkpoint, Component } from '../checkpoint/checkpoint'
+import { convolutionBlock } from '../runtime/blocked-convolution'
 import { requireDeviceMemory, weightBytes } from '../runtime/memory'
-import { Network } from '../runtime/network'
+import { MAX_REORDERED_BYTES, Network } from '../runtime/network'
 import { chooseDevice, providerAbilities, type Device, type ProviderStatus } from '../runtime/providers'
 import type { Provider, SessionOptions } from '../runtime/session'
 import { Pipeline } from './pipeline'
@@ -111,7 +112,7 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
         ...networkOptions,
         // The fused operator has no float32 scores in float16 (layers.ts): plain attention either way.
         ...(unetConfig.upcastAttention && computeType === 'F16' && { attention: 1 }),
-        weights: options.liveUnet ? 'inputs' : 'initializers',
+        ...(options.liveUnet && (await liveOptions(unet, provider))),
         ...(options.layerInputs && { layerInputs: options.layerInputs }),
       },
       unetSlices(unetConfig, { batch: 2, ...native }, TOKEN_LIMIT),
@@ -145,6 +146,13 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
     for (const network of opened) await network.release()
     throw error
   }
+}
+
+/** How a network takes fed weights: on a CPU, filters of a small one in blocks, which its constant ones would get too. */
+async function liveOptions({ tensors }: Component, provider: Provider): Promise<Partial<NetworkOptions>> {
+  const small = provider === 'cpu' && weightBytes(tensors.values(), 'F32') <= MAX_REORDERED_BYTES
+  const block = small ? await convolutionBlock() : null
+  return { weights: 'inputs', ...(block !== null && { convolutionBlock: block }) }
 }
 
 /**

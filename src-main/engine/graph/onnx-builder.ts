@@ -39,6 +39,10 @@ const CONTRIB_OPERATORS = new Set([
   'BiasGelu',
 ])
 
+/** Operators on blocks of channels, `nchwc/Conv` and the like, have the names of plain ones in a domain of their own. */
+const BLOCKED = 'nchwc/'
+const BLOCKED_DOMAIN = 'com.microsoft.nchwc'
+
 /** Builds an ONNX graph (opset 20 and com.microsoft) in memory. Values are used in the order in which they are made. */
 export class GraphBuilder {
   readonly #name: string
@@ -132,6 +136,9 @@ export class GraphBuilder {
       opset_import: [
         { domain: '', version: OPSET },
         { domain: 'com.microsoft', version: 1 },
+        ...(this.#nodes.some(({ domain }) => domain === BLOCKED_DOMAIN)
+          ? [{ domain: BLOCKED_DOMAIN, version: 1 }]
+          : []),
       ],
       graph: {
         name: this.#name,
@@ -152,8 +159,7 @@ export class GraphBuilder {
     for (const input of inputs)
       if (input !== null && !this.#names.has(input)) throw new Error(`${operator}: no value ${input} in ${this.#name}`)
     this.#nodes.push({
-      op_type: operator,
-      domain: CONTRIB_OPERATORS.has(operator) ? 'com.microsoft' : '',
+      ...operatorOf(operator),
       name: `${operator}:${outputs[0]}`,
       input: inputs.map((input) => input ?? ''),
       output: outputs,
@@ -182,6 +188,11 @@ export class GraphBuilder {
     this.#names.add(name)
     return name as Value
   }
+}
+
+function operatorOf(operator: string): Pick<NodeProto, 'op_type' | 'domain'> {
+  if (operator.startsWith(BLOCKED)) return { op_type: operator.slice(BLOCKED.length), domain: BLOCKED_DOMAIN }
+  return { op_type: operator, domain: CONTRIB_OPERATORS.has(operator) ? 'com.microsoft' : '' }
 }
 
 function checkLength(name: string, type: ElementType, dims: readonly number[], length: number): void {

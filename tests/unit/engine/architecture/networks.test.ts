@@ -16,6 +16,7 @@ import type { ComponentName, TensorView } from '../../../../src-main/engine/chec
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { TensorReader } from '../../../../src-main/engine/checkpoint/tensor-reader'
 import { TorchGenerator } from '../../../../src-main/engine/diffusion/random'
+import { convolutionBlock } from '../../../../src-main/engine/runtime/blocked-convolution'
 import { Network } from '../../../../src-main/engine/runtime/network'
 import type { Tensor } from '../../../../src-main/engine/runtime/session'
 
@@ -64,6 +65,18 @@ async function run(built: BuiltNetwork, feeds: Record<string, Tensor>, weights =
   return results
 }
 
+/** The weights of a network that takes them as inputs, from its float32 files. */
+function storedWeights({ weightInputs }: BuiltNetwork): Record<string, Tensor> {
+  const reader = new TensorReader()
+  const weights = weightInputs.map(({ name, dims, view: { stored, start } }): [string, Tensor] => {
+    const data = new Float32Array(dims.reduce((product, size) => product * size, 1))
+    reader.read(stored, start, new Uint8Array(data.buffer))
+    return [name, { data, dims }]
+  })
+  reader.close()
+  return Object.fromEntries(weights)
+}
+
 /** Largest difference of all outputs, relative to the largest value of each. */
 function difference(a: Record<string, Tensor>, b: Record<string, Tensor>): number {
   expect(Object.keys(a)).toEqual(Object.keys(b))
@@ -82,17 +95,19 @@ describe.each(NETWORKS)('%s', (_name, set, part, build, feeds) => {
     const { config, tensors } = await component(set, part)
     const built = build(config, tensors, { ...PLAIN, weights: 'inputs' })
     expect(built.externalFolder).toBeUndefined()
-    const reader = new TensorReader()
-    const weights = Object.fromEntries(
-      built.weightInputs.map(({ name, dims, view: { stored, start } }): [string, Tensor] => {
-        const data = new Float32Array(dims.reduce((product, size) => product * size, 1))
-        reader.read(stored, start, new Uint8Array(data.buffer))
-        return [name, { data, dims }]
-      }),
-    )
-    reader.close()
     const expected = await run(build(config, tensors, PLAIN), feeds)
-    expect(difference(await run(built, feeds, weights), expected)).toBeLessThan(2e-5)
+    expect(difference(await run(built, feeds, storedWeights(built)), expected)).toBeLessThan(2e-5)
+  })
+
+  it('computes the same with filters that are fed in blocks of channels', async ({ skip }) => {
+    const block = await convolutionBlock()
+    if (block === null) return skip('this processor has no blocked convolutions')
+    const { config, tensors } = await component(set, part)
+    const built = build(config, tensors, { ...PLAIN, weights: 'inputs', convolutionBlock: block })
+    const blocked = built.weightInputs.filter((input) => input.block !== undefined)
+    expect(blocked.length > 0).toBe(part !== 'text_encoder' && part !== 'text_encoder_2')
+    const expected = await run(build(config, tensors, PLAIN), feeds)
+    expect(difference(await run(built, feeds, storedWeights(built)), expected)).toBeLessThan(2e-5)
   })
 
   it('computes nearly the same in float16, and the same with sliced attention', async () => {
