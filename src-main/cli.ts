@@ -6,6 +6,7 @@ import { addCalibrateCommand } from './cli/calibrate'
 import { addCompareCommand, addSearchCommand } from './cli/compare'
 import { addDemoCommand } from './cli/demo'
 import { addDevicesCommand } from './cli/devices'
+import { addDriftCommand } from './cli/drift'
 import { addEvaluateCommand } from './cli/evaluate'
 import { addGenerateCommand } from './cli/generate'
 import { addInspectCommand } from './cli/inspect'
@@ -38,6 +39,7 @@ addGenerateCommand(program, files)
 addEvaluateCommand(program, files)
 addCompareCommand(program, files)
 addSearchCommand(program, files)
+addDriftCommand(program, files)
 addDemoCommand(program, files, fileURLToPath(new URL('../../resources/demo', import.meta.url)))
 addDevicesCommand(program)
 addVerifyCommand(program)

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import { drift } from './compute/drift'
 import { evaluate, search } from './compute/evaluate'
 import { hash } from './compute/hash'
 import { inspect } from './compute/inspect'
@@ -74,6 +75,8 @@ function perform(task: ComputeTask, context: TaskContext): Promise<ComputeResult
       return evaluate(task, context)
     case 'search':
       return search(task, context)
+    case 'drift':
+      return drift(task, context)
     case 'unlearning':
       return unlearning(task, context)
     case 'forecast':

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { EvaluationData, EvaluationReport } from '../contract/evaluate'
 import { FusionError, toErrorReport } from '../contract/errors'
-import { withModel, type ModelEntry, type Project } from '../contract/project'
+import { withModel, type MethodSettings, type ModelEntry, type Project } from '../contract/project'
 import { comparedRows, PLAIN_AVERAGE, withOwnNames } from '../engine/evaluate/compare-methods'
 import { openEvaluationData } from '../engine/evaluate/evaluation-data'
 import type { EvaluatedRow } from '../engine/evaluate/evaluation-run'
@@ -81,8 +81,12 @@ function mergeRow(name: string, project: Project): EvaluatedRow {
 
 /** How a row is made, in words; empty for a model that was there. */
 export function rowWords({ merge }: EvaluatedRow): string {
-  if (!merge) return ''
-  const { name, normaliser, threshold, statistics, scale, density } = merge.method
+  return merge ? methodWords(merge.method) : ''
+}
+
+/** A method with the settings that tell it from others: 'FeatureFusion, aligned'. */
+export function methodWords(method: MethodSettings): string {
+  const { name, normaliser, threshold, statistics, scale, density } = method
   const { title, uses } = methodNamed(name)
   const words = [title]
   if (uses.includes('statistics') && statistics !== 'exact') words.push(statistics)

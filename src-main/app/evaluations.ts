@@ -5,13 +5,15 @@ import {
   evaluationKey,
   evaluationResultsSchema,
   type EvaluationReport,
+  type DriftReport,
   type EvaluationResults,
   type SearchReport,
 } from '../contract/evaluate'
 import type { Job } from '../contract/jobs'
-import { evaluatedRows, evaluationFolder, rowWords } from './evaluation-plan'
+import { evaluatedRows, evaluationFolder, methodWords, rowWords } from './evaluation-plan'
 import type { HandlerInput } from './handlers/handlers'
 import { writeJsonFile } from './json-file'
+import { cachedMerge } from './preview-plan'
 import type { Studio } from './studio'
 import type { WorkNews } from './work'
 
@@ -68,7 +70,7 @@ export class Evaluations {
       kind,
       job: started.job.id,
       time: Date.now(),
-      key: evaluationKey(project),
+      key: evaluationKey(project, kind),
       folder: data.folder,
       split: data.split,
       rows: rows.map((row) => ({ name: row.name, role: row.role, words: rowWords(row), error: null })),
@@ -105,7 +107,7 @@ export class Evaluations {
     const search: SearchReport = {
       job: started.job.id,
       time: Date.now(),
-      key: evaluationKey(project),
+      key: evaluationKey(project, 'search'),
       strategy: input.strategy,
       perBlock: input.perBlock,
       planned: input.strategy === 'cma-es' ? input.trials : null,
@@ -121,6 +123,40 @@ export class Evaluations {
     }
     this.results = { ...this.results, search }
     events.emit({ type: 'weight-search', search })
+    return started
+  }
+
+  /** @throws FusionError 'validation' where there is nothing to measure on, or nothing is merged */
+  async drift({ domain, pictures, samples }: HandlerInput<'evaluate.drift'>): Promise<{ job: Job }> {
+    const { work, queue, events, cache } = this.studio
+    const project = this.studio.projectWithModels()
+    const data = { ...(await this.data()), domain, pictures }
+    queue.cancelAll('drift')
+    const started = work.start(
+      'drift',
+      'Sampling check',
+      async () => {
+        const { path, merge } = await cachedMerge(project, cache.merges)
+        const device = await this.studio.device()
+        return { type: 'drift', project: merge, path, data, samples, device, cacheFolder: cache.folder }
+      },
+      ({ news, job }) => {
+        if (news.type === 'feature-drift') void this.update('drift', job, { drift: news.drift })
+      },
+      () => this.update('drift', started.job.id, { done: true }),
+    )
+    const drift: DriftReport = {
+      job: started.job.id,
+      time: Date.now(),
+      key: evaluationKey(project, 'drift'),
+      method: methodWords(project.method),
+      folder: data.folder,
+      split: data.split,
+      drift: null,
+      done: false,
+    }
+    this.results = { ...this.results, drift }
+    events.emit({ type: 'feature-drift', drift })
     return started
   }
 
@@ -166,6 +202,7 @@ export class Evaluations {
     this.results = { ...this.results, [slot]: changed }
     const { events, log } = this.studio
     if (slot === 'search') events.emit({ type: 'weight-search', search: changed as SearchReport })
+    else if (slot === 'drift') events.emit({ type: 'feature-drift', drift: changed as DriftReport })
     else events.emit({ type: 'evaluation', report: changed as EvaluationReport })
     this.writing = this.writing
       .then(() => writeJsonFile(this.file, this.results))

@@ -98,6 +98,12 @@ export async function planLive(
   return { key: JSON.stringify([model.key, pictures, steps]), task: { model, stages }, places }
 }
 
+/** Where a project's merge lies in the cache, or will lie. */
+export async function cachedMerge(project: Project, merges: string): Promise<{ path: string; merge: Project }> {
+  const { path, merge } = await modelOf(project, { type: 'merge' }, project, merges)
+  return { path, merge: merge! }
+}
+
 function mergeOf(project: Project, variant: Variant, places: PreviewPlaces): Project | null {
   switch (variant.type) {
     case 'base':

@@ -158,6 +158,19 @@ export const COMMANDS = {
     }),
     startedJob,
   ),
+  /**
+   * Features of the merge against its models' own, combined by its coefficients (paper, section 4.5), on pictures of one
+   * domain or of all; the result comes as a 'feature-drift' event.
+   */
+  'evaluate.drift': command(
+    z.strictObject({
+      domain: z.string().min(1).max(500).nullable().default(null),
+      /** Of each domain. */
+      pictures: z.number().int().min(1).max(100).default(2),
+      samples: z.number().int().min(1).max(4096).default(64),
+    }),
+    startedJob,
+  ),
   /** The last ones, also of an earlier session. */
   'evaluate.results': command(nothing, evaluationResultsSchema),
 

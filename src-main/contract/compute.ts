@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import {
   evaluationSettingsSchema,
+  featureDriftSchema,
   foundWeightsSchema,
   leaderboardEntrySchema,
   lossSummarySchema,
@@ -106,6 +107,16 @@ export const computeTaskSchema = z.discriminatedUnion('type', [
     cacheFolder: path,
   }),
   z.object({
+    type: z.literal('drift'),
+    /** The merge: made first, if it is not at `path` yet. */
+    project: projectSchema,
+    path,
+    data: evaluationData.extend({ domain: z.string().nullable() }),
+    samples: z.number(),
+    device: providerStatusSchema,
+    cacheFolder: path,
+  }),
+  z.object({
     type: z.literal('unlearning'),
     project: projectSchema,
     /** Of the specialist. */
@@ -165,6 +176,7 @@ export const computeNewsSchema = z.discriminatedUnion('type', [
     best: searchReportSchema.shape.best.unwrap(),
     check: searchReportSchema.shape.check,
   }),
+  z.object({ type: z.literal('feature-drift'), drift: featureDriftSchema }),
   z.object({ type: z.literal('feeding'), feeding: liveFeedingSchema }),
   z.object({ type: z.literal('contributions'), bytes: z.number(), missingBytes: z.number() }),
   z.object({ type: z.literal('summed'), tensors: z.number(), of: z.number(), seconds: z.number() }),

@@ -133,6 +133,38 @@ export const searchReportSchema = z.object({
   done: z.boolean(),
 })
 
+/** Features of a merge against its models' own, combined by its coefficients (engine/calibrate/feature-drift.ts). */
+export const featureDriftSchema = z.object({
+  domains: z.array(z.string()),
+  pictures: z.number(),
+  /** Input columns of every layer that are compared. */
+  samples: z.number(),
+  /** In the order of the network. */
+  layers: z.array(
+    z.object({
+      /** Module of the layer: the name of its weight without `.weight`. */
+      layer: z.string(),
+      block: z.string(),
+      /** Relative distances: the layer by itself, on the base's inputs; and inside the running networks. null: no number. */
+      alone: z.number().nullable(),
+      inside: z.number().nullable(),
+    }),
+  ),
+})
+
+export const driftReportSchema = z.object({
+  job: z.string(),
+  time: z.number(),
+  key: z.string(),
+  /** The method in words. */
+  method: z.string(),
+  folder: z.string(),
+  split: z.enum(SPLITS),
+  /** null before it is done. */
+  drift: featureDriftSchema.nullable(),
+  done: z.boolean(),
+})
+
 /** Evaluation data as a project would use them. */
 export const evaluationDataSchema = z.object({
   folder: z.string().nullable(),
@@ -147,9 +179,10 @@ export const evaluationResultsSchema = z.object({
   table: evaluationReportSchema.nullable(),
   comparison: evaluationReportSchema.nullable(),
   search: searchReportSchema.nullable(),
+  drift: driftReportSchema.nullable().default(null),
 })
 
-export const EMPTY_RESULTS: EvaluationResults = { table: null, comparison: null, search: null }
+export const EMPTY_RESULTS: EvaluationResults = { table: null, comparison: null, search: null, drift: null }
 
 export type EvaluationSettings = z.infer<typeof evaluationSettingsSchema>
 export type EvaluationData = z.infer<typeof evaluationDataSchema>
@@ -162,10 +195,18 @@ export type Summary = z.infer<typeof lossSummarySchema>
 export type SearchReport = z.infer<typeof searchReportSchema>
 export type SearchStrategy = (typeof SEARCH_STRATEGIES)[number]
 export type FoundWeights = z.infer<typeof foundWeightsSchema>
+export type FeatureDrift = z.infer<typeof featureDriftSchema>
+export type DriftReport = z.infer<typeof driftReportSchema>
 export type Estimate = z.infer<typeof estimateSchema>
 
-/** What decides an evaluation's figures: equal where nothing that matters has changed. */
-export function evaluationKey(project: Pick<Project, 'models' | 'method' | 'output' | 'evaluation'>): string {
+/** What decides a result's figures: equal where nothing that matters has changed. */
+export function evaluationKey(
+  project: Pick<Project, 'models' | 'method' | 'output' | 'evaluation'>,
+  of: keyof EvaluationResults = 'table',
+): string {
   const { models, method, output, evaluation } = project
-  return JSON.stringify([models.map(({ sha256: _hash, ...model }) => model), method, output.include, evaluation])
+  const { rows, pictures, ...data } = evaluation
+  const own = { table: { ...data, pictures, rows }, comparison: { ...data, pictures }, search: { ...data, pictures } }
+  const settings = { ...own, drift: data }[of]
+  return JSON.stringify([models.map(({ sha256: _hash, ...model }) => model), method, output.include, settings])
 }

@@ -12,6 +12,7 @@ export const JOB_KINDS = [
   'unlearning',
   'export',
   'evaluate',
+  'drift',
   'search',
 ] as const
 export const JOB_STATES = ['queued', 'running', 'done', 'failed', 'cancelled'] as const
@@ -56,6 +57,7 @@ export const jobResultSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('unlearning'), unlearning: unlearningSchema }),
   z.object({ kind: z.literal('export'), export: exportResultSchema }),
   z.object({ kind: z.literal('evaluate'), rows: z.number() }),
+  z.object({ kind: z.literal('drift'), layers: z.number() }),
   z.object({ kind: z.literal('search'), trials: z.number() }),
 ])
 

@@ -142,7 +142,12 @@ class DriftWork {
     const rows = new TensorRows(viewInputs(views, this.reader), views[0]!.shape, PLAIN_LAYER, 0, null)
     const own = this.merged.components.get('unet')!.tensors.get(`${module}.weight`)!
     const ownRows = new TensorRows(viewInputs([own], this.reader), own.shape, PLAIN_LAYER, 0, null)
-    const both = (x: Float32Array): Float32Array => Float32Array.from([...shared, ...x])
+    const both = (x: Float32Array): Float32Array => {
+      const joined = new Float32Array(shared.length + x.length)
+      joined.set(shared)
+      joined.set(x, shared.length)
+      return joined
+    }
     const features = await this.times(readAll(ownRows, 0), both(merged!), inputs)
     const { sums, z } = await this.combined(task, rows, models.map(both))
     const squares = { alone: [0, 0], inside: [0, 0] }

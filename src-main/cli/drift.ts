@@ -1,0 +1,122 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { Option, type Command } from 'commander'
+import { SPLITS, type FeatureDrift, type Split } from '../contract/evaluate'
+import { FusionError } from '../contract/errors'
+import { calibratedLayers } from '../engine/calibrate/calibrate'
+import { driftOnData } from '../engine/calibrate/drift-on-data'
+import type { Checkpoint } from '../engine/checkpoint/checkpoint'
+import { openCheckpoint } from '../engine/checkpoint/open'
+import { planMerge } from '../engine/merge/plan'
+import { runMerge } from '../engine/merge/run'
+import { chooseProvider, DEVICES, type Device } from '../engine/runtime/providers'
+import { cacheFolder } from './folders'
+import type { ProgramFiles } from './merge'
+import { addModelOptions, count, loadProject, type ModelOptions } from './model-options'
+import { ProgressLine, printResult, runCommand, table, type CommonOptions } from './output'
+
+interface DriftCommandOptions extends ModelOptions, CommonOptions {
+  data: string
+  domain?: string
+  split: Split
+  pictures: number
+  columns: number
+  layer?: string
+  pipeline?: string
+  device: Device
+  threads?: number
+}
+
+/** `featurefusion drift`: whether a merge's layers give what the method promises, alone and in the running network. */
+export function addDriftCommand(program: Command, files: ProgramFiles): void {
+  const command = program
+    .command('drift [project]')
+    .description(
+      "the sampling check: a merge's features against its models' own, combined by its coefficients, layer by layer",
+    )
+    .requiredOption('--data <dir>', 'pictures with captions, sub-folders are domains; or a folder with evaluation.json')
+    .option('--domain <name>', 'only pictures of this domain')
+    .addOption(new Option('--split <name>', 'which pictures').choices(SPLITS).default('held-out'))
+    .option('--pictures <n>', 'at most so many pictures of each domain', count, 2)
+    .option('--columns <n>', 'inputs of every layer that are compared', count, 64)
+    .option('--layer <name>', 'only this layer')
+    .option('--pipeline <path>', 'a pipeline that lends the parts that the base lacks')
+    .addOption(new Option('--device <name>', 'where networks run').choices(DEVICES).default('auto'))
+    .option('--threads <n>', 'threads inside an operator', count)
+    .option('--json', 'results as JSON')
+  addModelOptions(command).action((path: string | undefined, options: DriftCommandOptions) =>
+    runCommand(options, (signal) => check(path, options, files, signal)),
+  )
+}
+
+async function check(
+  path: string | undefined,
+  options: DriftCommandOptions,
+  files: ProgramFiles,
+  signal: AbortSignal,
+): Promise<void> {
+  const { project, folder } = loadProject(path, options)
+  const { data, domain, split, pictures, columns: samples, layer } = options
+  const threads = options.threads === undefined ? {} : { threads: options.threads }
+  const plan = await planMerge(project, folder)
+  const model = plan.models[0]!.checkpoint
+  const base = options.pipeline === undefined ? model : await openCheckpoint(options.pipeline)
+  const layers = layer === undefined ? {} : { layers: [moduleOf(model, layer)] }
+  const device = await chooseProvider(options.device)
+  const scratch = await mkdtemp(join(tmpdir(), 'featurefusion-drift-'))
+  const progress = new ProgressLine()
+  try {
+    const shared = { ...threads, cacheFolder: cacheFolder(), signal }
+    const merged = await runMerge(plan, {
+      ...shared,
+      ...files,
+      path: join(scratch, plan.output.folder ? 'merge' : 'merge.safetensors'),
+      provider: device,
+      onProgress: (phase, fraction) => progress.show(phase, fraction),
+    })
+    const found = await driftOnData(
+      plan,
+      await openCheckpoint(merged.path),
+      { folder: resolve(data), domain: domain ?? null, split, pictures, seed: options.seed ?? 0 },
+      {
+        ...shared,
+        ...layers,
+        base,
+        device,
+        clipVocabulary: files.clipVocabulary,
+        samples,
+        onProgress: (fraction) => progress.show('comparing features', fraction),
+      },
+    )
+    progress.end()
+    printResult(options, found, () => inWords(found))
+  } finally {
+    progress.end()
+    await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+/** @throws FusionError 'not-found' */
+function moduleOf(base: Checkpoint, name: string): string {
+  const module = name.replace(/^unet\//, '').replace(/\.weight$/, '')
+  const known = calibratedLayers(base).map((layer) => layer.module)
+  if (known.includes(module)) return module
+  const alike = known.filter((other) => other.includes(module)).slice(0, 5)
+  throw new FusionError('not-found', `The UNet has no layer ${name}.`, {
+    hint: alike.length > 0 ? `It has ${alike.join(', ')}.` : 'featurefusion inspect lists them.',
+  })
+}
+
+function inWords({ layers, domains, pictures, samples }: FeatureDrift): string {
+  const percent = (value: number | null): string => (value === null ? 'no number' : `${(100 * value).toFixed(3)} %`)
+  return [
+    `Features of the merge against those of its models, weighted by its coefficients (paper, equation 20), on ${pictures} pictures (${domains.join(', ')}), up to ${samples} inputs of each layer.`,
+    "Relative distance: of the layer alone, on the base's inputs, and inside the running networks.",
+    '',
+    table([
+      ['block', 'layer', 'alone', 'inside'],
+      ...layers.map(({ block, layer, alone, inside }) => [block, layer, percent(alone), percent(inside)]),
+    ]),
+  ].join('\n')
+}

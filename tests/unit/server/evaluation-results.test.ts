@@ -1,0 +1,99 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { evaluationKey, type EvaluationResults } from '../../../src-main/contract/evaluate'
+import type { Project } from '../../../src-main/contract/project'
+import type { Edit } from '../../../src-main/contract/state'
+import { TestServer } from './server'
+
+const own = mkdtempSync(join(tmpdir(), 'results-'))
+const folders = { dataFolder: join(own, 'data'), cacheFolder: join(own, 'cache') }
+let server: TestServer
+
+beforeAll(async () => {
+  server = await TestServer.start(folders)
+  const { evaluation, models } = await project()
+  await edit(
+    { type: 'set-evaluation', evaluation: { ...evaluation, pictures: 2, rows: ['merge'] } },
+    // The base and two specialists.
+    ...models.slice(3).map(({ name }) => ({ type: 'remove-model' as const, name })),
+  )
+})
+afterAll(async () => {
+  await server.close()
+  rmSync(own, { recursive: true, force: true })
+})
+
+async function project(): Promise<Project> {
+  return (await server.invoke('app.snapshot', {})).project.project
+}
+
+async function edit(...edits: Edit[]): Promise<void> {
+  await server.invoke('project.edit', { edits, label: 'Test' })
+}
+
+async function results(): Promise<EvaluationResults> {
+  return server.invoke('evaluate.results', {})
+}
+
+async function ended(id: string): Promise<string> {
+  for (;;) {
+    const { jobs } = await server.invoke('jobs.list', {})
+    const job = jobs.find((one) => one.id === id)!
+    if (job.endedAt !== null) return job.error?.message ?? job.state
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+}
+
+it('checks the features of this merge layer by layer', async () => {
+  const { job } = await server.invoke('evaluate.drift', { domain: 'food', pictures: 1, samples: 16 })
+  expect(await ended(job.id)).toBe('done')
+  const { drift } = await results()
+  expect(drift).toMatchObject({ done: true, key: evaluationKey(await project(), 'drift') })
+  expect(drift!.drift).toMatchObject({ domains: ['food'], pictures: 1, samples: 16 })
+  const { layers } = drift!.drift!
+  expect(layers.at(-1)!.layer).toBe('conv_out')
+  // Alone a layer gives what the method promises, but for float16; behind other layers it cannot.
+  for (const { alone } of layers) expect(alone).toBeLessThan(1e-3)
+  expect(Math.max(...layers.map(({ inside }) => inside!))).toBeGreaterThan(0.01)
+  expect(layers.find(({ layer }) => layer === 'conv_in')!.block).toBe('IN00')
+}, 120_000)
+
+it('says which domains there are where the wanted one is not, and what combines no features', async () => {
+  const unknown = await server.invoke('evaluate.drift', { domain: 'cars' })
+  expect(await ended(unknown.job.id)).toContain('no domain cars')
+  const { method } = await project()
+  await edit({ type: 'set-method', method: { ...method, name: 'ties' } })
+  const { job } = await server.invoke('evaluate.drift', { domain: 'food' })
+  expect(await ended(job.id)).toContain('does not combine features')
+  await edit({ type: 'set-method', method })
+}, 60_000)
+
+it('keeps its results over a restart, and tells them from those of a changed project', async () => {
+  const table = await server.invoke('evaluate.start', { kind: 'table' })
+  expect(await ended(table.job.id)).toBe('done')
+  const drift = await server.invoke('evaluate.drift', { domain: 'food', pictures: 1, samples: 4 })
+  expect(await ended(drift.job.id)).toBe('done')
+  const before = await results()
+  await server.close()
+  server = await TestServer.start(folders)
+  const after = await results()
+  expect(after).toEqual(before)
+  const same = await project()
+  expect(after.table!.key).toBe(evaluationKey(same, 'table'))
+  expect(after.drift!.key).toBe(evaluationKey(same, 'drift'))
+
+  const key = (change: Partial<Project>, of: keyof EvaluationResults): boolean =>
+    evaluationKey({ ...same, ...change }, of) === after[of]!.key
+  const models = same.models.map((model, index) => (index === 1 ? { ...model, weight: 0.5 } : model))
+  for (const of of ['table', 'drift'] as const) {
+    expect(key({ models }, of)).toBe(false)
+    expect(key({ method: { ...same.method, normaliser: 'paper' } }, of)).toBe(false)
+    expect(key({ evaluation: { ...same.evaluation, split: 'train' } }, of)).toBe(false)
+    // What only the pictures of previews show changes nothing.
+    expect(key({ preview: { ...same.preview, steps: 3 } }, of)).toBe(true)
+  }
+  expect(key({ evaluation: { ...same.evaluation, rows: ['soup'] } }, 'table')).toBe(false)
+  expect(key({ evaluation: { ...same.evaluation, rows: ['soup'] } }, 'drift')).toBe(true)
+}, 120_000)
