@@ -38,7 +38,7 @@ export function addDriftCommand(program: Command, files: ProgramFiles): void {
     .requiredOption('--data <dir>', 'pictures with captions, sub-folders are domains; or a folder with evaluation.json')
     .option('--domain <name>', 'only pictures of this domain')
     .addOption(new Option('--split <name>', 'which pictures').choices(SPLITS).default('held-out'))
-    .option('--pictures <n>', 'at most so many pictures of each domain', count, 2)
+    .option('--pictures <n>', 'at most so many pictures of each domain', count, 1)
     .option('--columns <n>', 'inputs of every layer that are compared', count, 64)
     .option('--layer <name>', 'only this layer')
     .option('--pipeline <path>', 'a pipeline that lends the parts that the base lacks')

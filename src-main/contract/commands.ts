@@ -166,7 +166,7 @@ export const COMMANDS = {
     z.strictObject({
       domain: z.string().min(1).max(500).nullable().default(null),
       /** Of each domain. */
-      pictures: z.number().int().min(1).max(100).default(2),
+      pictures: z.number().int().min(1).max(100).default(1),
       samples: z.number().int().min(1).max(4096).default(64),
     }),
     startedJob,

@@ -1,9 +1,10 @@
 import { defineStore } from 'pinia'
-import { computed, ref, shallowRef, watch } from 'vue'
+import { computed, reactive, ref, shallowRef, watch } from 'vue'
 import type { CommandInput } from '../../../src-main/contract/commands'
 import {
   EMPTY_RESULTS,
   evaluationKey,
+  type DriftReport,
   type EvaluationData,
   type EvaluationReport,
   type EvaluationResults,
@@ -15,7 +16,7 @@ import { useNotices } from '../../shared/notices/notices-store'
 import { isActive, useJobs } from '../jobs/jobs-store'
 import { useProject } from '../project/project-store'
 
-export type EvaluateTab = 'table' | 'comparison' | 'search'
+export type EvaluateTab = keyof EvaluationResults
 
 /** What was measured, row by row as it comes, and what it can be measured on. */
 export const useEvaluate = defineStore('evaluate', () => {
@@ -27,11 +28,14 @@ export const useEvaluate = defineStore('evaluate', () => {
   /** null before the host was asked. */
   const data = shallowRef<EvaluationData | null>(null)
   const tab = ref<EvaluateTab>('table')
+  /** What the sampling check takes. */
+  const drift = reactive({ domain: null as string | null, pictures: 1, samples: 64 })
 
   session.onSnapshot(() => void load())
   session.onEvent((event) => {
     if (event.type === 'evaluation') results.value = { ...results.value, [event.report.kind]: event.report }
     else if (event.type === 'weight-search') results.value = { ...results.value, search: event.search }
+    else if (event.type === 'feature-drift') results.value = { ...results.value, drift: event.drift }
   })
 
   async function load(): Promise<void> {
@@ -53,9 +57,13 @@ export const useEvaluate = defineStore('evaluate', () => {
     if (answer && asked === dataKey.value) data.value = answer
   }
 
-  const key = computed(() => (project.models.length === 0 ? '' : evaluationKey(project.project)))
-  const shown = computed<EvaluationReport | SearchReport | null>(() => results.value[tab.value])
-  const outdated = computed(() => shown.value !== null && shown.value.key !== key.value)
+  const shown = computed<EvaluationReport | SearchReport | DriftReport | null>(() => results.value[tab.value])
+  /** Whether a result is of the project as it is now. */
+  const isCurrent = computed(() => (of: EvaluateTab) => {
+    const key = project.models.length === 0 ? '' : evaluationKey(project.project, of)
+    return results.value[of]?.key === key
+  })
+  const outdated = computed(() => shown.value !== null && !isCurrent.value(tab.value))
 
   function jobOf(result: { job: string } | null): Job | undefined {
     return result ? jobs.byId.get(result.job) : undefined
@@ -75,6 +83,12 @@ export const useEvaluate = defineStore('evaluate', () => {
     if (started) jobs.add(started.job)
   }
 
+  async function checkFeatures(): Promise<void> {
+    await project.settled()
+    const started = await notices.attempt(() => session.invoke('evaluate.drift', drift))
+    if (started) jobs.add(started.job)
+  }
+
   /** Takes the weights that the search found, as one step of undo. */
   function useFound(): void {
     const { search: found } = results.value
@@ -91,5 +105,20 @@ export const useEvaluate = defineStore('evaluate', () => {
     project.edit('Use the weights that were found', [...edits, ...soup])
   }
 
-  return { results, data, tab, shown, outdated, job, running, loadData, start, search, useFound }
+  return {
+    results,
+    data,
+    tab,
+    drift,
+    shown,
+    isCurrent,
+    outdated,
+    job,
+    running,
+    loadData,
+    start,
+    search,
+    checkFeatures,
+    useFound,
+  }
 })

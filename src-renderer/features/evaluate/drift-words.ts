@@ -1,0 +1,29 @@
+import type { FeatureDrift } from '../../../src-main/contract/evaluate'
+import { formatPercent } from '../../shared/format'
+
+export type DriftOfLayer = FeatureDrift['layers'][number]
+
+/** '0.02 %', '3.1 %', '31 %': two significant digits. */
+export function driftPercent(value: number | null): string {
+  if (value === null) return 'no number'
+  const percent = 100 * value
+  if (percent === 0 || percent >= 10) return formatPercent(value)
+  return `${percent < 0.001 ? 'less than 0.001' : Number(percent.toPrecision(2))}\u00a0%`
+}
+
+/** What the figures of a layer say. */
+export function driftSentence({ alone, inside }: DriftOfLayer): string {
+  if (alone === null || inside === null) return 'Features of this layer are no numbers: the merge broke the network.'
+  return `The merge’s features at this layer are within ${driftPercent(alone)} of what equation 20 promises when the layer is alone, ${driftPercent(inside)} inside the running network.`
+}
+
+/** The layer that drifts farthest inside the network. */
+export function farthest(layers: readonly DriftOfLayer[]): DriftOfLayer | undefined {
+  return [...layers].sort((a, b) => (b.inside ?? Infinity) - (a.inside ?? Infinity))[0]
+}
+
+/** Every layer, one a line; relative distances. */
+export function driftAsCsv({ layers }: FeatureDrift): string {
+  const lines = layers.map(({ block, layer, alone, inside }) => [block, layer, alone ?? '', inside ?? ''])
+  return [['block', 'layer', 'alone', 'inside'], ...lines].map((cells) => cells.join(',') + '\r\n').join('')
+}
