@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { drift } from './compute/drift'
+import { calibrate } from './compute/calibrate'
 import { evaluate, search } from './compute/evaluate'
 import { hash } from './compute/hash'
 import { inspect } from './compute/inspect'
@@ -71,6 +72,8 @@ function perform(task: ComputeTask, context: TaskContext): Promise<ComputeResult
       return preview(task, context)
     case 'live':
       return live(task, context)
+    case 'calibrate':
+      return calibrate(task, context)
     case 'evaluate':
       return evaluate(task, context)
     case 'search':

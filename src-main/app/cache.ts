@@ -6,8 +6,9 @@ import { cacheBytes, CONTRIBUTIONS_FOLDER, trimCache } from '../engine/merge/cac
 const MERGES = 'featurefusion-merges'
 const TILES = 'featurefusion-tiles'
 const LIVE = 'featurefusion-live'
+const CALIBRATIONS = 'featurefusion-calibrations'
 /** What this program makes and may remove, by names that nobody else gives; nothing else in there is touched. */
-const PARTS = [MERGES, TILES, LIVE, CONTRIBUTIONS_FOLDER, LOSSES_FOLDER] as const
+const PARTS = [MERGES, TILES, LIVE, CALIBRATIONS, CONTRIBUTIONS_FOLDER, LOSSES_FOLDER] as const
 
 /** Results that can be computed again, in a folder that the person may choose. */
 export class Cache {
@@ -26,6 +27,11 @@ export class Cache {
     return join(this.folder, LIVE)
   }
 
+  /** What models saw, where nobody chose another place. */
+  get calibrations(): string {
+    return join(this.folder, CALIBRATIONS)
+  }
+
   async size(): Promise<number> {
     return cacheBytes(this.parts)
   }
@@ -34,9 +40,9 @@ export class Cache {
     for (const part of this.parts) await rm(part, { recursive: true, force: true })
   }
 
-  /** Removes what was not used for longest until the rest fits; what may be in use stays. */
-  async trim(limitBytes: number): Promise<void> {
-    await trimCache(this.parts, limitBytes)
+  /** Removes what was not used for longest until the rest fits; what may be in use stays. @param kept a file in use */
+  async trim(limitBytes: number, kept?: string): Promise<void> {
+    await trimCache(this.parts, limitBytes, Infinity, kept)
   }
 
   private get parts(): string[] {

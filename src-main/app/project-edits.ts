@@ -1,4 +1,5 @@
 import { basename, dirname, extname } from 'node:path'
+import type { CalibrationSettings } from '../contract/calibration'
 import { FusionError } from '../contract/errors'
 import { modelSchema, projectSchema, type ModelEntry, type Project } from '../contract/project'
 import type { Edit } from '../contract/state'
@@ -15,7 +16,11 @@ export function applyEdit(project: Project, edit: Edit): Project {
     case 'add-models':
       return { ...project, models: edit.models.reduce(withModel, models) }
     case 'remove-model':
-      return { ...project, models: models.toSpliced(indexOf(models, edit.name), 1) }
+      return {
+        ...project,
+        models: models.toSpliced(indexOf(models, edit.name), 1),
+        calibration: renamed(project.calibration, edit.name, null),
+      }
     case 'move-model': {
       const from = indexOf(models, edit.name)
       return { ...project, models: models.toSpliced(from, 1).toSpliced(edit.to, 0, models[from]!) }
@@ -25,7 +30,11 @@ export function applyEdit(project: Project, edit: Edit): Project {
       if (models.some(({ name }, other) => other !== index && name === edit.model.name)) {
         throw new FusionError('validation', `Another model is named ${edit.model.name} already.`)
       }
-      return { ...project, models: models.with(index, edit.model) }
+      return {
+        ...project,
+        models: models.with(index, edit.model),
+        calibration: renamed(project.calibration, edit.name, edit.model.name),
+      }
     }
     case 'set-method':
       return { ...project, method: edit.method }
@@ -35,7 +44,18 @@ export function applyEdit(project: Project, edit: Edit): Project {
       return { ...project, preview: edit.preview }
     case 'set-evaluation':
       return { ...project, evaluation: edit.evaluation }
+    case 'set-calibration':
+      return { ...project, calibration: edit.calibration }
   }
+}
+
+/** What was chosen for a model goes with it. @param to its new name; null: it is removed */
+function renamed(calibration: CalibrationSettings, name: string, to: string | null): CalibrationSettings {
+  if (name === to || !calibration.choices.some((choice) => choice.name === name)) return calibration
+  const choices = calibration.choices.flatMap((choice) =>
+    choice.name !== name ? [choice] : to === null ? [] : [{ ...choice, name: to }],
+  )
+  return { ...calibration, choices }
 }
 
 function indexOf(models: readonly ModelEntry[], wanted: string): number {

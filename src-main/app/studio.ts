@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { CommandInput } from '../contract/commands'
 import type { ComputeTask } from '../contract/compute'
@@ -121,7 +121,15 @@ export class Studio {
 
   /** @throws FusionError 'validation' where the project names a path that may not be used */
   readonly checkPaths = async (project: Project): Promise<void> => {
-    await Promise.all(pathsOf(project).map((path) => this.host.access.check(path)))
+    await Promise.all(pathsOf(project).map(this.checkPath))
+  }
+
+  /** The absolute path, if the project may name it. @throws FusionError 'validation' */
+  readonly checkPath = async (path: string): Promise<string> => {
+    const absolute = resolve(path)
+    const isOwn = dirname(absolute) === resolve(this.cache.calibrations)
+    const isKnown = absolute === this.project.state.project.method.calibration
+    return isOwn || isKnown ? absolute : this.host.access.check(path)
   }
 
   /** The shipped project, as a document that has no file. */
@@ -131,7 +139,8 @@ export class Studio {
 
   /** A cache that cannot be tidied up is no reason for a job to fail. */
   private async trimCache(): Promise<void> {
-    await this.cache.trim(this.settings.value.cacheLimitBytes).catch((error: unknown) => {
+    const { calibration } = this.project.state.project.method
+    await this.cache.trim(this.settings.value.cacheLimitBytes, calibration).catch((error: unknown) => {
       this.log.add('warning', `The cache could not be trimmed: ${String(error)}`)
     })
   }

@@ -3,14 +3,9 @@ import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { calibratedLayers, calibrate, type CalibratedCheckpoint } from '../engine/calibrate/calibrate'
 import { calibrationBytes } from '../engine/calibrate/calibration-file'
-import { dataSource, promptSource, trainTimestepsOf } from '../engine/calibrate/sources'
-import type { Checkpoint } from '../engine/checkpoint/checkpoint'
+import { calibrated, promptsIn, type CalibrationWish } from '../engine/calibrate/wishes'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { unreadable } from '../engine/checkpoint/file-errors'
-import { requireComponent } from '../engine/diffusion/pipeline-parts'
-import { openEvaluationData } from '../engine/evaluate/evaluation-data'
-import { hashComponent } from '../engine/evaluate/latent-cache'
-import { chooseSplit } from '../engine/evaluate/loss-table'
 import { chooseProvider, DEVICES, type Device } from '../engine/runtime/providers'
 import { cacheFolder } from './folders'
 import { addSourceOptions, collect, count, loadProject, number, type SourceOptions } from './model-options'
@@ -27,8 +22,8 @@ interface CalibrateCommandOptions extends CommonOptions, SourceOptions {
   threads?: number
 }
 
-/** What a model shall run on, by its name. */
-interface Wish {
+/** Where what a model shall run on lies. */
+interface Source {
   kind: 'data' | 'prompts'
   path: string
 }
@@ -72,14 +67,17 @@ async function run(
     groups: [],
   })
   const names = project.models.map(({ name }) => name)
-  const wishes = wishesOf(options, names)
+  const sources = sourcesOf(options, names)
   const base = await openCheckpoint(resolve(folder, project.models[0]!.path))
   const models: CalibratedCheckpoint[] = []
   for (const { name, path: own } of project.models) {
-    const wish = wishes.get(name)
-    if (!wish) continue
+    const source = sources.get(name)
+    if (!source) continue
     const checkpoint = own === project.models[0]!.path ? base : await openCheckpoint(resolve(folder, own))
-    models.push({ name, checkpoint, ...(await sourceOf(wish, name, checkpoint, base, options, signal)) })
+    const wish = await wishOf(source, options.seed)
+    models.push(
+      await calibrated(name, checkpoint, wish, { base, seed: options.seed, cacheFolder: cacheFolder(), signal }),
+    )
   }
   const layers = models.flatMap(({ checkpoint }) => calibratedLayers(checkpoint))
   say(`Gathering up to ${bytes(calibrationBytes(layers, 1, options.samples))} from ${models.length} models …`)
@@ -111,8 +109,8 @@ async function run(
   }
 }
 
-function wishesOf({ data, prompts }: CalibrateCommandOptions, names: readonly string[]): Map<string, Wish> {
-  const wishes = new Map<string, Wish>()
+function sourcesOf({ data, prompts }: CalibrateCommandOptions, names: readonly string[]): Map<string, Source> {
+  const sources = new Map<string, Source>()
   for (const [kind, texts] of [
     ['data', data],
     ['prompts', prompts],
@@ -123,40 +121,20 @@ function wishesOf({ data, prompts }: CalibrateCommandOptions, names: readonly st
       if (name !== undefined && !names.includes(name))
         throw new UsageError(`--${kind} ${text}: no model is named ${name}.`, `The models are ${names.join(', ')}.`)
       for (const model of name === undefined ? names.slice(1) : [name]) {
-        if (wishes.has(model)) throw new UsageError(`--${kind} ${text}: ${model} has something to run on already.`)
-        wishes.set(model, { kind, path: resolve(path ?? text) })
+        if (sources.has(model)) throw new UsageError(`--${kind} ${text}: ${model} has something to run on already.`)
+        sources.set(model, { kind, path: resolve(path ?? text) })
       }
     }
-  if (wishes.size === 0) throw new UsageError('Say what the models run on: --data [NAME=]DIR or --prompts NAME=FILE.')
-  return wishes
+  if (sources.size === 0) throw new UsageError('Say what the models run on: --data [NAME=]DIR or --prompts NAME=FILE.')
+  return sources
 }
 
-async function sourceOf(
-  { kind, path }: Wish,
-  name: string,
-  checkpoint: Checkpoint,
-  base: Checkpoint,
-  { seed }: CalibrateCommandOptions,
-  signal: AbortSignal,
-): Promise<Pick<CalibratedCheckpoint, 'source' | 'run'>> {
-  if (kind === 'prompts') {
-    const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-      throw unreadable(path, cause)
-    })
-    const prompts = text.split(/\r?\n/).flatMap((line) => (line.trim() === '' ? [] : [line.trim()]))
-    return promptSource(prompts, seed, signal)
-  }
-  const data = await openEvaluationData(path, seed)
-  const own = data.domains.filter((domain) => domain.name === name)
-  const chosen = chooseSplit(own.length > 0 ? { domains: own } : data, 'train')
-  const options = {
-    vaeHash: data.kind === 'pictures' ? hashComponent(requireComponent('vae', checkpoint, base)) : '',
-    cacheFolder: cacheFolder(),
-    signal,
-  }
-  return dataSource(chosen, { seed, trainTimesteps: trainTimestepsOf(checkpoint, base), signal }, (pipeline) =>
-    data.load(chosen, pipeline, options),
-  )
+async function wishOf({ kind, path }: Source, seed: number): Promise<CalibrationWish> {
+  if (kind === 'data') return { kind, folder: path, splitSeed: seed, pictures: null }
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw unreadable(path, cause)
+  })
+  return { kind, prompts: promptsIn(text) }
 }
 
 function inWords({ name, source }: Awaited<ReturnType<typeof calibrate>>['models'][number]): string {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { calibrationPlanSchema } from './calibration'
 import { evaluationDataSchema, evaluationResultsSchema, SEARCH_STRATEGIES } from './evaluate'
 import { numberedEventSchema, type NumberedEvent } from './events'
 import { layerSummarySchema, MATRIX_KINDS, weightAdviceSchema } from './inspect'
@@ -118,6 +119,14 @@ export const COMMANDS = {
   /** What dropping a specialist changes in the merge as it is now; with `losses`, on the evaluation data too. */
   'tune.unlearning': command(
     z.strictObject({ name: z.string().min(1).max(500), losses: z.boolean().default(false) }),
+    startedJob,
+  ),
+
+  /** What every model would run on, what it would cost, and the calibration that the project has. From headers alone. */
+  'calibration.describe': command(nothing, calibrationPlanSchema),
+  /** Gathers the inputs of the models' layers; then the project names the file. Without a path: into the cache. */
+  'calibration.start': command(
+    z.strictObject({ path: path.optional(), overwrite: z.boolean().default(false) }),
     startedJob,
   ),
 

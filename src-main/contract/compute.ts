@@ -54,6 +54,12 @@ const evaluationData = evaluationSettingsSchema
   .pick({ split: true, pictures: true, seed: true })
   .extend({ folder: path })
 
+/** What a model runs on while the inputs of its layers are gathered (engine/calibrate/wishes.ts). */
+const calibrationWish = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('data'), folder: path, splitSeed: z.number(), pictures: z.number().nullable() }),
+  z.object({ kind: z.literal('prompts'), prompts: z.array(z.string()) }),
+])
+
 export const computeTaskSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('hash'), paths: z.array(path), cacheFolder: path }),
   z.object({ type: z.literal('inspect'), project: projectSchema, provider }),
@@ -81,6 +87,19 @@ export const computeTaskSchema = z.discriminatedUnion('type', [
     model: previewModel,
     /** The same pictures with few steps first, then with all. */
     stages: z.array(z.array(previewPicture).min(1)).min(1),
+    device: providerStatusSchema,
+    cacheFolder: path,
+  }),
+  z.object({
+    type: z.literal('calibrate'),
+    /** A whole pipeline; it lends what the models lack. */
+    base: path,
+    models: z.array(z.object({ name: z.string(), path, wish: calibrationWish })).min(1),
+    samples: z.number(),
+    seed: z.number(),
+    /** The file to write. */
+    path,
+    overwrite: z.boolean(),
     device: providerStatusSchema,
     cacheFolder: path,
   }),

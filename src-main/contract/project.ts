@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { calibrationSettingsSchema } from './calibration'
 import { evaluationSettingsSchema } from './evaluate'
 
 /** Statistics behind the correlations (method.md, 'Statistics of a layer'). */
@@ -113,6 +114,7 @@ export const projectSchema = z.strictObject({
   output: outputSchema.default(outputSchema.parse({})),
   preview: previewSchema.default(previewSchema.parse({})),
   evaluation: evaluationSettingsSchema.default(evaluationSettingsSchema.parse({})),
+  calibration: calibrationSettingsSchema.default(calibrationSettingsSchema.parse({})),
 })
 
 export type ModelEntry = z.infer<typeof modelSchema>
@@ -124,6 +126,11 @@ export type Project = z.infer<typeof projectSchema>
 /** The threshold that holds when the settings name none (method.md, 'Normalisation and merge'). */
 export function thresholdOf(settings: MethodSettings): number | 'auto' {
   return settings.threshold ?? (settings.normaliser === 'paper' ? 0 : 'auto')
+}
+
+/** Whether a merge learns from real inputs of every layer. */
+export function needsCalibration({ name, statistics }: MethodSettings): boolean {
+  return name === 'feature-regression' || (name === 'featurefusion' && statistics === 'calibrated')
 }
 
 /** The project with one of its models changed: dropped, weighed otherwise. */

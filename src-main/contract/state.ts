@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { calibrationSettingsSchema } from './calibration'
 import { evaluationSettingsSchema } from './evaluate'
 import { jobSchema } from './jobs'
 import { errorReportSchema } from './models'
@@ -24,6 +25,7 @@ export const editSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('set-output'), output: outputSchema }),
   z.strictObject({ type: z.literal('set-preview'), preview: previewSchema }),
   z.strictObject({ type: z.literal('set-evaluation'), evaluation: evaluationSettingsSchema }),
+  z.strictObject({ type: z.literal('set-calibration'), calibration: calibrationSettingsSchema }),
 ])
 
 /** The document and all that the interface shows about it. Paths inside `project` are absolute here. */

@@ -1,4 +1,5 @@
 import type { Studio } from '../studio'
+import { calibrationHandlers } from './calibration'
 import { evaluateHandlers } from './evaluate'
 import type { Handlers } from './handlers'
 import { modelHandlers } from './models'
@@ -14,6 +15,7 @@ export function createHandlers(studio: Studio): Handlers {
     ...modelHandlers(studio),
     ...workHandlers(studio),
     ...tuneHandlers(studio),
+    ...calibrationHandlers(studio),
     ...evaluateHandlers(studio),
     ...systemHandlers(studio),
   }

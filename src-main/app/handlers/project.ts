@@ -8,7 +8,7 @@ import type { Group, Handlers } from './handlers'
 export function projectHandlers(studio: Studio): Handlers<Group<'project'>> {
   const { project, host } = studio
   const mayRead = (path: string): Promise<boolean> =>
-    host.access.check(path).then(
+    studio.checkPath(path).then(
       () => true,
       () => false,
     )
@@ -26,7 +26,7 @@ export function projectHandlers(studio: Studio): Handlers<Group<'project'>> {
       return project.save(target, overwrite)
     },
     'project.edit': async ({ edits, label, merge }) =>
-      project.edit(await mapEditPaths(edits, (path) => host.access.check(path)), label, merge),
+      project.edit(await mapEditPaths(edits, studio.checkPath), label, merge),
     'project.undo': () => project.undo(),
     'project.redo': () => project.redo(),
     'project.restore': async ({ path }) => {

@@ -1,3 +1,4 @@
+import type { CalibrationRecord, CalibrationSource } from '../../contract/calibration'
 import { FusionError } from '../../contract/errors'
 import type { Checkpoint } from '../checkpoint/checkpoint'
 import { checkTargetOutsideSources } from '../checkpoint/atomic-output'
@@ -6,7 +7,7 @@ import { isMergeable } from '../checkpoint/mergeable'
 import { loadPipeline, type LoadOptions } from '../diffusion/load-pipeline'
 import type { Pipeline } from '../diffusion/pipeline'
 import { throwIfCancelled } from '../merge/cancel'
-import { CalibrationWriter, unetFiles, type CalibrationRecord, type CalibrationSource } from './calibration-file'
+import { CalibrationWriter, unetFiles } from './calibration-file'
 import { gatherColumns, layerGroups, type CalibratedLayer } from './gather'
 
 /** A model whose layers' inputs are gathered. */

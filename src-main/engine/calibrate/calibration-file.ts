@@ -1,5 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { z } from 'zod'
+import { calibrationRecordSchema, type CalibrationRecord } from '../../contract/calibration'
 import { FusionError } from '../../contract/errors'
 import { AtomicOutput, writingError } from '../checkpoint/atomic-output'
 import type { Checkpoint, SourceFile, StoredTensor } from '../checkpoint/checkpoint'
@@ -7,49 +8,11 @@ import { readSafetensors } from '../checkpoint/safetensors'
 import { encodeHeader } from '../checkpoint/safetensors-write'
 import type { CalibratedLayer, LayerColumns } from './gather'
 
+/** What to do about a calibration that does not fit. */
+export const CALIBRATE_HINT = 'Calibrate again: in Tune, or with featurefusion calibrate.'
+
 const METADATA_KEY = 'featurefusion_calibration'
 const TENSOR_NAME = /^(.+)\.columns\.(\d+)$/
-
-const sourceSchema = z.discriminatedUnion('kind', [
-  /** Pictures of these domains with noise at these timesteps. */
-  z.object({
-    kind: z.literal('data'),
-    domains: z.array(z.string()),
-    pictures: z.number().int().positive(),
-    timesteps: z.array(z.number().int().nonnegative()),
-  }),
-  /** While the model made pictures. */
-  z.object({
-    kind: z.literal('prompts'),
-    prompts: z.array(z.string()),
-    steps: z.number().int().positive(),
-    guidance: z.number(),
-    scheduler: z.string(),
-  }),
-])
-
-const recordSchema = z.object({
-  format: z.literal('featurefusion-calibration'),
-  version: z.literal(1),
-  /** S, most columns per layer and model. */
-  samples: z.number().int().positive(),
-  seed: z.number().int().nonnegative(),
-  models: z
-    .array(
-      z.object({
-        name: z.string(),
-        /** sha256 of the files with its UNet's weights. */
-        sha256: z.array(z.string()).min(1),
-        source: sourceSchema,
-      }),
-    )
-    .min(1),
-})
-
-/** What the inputs of a model's layers were gathered on. */
-export type CalibrationSource = z.infer<typeof sourceSchema>
-/** What a calibration file says of itself. */
-export type CalibrationRecord = z.infer<typeof recordSchema>
 
 /** A calibration file opened from its header alone. */
 export interface Calibration {
@@ -65,12 +28,18 @@ export interface Calibration {
  * @throws FusionError 'not-found', 'unreadable', 'malformed'
  */
 export async function openCalibration(path: string): Promise<Calibration> {
-  const { file, metadata, tensors } = await readSafetensors(path)
-  const record = recordSchema.safeParse(parseJson(metadata[METADATA_KEY]))
+  const { file, metadata, tensors } = await readSafetensors(path).catch((cause: unknown) => {
+    if (!(cause instanceof FusionError) || cause.kind !== 'not-found') throw cause
+    throw new FusionError('not-found', `The calibration ${path} is not there any more.`, {
+      hint: CALIBRATE_HINT,
+      cause,
+    })
+  })
+  const record = calibrationRecordSchema.safeParse(parseJson(metadata[METADATA_KEY]))
   if (!record.success)
     throw new FusionError('malformed', `${path} is no calibration file.`, {
       detail: z.prettifyError(record.error),
-      hint: 'Make one with featurefusion calibrate.',
+      hint: 'Make one: in Tune, or with featurefusion calibrate.',
     })
   const columns = new Map<string, (StoredTensor | undefined)[]>()
   for (const tensor of tensors) {

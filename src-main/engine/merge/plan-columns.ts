@@ -1,12 +1,22 @@
 import { FusionError } from '../../contract/errors'
-import { calibratedModel, unetFiles, type Calibration } from '../calibrate/calibration-file'
+import { CALIBRATE_HINT, calibratedModel, unetFiles, type Calibration } from '../calibrate/calibration-file'
 import type { StoredTensor } from '../checkpoint/checkpoint'
 import type { TensorReader } from '../checkpoint/tensor-reader'
 import { decodeFloats } from '../tensor/convert'
 import { Kernels } from '../tensor/kernels'
 import type { InputColumns } from './column-system'
+import type { MergeMethod } from './methods/method'
 import type { LayerTask, MergePlan } from './plan'
 import type { FeatureSamples } from './statistics'
+
+/**
+ * Whether a method cannot do without the columns of an enabled model: fusion's samples are the base's; the base of a
+ * regression draws the mean only where it has none.
+ * @param index its place in the project; 0 is the base
+ */
+export function needsColumns({ kind }: Pick<MergeMethod, 'kind'>, index: number): boolean {
+  return kind === 'fusion' ? index === 0 : index > 0
+}
 
 type Layer = Pick<LayerTask, 'component' | 'layer'>
 
@@ -37,18 +47,16 @@ export class PlanColumns {
         unetFiles(checkpoint).map((path) => hashes.get(path)!),
       ),
     )
-    // The base of a regression may do without: it draws the mean only.
-    const missing = models.filter(({ entry }, index) => {
-      const isNeeded = method.kind === 'fusion' ? index === 0 : index > 0 && entry.enabled
-      return isNeeded && places[index] === -1
-    })
+    const missing = models.filter(
+      ({ entry }, index) => needsColumns(method, index) && (index === 0 || entry.enabled) && places[index] === -1,
+    )
     if (missing.length === 0) return new PlanColumns(calibration, places)
     throw new FusionError(
       'incompatible',
       `${file.path} has no columns of ${missing.map(({ entry }) => entry.name).join(', ')}.`,
       {
         detail: `It is of ${record.models.map(({ name, sha256 }) => `${name} (${sha256.join(', ')})`).join('; ')}.`,
-        hint: 'It was made with other models, or a model has changed since. Calibrate again: featurefusion calibrate.',
+        hint: `It was made with other models, or a model has changed since. ${CALIBRATE_HINT}`,
       },
     )
   }
@@ -76,7 +84,7 @@ export class PlanColumns {
       throw new FusionError(
         'incompatible',
         `${wrong.path} has columns of ${wrong.shape[1]} values for ${layer.weight}, which takes ${inputs}.`,
-        { hint: 'The file belongs to models of another architecture. Calibrate again.' },
+        { hint: `The file belongs to models of another architecture. ${CALIBRATE_HINT}` },
       )
     return {
       counts: tensors.map((tensor) => tensor?.shape[0] ?? 0),
@@ -109,5 +117,5 @@ export class PlanColumns {
 }
 
 function notFinite({ path, name }: StoredTensor): FusionError {
-  return new FusionError('not-finite', `${path} has NaN or infinity in ${name}.`, { hint: 'Calibrate again.' })
+  return new FusionError('not-finite', `${path} has NaN or infinity in ${name}.`, { hint: CALIBRATE_HINT })
 }

@@ -1,7 +1,13 @@
 import { resolve } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import { openCalibration, type Calibration } from '../calibrate/calibration-file'
-import { thresholdOf, type ModelEntry, type OutputSettings, type Project } from '../../contract/project'
+import {
+  needsCalibration,
+  thresholdOf,
+  type ModelEntry,
+  type OutputSettings,
+  type Project,
+} from '../../contract/project'
 import type { Checkpoint, Component, ComponentName, SourceFile, TensorView } from '../checkpoint/checkpoint'
 import { compareCheckpoints } from '../checkpoint/compare'
 import { isMergeable } from '../checkpoint/mergeable'
@@ -151,13 +157,12 @@ function checkEntries(project: Project, method: MergeMethod, entries: readonly M
 
 /** @throws FusionError 'validation' where the method needs a calibration and the project names none */
 async function calibrationOf(project: Project, method: MergeMethod, folder: string): Promise<Calibration | null> {
-  const { statistics, calibration } = project.method
-  const isCalibrated = method.kind === 'regression' || (method.kind === 'fusion' && statistics === 'calibrated')
-  if (!isCalibrated) return null
+  const { calibration } = project.method
+  if (!needsCalibration(project.method)) return null
   if (calibration !== undefined) return openCalibration(resolve(folder, calibration))
   const what = method.kind === 'fusion' ? 'Calibrated statistics take' : `${method.title} takes`
   throw new FusionError('validation', `${what} real inputs of the models' layers: no file with them is named.`, {
-    hint: 'Gather them with featurefusion calibrate and name the file with --calibration.',
+    hint: 'Let the program learn what each model sees: in Tune, or with featurefusion calibrate and --calibration FILE.',
   })
 }
 

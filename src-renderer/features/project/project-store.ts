@@ -1,5 +1,6 @@
 import { defineStore } from 'pinia'
 import { computed, shallowRef } from 'vue'
+import type { CalibrationSettings } from '../../../src-main/contract/calibration'
 import type { EvaluationSettings } from '../../../src-main/contract/evaluate'
 import type {
   MethodSettings,
@@ -27,6 +28,7 @@ const NO_PROJECT: Project = {
   output: {} as OutputSettings,
   preview: {} as PreviewSettings,
   evaluation: {} as EvaluationSettings,
+  calibration: {} as CalibrationSettings,
 }
 
 /** The document as the host holds it, with the edits that are still on their way applied: controls answer at once. */
@@ -107,6 +109,10 @@ export const useProject = defineStore('project', () => {
     edit(label, [{ type: 'set-evaluation', evaluation: { ...project.value.evaluation, ...change } }])
   }
 
+  function editCalibration(change: Partial<CalibrationSettings>, label: string): void {
+    edit(label, [{ type: 'set-calibration', calibration: { ...project.value.calibration, ...change } }])
+  }
+
   /** Runs a command that answers with the document, after all edits; false where it failed. */
   async function run(command: () => Promise<ProjectState>): Promise<boolean> {
     await settled()
@@ -134,6 +140,7 @@ export const useProject = defineStore('project', () => {
     editOutput,
     editPreview,
     editEvaluation,
+    editCalibration,
     settled,
     run,
     undo,
@@ -158,6 +165,8 @@ function applyEdit(project: Project, edit: Edit): Project {
       return { ...project, preview: edit.preview }
     case 'set-evaluation':
       return { ...project, evaluation: edit.evaluation as EvaluationSettings }
+    case 'set-calibration':
+      return { ...project, calibration: edit.calibration as CalibrationSettings }
     case 'move-model': {
       const moved = project.models.find(({ name }) => name === edit.name)
       if (!moved) return project

@@ -32,6 +32,12 @@ describe('the cache', () => {
     expect(await cache.size()).toBe(80)
   })
 
+  it('keeps what the project needs, however old it is', async () => {
+    const [needed, other] = [put('needed', 100, 40), put('other', 100, 30)]
+    await cache.trim(50, needed)
+    expect([needed, other].map((path) => existsSync(path))).toEqual([true, false])
+  })
+
   it('clears nothing but its own', async () => {
     put('one', 10, 0)
     const foreign = ['merges/mine.safetensors', 'tiles/roof.png', 'hashes.json'].map((name) => join(cache.folder, name))

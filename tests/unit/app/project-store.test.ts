@@ -56,6 +56,26 @@ describe('the document', () => {
     )
   })
 
+  it('keeps what a model shall learn from with it, under its new name; an older document has none', async () => {
+    store.edit([add('/a', '/b', '/c')], 'Add')
+    const { models, calibration } = store.state.project
+    expect(calibration).toMatchObject({ choices: [], samples: 1024 })
+    const choices = ['b', 'c'].map((name) => ({ name, use: 'prompts' as const, prompts: [`${name} 1`] }))
+    store.edit([{ type: 'set-calibration', calibration: { ...calibration, choices } }], 'Prompts')
+    store.edit([{ type: 'set-model', name: 'b', model: { ...models[1]!, name: 'new' } }], 'Rename')
+    store.edit([{ type: 'remove-model', name: 'c' }], 'Remove')
+    expect(store.state.project.calibration.choices).toEqual([{ ...choices[0]!, name: 'new' }])
+    store.undo()
+    expect(store.state.project.calibration.choices).toHaveLength(2)
+
+    const path = join(folder, 'old.fusion.json')
+    await store.save(path, false)
+    const { calibration: _, ...old } = JSON.parse(readFileSync(path, 'utf8')) as Project
+    writeFileSync(path, JSON.stringify(old))
+    await store.openFile(path, noCheck)
+    expect(store.state.project.calibration).toEqual(calibration)
+  })
+
   it('makes one step of edits that belong together', () => {
     store.edit([add('/a', '/b')], 'Add')
     const weigh = (weight: number) => modelSchema.parse({ name: 'b', path: '/b', weight })

@@ -1,0 +1,153 @@
+import type { CalibrationFile, CalibrationPlan, CalibrationUse, PlannedCalibration } from '../contract/calibration'
+import { FusionError, toErrorReport, type ErrorReport } from '../contract/errors'
+import { needsCalibration, type ModelEntry, type Project } from '../contract/project'
+import { calibratedLayers } from '../engine/calibrate/calibrate'
+import {
+  calibratedModel,
+  calibrationBytes,
+  openCalibration,
+  unetFiles,
+  type Calibration,
+} from '../engine/calibrate/calibration-file'
+import { layerGroups, type CalibratedLayer } from '../engine/calibrate/gather'
+import { SAMPLING, TIMESTEPS } from '../engine/calibrate/sources'
+import { picturesFor, type CalibrationWish } from '../engine/calibrate/wishes'
+import type { Checkpoint } from '../engine/checkpoint/checkpoint'
+import { cachedHash } from '../engine/checkpoint/hash'
+import { openCheckpoint } from '../engine/checkpoint/open'
+import { openEvaluationData, type EvaluationData } from '../engine/evaluate/evaluation-data'
+import { promptsOf } from '../engine/evaluate/evaluation-set'
+import type { ChosenDomain } from '../engine/evaluate/loss-table'
+import { methodNamed } from '../engine/merge/methods/index'
+import { needsColumns } from '../engine/merge/plan-columns'
+import { evaluationFolder } from './evaluation-plan'
+
+/** Captions that stand for prompts where nobody wrote any. */
+const CAPTIONS = 12
+/** Guided pictures run the network for the prompt and without it. */
+const RUNS_PER_STEP = 2
+
+/** What failed stays what it is until somebody needs it. */
+type Attempt<T> = { value: T; problem: null } | { value: null; problem: ErrorReport }
+
+/**
+ * What the models of a project that take part would run on for a calibration, what that costs, and whether the file that
+ * the project has still fits. Reads headers and text files alone.
+ * @param cacheFolder where hashes are remembered
+ */
+export async function planCalibration(project: Project, cacheFolder: string): Promise<CalibrationPlan> {
+  const entries = project.models.filter(({ enabled }, index) => index === 0 || enabled)
+  const data = await attempt(() => openEvaluationData(evaluationFolder(project), project.evaluation.seed))
+  const opened = await Promise.all(entries.map(({ path }) => attempt(() => openCheckpoint(path))))
+  const { samples } = project.calibration
+  let bytes = 0
+  const models = entries.map((entry, index) => {
+    const { value: checkpoint, problem } = opened[index]!
+    const layers = checkpoint?.components.has('unet') ? calibratedLayers(checkpoint) : []
+    const planned = plannedModel(project, entry, layers, data)
+    if (planned.use !== 'none') bytes += calibrationBytes(layers, 1, samples)
+    return { ...planned, problem: planned.use === 'none' ? null : (problem ?? planned.problem) }
+  })
+  const checkpoints = opened.map(({ value }) => value)
+  return { models, bytes, file: await fileOf(project, entries, checkpoints, cacheFolder) }
+}
+
+/** What a model runs on; null where it is left out. */
+export function wishOf(project: Project, { use, prompts }: PlannedCalibration): CalibrationWish | null {
+  if (use === 'none') return null
+  if (use === 'prompts') return { kind: 'prompts', prompts }
+  const { evaluation, calibration } = project
+  return {
+    kind: 'data',
+    folder: evaluationFolder(project),
+    splitSeed: evaluation.seed,
+    pictures: calibration.pictures,
+  }
+}
+
+function plannedModel(
+  { calibration: { choices, pictures: most, samples } }: Project,
+  { name }: ModelEntry,
+  layers: readonly CalibratedLayer[],
+  data: Attempt<EvaluationData>,
+): PlannedCalibration {
+  const choice = choices.find((candidate) => candidate.name === name)
+  const use: CalibrationUse = choice?.use ?? (data.value ? 'data' : 'prompts')
+  const seen = data.value ? attemptNow(() => picturesFor(data.value, name, most ?? undefined)) : data
+  const chosen = seen.value ?? []
+  const pictures = chosen.reduce((sum, domain) => sum + domain.pictures.length, 0)
+  const prompts = choice && choice.prompts.length > 0 ? choice.prompts : captionsOf(chosen)
+  const once = { data: pictures * TIMESTEPS, prompts: prompts.length * SAMPLING.steps * RUNS_PER_STEP, none: 0 }[use]
+  const problems = { data: seen.problem, prompts: prompts.length > 0 ? null : noPrompts(name), none: null }
+  return {
+    name,
+    use,
+    domains: chosen.map((domain) => domain.name),
+    pictures,
+    prompts,
+    runs: once * layerGroups(layers, samples).length,
+    problem: problems[use],
+  }
+}
+
+function captionsOf(chosen: readonly ChosenDomain[]): string[] {
+  if (chosen.length === 0) return []
+  const domains = chosen.map(({ pictures }) => ({ pictures: pictures.map(({ picture }) => picture) }))
+  return promptsOf({ domains }, CAPTIONS).filter(Boolean)
+}
+
+function noPrompts(name: string): ErrorReport {
+  return toErrorReport(
+    new FusionError('validation', `There are no prompts for ${name}.`, { hint: 'Write some, one a line.' }),
+  )
+}
+
+async function fileOf(
+  { method }: Project,
+  entries: readonly ModelEntry[],
+  checkpoints: readonly (Checkpoint | null)[],
+  cacheFolder: string,
+): Promise<CalibrationFile | null> {
+  const path = method.calibration
+  if (path === undefined) return null
+  const { value, problem } = await attempt(() => openCalibration(path))
+  if (!value) return { path, bytes: 0, record: null, problem, models: [] }
+  const models = await Promise.all(
+    entries.map(async ({ name }, index) => ({
+      name,
+      fit: await fitOf(value, name, checkpoints[index]!, cacheFolder),
+      needed: needsCalibration(method) && needsColumns(methodNamed(method.name), index),
+    })),
+  )
+  return { path, bytes: value.file.size, record: value.record, problem: null, models }
+}
+
+async function fitOf(
+  { record }: Calibration,
+  name: string,
+  checkpoint: Checkpoint | null,
+  cacheFolder: string,
+): Promise<CalibrationFile['models'][number]['fit']> {
+  const files = checkpoint ? unetFiles(checkpoint) : []
+  const hashes = await Promise.all(files.map((path) => cachedHash(path, cacheFolder)))
+  const known = hashes.filter((hash) => hash !== undefined)
+  if (known.length < files.length || files.length === 0) return 'unknown'
+  if (calibratedModel(record, known) >= 0) return 'fits'
+  return record.models.some((model) => model.name === name) ? 'changed' : 'absent'
+}
+
+async function attempt<T>(run: () => Promise<T>): Promise<Attempt<T>> {
+  try {
+    return { value: await run(), problem: null }
+  } catch (error) {
+    return { value: null, problem: toErrorReport(error) }
+  }
+}
+
+function attemptNow<T>(run: () => T): Attempt<T> {
+  try {
+    return { value: run(), problem: null }
+  } catch (error) {
+    return { value: null, problem: toErrorReport(error) }
+  }
+}

@@ -1,0 +1,23 @@
+import { stat } from 'node:fs/promises'
+import { calibrate as gatherInputs, type CalibratedCheckpoint } from '../engine/calibrate/calibrate'
+import { calibrated } from '../engine/calibrate/wishes'
+import { openCheckpoint } from '../engine/checkpoint/open'
+import { releaseModel } from './resident-model'
+import type { TaskRunner } from './task'
+
+/** Gathers what the layers of models really get, each on what it shall run on. */
+export const calibrate: TaskRunner<'calibrate'> = async (task, { signal, tell, clipVocabulary }) => {
+  const { samples, seed, path, overwrite, device, cacheFolder } = task
+  await releaseModel()
+  const base = await openCheckpoint(task.base)
+  const models: CalibratedCheckpoint[] = []
+  for (const { name, path: own, wish } of task.models) {
+    const checkpoint = own === task.base ? base : await openCheckpoint(own)
+    models.push(await calibrated(name, checkpoint, wish, { base, seed, cacheFolder, signal }))
+  }
+  await gatherInputs(models, {
+    ...{ path, overwrite, base, device, clipVocabulary, samples, seed, cacheFolder, signal },
+    onProgress: (fraction) => tell({ type: 'progress', phase: 'gathering layer inputs', fraction }),
+  })
+  return { kind: 'calibrate', path, bytes: (await stat(path)).size, models: models.length }
+}

@@ -1,0 +1,76 @@
+import { FusionError } from '../../contract/errors'
+import type { Checkpoint } from '../checkpoint/checkpoint'
+import { requireComponent } from '../diffusion/pipeline-parts'
+import { openEvaluationData } from '../evaluate/evaluation-data'
+import { hashComponent } from '../evaluate/latent-cache'
+import { chooseSplit, type ChosenDomain, type PictureList } from '../evaluate/loss-table'
+import type { CalibratedCheckpoint } from './calibrate'
+import { dataSource, promptSource, trainTimestepsOf } from './sources'
+
+/** What a model shall run on while the inputs of its layers are gathered. */
+export type CalibrationWish =
+  | {
+      kind: 'data'
+      /** Of evaluation data. */
+      folder: string
+      /** Of the split, where the data have none of their own. */
+      splitSeed: number
+      /** At most so many; null: all. */
+      pictures: number | null
+    }
+  | { kind: 'prompts'; prompts: readonly string[] }
+
+export interface WishOptions {
+  /** A whole pipeline that lends what the model lacks. */
+  base: Checkpoint
+  /** Of timesteps and noise. */
+  seed: number
+  cacheFolder?: string
+  signal?: AbortSignal
+}
+
+/**
+ * The training pictures that a model learns from: of the domain of its name, or of all domains where there is none.
+ * @param most so many at most, evenly from the domains
+ * @throws FusionError 'validation' where there are none
+ */
+export function picturesFor({ domains }: PictureList, name: string, most = Infinity): ChosenDomain[] {
+  const own = domains.filter((domain) => domain.name === name)
+  const seen = (own.length > 0 ? own : domains).slice(0, most)
+  return chooseSplit({ domains: seen }, 'train', Math.floor(most / seen.length))
+}
+
+/**
+ * Makes a wish come true.
+ * @throws FusionError 'validation' where there is nothing to run on; whatever opening the data throws
+ */
+export async function calibrated(
+  name: string,
+  checkpoint: Checkpoint,
+  wish: CalibrationWish,
+  { base, seed, cacheFolder, signal }: WishOptions,
+): Promise<CalibratedCheckpoint> {
+  if (wish.kind === 'prompts') {
+    if (wish.prompts.length === 0)
+      throw new FusionError('validation', `There are no prompts for ${name}.`, { hint: 'Write some, one a line.' })
+    return { name, checkpoint, ...promptSource(wish.prompts, seed, signal) }
+  }
+  const data = await openEvaluationData(wish.folder, wish.splitSeed)
+  const chosen = picturesFor(data, name, wish.pictures ?? undefined)
+  const encoding = {
+    vaeHash: data.kind === 'pictures' ? hashComponent(requireComponent('vae', checkpoint, base)) : '',
+    ...(cacheFolder !== undefined && { cacheFolder }),
+    ...(signal && { signal }),
+  }
+  const options = { seed, trainTimesteps: trainTimestepsOf(checkpoint, base), ...(signal && { signal }) }
+  return {
+    name,
+    checkpoint,
+    ...dataSource(chosen, options, (pipeline) => data.load(chosen, pipeline, encoding)),
+  }
+}
+
+/** Prompts in a text, one a line. */
+export function promptsIn(text: string): string[] {
+  return text.split(/\r?\n/).flatMap((line) => (line.trim() === '' ? [] : [line.trim()]))
+}
