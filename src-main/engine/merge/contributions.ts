@@ -370,10 +370,23 @@ class ContributionWork {
   }
 }
 
-/** In a cache that is only read nothing is marked. */
-async function markUsed(path: string): Promise<void> {
+/**
+ * Whether contributions that were found before still lie where they did; they then count as used now, so that no trim of
+ * the cache removes them for a while.
+ */
+export async function stillThere({ models }: Contributions): Promise<boolean> {
+  const paths = models.flatMap((model) => (model ? [...model.values()].map(({ differences }) => differences.path) : []))
+  const there = await Promise.all([...new Set(paths)].map(markUsed))
+  return !there.includes(false)
+}
+
+/** Returns false where nothing is there; in a cache that is only read nothing is marked. */
+async function markUsed(path: string): Promise<boolean> {
   const now = new Date()
-  await utimes(path, now, now).catch(() => undefined)
+  return utimes(path, now, now).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
+  )
 }
 
 function secondsOf(task: LayerTask): number {

@@ -1,6 +1,6 @@
 import type { Pipeline } from '../diffusion/pipeline'
 import type { Provider } from '../runtime/session'
-import { layerTasksOf, type ContributionForecast, type Contributions } from './contributions'
+import { layerTasksOf, stillThere, type ContributionForecast, type Contributions } from './contributions'
 import { LiveWeights, type LiveUpdate } from './live-weights'
 import { sourcesOf, type MergePlan } from './plan'
 import { contributionsOf } from './plan-contributions'
@@ -40,7 +40,7 @@ export class LiveMerge {
     return update
   }
 
-  /** Kept in memory from one change of the weights to the next. */
+  /** Kept in memory from one change of the weights to the next, unless the cache has lost them. */
   async #contributionsOf(
     plan: MergePlan,
     { signal, onForecast, onContributions }: FeedOptions,
@@ -48,7 +48,7 @@ export class LiveMerge {
     const layers = layerTasksOf(plan)
     const weighed = plan.models.map((_, model) => layers.some(({ weights }) => weights[model] !== 0))
     const key = JSON.stringify([plan.project.method, sourcesOf(plan), weighed])
-    if (this.#contributions?.key !== key) {
+    if (this.#contributions?.key !== key || !(await stillThere(this.#contributions.value))) {
       const value = await contributionsOf(plan, {
         ...this.options,
         ...(signal && { signal }),

@@ -84,6 +84,14 @@ it('follows every change, sums only what changed, and never mixes two states', a
   expect(jobs.filter(({ kind, endedAt }) => kind === 'live' && endedAt !== null)).toEqual([])
 }, 120_000)
 
+it('goes on when the cache loses what it had kept', async () => {
+  await server.invoke('cache.clear', {})
+  const from = liveMessages().length
+  await weigh(1, { weight: 0.7 })
+  const { error } = await nextState(from, (state) => isWhole(state) || state.error !== null)
+  expect(error).toBeNull()
+}, 120_000)
+
 it('says what is wrong and goes on when it is mended', async () => {
   const from = liveMessages().length
   const { preview } = await project()
