@@ -1,11 +1,10 @@
-import type { LeaderboardEntry, PairedLosses } from '../../contract/evaluate'
+import type { LeaderboardEntry } from '../../contract/evaluate'
 import { FusionError, toErrorReport, type ErrorReport } from '../../contract/errors'
 import { methodSchema, projectSchema, type MethodSettings, type Project } from '../../contract/project'
 import { mean } from './bootstrap'
 import type { EvaluatedRow, EvaluationRun, MeasuredRow } from './evaluation-run'
 import { summariseLosses, type LossSummary } from './loss-summary'
-import type { ModelLosses } from './loss-table'
-import { standardError } from './paired-difference'
+import { differenceInWords, isCertain, pairedLosses } from './paired-difference'
 
 /** The plain average, which every other method has to beat. */
 export const PLAIN_AVERAGE = 'plain average'
@@ -41,9 +40,6 @@ const CALIBRATED: typeof METHODS = [
   },
   { name: 'feature regression', method: () => ({ name: 'feature-regression' }) },
 ]
-
-/** A difference of this many standard errors is more than the choice of pictures. */
-const CERTAIN_ERRORS = 2
 
 /** Rows of a comparison: base and specialists that take part, then every method with equal weights. */
 export function comparedRows(project: Project): EvaluatedRow[] {
@@ -161,45 +157,21 @@ export function verdictOf(board: readonly LeaderboardEntry[]): string {
   const first = `Of the merges ${best.name} has the least loss on these pictures.`
   const againstSoup =
     best.name === PLAIN_AVERAGE
-      ? `No other method beats the plain average${second ? `; the next is ${second.name} (${inWords(second.againstSoup!)})` : ''}.`
+      ? `No other method beats the plain average${second ? `; the next is ${second.name} (${differenceInWords(second.againstSoup!)})` : ''}.`
       : best.againstSoup
         ? isCertain(best.againstSoup)
-          ? `It beats the plain average: ${inWords(best.againstSoup)}.`
-          : `That is not measurably better than the plain average: ${inWords(best.againstSoup)}.`
+          ? `It beats the plain average: ${differenceInWords(best.againstSoup)}.`
+          : `That is not measurably better than the plain average: ${differenceInWords(best.againstSoup)}.`
         : ''
   const difference = best.againstBase!
   const againstBase = !isCertain(difference)
-    ? `It cannot be told from ${base.name} alone: ${inWords(difference)}.`
+    ? `It cannot be told from ${base.name} alone: ${differenceInWords(difference)}.`
     : difference.mean < 0
-      ? `It is better than ${base.name} alone: ${inWords(difference)}.`
-      : `${base.name} alone is better over all domains: ${inWords(difference)}.`
+      ? `It is better than ${base.name} alone: ${differenceInWords(difference)}.`
+      : `${base.name} alone is better over all domains: ${differenceInWords(difference)}.`
   const top = board[0]!
   const specialist = top.role === 'specialist' ? `The best of all is a specialist, ${top.name}.` : ''
   return [first, againstSoup, againstBase, specialist].filter(Boolean).join(' ')
-}
-
-/** Whether a difference is more than the choice of pictures. */
-export function isCertain({ mean: difference, standardError: error }: PairedLosses): boolean {
-  return Math.abs(difference) > CERTAIN_ERRORS * error
-}
-
-function inWords({ relative, mean: difference, standardError: error }: PairedLosses): string {
-  const percent = (value: number): string => (100 * value).toFixed(2).replace('-', '−')
-  const scale = difference === 0 ? 0 : Math.abs(relative / difference)
-  return `${relative > 0 ? '+' : ''}${percent(relative)} % ± ${percent(error * scale)}`
-}
-
-/** How two models differ over all domains, picture by picture; every domain counts the same. */
-function pairedLosses(a: ModelLosses, b: ModelLosses): PairedLosses {
-  const domains = a.losses.map((own, place) => own.map((row, i) => mean(row) - mean(b.losses[place]![i]!)))
-  const difference = mean(domains.map(mean))
-  const errors = domains.map((values) => (values.length < 2 ? 0 : standardError(values)))
-  const reference = mean(b.losses.map((own) => mean(own.map(mean))))
-  return {
-    mean: difference,
-    standardError: Math.sqrt(errors.reduce((sum, error) => sum + error ** 2, 0)) / domains.length,
-    relative: difference / reference,
-  }
 }
 
 /** A comparison of rows as far as it is measured; the base, which comes first, must be among them. */

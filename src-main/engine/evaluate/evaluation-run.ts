@@ -98,7 +98,8 @@ export class EvaluationRun {
 
   /**
    * Measures a row, or finds it measured.
-   * @throws FusionError 'cancelled' between batches, and what opening, merging and measuring throw
+   * @throws FusionError 'cancelled' between batches, 'not-finite' (a network that is ruined), and what opening, merging and
+   *   measuring throw
    */
   async measure(row: EvaluatedRow, onProgress: Progress): Promise<MeasuredRow> {
     const { base, data, device } = this.tools
@@ -114,7 +115,12 @@ export class EvaluationRun {
       onProgress: (_, fraction) =>
         onProgress('measuring', row.merge ? MERGING_PART + (1 - MERGING_PART) * fraction : fraction),
     })
-    const stored = { losses: losses.map((own) => own.map((values) => Array.from(values))), seconds: cost() }
+    const kept = losses.map((own) => own.map((values) => Array.from(values)))
+    if (!kept.flat(2).every(Number.isFinite))
+      throw new FusionError('not-finite', `The network of ${name} gives NaN or infinity, so it has no loss.`, {
+        hint: 'Its weights are too large: try others, or another method.',
+      })
+    const stored = { losses: kept, seconds: cost() }
     await this.#store.keep(key, stored)
     return { name, role, ...stored }
   }

@@ -1,4 +1,9 @@
+import type { PairedLosses } from '../../contract/evaluate'
 import { mean } from './bootstrap'
+import type { ModelLosses } from './loss-table'
+
+/** A difference of this many standard errors is more than the choice of pictures. */
+const CERTAIN_ERRORS = 2
 
 /** How two models differ on the same pictures. */
 export interface PairedDifference {
@@ -24,4 +29,35 @@ export function standardError(values: readonly number[]): number {
   const middle = mean(values)
   const squares = values.reduce((sum, value) => sum + (value - middle) ** 2, 0)
   return Math.sqrt(squares / (values.length - 1) / values.length)
+}
+
+/**
+ * How two models differ over all domains, picture by picture; every domain counts the same. Where a domain has one
+ * picture alone, the error is that of the domains' means; of a single picture nothing is known, and the error is as
+ * large as the difference.
+ */
+export function pairedLosses(a: Pick<ModelLosses, 'losses'>, b: Pick<ModelLosses, 'losses'>): PairedLosses {
+  const domains = a.losses.map((own, place) => own.map((row, i) => mean(row) - mean(b.losses[place]![i]!)))
+  const difference = mean(domains.map(mean))
+  const reference = mean(b.losses.map((own) => mean(own.map(mean))))
+  return { mean: difference, standardError: errorOf(domains), relative: difference / reference }
+}
+
+function errorOf(domains: readonly (readonly number[])[]): number {
+  if (domains.every(({ length }) => length > 1))
+    return Math.sqrt(domains.map(standardError).reduce((sum, error) => sum + error ** 2, 0)) / domains.length
+  const means = domains.map(mean)
+  return means.length > 1 ? standardError(means) : Math.abs(means[0]!)
+}
+
+/** Whether a difference is more than the choice of pictures. */
+export function isCertain({ mean: difference, standardError: error }: PairedLosses): boolean {
+  return Math.abs(difference) > CERTAIN_ERRORS * error
+}
+
+/** A difference as a part of the other loss: '−1.10 % ± 0.17'. */
+export function differenceInWords({ relative, mean: difference, standardError: error }: PairedLosses): string {
+  const percent = (value: number): string => (100 * value).toFixed(2).replace('-', '−')
+  const scale = difference === 0 ? 0 : Math.abs(relative / difference)
+  return `${relative > 0 ? '+' : ''}${percent(relative)} % ± ${percent(error * scale)}`
 }

@@ -1,4 +1,4 @@
-import type { FoundWeights, SearchReport, SearchStrategy } from '../../contract/evaluate'
+import type { FoundWeights, PairedLosses, SearchReport, SearchStrategy } from '../../contract/evaluate'
 import { FusionError } from '../../contract/errors'
 import { methodSchema, type ModelEntry, type Project } from '../../contract/project'
 import { methodNamed } from '../merge/methods/index'
@@ -9,6 +9,7 @@ import type { EvaluatedModel } from './evaluated-model'
 import type { EvaluationRun } from './evaluation-run'
 import { greedySoup } from './greedy-soup'
 import { halves, type ChosenDomain, type ModelLosses } from './loss-table'
+import { differenceInWords, isCertain, pairedLosses } from './paired-difference'
 import { flatWeights, searchWeights, weightsOfFlat } from './weight-search'
 import type { Trial, WeightScore } from './weight-trials'
 
@@ -31,7 +32,8 @@ export interface MergeSearchNews {
 
 export interface FoundMerge {
   best: { score: number; models: FoundWeights[] }
-  check: { start: number; best: number } | null
+  /** On pictures that the search never saw; null where it was stopped. */
+  check: SearchReport['check']
   trials: number
   stopped: boolean
 }
@@ -54,15 +56,13 @@ export async function searchMerge(
   const plan = await planMerge(searched)
   checkSearchable(plan)
   const { live, meter, chosen } = await run.load((phase, fraction) => onProgress?.(phase, 0.05 * fraction))
-  const [search, check] = halves(chosen)
-  if (check.some(({ pictures }) => pictures.length === 0))
+  const [search, unseen] = halves(chosen)
+  if (unseen.some(({ pictures }) => pictures.length === 0))
     throw new FusionError('validation', 'A search needs at least two pictures of every domain.', {
       hint: 'Half of them choose the weights, the other half says what they are worth.',
     })
   const cancel = signal ? { signal } : {}
 
-  const lossOf = async (model: EvaluatedModel, domains: readonly ChosenDomain[]): Promise<number> =>
-    meanLoss(await meter.measure(model, domains, cancel))
   const mergeOf = (weighed: readonly ModelEntry[], method = searched.method): EvaluatedModel => ({
     name: 'trial',
     role: 'merge',
@@ -72,24 +72,20 @@ export async function searchMerge(
       return pipeline
     },
   })
-  const both = async (model: EvaluatedModel) => ({
-    search: await lossOf(model, search),
-    check: await lossOf(model, check),
-  })
-
-  const baseModel = await run.baseModel()
   const count = (domains: readonly ChosenDomain[]): number =>
     domains.reduce((sum, { pictures }) => sum + pictures.length, 0)
   const soup = methodSchema.parse({ name: 'soup' })
+  const equal = models.map((model) => ({ ...model, weight: 1, blocks: {}, layers: [] }))
+  const onBoth = async (model: EvaluatedModel) => ({
+    search: await meter.measure(model, search, cancel),
+    check: await meter.measure(model, unseen, cancel),
+  })
+  const base = await onBoth(await run.baseModel())
+  const average = await onBoth(mergeOf(equal, soup))
   onStart?.({
-    pictures: { search: count(search), check: count(check) },
-    base: await both(baseModel),
-    soup: await both(
-      mergeOf(
-        models.map((model) => ({ ...model, weight: 1, blocks: {}, layers: [] })),
-        soup,
-      ),
-    ),
+    pictures: { search: count(search), check: count(unseen) },
+    base: { search: meanLoss(base.search), check: meanLoss(base.check) },
+    soup: { search: meanLoss(average.search), check: meanLoss(average.check) },
   })
 
   const isGreedy = strategy !== 'cma-es'
@@ -101,28 +97,47 @@ export async function searchMerge(
   }
   const foundOf = (flat: readonly number[]): FoundWeights[] =>
     weigh(flat).map(({ name, weight, blocks: own }) => ({ name, weight, blocks: own }))
-  const scoreOn =
-    (domains: readonly ChosenDomain[]): WeightScore =>
-    (flat) =>
-      lossOf(mergeOf(weigh(flat)), domains)
+  const score: WeightScore = async (flat) => meanLoss(await meter.measure(mergeOf(weigh(flat)), search, cancel))
+  let checked = average.check
+  const check: WeightScore = async (flat) => {
+    checked = await meter.measure(mergeOf(weigh(flat)), unseen, cancel)
+    return meanLoss(checked)
+  }
   const expected = isGreedy ? models.length * 3 : trials
   const options = {
     ...cancel,
-    check: scoreOn(check),
+    check,
     onTrial: (trial: Trial) => {
       onProgress?.('trying weights', 0.15 + 0.85 * Math.min(1, (trial.index + 1) / expected))
       onTrial?.(trial, trial.isBest ? foundOf(trial.weights) : null)
     },
   }
   const result = isGreedy
-    ? await greedySoup(models.length, strategy === 'greedy-once' ? 'once' : 'repeated', scoreOn(search), options)
-    : await searchWeights(startOf(free, blocks), scoreOn(search), { ...options, trials, seed })
+    ? await greedySoup(models.length, strategy === 'greedy-once' ? 'once' : 'repeated', score, options)
+    : await searchWeights(startOf(free, blocks), score, { ...options, trials, seed })
   return {
     best: { score: result.best.score, models: foundOf(result.best.weights) },
-    check: result.check,
+    check: result.check && judge(result.check, checked, base.check, average.check),
     trials: result.trials.length,
     stopped: result.stopped,
   }
+}
+
+/** What the weights found are worth. @param found @param base @param average their losses on the unseen pictures */
+function judge(
+  check: { start: number; best: number },
+  found: ModelLosses,
+  base: ModelLosses,
+  average: ModelLosses,
+): NonNullable<SearchReport['check']> {
+  const [againstBase, againstSoup] = [pairedLosses(found, base), pairedLosses(found, average)]
+  const against = (difference: PairedLosses, name: string): string => {
+    const relation = difference.mean < 0 ? 'better than' : 'worse than'
+    return `${isCertain(difference) ? relation : 'not measurably different from'} ${name} (${differenceInWords(difference)})`
+  }
+  const words = `On pictures that the search never saw these weights are ${against(againstSoup, 'the plain average')}, and ${against(againstBase, 'the base alone')}.`
+  const fits = check.best < check.start ? '' : ' They fit the pictures that they were chosen on, and no others.'
+  return { ...check, againstBase, againstSoup, verdict: words + fits }
 }
 
 /** The merge that a search re-weights: contributions are kept, dropped models stay out. */

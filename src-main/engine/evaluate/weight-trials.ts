@@ -79,15 +79,24 @@ export class Trials {
     try {
       await search()
     } catch (error) {
-      const isStop = error instanceof FusionError && error.kind === 'cancelled' && this.#options.signal?.aborted
-      if (!isStop || !this.#best) throw error
+      if (!this.#isStop(error) || !this.#best) throw error
       stopped = true
     }
     const start = this.list[0]!
     const best = this.#known.get(chosen()?.join() ?? '') ?? this.#best!
     const { check } = this.#options
-    const checked = check && !stopped ? { start: await check(start.weights), best: await check(best.weights) } : null
+    let checked: SearchResult['check'] = null
+    try {
+      if (check && !stopped) checked = { start: await check(start.weights), best: await check(best.weights) }
+    } catch (error) {
+      if (!this.#isStop(error)) throw error
+      stopped = true
+    }
     return { start, best, trials: this.list, stopped, check: checked }
+  }
+
+  #isStop(error: unknown): boolean {
+    return error instanceof FusionError && error.kind === 'cancelled' && this.#options.signal?.aborted === true
   }
 }
 
