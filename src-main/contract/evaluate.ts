@@ -129,7 +129,16 @@ export const searchReportSchema = z.object({
   trials: z.array(z.object({ index: z.number(), score: z.number().nullable(), isBest: z.boolean() })),
   best: z.object({ score: z.number(), models: z.array(foundWeightsSchema) }).nullable(),
   /** On pictures that the search never saw; null where it was stopped. */
-  check: z.object({ start: z.number(), best: z.number() }).nullable(),
+  check: z
+    .object({
+      start: z.number(),
+      best: z.number(),
+      againstBase: pairedSchema,
+      againstSoup: pairedSchema,
+      /** What the weights found are worth, in sentences. */
+      verdict: z.string(),
+    })
+    .nullable(),
   done: z.boolean(),
 })
 
