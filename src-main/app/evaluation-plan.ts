@@ -6,6 +6,7 @@ import { withModel, type MethodSettings, type ModelEntry, type Project } from '.
 import { comparedRows, PLAIN_AVERAGE, withOwnNames } from '../engine/evaluate/compare-methods'
 import { openEvaluationData } from '../engine/evaluate/evaluation-data'
 import type { EvaluatedRow } from '../engine/evaluate/evaluation-run'
+import type { UnlearningPair } from '../engine/evaluate/unlearned-gains'
 import { methodNamed } from '../engine/merge/methods/index'
 import { notExported } from './preview-plan'
 
@@ -57,8 +58,10 @@ export function evaluatedRows(project: Project, kind: EvaluationReport['kind']):
     return withOwnNames([...rows, mergeRow('this merge', project)])
   }
   const wanted = new Set(project.evaluation.rows)
+  if (wanted.has('without')) wanted.add('merge')
   const [base, ...specialists] = project.models
   const enabled = specialists.filter((model) => model.enabled)
+  const dropped = specialists.filter((model) => !model.enabled)
   const modelRow = ({ name, path }: ModelEntry, role: 'base' | 'specialist'): EvaluatedRow => {
     return { name, role, path, merge: null }
   }
@@ -72,7 +75,25 @@ export function evaluatedRows(project: Project, kind: EvaluationReport['kind']):
     ...(wanted.has('without') && enabled.length > 1
       ? enabled.map(({ name }) => mergeRow(`without ${name}`, withModel(project, name, { enabled: false })))
       : []),
+    ...(wanted.has('merge') && enabled.length > 0
+      ? dropped.map(({ name }) => mergeRow(`with ${name}`, withModel(project, name, { enabled: true })))
+      : []),
   ])
+}
+
+/** Rows whose difference is one specialist: this merge, and it without one, or with one that was dropped. */
+export function unlearningRows(project: Project, rows: readonly EvaluatedRow[]): UnlearningPair[] {
+  const rowOf = (merge: Project): string | undefined => {
+    const wanted = JSON.stringify(notExported(merge))
+    return rows.find((row) => row.merge && JSON.stringify(row.merge) === wanted)?.name
+  }
+  const own = rowOf(project)
+  if (own === undefined) return []
+  return project.models.slice(1).flatMap(({ name: specialist, enabled }) => {
+    const other = rowOf(withModel(project, specialist, { enabled: !enabled }))
+    if (other === undefined) return []
+    return [{ specialist, before: enabled ? own : other, after: enabled ? other : own }]
+  })
 }
 
 function mergeRow(name: string, project: Project): EvaluatedRow {

@@ -10,7 +10,7 @@ import {
   type SearchReport,
 } from '../contract/evaluate'
 import type { Job } from '../contract/jobs'
-import { evaluatedRows, evaluationFolder, methodWords, rowWords } from './evaluation-plan'
+import { evaluatedRows, evaluationFolder, methodWords, rowWords, unlearningRows } from './evaluation-plan'
 import type { HandlerInput } from './handlers/handlers'
 import { writeJsonFile } from './json-file'
 import { cachedMerge } from './preview-plan'
@@ -58,6 +58,7 @@ export class Evaluations {
         type: 'evaluate',
         base: project.models[0]!.path,
         rows,
+        pairs: unlearningRows(project, rows),
         comparison: kind === 'comparison',
         data,
         device: await this.studio.device(),
@@ -75,6 +76,7 @@ export class Evaluations {
       split: data.split,
       rows: rows.map((row) => ({ name: row.name, role: row.role, words: rowWords(row), error: null })),
       summary: null,
+      unlearned: [],
       leaderboard: null,
       verdict: null,
       done: false,

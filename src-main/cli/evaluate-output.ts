@@ -3,12 +3,15 @@ import type { Interval } from '../engine/evaluate/bootstrap'
 import type { ClipEstimate, ClipSummary } from '../engine/evaluate/clip-table'
 import type { Estimate, LossCell, LossSummary, ModelSummary } from '../engine/evaluate/loss-summary'
 import type { ColouredTable } from '../engine/evaluate/table-picture'
+import type { UnlearnedGain } from '../engine/evaluate/unlearned-gains'
 import { seconds, table } from './output'
 
 /** What `evaluate` measured. */
 export interface Evaluation extends LossSummary {
   split: Split
   seed: number
+  /** Of merges that differ by one specialist, by their recipes. */
+  unlearned: UnlearnedGain[]
   /** CLIP scores of drawn pictures, if they were asked for. */
   clip: ClipSummary[] | null
   provider: string
@@ -35,6 +38,7 @@ export function evaluationInWords(evaluation: Evaluation): string {
     table([header, ...rows]),
     '',
     ...keptInWords(others),
+    ...(evaluation.unlearned.length > 0 ? [...unlearnedInWords(evaluation.unlearned), ''] : []),
     ...(others.length > 0 ? [verdict(base!, others), ''] : []),
     ...(clip ? [...clipInWords(clip, evaluation), ''] : []),
     `Done in ${seconds(evaluation.seconds)} on ${provider}.`,
@@ -60,7 +64,7 @@ export function evaluationAsTable({ models, domains, split }: Evaluation): Colou
 }
 
 /** Every figure, one a line. */
-export function evaluationAsCsv({ models, domains, timesteps, clip }: Evaluation): string {
+export function evaluationAsCsv({ models, domains, timesteps, unlearned, clip }: Evaluation): string {
   const header = ['measure', 'model', 'role', 'domain', 'timestep', 'specialist', 'pictures', 'value', 'low', 'high']
   const lines: (string | number)[][] = []
   const names = [...domains, { name: 'mean', pictures: domains.reduce((sum, { pictures }) => sum + pictures, 0) }]
@@ -85,6 +89,15 @@ export function evaluationAsCsv({ models, domains, timesteps, clip }: Evaluation
         line('loss-at-timestep', model, names[index]!.name, { value, interval: null }, { timestep: timesteps[step]! }),
       ),
     )
+  }
+  for (const { specialist: name, domain, before, after, difference, kept } of unlearned) {
+    const own = { name, role: 'specialist' } as const
+    line('unlearned-before', own, domain, before)
+    line('unlearned-after', own, domain, after)
+    line('unlearned-difference', own, domain, difference)
+    if (!kept) continue
+    line('unlearned-kept-before', own, domain, kept.before)
+    line('unlearned-kept-after', own, domain, kept.after)
   }
   for (const model of clip ?? [])
     for (const [index, { score, difference }] of [...model.domains, model.mean].entries()) {
@@ -114,6 +127,25 @@ function keptInWords(others: readonly ModelSummary[]): string[] {
     lines.push(`No measurable gain over the base on their own domain, so nothing to keep: ${named.join(', ')}.`)
   }
   return lines
+}
+
+function unlearnedInWords(unlearned: readonly UnlearnedGain[]): string[] {
+  const rows = unlearned.map(({ specialist, domain, before, after, difference, kept }) => {
+    const change = `${signed((100 * difference.value) / before.value, 1)} %`
+    const gain = kept ? `${round(kept.before.value)} % → ${round(kept.after.value)} %` : 'none'
+    return [
+      specialist === domain ? specialist : `${specialist} (on ${domain})`,
+      before.value.toFixed(4),
+      after.value.toFixed(4),
+      isCertain(difference) ? change : `(${change})`,
+      gain,
+    ]
+  })
+  return [
+    'Unlearned, each on its own domain: loss with it, without it, and what the merge keeps of its gain.',
+    '',
+    table([['', 'with', 'without', 'change', 'keeps'], ...rows]),
+  ]
 }
 
 function keptShare({ value, interval }: Estimate): string {

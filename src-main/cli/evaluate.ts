@@ -4,7 +4,7 @@ import { basename, dirname, resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { SPLITS, type Split } from '../contract/evaluate'
 import type { Checkpoint } from '../engine/checkpoint/checkpoint'
-import { describeCheckpoint } from '../engine/checkpoint/describe'
+import { describeCheckpoint, RECIPE_KEY } from '../engine/checkpoint/describe'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { loadPipeline } from '../engine/diffusion/load-pipeline'
 import { writePicture } from '../engine/diffusion/picture-file'
@@ -18,6 +18,7 @@ import { hashComponent } from '../engine/evaluate/latent-cache'
 import { summariseLosses } from '../engine/evaluate/loss-summary'
 import { chooseSplit, measureLosses, type ChosenDomain } from '../engine/evaluate/loss-table'
 import { drawTable } from '../engine/evaluate/table-picture'
+import { unlearnedGains, unlearningPairs } from '../engine/evaluate/unlearned-gains'
 import { DEVICES, type Device } from '../engine/runtime/providers'
 import { evaluationAsCsv, evaluationAsTable, evaluationInWords, type Evaluation } from './evaluate-output'
 import { cacheFolder } from './folders'
@@ -92,10 +93,12 @@ async function evaluate(
   const base = await openCheckpoint(baseModel.path)
   const loading = { base, ...files, ...(options.threads !== undefined && { threads: options.threads }) }
   const models: EvaluatedModel[] = [checkpointModel(baseModel.name, 'base', base, loading)]
+  const merges: { name: string; recipe: unknown }[] = []
   for (const { name, path, isMerge } of others) {
     const checkpoint = await openCheckpoint(path)
-    const hasRecipe = (await describeCheckpoint(checkpoint)).recipe !== null
-    models.push(checkpointModel(name, isMerge || hasRecipe ? 'merge' : 'specialist', checkpoint, loading))
+    const { recipe } = await describeCheckpoint(checkpoint)
+    if (recipe) merges.push({ name, recipe: recipe[RECIPE_KEY] })
+    models.push(checkpointModel(name, isMerge || recipe ? 'merge' : 'specialist', checkpoint, loading))
   }
   const progress = new ProgressLine()
   progress.show('loading', 0)
@@ -115,8 +118,10 @@ async function evaluate(
       options.clip === undefined
         ? null
         : await clipOf(options.clip, options, pipeline, models, chosen, signal, progress)
+    const summary = summariseLosses(table, { seed: options.seed })
     const result: Evaluation = {
-      ...summariseLosses(table, { seed: options.seed }),
+      ...summary,
+      unlearned: unlearnedGains(table, summary, unlearningPairs(merges)),
       split: options.split,
       seed: options.seed,
       clip,

@@ -217,11 +217,14 @@ function reportInWords(name: string, { tensors, blocks, total }: UnlearningRepor
 
 function lossesInWords({ domains, mostChanged }: UnlearningLosses): string[] {
   const cell = (value: number): string => value.toFixed(4)
+  const relative = (part: number): string => `${part < 0 ? '−' : '+'}${Math.abs(100 * part).toFixed(1)} %`
   return [
     'Denoising loss on held-out pictures (less is better):',
     table([
-      ['domain', 'base', 'before', 'after'],
-      ...domains.map(({ domain, base, before, after }) => [domain, cell(base), cell(before), cell(after)]),
+      ['domain', 'base', 'before', 'after', 'change'],
+      ...domains.map(({ domain, base, before, after }) => {
+        return [domain, cell(base), cell(before), cell(after), relative(after / before - 1)]
+      }),
     ]),
     `Changed most: ${mostChanged}.`,
   ]

@@ -1,6 +1,7 @@
 import { compareRows, measureRows } from '../engine/evaluate/compare-methods'
 import { EvaluationRun } from '../engine/evaluate/evaluation-run'
 import { searchMerge } from '../engine/evaluate/search-merge'
+import { unlearnedGains } from '../engine/evaluate/unlearned-gains'
 import { releaseModel } from './resident-model'
 import type { TaskContext, TaskOf, TaskRunner } from './task'
 
@@ -16,6 +17,7 @@ export const evaluate: TaskRunner<'evaluate'> = async (task, context) => {
         tell({
           type: 'losses',
           summary: { ...summary, timesteps: [...summary.timesteps] },
+          unlearned: unlearnedGains(run.tableOf(rows), summary, task.pairs),
           leaderboard: task.comparison ? leaderboard : null,
           verdict: task.comparison ? verdict : null,
         })

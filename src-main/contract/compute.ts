@@ -7,6 +7,7 @@ import {
   lossSummarySchema,
   SEARCH_STRATEGIES,
   searchReportSchema,
+  unlearnedGainSchema,
 } from './evaluate'
 import { layerSummarySchema, MATRIX_KINDS, matrixSchema } from './inspect'
 import { forecastSchema, jobResultSchema } from './jobs'
@@ -108,6 +109,8 @@ export const computeTaskSchema = z.discriminatedUnion('type', [
     /** A whole pipeline; the others are measured in its network. */
     base: path,
     rows: z.array(evaluatedRow).min(1),
+    /** Rows whose difference is one specialist. */
+    pairs: z.array(z.object({ specialist: z.string(), before: z.string(), after: z.string() })),
     /** Whether methods are compared. */
     comparison: z.boolean(),
     data: evaluationData,
@@ -179,6 +182,7 @@ export const computeNewsSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('losses'),
     summary: lossSummarySchema,
+    unlearned: z.array(unlearnedGainSchema),
     leaderboard: z.array(leaderboardEntrySchema).nullable(),
     verdict: z.string().nullable(),
   }),

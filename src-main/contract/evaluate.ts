@@ -55,6 +55,19 @@ const pairedSchema = z.object({
   relative: z.number(),
 })
 
+/** What dropping a specialist did on its own domain (engine/evaluate/unlearned-gains.ts). */
+export const unlearnedGainSchema = z.object({
+  specialist: z.string(),
+  domain: z.string(),
+  /** Losses of the merge with it, and without it. */
+  before: estimateSchema,
+  after: estimateSchema,
+  /** After less before, on the same pictures. */
+  difference: estimateSchema,
+  /** Per cent of its gain; null where it has none, or was not measured. */
+  kept: z.object({ before: estimateSchema, after: estimateSchema }).nullable(),
+})
+
 /** A place on the leaderboard. */
 export const leaderboardEntrySchema = z.object({
   name: z.string(),
@@ -94,6 +107,8 @@ export const evaluationReportSchema = z.object({
   rows: z.array(evaluationRowSchema),
   /** Of the rows that are measured; null before the first. */
   summary: lossSummarySchema.nullable(),
+  /** Of specialists that were dropped, and of those that the merge was measured without. */
+  unlearned: z.array(unlearnedGainSchema).default([]),
   /** Best first; of comparisons alone. */
   leaderboard: z.array(leaderboardEntrySchema).nullable(),
   /** Which method wins, and whether that is certain; of comparisons alone. */
@@ -200,6 +215,7 @@ export type EvaluationRow = z.infer<typeof evaluationRowSchema>
 export type EvaluationResults = z.infer<typeof evaluationResultsSchema>
 export type LeaderboardEntry = z.infer<typeof leaderboardEntrySchema>
 export type PairedLosses = z.infer<typeof pairedSchema>
+export type UnlearnedGain = z.infer<typeof unlearnedGainSchema>
 export type Summary = z.infer<typeof lossSummarySchema>
 export type SearchReport = z.infer<typeof searchReportSchema>
 export type SearchStrategy = (typeof SEARCH_STRATEGIES)[number]

@@ -1,4 +1,4 @@
-import type { Estimate, Summary } from '../../../src-main/contract/evaluate'
+import type { Estimate, Summary, UnlearnedGain } from '../../../src-main/contract/evaluate'
 
 export type ModelLosses = Summary['models'][number]
 type Cell = ModelLosses['mean']
@@ -40,12 +40,12 @@ export function cellWords(model: string, domain: string, cell: Cell): string {
 }
 
 /** Every figure of a table, one a line. */
-export function summaryAsCsv({ models, domains, timesteps }: Summary): string {
+export function resultsAsCsv({ models, domains, timesteps }: Summary, unlearned: readonly UnlearnedGain[]): string {
   const names = [...domains.map(({ name }) => name), ALL_DOMAINS]
   const lines: (string | number)[][] = [['measure', 'model', 'role', 'domain', 'detail', 'value', 'low', 'high']]
   const add = (
     measure: string,
-    { name, role }: ModelLosses,
+    { name, role }: Pick<ModelLosses, 'name' | 'role'>,
     domain: string,
     detail: string | number,
     { value, interval }: Estimate,
@@ -63,6 +63,15 @@ export function summaryAsCsv({ models, domains, timesteps }: Summary): string {
         add('loss-at-timestep', model, names[index]!, timesteps[step]!, { value, interval: null }),
       ),
     )
+  }
+  for (const { specialist: name, domain, before, after, difference, kept } of unlearned) {
+    const own = { name, role: 'specialist' } as const
+    add('unlearned-before', own, domain, '', before)
+    add('unlearned-after', own, domain, '', after)
+    add('unlearned-difference', own, domain, '', difference)
+    if (!kept) continue
+    add('unlearned-kept-before', own, domain, '', kept.before)
+    add('unlearned-kept-after', own, domain, '', kept.after)
   }
   return lines.map((cells) => cells.map(csvCell).join(',') + '\r\n').join('')
 }

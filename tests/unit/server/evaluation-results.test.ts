@@ -46,6 +46,39 @@ async function ended(id: string): Promise<string> {
   }
 }
 
+it('tells before and after of specialists that are dropped, or left out', async () => {
+  const { models, evaluation } = await project()
+  const [, kept, dropped] = models
+  const model = { ...dropped!, enabled: false }
+  await edit({ type: 'set-model', name: model.name, model })
+  await edit({ type: 'set-evaluation', evaluation: { ...evaluation, rows: ['specialists', 'merge'] } })
+  const { job } = await server.invoke('evaluate.start', { kind: 'table' })
+  expect(await ended(job.id)).toBe('done')
+  const { table } = await results()
+  expect(table!.rows.map(({ name }) => name)).toContain(`with ${model.name}`)
+  const { models: measured } = table!.summary!
+  const own = measured.find(({ name }) => name === model.name)!.ownDomain!
+  const place = table!.summary!.domains.findIndex(({ name }) => name === own)
+  const lossOf = (row: string): number => measured.find(({ name }) => name === row)!.domains[place]!.loss.value
+  const [before, after] = [lossOf(`with ${model.name}`), lossOf('this merge')]
+  expect(table!.unlearned).toHaveLength(1)
+  expect(table!.unlearned[0]).toMatchObject({
+    specialist: model.name,
+    domain: own,
+    before: { value: before },
+    after: { value: after },
+  })
+  expect(table!.unlearned[0]!.difference.value).toBeCloseTo(after - before, 9)
+
+  await edit({ type: 'set-model', name: model.name, model: dropped! })
+  await edit({ type: 'set-evaluation', evaluation: { ...evaluation, rows: ['without'] } })
+  const again = await server.invoke('evaluate.start', { kind: 'table' })
+  expect(await ended(again.job.id)).toBe('done')
+  const { unlearned } = (await results()).table!
+  expect(unlearned.map(({ specialist }) => specialist)).toEqual([kept!.name, model.name])
+  await edit({ type: 'set-evaluation', evaluation })
+}, 120_000)
+
 it('checks the features of this merge layer by layer', async () => {
   const { job } = await server.invoke('evaluate.drift', { domain: 'food', pictures: 1, samples: 16 })
   expect(await ended(job.id)).toBe('done')
