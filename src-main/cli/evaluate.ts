@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { SPLITS, type Split } from '../contract/evaluate'
@@ -7,7 +6,6 @@ import type { Checkpoint } from '../engine/checkpoint/checkpoint'
 import { describeCheckpoint, RECIPE_KEY } from '../engine/checkpoint/describe'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { loadPipeline } from '../engine/diffusion/load-pipeline'
-import { writePicture } from '../engine/diffusion/picture-file'
 import type { Pipeline } from '../engine/diffusion/pipeline'
 import { requireComponent } from '../engine/diffusion/pipeline-parts'
 import { encodePng } from '../engine/diffusion/png'
@@ -24,6 +22,7 @@ import { evaluationAsCsv, evaluationAsTable, evaluationInWords, type Evaluation 
 import { cacheFolder } from './folders'
 import { collect, count, number } from './model-options'
 import { ProgressLine, printResult, runCommand, UsageError, type CommonOptions } from './output'
+import { checkOutputs, writeOutput } from './output-file'
 
 interface EvaluateOptions extends CommonOptions {
   model: string[]
@@ -88,6 +87,7 @@ async function evaluate(
 ): Promise<void> {
   const started = performance.now()
   const { base: baseModel, others } = namedModels(options)
+  await checkOutputs(options.csv, options.png)
   const data = await openEvaluationData(resolve(options.data), options.seed)
   const wanted = chooseSplit(data, options.split, options.pictures)
   const base = await openCheckpoint(baseModel.path)
@@ -128,9 +128,8 @@ async function evaluate(
       provider: pipeline.provider,
       seconds: (performance.now() - started) / 1000,
     }
-    if (options.csv !== undefined) await writeFile(options.csv, evaluationAsCsv(result))
-    if (options.png !== undefined)
-      await writePicture(resolve(options.png), encodePng(drawTable(evaluationAsTable(result))))
+    if (options.csv !== undefined) await writeOutput(options.csv, evaluationAsCsv(result))
+    if (options.png !== undefined) await writeOutput(options.png, encodePng(drawTable(evaluationAsTable(result))))
     progress.end()
     printResult(options, result, () => evaluationInWords(result))
   } finally {

@@ -95,14 +95,21 @@ export function bytes(value: number): string {
   return value < 1e9 ? `${(value / 1e6).toFixed(1)} MB` : `${(value / 1e9).toFixed(2)} GB`
 }
 
-/** Rows of cells as columns of equal width; numbers are aligned to the right. */
+/** Rows of cells as columns of equal width; numbers, and what stands over nothing else, are aligned to the right. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
-  const isNumber = (cell: string): boolean => /^\(?[+−-]?[\d.,]+( ?%)?\)?$/.test(cell)
+  const isNumber = (cell: string): boolean => /^\(?[+−-]?[\d.,]+( ?%)?( ± [\d.,]+)?\)?( s)?$/.test(cell)
+  const overNumbers = widths.map(
+    (_, column) => rows.length > 1 && rows.slice(1).every((row) => row[column] === '' || isNumber(row[column]!)),
+  )
+  const isRight = (cell: string, row: number, column: number): boolean =>
+    isNumber(cell) || (row === 0 && overNumbers[column]!)
   return rows
-    .map((row) =>
+    .map((row, at) =>
       row
-        .map((cell, column) => (isNumber(cell) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)))
+        .map((cell, column) =>
+          isRight(cell, at, column) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!),
+        )
         .join('  ')
         .trimEnd(),
     )

@@ -224,6 +224,21 @@ export type FeatureDrift = z.infer<typeof featureDriftSchema>
 export type DriftReport = z.infer<typeof driftReportSchema>
 export type Estimate = z.infer<typeof estimateSchema>
 
+/** The project with weights that a search found; what a greedy search found is a plain average of whole models. */
+export function withFoundWeights<P extends Pick<Project, 'models' | 'method'>>(
+  project: P,
+  strategy: SearchStrategy,
+  found: readonly FoundWeights[],
+): P {
+  const isGreedy = strategy !== 'cma-es'
+  const models = project.models.map((model) => {
+    const own = found.find(({ name }) => name === model.name)
+    if (!own) return model
+    return { ...model, weight: own.weight, blocks: own.blocks, ...(isGreedy && { layers: [] }) }
+  })
+  return { ...project, models, ...(isGreedy && { method: { ...project.method, name: 'soup' as const } }) }
+}
+
 /** What decides a result's figures: equal where nothing that matters has changed. */
 export function evaluationKey(
   project: Pick<Project, 'models' | 'method' | 'output' | 'evaluation'>,

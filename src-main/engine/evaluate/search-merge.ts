@@ -136,7 +136,12 @@ function judge(
     return `${isCertain(difference) ? relation : 'not measurably different from'} ${name} (${differenceInWords(difference)})`
   }
   const words = `On pictures that the search never saw these weights are ${against(againstSoup, 'the plain average')}, and ${against(againstBase, 'the base alone')}.`
-  const fits = check.best < check.start ? '' : ' They fit the pictures that they were chosen on, and no others.'
+  const fits =
+    check.best < check.start
+      ? ''
+      : check.best === check.start
+        ? ' Nothing better than where the search began was found.'
+        : ' They fit the pictures that they were chosen on: where the search began is better.'
   return { ...check, againstBase, againstSoup, verdict: words + fits }
 }
 

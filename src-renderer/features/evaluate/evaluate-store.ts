@@ -4,6 +4,7 @@ import type { CommandInput } from '../../../src-main/contract/commands'
 import {
   EMPTY_RESULTS,
   evaluationKey,
+  withFoundWeights,
   type DriftReport,
   type EvaluationData,
   type EvaluationReport,
@@ -93,16 +94,11 @@ export const useEvaluate = defineStore('evaluate', () => {
   function useFound(): void {
     const { search: found } = results.value
     if (!found?.best) return
-    const edits = found.best.models.flatMap(({ name, weight, blocks }) => {
-      const model = project.models.find((entry) => entry.name === name)
-      if (!model) return []
-      const whole = found.strategy === 'cma-es' ? {} : { layers: [] }
-      return [{ type: 'set-model' as const, name, model: { ...model, weight, blocks, ...whole } }]
-    })
-    const { method } = project.project
-    const soup =
-      found.strategy === 'cma-es' ? [] : [{ type: 'set-method' as const, method: { ...method, name: 'soup' as const } }]
-    project.edit('Use the weights that were found', [...edits, ...soup])
+    const { models, method } = withFoundWeights(project.project, found.strategy, found.best.models)
+    project.edit('Use the weights that were found', [
+      ...models.map((model) => ({ type: 'set-model' as const, name: model.name, model })),
+      { type: 'set-method' as const, method },
+    ])
   }
 
   return {
