@@ -10,7 +10,7 @@ import {
   type Calibration,
 } from '../engine/calibrate/calibration-file'
 import { layerGroups, type CalibratedLayer } from '../engine/calibrate/gather'
-import { SAMPLING, TIMESTEPS } from '../engine/calibrate/sources'
+import { runsOf } from '../engine/calibrate/sources'
 import { picturesFor, type CalibrationWish } from '../engine/calibrate/wishes'
 import type { Checkpoint } from '../engine/checkpoint/checkpoint'
 import { cachedHash } from '../engine/checkpoint/hash'
@@ -24,8 +24,6 @@ import { evaluationFolder } from './evaluation-plan'
 
 /** Captions that stand for prompts where nobody wrote any. */
 const CAPTIONS = 12
-/** Guided pictures run the network for the prompt and without it. */
-const RUNS_PER_STEP = 2
 
 /** What failed stays what it is until somebody needs it. */
 type Attempt<T> = { value: T; problem: null } | { value: null; problem: ErrorReport }
@@ -77,7 +75,7 @@ function plannedModel(
   const chosen = seen.value ?? []
   const pictures = chosen.reduce((sum, domain) => sum + domain.pictures.length, 0)
   const prompts = choice && choice.prompts.length > 0 ? choice.prompts : captionsOf(chosen)
-  const once = { data: pictures * TIMESTEPS, prompts: prompts.length * SAMPLING.steps * RUNS_PER_STEP, none: 0 }[use]
+  const once = { data: runsOf.data(pictures), prompts: runsOf.prompts(prompts.length), none: 0 }[use]
   const problems = { data: seen.problem, prompts: prompts.length > 0 ? null : noPrompts(name), none: null }
   return {
     name,

@@ -1,10 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { ComputeTask } from '../contract/compute'
 import { FusionError } from '../contract/errors'
 import type { Picture, PictureSettings, Variant } from '../contract/preview'
-import { methodSchema, modelSchema, outputSchema, withModel, type Project } from '../contract/project'
+import { methodSchema, modelSchema, needsCalibration, outputSchema, withModel, type Project } from '../contract/project'
 import { openCheckpoint } from '../engine/checkpoint/open'
 
 type PreviewTask = Extract<ComputeTask, { type: 'preview' }>
@@ -130,9 +131,14 @@ function mergeOf(project: Project, variant: Variant, places: PreviewPlaces): Pro
   }
 }
 
-/** A key that changes with any of the models' files: one that was replaced on the disk is another model. */
-async function stateOf(key: string, models: readonly string[]): Promise<string> {
+/**
+ * A key that changes with any of the models' files: one that was replaced on the disk is another model.
+ * @param other another file that counts
+ */
+async function stateOf(key: string, models: readonly string[], other?: string): Promise<string> {
   const digest = createHash('sha256').update(key)
+  const found = other === undefined ? null : await stat(other).catch(() => null)
+  if (found) digest.update(`\n${found.size}\n${found.mtimeMs}`)
   for (const model of models) {
     const { files } = await openCheckpoint(model)
     for (const { path, size, mtimeMs } of files) digest.update(`\n${path}\n${size}\n${mtimeMs}`)
@@ -154,6 +160,7 @@ async function modelOf(
   const key = await stateOf(
     keyOf(merge),
     merge.models.map((model) => model.path),
+    needsCalibration(merge.method) ? merge.method.calibration : undefined,
   )
   return { key, path: join(merges, key), base, merge: notExported(merge) }
 }

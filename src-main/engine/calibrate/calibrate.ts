@@ -16,6 +16,8 @@ export interface CalibratedCheckpoint {
   checkpoint: Checkpoint
   /** What it runs on, for the record. */
   source: CalibrationSource
+  /** How often `run` runs its network, about. */
+  runs: number
   /** Makes its UNet run on that: the same every time, since every group of layers takes a pass. */
   run(pipeline: Pipeline, onProgress: (fraction: number) => void): Promise<void>
 }
@@ -72,19 +74,22 @@ export async function calibrate(
     const passes = models.flatMap((_, model) =>
       layerGroups(layersOf[model]!, samples).map((group) => ({ model, group })),
     )
-    for (const [index, { model, group }] of passes.entries()) {
+    const all = passes.reduce((sum, { model }) => sum + models[model]!.runs, 0)
+    let before = 0
+    for (const { model, group } of passes) {
       throwIfCancelled(signal)
-      const { checkpoint, run } = models[model]!
+      const { checkpoint, run, runs } = models[model]!
       const pipeline = await loadPipeline(checkpoint, { ...loadOptions(options), layerInputs: namesOf(group) })
       try {
         const columns = await gatherColumns(pipeline, group, { samples, seed, key: String(model) }, () =>
-          run(pipeline, (fraction) => onProgress?.((index + fraction) / passes.length)),
+          run(pipeline, (fraction) => onProgress?.((before + fraction * runs) / all)),
         )
         for (const layer of columns) writer.add(model, layer)
       } finally {
         await pipeline.release()
       }
-      onProgress?.((index + 1) / passes.length)
+      before += runs
+      onProgress?.(before / all)
     }
     await writer.finish()
     return record

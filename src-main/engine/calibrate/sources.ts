@@ -9,13 +9,15 @@ import type { ChosenDomain } from '../evaluate/loss-table'
 import type { CalibratedCheckpoint } from './calibrate'
 
 /** Timesteps at which every picture is seen. */
-export const TIMESTEPS = 10
+const TIMESTEPS = 10
 /** Of schedulers that do not say. */
 const TRAIN_TIMESTEPS = 1000
 /** How pictures are made for prompts. */
-export const SAMPLING = { steps: 20, guidance: 5, scheduler: 'ddim' } as const
+const SAMPLING = { steps: 20, guidance: 5, scheduler: 'ddim' } as const
+/** Guided pictures take the network with the prompt and without it. */
+const RUNS_PER_STEP = 2
 
-type Source = Pick<CalibratedCheckpoint, 'source' | 'run'>
+type Source = Pick<CalibratedCheckpoint, 'source' | 'runs' | 'run'>
 
 export interface DataSourceOptions {
   /** Of timesteps and noise. */
@@ -24,6 +26,12 @@ export interface DataSourceOptions {
   trainTimesteps: number
   signal?: AbortSignal
 }
+
+/** How often a network runs on so many pictures, or prompts. */
+export const runsOf = {
+  data: (pictures: number): number => pictures * TIMESTEPS,
+  prompts: (prompts: number): number => prompts * SAMPLING.steps * RUNS_PER_STEP,
+} as const
 
 /** How many timesteps a model was trained with. */
 export function trainTimestepsOf(checkpoint: Checkpoint, base: Checkpoint): number {
@@ -47,6 +55,7 @@ export function dataSource(
   const timesteps = Array.from(parts, (part, i) => Math.floor((i + part) * stretch))
   return {
     source: { kind: 'data', domains: chosen.map(({ name }) => name), pictures: count, timesteps },
+    runs: runsOf.data(count),
     async run(pipeline, onProgress) {
       const loaded = await load(pipeline)
       const generator = new TorchGenerator(seed)
@@ -76,6 +85,7 @@ export function promptSource(prompts: readonly string[], seed: number, signal?: 
   if (prompts.length === 0) throw new FusionError('validation', 'There are no prompts to learn from.')
   return {
     source: { kind: 'prompts', prompts: [...prompts], ...SAMPLING },
+    runs: runsOf.prompts(prompts.length),
     async run(pipeline, onProgress) {
       const pictures = prompts.map((prompt, index) => ({ prompt, seed: seed + index }))
       const edge = pipeline.nativeEdge
