@@ -1,0 +1,78 @@
+import type {
+  CalibrationFile,
+  CalibrationPlan,
+  CalibrationSettings,
+  CalibrationSource,
+  PlannedCalibration,
+} from '../../../src-main/contract/calibration'
+import { countOf, listOf } from '../../shared/format'
+
+/** Domains that are named one by one. */
+const NAMED_DOMAINS = 3
+
+/** What a model ran on. */
+export function sourceWords(source: CalibrationSource): string {
+  if (source.kind === 'data')
+    return `${countOf(source.pictures, 'picture')} of ${domainWords(source.domains)}, with noise of ${countOf(source.timesteps.length, 'timestep')}`
+  const { prompts, steps, scheduler, guidance } = source
+  return `while it made ${countOf(prompts.length, 'picture')} (${scheduler}, ${steps} steps, guidance ${guidance}): ${prompts.join(' · ')}`
+}
+
+/** What a model would run on. */
+export function plannedWords({ name, use, pictures, domains, prompts }: PlannedCalibration, isBase: boolean): string {
+  if (use === 'none') return 'left out'
+  if (use === 'prompts') return `while it makes ${countOf(prompts.length, 'picture')}`
+  if (pictures === 0) return 'no pictures'
+  const foreign = isBase || domains.includes(name) ? '' : ', none of its name'
+  return `${countOf(pictures, 'training picture')} of ${domainWords(domains)}${foreign}`
+}
+
+function domainWords(domains: readonly string[]): string {
+  return domains.length > NAMED_DOMAINS ? countOf(domains.length, 'domain') : listOf(domains)
+}
+
+export interface Fit {
+  state: 'fits' | 'stale' | 'unknown'
+  words: string
+}
+
+/** Whether what was learnt is still about the project's models. */
+export function fitOf({ models }: CalibrationFile): Fit {
+  const named = (fit: CalibrationFile['models'][number]['fit'], needed?: boolean): string[] =>
+    models.flatMap((model) =>
+      model.fit === fit && (needed === undefined || model.needed === needed) ? [model.name] : [],
+    )
+  const changed = named('changed')
+  const absent = named('absent', true)
+  const unknown = named('unknown')
+  const words = [
+    changed.length > 0 ? `${listOf(changed)} ${changed.length === 1 ? 'has' : 'have'} changed since.` : '',
+    absent.length > 0 ? `${listOf(absent)} ${absent.length === 1 ? 'was' : 'were'} not among the models.` : '',
+  ].filter(Boolean)
+  if (words.length > 0) return { state: 'stale', words: `${words.join(' ')} Learn again before you merge.` }
+  if (unknown.length > 0)
+    return { state: 'unknown', words: `${listOf(unknown)} may have changed since: the file is not hashed.` }
+  return { state: 'fits', words: 'It fits the models as they are.' }
+}
+
+/** Whether learning again with these settings would see something else. */
+export function asksForOther(
+  { models, file }: CalibrationPlan,
+  { samples, seed }: Pick<CalibrationSettings, 'samples' | 'seed'>,
+): boolean {
+  const record = file?.record
+  if (!record) return false
+  const wanted = models.filter(({ use }) => use !== 'none')
+  return (
+    record.samples !== samples ||
+    record.seed !== seed ||
+    wanted.length !== record.models.length ||
+    wanted.some(({ name, use, pictures, domains, prompts }) => {
+      const source = record.models.find((model) => model.name === name)?.source
+      if (source?.kind !== use) return true
+      return source.kind === 'data'
+        ? source.pictures !== pictures || source.domains.join('\n') !== domains.join('\n')
+        : source.prompts.join('\n') !== prompts.join('\n')
+    })
+  )
+}
