@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import { clip } from './compute/clip'
 import { drift } from './compute/drift'
 import { calibrate } from './compute/calibrate'
 import { evaluate, search } from './compute/evaluate'
@@ -78,6 +79,8 @@ function perform(task: ComputeTask, context: TaskContext): Promise<ComputeResult
       return evaluate(task, context)
     case 'search':
       return search(task, context)
+    case 'clip':
+      return clip(task, context)
     case 'drift':
       return drift(task, context)
     case 'unlearning':

@@ -33,8 +33,10 @@ async function mapped(edit: Edit, map: (path: string) => Promise<string>): Promi
       }
     }
     case 'set-evaluation': {
-      const { data } = edit.evaluation
-      return { ...edit, evaluation: { ...edit.evaluation, data: data === null ? null : await map(data) } }
+      const { data, clip } = edit.evaluation
+      const mapped = async (path: string | null): Promise<string | null> => (path === null ? null : map(path))
+      const model = await mapped(clip.model)
+      return { ...edit, evaluation: { ...edit.evaluation, data: await mapped(data), clip: { ...clip, model } } }
     }
     default:
       return edit

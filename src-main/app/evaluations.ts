@@ -5,11 +5,15 @@ import {
   evaluationKey,
   evaluationResultsSchema,
   type EvaluationReport,
+  type ClipReport,
   type DriftReport,
   type EvaluationResults,
+  type EvaluationRow,
   type SearchReport,
 } from '../contract/evaluate'
+import { FusionError } from '../contract/errors'
 import type { Job } from '../contract/jobs'
+import type { EvaluatedRow } from '../engine/evaluate/evaluation-run'
 import { evaluatedRows, evaluationFolder, methodWords, rowWords, unlearningRows } from './evaluation-plan'
 import type { HandlerInput } from './handlers/handlers'
 import { writeJsonFile } from './json-file'
@@ -74,7 +78,7 @@ export class Evaluations {
       key: evaluationKey(project, kind),
       folder: data.folder,
       split: data.split,
-      rows: rows.map((row) => ({ name: row.name, role: row.role, words: rowWords(row), error: null })),
+      rows: reportRows(rows),
       summary: null,
       unlearned: [],
       leaderboard: null,
@@ -162,6 +166,44 @@ export class Evaluations {
     return started
   }
 
+  /** @throws FusionError 'validation' where there is no CLIP model, or nothing to draw */
+  async clip(): Promise<{ job: Job }> {
+    const { work, queue, events, cache } = this.studio
+    const project = this.studio.projectWithModels()
+    const { model, ...settings } = project.evaluation.clip
+    if (model === null)
+      throw new FusionError('validation', 'No CLIP model is chosen.', { hint: 'Choose the folder of one.' })
+    const rows = evaluatedRows(project, 'table')
+    const data = await this.data()
+    const clip = { ...settings, model: await this.studio.host.access.check(model) }
+    queue.cancelAll('clip')
+    const started = work.start(
+      'clip',
+      `CLIP scores of ${rows.length} models`,
+      async () => {
+        const device = await this.studio.device()
+        return { type: 'clip', base: project.models[0]!.path, rows, clip, data, device, cacheFolder: cache.folder }
+      },
+      (news) => this.takeScores(news),
+      () => this.update('clip', started.job.id, { done: true }),
+    )
+    const report: ClipReport = {
+      job: started.job.id,
+      time: Date.now(),
+      key: evaluationKey(project, 'clip'),
+      folder: data.folder,
+      split: data.split,
+      settings: clip,
+      rows: reportRows(rows),
+      domains: [],
+      scores: [],
+      done: false,
+    }
+    this.results = { ...this.results, clip: report }
+    events.emit({ type: 'clip-scores', clip: report })
+    return started
+  }
+
   /** What the project is measured on. @throws FusionError 'validation' where there is nothing */
   async data() {
     const project = this.studio.projectWithModels()
@@ -176,9 +218,15 @@ export class Evaluations {
       const { type: _type, ...measured } = news
       void this.update(slot, job, measured)
     } else if (news.type === 'row-failed') {
-      const rows = report.rows.map((row) => (row.name === news.name ? { ...row, error: news.error } : row))
-      void this.update(slot, job, { rows })
+      void this.update(slot, job, { rows: withFailure(report.rows, news) })
     }
+  }
+
+  private takeScores({ news, job }: WorkNews): void {
+    const { clip } = this.results
+    if (clip?.job !== job) return
+    if (news.type === 'clip-scores') void this.update('clip', job, { domains: news.domains, scores: news.scores })
+    else if (news.type === 'row-failed') void this.update('clip', job, { rows: withFailure(clip.rows, news) })
   }
 
   private takeTrials({ news, job }: WorkNews): void {
@@ -204,6 +252,7 @@ export class Evaluations {
     this.results = { ...this.results, [slot]: changed }
     const { events, log } = this.studio
     if (slot === 'search') events.emit({ type: 'weight-search', search: changed as SearchReport })
+    else if (slot === 'clip') events.emit({ type: 'clip-scores', clip: changed as ClipReport })
     else if (slot === 'drift') events.emit({ type: 'feature-drift', drift: changed as DriftReport })
     else events.emit({ type: 'evaluation', report: changed as EvaluationReport })
     this.writing = this.writing
@@ -211,4 +260,15 @@ export class Evaluations {
       .catch((error: unknown) => log.add('warning', `Evaluations could not be kept: ${String(error)}`))
     return this.writing
   }
+}
+
+function reportRows(rows: readonly EvaluatedRow[]): EvaluationRow[] {
+  return rows.map((row) => ({ name: row.name, role: row.role, words: rowWords(row), error: null }))
+}
+
+function withFailure(
+  rows: readonly EvaluationRow[],
+  { name, error }: Pick<EvaluationRow, 'name' | 'error'>,
+): EvaluationRow[] {
+  return rows.map((row) => (row.name === name ? { ...row, error } : row))
 }

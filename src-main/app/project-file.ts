@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, relative, resolve, sep } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../contract/errors'
+import type { EvaluationSettings } from '../contract/evaluate'
 import { projectSchema, type Project } from '../contract/project'
 import { writeJsonFile } from './json-file'
 
@@ -69,13 +70,25 @@ export function mapPaths(project: Project, map: (path: string) => string): Proje
       ...(output.path !== undefined && { path: map(output.path) }),
       ...(output.vae !== undefined && { vae: map(output.vae) }),
     },
-    evaluation: { ...evaluation, data: evaluation.data === null ? null : map(evaluation.data) },
+    evaluation: mapEvaluation(evaluation, map),
   }
+}
+
+function mapEvaluation(evaluation: EvaluationSettings, map: (path: string) => string): EvaluationSettings {
+  const { data, clip } = evaluation
+  const mapped = (path: string | null): string | null => (path === null ? null : map(path))
+  return { ...evaluation, data: mapped(data), clip: { ...clip, model: mapped(clip.model) } }
 }
 
 /** Every path that a project names. */
 export function pathsOf({ models, method, output, evaluation }: Project): string[] {
-  const others = [method.calibration, output.path, output.vae, evaluation.data ?? undefined]
+  const others = [
+    method.calibration,
+    output.path,
+    output.vae,
+    evaluation.data ?? undefined,
+    evaluation.clip.model ?? undefined,
+  ]
   return [...models.map(({ path }) => path), ...others.filter((path) => path !== undefined)]
 }
 

@@ -9,7 +9,13 @@ import { loadPipeline } from '../engine/diffusion/load-pipeline'
 import type { Pipeline } from '../engine/diffusion/pipeline'
 import { requireComponent } from '../engine/diffusion/pipeline-parts'
 import { encodePng } from '../engine/diffusion/png'
-import { ClipScorer, measureClipScores, summariseClipScores, type ClipSummary } from '../engine/evaluate/clip-table'
+import {
+  captionsOf,
+  ClipScorer,
+  measureClipScores,
+  summariseClipScores,
+  type ClipSummary,
+} from '../engine/evaluate/clip-table'
 import { checkpointModel, type EvaluatedModel } from '../engine/evaluate/evaluated-model'
 import { openEvaluationData } from '../engine/evaluate/evaluation-data'
 import { hashComponent } from '../engine/evaluate/latent-cache'
@@ -151,12 +157,8 @@ async function clipOf(
   const checkpoint: Checkpoint = await openCheckpoint(path)
   const scorer = await ClipScorer.load(checkpoint, device)
   try {
-    const domains = chosen.map(({ name, pictures }) => ({
-      name,
-      prompts: [...new Set(pictures.map(({ picture }) => picture.caption))],
-    }))
     const settings = { seeds, seed, steps, guidance, ...(scheduler !== undefined && { scheduler }) }
-    const scores = await measureClipScores(pipeline, scorer, models, domains, settings, {
+    const scores = await measureClipScores(pipeline, scorer, models, captionsOf(chosen), settings, {
       signal,
       onProgress: (name, fraction) => progress.show(`drawing with ${name}`, fraction),
     })

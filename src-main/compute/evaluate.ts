@@ -54,8 +54,9 @@ export const search: TaskRunner<'search'> = async (task, context) => {
   }
 }
 
-async function openRun(
-  { data, device, cacheFolder }: TaskOf<'evaluate'> | TaskOf<'search'>,
+/** What rows are measured with, on its own in memory. */
+export async function openRun(
+  { data, device, cacheFolder }: Pick<TaskOf<'evaluate'>, 'data' | 'device' | 'cacheFolder'>,
   base: string,
   { signal, workerFile, clipVocabulary }: TaskContext,
 ): Promise<EvaluationRun> {

@@ -180,6 +180,8 @@ export const COMMANDS = {
     }),
     startedJob,
   ),
+  /** Draws captions of the evaluation data with every model and scores the pictures; rows come as 'clip-scores' events. */
+  'evaluate.clip': command(nothing, startedJob),
   /** The last ones, also of an earlier session. */
   'evaluate.results': command(nothing, evaluationResultsSchema),
 

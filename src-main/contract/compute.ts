@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import {
+  clipReportSchema,
+  clipSettingsSchema,
   evaluationSettingsSchema,
   featureDriftSchema,
   foundWeightsSchema,
@@ -129,6 +131,16 @@ export const computeTaskSchema = z.discriminatedUnion('type', [
     cacheFolder: path,
   }),
   z.object({
+    type: z.literal('clip'),
+    /** A whole pipeline; the others draw in its network. */
+    base: path,
+    rows: z.array(evaluatedRow).min(1),
+    clip: clipSettingsSchema.extend({ model: path }),
+    data: evaluationData,
+    device: providerStatusSchema,
+    cacheFolder: path,
+  }),
+  z.object({
     type: z.literal('drift'),
     /** The merge: made first, if it is not at `path` yet. */
     project: projectSchema,
@@ -200,6 +212,8 @@ export const computeNewsSchema = z.discriminatedUnion('type', [
     check: searchReportSchema.shape.check,
   }),
   z.object({ type: z.literal('feature-drift'), drift: featureDriftSchema }),
+  /** Of the rows that are scored so far. */
+  z.object({ type: z.literal('clip-scores') }).extend(clipReportSchema.pick({ domains: true, scores: true }).shape),
   z.object({ type: z.literal('feeding'), feeding: liveFeedingSchema }),
   z.object({ type: z.literal('contributions'), bytes: z.number(), missingBytes: z.number() }),
   z.object({ type: z.literal('summed'), tensors: z.number(), of: z.number(), seconds: z.number() }),

@@ -10,6 +10,18 @@ export type Split = (typeof SPLITS)[number]
 export const EVALUATED = ['specialists', 'merge', 'soup', 'without'] as const
 export const SEARCH_STRATEGIES = ['greedy-once', 'greedy-repeated', 'cma-es'] as const
 
+/** What is drawn to be scored by a CLIP model. */
+export const clipSettingsSchema = z.strictObject({
+  /** Folder of a CLIP model; null: nothing is scored. */
+  model: z.string().min(1).nullable().default(null),
+  /** At most so many captions of each domain, the first ones. */
+  prompts: z.number().int().positive().default(4),
+  /** Pictures of each caption. */
+  seeds: z.number().int().positive().default(2),
+  steps: z.number().int().positive().default(20),
+  guidance: z.number().default(7.5),
+})
+
 /** A project's own wishes for its evaluation. */
 export const evaluationSettingsSchema = z.strictObject({
   /** Folder of evaluation data; null: one named evaluation beside the base, as the demo family has it. */
@@ -20,6 +32,7 @@ export const evaluationSettingsSchema = z.strictObject({
   /** Of split and noise where the data have none of their own, and of the intervals. */
   seed: z.number().int().nonnegative().default(0),
   rows: z.array(z.enum(EVALUATED)).default(['specialists', 'merge', 'soup']),
+  clip: clipSettingsSchema.default(clipSettingsSchema.parse({})),
 })
 
 const interval = z.object({ low: z.number(), high: z.number() }).nullable()
@@ -189,6 +202,34 @@ export const driftReportSchema = z.object({
   done: z.boolean(),
 })
 
+/** A mean CLIP score, or a difference of two, with its standard error; null of a single picture. */
+const clipEstimateSchema = z.object({ value: z.number(), standardError: z.number().nullable() })
+const clipCellSchema = z.object({ score: clipEstimateSchema, difference: clipEstimateSchema.nullable() })
+
+/** As engine/evaluate/clip-table.ts makes it. */
+export const clipSummarySchema = z.object({
+  name: z.string(),
+  role: roleSchema,
+  domains: z.array(clipCellSchema),
+  mean: clipCellSchema,
+})
+
+export const clipReportSchema = z.object({
+  job: z.string(),
+  time: z.number(),
+  key: z.string(),
+  folder: z.string(),
+  split: z.enum(SPLITS),
+  settings: clipSettingsSchema,
+  /** Base first. */
+  rows: z.array(evaluationRowSchema),
+  /** Captions that are drawn. */
+  domains: z.array(z.object({ name: z.string(), prompts: z.number() })),
+  /** Of the rows that are scored. */
+  scores: z.array(clipSummarySchema),
+  done: z.boolean(),
+})
+
 /** Evaluation data as a project would use them. */
 export const evaluationDataSchema = z.object({
   folder: z.string().nullable(),
@@ -204,9 +245,10 @@ export const evaluationResultsSchema = z.object({
   comparison: evaluationReportSchema.nullable(),
   search: searchReportSchema.nullable(),
   drift: driftReportSchema.nullable().default(null),
+  clip: clipReportSchema.nullable().default(null),
 })
 
-export const EMPTY_RESULTS: EvaluationResults = { table: null, comparison: null, search: null, drift: null }
+export const EMPTY_RESULTS: EvaluationResults = { table: null, comparison: null, search: null, drift: null, clip: null }
 
 export type EvaluationSettings = z.infer<typeof evaluationSettingsSchema>
 export type EvaluationData = z.infer<typeof evaluationDataSchema>
@@ -221,6 +263,8 @@ export type SearchReport = z.infer<typeof searchReportSchema>
 export type SearchStrategy = (typeof SEARCH_STRATEGIES)[number]
 export type FoundWeights = z.infer<typeof foundWeightsSchema>
 export type FeatureDrift = z.infer<typeof featureDriftSchema>
+export type ClipReport = z.infer<typeof clipReportSchema>
+export type ClipSettings = z.infer<typeof clipSettingsSchema>
 export type DriftReport = z.infer<typeof driftReportSchema>
 export type Estimate = z.infer<typeof estimateSchema>
 
@@ -245,8 +289,9 @@ export function evaluationKey(
   of: keyof EvaluationResults = 'table',
 ): string {
   const { models, method, output, evaluation } = project
-  const { rows, pictures, ...data } = evaluation
-  const own = { table: { ...data, pictures, rows }, comparison: { ...data, pictures }, search: { ...data, pictures } }
-  const settings = { ...own, drift: data }[of]
+  const { rows, pictures, clip, ...data } = evaluation
+  const used = { ...data, pictures }
+  const table = { ...used, rows }
+  const settings = { table, comparison: used, search: used, drift: data, clip: { ...table, clip } }[of]
   return JSON.stringify([models.map(({ sha256: _hash, ...model }) => model), method, output.include, settings])
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { driftReportSchema, evaluationReportSchema, searchReportSchema } from './evaluate'
+import { clipReportSchema, driftReportSchema, evaluationReportSchema, searchReportSchema } from './evaluate'
 import { layerSummarySchema, matrixSchema } from './inspect'
 import { jobSchema } from './jobs'
 import { liveStateSchema, pictureSchema } from './preview'
@@ -21,6 +21,7 @@ export const eventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('evaluation'), report: evaluationReportSchema }),
   z.object({ type: z.literal('weight-search'), search: searchReportSchema }),
   z.object({ type: z.literal('feature-drift'), drift: driftReportSchema }),
+  z.object({ type: z.literal('clip-scores'), clip: clipReportSchema }),
   z.object({ type: z.literal('compute'), compute: computeStateSchema }),
   z.object({ type: z.literal('settings'), settings: settingsSchema }),
   z.object({ type: z.literal('log'), entry: logEntrySchema }),

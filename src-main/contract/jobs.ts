@@ -14,6 +14,7 @@ export const JOB_KINDS = [
   'calibrate',
   'evaluate',
   'drift',
+  'clip',
   'search',
 ] as const
 export const JOB_STATES = ['queued', 'running', 'done', 'failed', 'cancelled'] as const
@@ -60,6 +61,7 @@ export const jobResultSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('calibrate'), path: z.string(), bytes: z.number(), models: z.number() }),
   z.object({ kind: z.literal('evaluate'), rows: z.number() }),
   z.object({ kind: z.literal('drift'), layers: z.number() }),
+  z.object({ kind: z.literal('clip'), rows: z.number() }),
   z.object({ kind: z.literal('search'), trials: z.number() }),
 ])
 

@@ -8,6 +8,7 @@ export function evaluateHandlers(studio: Studio): Handlers<Group<'evaluate'>> {
     'evaluate.data': () => describeData(studio.project.state.project),
     'evaluate.start': ({ kind }) => evaluations.start(kind),
     'evaluate.search': (input) => evaluations.search(input),
+    'evaluate.clip': () => evaluations.clip(),
     'evaluate.drift': (input) => evaluations.drift(input),
     'evaluate.results': () => evaluations.current,
   }

@@ -9,6 +9,7 @@ import type { Provider } from '../runtime/session'
 import { mean } from './bootstrap'
 import { clipScore, loadClip, type ClipModel } from './clip-score'
 import type { EvaluatedModel, ModelRole } from './evaluated-model'
+import type { ChosenDomain } from './loss-table'
 import { pairedDifference, standardError } from './paired-difference'
 
 /** What is drawn for every prompt. */
@@ -51,6 +52,14 @@ export interface ClipSummary {
   domains: { score: ClipEstimate; difference: ClipEstimate | null }[]
   /** Over the prompts of all domains. */
   mean: { score: ClipEstimate; difference: ClipEstimate | null }
+}
+
+/** The captions of pictures as prompts, each one once. @param most of each domain */
+export function captionsOf(chosen: readonly ChosenDomain[], most = Infinity): ClipDomain[] {
+  return chosen.map(({ name, pictures }) => ({
+    name,
+    prompts: [...new Set(pictures.map(({ picture }) => picture.caption))].slice(0, most),
+  }))
 }
 
 /** A CLIP model with the tokenizer that lies in its folder. */

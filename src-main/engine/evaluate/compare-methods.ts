@@ -108,8 +108,9 @@ export async function measureRows(
   { onProgress, onRow, onFailed }: RowNews = {},
 ): Promise<MeasuredRow[]> {
   const measured: MeasuredRow[] = []
-  for (const [index, row] of rows.entries()) {
-    try {
+  await forEachRow(
+    rows,
+    async (row, index) => {
       measured.push(
         await run.measure(row, (phase, fraction) =>
           onProgress?.(
@@ -119,6 +120,24 @@ export async function measureRows(
         ),
       )
       onRow?.(measured)
+    },
+    onFailed,
+  )
+  return measured
+}
+
+/**
+ * Works on rows one after the other. One that fails is told and left out, unless it is the base, or what happened would
+ * happen to every other row.
+ */
+export async function forEachRow(
+  rows: readonly EvaluatedRow[],
+  work: (row: EvaluatedRow, index: number) => Promise<void>,
+  onFailed?: RowNews['onFailed'],
+): Promise<void> {
+  for (const [index, row] of rows.entries()) {
+    try {
+      await work(row, index)
     } catch (error) {
       const fatal = ['cancelled', 'device', 'out-of-memory'] as const
       const report = toErrorReport(error)
@@ -126,7 +145,6 @@ export async function measureRows(
       onFailed?.(row.name, report)
     }
   }
-  return measured
 }
 
 /** Rows by their mean loss, best first. */

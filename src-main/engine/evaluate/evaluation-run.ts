@@ -109,7 +109,7 @@ export class EvaluationRun {
     const known = await this.#store.find(key)
     if (known) return { name, role, ...known }
     const { meter, chosen } = await this.load(onProgress)
-    const { model, cost } = await this.#modelOf(row, (fraction) => onProgress('merging', MERGING_PART * fraction))
+    const { model, cost } = await this.modelOf(row, (fraction) => onProgress('merging', MERGING_PART * fraction))
     const { losses } = await meter.measure(model, chosen, {
       ...this.#signal,
       onProgress: (_, fraction) =>
@@ -162,7 +162,8 @@ export class EvaluationRun {
     if (this.#scratch !== null) await rm(this.#scratch, { recursive: true, force: true })
   }
 
-  async #modelOf(
+  /** A row as a model of the loaded pipeline; `cost` is the seconds that its merge took, once it was prepared. */
+  async modelOf(
     { name, role, path, merge }: EvaluatedRow,
     onMerging: (fraction: number) => void,
   ): Promise<{ model: EvaluatedModel; cost: () => number | null }> {

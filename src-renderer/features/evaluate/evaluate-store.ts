@@ -17,7 +17,8 @@ import { useNotices } from '../../shared/notices/notices-store'
 import { isActive, useJobs } from '../jobs/jobs-store'
 import { useProject } from '../project/project-store'
 
-export type EvaluateTab = keyof EvaluationResults
+/** CLIP scores stand below the table. */
+export type EvaluateTab = Exclude<keyof EvaluationResults, 'clip'>
 
 /** What was measured, row by row as it comes, and what it can be measured on. */
 export const useEvaluate = defineStore('evaluate', () => {
@@ -37,6 +38,7 @@ export const useEvaluate = defineStore('evaluate', () => {
     if (event.type === 'evaluation') results.value = { ...results.value, [event.report.kind]: event.report }
     else if (event.type === 'weight-search') results.value = { ...results.value, search: event.search }
     else if (event.type === 'feature-drift') results.value = { ...results.value, drift: event.drift }
+    else if (event.type === 'clip-scores') results.value = { ...results.value, clip: event.clip }
   })
 
   async function load(): Promise<void> {
@@ -60,7 +62,7 @@ export const useEvaluate = defineStore('evaluate', () => {
 
   const shown = computed<EvaluationReport | SearchReport | DriftReport | null>(() => results.value[tab.value])
   /** Whether a result is of the project as it is now. */
-  const isCurrent = computed(() => (of: EvaluateTab) => {
+  const isCurrent = computed(() => (of: keyof EvaluationResults) => {
     const key = project.models.length === 0 ? '' : evaluationKey(project.project, of)
     return results.value[of]?.key === key
   })
@@ -90,6 +92,12 @@ export const useEvaluate = defineStore('evaluate', () => {
     if (started) jobs.add(started.job)
   }
 
+  async function scoreWithClip(): Promise<void> {
+    await project.settled()
+    const started = await notices.attempt(() => session.invoke('evaluate.clip', {}))
+    if (started) jobs.add(started.job)
+  }
+
   /** Takes the weights that the search found, as one step of undo. */
   function useFound(): void {
     const { search: found } = results.value
@@ -109,12 +117,14 @@ export const useEvaluate = defineStore('evaluate', () => {
     shown,
     isCurrent,
     outdated,
+    jobOf,
     job,
     running,
     loadData,
     start,
     search,
     checkFeatures,
+    scoreWithClip,
     useFound,
   }
 })

@@ -1,4 +1,4 @@
-import type { Estimate, Summary, UnlearnedGain } from '../../../src-main/contract/evaluate'
+import type { ClipReport, Estimate, Summary, UnlearnedGain } from '../../../src-main/contract/evaluate'
 
 export type ModelLosses = Summary['models'][number]
 type Cell = ModelLosses['mean']
@@ -40,7 +40,11 @@ export function cellWords(model: string, domain: string, cell: Cell): string {
 }
 
 /** Every figure of a table, one a line. */
-export function resultsAsCsv({ models, domains, timesteps }: Summary, unlearned: readonly UnlearnedGain[]): string {
+export function resultsAsCsv(
+  { models, domains, timesteps }: Summary,
+  unlearned: readonly UnlearnedGain[],
+  clip: ClipReport | null,
+): string {
   const names = [...domains.map(({ name }) => name), ALL_DOMAINS]
   const lines: (string | number)[][] = [['measure', 'model', 'role', 'domain', 'detail', 'value', 'low', 'high']]
   const add = (
@@ -73,7 +77,20 @@ export function resultsAsCsv({ models, domains, timesteps }: Summary, unlearned:
     add('unlearned-kept-before', own, domain, '', kept.before)
     add('unlearned-kept-after', own, domain, '', kept.after)
   }
+  const drawn = [...(clip?.domains ?? []).map(({ name }) => name), ALL_DOMAINS]
+  for (const model of clip?.scores ?? []) {
+    const cells = [...model.domains, model.mean]
+    cells.forEach(({ score, difference }, index) => {
+      add('clip-score', model, drawn[index]!, '', withErrors(score))
+      if (difference) add('clip-difference', model, drawn[index]!, '', withErrors(difference))
+    })
+  }
   return lines.map((cells) => cells.map(csvCell).join(',') + '\r\n').join('')
+}
+
+/** Two standard errors to either side. */
+function withErrors({ value, standardError: error }: ClipReport['scores'][number]['mean']['score']): Estimate {
+  return { value, interval: error === null ? null : { low: value - 2 * error, high: value + 2 * error } }
 }
 
 function csvCell(value: string | number): string {

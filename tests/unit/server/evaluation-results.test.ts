@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { evaluationKey, type EvaluationResults } from '../../../src-main/contract/evaluate'
 import type { Project } from '../../../src-main/contract/project'
@@ -8,14 +8,15 @@ import type { Edit } from '../../../src-main/contract/state'
 import { TestServer } from './server'
 
 const own = mkdtempSync(join(tmpdir(), 'results-'))
-const folders = { dataFolder: join(own, 'data'), cacheFolder: join(own, 'cache') }
+const CLIP = resolve('tests/golden/clip/model')
+const folders = { dataFolder: join(own, 'data'), cacheFolder: join(own, 'cache'), allow: [CLIP] }
 let server: TestServer
 
 beforeAll(async () => {
   server = await TestServer.start(folders)
   const { evaluation, models } = await project()
   await edit(
-    { type: 'set-evaluation', evaluation: { ...evaluation, pictures: 2, rows: ['merge'] } },
+    { type: 'set-evaluation', evaluation: { ...evaluation, pictures: 1, rows: ['merge'] } },
     // The base and two specialists.
     ...models.slice(3).map(({ name }) => ({ type: 'remove-model' as const, name })),
   )
@@ -92,6 +93,41 @@ it('checks the features of this merge layer by layer', async () => {
   expect(Math.max(...layers.map(({ inside }) => inside!))).toBeGreaterThan(0.01)
   expect(layers.find(({ layer }) => layer === 'conv_in')!.block).toBe('IN00')
 }, 120_000)
+
+it('draws captions with every model and scores the pictures, where there is a CLIP model', async () => {
+  await expect(server.invoke('evaluate.clip', {})).rejects.toMatchObject({ kind: 'validation' })
+  const { evaluation } = await project()
+  const clip = { model: CLIP, prompts: 2, seeds: 2, steps: 1, guidance: 1 }
+  await edit({ type: 'set-evaluation', evaluation: { ...evaluation, clip } })
+  const { job } = await server.invoke('evaluate.clip', {})
+  expect(await ended(job.id)).toBe('done')
+  const { clip: report } = await results()
+  expect(report).toMatchObject({ done: true, key: evaluationKey(await project(), 'clip'), settings: clip })
+  expect(report!.domains.every(({ prompts }) => prompts === 2)).toBe(true)
+  expect(report!.scores.map(({ name, role }) => [name, role])).toEqual(
+    report!.rows.map(({ name, role }) => [name, role]),
+  )
+  const [base, merge] = report!.scores
+  expect(base!.domains).toHaveLength(report!.domains.length)
+  for (const { score } of [...base!.domains, base!.mean]) {
+    expect(score.value).toBeGreaterThanOrEqual(0)
+    expect(score.value).toBeLessThanOrEqual(100)
+    expect(score.standardError).not.toBeNull()
+  }
+  expect(base!.mean.difference).toBeNull()
+  expect(merge!.mean.difference!.value).toBeCloseTo(merge!.mean.score.value - base!.mean.score.value, 9)
+  // A CLIP model decides nothing about losses.
+  expect(evaluationKey(await project())).toBe(evaluationKey({ ...(await project()), evaluation }))
+}, 120_000)
+
+it('fails with words where the folder holds no CLIP model', async () => {
+  const { evaluation, models } = await project()
+  const clip = { ...evaluation.clip, model: models[0]!.path }
+  await edit({ type: 'set-evaluation', evaluation: { ...evaluation, clip } })
+  const { job } = await server.invoke('evaluate.clip', {})
+  expect(await ended(job.id)).toMatch(/CLIP|vocab|tokenizer/i)
+  await edit({ type: 'set-evaluation', evaluation })
+}, 60_000)
 
 it('says which domains there are where the wanted one is not, and what combines no features', async () => {
   const unknown = await server.invoke('evaluate.drift', { domain: 'cars' })
