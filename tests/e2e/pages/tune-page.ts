@@ -3,6 +3,8 @@ import { expect, type Locator, type Page } from '@playwright/test'
 export class TunePage {
   readonly method: Locator
   readonly suggestions: Locator
+  /** What each model sees, for methods that learn from it. */
+  readonly calibration: Locator
   /** Pictures that follow the sliders, and what is said of them. */
   readonly live: Locator
   /** What dropping the chosen specialist changes. */
@@ -12,6 +14,7 @@ export class TunePage {
   constructor(private readonly page: Page) {
     this.method = page.getByRole('combobox', { name: 'Method' })
     this.suggestions = page.getByRole('region', { name: 'Suggested weights' })
+    this.calibration = page.getByRole('region', { name: 'What each model sees' })
     this.live = page.getByRole('region', { name: 'Live pictures of the merge' })
     this.unlearning = page.getByRole('region', { name: 'What dropping it changes' })
     this.rows = page.getByRole('list', { name: 'Weights' }).getByRole('listitem')

@@ -1,0 +1,51 @@
+import { expect, expectAccessible, test } from './studio-test'
+
+test('learns what each model sees, and says when that is out of date', async ({ studio }) => {
+  const { project } = await studio.ask('project.demo', {})
+  const [base, first, second, third, ...others] = project.models
+  const calibration = { ...project.calibration, samples: 16, pictures: 2 }
+  const edits = [
+    ...[third!, ...others].map(({ name }) => ({ type: 'remove-model' as const, name })),
+    { type: 'set-calibration' as const, calibration },
+  ]
+  await studio.ask('project.edit', { edits, label: 'Two specialists' })
+  await studio.goTo('Tune')
+  const { calibration: panel, method } = studio.tune
+  await expect(panel).toBeHidden()
+  await method.selectOption({ label: 'Feature regression' })
+  await expect(panel).toContainText('Nothing is learnt yet')
+
+  await panel
+    .getByRole('radiogroup', { name: `What ${base!.name} runs on` })
+    .getByText('Leave out')
+    .click()
+  await panel
+    .getByRole('radiogroup', { name: `What ${second!.name} runs on` })
+    .getByText('Prompts')
+    .click()
+  const prompts = panel.getByRole('textbox', { name: `Prompts for ${second!.name}` })
+  await expect(prompts).not.toBeEmpty()
+  await prompts.fill('a small house')
+  await prompts.blur()
+  for (const theme of ['dark', 'light'] as const) {
+    await studio.setTheme(theme)
+    await expectAccessible(studio, `Tune, what each model sees, ${theme}`)
+  }
+
+  await panel.getByRole('button', { name: 'Learn what each model sees' }).click()
+  await expect(panel).toContainText('Learnt from 2 models', { timeout: 60_000 })
+  await panel.getByText('What was used').click()
+  await expect(panel.getByRole('definition').first()).toContainText(`2 pictures of ${first!.name}`)
+  await expect(panel.getByRole('definition').nth(1)).toContainText('a small house')
+  await expectAccessible(studio, 'Tune, what each model saw')
+
+  const { name, path } = third!
+  await studio.ask('project.edit', {
+    edits: [{ type: 'add-models', models: [{ name, path }] }],
+    label: 'One more',
+  })
+  await studio.ask('models.hash', {})
+  await expect(panel).toContainText(`${name} was not among the models`)
+  await panel.getByRole('button', { name: 'Compare' }).click()
+  await expect(studio.page.getByRole('heading', { name: 'Real inputs' })).toBeVisible()
+})
