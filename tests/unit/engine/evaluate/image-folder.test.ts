@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { encode } from 'jpeg-js'
@@ -250,6 +259,17 @@ describe('encoding a folder', () => {
     expect(alone.domains[0]!.latents).toEqual(domain!.latents.slice(size, 2 * size))
     expect(alone.domains[0]!.noise).toEqual(domain!.noise.slice(5 * size, 10 * size))
     expect(domain!.noise.slice(0, size)).not.toEqual(domain!.noise.slice(5 * size, 6 * size))
+    // A file that is not whole counts for nothing.
+    const kept = readdirSync(join(cacheFolder, 'latents')).map((name) => join(cacheFolder, 'latents', name))
+    for (const file of kept) truncateSync(file, 4 * size - 4)
+    await expect(encodeImageFolder(described, one, lent, { vaeHash, cacheFolder })).rejects.toThrow('encoded again')
+    const repaired = await encodeImageFolder(described, one, pipeline, { vaeHash, cacheFolder })
+    expect(repaired.domains[0]!.latents).toEqual(alone.domains[0]!.latents)
+    expect(kept.map((file) => statSync(file).size).sort((a, b) => a - b)).toEqual([
+      4 * size - 4,
+      4 * size - 4,
+      4 * size,
+    ])
     // Another VAE, another seed.
     await expect(encodeImageFolder(described, one, lent, { vaeHash: 'x', cacheFolder })).rejects.toThrow(
       'encoded again',

@@ -58,6 +58,40 @@ describe('the greedy soup', () => {
     expect(copies.parts).toEqual([1, 1])
   })
 
+  it('never keeps a model that makes the score worse, and never leaves one out that does not', async () => {
+    await fc.assert(
+      fc.asyncProperty(problem, fc.constantFrom(...GREEDY_FORMS), async ([points, target], form) => {
+        const score = mixtureScore(points, target)
+        const mostParts = 2 * points.length
+        const { order, parts, trials, best } = await greedySoup(points.length, form, score, { mostParts })
+        const shares = (counts: readonly number[]): number[] => {
+          const all = counts.reduce((sum, count) => sum + count, 0)
+          return counts.map((count) => count / all)
+        }
+        const with1 = (counts: readonly number[], model: number): number[] =>
+          counts.map((count, m) => (m === model ? count + 1 : count))
+        // The trials tell the whole story: own scores first, then the visits, each of one part more than what is kept.
+        let kept = with1(Array<number>(points.length).fill(0), order[0]!)
+        let reached = Math.min(...trials.slice(0, points.length).map((trial) => trial.score))
+        for (const model of order.slice(1)) {
+          const value = await score(shares(with1(kept, model)))
+          if (value > reached) continue
+          kept = with1(kept, model)
+          reached = value
+        }
+        if (form === 'once') expect(parts).toEqual(kept)
+        else {
+          expect(best.score).toBeLessThanOrEqual(reached)
+          kept.forEach((count, model) => expect(parts[model]).toBeGreaterThanOrEqual(count))
+          const all = parts.reduce((sum, count) => sum + count, 0)
+          if (all < mostParts)
+            for (const model of order)
+              expect(await score(shares(with1(parts, model)))).toBeGreaterThanOrEqual(best.score)
+        }
+      }),
+    )
+  })
+
   it('adds up to a limit, and never visits a model whose score is no number before others', async () => {
     const score = mixtureScore([[1], [-0.01]], [0])
     expect(

@@ -1,0 +1,92 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { projectSchema, type MethodSettings } from '../../../../src-main/contract/project'
+import { compareRows, measureRows, PLAIN_AVERAGE } from '../../../../src-main/engine/evaluate/compare-methods'
+import { EvaluationRun, type EvaluatedRow } from '../../../../src-main/engine/evaluate/evaluation-run'
+import { chooseDevice } from '../../../../src-main/engine/runtime/providers'
+import { family } from '../../demo-family'
+import { CLIP_VOCABULARY, temporaryFolder } from '../merge/models'
+
+const [specialist] = family.specialists
+const device = await chooseDevice('cpu')
+const runs: EvaluationRun[] = []
+afterEach(async () => {
+  for (const run of runs.splice(0)) await run.release()
+})
+
+async function open(cacheFolder: string, signal?: AbortSignal): Promise<EvaluationRun> {
+  const run = await EvaluationRun.open({
+    base: family.base.path,
+    data: { folder: family.evaluation, split: 'held-out', pictures: 1, seed: 0 },
+    device,
+    cacheFolder,
+    clipVocabulary: CLIP_VOCABULARY,
+    ...(signal && { signal }),
+  })
+  runs.push(run)
+  return run
+}
+
+const merge = (name: string, method: Partial<MethodSettings>, weight = 1): EvaluatedRow => ({
+  name,
+  role: 'merge',
+  path: null,
+  merge: projectSchema.parse({
+    format: 'featurefusion-project',
+    version: 1,
+    models: [family.base, { ...specialist!, weight }],
+    method,
+  }),
+})
+const rows: EvaluatedRow[] = [
+  { name: family.base.name, role: 'base', path: family.base.path, merge: null },
+  { name: specialist!.name, role: 'specialist', path: specialist!.path, merge: null },
+  merge(PLAIN_AVERAGE, { name: 'soup' }),
+]
+
+describe('a comparison', () => {
+  it('that was stopped in the middle goes on where it was', async () => {
+    const cacheFolder = temporaryFolder()
+    const controller = new AbortController()
+    const stopped = await open(cacheFolder, controller.signal)
+    const seen: string[][] = []
+    const first = measureRows(stopped, rows, {
+      onRow: (measured) => {
+        seen.push(measured.map(({ name }) => name))
+        if (measured.length === 2) controller.abort()
+      },
+    })
+    await expect(first).rejects.toMatchObject({ kind: 'cancelled' })
+    expect(seen).toEqual([[rows[0]!.name], [rows[0]!.name, rows[1]!.name]])
+
+    const worked = new Set<string>()
+    const run = await open(cacheFolder)
+    const measured = await measureRows(run, rows, { onProgress: (phase) => worked.add(phase) })
+    expect([...worked]).toEqual([`measuring ${PLAIN_AVERAGE}`])
+    expect(measured.map(({ seconds }) => seconds !== null)).toEqual([false, false, true])
+
+    // All of it is kept by now: nothing is loaded, and the figures are the same.
+    const again = await measureRows(await open(cacheFolder), rows, { onProgress: (phase) => worked.add(phase) })
+    expect(again).toEqual(measured)
+    expect(worked.size).toBe(1)
+    expect(compareRows(run, measured).leaderboard).toHaveLength(3)
+  }, 60_000)
+
+  it('leaves out what cannot be measured, and says why; without a base there is none', async () => {
+    const run = await open(temporaryFolder())
+    const failed = new Map<string, string>()
+    const ruined = merge('ruined', { name: 'task-arithmetic', scale: 1e30 })
+    const missing: EvaluatedRow = { name: 'missing', role: 'specialist', path: '/nowhere', merge: null }
+    const measured = await measureRows(run, [rows[0]!, ruined, missing], {
+      onFailed: (name, { kind }) => failed.set(name, kind),
+    })
+    expect(measured.map(({ name }) => name)).toEqual([rows[0]!.name])
+    expect([...failed]).toEqual([
+      ['ruined', 'not-finite'],
+      ['missing', 'not-found'],
+    ])
+    // What has no loss is not kept as one.
+    await expect(run.measure(ruined, () => {})).rejects.toMatchObject({ kind: 'not-finite' })
+    const noBase = [{ ...rows[0]!, path: '/nowhere' }]
+    await expect(measureRows(run, noBase)).rejects.toMatchObject({ kind: 'not-found' })
+  }, 60_000)
+})
