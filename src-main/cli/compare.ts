@@ -1,10 +1,9 @@
 import type { Command } from 'commander'
-import type { LeaderboardEntry } from '../contract/evaluate'
 import { compareRows, comparedRows, measureRows } from '../engine/evaluate/compare-methods'
-import { differenceInWords } from '../engine/evaluate/paired-difference'
 import { addEvaluationOptions, evaluatedProject, withRun, type EvaluationOptions } from './evaluation-options'
+import { leaderboardAsCsv, leaderboardInWords } from './leaderboard-output'
 import type { ProgramFiles } from './merge'
-import { printResult, runCommand, say, seconds, table } from './output'
+import { printResult, runCommand, say, seconds } from './output'
 import { checkOutputs, writeOutput } from './output-file'
 
 /** `featurefusion compare`: every method on the same models and pictures, as a leaderboard. */
@@ -31,51 +30,9 @@ export function addCompareCommand(program: Command, files: ProgramFiles): void {
         if (options.csv !== undefined) await writeOutput(options.csv, leaderboardAsCsv(leaderboard))
         const took = (performance.now() - started) / 1000
         printResult(options, { verdict, leaderboard, failed, summary, seconds: took }, () =>
-          [table(leaderboardRows(leaderboard)), '', verdict, `Done in ${seconds(took)}.`].join('\n'),
+          [leaderboardInWords(leaderboard), '', verdict, `Done in ${seconds(took)}.`].join('\n'),
         )
       })
     }),
   )
-}
-
-function leaderboardRows(board: readonly LeaderboardEntry[]): string[][] {
-  const relative = (difference: LeaderboardEntry['againstBase']): string =>
-    difference ? differenceInWords(difference) : ''
-  return [
-    ['', 'loss', 'against the base', 'against the average', 'keeps of gains', 'made in'],
-    ...board.map(({ name, role, loss, againstBase, againstSoup, keptPercent, seconds: cost }) => [
-      role === 'merge' || role === name ? name : `${name} (${role})`,
-      loss.toFixed(4),
-      relative(againstBase),
-      relative(againstSoup),
-      keptPercent === null ? '' : `${Math.round(keptPercent)} %`.replace('-', '−'),
-      cost === null ? '' : seconds(cost),
-    ]),
-  ]
-}
-
-function leaderboardAsCsv(board: readonly LeaderboardEntry[]): string {
-  const header = [
-    'name',
-    'role',
-    'loss',
-    'base-difference',
-    'base-error',
-    'average-difference',
-    'average-error',
-    'kept-percent',
-    'seconds',
-  ]
-  const rows = board.map(({ name, role, loss, againstBase, againstSoup, keptPercent, seconds: cost }) => [
-    `"${name.replaceAll('"', '""')}"`,
-    role,
-    loss,
-    againstBase?.mean ?? '',
-    againstBase?.standardError ?? '',
-    againstSoup?.mean ?? '',
-    againstSoup?.standardError ?? '',
-    keptPercent ?? '',
-    cost ?? '',
-  ])
-  return [header, ...rows].map((cells) => cells.join(',') + '\r\n').join('')
 }

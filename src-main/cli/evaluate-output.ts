@@ -4,7 +4,7 @@ import type { ClipEstimate, ClipSummary } from '../engine/evaluate/clip-table'
 import type { Estimate, LossCell, LossSummary, ModelSummary } from '../engine/evaluate/loss-summary'
 import type { ColouredTable } from '../engine/evaluate/table-picture'
 import type { UnlearnedGain } from '../engine/evaluate/unlearned-gains'
-import { seconds, table } from './output'
+import { csv, seconds, table } from './output'
 
 /** What `evaluate` measured. */
 export interface Evaluation extends LossSummary {
@@ -104,7 +104,7 @@ export function evaluationAsCsv({ models, domains, timesteps, unlearned, clip }:
       line('clip-score', model, names[index]!.name, withErrors(score))
       if (difference) line('clip-difference', model, names[index]!.name, withErrors(difference))
     }
-  return [header, ...lines].map((cells) => cells.map(csvCell).join(',') + '\r\n').join('')
+  return csv([header, ...lines])
 }
 
 function keptInWords(others: readonly ModelSummary[]): string[] {
@@ -211,11 +211,6 @@ function withErrors({ value, standardError: error }: ClipEstimate): Estimate {
 
 function ends(interval: Interval | null): (number | string)[] {
   return interval ? [interval.low, interval.high] : ['', '']
-}
-
-function csvCell(value: string | number): string {
-  const text = String(value)
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
 function percent(share: number): string {
