@@ -50,8 +50,28 @@ export async function planCalibration(project: Project, cacheFolder: string): Pr
   return { models, bytes, file: await fileOf(project, entries, checkpoints, cacheFolder) }
 }
 
-/** What a model runs on; null where it is left out. */
-export function wishOf(project: Project, { use, prompts }: PlannedCalibration): CalibrationWish | null {
+/**
+ * The models of a project that shall run for a calibration, and on what.
+ * @throws FusionError 'validation' where none shall; why one cannot
+ */
+export async function wishedModels(
+  project: Project,
+  cacheFolder: string,
+): Promise<{ name: string; path: string; wish: CalibrationWish }[]> {
+  const { models } = await planCalibration(project, cacheFolder)
+  const wished = models.flatMap((planned) => {
+    const { name, problem } = planned
+    if (problem) throw new FusionError(problem.kind, `${name}: ${problem.message}`, problem)
+    const { path } = project.models.find((model) => model.name === name)!
+    const wish = wishOf(project, planned)
+    return wish ? [{ name, path, wish }] : []
+  })
+  if (wished.length > 0) return wished
+  throw new FusionError('validation', 'All models are left out.', { hint: 'Choose what at least one shall run on.' })
+}
+
+/** null: the model is left out. */
+function wishOf(project: Project, { use, prompts }: PlannedCalibration): CalibrationWish | null {
   if (use === 'none') return null
   if (use === 'prompts') return { kind: 'prompts', prompts }
   const { evaluation, calibration } = project

@@ -1,6 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
+import { wishedModels } from '../app/calibration-plan'
+import { mapPaths } from '../app/project-file'
+import type { Project } from '../contract/project'
 import { calibratedLayers, calibrate, type CalibratedCheckpoint } from '../engine/calibrate/calibrate'
 import { calibrationBytes } from '../engine/calibrate/calibration-file'
 import { calibrated, promptsIn, type CalibrationWish } from '../engine/calibrate/wishes'
@@ -14,25 +17,21 @@ import { bytes, ProgressLine, printResult, runCommand, say, seconds, UsageError,
 interface CalibrateCommandOptions extends CommonOptions, SourceOptions {
   data: string[]
   prompts: string[]
-  samples: number
-  seed: number
+  samples?: number
+  seed?: number
   out: string
   overwrite?: boolean
   device: Device
   threads?: number
 }
 
-/** Where what a model shall run on lies. */
-interface Source {
-  kind: 'data' | 'prompts'
-  path: string
-}
-
 /** `featurefusion calibrate`: what every layer of the models really gets, for merges that learn from it. */
 export function addCalibrateCommand(program: Command, files: { clipVocabulary: string }): void {
   const command = program
     .command('calibrate [project]')
-    .description('gather real inputs of every layer of the models, for feature regression and calibrated statistics')
+    .description(
+      "gather real inputs of every layer of the models, for feature regression and calibrated statistics; without --data and --prompts on what the project's models run on",
+    )
     .option(
       '--data <[name=]dir>',
       "pictures with captions, or a folder with evaluation.json, that a model runs on: of several domains the one of the model's name; without a name: every specialist's",
@@ -40,8 +39,8 @@ export function addCalibrateCommand(program: Command, files: { clipVocabulary: s
       [],
     )
     .option('--prompts <name=file>', 'prompts, one a line, that a model makes pictures for', collect, [])
-    .option('--samples <n>', 'input columns per layer and model', count, 1024)
-    .option('--seed <n>', 'seed of everything random', number, 0)
+    .option('--samples <n>', "input columns per layer and model (default: the project's, or 1024)", count)
+    .option('--seed <n>', "seed of everything random (default: the project's, or 0)", number)
     .requiredOption('--out <file>', 'the calibration file to write (.safetensors)')
     .option('--overwrite', 'replace what is at --out even if it is no calibration file')
     .addOption(new Option('--device <name>', 'where networks run').choices(DEVICES).default('auto'))
@@ -59,28 +58,27 @@ async function run(
   signal: AbortSignal,
 ): Promise<void> {
   const started = performance.now()
-  const { project, folder } = loadProject(path, {
-    ...options,
-    blockWeights: [],
-    layerWeights: [],
-    transposed: [],
-    groups: [],
-  })
-  const names = project.models.map(({ name }) => name)
-  const sources = sourcesOf(options, names)
-  const base = await openCheckpoint(resolve(folder, project.models[0]!.path))
+  const { samples, seed, ...given } = options
+  const loaded = loadProject(path, { ...given, blockWeights: [], layerWeights: [], transposed: [], groups: [] })
+  const project = mapPaths(loaded.project, (own) => resolve(loaded.folder, own))
+  const settings = {
+    samples: samples ?? project.calibration.samples,
+    seed: seed ?? project.calibration.seed,
+    cacheFolder: cacheFolder(),
+    signal,
+  }
+  const isGiven = path === undefined || options.data.length + options.prompts.length > 0
+  const wishes = isGiven ? await givenWishes(options, project, settings.seed) : await ownWishes(project)
+  const base = await openCheckpoint(project.models[0]!.path)
   const models: CalibratedCheckpoint[] = []
   for (const { name, path: own } of project.models) {
-    const source = sources.get(name)
-    if (!source) continue
-    const checkpoint = own === project.models[0]!.path ? base : await openCheckpoint(resolve(folder, own))
-    const wish = await wishOf(source, options.seed)
-    models.push(
-      await calibrated(name, checkpoint, wish, { base, seed: options.seed, cacheFolder: cacheFolder(), signal }),
-    )
+    const wish = wishes.get(name)
+    if (!wish) continue
+    const checkpoint = own === project.models[0]!.path ? base : await openCheckpoint(own)
+    models.push(await calibrated(name, checkpoint, wish, { base, ...settings }))
   }
   const layers = models.flatMap(({ checkpoint }) => calibratedLayers(checkpoint))
-  say(`Gathering up to ${bytes(calibrationBytes(layers, 1, options.samples))} from ${models.length} models …`)
+  say(`Gathering up to ${bytes(calibrationBytes(layers, 1, settings.samples))} from ${models.length} models …`)
   const provider = await chooseProvider(options.device)
   const progress = new ProgressLine()
   try {
@@ -91,10 +89,7 @@ async function run(
       device: provider,
       ...files,
       ...(options.threads !== undefined && { threads: options.threads }),
-      samples: options.samples,
-      seed: options.seed,
-      cacheFolder: cacheFolder(),
-      signal,
+      ...settings,
       onProgress: (fraction) => progress.show('gathering', fraction),
     })
     progress.end()
@@ -109,8 +104,19 @@ async function run(
   }
 }
 
-function sourcesOf({ data, prompts }: CalibrateCommandOptions, names: readonly string[]): Map<string, Source> {
-  const sources = new Map<string, Source>()
+/** What the project says that its models run on. */
+async function ownWishes(project: Project): Promise<Map<string, CalibrationWish>> {
+  return new Map((await wishedModels(project, cacheFolder())).map(({ name, wish }) => [name, wish]))
+}
+
+/** What the options say that models run on. */
+async function givenWishes(
+  { data, prompts }: CalibrateCommandOptions,
+  { models }: Project,
+  seed: number,
+): Promise<Map<string, CalibrationWish>> {
+  const names = models.map(({ name }) => name)
+  const wishes = new Map<string, CalibrationWish>()
   for (const [kind, texts] of [
     ['data', data],
     ['prompts', prompts],
@@ -121,15 +127,15 @@ function sourcesOf({ data, prompts }: CalibrateCommandOptions, names: readonly s
       if (name !== undefined && !names.includes(name))
         throw new UsageError(`--${kind} ${text}: no model is named ${name}.`, `The models are ${names.join(', ')}.`)
       for (const model of name === undefined ? names.slice(1) : [name]) {
-        if (sources.has(model)) throw new UsageError(`--${kind} ${text}: ${model} has something to run on already.`)
-        sources.set(model, { kind, path: resolve(path ?? text) })
+        if (wishes.has(model)) throw new UsageError(`--${kind} ${text}: ${model} has something to run on already.`)
+        wishes.set(model, await wishFrom(kind, resolve(path ?? text), seed))
       }
     }
-  if (sources.size === 0) throw new UsageError('Say what the models run on: --data [NAME=]DIR or --prompts NAME=FILE.')
-  return sources
+  if (wishes.size === 0) throw new UsageError('Say what the models run on: --data [NAME=]DIR or --prompts NAME=FILE.')
+  return wishes
 }
 
-async function wishOf({ kind, path }: Source, seed: number): Promise<CalibrationWish> {
+async function wishFrom(kind: CalibrationWish['kind'], path: string, seed: number): Promise<CalibrationWish> {
   if (kind === 'data') return { kind, folder: path, splitSeed: seed, pictures: null }
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw unreadable(path, cause)

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { FusionError } from '../../contract/errors'
-import type { Project } from '../../contract/project'
-import { planCalibration, wishOf } from '../calibration-plan'
+import { planCalibration, wishedModels } from '../calibration-plan'
 import { exists } from '../project-file'
 import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
@@ -20,7 +19,8 @@ export function calibrationHandlers(studio: Studio): Handlers<Group<'calibration
       if (!overwrite && (await exists(target))) {
         throw new FusionError('target', `${target} exists already.`, { hint: 'Choose another name, or replace it.' })
       }
-      const models = await wishedModels(studio, project)
+      const models = await wishedModels(project, studio.cache.folder)
+      for (const { wish } of models) if (wish.kind === 'data') await host.access.check(wish.folder)
       queue.cancelAll('calibrate')
       const { samples, seed } = project.calibration
       return work.start(
@@ -42,21 +42,6 @@ export function calibrationHandlers(studio: Studio): Handlers<Group<'calibration
       )
     },
   }
-}
-
-/** The models that shall run, and on what. @throws FusionError 'validation' and the like where one cannot */
-async function wishedModels(studio: Studio, project: Project) {
-  const { models } = await planCalibration(project, studio.cache.folder)
-  const wished = models.flatMap((planned) => {
-    const { name, problem } = planned
-    if (problem) throw new FusionError(problem.kind, `${name}: ${problem.message}`, problem)
-    const wish = wishOf(project, planned)
-    const { path } = project.models.find((model) => model.name === name)!
-    return wish ? [{ name, path, wish: wish.kind === 'data' ? wish : { ...wish, prompts: [...wish.prompts] } }] : []
-  })
-  for (const { wish } of wished) if (wish.kind === 'data') await studio.host.access.check(wish.folder)
-  if (wished.length > 0) return wished
-  throw new FusionError('validation', 'All models are left out.', { hint: 'Choose what at least one shall run on.' })
 }
 
 /** The project names the file, unless it is another project by now. */

@@ -18,7 +18,7 @@ export type CalibrationWish =
       /** At most so many; null: all. */
       pictures: number | null
     }
-  | { kind: 'prompts'; prompts: readonly string[] }
+  | { kind: 'prompts'; prompts: string[] }
 
 export interface WishOptions {
   /** A whole pipeline that lends what the model lacks. */

@@ -59,6 +59,38 @@ describe('featurefusion calibrate', () => {
     expect(without.code).toBe(1)
   }, 120_000)
 
+  it('takes what a project says that its models run on', async () => {
+    const folder = temporaryFolder()
+    const project = join(folder, 'own.fusion.json')
+    const choices = [
+      { name: family.base.name, use: 'none' },
+      { name: first!.name, use: 'prompts', prompts: ['a small house'] },
+    ]
+    writeFileSync(
+      project,
+      JSON.stringify({
+        format: 'featurefusion-project',
+        version: 1,
+        models: [family.base, first, second],
+        calibration: { samples: 4, seed: 9, pictures: 1, choices },
+      }),
+    )
+    const { code, stdout } = await cli.run(
+      'calibrate',
+      project,
+      ...['--out', join(folder, 'c.safetensors'), '--device', 'cpu', '--seed', '2', '--json'],
+    )
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({
+      samples: 4,
+      seed: 2,
+      models: [
+        { name: first!.name, source: { kind: 'prompts', prompts: ['a small house'] } },
+        { name: second!.name, source: { kind: 'data', domains: [second!.name], pictures: 1 } },
+      ],
+    })
+  }, 60_000)
+
   it('says what is wrong with the command line', async () => {
     const out = ['--out', join(temporaryFolder(), 'calibration.safetensors')]
     for (const [wrong, words] of [
