@@ -9,12 +9,14 @@ import { driftOnData } from '../engine/calibrate/drift-on-data'
 import type { Checkpoint } from '../engine/checkpoint/checkpoint'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { planMerge } from '../engine/merge/plan'
-import { runMerge } from '../engine/merge/run'
+import { runMerge, type MergeOptions } from '../engine/merge/run'
 import { chooseProvider, DEVICES, type Device } from '../engine/runtime/providers'
 import { cacheFolder } from './folders'
-import type { ProgramFiles } from './merge'
 import { addModelOptions, count, loadProject, type ModelOptions } from './model-options'
 import { ProgressLine, printResult, runCommand, table, type CommonOptions } from './output'
+
+/** Files of the program: without the worker a merge is made in this thread. */
+type DriftFiles = Pick<MergeOptions, 'workerFile' | 'clipVocabulary'>
 
 interface DriftCommandOptions extends ModelOptions, CommonOptions {
   data: string
@@ -29,7 +31,7 @@ interface DriftCommandOptions extends ModelOptions, CommonOptions {
 }
 
 /** `featurefusion drift`: whether a merge's layers give what the method promises, alone and in the running network. */
-export function addDriftCommand(program: Command, files: ProgramFiles): void {
+export function addDriftCommand(program: Command, files: DriftFiles): void {
   const command = program
     .command('drift [project]')
     .description(
@@ -53,7 +55,7 @@ export function addDriftCommand(program: Command, files: ProgramFiles): void {
 async function check(
   path: string | undefined,
   options: DriftCommandOptions,
-  files: ProgramFiles,
+  files: DriftFiles,
   signal: AbortSignal,
 ): Promise<void> {
   const { project, folder } = loadProject(path, options)
@@ -84,7 +86,7 @@ async function check(
         ...layers,
         base,
         device,
-        clipVocabulary: files.clipVocabulary,
+        ...(files.clipVocabulary !== undefined && { clipVocabulary: files.clipVocabulary }),
         samples,
         onProgress: (fraction) => progress.show('comparing features', fraction),
       },

@@ -35,6 +35,8 @@ export async function runJobs<Job extends TensorJob>(
 ): Promise<void> {
   if (!workerFile) return runInline(jobs, sources, signal, onDone)
   let next = 0
+  /** One signal serves many merges: what listens to it for this one is taken off again. */
+  const ended = new AbortController()
   const workers = Array.from({ length: Math.min(threads, jobs.length) }, () => {
     return new Worker(workerFile, { workerData: { sources } satisfies WorkerSetup })
   })
@@ -56,13 +58,15 @@ export async function runJobs<Job extends TensorJob>(
       })
       worker.on('error', reject)
       worker.on('exit', (code) => (job === undefined ? resolve() : reject(new Error(`worker thread ended (${code})`))))
-      signal?.addEventListener('abort', () => reject(new FusionError('cancelled', 'Cancelled.')), { once: true })
+      const cancel = (): void => reject(new FusionError('cancelled', 'Cancelled.'))
+      signal?.addEventListener('abort', cancel, { signal: ended.signal })
       proceed()
     })
   try {
     throwIfCancelled(signal)
     await Promise.all(workers.map(work))
   } finally {
+    ended.abort()
     await Promise.all(workers.map((worker) => worker.terminate()))
   }
 }
