@@ -21,7 +21,8 @@ export function sourceWords(source: CalibrationSource): string {
 /** What a model would run on. */
 export function plannedWords({ name, use, pictures, domains, prompts }: PlannedCalibration, isBase: boolean): string {
   if (use === 'none') return 'left out'
-  if (use === 'prompts') return `while it makes ${countOf(prompts.length, 'picture')}`
+  if (use === 'prompts')
+    return prompts.length === 0 ? 'no prompts' : `while it makes ${countOf(prompts.length, 'picture')}`
   if (pictures === 0) return 'no pictures'
   const foreign = isBase || domains.includes(name) ? '' : ', none of its name'
   return `${countOf(pictures, 'training picture')} of ${domainWords(domains)}${foreign}`
@@ -37,21 +38,24 @@ export interface Fit {
 }
 
 /** Whether what was learnt is still about the project's models. */
-export function fitOf({ models }: CalibrationFile): Fit {
-  const named = (fit: CalibrationFile['models'][number]['fit'], needed?: boolean): string[] =>
-    models.flatMap((model) =>
-      model.fit === fit && (needed === undefined || model.needed === needed) ? [model.name] : [],
+export function fitOf({ models, record }: Pick<CalibrationFile, 'models' | 'record'>): Fit {
+  const learnt = new Set(record?.models.map(({ name }) => name))
+  const named = (fit: CalibrationFile['models'][number]['fit'], wasLearnt: boolean): string[] =>
+    models.flatMap(({ name, needed, ...model }) =>
+      model.fit === fit && learnt.has(name) === wasLearnt && (wasLearnt || needed) ? [name] : [],
     )
-  const changed = named('changed')
-  const absent = named('absent', true)
-  const unknown = named('unknown')
+  const changed = named('changed', true)
+  const absent = named('absent', false)
   const words = [
     changed.length > 0 ? `${listOf(changed)} ${changed.length === 1 ? 'has' : 'have'} changed since.` : '',
     absent.length > 0 ? `${listOf(absent)} ${absent.length === 1 ? 'was' : 'were'} not among the models.` : '',
   ].filter(Boolean)
   if (words.length > 0) return { state: 'stale', words: `${words.join(' ')} Learn again before you merge.` }
-  if (unknown.length > 0)
-    return { state: 'unknown', words: `${listOf(unknown)} may have changed since: the file is not hashed.` }
+  const unsure = [
+    ...named('unknown', true).map((name) => `${name} may have changed since.`),
+    ...named('unknown', false).map((name) => `None of the models had the name ${name}.`),
+  ]
+  if (unsure.length > 0) return { state: 'unknown', words: `${unsure.join(' ')} Hashes tell.` }
   return { state: 'fits', words: 'It fits the models as they are.' }
 }
 

@@ -40,13 +40,14 @@ it('says what models run on', () => {
 })
 
 it('names the models that do not fit any more, and only those that the method needs', () => {
-  expect(fit(['a', 'fits', true], ['b', 'absent', false]).state).toBe('fits')
-  expect(fit(['a', 'changed', true], ['b', 'unknown', true])).toMatchObject({
+  expect(fit(['food', 'fits', true], ['b', 'absent', false], ['c', 'unknown', false]).state).toBe('fits')
+  expect(fit(['food', 'changed', true], ['b', 'unknown', true])).toMatchObject({
     state: 'stale',
-    words: expect.stringMatching(/^a has changed/),
+    words: expect.stringMatching(/^food has changed/),
   })
   expect(fit(['a', 'absent', true], ['b', 'absent', true]).words).toMatch(/^a and b were not among/)
-  expect(fit(['a', 'unknown', true])).toMatchObject({ state: 'unknown', words: expect.stringContaining('hashed') })
+  expect(fit(['food', 'unknown', false])).toMatchObject({ state: 'unknown', words: expect.stringMatching(/^food may/) })
+  expect(fit(['b', 'unknown', true])).toMatchObject({ state: 'unknown', words: expect.stringContaining('name b') })
 })
 
 it('notices that other things were asked for than were learnt', () => {
