@@ -125,6 +125,18 @@ export class EvaluationRun {
     return { name, role, ...stored }
   }
 
+  /** Works with the pipeline as a row's model makes it: to draw with it. */
+  async withModel<Result>(row: EvaluatedRow, work: (pipeline: Pipeline) => Promise<Result>): Promise<Result> {
+    const { pipeline } = await this.load(() => {})
+    const { model } = await this.modelOf(row, () => {})
+    const prepared = await model.prepare(pipeline)
+    try {
+      return await work(prepared)
+    } finally {
+      if (prepared !== pipeline) await prepared.release()
+    }
+  }
+
   /** The pipeline, and the pictures of the chosen split as latents. */
   async load(onProgress: Progress) {
     if (this.#loaded) return this.#loaded
