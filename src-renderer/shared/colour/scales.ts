@@ -98,3 +98,17 @@ export function sequentialScale(theme: Theme, low: number, high: number, logarit
 export function colourOf(scale: ColourScale, value: number): string {
   return scale.ramp.css[Math.round(scale.position(value) * 255)]!
 }
+
+/** The ink that can be read on the colour of a value: black or white, of which one always has a contrast of 4.5 (WCAG AA). */
+export function inkOn(scale: ColourScale, value: number): string {
+  const at = Math.round(scale.position(value) * 255) * 4
+  const [red, green, blue] = [...scale.ramp.bytes.subarray(at, at + 3)].map(linear)
+  const light = 0.2126 * red! + 0.7152 * green! + 0.0722 * blue!
+  return (light + 0.05) / 0.05 > 1.05 / (light + 0.05) ? '#000000' : '#ffffff'
+}
+
+/** An sRGB byte as light. */
+function linear(byte: number): number {
+  const share = byte / 255
+  return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4
+}

@@ -9,13 +9,33 @@ import {
   type TileAddress,
 } from '../../../src-renderer/shared/charts/matrix-tiles'
 import { cellAt, layoutOverview, panelLeft } from '../../../src-renderer/shared/charts/overview-map'
-import { colourOf, divergingScale, sequentialScale } from '../../../src-renderer/shared/colour/scales'
+import { colourOf, divergingScale, inkOn, sequentialScale } from '../../../src-renderer/shared/colour/scales'
 
 describe('colour scales', () => {
   it('hold correlations on −1 … 1 with 0 in the middle, and clamp what lies outside', () => {
     const scale = divergingScale('dark')
     expect([-2, -1, 0, 1, 2].map(scale.position)).toEqual([0, 0, 0.5, 1, 1])
     expect(colourOf(scale, 1)).toBe('rgb(255 208 138)')
+  })
+
+  it('have an ink for every colour that can be read: contrast of at least 4.5', () => {
+    const light = (css: string): number => {
+      const bytes = css.startsWith('#')
+        ? [1, 3, 5].map((at) => parseInt(css.slice(at, at + 2), 16))
+        : [...css.matchAll(/\d+/g)].map(Number)
+      const [red, green, blue] = bytes.map((byte) => {
+        const share = byte / 255
+        return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4
+      })
+      return 0.2126 * red! + 0.7152 * green! + 0.0722 * blue!
+    }
+    for (const theme of ['dark', 'light'] as const)
+      for (const scale of [divergingScale(theme), sequentialScale(theme, -1, 1)])
+        for (let value = -1; value <= 1; value += 1 / 128) {
+          const [paper, ink] = [light(colourOf(scale, value)), light(inkOn(scale, value))]
+          const contrast = (Math.max(paper, ink) + 0.05) / (Math.min(paper, ink) + 0.05)
+          expect(contrast, `${theme} ${scale.kind} ${value}`).toBeGreaterThanOrEqual(4.5)
+        }
   })
 
   it('place magnitudes by orders of magnitude', () => {
