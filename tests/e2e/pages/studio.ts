@@ -1,6 +1,7 @@
 import type { Locator, Page } from '@playwright/test'
 import type { CommandInput, CommandName, CommandOutput } from '../../../src-main/contract/commands'
 import type { Reply } from '../../../src-main/contract/wire'
+import { EvaluatePage } from './evaluate-page'
 import { ExportPage } from './export-page'
 import { InspectPage } from './inspect-page'
 import { ModelsPage } from './models-page'
@@ -16,6 +17,7 @@ export class Studio {
   readonly inspect: InspectPage
   readonly tune: TunePage
   readonly preview: PreviewPage
+  readonly evaluate: EvaluatePage
   readonly export: ExportPage
   /** Every model's share, always in sight. */
   readonly shares: Locator
@@ -27,6 +29,7 @@ export class Studio {
     this.inspect = new InspectPage(page)
     this.tune = new TunePage(page)
     this.preview = new PreviewPage(page)
+    this.evaluate = new EvaluatePage(page)
     this.export = new ExportPage(page)
     this.shares = page.getByRole('region', { name: 'Shares of the merge' })
     this.undo = page.getByRole('button', { name: /^Undo/ })

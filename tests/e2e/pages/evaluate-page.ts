@@ -1,0 +1,45 @@
+import type { Download, Locator, Page } from '@playwright/test'
+
+export class EvaluatePage {
+  readonly start: Locator
+  readonly stop: Locator
+  /** Losses: the rows are models, the columns domains. */
+  readonly losses: Locator
+  readonly search: Locator
+  private readonly inspector: Locator
+
+  constructor(private readonly page: Page) {
+    const main = page.getByRole('main')
+    this.start = main.getByRole('button', { name: /^(Evaluate|Compare|Search)$/ }).first()
+    this.stop = main.getByRole('button', { name: /^(Cancel|Stop)$/ })
+    this.losses = page.getByRole('region', { name: 'Losses by domain' })
+    this.search = page.getByRole('region', { name: 'Automatic weights' })
+    this.inspector = page.getByRole('complementary', { name: 'What to measure' })
+  }
+
+  async show(tab: 'Table' | 'Compare methods' | 'Automatic weights'): Promise<void> {
+    await this.page.getByRole('radiogroup', { name: 'What is shown' }).getByRole('radio', { name: tab }).click()
+  }
+
+  async setPictures(most: number): Promise<void> {
+    const field = this.inspector.getByRole('textbox', { name: 'At most, of each domain' })
+    await field.fill(String(most))
+    await field.press('Enter')
+  }
+
+  row(name: string): Locator {
+    const header = this.page.getByRole('rowheader', { name, exact: true })
+    return this.losses.getByRole('row').filter({ has: header })
+  }
+
+  /** What a press on CSV or PNG brings. */
+  async save(kind: 'CSV' | 'PNG'): Promise<Download> {
+    const download = this.page.waitForEvent('download')
+    await this.losses.getByRole('button', { name: kind }).click()
+    return download
+  }
+
+  async useFound(): Promise<void> {
+    await this.search.getByRole('button', { name: 'Use these weights' }).click()
+  }
+}
