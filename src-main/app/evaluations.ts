@@ -6,7 +6,6 @@ import {
   evaluationResultsSchema,
   type EvaluationReport,
   type ClipReport,
-  type DriftReport,
   type EvaluationResults,
   type EvaluationRow,
   type SearchReport,
@@ -134,11 +133,18 @@ export class Evaluations {
 
   /** @throws FusionError 'validation' where there is nothing to measure on, or nothing is merged */
   async drift({ domain, pictures, samples }: HandlerInput<'evaluate.drift'>): Promise<{ job: Job }> {
-    const { work, queue, events, cache } = this.studio
+    const { work, queue, cache } = this.studio
     const project = this.studio.projectWithModels()
     const data = { ...(await this.data()), domain, pictures }
+    const report = {
+      time: Date.now(),
+      key: evaluationKey(project, 'drift'),
+      method: methodWords(project.method),
+      folder: data.folder,
+      split: data.split,
+    }
     queue.cancelAll('drift')
-    const started = work.start(
+    return work.start(
       'drift',
       'Sampling check',
       async () => {
@@ -146,24 +152,11 @@ export class Evaluations {
         const device = await this.studio.device()
         return { type: 'drift', project: merge, path, data, samples, device, cacheFolder: cache.folder }
       },
-      ({ news, job }) => {
-        if (news.type === 'feature-drift') void this.update('drift', job, { drift: news.drift })
+      ({ news }) => {
+        if (news.type === 'feature-drift') void this.keep('drift', { ...report, drift: news.drift })
       },
-      () => this.update('drift', started.job.id, { done: true }),
+      () => this.writing,
     )
-    const drift: DriftReport = {
-      job: started.job.id,
-      time: Date.now(),
-      key: evaluationKey(project, 'drift'),
-      method: methodWords(project.method),
-      folder: data.folder,
-      split: data.split,
-      drift: null,
-      done: false,
-    }
-    this.results = { ...this.results, drift }
-    events.emit({ type: 'feature-drift', drift })
-    return started
   }
 
   /** @throws FusionError 'validation' where there is no CLIP model, or nothing to draw */
@@ -241,20 +234,23 @@ export class Evaluations {
   }
 
   /** Changes a result of a job, tells it and keeps it; a job that another one has followed changes nothing. */
-  private update<Slot extends keyof EvaluationResults>(
+  private update<Slot extends Exclude<keyof EvaluationResults, 'drift'>>(
     slot: Slot,
     job: string,
     change: Partial<NonNullable<EvaluationResults[Slot]>>,
   ): Promise<void> {
     const result = this.results[slot]
-    if (result?.job !== job) return Promise.resolve()
-    const changed = { ...result, ...change }
-    this.results = { ...this.results, [slot]: changed }
+    return result?.job === job ? this.keep(slot, { ...result, ...change }) : Promise.resolve()
+  }
+
+  private keep<Slot extends keyof EvaluationResults>(slot: Slot, result: EvaluationResults[Slot]): Promise<void> {
+    this.results = { ...this.results, [slot]: result }
     const { events, log } = this.studio
-    if (slot === 'search') events.emit({ type: 'weight-search', search: changed as SearchReport })
-    else if (slot === 'clip') events.emit({ type: 'clip-scores', clip: changed as ClipReport })
-    else if (slot === 'drift') events.emit({ type: 'feature-drift', drift: changed as DriftReport })
-    else events.emit({ type: 'evaluation', report: changed as EvaluationReport })
+    const { search, clip, drift } = this.results
+    if (slot === 'search') events.emit({ type: 'weight-search', search: search! })
+    else if (slot === 'clip') events.emit({ type: 'clip-scores', clip: clip! })
+    else if (slot === 'drift') events.emit({ type: 'feature-drift', drift: drift! })
+    else events.emit({ type: 'evaluation', report: this.results[slot as EvaluationReport['kind']]! })
     this.writing = this.writing
       .then(() => writeJsonFile(this.file, this.results))
       .catch((error: unknown) => log.add('warning', `Evaluations could not be kept: ${String(error)}`))

@@ -190,16 +190,13 @@ export const featureDriftSchema = z.object({
 })
 
 export const driftReportSchema = z.object({
-  job: z.string(),
   time: z.number(),
   key: z.string(),
   /** The method in words. */
   method: z.string(),
   folder: z.string(),
   split: z.enum(SPLITS),
-  /** null before it is done. */
-  drift: featureDriftSchema.nullable(),
-  done: z.boolean(),
+  drift: featureDriftSchema,
 })
 
 /** A mean CLIP score, or a difference of two, with its standard error; null of a single picture. */

@@ -71,7 +71,11 @@ export const useEvaluate = defineStore('evaluate', () => {
   function jobOf(result: { job: string } | null): Job | undefined {
     return result ? jobs.byId.get(result.job) : undefined
   }
-  const job = computed(() => jobOf(shown.value))
+  const job = computed(() => {
+    // A check stands until the next one is done.
+    if (tab.value === 'drift') return jobs.latest('drift')
+    return jobOf(results.value[tab.value])
+  })
   const running = computed(() => job.value !== undefined && isActive(job.value))
 
   async function start(kind: EvaluationReport['kind']): Promise<void> {
