@@ -71,7 +71,12 @@ async function search(
           const { search: chosenOn, check } = told.pictures!
           say(`${chosenOn} pictures of ${run.domains.length} domains choose the weights, ${check} others check them.`)
         },
-        onTrial: (trial) => history.push(trial),
+        onTrial: (trial) => {
+          history.push(trial)
+          if (!trial.isBest) return
+          progress.end()
+          say(`Trial ${trial.index + 1}: ${trial.score.toFixed(5)}, the best so far.`)
+        },
       },
       signal,
     )
