@@ -1,8 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { Option, type Command } from 'commander'
-import { SPLITS, type FeatureDrift, type Split } from '../contract/evaluate'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { evaluationFolder } from '../app/evaluation-plan'
+import type { FeatureDrift } from '../contract/evaluate'
 import { FusionError } from '../contract/errors'
 import { calibratedLayers } from '../engine/calibrate/calibrate'
 import { driftOnData } from '../engine/calibrate/drift-on-data'
@@ -10,25 +11,24 @@ import type { Checkpoint } from '../engine/checkpoint/checkpoint'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { planMerge } from '../engine/merge/plan'
 import { runMerge, type MergeOptions } from '../engine/merge/run'
-import { chooseProvider, DEVICES, type Device } from '../engine/runtime/providers'
+import { chooseProvider } from '../engine/runtime/providers'
 import { cacheFolder } from './folders'
-import { addModelOptions, count, loadProject, type ModelOptions } from './model-options'
-import { ProgressLine, printResult, runCommand, table, type CommonOptions } from './output'
+import { addEvaluationOptions, evaluatedProject, type EvaluationOptions } from './evaluation-options'
+import { count } from './model-options'
+import { ProgressLine, printResult, runCommand, table } from './output'
 
 /** Files of the program: without the worker a merge is made in this thread. */
 type DriftFiles = Pick<MergeOptions, 'workerFile' | 'clipVocabulary'>
 
-interface DriftCommandOptions extends ModelOptions, CommonOptions {
-  data: string
+interface DriftCommandOptions extends EvaluationOptions {
   domain?: string
-  split: Split
-  pictures: number
   columns: number
   layer?: string
   pipeline?: string
-  device: Device
-  threads?: number
 }
+
+/** Few pictures have many inputs for a layer. */
+const PICTURES = 1
 
 /** `featurefusion drift`: whether a merge's layers give what the method promises, alone and in the running network. */
 export function addDriftCommand(program: Command, files: DriftFiles): void {
@@ -37,17 +37,12 @@ export function addDriftCommand(program: Command, files: DriftFiles): void {
     .description(
       "the sampling check: a merge's features against its models' own, combined by its coefficients, layer by layer",
     )
-    .requiredOption('--data <dir>', 'pictures with captions, sub-folders are domains; or a folder with evaluation.json')
     .option('--domain <name>', 'only pictures of this domain')
-    .addOption(new Option('--split <name>', 'which pictures').choices(SPLITS).default('held-out'))
-    .option('--pictures <n>', 'at most so many pictures of each domain', count, 1)
     .option('--columns <n>', 'inputs of every layer that are compared', count, 64)
     .option('--layer <name>', 'only this layer')
     .option('--pipeline <path>', 'a pipeline that lends the parts that the base lacks')
-    .addOption(new Option('--device <name>', 'where networks run').choices(DEVICES).default('auto'))
-    .option('--threads <n>', 'threads inside an operator', count)
-    .option('--json', 'results as JSON')
-  addModelOptions(command).action((path: string | undefined, options: DriftCommandOptions) =>
+  addEvaluationOptions(command, String(PICTURES))
+  command.action((path: string | undefined, options: DriftCommandOptions) =>
     runCommand(options, (signal) => check(path, options, files, signal)),
   )
 }
@@ -58,10 +53,11 @@ async function check(
   files: DriftFiles,
   signal: AbortSignal,
 ): Promise<void> {
-  const { project, folder } = loadProject(path, options)
-  const { data, domain, split, pictures, columns: samples, layer } = options
+  const project = evaluatedProject(path, options)
+  const { domain = null, columns: samples, layer, pictures = PICTURES } = options
+  const { split, seed } = project.evaluation
   const threads = options.threads === undefined ? {} : { threads: options.threads }
-  const plan = await planMerge(project, folder)
+  const plan = await planMerge(project)
   const model = plan.models[0]!.checkpoint
   const base = options.pipeline === undefined ? model : await openCheckpoint(options.pipeline)
   const layers = layer === undefined ? {} : { layers: [moduleOf(model, layer)] }
@@ -80,7 +76,7 @@ async function check(
     const found = await driftOnData(
       plan,
       await openCheckpoint(merged.path),
-      { folder: resolve(data), domain: domain ?? null, split, pictures, seed: options.seed ?? 0 },
+      { folder: evaluationFolder(project), domain, split, pictures, seed },
       {
         ...shared,
         ...layers,

@@ -20,14 +20,15 @@ export interface EvaluationOptions extends ModelOptions, CommonOptions {
   threads?: number
 }
 
-export function addEvaluationOptions(command: Command): void {
+/** @param pictures how many pictures of each domain are taken where nobody says, in words */
+export function addEvaluationOptions(command: Command, pictures = 'all'): void {
   command
     .option(
       '--data <dir>',
       "pictures with captions, sub-folders are domains; or a folder with evaluation.json (default: the project's, or evaluation/ beside the base)",
     )
     .addOption(new Option('--split <name>', "which pictures (default: the project's, or held-out)").choices(SPLITS))
-    .option('--pictures <n>', 'at most so many pictures of each domain (default: all)', count)
+    .option('--pictures <n>', `at most so many pictures of each domain (default: ${pictures})`, count)
     .addOption(new Option('--device <name>', 'where networks run').choices(DEVICES).default('auto'))
     .option('--threads <n>', 'threads inside an operator', count)
     .option('--json', 'results as JSON')
