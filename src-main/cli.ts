@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { fileURLToPath } from 'node:url'
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Help } from 'commander'
 import { version } from '../package.json'
 import { addCalibrateCommand } from './cli/calibrate'
 import { addCompareCommand } from './cli/compare'
@@ -27,6 +27,11 @@ const files = {
 const program = new Command('featurefusion')
   .description('Merges Stable Diffusion specialists by the correlations of their representations.')
   .version(version)
+  .configureHelp({
+    // An option that can be given often begins with none: nothing to say.
+    optionDescription: (option) =>
+      Array.isArray(option.defaultValue) ? option.description : new Help().optionDescription(option),
+  })
   .showHelpAfterError('(featurefusion --help lists the commands)')
   .exitOverride()
 
