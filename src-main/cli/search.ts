@@ -23,6 +23,7 @@ type Start = Pick<SearchReport, 'pictures' | 'base' | 'soup'>
 export function addSearchCommand(program: Command, files: ProgramFiles): void {
   const command = program
     .command('search [project]')
+    .summary('find weights for a merge on one half of the pictures, and check them on the other')
     .description(
       "find weights for a merge. Of every domain's pictures the first, third … choose them; the others, which the search never sees, say what they are worth. Ctrl C ends it with the best so far.",
     )
