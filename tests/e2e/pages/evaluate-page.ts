@@ -6,18 +6,25 @@ export class EvaluatePage {
   /** Losses: the rows are models, the columns domains. */
   readonly losses: Locator
   readonly search: Locator
+  readonly unlearning: Locator
+  readonly clip: Locator
+  /** The sampling check. */
+  readonly check: Locator
   private readonly inspector: Locator
 
   constructor(private readonly page: Page) {
     const main = page.getByRole('main')
-    this.start = main.getByRole('button', { name: /^(Evaluate|Compare|Search)$/ }).first()
+    this.start = main.getByRole('button', { name: /^(Evaluate|Compare|Search|Check)$/ }).first()
     this.stop = main.getByRole('button', { name: /^(Cancel|Stop)$/ })
     this.losses = page.getByRole('region', { name: 'Losses by domain' })
     this.search = page.getByRole('region', { name: 'Automatic weights' })
+    this.unlearning = page.getByRole('region', { name: 'Unlearning', exact: true })
+    this.clip = page.getByRole('region', { name: 'CLIP score', exact: true })
+    this.check = page.getByRole('region', { name: 'Sampling check' })
     this.inspector = page.getByRole('complementary', { name: 'What to measure' })
   }
 
-  async show(tab: 'Table' | 'Compare methods' | 'Automatic weights'): Promise<void> {
+  async show(tab: 'Table' | 'Compare methods' | 'Automatic weights' | 'Sampling check'): Promise<void> {
     await this.page.getByRole('radiogroup', { name: 'What is shown' }).getByRole('radio', { name: tab }).click()
   }
 

@@ -1,24 +1,36 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { evaluationKey, type EvaluationResults } from '../../../src-main/contract/evaluate'
 import type { Project } from '../../../src-main/contract/project'
 import type { Edit } from '../../../src-main/contract/state'
+import { encodePng } from '../../../src-main/engine/diffusion/png'
+import { family } from '../demo-family'
 import { TestServer } from './server'
 
 const own = mkdtempSync(join(tmpdir(), 'results-'))
 const CLIP = resolve('tests/golden/clip/model')
-const folders = { dataFolder: join(own, 'data'), cacheFolder: join(own, 'cache'), allow: [CLIP] }
+const IMAGES = join(own, 'images')
+/** Two domains: those of the specialists that stay. */
+const DOMAINS = family.specialists.slice(0, 2).map(({ name }) => name)
+const folders = { dataFolder: join(own, 'data'), cacheFolder: join(own, 'cache'), allow: [CLIP, IMAGES] }
 let server: TestServer
 
 beforeAll(async () => {
+  for (const [index, domain] of DOMAINS.entries())
+    for (const picture of [0, 1]) {
+      const folder = join(IMAGES, domain, 'test')
+      mkdirSync(folder, { recursive: true })
+      const data = Uint8Array.from({ length: 32 * 32 * 3 }, (_, at) => (at * (index + 2) + 90 * picture) % 256)
+      writeFileSync(join(folder, `${picture}.png`), encodePng({ width: 32, height: 32, channels: 3, data }))
+      writeFileSync(join(folder, `${picture}.txt`), `a ${domain} ${picture}`)
+    }
   server = await TestServer.start(folders)
   const { evaluation, models } = await project()
   await edit(
-    { type: 'set-evaluation', evaluation: { ...evaluation, pictures: 1, rows: ['merge'] } },
-    // The base and two specialists.
-    ...models.slice(3).map(({ name }) => ({ type: 'remove-model' as const, name })),
+    { type: 'set-evaluation', evaluation: { ...evaluation, data: IMAGES, rows: ['merge'] } },
+    ...models.slice(1).flatMap(({ name }) => (DOMAINS.includes(name) ? [] : [{ type: 'remove-model' as const, name }])),
   )
 })
 afterAll(async () => {
@@ -81,11 +93,11 @@ it('tells before and after of specialists that are dropped, or left out', async 
 }, 120_000)
 
 it('checks the features of this merge layer by layer', async () => {
-  const { job } = await server.invoke('evaluate.drift', { domain: 'food', pictures: 1, samples: 16 })
+  const { job } = await server.invoke('evaluate.drift', { domain: DOMAINS[0]!, pictures: 1, samples: 16 })
   expect(await ended(job.id)).toBe('done')
   const { drift } = await results()
   expect(drift!.key).toBe(evaluationKey(await project(), 'drift'))
-  expect(drift!.drift).toMatchObject({ domains: ['food'], pictures: 1, samples: 16 })
+  expect(drift!.drift).toMatchObject({ domains: DOMAINS.slice(0, 1), pictures: 1, samples: 16 })
   const { layers } = drift!.drift
   expect(layers.at(-1)!.layer).toBe('conv_out')
   // Alone a layer gives what the method promises, but for float16; behind other layers it cannot.
@@ -103,7 +115,7 @@ it('draws captions with every model and scores the pictures, where there is a CL
   expect(await ended(job.id)).toBe('done')
   const { clip: report } = await results()
   expect(report).toMatchObject({ done: true, key: evaluationKey(await project(), 'clip'), settings: clip })
-  expect(report!.domains.every(({ prompts }) => prompts === 1)).toBe(true) // of one picture
+  expect(report!.domains.every(({ prompts }) => prompts === 2)).toBe(true)
   expect(report!.scores.map(({ name, role }) => [name, role])).toEqual(
     report!.rows.map(({ name, role }) => [name, role]),
   )
@@ -134,7 +146,7 @@ it('says which domains there are where the wanted one is not, and what combines 
   expect(await ended(unknown.job.id)).toContain('no domain cars')
   const { method } = await project()
   await edit({ type: 'set-method', method: { ...method, name: 'ties' } })
-  const { job } = await server.invoke('evaluate.drift', { domain: 'food' })
+  const { job } = await server.invoke('evaluate.drift', { domain: DOMAINS[0]! })
   expect(await ended(job.id)).toContain('does not combine features')
   // What was found before stays.
   expect((await results()).drift).not.toBeNull()
@@ -144,7 +156,7 @@ it('says which domains there are where the wanted one is not, and what combines 
 it('keeps its results over a restart, and tells them from those of a changed project', async () => {
   const table = await server.invoke('evaluate.start', { kind: 'table' })
   expect(await ended(table.job.id)).toBe('done')
-  const drift = await server.invoke('evaluate.drift', { domain: 'food', pictures: 1, samples: 4 })
+  const drift = await server.invoke('evaluate.drift', { domain: DOMAINS[0]!, pictures: 1, samples: 4 })
   expect(await ended(drift.job.id)).toBe('done')
   const before = await results()
   await server.close()

@@ -1,0 +1,62 @@
+import { cp } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, expectAccessible, test } from './studio-test'
+
+test('what unlearning did, CLIP scores, and features against what the method promises', async ({ studio, server }) => {
+  const { project } = await studio.ask('project.demo', {})
+  const [, kept, dropped, ...others] = project.models
+  const model = join(server.folder, 'clip')
+  await cp('tests/golden/clip/model', model, { recursive: true })
+  const clip = { model, prompts: 1, seeds: 2, steps: 1, guidance: 1 }
+  await studio.ask('project.edit', {
+    edits: [
+      ...others.map(({ name }) => ({ type: 'remove-model' as const, name })),
+      { type: 'set-model', name: dropped!.name, model: { ...dropped!, enabled: false } },
+      { type: 'set-evaluation', evaluation: { ...project.evaluation, pictures: 1, rows: ['merge'], clip } },
+    ],
+    label: 'Two specialists, one dropped',
+  })
+  await studio.goTo('Evaluate')
+  const { evaluate } = studio
+
+  await test.step('a specialist that was dropped has a before and an after', async () => {
+    await evaluate.start.click()
+    const row = evaluate.unlearning.getByRole('row').filter({ hasText: dropped!.name })
+    await expect(row).toBeVisible({ timeout: 60_000 })
+    const { unlearned } = (await studio.ask('evaluate.results', {})).table!
+    expect(unlearned.map(({ specialist }) => specialist)).toEqual([dropped!.name])
+    await expect(row).toContainText(unlearned[0]!.before.value.toFixed(4))
+    await expect(row).toContainText(unlearned[0]!.after.value.toFixed(4))
+  })
+
+  await test.step('a CLIP model scores what every model draws', async () => {
+    await evaluate.clip.getByRole('button', { name: 'Draw and score' }).click()
+    await expect(evaluate.clip.getByRole('row').last().getByRole('cell').last()).toHaveText(/\d\.\d\d ± \d/, {
+      timeout: 60_000,
+    })
+    for (const theme of ['dark', 'light'] as const) {
+      await studio.setTheme(theme)
+      await expectAccessible(studio, `Evaluate, unlearning and CLIP scores, ${theme}`)
+    }
+  })
+
+  await test.step('the sampling check tells every layer, and leads to it in Inspect', async () => {
+    await evaluate.show('Sampling check')
+    await studio.page.getByRole('combobox', { name: 'Pictures of' }).selectOption(kept!.name)
+    await evaluate.start.click()
+    await expect(evaluate.check).toBeVisible({ timeout: 60_000 })
+    const { layers } = (await studio.ask('evaluate.results', {})).drift!.drift
+    const { layer } = layers.at(-1)!
+    const choice = evaluate.check.getByRole('combobox', { name: 'Layer' })
+    await expect(choice.getByRole('option')).toHaveCount(layers.length)
+    await choice.selectOption(layer)
+    await expect(evaluate.check.getByRole('status')).toContainText('inside the running network')
+    await expectAccessible(studio, 'Evaluate, sampling check')
+    await evaluate.check.getByRole('button', { name: 'Show in Inspect' }).click()
+    await expect(studio.page.getByRole('heading', { name: `${layer}.weight` })).toBeVisible()
+    await studio.goTo('Tune')
+    await studio.tune.slider(kept!.name).press('End')
+    await studio.goTo('Evaluate')
+    await expect(studio.page.getByText('The project has changed since this was measured.')).toBeVisible()
+  })
+})
