@@ -9,7 +9,7 @@ import {
   unetFiles,
   type Calibration,
 } from '../engine/calibrate/calibration-file'
-import { layerGroups, type CalibratedLayer } from '../engine/calibrate/gather'
+import { layerGroups, passBytes, type CalibratedLayer } from '../engine/calibrate/gather'
 import { runsOf } from '../engine/calibrate/sources'
 import { picturesFor, type CalibrationWish } from '../engine/calibrate/wishes'
 import type { Checkpoint } from '../engine/checkpoint/checkpoint'
@@ -103,7 +103,7 @@ function plannedModel(
     domains: chosen.map((domain) => domain.name),
     pictures,
     prompts,
-    runs: once * layerGroups(layers, samples).length,
+    runs: once * layerGroups(layers, samples, passBytes()).length,
     problem: problems[use],
   }
 }

@@ -8,7 +8,7 @@ import { loadPipeline, type LoadOptions } from '../diffusion/load-pipeline'
 import type { Pipeline } from '../diffusion/pipeline'
 import { throwIfCancelled } from '../merge/cancel'
 import { CalibrationWriter, unetFiles } from './calibration-file'
-import { gatherColumns, layerGroups, type CalibratedLayer } from './gather'
+import { gatherColumns, layerGroups, passBytes, type CalibratedLayer } from './gather'
 
 /** A model whose layers' inputs are gathered. */
 export interface CalibratedCheckpoint {
@@ -71,8 +71,9 @@ export async function calibrate(
   const layersOf = models.map(({ checkpoint }) => calibratedLayers(checkpoint))
   const writer = await CalibrationWriter.create(path, layersOf.flat(), record, overwrite)
   try {
+    const groupBytes = passBytes()
     const passes = models.flatMap((_, model) =>
-      layerGroups(layersOf[model]!, samples).map((group) => ({ model, group })),
+      layerGroups(layersOf[model]!, samples, groupBytes).map((group) => ({ model, group })),
     )
     const all = passes.reduce((sum, { model }) => sum + models[model]!.runs, 0)
     let before = 0

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { LayerInput } from '../architecture/network-graph'
 import type { Pipeline } from '../diffusion/pipeline'
+import { freeMemory } from '../runtime/memory'
 import type { Tensor } from '../runtime/session'
 import { FloatEncoder } from '../tensor/float-encoder'
 import { positionsOf } from './layer-positions'
@@ -24,21 +25,39 @@ export interface LayerColumns {
   bytes: Uint8Array
 }
 
-/** Bytes of columns that are gathered in one pass over the data. */
+/** Bytes of columns that are gathered in one pass over the data, on any machine. */
 const GROUP_BYTES = 256e6
+/** All layers of Stable Diffusion's UNet with 1,024 columns each take 1.5 GB. */
+const MOST_GROUP_BYTES = 8 * GROUP_BYTES
+/** Part of the free memory: what the layers of a group hold while the network runs takes about as much again. */
+const MEMORY_SHARE = 1 / 8
 /** Columns per layer that count at least: what layers hold while the network runs takes memory as well. */
 const LEAST_COUNTED = 1024
 const LARGEST_HALF = 65504
 
+/**
+ * Bytes of columns that this machine has room for in one pass: fewer passes, the same columns. A power of two times the
+ * least, so that forecast and work agree.
+ */
+export function passBytes(free = freeMemory()): number {
+  let bytes = GROUP_BYTES
+  while (2 * bytes <= Math.min(MOST_GROUP_BYTES, free * MEMORY_SHARE)) bytes *= 2
+  return bytes
+}
+
 /** Layers in groups that fit into memory together, in order: each takes a pass over the data. */
-export function layerGroups(layers: readonly CalibratedLayer[], samples: number): CalibratedLayer[][] {
+export function layerGroups(
+  layers: readonly CalibratedLayer[],
+  samples: number,
+  groupBytes = GROUP_BYTES,
+): CalibratedLayer[][] {
   const groups: CalibratedLayer[][] = []
   let free = 0
   for (const layer of layers) {
     const bytes = layer.inputs * Math.max(samples, LEAST_COUNTED) * 2
     if (bytes > free) {
       groups.push([])
-      free = Math.max(GROUP_BYTES, bytes)
+      free = Math.max(groupBytes, bytes)
     }
     groups.at(-1)!.push(layer)
     free -= bytes

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { calibratedLayers, calibrate, type CalibrateOptions } from '../../../../src-main/engine/calibrate/calibrate'
 import { calibratedModel, openCalibration } from '../../../../src-main/engine/calibrate/calibration-file'
-import { layerGroups } from '../../../../src-main/engine/calibrate/gather'
+import { layerGroups, passBytes } from '../../../../src-main/engine/calibrate/gather'
 import { dataSource, promptSource } from '../../../../src-main/engine/calibrate/sources'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { readFloats } from '../../../../src-main/engine/checkpoint/stored-values'
@@ -85,6 +85,9 @@ describe('a calibration', () => {
     expect(groups.length).toBeGreaterThan(3)
     for (const group of groups)
       expect(group.reduce((sum, { inputs }) => sum + inputs * 2048 * 2, 0)).toBeLessThan(260e6)
+    expect(layerGroups(many, 2048, passBytes(32e9))).toHaveLength(1 + Math.floor(groups.length / 8))
+    expect(passBytes(0)).toBe(passBytes(3e9))
+    expect(passBytes(5e9)).toBe(2 * passBytes(0))
   })
 
   it('of another kind of file is refused in words', async () => {
