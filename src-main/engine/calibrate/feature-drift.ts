@@ -29,6 +29,9 @@ export interface LayerDrift {
   inside: number
 }
 
+/** Of the time of a group of layers: its networks run, then features are computed. */
+const GATHERING_PART = 0.6
+
 export interface DriftOptions extends Omit<LoadOptions, 'layerInputs' | 'liveUnet' | 'base'> {
   /** A whole pipeline that lends what the models lack. */
   base: Checkpoint
@@ -75,21 +78,24 @@ export async function featureDrift(
   const work = new DriftWork(plan, merged, options)
   const drifts = new Map<string, LayerDrift>()
   const order: string[] = []
-  let done = 0
+  const report = (group: number, part: number): void => onProgress?.((group + part) / groups.length)
   try {
-    for (const group of groups) {
+    for (const [place, group] of groups.entries()) {
       const columns: LayerColumns[][] = []
       for (const [index, checkpoint] of networks.entries()) {
         throwIfCancelled(signal)
-        const gathered = await gather(checkpoint, group, run, options)
+        const gathered = await gather(checkpoint, group, run, options, (fraction) =>
+          report(place, (GATHERING_PART * (index + fraction)) / networks.length),
+        )
         columns.push(gathered.columns)
         if (index === 0) order.push(...gathered.order)
-        onProgress?.(++done / (groups.length * networks.length))
       }
       for (const [index, { module }] of group.entries()) {
+        await new Promise(setImmediate) // a cancel is a message
         throwIfCancelled(signal)
         const own = columns.map((all) => all[index]!)
         drifts.set(module, await work.drift(module, tasks.get(module)!, own))
+        report(place, GATHERING_PART + ((1 - GATHERING_PART) * (index + 1)) / group.length)
       }
     }
   } finally {
@@ -103,11 +109,12 @@ async function gather(
   group: readonly CalibratedLayer[],
   run: CalibratedCheckpoint['run'],
   { samples, seed, ...options }: DriftOptions,
+  onProgress: (fraction: number) => void,
 ): Promise<{ columns: LayerColumns[]; order: string[] }> {
   const pipeline = await loadPipeline(checkpoint, { ...options, layerInputs: group.map(({ module }) => module) })
   try {
     // One key for all networks: they keep the same positions.
-    const columns = await gatherColumns(pipeline, group, { samples, seed, key: '' }, () => run(pipeline, () => {}))
+    const columns = await gatherColumns(pipeline, group, { samples, seed, key: '' }, () => run(pipeline, onProgress))
     return { columns, order: pipeline.parts.layerInputs.map(({ module }) => module) }
   } finally {
     await pipeline.release()
