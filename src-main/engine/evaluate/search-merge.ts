@@ -55,12 +55,12 @@ export async function searchMerge(
   const models = searched.models
   const plan = await planMerge(searched)
   checkSearchable(plan)
-  const { live, meter, chosen } = await run.load((phase, fraction) => onProgress?.(phase, 0.05 * fraction))
-  const [search, unseen] = halves(chosen)
-  if (unseen.some(({ pictures }) => pictures.length === 0))
+  if (run.domains.some(({ pictures }) => pictures.length < 2))
     throw new FusionError('validation', 'A search needs at least two pictures of every domain.', {
       hint: 'Half of them choose the weights, the other half says what they are worth.',
     })
+  const { live, meter, chosen } = await run.load((phase, fraction) => onProgress?.(phase, 0.05 * fraction))
+  const [search, unseen] = halves(chosen)
   const cancel = signal ? { signal } : {}
 
   const mergeOf = (weighed: readonly ModelEntry[], method = searched.method): EvaluatedModel => ({

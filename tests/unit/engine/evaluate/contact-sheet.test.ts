@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Picture } from '../../../../src-main/engine/diffusion/resample'
 import { drawContactSheet } from '../../../../src-main/engine/evaluate/contact-sheet'
-import { pairedDifference } from '../../../../src-main/engine/evaluate/paired-difference'
 
 const CELL = { width: 40, height: 32 }
 
@@ -43,15 +42,5 @@ describe('a contact sheet', () => {
     expect(ink(['é'], [' '])).toBe(ink(['E'], [' ']))
     expect(ink(['語'], [' '])).toBeGreaterThan(0)
     expect(sheet(['a long name'], ['x']).width).toBeGreaterThan(sheet(['a'], ['x']).width)
-  })
-})
-
-describe('a paired difference', () => {
-  it('has the mean and standard error of the differences', () => {
-    const { mean, standardError, relative, count } = pairedDifference([1, 2, 4], [1, 1, 1])
-    expect(mean).toBeCloseTo(4 / 3, 12)
-    expect(standardError).toBeCloseTo(Math.sqrt(7 / 9), 12)
-    expect(relative).toBeCloseTo(4 / 3, 12)
-    expect(count).toBe(3)
   })
 })

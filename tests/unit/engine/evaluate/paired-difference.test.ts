@@ -76,3 +76,13 @@ describe('a difference of losses', () => {
     expect(differenceInWords({ mean: 0, standardError: 0, relative: 0 })).toBe('0.00 % ± 0.00')
   })
 })
+
+describe('a paired difference', () => {
+  it('has the mean and standard error of the differences', () => {
+    const { mean, standardError, relative, count } = pairedDifference([1, 2, 4], [1, 1, 1])
+    expect(mean).toBeCloseTo(4 / 3, 12)
+    expect(standardError).toBeCloseTo(Math.sqrt(7 / 9), 12)
+    expect(relative).toBeCloseTo(4 / 3, 12)
+    expect(count).toBe(3)
+  })
+})
