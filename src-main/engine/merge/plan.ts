@@ -82,8 +82,11 @@ export async function openModels(project: Project, folder = process.cwd()): Prom
   const method = methodNamed(project.method.name)
   const entries = project.models.filter((entry, index) => index === 0 || entry.enabled || method.kind === 'fusion')
   checkEntries(project, method, entries)
-  const models: PlannedModel[] = []
-  for (const entry of entries) models.push({ entry, checkpoint: await openCheckpoint(resolve(folder, entry.path)) })
+  // At once: a slider's answer waits for them.
+  const opening = entries.map(async (entry): Promise<PlannedModel> => {
+    return { entry, checkpoint: await openCheckpoint(resolve(folder, entry.path)) }
+  })
+  const models = await Promise.all(opening)
   const base = await baseWithVae(models[0]!.checkpoint, project.output, folder)
   const components = includedComponents(base, project.output)
   const calibration = await calibrationOf(project, method, folder)
