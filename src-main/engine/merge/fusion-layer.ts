@@ -10,7 +10,7 @@ import {
   type BlockSizes,
   type FusionBuffers,
 } from './fusion-blocks'
-import { emptySums, reportOf, weightedMean, weightedSums, type LayerReport, type ModelSums } from './layer-report'
+import { emptySums, reportOf, rowSums, weightedMean, weightedSums, type LayerReport, type ModelSums } from './layer-report'
 import type { LayerRows } from './layer-rows'
 import { normaliserOf } from './normalisers'
 import {
@@ -121,9 +121,10 @@ export class FusionLayer {
       const count = Math.min(sizes.block, layer.rows - start)
       await this.combine({ start, count }, options.weights, statistics, threshold, parts, checkpoint)
       const { merged } = this.buffers
+      const weighted = weightedSums(parts, options.weights, start, count)
       for (let row = start; row < start + count; row++) {
         const sigma = statistics.sigma[0]![row]!
-        const sums = weightedSums(parts, options.weights, row)
+        const sums = rowSums(weighted, row - start)
         const normaliser = sigma > 0 ? normaliserOf(options.normaliser, sums, sigma) : 0
         const sum = merged.pointer + (row - start) * layer.inputs * 8
         // Merged rows take the place of the sums: none is longer than what it was made from.

@@ -88,11 +88,22 @@ export function rowSums(part: ModelSums, row: number): RowSums & { bias: number 
   return { signed: signed[row]!, absolute: absolute[row]!, aligned: aligned[row]!, bias: bias[row]! }
 }
 
-/** One row's sums over all models, weighted. */
-export function weightedSums(parts: readonly ModelSums[], weights: readonly number[], row: number) {
-  const total = (key: keyof ModelSums): number =>
-    parts.reduce((sum, part, model) => sum + weights[model]! * part[key][row]!, 0)
-  return { signed: total('signed'), absolute: total('absolute'), aligned: total('aligned'), bias: total('bias') }
+/** Sums over all models, weighted, of `count` rows from row `first` on. */
+export function weightedSums(
+  parts: readonly ModelSums[],
+  weights: readonly number[],
+  first: number,
+  count: number,
+): ModelSums {
+  const sums = emptySums(count)
+  for (const key of ['signed', 'absolute', 'aligned', 'bias'] as const) {
+    const into = sums[key]
+    parts.forEach((part, model) => {
+      const [values, weight] = [part[key], weights[model]!]
+      for (let row = 0; row < count; row++) into[row]! += weight * values[first + row]!
+    })
+  }
+  return sums
 }
 
 /** Σ α_m b_m / Σ α_m of one row: what a row takes that has no correlations. */

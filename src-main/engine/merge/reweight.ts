@@ -3,7 +3,7 @@ import type { TensorView } from '../checkpoint/checkpoint'
 import type { RowCombination } from '../tensor/weighted-sum'
 import { layerSize, type Contributions } from './contributions'
 import type { StoredContribution } from './contribution-file'
-import { emptySums, reportOf, weightedMean, weightedSums, type LayerReport } from './layer-report'
+import { emptySums, reportOf, rowSums, weightedMean, weightedSums, type LayerReport } from './layer-report'
 import { normaliserOf } from './normalisers'
 import type { LayerTask } from './plan'
 
@@ -41,13 +41,15 @@ export function reweightLayer(
   const differences = weights.map((weight) => (weight === 0 ? null : new Float64Array(rows)))
   // Read only for rows that have nothing but their mean.
   const own = weights.map((weight, model) => (model === 0 || weight === 0 ? null : new Float64Array(rows)))
+  const weighted = weightedSums(parts, weights, 0, rows)
   const z = new Float64Array(rows)
   const kappa = new Float64Array(rows)
   const bias = biases && new Float64Array(rows)
   const withoutWeight = new Float64Array(rows)
+  const divisors = new Float64Array(rows).fill(Infinity)
   for (let row = 0; row < rows; row++) {
     const sigma = known.rows.baseSigma[row]!
-    const sums = weightedSums(parts, weights, row)
+    const sums = rowSums(weighted, row)
     const normaliser = sigma > 0 ? normaliserOf(settings.normaliser, sums, sigma) : 0
     if (normaliser === 0) {
       if (sigma > 0) withoutWeight[row] = 1
@@ -59,13 +61,16 @@ export function reweightLayer(
       continue
     }
     base[row] = 1
-    differences.forEach((coefficients, model) => {
-      if (coefficients) coefficients[row] = (weights[model]! * stored[model]!.rows.unit[row]!) / normaliser
-    })
+    divisors[row] = normaliser
     z[row] = normaliser
     kappa[row] = sums.absolute / (sigma * Math.abs(normaliser))
     if (bias) bias[row] = sums.bias / (sigma * normaliser)
   }
+  differences.forEach((coefficients, model) => {
+    if (!coefficients) return
+    const { unit } = stored[model]!.rows
+    for (let row = 0; row < rows; row++) coefficients[row] = (weights[model]! * unit[row]!) / divisors[row]!
+  })
   const baseView = rowView(task, 0)
   return {
     views: [

@@ -70,7 +70,7 @@ export class WeightedSum {
   ): EncodedBlock {
     if (type === 'F64') return this.sumDoubles(inputs, { coefficients, divisor }, start, count)
     const { kernels, raw, values, sums, encoded } = this
-    sums.doubles().fill(-0) // the only start that leaves zeros of either sign as they are
+    sums.doubles(count).fill(-0) // the only start that leaves zeros of either sign as they are
     coefficients.forEach((coefficient, model) => {
       if (coefficient === 0) return
       const stored = inputs.types[model]!
@@ -133,7 +133,7 @@ export class WeightedSum {
     const { rowLength, firstRow, coefficients } = combinations[0]!
     const first = Math.floor(start / rowLength)
     const last = Math.floor((start + count - 1) / rowLength)
-    for (const sums of into) sums.doubles().fill(-0)
+    for (const sums of into) sums.doubles(count).fill(-0)
     coefficients.forEach((_, model) => {
       const used = combinations.flatMap((combination, index) => {
         const ofRows = combination.coefficients[model]?.subarray(first - firstRow, last - firstRow + 1)
