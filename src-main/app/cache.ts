@@ -8,7 +8,7 @@ const TILES = 'featurefusion-tiles'
 const LIVE = 'featurefusion-live'
 const CALIBRATIONS = 'featurefusion-calibrations'
 /** What this program makes and may remove, by names that nobody else gives; nothing else in there is touched. */
-const PARTS = [MERGES, TILES, LIVE, CALIBRATIONS, CONTRIBUTIONS_FOLDER, LOSSES_FOLDER] as const
+const PARTS = [MERGES, TILES, LIVE, CONTRIBUTIONS_FOLDER, LOSSES_FOLDER] as const
 
 /** Results that can be computed again, in a folder that the person may choose. */
 export class Cache {
@@ -33,19 +33,26 @@ export class Cache {
   }
 
   async size(): Promise<number> {
-    return cacheBytes(this.parts)
+    return cacheBytes(this.all)
   }
 
   async clear(): Promise<void> {
-    for (const part of this.parts) await rm(part, { recursive: true, force: true })
+    for (const part of this.all) await rm(part, { recursive: true, force: true })
   }
 
-  /** Removes what was not used for longest until the rest fits; what may be in use stays. @param kept a file in use */
-  async trim(limitBytes: number, kept?: string): Promise<void> {
-    await trimCache(this.parts, limitBytes, Infinity, kept)
+  /**
+   * Removes what was not used for longest until the rest fits; what may be in use stays. So do calibrations: any project
+   * may name one, and another one takes hours.
+   */
+  async trim(limitBytes: number): Promise<void> {
+    await trimCache(this.parts, limitBytes)
   }
 
   private get parts(): string[] {
     return PARTS.map((part) => join(this.folder, part))
+  }
+
+  private get all(): string[] {
+    return [...this.parts, this.calibrations]
   }
 }

@@ -32,10 +32,17 @@ type Attempt<T> = { value: T; problem: null } | { value: null; problem: ErrorRep
  * What the models of a project that take part would run on for a calibration, what that costs, and whether the file that
  * the project has still fits. Reads headers and text files alone.
  * @param cacheFolder where hashes are remembered
+ * @param checkPath refuses a folder that this program may not read
  */
-export async function planCalibration(project: Project, cacheFolder: string): Promise<CalibrationPlan> {
+export async function planCalibration(
+  project: Project,
+  cacheFolder: string,
+  checkPath = (path: string): Promise<string> => Promise.resolve(path),
+): Promise<CalibrationPlan> {
   const entries = project.models.filter(({ enabled }, index) => index === 0 || enabled)
-  const data = await attempt(() => openEvaluationData(evaluationFolder(project), project.evaluation.seed))
+  const data = await attempt(async () => {
+    return openEvaluationData(await checkPath(evaluationFolder(project)), project.evaluation.seed)
+  })
   const opened = await Promise.all(entries.map(({ path }) => attempt(() => openCheckpoint(path))))
   const { samples } = project.calibration
   let bytes = 0

@@ -23,7 +23,7 @@ export function evaluationFolder({ evaluation, models }: Project): string {
   const own = base === undefined ? null : join(dirname(base), OWN_FOLDER)
   if (own !== null && existsSync(join(own, 'evaluation.json'))) return own
   throw new FusionError('validation', 'There are no pictures to measure on.', {
-    hint: 'Choose a folder (--data) of pictures with captions: a .txt beside each picture, one sub-folder for each domain.',
+    hint: 'Choose a folder of pictures with captions: a .txt beside each picture, one sub-folder for each domain.',
   })
 }
 

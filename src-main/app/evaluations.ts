@@ -22,6 +22,8 @@ import type { WorkNews } from './work'
 
 /** Evaluations and searches, their last results kept over a restart. */
 export class Evaluations {
+  /** Scores that are not there yet: earlier ones stand until then. */
+  private startedClip: ClipReport | null = null
   private results: EvaluationResults = EMPTY_RESULTS
   private readonly file: string
   private writing: Promise<void> = Promise.resolve()
@@ -161,7 +163,7 @@ export class Evaluations {
 
   /** @throws FusionError 'validation' where there is no CLIP model, or nothing to draw */
   async clip(): Promise<{ job: Job }> {
-    const { work, queue, events, cache } = this.studio
+    const { work, queue, cache } = this.studio
     const project = this.studio.projectWithModels()
     const { model, ...settings } = project.evaluation.clip
     if (model === null)
@@ -192,8 +194,7 @@ export class Evaluations {
       scores: [],
       done: false,
     }
-    this.results = { ...this.results, clip: report }
-    events.emit({ type: 'clip-scores', clip: report })
+    this.startedClip = report
     return started
   }
 
@@ -216,10 +217,14 @@ export class Evaluations {
   }
 
   private takeScores({ news, job }: WorkNews): void {
-    const { clip } = this.results
-    if (clip?.job !== job) return
-    if (news.type === 'clip-scores') void this.update('clip', job, { domains: news.domains, scores: news.scores })
-    else if (news.type === 'row-failed') void this.update('clip', job, { rows: withFailure(clip.rows, news) })
+    const clip = this.startedClip?.job === job ? this.startedClip : this.results.clip
+    if (clip?.job !== job || (news.type !== 'clip-scores' && news.type !== 'row-failed')) return
+    this.startedClip = null
+    const change =
+      news.type === 'clip-scores'
+        ? { domains: news.domains, scores: news.scores }
+        : { rows: withFailure(clip.rows, news) }
+    void this.keep('clip', { ...clip, ...change })
   }
 
   private takeTrials({ news, job }: WorkNews): void {

@@ -127,7 +127,9 @@ export class Studio {
   /** The absolute path, if the project may name it. @throws FusionError 'validation' */
   readonly checkPath = async (path: string): Promise<string> => {
     const absolute = resolve(path)
-    const isOwn = dirname(absolute) === resolve(this.cache.calibrations)
+    // The settings may have named another cache since the project was saved.
+    const caches = [this.cache, new Cache(this.options.cacheFolder)]
+    const isOwn = caches.some(({ calibrations }) => dirname(absolute) === resolve(calibrations))
     const isKnown = absolute === this.project.state.project.method.calibration
     return isOwn || isKnown ? absolute : this.host.access.check(path)
   }
@@ -139,8 +141,7 @@ export class Studio {
 
   /** A cache that cannot be tidied up is no reason for a job to fail. */
   private async trimCache(): Promise<void> {
-    const { calibration } = this.project.state.project.method
-    await this.cache.trim(this.settings.value.cacheLimitBytes, calibration).catch((error: unknown) => {
+    await this.cache.trim(this.settings.value.cacheLimitBytes).catch((error: unknown) => {
       this.log.add('warning', `The cache could not be trimmed: ${String(error)}`)
     })
   }

@@ -68,7 +68,7 @@ async function run(
     signal,
   }
   const isGiven = path === undefined || options.data.length + options.prompts.length > 0
-  const wishes = isGiven ? await givenWishes(options, project, settings.seed) : await ownWishes(project)
+  const wishes = isGiven ? await givenWishes(options, project, project.evaluation.seed) : await ownWishes(project)
   const base = await openCheckpoint(project.models[0]!.path)
   const models: CalibratedCheckpoint[] = []
   for (const { name, path: own } of project.models) {

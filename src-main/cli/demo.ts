@@ -143,18 +143,19 @@ async function measureAndDraw(
 ): Promise<{ losses: MeasuredRow[]; domains: readonly ChosenDomain[]; cells: Picture[][] }> {
   const scratch = await mkdtemp(join(tmpdir(), 'featurefusion-demo-'))
   const progress = new ProgressLine()
-  const run = await EvaluationRun.open({
-    base: base.path,
-    data: { folder: evaluation, split: 'held-out', pictures, seed: 0 },
-    device,
-    cacheFolder: scratch,
-    clipVocabulary,
-    ...(workerFile && { workerFile }),
-    signal,
-  })
   const losses: MeasuredRow[] = []
   const cells: Picture[][] = []
+  let run: EvaluationRun | undefined
   try {
+    run = await EvaluationRun.open({
+      base: base.path,
+      data: { folder: evaluation, split: 'held-out', pictures, seed: 0 },
+      device,
+      cacheFolder: scratch,
+      clipVocabulary,
+      ...(workerFile && { workerFile }),
+      signal,
+    })
     for (const [index, row] of rows.entries()) {
       throwIfCancelled(signal)
       progress.show(row.name, index / rows.length)
@@ -164,7 +165,7 @@ async function measureAndDraw(
     return { losses, domains: run.domains, cells }
   } finally {
     progress.end()
-    await run.release()
+    await run?.release()
     await rm(scratch, { recursive: true, force: true })
   }
 }

@@ -6,7 +6,7 @@ import { evaluationFolder } from '../app/evaluation-plan'
 import type { FeatureDrift } from '../contract/evaluate'
 import { FusionError } from '../contract/errors'
 import { calibratedLayers } from '../engine/calibrate/calibrate'
-import { driftOnData } from '../engine/calibrate/drift-on-data'
+import { checkDriftable, driftOnData } from '../engine/calibrate/drift-on-data'
 import type { Checkpoint } from '../engine/checkpoint/checkpoint'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { planMerge } from '../engine/merge/plan'
@@ -58,6 +58,8 @@ async function check(
   const { split, seed } = project.evaluation
   const threads = options.threads === undefined ? {} : { threads: options.threads }
   const plan = await planMerge(project)
+  const data = { folder: evaluationFolder(project), domain, split, pictures, seed }
+  await checkDriftable(plan, data)
   const model = plan.models[0]!.checkpoint
   const base = options.pipeline === undefined ? model : await openCheckpoint(options.pipeline)
   const layers = layer === undefined ? {} : { layers: [moduleOf(model, layer)] }
@@ -76,7 +78,7 @@ async function check(
     const found = await driftOnData(
       plan,
       await openCheckpoint(merged.path),
-      { folder: evaluationFolder(project), domain, split, pictures, seed },
+      data,
       {
         ...shared,
         ...layers,

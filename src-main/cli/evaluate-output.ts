@@ -142,7 +142,7 @@ function unlearnedInWords(unlearned: readonly UnlearnedGain[]): string[] {
     ]
   })
   return [
-    'Unlearned, each on its own domain: loss with it, without it, and what the merge keeps of its gain.',
+    'Unlearned, each on its own domain, or where it has none on the one whose loss rises most: loss with it, without it, and what the merge keeps of its gain.',
     '',
     table([['', 'with', 'without', 'change', 'keeps'], ...rows]),
   ]

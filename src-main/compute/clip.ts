@@ -19,7 +19,7 @@ export const clip: TaskRunner<'clip'> = async (task, context) => {
     const scorer = await ClipScorer.load(await openCheckpoint(wanted.model), device.provider)
     try {
       const progress = (phase: string, fraction: number): void => tell({ type: 'progress', phase, fraction })
-      const { pipeline } = await run.load((phase) => progress(phase, 0))
+      const { pipeline } = await run.loadNetwork((phase) => progress(phase, 0))
       const { seeds, steps, guidance, prompts } = wanted
       const settings = { seeds, steps, guidance, seed: data.seed }
       const domains = captionsOf(run.domains, prompts)

@@ -1,4 +1,4 @@
-import { driftOnData } from '../engine/calibrate/drift-on-data'
+import { checkDriftable, driftOnData } from '../engine/calibrate/drift-on-data'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { planMerge } from '../engine/merge/plan'
 import { mergedFile } from './merged-file'
@@ -12,6 +12,7 @@ export const drift: TaskRunner<'drift'> = async (task, context) => {
   const progress = phaseProgress(context, { merging: [0, 0.1], 'comparing features': [0.1, 1] })
   await releaseModel()
   const plan = await planMerge(project)
+  await checkDriftable(plan, data)
   const path = await mergedFile(task, plan, task, context, (fraction) => progress('merging', fraction))
   const found = await driftOnData(plan, await openCheckpoint(path), data, {
     base: plan.models[0]!.checkpoint,

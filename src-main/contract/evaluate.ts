@@ -166,7 +166,8 @@ export const searchReportSchema = z.object({
       /** What the weights found are worth, in sentences. */
       verdict: z.string(),
     })
-    .nullable(),
+    .nullable()
+    .catch(null), // one of an older version must not cost the other results
   done: z.boolean(),
 })
 
@@ -290,5 +291,6 @@ export function evaluationKey(
   const used = { ...data, pictures }
   const table = { ...used, rows }
   const settings = { table, comparison: used, search: used, drift: data, clip: { ...table, clip } }[of]
-  return JSON.stringify([models.map(({ sha256: _hash, ...model }) => model), method, output.include, settings])
+  const { include, dtype, vae } = output
+  return JSON.stringify([models.map(({ sha256: _hash, ...model }) => model), method, { include, dtype, vae }, settings])
 }

@@ -9,7 +9,8 @@ import type { Group, Handlers } from './handlers'
 export function calibrationHandlers(studio: Studio): Handlers<Group<'calibration'>> {
   const { host, queue, work } = studio
   return {
-    'calibration.describe': () => planCalibration(studio.project.state.project, studio.cache.folder),
+    'calibration.describe': () =>
+      planCalibration(studio.project.state.project, studio.cache.folder, (path) => host.access.check(path)),
     'calibration.start': async ({ path, overwrite }) => {
       const project = studio.projectWithModels()
       const target =

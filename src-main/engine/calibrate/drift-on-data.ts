@@ -11,7 +11,7 @@ import { UNetBlocks } from '../merge/blocks'
 import { PlanColumns } from '../merge/plan-columns'
 import type { MergePlan } from '../merge/plan'
 import { unetFiles } from './calibration-file'
-import { featureDrift, type DriftOptions } from './feature-drift'
+import { checkCombinesFeatures, featureDrift, type DriftOptions } from './feature-drift'
 import { dataSource, trainTimestepsOf } from './sources'
 
 export interface DriftData extends DataSettings {
@@ -37,13 +37,7 @@ export async function driftOnData(
   options: DriftOnDataOptions,
 ): Promise<FeatureDrift> {
   const { base, cacheFolder, signal } = options
-  const opened = await openEvaluationData(data.folder, data.seed)
-  const domains = opened.domains.filter(({ name }) => data.domain === null || name === data.domain)
-  if (domains.length === 0)
-    throw new FusionError('validation', `The evaluation data have no domain ${data.domain}.`, {
-      hint: `They have ${opened.domains.map(({ name }) => name).join(', ')}.`,
-    })
-  const chosen = chooseSplit({ domains }, data.split, data.pictures ?? undefined)
+  const { opened, chosen } = await openDriftData(data)
   const cancel = signal ? { signal } : {}
   const encoding = {
     vaeHash: opened.kind === 'pictures' ? hashComponent(requireComponent('vae', base)) : '',
@@ -67,6 +61,25 @@ export async function driftOnData(
       inside: finite(inside),
     })),
   }
+}
+
+/**
+ * Refuses a check that cannot be made before a merge is made for it.
+ * @throws FusionError 'unsupported' (method), 'validation' (domain), and what opening the data throws
+ */
+export async function checkDriftable(plan: MergePlan, data: DriftData): Promise<void> {
+  checkCombinesFeatures(plan)
+  await openDriftData(data)
+}
+
+async function openDriftData({ folder, seed, domain, split, pictures }: DriftData) {
+  const opened = await openEvaluationData(folder, seed)
+  const domains = opened.domains.filter(({ name }) => domain === null || name === domain)
+  if (domains.length === 0)
+    throw new FusionError('validation', `The evaluation data have no domain ${domain}.`, {
+      hint: `They have ${opened.domains.map(({ name }) => name).join(', ')}.`,
+    })
+  return { opened, chosen: chooseSplit({ domains }, split, pictures ?? undefined) }
 }
 
 /** A network that a merge destroyed may have no number for its features. */

@@ -60,11 +60,7 @@ export async function featureDrift(
   run: CalibratedCheckpoint['run'],
   options: DriftOptions,
 ): Promise<LayerDrift[]> {
-  const { method } = plan
-  if (method.kind !== 'fusion' && method.kind !== 'linear')
-    throw new FusionError('unsupported', `${method.title} does not combine features by coefficients.`, {
-      hint: 'Choose FeatureFusion, soup or another sum of models.',
-    })
+  checkCombinesFeatures(plan)
   const { samples, onProgress, signal, layers: wanted } = options
   const tasks = new Map(
     plan.tasks.flatMap((task) => {
@@ -102,6 +98,14 @@ export async function featureDrift(
     await work.release()
   }
   return order.map((module) => drifts.get(module)!)
+}
+
+/** @throws FusionError 'unsupported' for a method whose merge is no sum of its models' features */
+export function checkCombinesFeatures({ method }: Pick<MergePlan, 'method'>): void {
+  if (method.kind === 'fusion' || method.kind === 'linear') return
+  throw new FusionError('unsupported', `${method.title} does not combine features by coefficients.`, {
+    hint: 'Choose FeatureFusion, soup or another sum of models.',
+  })
 }
 
 async function gather(

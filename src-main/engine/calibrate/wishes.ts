@@ -36,8 +36,9 @@ export interface WishOptions {
  */
 export function picturesFor({ domains }: PictureList, name: string, most = Infinity): ChosenDomain[] {
   const own = domains.filter((domain) => domain.name === name)
-  const seen = (own.length > 0 ? own : domains).slice(0, most)
-  return chooseSplit({ domains: seen }, 'train', Math.floor(most / seen.length))
+  const training = chooseSplit({ domains: own.length > 0 ? own : domains }, 'train').slice(0, most)
+  const each = Math.floor(most / training.length)
+  return training.map((domain) => ({ ...domain, pictures: domain.pictures.slice(0, each) }))
 }
 
 /**

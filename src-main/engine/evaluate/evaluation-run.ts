@@ -59,13 +59,8 @@ export class EvaluationRun {
   readonly #data: EvaluationData
   readonly #wanted: ChosenDomain[]
   readonly #store: LossStore
-  #loaded: {
-    pipeline: Pipeline
-    set: EvaluationSet
-    chosen: ChosenDomain[]
-    meter: LossMeter
-    live: LiveMerge
-  } | null = null
+  #network: { pipeline: Pipeline; live: LiveMerge } | null = null
+  #pictures: { set: EvaluationSet; chosen: ChosenDomain[]; meter: LossMeter } | null = null
   #scratch: string | null = null
 
   private constructor(
@@ -127,7 +122,7 @@ export class EvaluationRun {
 
   /** Works with the pipeline as a row's model makes it: to draw with it. */
   async withModel<Result>(row: EvaluatedRow, work: (pipeline: Pipeline) => Promise<Result>): Promise<Result> {
-    const { pipeline } = await this.load(() => {})
+    const { pipeline } = await this.loadNetwork(() => {})
     const { model } = await this.modelOf(row, () => {})
     const prepared = await model.prepare(pipeline)
     try {
@@ -137,29 +132,35 @@ export class EvaluationRun {
     }
   }
 
-  /** The pipeline, and the pictures of the chosen split as latents. */
-  async load(onProgress: Progress) {
-    if (this.#loaded) return this.#loaded
+  /** The pipeline alone, to draw with. */
+  async loadNetwork(onProgress: Progress): Promise<{ pipeline: Pipeline; live: LiveMerge }> {
+    if (this.#network) return this.#network
     const { base, device, cacheFolder, threads } = this.tools
     onProgress('loading', 0)
     throwIfCancelled(this.tools.signal)
-    const checkpoint = await openCheckpoint(base)
-    const pipeline = await loadPipeline(checkpoint, { ...this.#loading, device, liveUnet: true })
-    try {
-      const { set, chosen } = await this.#data.load(this.#wanted, pipeline, {
-        vaeHash: this.#data.kind === 'pictures' ? hashComponent(requireComponent('vae', checkpoint)) : '',
-        cacheFolder,
-        ...this.#signal,
-        onProgress: (done, total) => onProgress('encoding pictures', done / total),
-      })
-      const { provider } = device
-      const live = new LiveMerge(pipeline, { cacheFolder, provider, ...(threads !== undefined && { threads }) })
-      this.#loaded = { pipeline, set, chosen, meter: new LossMeter(pipeline, set), live }
-      return this.#loaded
-    } catch (error) {
-      await pipeline.release()
-      throw error
-    }
+    const pipeline = await loadPipeline(await openCheckpoint(base), { ...this.#loading, device, liveUnet: true })
+    const { provider } = device
+    const live = new LiveMerge(pipeline, { cacheFolder, provider, ...(threads !== undefined && { threads }) })
+    return (this.#network = { pipeline, live })
+  }
+
+  /** The pipeline, and the pictures of the chosen split as latents. */
+  async load(onProgress: Progress) {
+    const network = await this.loadNetwork(onProgress)
+    this.#pictures ??= await this.#encode(network.pipeline, onProgress)
+    return { ...network, ...this.#pictures }
+  }
+
+  async #encode(pipeline: Pipeline, onProgress: Progress) {
+    const { base, cacheFolder } = this.tools
+    const vae = this.#data.kind === 'pictures' ? requireComponent('vae', await openCheckpoint(base)) : null
+    const { set, chosen } = await this.#data.load(this.#wanted, pipeline, {
+      vaeHash: vae ? hashComponent(vae) : '',
+      cacheFolder,
+      ...this.#signal,
+      onProgress: (done, total) => onProgress('encoding pictures', done / total),
+    })
+    return { set, chosen, meter: new LossMeter(pipeline, set) }
   }
 
   /** The base, to be measured in its own network. */
@@ -169,8 +170,9 @@ export class EvaluationRun {
   }
 
   async release(): Promise<void> {
-    await this.#loaded?.pipeline.release()
-    this.#loaded = null
+    await this.#network?.pipeline.release()
+    this.#network = null
+    this.#pictures = null
     if (this.#scratch !== null) await rm(this.#scratch, { recursive: true, force: true })
   }
 
@@ -193,7 +195,7 @@ export class EvaluationRun {
     const prepare: EvaluatedModel['prepare'] = async (pipeline) => {
       const started = performance.now()
       if (reasonAgainstFeeding(plan) === null) {
-        await this.#loaded!.live.feed(plan, { ...this.#signal, onContributions: onMerging })
+        await this.#network!.live.feed(plan, { ...this.#signal, onContributions: onMerging })
         seconds = (performance.now() - started) / 1000
         return pipeline
       }

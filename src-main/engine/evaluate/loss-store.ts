@@ -2,7 +2,8 @@ import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
-import type { Project } from '../../contract/project'
+import { needsCalibration, type Project } from '../../contract/project'
+import { unreadable } from '../checkpoint/file-errors'
 import { openCheckpoint } from '../checkpoint/open'
 import { RUNTIME_VERSION } from '../runtime/session'
 import type { ChosenDomain } from './loss-table'
@@ -42,10 +43,13 @@ export class LossStore {
     const { merge, path } = model
     const paths = [on.base, ...(merge ? merge.models.map((entry) => entry.path) : path === null ? [] : [path])]
     if (merge?.output.vae !== undefined) paths.push(merge.output.vae)
-    const others = merge?.method.calibration === undefined ? [] : [await stateOf(merge.method.calibration)]
+    const { calibration, ...settings } = merge?.method ?? {}
+    // Of a method that does not read it, a calibration is nothing to depend on.
+    const used = merge && needsCalibration(merge.method) ? calibration : undefined
+    const others = used === undefined ? [] : [await stateOf(used)]
     const made = merge && {
       models: merge.models.map(({ sha256: _hash, ...entry }) => entry),
-      method: merge.method,
+      method: { ...settings, calibration: used },
       output: { include: merge.output.include, dtype: merge.output.dtype },
     }
     const parts = [
@@ -94,7 +98,9 @@ async function filesOf(path: string): Promise<unknown> {
 }
 
 async function stateOf(path: string): Promise<unknown> {
-  const { size, mtimeMs } = await stat(path)
+  const { size, mtimeMs } = await stat(path).catch((cause: unknown) => {
+    throw unreadable(path, cause)
+  })
   return [path, size, mtimeMs]
 }
 

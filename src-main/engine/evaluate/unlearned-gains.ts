@@ -58,7 +58,8 @@ export function unlearnedGains(
       after: rest.domains[place]!.loss,
       difference: {
         value: rises[place]!,
-        interval: bootstrap.interval(group, ([drawn]) => meanOf(differences[place]!, drawn!)),
+        // A domain that was picked for its rise says nothing of other pictures.
+        interval: named < 0 ? null : bootstrap.interval(group, ([drawn]) => meanOf(differences[place]!, drawn!)),
       },
       kept: kept.before && kept.after ? { before: kept.before, after: kept.after } : null,
     }

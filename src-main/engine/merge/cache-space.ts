@@ -27,20 +27,17 @@ export async function cacheBytes(folders: readonly string[]): Promise<number> {
  * written goes in any case.
  * @param keepSince what was used at this time (milliseconds since 1970) or later stays, even if it does not fit; so does
  * what was used in the last ten minutes
- * @param kept a path that stays in any case
  */
 export async function trimCache(
   folders: readonly string[],
   limitBytes: number,
   keepSince = Infinity,
-  kept?: string,
 ): Promise<void> {
   const inUse = Math.min(keepSince, Date.now() - IN_USE_MS)
   const items = (await itemsOf(folders)).sort((a, b) => Number(b.abandoned) - Number(a.abandoned) || a.time - b.time)
   let total = items.reduce((sum, { bytes }) => sum + bytes, 0)
   for (const { path, bytes, time, abandoned } of items) {
     if (!abandoned && (total <= limitBytes || time >= inUse)) return
-    if (path === kept) continue
     await rm(path, { recursive: true, force: true })
     total -= bytes
   }

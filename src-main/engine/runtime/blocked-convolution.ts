@@ -1,7 +1,7 @@
 import { blockedConv } from '../architecture/layers'
 import { NetworkGraph } from '../architecture/network-graph'
 import { GraphBuilder } from '../graph/onnx-builder'
-import { createSession, type Tensor } from './session'
+import { createSession, type Session, type Tensor } from './session'
 
 /** Widths that the CPU's kernels have: AVX-512 and NEON, AVX2 and SSE. */
 const WIDTHS = [16, 8] as const
@@ -31,15 +31,17 @@ async function probe(): Promise<number | null> {
     const inputs = { blocked: graph.input('blocked', 'F32', dims), plain: graph.input('plain', 'F32', dims) }
     net.output('blocks', blockedConv(net, image, [inputs.blocked], CHANNELS, window), [1, CHANNELS, EDGE, EDGE])
     net.output('expected', net.node('Conv', [image, inputs.plain], { pads: window.pads }), [1, CHANNELS, EDGE, EDGE])
+    let session: Session | undefined
     try {
-      const session = await createSession(graph.toBytes(), { provider: 'cpu' })
+      session = await createSession(graph.toBytes(), { provider: 'cpu' })
       const blocked = { data: blockFilters(filters.data, dims, width), dims }
       const { blocks, expected } = await session.run({ image: waves(1, CHANNELS, EDGE, EDGE), blocked, plain: filters })
-      await session.release()
       const reference = expected!.data as Float32Array
       if ((blocks!.data as Float32Array).every((value, i) => Math.abs(value - reference[i]!) < TOLERANCE)) return width
     } catch {
-      return null // a runtime without these kernels
+      continue // a runtime without these kernels, or without this width
+    } finally {
+      await session?.release()
     }
   }
   return null

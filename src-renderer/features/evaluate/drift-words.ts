@@ -1,5 +1,5 @@
 import type { FeatureDrift } from '../../../src-main/contract/evaluate'
-import { formatPercent } from '../../shared/format'
+import { countOf, formatPercent } from '../../shared/format'
 
 export type DriftOfLayer = FeatureDrift['layers'][number]
 
@@ -15,6 +15,15 @@ export function driftPercent(value: number | null): string {
 export function driftSentence({ alone, inside }: DriftOfLayer): string {
   if (alone === null || inside === null) return 'Features of this layer are no numbers: the merge broke the network.'
   return `The merge’s features at this layer are within ${driftPercent(alone)} of what equation 20 promises when the layer is alone, ${driftPercent(inside)} inside the running network.`
+}
+
+/** What the figures of all layers say. */
+export function networkSentence(layers: readonly DriftOfLayer[]): string {
+  const broken = layers.filter(({ alone, inside }) => alone === null || inside === null).length
+  if (broken > 0)
+    return `features of ${countOf(broken, 'layer')} of ${layers.length} are no numbers: the merge broke the network.`
+  const [alone, inside] = [layers.map((layer) => layer.alone!), layers.map((layer) => layer.inside!)]
+  return `every layer by itself gives what the method promises within ${driftPercent(Math.max(...alone))}; inside the running network, where each layer gets what those before it made, the merge drifts up to ${driftPercent(Math.max(...inside))} away.`
 }
 
 /** The layer that drifts farthest inside the network. */

@@ -57,7 +57,9 @@ export const useEvaluate = defineStore('evaluate', () => {
     await project.settled()
     const asked = dataKey.value
     const answer = await notices.attempt(() => session.invoke('evaluate.data', {}))
-    if (answer && asked === dataKey.value) data.value = answer
+    if (!answer || asked !== dataKey.value) return
+    data.value = answer
+    if (!answer.domains.some(({ name }) => name === drift.domain)) drift.domain = null
   }
 
   const shown = computed<EvaluationReport | SearchReport | DriftReport | null>(() => results.value[tab.value])

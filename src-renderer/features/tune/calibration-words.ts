@@ -70,7 +70,6 @@ export function asksForOther(
   return (
     record.samples !== samples ||
     record.seed !== seed ||
-    wanted.length !== record.models.length ||
     wanted.some(({ name, use, pictures, domains, prompts }) => {
       const source = record.models.find((model) => model.name === name)?.source
       if (source?.kind !== use) return true

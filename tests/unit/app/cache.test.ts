@@ -32,10 +32,17 @@ describe('the cache', () => {
     expect(await cache.size()).toBe(80)
   })
 
-  it('keeps what the project needs, however old it is', async () => {
-    const [needed, other] = [put('needed', 100, 40), put('other', 100, 30)]
-    await cache.trim(50, needed)
-    expect([needed, other].map((path) => existsSync(path))).toEqual([true, false])
+  it('keeps what models saw until it is cleared, however old it is', async () => {
+    const other = put('other', 100, 30)
+    mkdirSync(cache.calibrations)
+    const learnt = join(cache.calibrations, 'learnt.safetensors')
+    writeFileSync(learnt, Buffer.alloc(70))
+    utimesSync(learnt, new Date(0), new Date(0))
+    expect(await cache.size()).toBe(170)
+    await cache.trim(50)
+    expect([learnt, other].map((path) => existsSync(path))).toEqual([true, false])
+    await cache.clear()
+    expect(existsSync(learnt)).toBe(false)
   })
 
   it('clears nothing but its own', async () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
@@ -74,4 +74,6 @@ it('evaluate: finds by their recipes which merge was unlearned, and tells before
   expect([before.value, after.value]).toEqual([lossOf('both'), lossOf('rest')])
   const csv = join(folder, 'table.csv')
   expect((await table('--csv', csv)).output).toContain('Unlearned, each on its own domain')
+  const lines = readFileSync(csv, 'utf8').split('\r\n')
+  expect(lines.find((line) => line.startsWith(`unlearned-before,${specialist},`))).toContain(`,${before.value},`)
 }, 60_000)

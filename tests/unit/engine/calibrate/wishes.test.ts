@@ -24,8 +24,8 @@ describe('what a model learns from', () => {
   it('is every domain where none has its name, in equal parts where there are limits', () => {
     expect(seen('base').map(([name]) => name)).toEqual(['food', 'travel'])
     expect(seen('base', 6)).toEqual([
-      ['food', [1, 2]],
-      ['travel', [1, 2]],
+      ['food', [1, 2, 3]],
+      ['travel', [1, 2, 3]],
     ])
     expect(seen('base', 1)).toEqual([['food', [1]]])
     expect(() => seen('nothing to learn from')).toThrow(/train/)

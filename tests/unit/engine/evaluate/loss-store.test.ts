@@ -107,6 +107,22 @@ describe('the key of losses', () => {
       expect(await LossStore.keyOf(same, on)).toBe(key)
   })
 
+  it('changes with a calibration only where the method reads it', async () => {
+    const calibration = join(temporaryFolder(), 'calibration.safetensors')
+    const of = (method: object): Promise<string> => LossStore.keyOf(merge({ method }), on)
+    const read = { name: 'feature-regression', calibration }
+    await expect(of(read)).rejects.toMatchObject({ kind: 'not-found' })
+    for (const method of [{ name: 'soup' }, { name: 'featurefusion' }])
+      expect(await of({ ...method, calibration })).toBe(await of(method))
+    writeFileSync(calibration, 'one')
+    const before = await of(read)
+    utimesSync(calibration, 1, 1)
+    expect(await of(read)).not.toBe(before)
+    expect(await of({ name: 'featurefusion', statistics: 'calibrated', calibration })).not.toBe(
+      await of({ name: 'featurefusion', statistics: 'calibrated' }),
+    )
+  })
+
   it('changes with the files behind it, those of pictures included', async () => {
     const folder = temporaryFolder()
     const path = writeModel(join(folder, 'model.safetensors'), { w: tensor([1], [1]) })
