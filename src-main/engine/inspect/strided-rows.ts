@@ -10,8 +10,8 @@ const DRAFT_COLUMNS = 1280
  * matrix is that small itself, or no divisor fits.
  */
 export function draftStride({ rows, models }: Pick<LayerRows, 'rows' | 'models'>): number {
-  const least = Math.ceil((models * rows) / DRAFT_COLUMNS)
-  for (let stride = Math.max(2, least); stride < 2 * least; stride++) if (rows % stride === 0) return stride
+  const least = (models * rows) / DRAFT_COLUMNS
+  for (let stride = Math.max(2, Math.ceil(least)); stride < 2 * least; stride++) if (rows % stride === 0) return stride
   return 1
 }
 
