@@ -75,20 +75,15 @@ async function check(
       provider: device,
       onProgress: (phase, fraction) => progress.show(phase, fraction),
     })
-    const found = await driftOnData(
-      plan,
-      await openCheckpoint(merged.path),
-      data,
-      {
-        ...shared,
-        ...layers,
-        base,
-        device,
-        ...(files.clipVocabulary !== undefined && { clipVocabulary: files.clipVocabulary }),
-        samples,
-        onProgress: (fraction) => progress.show('comparing features', fraction),
-      },
-    )
+    const found = await driftOnData(plan, await openCheckpoint(merged.path), data, {
+      ...shared,
+      ...layers,
+      base,
+      device,
+      ...(files.clipVocabulary !== undefined && { clipVocabulary: files.clipVocabulary }),
+      samples,
+      onProgress: (fraction) => progress.show('comparing features', fraction),
+    })
     progress.end()
     printResult(options, found, () => inWords(found))
   } finally {

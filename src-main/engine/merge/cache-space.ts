@@ -28,11 +28,7 @@ export async function cacheBytes(folders: readonly string[]): Promise<number> {
  * @param keepSince what was used at this time (milliseconds since 1970) or later stays, even if it does not fit; so does
  * what was used in the last ten minutes
  */
-export async function trimCache(
-  folders: readonly string[],
-  limitBytes: number,
-  keepSince = Infinity,
-): Promise<void> {
+export async function trimCache(folders: readonly string[], limitBytes: number, keepSince = Infinity): Promise<void> {
   const inUse = Math.min(keepSince, Date.now() - IN_USE_MS)
   const items = (await itemsOf(folders)).sort((a, b) => Number(b.abandoned) - Number(a.abandoned) || a.time - b.time)
   let total = items.reduce((sum, { bytes }) => sum + bytes, 0)

@@ -10,7 +10,15 @@ import {
   type BlockSizes,
   type FusionBuffers,
 } from './fusion-blocks'
-import { emptySums, reportOf, rowSums, weightedMean, weightedSums, type LayerReport, type ModelSums } from './layer-report'
+import {
+  emptySums,
+  reportOf,
+  rowSums,
+  weightedMean,
+  weightedSums,
+  type LayerReport,
+  type ModelSums,
+} from './layer-report'
 import type { LayerRows } from './layer-rows'
 import { normaliserOf } from './normalisers'
 import {
