@@ -11,13 +11,13 @@ import {
 } from '../engine/calibrate/calibration-file'
 import { layerGroups, passBytes, type CalibratedLayer } from '../engine/calibrate/gather'
 import { runsOf } from '../engine/calibrate/sources'
-import { picturesFor, type CalibrationWish } from '../engine/calibrate/wishes'
+import { noPrompts, picturesFor, type CalibrationWish } from '../engine/calibrate/wishes'
 import type { Checkpoint } from '../engine/checkpoint/checkpoint'
 import { cachedHash } from '../engine/checkpoint/hash'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { openEvaluationData, type EvaluationData } from '../engine/evaluate/evaluation-data'
 import { promptsOf } from '../engine/evaluate/evaluation-set'
-import type { ChosenDomain } from '../engine/evaluate/loss-table'
+import { countPictures, type ChosenDomain } from '../engine/evaluate/loss-table'
 import { methodNamed } from '../engine/merge/methods/index'
 import { needsColumns } from '../engine/merge/plan-columns'
 import { evaluationFolder } from './evaluation-plan'
@@ -100,10 +100,14 @@ function plannedModel(
   const use: CalibrationUse = choice?.use ?? (data.value ? 'data' : 'prompts')
   const seen = data.value ? attemptNow(() => picturesFor(data.value, name, most ?? undefined)) : data
   const chosen = seen.value ?? []
-  const pictures = chosen.reduce((sum, domain) => sum + domain.pictures.length, 0)
+  const pictures = countPictures(chosen)
   const prompts = choice && choice.prompts.length > 0 ? choice.prompts : captionsOf(chosen)
   const once = { data: runsOf.data(pictures), prompts: runsOf.prompts(prompts.length), none: 0 }[use]
-  const problems = { data: seen.problem, prompts: prompts.length > 0 ? null : noPrompts(name), none: null }
+  const problems = {
+    data: seen.problem,
+    prompts: prompts.length > 0 ? null : toErrorReport(noPrompts(name)),
+    none: null,
+  }
   return {
     name,
     use,
@@ -119,12 +123,6 @@ function captionsOf(chosen: readonly ChosenDomain[]): string[] {
   if (chosen.length === 0) return []
   const domains = chosen.map(({ pictures }) => ({ pictures: pictures.map(({ picture }) => picture) }))
   return promptsOf({ domains }, CAPTIONS).filter(Boolean)
-}
-
-function noPrompts(name: string): ErrorReport {
-  return toErrorReport(
-    new FusionError('validation', `There are no prompts for ${name}.`, { hint: 'Write some, one a line.' }),
-  )
 }
 
 async function fileOf(

@@ -14,13 +14,13 @@ import { drawContactSheet } from '../engine/evaluate/contact-sheet'
 import { findDemoFamily, type DemoFamily } from '../engine/evaluate/demo-family'
 import { EvaluationRun, type EvaluatedRow, type MeasuredRow } from '../engine/evaluate/evaluation-run'
 import { describeEvaluationSet, promptsOf } from '../engine/evaluate/evaluation-set'
-import type { ChosenDomain } from '../engine/evaluate/loss-table'
+import { countPictures, type ChosenDomain } from '../engine/evaluate/loss-table'
 import { isCertain, pairedLosses } from '../engine/evaluate/paired-difference'
 import { throwIfCancelled } from '../engine/merge/cancel'
 import { planMerge } from '../engine/merge/plan'
 import { chooseDevice, DEVICES, type Device, type ProviderStatus } from '../engine/runtime/providers'
 import { mergeWithProgress, resultAsData, resultInWords, type ProgramFiles } from './merge'
-import { ProgressLine, printResult, runCommand, say, seconds, table, type CommonOptions } from './output'
+import { ProgressLine, printResult, runCommand, say, seconds, signed, table, type CommonOptions } from './output'
 
 interface DemoOptions extends CommonOptions {
   out: string
@@ -77,7 +77,7 @@ async function demo(options: DemoOptions, files: ProgramFiles, folder: string, s
   const of = (wanted: string): MeasuredRow => losses.find(({ name }) => name === wanted)!
   const againstSoup = pairedLosses(of(FUSION), of(PLAIN_AVERAGE))
   const againstBase = pairedLosses(of(FUSION), of(family.base.name))
-  const measuredPictures = domains.reduce((sum, domain) => sum + domain.pictures.length, 0)
+  const measuredPictures = countPictures(domains)
   const result = {
     merge: resultAsData(plan, merged),
     losses: Object.fromEntries(losses.map((row) => [row.name, byDomain(domains, row)])),
@@ -209,7 +209,6 @@ function lossTable(domains: readonly ChosenDomain[], losses: readonly MeasuredRo
 function verdictInWords(other: string, difference: PairedLosses, count: number): string {
   const { mean: value, standardError, relative } = difference
   const relation = !isCertain(difference) ? 'does not differ measurably from' : value < 0 ? 'beats' : 'is worse than'
-  const signed = `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(5)} ± ${standardError.toFixed(5)}`
   const share = `${(Math.abs(relative) * 100).toPrecision(2)} % of the loss`
-  return `FeatureFusion ${relation} ${other}: ${signed} (${share}; ${count} pictures, paired).`
+  return `FeatureFusion ${relation} ${other}: ${signed(value, 5)} ± ${standardError.toFixed(5)} (${share}; ${count} pictures, paired).`
 }

@@ -1,10 +1,11 @@
-import type { Split } from '../contract/evaluate'
+import { csv } from '../contract/csv'
+import { isCertain, withErrors, type Split } from '../contract/evaluate'
 import type { Interval } from '../engine/evaluate/bootstrap'
-import type { ClipEstimate, ClipSummary } from '../engine/evaluate/clip-table'
+import type { ClipSummary } from '../engine/evaluate/clip-table'
 import type { Estimate, LossCell, LossSummary, ModelSummary } from '../engine/evaluate/loss-summary'
 import type { ColouredTable } from '../engine/evaluate/table-picture'
 import type { UnlearnedGain } from '../engine/evaluate/unlearned-gains'
-import { csv, seconds, table } from './output'
+import { seconds, signed, table } from './output'
 
 /** What `evaluate` measured. */
 export interface Evaluation extends LossSummary {
@@ -191,22 +192,12 @@ function relativeChange({ loss, difference }: LossCell): number {
   return difference!.value / (loss.value - difference!.value)
 }
 
-/** Whether a difference has the same sign for most other choices of pictures. */
-function isCertain({ interval }: Estimate): boolean {
-  return interval !== null && (interval.low > 0 || interval.high < 0)
-}
-
 function cellsOf({ domains, mean }: ModelSummary): LossCell[] {
   return [...domains, mean]
 }
 
 function baseFirst(models: readonly ModelSummary[]): ModelSummary[] {
   return [...models.filter(({ role }) => role === 'base'), ...models.filter(({ role }) => role !== 'base')]
-}
-
-/** Two standard errors to either side. */
-function withErrors({ value, standardError: error }: ClipEstimate): Estimate {
-  return { value, interval: error === null ? null : { low: value - 2 * error, high: value + 2 * error } }
 }
 
 function ends(interval: Interval | null): (number | string)[] {
@@ -219,8 +210,4 @@ function percent(share: number): string {
 
 function round(value: number): string {
   return String(Math.round(value)).replace('-', '−')
-}
-
-function signed(value: number, digits: number): string {
-  return `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(digits)}`
 }

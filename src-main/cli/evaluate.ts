@@ -7,7 +7,6 @@ import { describeCheckpoint, RECIPE_KEY } from '../engine/checkpoint/describe'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { loadPipeline } from '../engine/diffusion/load-pipeline'
 import type { Pipeline } from '../engine/diffusion/pipeline'
-import { requireComponent } from '../engine/diffusion/pipeline-parts'
 import { encodePng } from '../engine/diffusion/png'
 import {
   captionsOf,
@@ -17,8 +16,7 @@ import {
   type ClipSummary,
 } from '../engine/evaluate/clip-table'
 import { checkpointModel, type EvaluatedModel } from '../engine/evaluate/evaluated-model'
-import { openEvaluationData } from '../engine/evaluate/evaluation-data'
-import { hashComponent } from '../engine/evaluate/latent-cache'
+import { openEvaluationData, vaeHashFor } from '../engine/evaluate/evaluation-data'
 import { summariseLosses } from '../engine/evaluate/loss-summary'
 import { chooseSplit, measureLosses, type ChosenDomain } from '../engine/evaluate/loss-table'
 import { drawTable } from '../engine/evaluate/table-picture'
@@ -111,7 +109,7 @@ async function evaluate(
   const pipeline = await loadPipeline(base, { ...loading, device: options.device, liveUnet: true })
   try {
     const { set, chosen } = await data.load(wanted, pipeline, {
-      vaeHash: data.kind === 'pictures' ? hashComponent(requireComponent('vae', base)) : '',
+      vaeHash: vaeHashFor(data, base),
       cacheFolder: cacheFolder(),
       signal,
       onProgress: (done, total) => progress.show('encoding pictures', done / total),

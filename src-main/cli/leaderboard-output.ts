@@ -1,6 +1,7 @@
+import { csv } from '../contract/csv'
 import type { LeaderboardEntry } from '../contract/evaluate'
 import { differenceInWords } from '../engine/evaluate/paired-difference'
-import { csv, seconds, table } from './output'
+import { seconds, table } from './output'
 
 /** The leaderboard for people: losses, differences in per cent with their errors, cost. */
 export function leaderboardInWords(board: readonly LeaderboardEntry[]): string {

@@ -116,11 +116,7 @@ export function table(rows: readonly (readonly string[])[]): string {
     .join('\n')
 }
 
-/** Rows of cells as CSV (RFC 4180). */
-export function csv(rows: readonly (readonly (string | number)[])[]): string {
-  const cell = (value: string | number): string => {
-    const text = String(value)
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
-  }
-  return rows.map((cells) => `${cells.map(cell).join(',')}\r\n`).join('')
+/** '+1.2', '−0.3': a change, with its sign. */
+export function signed(value: number, digits: number): string {
+  return `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(digits)}`
 }

@@ -26,7 +26,7 @@ import {
   type ProgramFiles,
 } from './merge'
 import { collect, loadProject, parseNumber, type LoadedProject } from './model-options'
-import { ProgressLine, printResult, runCommand, table, UsageError } from './output'
+import { ProgressLine, printResult, runCommand, signed, table, UsageError } from './output'
 
 /** How many of the most changed tensors are printed. */
 const TENSORS_SHOWN = 5
@@ -217,13 +217,12 @@ function reportInWords(name: string, { tensors, blocks, total }: UnlearningRepor
 
 function lossesInWords({ domains, mostChanged }: UnlearningLosses): string[] {
   const cell = (value: number): string => value.toFixed(4)
-  const relative = (part: number): string => `${part < 0 ? '−' : '+'}${Math.abs(100 * part).toFixed(1)} %`
   return [
     'Denoising loss on held-out pictures (less is better):',
     table([
       ['domain', 'base', 'before', 'after', 'change'],
       ...domains.map(({ domain, base, before, after }) => {
-        return [domain, cell(base), cell(before), cell(after), relative(after / before - 1)]
+        return [domain, cell(base), cell(before), cell(after), `${signed(100 * (after / before - 1), 1)} %`]
       }),
     ]),
     `Changed most: ${mostChanged}.`,

@@ -1,11 +1,11 @@
 import { withModel, type Project } from '../contract/project'
 import type { Unlearning } from '../contract/unlearning'
-import { EvaluationRun, type EvaluatedRow, type MeasuredRow } from '../engine/evaluate/evaluation-run'
+import type { EvaluatedRow, MeasuredRow } from '../engine/evaluate/evaluation-run'
 import { unlearningLossesOf } from '../engine/evaluate/unlearning-losses'
 import { planMerge } from '../engine/merge/plan'
 import { contributionsOf } from '../engine/merge/plan-contributions'
 import { unlearningReport, type Change } from '../engine/merge/unlearning-report'
-import { releaseModel } from './resident-model'
+import { openRun } from './evaluate'
 import { phaseProgress, type TaskContext, type TaskOf, type TaskRunner } from './task'
 
 type UnlearningTask = TaskOf<'unlearning'>
@@ -54,12 +54,11 @@ function relativeOf({ relative }: Change): number | null {
 /** Losses of the base, and of the merge with and without the specialist; what was measured before is found again. */
 async function lossesOf(
   task: UnlearningTask,
-  { signal, workerFile, clipVocabulary }: TaskContext,
+  context: TaskContext,
   onProgress: (fraction: number) => void,
 ): Promise<Unlearning['losses']> {
-  const { data, device, cacheFolder } = task
+  const { data } = task
   if (data === null) return null
-  await releaseModel()
   const base = task.project.models[0]!.path
   const merge = (name: string, enabled: boolean): EvaluatedRow => ({
     name,
@@ -72,7 +71,7 @@ async function lossesOf(
     merge('before', true),
     merge('after', false),
   ]
-  const run = await EvaluationRun.open({ base, data, device, cacheFolder, clipVocabulary, workerFile, signal })
+  const run = await openRun({ ...task, data }, base, context)
   try {
     const measured: MeasuredRow[] = []
     for (const row of rows) {

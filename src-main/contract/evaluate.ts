@@ -281,6 +281,16 @@ export function withFoundWeights<P extends Pick<Project, 'models' | 'method'>>(
   return { ...project, models, ...(isGreedy && { method: { ...project.method, name: 'soup' as const } }) }
 }
 
+/** Whether a difference has the same sign for most other choices of pictures. */
+export function isCertain({ interval }: Estimate): boolean {
+  return interval !== null && (interval.low > 0 || interval.high < 0)
+}
+
+/** Two standard errors to either side; no interval where nothing is known of them. */
+export function withErrors({ value, standardError: error }: z.infer<typeof clipEstimateSchema>): Estimate {
+  return { value, interval: error === null ? null : { low: value - 2 * error, high: value + 2 * error } }
+}
+
 /** What decides a result's figures: equal where nothing that matters has changed. */
 export function evaluationKey(
   project: Pick<Project, 'models' | 'method' | 'output' | 'evaluation'>,

@@ -2,11 +2,9 @@ import { FusionError } from '../../contract/errors'
 import type { FeatureDrift } from '../../contract/evaluate'
 import type { Checkpoint } from '../checkpoint/checkpoint'
 import { hashFile } from '../checkpoint/hash'
-import { requireComponent } from '../diffusion/pipeline-parts'
-import { openEvaluationData } from '../evaluate/evaluation-data'
+import { openEvaluationData, vaeHashFor } from '../evaluate/evaluation-data'
 import type { DataSettings } from '../evaluate/evaluation-run'
-import { hashComponent } from '../evaluate/latent-cache'
-import { chooseSplit, type ChosenDomain } from '../evaluate/loss-table'
+import { chooseSplit, countPictures } from '../evaluate/loss-table'
 import { UNetBlocks } from '../merge/blocks'
 import { PlanColumns } from '../merge/plan-columns'
 import type { MergePlan } from '../merge/plan'
@@ -40,7 +38,7 @@ export async function driftOnData(
   const { opened, chosen } = await openDriftData(data)
   const cancel = signal ? { signal } : {}
   const encoding = {
-    vaeHash: opened.kind === 'pictures' ? hashComponent(requireComponent('vae', base)) : '',
+    vaeHash: vaeHashFor(opened, base),
     cacheFolder,
     ...cancel,
   }
@@ -52,7 +50,7 @@ export async function driftOnData(
   const blocks = new UNetBlocks(unet ? unet.tensors.keys() : [])
   return {
     domains: chosen.map(({ name }) => name),
-    pictures: countOf(chosen),
+    pictures: countPictures(chosen),
     samples: options.samples,
     layers: drifts.map(({ layer, alone, inside }) => ({
       layer,
@@ -85,10 +83,6 @@ async function openDriftData({ folder, seed, domain, split, pictures }: DriftDat
 /** A network that a merge destroyed may have no number for its features. */
 function finite(value: number): number | null {
   return Number.isFinite(value) ? value : null
-}
-
-function countOf(chosen: readonly ChosenDomain[]): number {
-  return chosen.reduce((sum, { pictures }) => sum + pictures.length, 0)
 }
 
 /** Real inputs for calibrated statistics. */

@@ -5,7 +5,7 @@ import type { Pipeline } from '../diffusion/pipeline'
 import { TorchGenerator } from '../diffusion/random'
 import { denoisingLosses } from '../evaluate/denoising-loss'
 import type { EvaluationSet } from '../evaluate/evaluation-set'
-import type { ChosenDomain } from '../evaluate/loss-table'
+import { countPictures, type ChosenDomain } from '../evaluate/loss-table'
 import type { CalibratedCheckpoint } from './calibrate'
 
 /** Timesteps at which every picture is seen. */
@@ -48,7 +48,7 @@ export function dataSource(
   { seed, trainTimesteps, signal }: DataSourceOptions,
   load: (pipeline: Pipeline) => Promise<{ set: EvaluationSet; chosen: readonly ChosenDomain[] }>,
 ): Source {
-  const count = chosen.reduce((sum, { pictures }) => sum + pictures.length, 0)
+  const count = countPictures(chosen)
   if (count === 0) throw new FusionError('validation', 'There are no pictures to learn from.')
   const stretch = trainTimesteps / TIMESTEPS
   const parts = new TorchGenerator(seed).rand(TIMESTEPS)

@@ -1,8 +1,6 @@
 import { FusionError } from '../../contract/errors'
 import type { Checkpoint } from '../checkpoint/checkpoint'
-import { requireComponent } from '../diffusion/pipeline-parts'
-import { openEvaluationData } from '../evaluate/evaluation-data'
-import { hashComponent } from '../evaluate/latent-cache'
+import { openEvaluationData, vaeHashFor } from '../evaluate/evaluation-data'
 import { chooseSplit, type ChosenDomain, type PictureList } from '../evaluate/loss-table'
 import type { CalibratedCheckpoint } from './calibrate'
 import { dataSource, promptSource, trainTimestepsOf } from './sources'
@@ -52,14 +50,13 @@ export async function calibrated(
   { base, seed, cacheFolder, signal }: WishOptions,
 ): Promise<CalibratedCheckpoint> {
   if (wish.kind === 'prompts') {
-    if (wish.prompts.length === 0)
-      throw new FusionError('validation', `There are no prompts for ${name}.`, { hint: 'Write some, one a line.' })
+    if (wish.prompts.length === 0) throw noPrompts(name)
     return { name, checkpoint, ...promptSource(wish.prompts, seed, signal) }
   }
   const data = await openEvaluationData(wish.folder, wish.splitSeed)
   const chosen = picturesFor(data, name, wish.pictures ?? undefined)
   const encoding = {
-    vaeHash: data.kind === 'pictures' ? hashComponent(requireComponent('vae', checkpoint, base)) : '',
+    vaeHash: vaeHashFor(data, checkpoint, base),
     ...(cacheFolder !== undefined && { cacheFolder }),
     ...(signal && { signal }),
   }
@@ -69,6 +66,11 @@ export async function calibrated(
     checkpoint,
     ...dataSource(chosen, options, (pipeline) => data.load(chosen, pipeline, encoding)),
   }
+}
+
+/** Why a model that shall make pictures cannot. */
+export function noPrompts(name: string): FusionError {
+  return new FusionError('validation', `There are no prompts for ${name}.`, { hint: 'Write some, one a line.' })
 }
 
 /** Prompts in a text, one a line. */

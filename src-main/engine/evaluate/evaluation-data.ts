@@ -1,8 +1,11 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Checkpoint } from '../checkpoint/checkpoint'
 import type { Pipeline } from '../diffusion/pipeline'
+import { requireComponent } from '../diffusion/pipeline-parts'
 import { describeEvaluationSet, readEvaluationSet, type EvaluationSet } from './evaluation-set'
 import { describeImageFolder, encodeImageFolder, type EncodeOptions } from './image-folder'
+import { hashComponent } from './latent-cache'
 import type { ChosenDomain, PictureList } from './loss-table'
 
 /** Evaluation data of either kind, described from their text files alone. */
@@ -19,6 +22,15 @@ export interface EvaluationData extends PictureList {
     pipeline: Pipeline,
     options: EncodeOptions,
   ): Promise<{ set: EvaluationSet; chosen: ChosenDomain[] }>
+}
+
+/**
+ * What latents of the data depend on: the hash of the VAE that encodes their pictures, of the first checkpoint that has
+ * one; nothing where they are latents already.
+ * @throws FusionError 'incompatible' where none has a VAE
+ */
+export function vaeHashFor({ kind }: Pick<EvaluationData, 'kind'>, ...checkpoints: [Checkpoint, Checkpoint?]): string {
+  return kind === 'pictures' ? hashComponent(requireComponent('vae', ...checkpoints)) : ''
 }
 
 /**

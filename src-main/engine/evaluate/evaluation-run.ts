@@ -6,7 +6,6 @@ import { FusionError } from '../../contract/errors'
 import type { Project } from '../../contract/project'
 import { openCheckpoint } from '../checkpoint/open'
 import { loadPipeline } from '../diffusion/load-pipeline'
-import { requireComponent } from '../diffusion/pipeline-parts'
 import type { Pipeline } from '../diffusion/pipeline'
 import { throwIfCancelled } from '../merge/cancel'
 import { LiveMerge, reasonAgainstFeeding } from '../merge/live-merge'
@@ -14,9 +13,8 @@ import { planMerge, type MergePlan } from '../merge/plan'
 import { runMerge } from '../merge/run'
 import type { ProviderStatus } from '../runtime/providers'
 import { checkpointModel, liveModel, readUnetWeights, type EvaluatedModel, type ModelRole } from './evaluated-model'
-import { openEvaluationData, type EvaluationData } from './evaluation-data'
+import { openEvaluationData, vaeHashFor, type EvaluationData } from './evaluation-data'
 import type { EvaluationSet } from './evaluation-set'
-import { hashComponent } from './latent-cache'
 import { LossStore } from './loss-store'
 import { chooseSplit, LossMeter, type ChosenDomain, type LossTable, type ModelLosses } from './loss-table'
 
@@ -153,9 +151,8 @@ export class EvaluationRun {
 
   async #encode(pipeline: Pipeline, onProgress: Progress) {
     const { base, cacheFolder } = this.tools
-    const vae = this.#data.kind === 'pictures' ? requireComponent('vae', await openCheckpoint(base)) : null
     const { set, chosen } = await this.#data.load(this.#wanted, pipeline, {
-      vaeHash: vae ? hashComponent(vae) : '',
+      vaeHash: vaeHashFor(this.#data, await openCheckpoint(base)),
       cacheFolder,
       ...this.#signal,
       onProgress: (done, total) => onProgress('encoding pictures', done / total),

@@ -8,7 +8,7 @@ import { throwIfCancelled } from '../merge/cancel'
 import { findCaptionedImages, type CaptionedImage } from './captioned-images'
 import type { EvaluationDescription, EvaluationDomain, EvaluationPicture, EvaluationSet } from './evaluation-set'
 import { LatentCache } from './latent-cache'
-import type { ChosenDomain } from './loss-table'
+import { countPictures, type ChosenDomain } from './loss-table'
 
 /** As the demo family's evaluation set has them. */
 const TIMESTEPS = [50, 150, 250, 350, 450, 550, 650, 750, 850, 950]
@@ -80,7 +80,7 @@ export async function encodeImageFolder(
   pipeline: Pipeline,
   { vaeHash, cacheFolder, signal, onProgress }: EncodeOptions,
 ): Promise<EvaluationSet> {
-  const total = chosen.reduce((sum, { pictures }) => sum + pictures.length, 0)
+  const total = countPictures(chosen)
   let done = 0
   const { vae, unetConfig } = pipeline.parts
   const edge = pipeline.nativeEdge / vae.config.scale

@@ -61,6 +61,11 @@ export function chooseSplit({ domains }: PictureList, split: Split, most = Infin
   return left
 }
 
+/** Pictures of all domains. */
+export function countPictures(domains: readonly Pick<ChosenDomain, 'pictures'>[]): number {
+  return domains.reduce((sum, { pictures }) => sum + pictures.length, 0)
+}
+
 /**
  * Parts a choice in two, picture by picture: one to search weights with, one that the search never sees and that says
  * what its result is worth.
@@ -87,7 +92,7 @@ export class LossMeter {
     domains: readonly ChosenDomain[],
     { signal, onProgress }: Pick<MeasureOptions, 'signal' | 'onProgress'> = {},
   ): Promise<ModelLosses> {
-    const all = domains.reduce((sum, { pictures }) => sum + pictures.length, 0)
+    const all = countPictures(domains)
     let before = 0
     const prepared = await model.prepare(this.pipeline)
     try {

@@ -8,7 +8,7 @@ import { mean } from './bootstrap'
 import type { EvaluatedModel } from './evaluated-model'
 import type { EvaluationRun } from './evaluation-run'
 import { greedySoup } from './greedy-soup'
-import { halves, type ChosenDomain, type ModelLosses } from './loss-table'
+import { countPictures, halves, type ModelLosses } from './loss-table'
 import { differenceInWords, isCertain, pairedLosses } from './paired-difference'
 import { flatWeights, searchWeights, weightsOfFlat } from './weight-search'
 import type { Trial, WeightScore } from './weight-trials'
@@ -72,8 +72,6 @@ export async function searchMerge(
       return pipeline
     },
   })
-  const count = (domains: readonly ChosenDomain[]): number =>
-    domains.reduce((sum, { pictures }) => sum + pictures.length, 0)
   const soup = methodSchema.parse({ name: 'soup' })
   const equal = models.map((model) => ({ ...model, weight: 1, blocks: {}, layers: [] }))
   const onBoth = async (model: EvaluatedModel) => ({
@@ -83,7 +81,7 @@ export async function searchMerge(
   const base = await onBoth(await run.baseModel())
   const average = await onBoth(mergeOf(equal, soup))
   onStart?.({
-    pictures: { search: count(search), check: count(unseen) },
+    pictures: { search: countPictures(search), check: countPictures(unseen) },
     base: { search: meanLoss(base.search), check: meanLoss(base.check) },
     soup: { search: meanLoss(average.search), check: meanLoss(average.check) },
   })

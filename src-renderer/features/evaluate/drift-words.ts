@@ -1,3 +1,4 @@
+import { csv } from '../../../src-main/contract/csv'
 import type { FeatureDrift } from '../../../src-main/contract/evaluate'
 import { countOf, formatPercent } from '../../shared/format'
 
@@ -34,5 +35,5 @@ export function farthest(layers: readonly DriftOfLayer[]): DriftOfLayer | undefi
 /** Every layer, one a line; relative distances. */
 export function driftAsCsv({ layers }: FeatureDrift): string {
   const lines = layers.map(({ block, layer, alone, inside }) => [block, layer, alone ?? '', inside ?? ''])
-  return [['block', 'layer', 'alone', 'inside'], ...lines].map((cells) => cells.join(',') + '\r\n').join('')
+  return csv([['block', 'layer', 'alone', 'inside'], ...lines])
 }

@@ -1,4 +1,12 @@
-import type { ClipReport, Estimate, Summary, UnlearnedGain } from '../../../src-main/contract/evaluate'
+import { csv } from '../../../src-main/contract/csv'
+import {
+  isCertain,
+  withErrors,
+  type ClipReport,
+  type Estimate,
+  type Summary,
+  type UnlearnedGain,
+} from '../../../src-main/contract/evaluate'
 
 export type ModelLosses = Summary['models'][number]
 type Cell = ModelLosses['mean']
@@ -9,11 +17,6 @@ export const ALL_DOMAINS = 'mean'
 /** A difference to the base as a part of the base's loss; null for the base itself. */
 export function relativeChange({ loss, difference }: Cell): number | null {
   return difference && difference.value / (loss.value - difference.value)
-}
-
-/** Whether another choice of pictures would hardly turn a difference around. */
-export function isCertain({ interval }: Estimate): boolean {
-  return interval !== null && (interval.low > 0 || interval.high < 0)
 }
 
 /** '−1.2 %', with a space that does not break. */
@@ -85,15 +88,5 @@ export function resultsAsCsv(
       if (difference) add('clip-difference', model, drawn[index]!, '', withErrors(difference))
     })
   }
-  return lines.map((cells) => cells.map(csvCell).join(',') + '\r\n').join('')
-}
-
-/** Two standard errors to either side. */
-function withErrors({ value, standardError: error }: ClipReport['scores'][number]['mean']['score']): Estimate {
-  return { value, interval: error === null ? null : { low: value - 2 * error, high: value + 2 * error } }
-}
-
-function csvCell(value: string | number): string {
-  const text = String(value)
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+  return csv(lines)
 }
