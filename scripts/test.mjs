@@ -35,18 +35,24 @@ function suite(title, command, args, report, env, read) {
   count(...counts)
 }
 
+/** Tests that vitest runs. */
+function vitest(title, name, args = []) {
+  const report = join(results, `${name}.json`)
+  suite(
+    title,
+    'npx',
+    ['vitest', 'run', ...args, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
+    report,
+    {},
+    ({ numPassedTests, numFailedTests, numPendingTests }) => [numPassedTests, numFailedTests, numPendingTests],
+  )
+}
+
 check('lint', 'npx', ['eslint', '.'])
 check('format', 'npx', ['prettier', '--check', '--log-level', 'warn', '.'])
 check('types', 'npm', ['run', '--silent', 'typecheck'])
-const unit = join(results, 'unit.json')
-suite(
-  'unit tests',
-  'npx',
-  ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${unit}`],
-  unit,
-  {},
-  ({ numPassedTests, numFailedTests, numPendingTests }) => [numPassedTests, numFailedTests, numPendingTests],
-)
+vitest('unit tests', 'unit')
+vitest('attacks', 'attack', ['--config', 'tests/attack/vitest.config.ts'])
 
 console.log('\n== reference data')
 const golden = spawnSync('npm', ['run', '--silent', 'test:golden'], { cwd: ROOT, encoding: 'utf8', maxBuffer: 1e8 })
