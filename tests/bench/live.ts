@@ -5,11 +5,7 @@
 //                                            CACHE are made where they are not there: minutes)
 import { loadavg } from 'node:os'
 import { resolve } from 'node:path'
-import { WebSocket } from 'ws'
-import type { CommandInput, CommandName, CommandOutput } from '../../src-main/contract/commands'
-import type { LiveState } from '../../src-main/contract/preview'
 import { projectSchema, type Project } from '../../src-main/contract/project'
-import { API_PATH, EVENTS_PATH, type Reply, type ServerMessage } from '../../src-main/contract/wire'
 import { buildUnet } from '../../src-main/engine/architecture/unet'
 import { openCheckpoint } from '../../src-main/engine/checkpoint/open'
 import { findDemoFamily } from '../../src-main/engine/evaluate/demo-family'
@@ -23,6 +19,7 @@ import { MAX_REORDERED_BYTES, Network } from '../../src-main/engine/runtime/netw
 import type { Tensor } from '../../src-main/engine/runtime/session'
 import { StudioServer } from '../e2e/studio-server'
 import { median, sampleTree, residentBytes } from './process-tree'
+import { ServeClient } from './serve-client'
 import { writeSyntheticUnets } from './synthetic-unets'
 
 const MOVES = 21
@@ -44,7 +41,7 @@ function tell(what: string, value: number, limit: number, unit: string, more = '
 async function slider(): Promise<void> {
   const server = await StudioServer.start()
   try {
-    const client = await Client.connect(server.url)
+    const client = await ServeClient.connect(server.url)
     const { project } = (await client.invoke('project.demo', {})) as { project: Project }
     const preview = { ...project.preview, seeds: [1, 2, 3, 4], steps: DRAFT_STEPS }
     await client.edit([{ type: 'set-preview', preview }])
@@ -53,13 +50,13 @@ async function slider(): Promise<void> {
     const seconds: number[] = []
     const loads = new Set<string>()
     for (let move = 0; move < MOVES; move++) {
-      const before = client.states.length
+      const before = client.liveStates.length
       const model = { ...project.models[1 + (move % (project.models.length - 1))]!, weight: 0.3 + 0.03 * move }
       const started = performance.now()
       await client.edit([{ type: 'set-model', name: model.name, model }])
       await client.untilShown(before)
       seconds.push((performance.now() - started) / 1000)
-      client.states.slice(before).forEach(({ stage }) => loads.add(stage))
+      client.liveStates.slice(before).forEach(({ stage }) => loads.add(stage))
     }
     const slowest = Math.max(...seconds).toFixed(3)
     tell(
@@ -77,72 +74,6 @@ async function slider(): Promise<void> {
     client.close()
   } finally {
     await server.stop()
-  }
-}
-
-/** A plain client of `serve`. */
-class Client {
-  readonly states: LiveState[] = []
-  private readonly waiting = new Set<() => void>()
-
-  private constructor(
-    private readonly url: URL,
-    private readonly socket: WebSocket,
-    private readonly cookie: string,
-  ) {
-    socket.on('message', (data) => {
-      const message = JSON.parse(String(data)) as ServerMessage
-      if (message.type !== 'event' || message.event.type !== 'live') return
-      this.states.push(message.event.live)
-      for (const check of this.waiting) check()
-    })
-  }
-
-  static async connect(address: string): Promise<Client> {
-    const url = new URL(address)
-    const cookie = `featurefusion-${url.port}=${url.searchParams.get('token')}`
-    const socket = new WebSocket(`ws://${url.host}${EVENTS_PATH}?after=0`, { headers: { cookie } })
-    await new Promise((resolve, reject) => socket.on('open', resolve).on('error', reject))
-    return new Client(url, socket, cookie)
-  }
-
-  async invoke<C extends CommandName>(name: C, input: CommandInput<C>): Promise<CommandOutput<C>> {
-    const headers = { cookie: this.cookie, 'content-type': 'application/json' }
-    const answer = await fetch(new URL(API_PATH + name, this.url), {
-      method: 'POST',
-      headers,
-      body: JSON.stringify(input),
-    })
-    const reply = (await answer.json()) as Reply
-    if (!reply.ok) throw new Error(reply.error.message)
-    return reply.value as CommandOutput<C>
-  }
-
-  edit(edits: CommandInput<'project.edit'>['edits']): Promise<unknown> {
-    return this.invoke('project.edit', { edits, label: 'Bench' })
-  }
-
-  /** Waits for a whole grid of the project as it is, told after the first `from` states. */
-  untilShown(from: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const check = (): void => {
-        const fresh = this.states.slice(from)
-        const failed = fresh.find(({ error }) => error !== null)
-        if (failed) reject(new Error(failed.error!.message))
-        else if (
-          fresh.some(({ stage, current, pictures }) => stage === 'shown' && current && pictures.every(({ url }) => url))
-        )
-          resolve()
-        else return
-        this.waiting.delete(check)
-      }
-      this.waiting.add(check)
-      check()
-    })
-  }
-
-  close(): void {
-    this.socket.close()
   }
 }
 

@@ -45,8 +45,28 @@ export function residentBytes(pid: number): number {
 
 /** Resident bytes and processor seconds of a process and all its descendants. */
 export function sampleTree(root: number): { bytes: number; cpu: number } {
-  const children = new Map<number, number[]>()
-  const ticks = new Map<number, number>()
+  const processes = readProcesses()
+  const family = (pid: number): number[] => [pid, ...childrenAmong(processes, pid).flatMap(family)]
+  const members = family(root)
+  return {
+    bytes: members.reduce((sum, pid) => sum + residentBytes(pid), 0),
+    cpu: members.reduce((sum, pid) => sum + (processes.get(pid)?.ticks ?? 0), 0) / TICKS_PER_SECOND,
+  }
+}
+
+/** Ids of the processes that a process started and that still run. Linux only. */
+export function childrenOf(pid: number): number[] {
+  return childrenAmong(readProcesses(), pid)
+}
+
+interface ProcessFacts {
+  parent: number
+  /** Processor time, of ended children too. */
+  ticks: number
+}
+
+function readProcesses(): Map<number, ProcessFacts> {
+  const processes = new Map<number, ProcessFacts>()
   for (const entry of readdirSync('/proc')) {
     if (!/^\d+$/.test(entry)) continue
     const fields = field(`/proc/${entry}/stat`, (text) =>
@@ -56,16 +76,14 @@ export function sampleTree(root: number): { bytes: number; cpu: number } {
         .map(Number),
     )
     if (!fields) continue
-    const [parent, user, system, endedUser, endedSystem] = [1, 11, 12, 13, 14].map((index) => fields[index]!)
-    children.set(parent!, [...(children.get(parent!) ?? []), Number(entry)])
-    ticks.set(Number(entry), user! + system! + endedUser! + endedSystem!)
+    const [parent, ...ticks] = [1, 11, 12, 13, 14].map((index) => fields[index]!)
+    processes.set(Number(entry), { parent: parent!, ticks: ticks.reduce((sum, value) => sum + value, 0) })
   }
-  const family = (pid: number): number[] => [pid, ...(children.get(pid) ?? []).flatMap(family)]
-  const members = family(root)
-  return {
-    bytes: members.reduce((sum, pid) => sum + residentBytes(pid), 0),
-    cpu: members.reduce((sum, pid) => sum + (ticks.get(pid) ?? 0), 0) / TICKS_PER_SECOND,
-  }
+  return processes
+}
+
+function childrenAmong(processes: ReadonlyMap<number, ProcessFacts>, pid: number): number[] {
+  return [...processes].flatMap(([id, { parent }]) => (parent === pid ? [id] : []))
 }
 
 /** A value of a file under /proc; undefined once the process is gone. */

@@ -13,7 +13,8 @@ export class StudioServer {
     /** Where models may be read and written. */
     readonly folder: string,
     private readonly process: ChildProcess,
-    private readonly root: string,
+    /** Holds that folder, the data and the cache. */
+    readonly root: string,
   ) {}
 
   /** The host's process; the compute process is its child. */
