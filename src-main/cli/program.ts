@@ -1,0 +1,56 @@
+import { Command, Help } from 'commander'
+import { version } from '../../package.json'
+import { addCalibrateCommand } from './calibrate'
+import { addCompareCommand } from './compare'
+import { addDemoCommand } from './demo'
+import { addDevicesCommand } from './devices'
+import { addDriftCommand } from './drift'
+import { addEvaluateCommand } from './evaluate'
+import { addGenerateCommand } from './generate'
+import { addInspectCommand } from './inspect'
+import { addMergeCommand } from './merge'
+import { addOpenCommand } from './open'
+import { addReweightCommand, addUnlearnCommand } from './reweight'
+import { addSearchCommand } from './search'
+import { addServeCommand } from './serve'
+import { addVerifyCommand } from './verify'
+
+/** Files of the built program that commands need. */
+export interface BuiltFiles {
+  /** Threads for sums. */
+  workerFile: URL
+  clipVocabulary: string
+  demoFolder: string
+  /** Where the built entries lie. */
+  builtFolder: URL
+}
+
+/** The command line with all its commands; `parseAsync` throws a CommanderError instead of ending the process. */
+export function createProgram(files: BuiltFiles): Command {
+  const program = new Command('featurefusion')
+    .description('Merges Stable Diffusion specialists by the correlations of their representations.')
+    .version(version)
+    .configureHelp({
+      // An option that can be given often begins with none: nothing to say.
+      optionDescription: (option) =>
+        Array.isArray(option.defaultValue) ? option.description : new Help().optionDescription(option),
+    })
+    .showHelpAfterError('(featurefusion --help lists the commands)')
+    .exitOverride()
+  addOpenCommand(program)
+  addMergeCommand(program, files)
+  addReweightCommand(program, files)
+  addUnlearnCommand(program, files)
+  addInspectCommand(program)
+  addCalibrateCommand(program, files)
+  addGenerateCommand(program, files)
+  addEvaluateCommand(program, files)
+  addCompareCommand(program, files)
+  addSearchCommand(program, files)
+  addDriftCommand(program, files)
+  addDemoCommand(program, files, files.demoFolder)
+  addDevicesCommand(program)
+  addVerifyCommand(program)
+  addServeCommand(program, files.builtFolder)
+  return program
+}

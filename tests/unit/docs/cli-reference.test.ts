@@ -1,0 +1,31 @@
+import { expect, it } from 'vitest'
+import { createProgram } from '../../../src-main/cli/program'
+
+const WIDTH = 100
+const ROOT = new URL('file:///')
+
+/** docs/cli.md, made of what the commands say themselves. */
+function cliReference(): string {
+  const program = createProgram({ workerFile: ROOT, clipVocabulary: '', demoFolder: '', builtFolder: ROOT })
+  const commands = program.commands.map((command) => {
+    const help = command.configureHelp({ ...command.configureHelp(), helpWidth: WIDTH }).helpInformation()
+    return `## ${command.name()}\n\n\`\`\`text\n${help.trimEnd()}\n\`\`\`\n`
+  })
+  return `${INTRODUCTION}\n${commands.join('\n')}`
+}
+
+const INTRODUCTION = `# The command line
+
+Whatever the window does, the command line does: \`node out/main/cli.js\` after \`npm run build\`, or \`npx featurefusion\`.
+
+- \`--json\` on every command: the result, or the error, as JSON on standard output. Progress and notes go to standard error.
+- Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled.
+- A model is a diffusers folder, a folder of one component (\`unet/\`), or a single file.
+- Every running program has a data folder of its own; \`serve --data DIR\` names it ([ADR 10](adr/0010-one-program-per-data-folder.md)).
+
+This page is made from the commands' own help: \`npx vitest run tests/unit/docs -u\` writes it again, \`npm test\` checks it.
+`
+
+it('docs/cli.md says what the commands say', async () => {
+  await expect(cliReference()).toMatchFileSnapshot('../../../docs/cli.md')
+})
