@@ -2,7 +2,7 @@ import js from '@eslint/js'
 import vue from 'eslint-plugin-vue'
 import tseslint from 'typescript-eslint'
 
-/** Imports that a folder must not have, with the reason (docs/adr/0001-layers.md). */
+/** Imports that a folder must not have, with the reason (docs/adr/0001-layers-and-processes.md). */
 const forbid = (files, patterns, ignores = []) => ({
   files,
   ignores,

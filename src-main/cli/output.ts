@@ -1,6 +1,6 @@
 import { FusionError, toErrorReport } from '../contract/errors'
 
-/** Exit codes of the command line (design.md, 'The command line'). */
+/** Exit codes of the command line (cli.md). */
 export const EXIT = { done: 0, failed: 1, usage: 2, cancelled: 130 } as const
 
 /** Lines of an error's details that a terminal shows. */

@@ -11,7 +11,7 @@ type Device = TaskOf<'live'>['device']
 
 /** Bytes that reach a device in a second, beside its own memory: what feeding weights costs with every run. */
 const TRANSFER_BYTES_PER_SECOND = 8e9
-/** Summing and writing a checkpoint, and preparing a network from it (design.md, 'ONNX Runtime, as seen here'). */
+/** Summing and writing a checkpoint, and preparing a network from it (architecture.md, 'ONNX Runtime, as seen here'). */
 const WRITE_BYTES_PER_SECOND = 4e8
 const LOAD_SECONDS_PER_BYTE = 5e-9
 

@@ -105,7 +105,7 @@ export const previewSchema = z.strictObject({
   scheduler: z.string().default('ddim'),
 })
 
-/** A project document, `*.fusion.json` (design.md, decision 10). The first model is the base. */
+/** A project document, `*.fusion.json` (architecture.md, rule 10). The first model is the base. */
 export const projectSchema = z.strictObject({
   format: z.literal('featurefusion-project'),
   version: z.literal(1),

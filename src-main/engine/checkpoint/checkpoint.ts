@@ -14,7 +14,7 @@ export interface StoredTensor {
 }
 
 /**
- * A tensor in diffusers' form, seen through the layout of the file that stores it (design.md, decision 4): a run of
+ * A tensor in diffusers' form, seen through the layout of the file that stores it (architecture.md, rule 4): a run of
  * whole elements of a stored tensor, row-major in `shape`, or with its first two axes swapped (OpenCLIP's
  * text_projection; the rows of a transposed convolution).
  */

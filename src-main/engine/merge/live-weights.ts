@@ -30,7 +30,7 @@ const BLOCK_ELEMENTS = 256 * 1024
 
 /**
  * The weights of one component of a merge in memory, for a network that takes them as inputs: the bytes of the export, by
- * the export's own jobs, decoded to float32 (design.md, decision 7). Only what changed is summed again.
+ * the export's own jobs, decoded to float32 (architecture.md, rule 7). Only what changed is summed again.
  */
 export class LiveWeights {
   /** By name, float32. */

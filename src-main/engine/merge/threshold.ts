@@ -1,4 +1,4 @@
-/** |P| from which a row counts as the base's own row, a little changed (method.md, 'auto'). */
+/** |P| from which a row counts as the base's own row, a little changed (method.md, 'Normalisation and merge'). */
 const OWN_ROW = 0.9
 /** Share of own rows from which models are visibly one family, as fine-tunes of one base are. */
 const FAMILY_SHARE = 0.9

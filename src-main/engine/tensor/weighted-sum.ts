@@ -37,7 +37,7 @@ export interface EncodedRows extends EncodedBlock {
 export const SUM_BLOCK_ELEMENTS = 32_768
 
 /**
- * The one summing function of the program (design.md, decision 7): every linear merge, for preview and for export,
+ * The one summing function of the program (architecture.md, rule 7): every linear merge, for preview and for export,
  * comes out of `sum`. Sums are float64, divided and rounded to float32 and then, as PyTorch does, to the wanted type.
  */
 export class WeightedSum {

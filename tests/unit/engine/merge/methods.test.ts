@@ -44,7 +44,7 @@ describe('linear methods', () => {
     )
   })
 
-  it('share as design.md says', () => {
+  it('share as method.md says', () => {
     expect(combine('soup', [1, 2, 1])).toEqual([0.25, 0.5, 0.25])
     expect(combine('weighted-sum', [9, 0.25, 0.5])).toEqual([0.25, 0.25, 0.5])
     expect(combine('add-difference', [9, 9, 0.5])).toEqual([-0.5, 1, 0.5])
