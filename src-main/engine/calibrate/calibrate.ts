@@ -1,7 +1,7 @@
 import type { CalibrationRecord, CalibrationSource } from '../../contract/calibration'
 import { FusionError } from '../../contract/errors'
 import type { Checkpoint } from '../checkpoint/checkpoint'
-import { checkTargetOutsideSources } from '../checkpoint/atomic-output'
+import { checkTargetOutsideSources } from '../files/atomic-output'
 import { hashFile } from '../checkpoint/hash'
 import { isMergeable } from '../checkpoint/mergeable'
 import { loadPipeline, type LoadOptions } from '../diffusion/load-pipeline'

@@ -1,6 +1,6 @@
 import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writerOf } from '../checkpoint/atomic-output'
+import { writerOf } from '../files/atomic-output'
 
 /** Where contributions lie inside the cache folder. */
 export const CONTRIBUTIONS_FOLDER = 'featurefusion-contributions'

@@ -1,5 +1,5 @@
 import { closeSync, openSync } from 'node:fs'
-import { AtomicOutput, writingError } from '../checkpoint/atomic-output'
+import { AtomicOutput, writingError } from '../files/atomic-output'
 import type { StoredTensor } from '../checkpoint/checkpoint'
 import { readSafetensors } from '../checkpoint/safetensors'
 import { encodeHeader } from '../checkpoint/safetensors-write'

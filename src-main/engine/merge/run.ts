@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { FusionError } from '../../contract/errors'
-import { AtomicOutput, checkTargetOutsideSources, writingError } from '../checkpoint/atomic-output'
+import { AtomicOutput, checkTargetOutsideSources, writingError } from '../files/atomic-output'
 import type { Checkpoint, SourceFile } from '../checkpoint/checkpoint'
 import { checkSpace } from '../checkpoint/disk-space'
 import { RECIPE_KEY } from '../checkpoint/describe'

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { AtomicOutput, writingError } from '../../../../src-main/engine/checkpoint/atomic-output'
+import { AtomicOutput, writingError } from '../../../../src-main/engine/files/atomic-output'
 import { temporaryFolder } from '../merge/models'
 
 const never = async (): Promise<boolean> => false
