@@ -1,7 +1,6 @@
-import { randomUUID } from 'node:crypto'
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import type { z } from 'zod'
+import { writeWhole } from '../engine/files/write-whole'
 
 /** A small JSON file of the program's own; null where it is missing or is not what the schema says. */
 export async function readJsonFile<Schema extends z.ZodType>(
@@ -16,15 +15,7 @@ export async function readJsonFile<Schema extends z.ZodType>(
   }
 }
 
-/** Writes beside the final name and renames: a reader sees the old contents or the new ones, never a part. */
+/** Writes such a file. @throws the file system's own error */
 export async function writeJsonFile(path: string, value: unknown): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
-  const temporary = `${path}.${randomUUID()}.tmp`
-  try {
-    await writeFile(temporary, `${JSON.stringify(value, null, 2)}\n`)
-    await rename(temporary, path)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
+  await writeWhole(path, `${JSON.stringify(value, null, 2)}\n`)
 }

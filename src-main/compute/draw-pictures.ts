@@ -1,6 +1,6 @@
-import { writePicture } from '../engine/diffusion/picture-file'
 import type { Pipeline } from '../engine/diffusion/pipeline'
 import { encodePng } from '../engine/diffusion/png'
+import { writeWhole } from '../engine/files/write-whole'
 import type { TaskContext, TaskOf } from './task'
 
 type PreviewPicture = TaskOf<'preview'>['pictures'][number]
@@ -25,7 +25,7 @@ export async function drawPictures(
         const picture = pictures[index]!
         const bytes = encodePng({ width, height, channels: 3, data: pixels }, parametersOf(picture, width, height))
         writing.push(
-          writePicture(picture.file, bytes).then(() => tell({ type: 'picture', id: picture.id, width, height })),
+          writeWhole(picture.file, bytes).then(() => tell({ type: 'picture', id: picture.id, width, height })),
         )
       },
     },

@@ -1,7 +1,8 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { open, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { open, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FusionError } from '../../contract/errors'
+import { writeWhole } from '../files/write-whole'
 import { unreadable } from './file-errors'
 
 const CACHE_FILE = 'hashes.json'
@@ -104,15 +105,10 @@ async function readCache(folder: string): Promise<Record<string, CachedHash>> {
   }
 }
 
-/** Written beside and renamed: of two processes that write at once one entry may be lost, never the file. */
+/** Of two processes that write at once one entry may be lost, never the file. */
 async function remember(folder: string, path: string, entry: CachedHash): Promise<void> {
-  await mkdir(folder, { recursive: true })
-  const temporary = join(folder, `${CACHE_FILE}.${randomUUID()}`)
-  try {
-    const cache = { ...(await readCache(folder)), [path]: entry }
-    await writeFile(temporary, JSON.stringify(cache))
-    await rename(temporary, join(folder, CACHE_FILE))
-  } catch {
-    await rm(temporary, { force: true }) // a hash that is not remembered is computed again
-  }
+  const cache = { ...(await readCache(folder)), [path]: entry }
+  await writeWhole(join(folder, CACHE_FILE), JSON.stringify(cache)).catch(() => {
+    // A hash that is not remembered is computed again.
+  })
 }

@@ -1,5 +1,5 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import { vaeSlices } from '../architecture/attention-slices'
@@ -8,6 +8,7 @@ import { TensorReader } from '../checkpoint/tensor-reader'
 import { toPlanes } from '../diffusion/image-to-image'
 import type { Pipeline } from '../diffusion/pipeline'
 import { encodeImageMean } from '../diffusion/vae'
+import { writeWhole } from '../files/write-whole'
 import type { Network } from '../runtime/network'
 import { readSquare } from './image-file'
 
@@ -88,14 +89,8 @@ export class LatentCache {
   }
 }
 
-/** Written beside and renamed; latents that cannot be kept are made again. */
 async function keep(file: string, latents: Float32Array): Promise<void> {
-  const temporary = `${file}.${randomUUID()}`
-  try {
-    await mkdir(join(file, '..'), { recursive: true })
-    await writeFile(temporary, new Uint8Array(latents.buffer, latents.byteOffset, latents.byteLength))
-    await rename(temporary, file)
-  } catch {
-    await rm(temporary, { force: true })
-  }
+  await writeWhole(file, new Uint8Array(latents.buffer, latents.byteOffset, latents.byteLength)).catch(() => {
+    // Latents that cannot be kept are made again.
+  })
 }

@@ -1,10 +1,11 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { mkdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { createHash } from 'node:crypto'
+import { readFile, stat, utimes } from 'node:fs/promises'
+import { join } from 'node:path'
 import { z } from 'zod'
 import { needsCalibration, type Project } from '../../contract/project'
 import { unreadable } from '../checkpoint/file-errors'
 import { openCheckpoint } from '../checkpoint/open'
+import { writeWhole } from '../files/write-whole'
 import { RUNTIME_VERSION } from '../runtime/session'
 import type { ChosenDomain } from './loss-table'
 
@@ -80,11 +81,7 @@ export class LossStore {
   }
 
   async keep(key: string, stored: StoredLosses): Promise<void> {
-    const path = this.#path(key)
-    await mkdir(dirname(path), { recursive: true })
-    const temporary = `${path}.${randomUUID()}.tmp`
-    await writeFile(temporary, JSON.stringify(stored))
-    await rename(temporary, path)
+    await writeWhole(this.#path(key), JSON.stringify(stored))
   }
 
   #path(key: string): string {

@@ -2,13 +2,8 @@ import { closeSync, constants, fsyncSync, openSync } from 'node:fs'
 import { access, mkdir, open, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { FusionError } from '../../contract/errors'
-
-const PARTIAL = '.partial'
-const OLD = '.old'
-/** Final name, process, and whether it is what stepped aside. */
-const TEMPORARY_NAME = /^\.(.+)\.(\d+)\.partial(\.old)?$/
-/** The system's own codes (EIO), not Node's (ERR_…). */
-const SYSTEM_ERROR = /^E[A-Z0-9]+$/
+import { isAlive, nameAside, temporaryName, temporaryNameOf } from './temporary-name'
+import { targetError, writingError } from './writing-error'
 
 /**
  * A file or folder that is written beside its final name and renamed when it is whole: whatever ends the program, no
@@ -38,25 +33,29 @@ export class AtomicOutput {
     })
     const name = basename(finalPath)
     for (const entry of await readdir(parent)) {
-      const owner = partialOwner(entry, name)
-      if (owner === undefined) continue
+      const temporary = temporaryNameOf(entry, name)
+      if (!temporary) continue
+      const { owner } = temporary
       if (owner !== process.pid && isAlive(owner)) {
         throw new FusionError('target', `Another process (${owner}) is writing ${finalPath}.`, {
           hint: `Wait until it is done, or choose another name. If no merge is running, remove ${join(parent, entry)}.`,
         })
       }
       // A folder that stepped aside for one that never came is the user's: it goes back.
-      const steppedAside = entry.endsWith(OLD) && (await stat(finalPath).catch(() => undefined)) === undefined
+      const steppedAside = temporary.steppedAside && (await stat(finalPath).catch(() => undefined)) === undefined
       if (steppedAside) await rename(join(parent, entry), finalPath)
       else await rm(join(parent, entry), { recursive: true, force: true })
     }
-    const existing = await stat(finalPath).catch(() => undefined)
+    const existing = await stat(finalPath).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined
+      throw writingError(error, finalPath)
+    })
     if (existing && (existing.isDirectory() !== folder || !(await mayReplace()))) {
       throw new FusionError('target', `${finalPath} exists already.`, {
         hint: 'Choose another name, remove it, or allow it to be replaced.',
       })
     }
-    const output = new AtomicOutput(finalPath, join(parent, `.${name}.${process.pid}${PARTIAL}`), folder)
+    const output = new AtomicOutput(finalPath, join(parent, temporaryName(name)), folder)
     const made = folder ? mkdir(output.temporaryPath) : writeFile(output.temporaryPath, '', { flag: 'wx' })
     await made.catch((error: unknown) => {
       throw writingError(error, finalPath)
@@ -83,7 +82,7 @@ export class AtomicOutput {
 
   /** A folder cannot be renamed over another: the old one steps aside first and goes when the new one stands. */
   private async replaceFolder(): Promise<void> {
-    const old = `${this.temporaryPath}${OLD}`
+    const old = nameAside(this.temporaryPath)
     const exists = await stat(this.finalPath).then(
       () => true,
       () => false,
@@ -92,15 +91,6 @@ export class AtomicOutput {
     await rename(this.temporaryPath, this.finalPath)
     await rm(old, { recursive: true, force: true })
   }
-}
-
-/** Whether another process that is alive is writing a file or folder of this final name. */
-export async function isBeingWritten(path: string): Promise<boolean> {
-  const entries = await readdir(dirname(path)).catch(() => [])
-  return entries.some((entry) => {
-    const owner = partialOwner(entry, basename(path))
-    return owner !== undefined && owner !== process.pid && isAlive(owner)
-  })
 }
 
 /**
@@ -122,51 +112,6 @@ export async function checkTargetOutsideSources(target: string, sources: readonl
         hint: 'Write to another place: replacing this folder would remove the source.',
       })
     }
-  }
-}
-
-/**
- * A file system's refusal to write, in words; other errors as they are. Refusals to read have become FusionErrors where
- * they happened.
- */
-export function writingError(error: unknown, path: string): unknown {
-  if (error instanceof FusionError) return error
-  const code = (error as NodeJS.ErrnoException).code
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new FusionError('target', `The disk is full: ${path} could not be written.`, {
-      hint: 'Free some space or write to another disk. Nothing was left behind.',
-      cause: error,
-    })
-  }
-  return code !== undefined && SYSTEM_ERROR.test(code) ? targetError(`${path} could not be written.`, error) : error
-}
-
-function targetError(message: string, cause: unknown): FusionError {
-  return new FusionError('target', message, {
-    detail: cause instanceof Error ? cause.message : String(cause),
-    hint: 'Check the path and its permissions, or write to another place.',
-    cause,
-  })
-}
-
-/** Whether the process that is writing, or was, under a temporary name is alive; null for any other name. */
-export function writerOf(entry: string): 'alive' | 'dead' | null {
-  const match = TEMPORARY_NAME.exec(entry)
-  return match && (isAlive(Number(match[2])) ? 'alive' : 'dead')
-}
-
-/** The process that a temporary name of this final name belongs to; undefined for any other name. */
-function partialOwner(entry: string, name: string): number | undefined {
-  const match = TEMPORARY_NAME.exec(entry)
-  return match?.[1] === name ? Number(match[2]) : undefined
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

@@ -1,5 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
-import { AtomicOutput, writingError } from '../files/atomic-output'
+import { AtomicOutput } from '../files/atomic-output'
+import { writingError } from '../files/writing-error'
 import type { StoredTensor } from '../checkpoint/checkpoint'
 import { readSafetensors } from '../checkpoint/safetensors'
 import { encodeHeader } from '../checkpoint/safetensors-write'

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { access, mkdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
+import { access, mkdir, readFile, stat, utimes } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FusionError } from '../../contract/errors'
 import { thresholdOf } from '../../contract/project'
-import { isBeingWritten, writingError } from '../files/atomic-output'
+import { isBeingWritten } from '../files/temporary-name'
+import { writeWhole } from '../files/write-whole'
+import { writingError } from '../files/writing-error'
 import { checkSpace } from '../checkpoint/disk-space'
 import { cachedHash } from '../checkpoint/hash'
 import { TensorReader } from '../checkpoint/tensor-reader'
@@ -225,7 +227,7 @@ class ContributionWork {
     }
     this.reader.checkUnchanged()
     const path = this.thresholdsPath()
-    await writeFile(path, JSON.stringify(Object.fromEntries(decided))).catch((error: unknown) => {
+    await writeWhole(path, JSON.stringify(Object.fromEntries(decided))).catch((error: unknown) => {
       throw writingError(error, path)
     })
     return decided

@@ -2,7 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { AtomicOutput, writingError } from '../../../../src-main/engine/files/atomic-output'
+import { AtomicOutput } from '../../../../src-main/engine/files/atomic-output'
+import { writingError } from '../../../../src-main/engine/files/writing-error'
 import { temporaryFolder } from '../merge/models'
 
 const never = async (): Promise<boolean> => false
