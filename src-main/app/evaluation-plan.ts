@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { EvaluationData, EvaluationReport } from '../contract/evaluate'
+import type { EvaluationReport } from '../contract/evaluate/losses'
+import type { EvaluationData } from '../contract/evaluate/settings'
 import { FusionError, toErrorReport } from '../contract/errors'
 import { withModel, type MethodSettings, type ModelEntry, type Project } from '../contract/project'
 import { comparedRows, PLAIN_AVERAGE, withOwnNames } from '../engine/evaluate/compare-methods'

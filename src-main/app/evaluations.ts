@@ -1,15 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import {
-  EMPTY_RESULTS,
-  evaluationKey,
-  evaluationResultsSchema,
-  type EvaluationReport,
-  type ClipReport,
-  type EvaluationResults,
-  type EvaluationRow,
-  type SearchReport,
-} from '../contract/evaluate'
+import type { ClipReport } from '../contract/evaluate/clip'
+import type { EvaluationReport, EvaluationRow } from '../contract/evaluate/losses'
+import { EMPTY_RESULTS, evaluationResultsSchema, type EvaluationResults } from '../contract/evaluate/results'
+import type { SearchReport } from '../contract/evaluate/search'
+import { evaluationKey } from '../contract/project-evaluation'
 import { FusionError } from '../contract/errors'
 import type { Job } from '../contract/jobs'
 import type { EvaluatedRow } from '../engine/evaluate/evaluation-run'

@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, relative, resolve, sep } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../contract/errors'
-import type { EvaluationSettings } from '../contract/evaluate'
+import type { EvaluationSettings } from '../contract/evaluate/settings'
 import { projectSchema, type Project } from '../contract/project'
 import { writeJsonFile } from './json-file'
 

@@ -1,5 +1,7 @@
 import { csv } from '../contract/csv'
-import { isCertain, withErrors, type Split } from '../contract/evaluate'
+import { withErrors } from '../contract/evaluate/clip'
+import { isCertain } from '../contract/evaluate/losses'
+import type { Split } from '../contract/evaluate/settings'
 import type { Interval } from '../engine/evaluate/bootstrap'
 import type { ClipSummary } from '../engine/evaluate/clip-table'
 import type { Estimate, LossCell, LossSummary, ModelSummary } from '../engine/evaluate/loss-summary'

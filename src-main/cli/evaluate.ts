@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { Option, type Command } from 'commander'
-import { SPLITS, type Split } from '../contract/evaluate'
+import { SPLITS, type Split } from '../contract/evaluate/settings'
 import type { Checkpoint } from '../engine/checkpoint/checkpoint'
 import { describeCheckpoint, RECIPE_KEY } from '../engine/checkpoint/describe'
 import { openCheckpoint } from '../engine/checkpoint/open'

@@ -1,5 +1,5 @@
 import { csv } from '../contract/csv'
-import type { LeaderboardEntry } from '../contract/evaluate'
+import type { LeaderboardEntry } from '../contract/evaluate/losses'
 import { differenceInWords } from '../engine/evaluate/paired-difference'
 import { seconds, table } from './output'
 

@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander'
 import { PROJECT_SUFFIX, writeProject } from '../app/project-file'
-import { SEARCH_STRATEGIES, withFoundWeights, type SearchReport, type SearchStrategy } from '../contract/evaluate'
+import { SEARCH_STRATEGIES, type SearchReport, type SearchStrategy } from '../contract/evaluate/search'
+import { withFoundWeights } from '../contract/project-evaluation'
 import { searchMerge, type FoundMerge } from '../engine/evaluate/search-merge'
 import type { Trial } from '../engine/evaluate/weight-trials'
 import { addEvaluationOptions, evaluatedProject, withRun, type EvaluationOptions } from './evaluation-options'

@@ -1,16 +1,9 @@
 import { z } from 'zod'
-import {
-  clipReportSchema,
-  clipSettingsSchema,
-  evaluationSettingsSchema,
-  featureDriftSchema,
-  foundWeightsSchema,
-  leaderboardEntrySchema,
-  lossSummarySchema,
-  SEARCH_STRATEGIES,
-  searchReportSchema,
-  unlearnedGainSchema,
-} from './evaluate'
+import { clipReportSchema } from './evaluate/clip'
+import { featureDriftSchema } from './evaluate/drift'
+import { leaderboardEntrySchema, lossSummarySchema, unlearnedGainSchema } from './evaluate/losses'
+import { foundWeightsSchema, SEARCH_STRATEGIES, searchReportSchema } from './evaluate/search'
+import { clipSettingsSchema, evaluationSettingsSchema } from './evaluate/settings'
 import { layerSummarySchema, MATRIX_KINDS, matrixSchema } from './inspect'
 import { forecastSchema, jobResultSchema } from './jobs'
 import { errorReportSchema } from './models'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { calibrationSettingsSchema } from './calibration'
-import { evaluationSettingsSchema } from './evaluate'
+import { evaluationSettingsSchema } from './evaluate/settings'
 
 /** Statistics behind the correlations (method.md, 'Statistics of a layer'). */
 export const STATISTICS = ['exact', 'sampled', 'calibrated'] as const

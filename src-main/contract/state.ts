@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { calibrationSettingsSchema } from './calibration'
-import { evaluationSettingsSchema } from './evaluate'
+import { evaluationSettingsSchema } from './evaluate/settings'
 import { jobSchema } from './jobs'
 import { errorReportSchema } from './models'
 import { liveStateSchema } from './preview'

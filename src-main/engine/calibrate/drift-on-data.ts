@@ -1,5 +1,5 @@
 import { FusionError } from '../../contract/errors'
-import type { FeatureDrift } from '../../contract/evaluate'
+import type { FeatureDrift } from '../../contract/evaluate/drift'
 import type { Checkpoint } from '../checkpoint/checkpoint'
 import { hashFile } from '../checkpoint/hash'
 import { openEvaluationData, vaeHashFor } from '../evaluate/evaluation-data'

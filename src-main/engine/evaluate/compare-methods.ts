@@ -1,4 +1,4 @@
-import type { LeaderboardEntry } from '../../contract/evaluate'
+import type { LeaderboardEntry } from '../../contract/evaluate/losses'
 import { FusionError, toErrorReport, type ErrorReport } from '../../contract/errors'
 import { methodSchema, projectSchema, type MethodSettings, type Project } from '../../contract/project'
 import { mean } from './bootstrap'

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { tmpdir } from 'node:os'
-import type { EvaluationSettings } from '../../contract/evaluate'
+import type { EvaluationSettings } from '../../contract/evaluate/settings'
 import { FusionError } from '../../contract/errors'
 import type { Project } from '../../contract/project'
 import { openCheckpoint } from '../checkpoint/open'

@@ -1,5 +1,5 @@
 import { FusionError } from '../../contract/errors'
-import type { Split } from '../../contract/evaluate'
+import type { Split } from '../../contract/evaluate/settings'
 import type { Pipeline } from '../diffusion/pipeline'
 import { throwIfCancelled } from '../merge/cancel'
 import { denoisingLosses } from './denoising-loss'

@@ -1,4 +1,4 @@
-import type { PairedLosses } from '../../contract/evaluate'
+import type { PairedLosses } from '../../contract/evaluate/losses'
 import { mean } from './bootstrap'
 import type { ModelLosses } from './loss-table'
 

@@ -1,4 +1,5 @@
-import type { FoundWeights, PairedLosses, SearchReport, SearchStrategy } from '../../contract/evaluate'
+import type { PairedLosses } from '../../contract/evaluate/losses'
+import type { FoundWeights, SearchReport, SearchStrategy } from '../../contract/evaluate/search'
 import { FusionError } from '../../contract/errors'
 import { methodSchema, type ModelEntry, type Project } from '../../contract/project'
 import { methodNamed } from '../merge/methods/index'

@@ -1,4 +1,4 @@
-import type { ClipReport } from '../../../src-main/contract/evaluate'
+import type { ClipReport } from '../../../src-main/contract/evaluate/clip'
 
 type Cell = ClipReport['scores'][number]['mean']
 

@@ -1,5 +1,5 @@
 import { csv } from '../../../src-main/contract/csv'
-import type { FeatureDrift } from '../../../src-main/contract/evaluate'
+import type { FeatureDrift } from '../../../src-main/contract/evaluate/drift'
 import { countOf, formatPercent } from '../../shared/format'
 
 export type DriftOfLayer = FeatureDrift['layers'][number]

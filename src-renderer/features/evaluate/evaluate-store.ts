@@ -1,16 +1,12 @@
 import { defineStore } from 'pinia'
 import { computed, reactive, ref, shallowRef, watch } from 'vue'
 import type { CommandInput } from '../../../src-main/contract/commands'
-import {
-  EMPTY_RESULTS,
-  evaluationKey,
-  withFoundWeights,
-  type DriftReport,
-  type EvaluationData,
-  type EvaluationReport,
-  type EvaluationResults,
-  type SearchReport,
-} from '../../../src-main/contract/evaluate'
+import type { DriftReport } from '../../../src-main/contract/evaluate/drift'
+import type { EvaluationReport } from '../../../src-main/contract/evaluate/losses'
+import { EMPTY_RESULTS, type EvaluationResults } from '../../../src-main/contract/evaluate/results'
+import type { SearchReport } from '../../../src-main/contract/evaluate/search'
+import type { EvaluationData } from '../../../src-main/contract/evaluate/settings'
+import { evaluationKey, withFoundWeights } from '../../../src-main/contract/project-evaluation'
 import type { Job } from '../../../src-main/contract/jobs'
 import { useSession } from '../../bridge/session-store'
 import { useNotices } from '../../shared/notices/notices-store'

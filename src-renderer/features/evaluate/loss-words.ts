@@ -1,12 +1,6 @@
 import { csv } from '../../../src-main/contract/csv'
-import {
-  isCertain,
-  withErrors,
-  type ClipReport,
-  type Estimate,
-  type Summary,
-  type UnlearnedGain,
-} from '../../../src-main/contract/evaluate'
+import { withErrors, type ClipReport } from '../../../src-main/contract/evaluate/clip'
+import { isCertain, type Estimate, type Summary, type UnlearnedGain } from '../../../src-main/contract/evaluate/losses'
 
 export type ModelLosses = Summary['models'][number]
 type Cell = ModelLosses['mean']

@@ -1,7 +1,7 @@
 import { defineStore } from 'pinia'
 import { computed, shallowRef } from 'vue'
 import type { CalibrationSettings } from '../../../src-main/contract/calibration'
-import type { EvaluationSettings } from '../../../src-main/contract/evaluate'
+import type { EvaluationSettings } from '../../../src-main/contract/evaluate/settings'
 import type {
   MethodSettings,
   ModelEntry,

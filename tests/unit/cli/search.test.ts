@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { SearchReport } from '../../../src-main/contract/evaluate'
+import type { SearchReport } from '../../../src-main/contract/evaluate/search'
 import { projectSchema } from '../../../src-main/contract/project'
 import type { Trial } from '../../../src-main/engine/evaluate/weight-trials'
 import { family } from '../demo-family'

@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest'
-import type { ClipReport, FeatureDrift, Summary } from '../../../src-main/contract/evaluate'
+import type { ClipReport } from '../../../src-main/contract/evaluate/clip'
+import type { FeatureDrift } from '../../../src-main/contract/evaluate/drift'
+import type { Summary } from '../../../src-main/contract/evaluate/losses'
 import { clipText, clipWords } from '../../../src-renderer/features/evaluate/clip-words'
 import { driftAsCsv, driftPercent, driftSentence, farthest } from '../../../src-renderer/features/evaluate/drift-words'
 import { resultsAsCsv } from '../../../src-renderer/features/evaluate/loss-words'

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { evaluationKey, type EvaluationResults } from '../../../src-main/contract/evaluate'
+import type { EvaluationResults } from '../../../src-main/contract/evaluate/results'
+import { evaluationKey } from '../../../src-main/contract/project-evaluation'
 import type { Project } from '../../../src-main/contract/project'
 import { TestServer } from './server'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { LeaderboardEntry } from '../../../../src-main/contract/evaluate'
+import type { LeaderboardEntry } from '../../../../src-main/contract/evaluate/losses'
 import { methodSchema, projectSchema } from '../../../../src-main/contract/project'
 import {
   comparedRows,

@@ -1,0 +1,38 @@
+import { z } from 'zod'
+import { evaluationRowSchema, roleSchema, type Estimate } from './losses'
+import { clipSettingsSchema, SPLITS } from './settings'
+
+/** A mean CLIP score, or a difference of two, with its standard error; null of a single picture. */
+const clipEstimateSchema = z.object({ value: z.number(), standardError: z.number().nullable() })
+const clipCellSchema = z.object({ score: clipEstimateSchema, difference: clipEstimateSchema.nullable() })
+
+/** As engine/evaluate/clip-table.ts makes it. */
+export const clipSummarySchema = z.object({
+  name: z.string(),
+  role: roleSchema,
+  domains: z.array(clipCellSchema),
+  mean: clipCellSchema,
+})
+
+export const clipReportSchema = z.object({
+  job: z.string(),
+  time: z.number(),
+  key: z.string(),
+  folder: z.string(),
+  split: z.enum(SPLITS),
+  settings: clipSettingsSchema,
+  /** Base first. */
+  rows: z.array(evaluationRowSchema),
+  /** Captions that are drawn. */
+  domains: z.array(z.object({ name: z.string(), prompts: z.number() })),
+  /** Of the rows that are scored. */
+  scores: z.array(clipSummarySchema),
+  done: z.boolean(),
+})
+
+export type ClipReport = z.infer<typeof clipReportSchema>
+
+/** Two standard errors to either side; no interval where nothing is known of them. */
+export function withErrors({ value, standardError: error }: z.infer<typeof clipEstimateSchema>): Estimate {
+  return { value, interval: error === null ? null : { low: value - 2 * error, high: value + 2 * error } }
+}

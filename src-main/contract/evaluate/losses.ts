@@ -1,0 +1,111 @@
+import { z } from 'zod'
+import { errorReportSchema } from '../models'
+import { SPLITS } from './settings'
+
+const interval = z.object({ low: z.number(), high: z.number() }).nullable()
+
+const estimateSchema = z.object({ value: z.number(), interval })
+const cellSchema = z.object({ loss: estimateSchema, difference: estimateSchema.nullable() })
+export const roleSchema = z.enum(['base', 'specialist', 'merge'])
+
+/** As engine/evaluate/loss-summary.ts makes it. */
+export const lossSummarySchema = z.object({
+  timesteps: z.array(z.number()),
+  domains: z.array(z.object({ name: z.string(), pictures: z.number() })),
+  models: z.array(
+    z.object({
+      name: z.string(),
+      role: roleSchema,
+      domains: z.array(cellSchema),
+      mean: cellSchema,
+      curves: z.array(z.array(z.number())),
+      ownDomain: z.string().nullable(),
+      gains: z.boolean(),
+      kept: z.array(z.object({ specialist: z.string(), domain: z.string(), percent: estimateSchema })),
+    }),
+  ),
+  bootstrap: z.object({ resamples: z.number(), seed: z.number(), confidence: z.number() }),
+})
+
+/** A difference of mean losses on the same pictures; every domain counts the same. */
+export const pairedSchema = z.object({
+  mean: z.number(),
+  /** Of the choice of pictures. */
+  standardError: z.number(),
+  /** The mean as a part of the other model's loss. */
+  relative: z.number(),
+})
+
+/** What dropping a specialist did on its own domain (engine/evaluate/unlearned-gains.ts). */
+export const unlearnedGainSchema = z.object({
+  specialist: z.string(),
+  domain: z.string(),
+  /** Losses of the merge with it, and without it. */
+  before: estimateSchema,
+  after: estimateSchema,
+  /** After less before, on the same pictures. */
+  difference: estimateSchema,
+  /** Per cent of its gain; null where it has none, or was not measured. */
+  kept: z.object({ before: estimateSchema, after: estimateSchema }).nullable(),
+})
+
+/** A place on the leaderboard. */
+export const leaderboardEntrySchema = z.object({
+  name: z.string(),
+  role: roleSchema,
+  loss: z.number(),
+  /** Less the base's; null for the base. */
+  againstBase: pairedSchema.nullable(),
+  /** Less the plain average's; null for it, or where none was measured. */
+  againstSoup: pairedSchema.nullable(),
+  /** Mean over the specialists that gain, in per cent; null where there is none, and for the base. */
+  keptPercent: z.number().nullable(),
+  /** That merging took; null for models that were there. */
+  seconds: z.number().nullable(),
+})
+
+/** A row of a table, before it is measured. */
+export const evaluationRowSchema = z.object({
+  name: z.string(),
+  role: roleSchema,
+  /** How a merge is made, in words; empty for models. */
+  words: z.string(),
+  /** Why it could not be measured. */
+  error: errorReportSchema.nullable(),
+})
+
+/** What was measured, while and after it is. */
+export const evaluationReportSchema = z.object({
+  kind: z.enum(['table', 'comparison']),
+  job: z.string(),
+  /** Milliseconds since 1970, of the start. */
+  time: z.number(),
+  /** evaluationKey of the project that was measured. */
+  key: z.string(),
+  folder: z.string(),
+  split: z.enum(SPLITS),
+  /** Base first. */
+  rows: z.array(evaluationRowSchema),
+  /** Of the rows that are measured; null before the first. */
+  summary: lossSummarySchema.nullable(),
+  /** Of specialists that were dropped, and of those that the merge was measured without. */
+  unlearned: z.array(unlearnedGainSchema).default([]),
+  /** Best first; of comparisons alone. */
+  leaderboard: z.array(leaderboardEntrySchema).nullable(),
+  /** Which method wins, and whether that is certain; of comparisons alone. */
+  verdict: z.string().nullable(),
+  done: z.boolean(),
+})
+
+export type Estimate = z.infer<typeof estimateSchema>
+export type Summary = z.infer<typeof lossSummarySchema>
+export type PairedLosses = z.infer<typeof pairedSchema>
+export type UnlearnedGain = z.infer<typeof unlearnedGainSchema>
+export type LeaderboardEntry = z.infer<typeof leaderboardEntrySchema>
+export type EvaluationRow = z.infer<typeof evaluationRowSchema>
+export type EvaluationReport = z.infer<typeof evaluationReportSchema>
+
+/** Whether a difference has the same sign for most other choices of pictures. */
+export function isCertain({ interval }: Estimate): boolean {
+  return interval !== null && (interval.low > 0 || interval.high < 0)
+}

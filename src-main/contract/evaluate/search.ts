@@ -1,0 +1,51 @@
+import { z } from 'zod'
+import { pairedSchema } from './losses'
+import { SPLITS } from './settings'
+
+export const SEARCH_STRATEGIES = ['greedy-once', 'greedy-repeated', 'cma-es'] as const
+
+/** Weights of a model that a search found. */
+export const foundWeightsSchema = z.object({
+  name: z.string(),
+  weight: z.number(),
+  blocks: z.record(z.string(), z.number()),
+})
+
+/** Losses on the two halves of the data. */
+const halvesSchema = z.object({ search: z.number(), check: z.number() })
+
+export const searchReportSchema = z.object({
+  job: z.string(),
+  time: z.number(),
+  key: z.string(),
+  strategy: z.enum(SEARCH_STRATEGIES),
+  perBlock: z.boolean(),
+  /** How many will be tried; null while that is not known (greedy). */
+  planned: z.number().nullable(),
+  folder: z.string(),
+  split: z.enum(SPLITS),
+  /** Pictures that weights are chosen on, and pictures that the search never sees. */
+  pictures: halvesSchema.nullable(),
+  /** Losses of what the result is compared with. */
+  base: halvesSchema.nullable(),
+  soup: halvesSchema.nullable(),
+  trials: z.array(z.object({ index: z.number(), score: z.number().nullable(), isBest: z.boolean() })),
+  best: z.object({ score: z.number(), models: z.array(foundWeightsSchema) }).nullable(),
+  /** On pictures that the search never saw; null where it was stopped. */
+  check: z
+    .object({
+      start: z.number(),
+      best: z.number(),
+      againstBase: pairedSchema,
+      againstSoup: pairedSchema,
+      /** What the weights found are worth, in sentences. */
+      verdict: z.string(),
+    })
+    .nullable()
+    .catch(null), // one of an older version must not cost the other results
+  done: z.boolean(),
+})
+
+export type SearchStrategy = (typeof SEARCH_STRATEGIES)[number]
+export type FoundWeights = z.infer<typeof foundWeightsSchema>
+export type SearchReport = z.infer<typeof searchReportSchema>

@@ -1,0 +1,48 @@
+import { z } from 'zod'
+import { errorReportSchema } from '../models'
+
+/** Which pictures are measured. */
+export const SPLITS = ['held-out', 'train', 'all'] as const
+export type Split = (typeof SPLITS)[number]
+
+/** What is measured beside the base. */
+export const EVALUATED = ['specialists', 'merge', 'soup', 'without'] as const
+
+/** What is drawn to be scored by a CLIP model. */
+export const clipSettingsSchema = z.strictObject({
+  /** Folder of a CLIP model; null: nothing is scored. */
+  model: z.string().min(1).nullable().default(null),
+  /** At most so many captions of each domain, the first ones. */
+  prompts: z.number().int().positive().default(4),
+  /** Pictures of each caption. */
+  seeds: z.number().int().positive().default(2),
+  steps: z.number().int().positive().default(20),
+  guidance: z.number().default(7.5),
+})
+
+/** A project's own wishes for its evaluation. */
+export const evaluationSettingsSchema = z.strictObject({
+  /** Folder of evaluation data; null: one named evaluation beside the base, as the demo family has it. */
+  data: z.string().min(1).nullable().default(null),
+  split: z.enum(SPLITS).default('held-out'),
+  /** At most so many of each domain; null: all. */
+  pictures: z.number().int().positive().nullable().default(null),
+  /** Of split and noise where the data have none of their own, and of the intervals. */
+  seed: z.number().int().nonnegative().default(0),
+  rows: z.array(z.enum(EVALUATED)).default(['specialists', 'merge', 'soup']),
+  clip: clipSettingsSchema.default(clipSettingsSchema.parse({})),
+})
+
+/** Evaluation data as a project would use them. */
+export const evaluationDataSchema = z.object({
+  folder: z.string().nullable(),
+  kind: z.enum(['latents', 'pictures']).nullable(),
+  timesteps: z.number(),
+  domains: z.array(z.object({ name: z.string(), heldOut: z.number(), train: z.number() })),
+  /** Why there are none. */
+  problem: errorReportSchema.nullable(),
+})
+
+export type ClipSettings = z.infer<typeof clipSettingsSchema>
+export type EvaluationSettings = z.infer<typeof evaluationSettingsSchema>
+export type EvaluationData = z.infer<typeof evaluationDataSchema>

@@ -1,0 +1,32 @@
+import type { EvaluationResults } from './evaluate/results'
+import type { FoundWeights, SearchStrategy } from './evaluate/search'
+import type { Project } from './project'
+
+/** The project with weights that a search found; what a greedy search found is a plain average of whole models. */
+export function withFoundWeights<P extends Pick<Project, 'models' | 'method'>>(
+  project: P,
+  strategy: SearchStrategy,
+  found: readonly FoundWeights[],
+): P {
+  const isGreedy = strategy !== 'cma-es'
+  const models = project.models.map((model) => {
+    const own = found.find(({ name }) => name === model.name)
+    if (!own) return model
+    return { ...model, weight: own.weight, blocks: own.blocks, ...(isGreedy && { layers: [] }) }
+  })
+  return { ...project, models, ...(isGreedy && { method: { ...project.method, name: 'soup' as const } }) }
+}
+
+/** What decides a result's figures: equal where nothing that matters has changed. */
+export function evaluationKey(
+  project: Pick<Project, 'models' | 'method' | 'output' | 'evaluation'>,
+  of: keyof EvaluationResults = 'table',
+): string {
+  const { models, method, output, evaluation } = project
+  const { rows, pictures, clip, ...data } = evaluation
+  const used = { ...data, pictures }
+  const table = { ...used, rows }
+  const settings = { table, comparison: used, search: used, drift: data, clip: { ...table, clip } }[of]
+  const { include, dtype, vae } = output
+  return JSON.stringify([models.map(({ sha256: _hash, ...model }) => model), method, { include, dtype, vae }, settings])
+}
