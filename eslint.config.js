@@ -11,7 +11,7 @@ const forbid = (files, patterns, ignores = []) => ({
 
 const electron = { regex: '^electron$', message: 'Only desktop/, main.ts and preload.ts know Electron.' }
 const http = { regex: '^node:https?$', message: 'Only server/ knows HTTP.' }
-const runtime = { regex: '^onnxruntime-node$', message: 'Only engine/runtime imports ONNX Runtime.' }
+const runtime = { regex: '^onnxruntime-node$', message: 'Only engine/runtime/onnxruntime.ts loads it.' }
 const hosts = { regex: '/(app|desktop|server|cli)(/|$)', message: 'The engine is a library: it knows no host.' }
 const mainProcess = {
   regex: 'src-main/(?!contract/)',
@@ -53,8 +53,9 @@ export default tseslint.config(
     languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', Buffer: 'readonly' } },
     rules: { 'no-console': 'off', 'no-undef': 'off', '@typescript-eslint/no-require-imports': 'off' },
   },
-  forbid(['src-main/engine/**'], [electron, http, runtime, hosts], ['src-main/engine/runtime/**']),
-  forbid(['src-main/engine/runtime/**'], [electron, http, hosts]),
+  forbid(['src-main/engine/**'], [electron, http, runtime, hosts], ['src-main/engine/runtime/onnxruntime.ts']),
+  forbid(['src-main/engine/runtime/onnxruntime.ts'], [electron, http, hosts]),
+  forbid(['tests/**', 'scripts/**'], [runtime]),
   forbid(['src-main/contract/**'], [electron, http, runtime, hosts]),
   forbid(['src-main/app/**', 'src-main/cli/**', 'src-main/cli.ts'], [electron, http, runtime]),
   forbid(['src-main/server/**'], [electron, runtime]),

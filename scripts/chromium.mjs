@@ -1,7 +1,7 @@
 // Finds a Chromium for the tests in a browser, and installs one where there is none.
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { tryRun } from './ready.mjs'
+import { installDebianPackages, tryRun } from './ready.mjs'
 
 const require = createRequire(import.meta.url)
 const SYSTEM_BROWSERS = [
@@ -23,9 +23,6 @@ export function ensureChromium() {
   if (found) return found
   console.log('Installing Chromium for the tests in a browser …')
   tryRun('npx', ['playwright', 'install', 'chromium'])
-  if (!findChromium() && process.platform === 'linux' && process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
-    tryRun('apt-get', ['update', '-qq'])
-    tryRun('apt-get', ['install', '-y', '-qq', 'chromium', 'libvulkan1'], { DEBIAN_FRONTEND: 'noninteractive' })
-  }
+  if (!findChromium()) installDebianPackages('chromium', 'libvulkan1')
   return findChromium()
 }

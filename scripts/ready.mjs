@@ -36,12 +36,23 @@ export function tryRun(command, args, env = {}) {
 
 /** Installs the packages where they are missing or older than package-lock.json. */
 export function installPackages() {
-  const installed = join(ROOT, 'node_modules', '.package-lock.json')
-  const wanted = join(ROOT, 'package-lock.json')
-  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(wanted).mtimeMs) return
+  if (packagesAreInstalled()) return
   console.log('Installing packages …')
   // Electron's binary is fetched when it is first used, so that machines without it can do all the rest.
   run('npm', ['ci', '--no-audit', '--no-fund'], { ELECTRON_SKIP_BINARY_DOWNLOAD: '1' })
+}
+
+/** Whether the packages are those of package-lock.json. */
+export function packagesAreInstalled() {
+  const installed = join(ROOT, 'node_modules', '.package-lock.json')
+  return existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(ROOT, 'package-lock.json')).mtimeMs
+}
+
+/** Installs packages of Debian's, where this is such a system and its administrator runs this. */
+export function installDebianPackages(...names) {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return
+  tryRun('apt-get', ['update', '-qq'])
+  tryRun('apt-get', ['install', '-y', '-qq', ...names], { DEBIAN_FRONTEND: 'noninteractive' })
 }
 
 /** Builds out/ where it is missing or older than a source. */

@@ -3,11 +3,13 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { checkNode, installPackages, ROOT, run, tryRun } from './ready.mjs'
+import { ensureStrace } from './strace.mjs'
 
 checkNode()
 installPackages()
 const { ensureChromium } = await import('./chromium.mjs')
 const chromium = ensureChromium()
+ensureStrace()
 const results = join(ROOT, 'test-results')
 mkdirSync(results, { recursive: true })
 run('npm', ['run', '--silent', 'build'])

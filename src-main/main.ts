@@ -13,7 +13,7 @@ import { forkCompute } from './desktop/fork-compute'
 import { forwardEvents, handleCommands } from './desktop/ipc'
 import { launchUtilityProbe } from './desktop/launch-probe'
 import { openPaths, pathsInArguments } from './desktop/open-paths'
-import { createWindow, loadInterface, refuseNetwork } from './desktop/window'
+import { createWindow, loadInterface, refuseHosts, refuseNetwork } from './desktop/window'
 import { useProbeLauncher } from './engine/runtime/providers'
 
 // Electron's main process: opens the window and carries messages.
@@ -32,6 +32,7 @@ else app.quit()
 
 async function start(): Promise<void> {
   registerAppScheme()
+  refuseHosts()
   app.enableSandbox()
   app.on('open-file', (event, path) => {
     event.preventDefault()

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { BrowserWindow, screen, session, type WebContents } from 'electron'
+import { app, BrowserWindow, screen, session, type WebContents } from 'electron'
 import { z } from 'zod'
 import { readJsonFile, writeJsonFile } from '../app/json-file'
 import { APP_ORIGIN } from './app-protocol'
@@ -43,6 +43,11 @@ export async function loadInterface(window: BrowserWindow): Promise<void> {
     if (reason !== 'clean-exit' && !window.isDestroyed()) window.webContents.reload()
   })
   await window.loadURL(`${APP_ORIGIN}/index.html`)
+}
+
+/** Before Electron is ready: Chromium finds no host at all, whatever part of it asks. Pages come by our own scheme. */
+export function refuseHosts(): void {
+  app.commandLine.appendSwitch('host-resolver-rules', 'MAP * ~NOTFOUND')
 }
 
 /** Nothing leaves the machine, and nothing that is not ours gets in: for every page of this program. */

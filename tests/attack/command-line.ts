@@ -17,11 +17,21 @@ export interface Ended {
 export interface CommandOptions {
   /** Milliseconds after which the command is killed and counts as hung. */
   limitMs?: number
-  env?: Readonly<Record<string, string>>
+  /** undefined: not set, whatever this process has. */
+  env?: Readonly<Record<string, string | undefined>>
   /** Written to standard input before it is closed. */
   input?: string
   /** A program that starts the command: ['strace', '-f'], ['unshare', '-n']. */
   prefix?: readonly string[]
+  /** Another way to start it than the built command line: ['npm', 'start']. */
+  program?: readonly string[]
+}
+
+/** Sends a signal to a command and all that it has started, as Ctrl+C in a terminal does. */
+export function signalGroup(command: ChildProcess, signal: NodeJS.Signals): void {
+  if (process.platform === 'win32') command.kill(signal)
+  else if (command.pid !== undefined && command.exitCode === null && command.signalCode === null)
+    process.kill(-command.pid, signal)
 }
 
 /**
@@ -46,9 +56,11 @@ export class CommandLine {
   }
 
   start(args: readonly string[], options: CommandOptions = {}): { process: ChildProcess; ended: Promise<Ended> } {
-    const { limitMs = 20_000, env, input, prefix = [] } = options
-    const [command, ...rest] = [...prefix, process.execPath, CLI, ...args] as [string, ...string[]]
+    const { limitMs = 20_000, env, input, prefix = [], program = [process.execPath, CLI] } = options
+    const [command, ...rest] = [...prefix, ...program, ...args] as [string, ...string[]]
     const child = spawn(command, rest, {
+      // A group of its own, which `signalGroup` reaches.
+      detached: process.platform !== 'win32',
       env: {
         ...process.env,
         HOME: this.home,
@@ -65,7 +77,7 @@ export class CommandLine {
     let hung = false
     const timer = setTimeout(() => {
       hung = true
-      child.kill('SIGKILL')
+      signalGroup(child, 'SIGKILL')
     }, limitMs)
     const ended = new Promise<Ended>((done) =>
       child.on('close', (code, signal) => {

@@ -1,5 +1,7 @@
 // Runs in a process of its own (providers.ts), because a provider that does not fit this machine may end the process.
 // Arguments: path of onnxruntime-node, provider, models in base64 as JSON. Prints what works as JSON.
+// See onnxruntime.ts: without this, loading the library starts its telemetry.
+process.env.ORT_DISABLE_TELEMETRY = '1'
 const [library, provider, models] = process.argv.slice(-3)
 const { InferenceSession, Tensor } = require(library)
 

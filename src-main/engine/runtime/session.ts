@@ -1,6 +1,6 @@
-import * as ort from 'onnxruntime-node'
 import { FusionError } from '../../contract/errors'
 import { elementCount, type ElementType } from '../tensor/element-type'
+import { ort, type InferenceSession, type OnnxTensor } from './onnxruntime'
 
 /** Version of onnxruntime-node, part of every recipe: another one may round otherwise. */
 export const RUNTIME_VERSION: string = ort.env.versions.node ?? 'unknown'
@@ -41,7 +41,7 @@ export interface SessionOptions {
   keepMemory?: boolean
 }
 
-const TYPE_NAMES: { readonly [type in ElementType]?: ort.Tensor.Type } = {
+const TYPE_NAMES: { readonly [type in ElementType]?: OnnxTensor.Type } = {
   F32: 'float32',
   F64: 'float64',
   F16: 'float16',
@@ -61,7 +61,7 @@ function elementTypeOf(data: TensorData): ElementType {
   return 'U8'
 }
 
-function toOrt(name: string, { data, dims }: Tensor): ort.Tensor {
+function toOrt(name: string, { data, dims }: Tensor): OnnxTensor {
   if (data.length !== elementCount(dims))
     throw new FusionError('internal', `Tensor ${name} has ${data.length} elements where [${dims.join()}] takes others.`)
   return new ort.Tensor(TYPE_NAMES[elementTypeOf(data)]!, data, dims)
@@ -70,9 +70,9 @@ function toOrt(name: string, { data, dims }: Tensor): ort.Tensor {
 /** A network that is ready to run: the runtime's session, with plain typed arrays at its edges. */
 export class Session {
   readonly provider: Provider
-  readonly #session: ort.InferenceSession
+  readonly #session: InferenceSession
 
-  constructor(session: ort.InferenceSession, provider: Provider) {
+  constructor(session: InferenceSession, provider: Provider) {
     this.#session = session
     this.provider = provider
   }
