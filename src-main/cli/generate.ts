@@ -4,6 +4,7 @@ import { basename, extname, join, resolve } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { version } from '../../package.json'
 import { FusionError, toErrorReport } from '../contract/errors'
+import { checkPrompt } from '../contract/prompt'
 import type { Checkpoint } from '../engine/checkpoint/checkpoint'
 import { unreadable } from '../engine/checkpoint/file-errors'
 import { hashFile, shortHash } from '../engine/checkpoint/hash'
@@ -180,6 +181,8 @@ interface GenerateResult {
 /** Every prompt with every seed. */
 function pictureRequests({ prompt, negative, seed, count: seeds }: GenerateOptions): GenerateRequest['pictures'] {
   if (prompt.length === 0) throw new UsageError('Say what to show: --prompt TEXT.')
+  for (const text of prompt) checkPrompt(text)
+  if (negative !== undefined) checkPrompt(negative, 'The negative prompt')
   const firsts = seed.length > 0 ? seed : [0]
   return prompt.flatMap((text) =>
     firsts.flatMap((first) =>

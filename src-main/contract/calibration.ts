@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { errorReportSchema } from './models'
+import { promptSchema } from './prompt'
 
 /** Columns per layer and model that memory can hold, whatever the layer. */
 const MOST_SAMPLES = 65_536
@@ -14,7 +15,7 @@ export const calibrationChoiceSchema = z.strictObject({
   name: z.string().min(1),
   use: z.enum(CALIBRATION_USES),
   /** Kept while it runs on something else; none: captions of its own domain. */
-  prompts: z.array(z.string().min(1)).default([]),
+  prompts: z.array(promptSchema.min(1)).default([]),
 })
 
 /** A project's own wishes for its calibration. */
@@ -40,7 +41,7 @@ const calibrationSourceSchema = z.discriminatedUnion('kind', [
   /** While the model made pictures. */
   z.object({
     kind: z.literal('prompts'),
-    prompts: z.array(z.string()),
+    prompts: z.array(promptSchema),
     steps: z.number().int().positive(),
     guidance: z.number(),
     scheduler: z.string(),

@@ -9,6 +9,7 @@ import { forecastSchema, jobResultSchema } from './jobs'
 import { errorReportSchema } from './models'
 import { liveFeedingSchema } from './preview'
 import { projectSchema } from './project'
+import { promptSchema } from './prompt'
 import { providerStatusSchema } from './state'
 
 /** What the host asks of the compute process. Paths are absolute, the provider is chosen already. */
@@ -30,8 +31,8 @@ const previewPicture = z.object({
   /** Key of its model. */
   model: z.string(),
   file: path,
-  prompt: z.string(),
-  negativePrompt: z.string(),
+  prompt: promptSchema,
+  negativePrompt: promptSchema,
   seed: z.number(),
   steps: z.number(),
   guidance: z.number(),
@@ -53,7 +54,7 @@ const evaluationData = evaluationSettingsSchema
 /** What a model runs on while the inputs of its layers are gathered (engine/calibrate/wishes.ts). */
 const calibrationWish = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('data'), folder: path, splitSeed: z.number(), pictures: z.number().nullable() }),
-  z.object({ kind: z.literal('prompts'), prompts: z.array(z.string()) }),
+  z.object({ kind: z.literal('prompts'), prompts: z.array(promptSchema) }),
 ])
 
 export const computeTaskSchema = z.discriminatedUnion('type', [

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { calibrationSettingsSchema } from './calibration'
 import { evaluationSettingsSchema } from './evaluate/settings'
+import { promptSchema } from './prompt'
 
 /** Statistics behind the correlations (method.md, 'Statistics of a layer'). */
 export const STATISTICS = ['exact', 'sampled', 'calibrated'] as const
@@ -97,8 +98,8 @@ export const outputSchema = z.strictObject({
 
 /** A picture that the project wants to see. */
 export const previewSchema = z.strictObject({
-  prompts: z.array(z.string()).default([]),
-  negativePrompt: z.string().default(''),
+  prompts: z.array(promptSchema).default([]),
+  negativePrompt: promptSchema.default(''),
   seeds: z.array(z.number().int().nonnegative()).default([0]),
   steps: z.number().int().positive().default(20),
   guidance: z.number().default(7.5),

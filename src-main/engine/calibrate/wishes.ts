@@ -1,4 +1,5 @@
 import { FusionError } from '../../contract/errors'
+import { checkPrompt } from '../../contract/prompt'
 import type { Checkpoint } from '../checkpoint/checkpoint'
 import { openEvaluationData, vaeHashFor } from '../evaluate/evaluation-data'
 import { chooseSplit, type ChosenDomain, type PictureList } from '../evaluate/loss-table'
@@ -73,7 +74,9 @@ export function noPrompts(name: string): FusionError {
   return new FusionError('validation', `There are no prompts for ${name}.`, { hint: 'Write some, one a line.' })
 }
 
-/** Prompts in a text, one a line. */
+/** Prompts in a text, one a line. @throws FusionError 'validation' for one that is too long */
 export function promptsIn(text: string): string[] {
-  return text.split(/\r?\n/).flatMap((line) => (line.trim() === '' ? [] : [line.trim()]))
+  const lines = text.split(/\r?\n/).map((line) => line.trim())
+  lines.forEach((line, index) => checkPrompt(line, `The prompt in line ${index + 1}`))
+  return lines.filter((line) => line !== '')
 }

@@ -1,3 +1,4 @@
+import { checkPrompt } from '../../contract/prompt'
 import type { Network } from '../runtime/network'
 import type { Tensor } from '../runtime/session'
 import { applyWeights, padChunks, weightedChunks, type PromptChunk } from './prompt-weights'
@@ -37,8 +38,9 @@ export interface PromptReading {
   chunks: number
 }
 
-/** How many chunks of 77 tokens a prompt fills. */
+/** How many chunks of 77 tokens a prompt fills. @throws FusionError 'validation' for a prompt that is too long */
 export function chunkCount([first]: readonly TextEncoder[], prompt: string, syntax: PromptSyntax): number {
+  checkPrompt(prompt)
   return syntax === 'plain' ? 1 : weightedChunks(prompt, first!.tokenizer).length
 }
 
@@ -46,12 +48,14 @@ export function chunkCount([first]: readonly TextEncoder[], prompt: string, synt
  * Encodes one prompt as diffusers' pipelines do (encode_prompt); with the weighted syntax chunk by chunk, one after the
  * other.
  * @param encoders one (Stable Diffusion 1 and 2) or two (SDXL: states side by side, the second one's pooled text)
+ * @throws FusionError 'validation' for a prompt that is too long
  */
 export async function encodePrompt(
   encoders: readonly TextEncoder[],
   prompt: string,
   { syntax, clipSkip, chunks }: PromptReading,
 ): Promise<TextStates> {
+  checkPrompt(prompt)
   const inputs = encoders.map(({ tokenizer }) => {
     if (syntax === 'plain') return [{ ids: tokenizer.encode(prompt), weights: [] }]
     return padChunks(weightedChunks(prompt, tokenizer), chunks, tokenizer)

@@ -2,6 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, extname, join, relative, resolve, sep } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../../contract/errors'
+import { checkPrompt } from '../../contract/prompt'
 import { unreadable } from '../checkpoint/file-errors'
 import { isPictureName } from './image-file'
 
@@ -49,7 +50,7 @@ type Details = z.infer<typeof detailsSchema>
  * (file → caption, or a list like metadata.jsonl's), or a .txt beside the picture. Reads no picture.
  * @returns sorted by path
  * @throws FusionError 'not-found' (no folder, no pictures), 'malformed' (metadata), 'validation' (pictures without a
- *   caption, by name; an unknown split)
+ *   caption, by name; one that is too long; an unknown split)
  */
 export async function findCaptionedImages(folder: string): Promise<CaptionedImage[]> {
   const root = resolve(folder)
@@ -71,6 +72,7 @@ export async function findCaptionedImages(folder: string): Promise<CaptionedImag
     const own = details.get(path)
     const beside = withoutExtension(path) + '.txt'
     const caption = (own?.caption ?? own?.text ?? (known.has(beside) ? await readText(beside) : '')).trim()
+    checkPrompt(caption, `The caption of ${path}`)
     if (caption === '') withoutCaption.push(relative(root, path))
     images.push({ path, caption, ...placeOf(root, path, own) })
   }

@@ -2,13 +2,14 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../../contract/errors'
+import { promptSchema } from '../../contract/prompt'
 import type { StoredTensor } from '../checkpoint/checkpoint'
 import { unreadable } from '../checkpoint/file-errors'
 import { readSafetensors } from '../checkpoint/safetensors'
 import { readFloats, readIntegers } from '../checkpoint/stored-values'
 
 const pictureSchema = z.object({
-  caption: z.string(),
+  caption: promptSchema,
   split: z.string(),
   /** Where the picture lies, if it is a file of its own. */
   file: z.string().optional(),
