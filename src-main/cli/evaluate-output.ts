@@ -1,12 +1,16 @@
 import { csv } from '../contract/csv'
-import { withErrors } from '../contract/evaluate/clip'
-import { isCertain } from '../contract/evaluate/losses'
+import { withErrors, type ClipSummary } from '../contract/evaluate/clip'
+import {
+  isCertain,
+  type Estimate,
+  type Interval,
+  type LossCell,
+  type LossSummary,
+  type ModelSummary,
+  type UnlearnedGain,
+} from '../contract/evaluate/losses'
 import type { Split } from '../contract/evaluate/settings'
-import type { Interval } from '../engine/evaluate/bootstrap'
-import type { ClipSummary } from '../engine/evaluate/clip-table'
-import type { Estimate, LossCell, LossSummary, ModelSummary } from '../engine/evaluate/loss-summary'
 import type { ColouredTable } from '../engine/evaluate/table-picture'
-import type { UnlearnedGain } from '../engine/evaluate/unlearned-gains'
 import { seconds, signed, table } from './output'
 
 /** What `evaluate` measured. */

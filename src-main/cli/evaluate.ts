@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { Option, type Command } from 'commander'
+import type { ClipSummary } from '../contract/evaluate/clip'
 import { SPLITS, type Split } from '../contract/evaluate/settings'
 import type { Checkpoint } from '../engine/checkpoint/checkpoint'
 import { describeCheckpoint, RECIPE_KEY } from '../engine/checkpoint/describe'
@@ -8,13 +9,7 @@ import { openCheckpoint } from '../engine/checkpoint/open'
 import { loadPipeline } from '../engine/diffusion/load-pipeline'
 import type { Pipeline } from '../engine/diffusion/pipeline'
 import { encodePng } from '../engine/diffusion/png'
-import {
-  captionsOf,
-  ClipScorer,
-  measureClipScores,
-  summariseClipScores,
-  type ClipSummary,
-} from '../engine/evaluate/clip-table'
+import { captionsOf, ClipScorer, measureClipScores, summariseClipScores } from '../engine/evaluate/clip-table'
 import { checkpointModel, type EvaluatedModel } from '../engine/evaluate/evaluated-model'
 import { openEvaluationData, vaeHashFor } from '../engine/evaluate/evaluation-data'
 import { summariseLosses } from '../engine/evaluate/loss-summary'

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { clipReportSchema } from './evaluate/clip'
 import { featureDriftSchema } from './evaluate/drift'
-import { leaderboardEntrySchema, lossSummarySchema, unlearnedGainSchema } from './evaluate/losses'
+import { leaderboardEntrySchema, lossSummarySchema, roleSchema, unlearnedGainSchema } from './evaluate/losses'
 import { foundWeightsSchema, SEARCH_STRATEGIES, searchReportSchema } from './evaluate/search'
 import { clipSettingsSchema, evaluationSettingsSchema } from './evaluate/settings'
 import { layerSummarySchema, MATRIX_KINDS, matrixSchema } from './inspect'
@@ -42,7 +42,7 @@ const previewPicture = z.object({
 /** What is measured: a model's file, or a merge. */
 const evaluatedRow = z.object({
   name: z.string(),
-  role: z.enum(['base', 'specialist', 'merge']),
+  role: roleSchema,
   path: path.nullable(),
   merge: projectSchema.nullable(),
 })

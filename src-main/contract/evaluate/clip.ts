@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { evaluationRowSchema, roleSchema, type Estimate } from './losses'
 import { clipSettingsSchema, SPLITS } from './settings'
 
-/** A mean CLIP score, or a difference of two, with its standard error; null of a single picture. */
+/** A mean CLIP score, or a difference of two, and its standard error over prompts (over seeds where there is one prompt); null for a single picture. */
 const clipEstimateSchema = z.object({ value: z.number(), standardError: z.number().nullable() })
 const clipCellSchema = z.object({ score: clipEstimateSchema, difference: clipEstimateSchema.nullable() })
 
@@ -10,7 +10,9 @@ const clipCellSchema = z.object({ score: clipEstimateSchema, difference: clipEst
 export const clipSummarySchema = z.object({
   name: z.string(),
   role: roleSchema,
+  /** By domain. */
   domains: z.array(clipCellSchema),
+  /** Over the prompts of all domains. */
   mean: clipCellSchema,
 })
 
@@ -30,9 +32,11 @@ export const clipReportSchema = z.object({
   done: z.boolean(),
 })
 
+export type ClipEstimate = z.infer<typeof clipEstimateSchema>
+export type ClipSummary = z.infer<typeof clipSummarySchema>
 export type ClipReport = z.infer<typeof clipReportSchema>
 
 /** Two standard errors to either side; no interval where nothing is known of them. */
-export function withErrors({ value, standardError: error }: z.infer<typeof clipEstimateSchema>): Estimate {
+export function withErrors({ value, standardError: error }: ClipEstimate): Estimate {
   return { value, interval: error === null ? null : { low: value - 2 * error, high: value + 2 * error } }
 }

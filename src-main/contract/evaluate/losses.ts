@@ -2,35 +2,68 @@ import { z } from 'zod'
 import { errorReportSchema } from '../models'
 import { SPLITS } from './settings'
 
-const interval = z.object({ low: z.number(), high: z.number() }).nullable()
-
-const estimateSchema = z.object({ value: z.number(), interval })
-const cellSchema = z.object({ loss: estimateSchema, difference: estimateSchema.nullable() })
+/** What a model is in a comparison: merges are measured by what they keep of the specialists. */
 export const roleSchema = z.enum(['base', 'specialist', 'merge'])
+
+/** Where a figure would lie for other pictures of the same kind. */
+const intervalSchema = z.object({ low: z.number(), high: z.number() })
+
+/** A figure with its interval; none for fewer than two pictures. */
+const estimateSchema = z.object({ value: z.number(), interval: intervalSchema.nullable() })
+
+/** A model on one domain, or on all of them. */
+const lossCellSchema = z.object({
+  loss: estimateSchema,
+  /** Loss less the base's, on the same pictures; null for the base. */
+  difference: estimateSchema.nullable(),
+})
+
+/** What a model keeps of a specialist's gain over the base, on that specialist's own domain. */
+const keptGainSchema = z.object({
+  specialist: z.string(),
+  domain: z.string(),
+  /** In per cent: 0 is the base, 100 the specialist. */
+  percent: estimateSchema,
+})
+
+const modelSummarySchema = z.object({
+  name: z.string(),
+  role: roleSchema,
+  /** By domain. */
+  domains: z.array(lossCellSchema),
+  /** Of the domains' means: every domain counts the same. */
+  mean: lossCellSchema,
+  /** Mean loss by domain and timestep. */
+  curves: z.array(z.array(z.number())),
+  /** Specialists only: the domain that is named like the model, else the one where its loss is lowest relative to the base. */
+  ownDomain: z.string().nullable(),
+  /** Specialists only: whether its loss on its own domain is measurably lower than the base's. */
+  gains: z.boolean(),
+  /** One for each specialist that gains; empty for the base. */
+  kept: z.array(keptGainSchema),
+})
+
+/** How intervals are made (engine/evaluate/bootstrap.ts). */
+const bootstrapSchema = z.object({
+  /** How many sets of pictures are drawn. */
+  resamples: z.number(),
+  seed: z.number(),
+  /** Share of the drawn sets that the interval holds. */
+  confidence: z.number(),
+})
 
 /** As engine/evaluate/loss-summary.ts makes it. */
 export const lossSummarySchema = z.object({
   timesteps: z.array(z.number()),
   domains: z.array(z.object({ name: z.string(), pictures: z.number() })),
-  models: z.array(
-    z.object({
-      name: z.string(),
-      role: roleSchema,
-      domains: z.array(cellSchema),
-      mean: cellSchema,
-      curves: z.array(z.array(z.number())),
-      ownDomain: z.string().nullable(),
-      gains: z.boolean(),
-      kept: z.array(z.object({ specialist: z.string(), domain: z.string(), percent: estimateSchema })),
-    }),
-  ),
-  bootstrap: z.object({ resamples: z.number(), seed: z.number(), confidence: z.number() }),
+  models: z.array(modelSummarySchema),
+  bootstrap: bootstrapSchema,
 })
 
 /** A difference of mean losses on the same pictures; every domain counts the same. */
 export const pairedSchema = z.object({
   mean: z.number(),
-  /** Of the choice of pictures. */
+  /** Of the mean; it covers the choice of pictures, not another training. */
   standardError: z.number(),
   /** The mean as a part of the other model's loss. */
   relative: z.number(),
@@ -40,12 +73,12 @@ export const pairedSchema = z.object({
 export const unlearnedGainSchema = z.object({
   specialist: z.string(),
   domain: z.string(),
-  /** Losses of the merge with it, and without it. */
+  /** Losses of the merge with the specialist, and without it. */
   before: estimateSchema,
   after: estimateSchema,
   /** After less before, on the same pictures. */
   difference: estimateSchema,
-  /** Per cent of its gain; null where it has none, or was not measured. */
+  /** Per cent of the specialist's gain that the merge keeps; null where it has none, or was not measured. */
   kept: z.object({ before: estimateSchema, after: estimateSchema }).nullable(),
 })
 
@@ -97,8 +130,14 @@ export const evaluationReportSchema = z.object({
   done: z.boolean(),
 })
 
+export type ModelRole = z.infer<typeof roleSchema>
+export type Interval = z.infer<typeof intervalSchema>
 export type Estimate = z.infer<typeof estimateSchema>
-export type Summary = z.infer<typeof lossSummarySchema>
+export type LossCell = z.infer<typeof lossCellSchema>
+export type KeptGain = z.infer<typeof keptGainSchema>
+export type ModelSummary = z.infer<typeof modelSummarySchema>
+export type LossSummary = z.infer<typeof lossSummarySchema>
+export type BootstrapOptions = z.infer<typeof bootstrapSchema>
 export type PairedLosses = z.infer<typeof pairedSchema>
 export type UnlearnedGain = z.infer<typeof unlearnedGainSchema>
 export type LeaderboardEntry = z.infer<typeof leaderboardEntrySchema>

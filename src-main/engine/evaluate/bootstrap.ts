@@ -1,18 +1,5 @@
+import type { BootstrapOptions, Interval } from '../../contract/evaluate/losses'
 import { TorchGenerator } from '../diffusion/random'
-
-/** Where a figure would lie for other pictures of the same kind. */
-export interface Interval {
-  low: number
-  high: number
-}
-
-export interface BootstrapOptions {
-  /** How many sets of pictures are drawn. */
-  resamples: number
-  seed: number
-  /** Share of the drawn sets that the interval holds. */
-  confidence: number
-}
 
 export const BOOTSTRAP_DEFAULTS: BootstrapOptions = { resamples: 2000, seed: 0, confidence: 0.95 }
 

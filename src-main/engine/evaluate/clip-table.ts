@@ -1,3 +1,5 @@
+import type { ClipSummary } from '../../contract/evaluate/clip'
+import type { ModelRole } from '../../contract/evaluate/losses'
 import type { Checkpoint } from '../checkpoint/checkpoint'
 import { preprocessForClip } from '../diffusion/clip-image'
 import type { GenerateRequest, Picture, Pipeline } from '../diffusion/pipeline'
@@ -8,7 +10,7 @@ import type { Device } from '../runtime/providers'
 import type { Provider } from '../runtime/session'
 import { mean } from './bootstrap'
 import { clipScore, loadClip, type ClipModel } from './clip-score'
-import type { EvaluatedModel, ModelRole } from './evaluated-model'
+import type { EvaluatedModel } from './evaluated-model'
 import type { ChosenDomain } from './loss-table'
 import { pairedDifference, standardError } from './paired-difference'
 
@@ -37,21 +39,6 @@ export interface ModelClipScores {
   role: ModelRole
   /** By domain, prompt and seed. */
   scores: number[][][]
-}
-
-/** A mean and its standard error over prompts (over seeds where there is one prompt); null for a single picture. */
-export interface ClipEstimate {
-  value: number
-  standardError: number | null
-}
-
-export interface ClipSummary {
-  name: string
-  role: ModelRole
-  /** By domain. */
-  domains: { score: ClipEstimate; difference: ClipEstimate | null }[]
-  /** Over the prompts of all domains. */
-  mean: { score: ClipEstimate; difference: ClipEstimate | null }
 }
 
 /** The captions of pictures as prompts, each one once. @param most of each domain */

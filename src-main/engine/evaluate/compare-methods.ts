@@ -1,9 +1,9 @@
-import type { LeaderboardEntry } from '../../contract/evaluate/losses'
+import type { LeaderboardEntry, LossSummary } from '../../contract/evaluate/losses'
 import { FusionError, toErrorReport, type ErrorReport } from '../../contract/errors'
 import { methodSchema, projectSchema, type MethodSettings, type Project } from '../../contract/project'
 import { mean } from './bootstrap'
 import type { EvaluatedRow, EvaluationRun, MeasuredRow } from './evaluation-run'
-import { summariseLosses, type LossSummary } from './loss-summary'
+import { summariseLosses } from './loss-summary'
 import { differenceInWords, isCertain, pairedLosses } from './paired-difference'
 
 /** The plain average, which every other method has to beat. */

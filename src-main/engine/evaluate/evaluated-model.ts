@@ -1,4 +1,5 @@
 import { FusionError } from '../../contract/errors'
+import type { ModelRole } from '../../contract/evaluate/losses'
 import type { WeightInput } from '../architecture/network-graph'
 import { readUnetConfig } from '../architecture/unet-config'
 import type { Checkpoint, SourceFile, TensorView } from '../checkpoint/checkpoint'
@@ -8,9 +9,6 @@ import type { Pipeline } from '../diffusion/pipeline'
 import type { Tensor } from '../runtime/session'
 import { elementCount, isFloatType } from '../tensor/element-type'
 import { SUM_BLOCK_ELEMENTS, WeightedSum } from '../tensor/weighted-sum'
-
-/** What a model is in a comparison: merges are measured by what they keep of the specialists. */
-export type ModelRole = 'base' | 'specialist' | 'merge'
 
 /** A model that is measured on a pipeline whose UNet takes its weights as inputs (LoadOptions.liveUnet). */
 export interface EvaluatedModel {

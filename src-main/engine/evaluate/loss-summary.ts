@@ -1,52 +1,7 @@
 import { FusionError } from '../../contract/errors'
-import { Bootstrap, mean, meanOf, type BootstrapOptions, type Interval } from './bootstrap'
-import type { ModelRole } from './evaluated-model'
+import type { BootstrapOptions, Estimate, KeptGain, LossCell, LossSummary } from '../../contract/evaluate/losses'
+import { Bootstrap, mean, meanOf } from './bootstrap'
 import type { LossTable, ModelLosses } from './loss-table'
-
-/** A figure and where it would lie for other pictures; no interval for fewer than two pictures. */
-export interface Estimate {
-  value: number
-  interval: Interval | null
-}
-
-/** A model on one domain, or on all of them. */
-export interface LossCell {
-  loss: Estimate
-  /** Loss less the base's, on the same pictures; null for the base. */
-  difference: Estimate | null
-}
-
-/** What a model keeps of a specialist's gain over the base, on that specialist's own domain. */
-export interface KeptGain {
-  specialist: string
-  domain: string
-  /** In per cent: 0 is the base, 100 the specialist. */
-  percent: Estimate
-}
-
-export interface ModelSummary {
-  name: string
-  role: ModelRole
-  /** By domain. */
-  domains: LossCell[]
-  /** Of the domains' means: every domain counts the same. */
-  mean: LossCell
-  /** Mean loss by domain and timestep. */
-  curves: number[][]
-  /** Specialists only: the domain that is named like the model, else the one where its loss is lowest relative to the base. */
-  ownDomain: string | null
-  /** Specialists only: whether its loss on its own domain is measurably lower than the base's. */
-  gains: boolean
-  /** One for each specialist that gains; empty for the base. */
-  kept: KeptGain[]
-}
-
-export interface LossSummary {
-  timesteps: readonly number[]
-  domains: { name: string; pictures: number }[]
-  models: ModelSummary[]
-  bootstrap: BootstrapOptions
-}
 
 /**
  * What a table of losses says: means, percentile bootstrap intervals over pictures (seeded; differences and shares are
@@ -102,7 +57,7 @@ export function summariseLosses(table: LossTable, options: Partial<BootstrapOpti
       })
 
   return {
-    timesteps: table.timesteps,
+    timesteps: [...table.timesteps],
     domains: domains.map(({ name, count }) => ({ name, pictures: count })),
     bootstrap: bootstrap.options,
     models: table.models.map((model) => {

@@ -1,10 +1,11 @@
 import { FusionError } from '../../contract/errors'
+import type { ModelRole } from '../../contract/evaluate/losses'
 import type { Split } from '../../contract/evaluate/settings'
 import type { Pipeline } from '../diffusion/pipeline'
 import { throwIfCancelled } from '../merge/cancel'
 import { denoisingLosses } from './denoising-loss'
 import { encodeTexts, type DomainTexts } from './domain-texts'
-import type { EvaluatedModel, ModelRole } from './evaluated-model'
+import type { EvaluatedModel } from './evaluated-model'
 import type { EvaluationDomain, EvaluationPicture, EvaluationSet } from './evaluation-set'
 
 /** Domains and their pictures, before anything is read of them. */

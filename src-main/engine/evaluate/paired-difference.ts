@@ -5,14 +5,9 @@ import type { ModelLosses } from './loss-table'
 /** A difference of this many standard errors is more than the choice of pictures. */
 const CERTAIN_ERRORS = 2
 
-/** How two models differ on the same pictures. */
-export interface PairedDifference {
-  /** Mean of a − b. */
-  mean: number
-  /** Of that mean; it covers the choice of pictures, not another training. */
-  standardError: number
-  /** The mean, as a part of b's mean. */
-  relative: number
+/** How two models differ on the same pictures: a − b. */
+export interface PairedDifference extends PairedLosses {
+  /** Pictures. */
   count: number
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import type { Estimate, LossSummary, ModelSummary, UnlearnedGain } from '../../contract/evaluate/losses'
 import { Bootstrap, mean, meanOf } from './bootstrap'
-import type { Estimate, LossSummary, ModelSummary } from './loss-summary'
 import type { LossTable } from './loss-table'
 
 /** A merge with a specialist and the same without it, by their names in a table. */
@@ -8,19 +8,6 @@ export interface UnlearningPair {
   specialist: string
   before: string
   after: string
-}
-
-/** What dropping a specialist did on its own domain. */
-export interface UnlearnedGain {
-  specialist: string
-  domain: string
-  /** Losses of the merge with the specialist, and without it. */
-  before: Estimate
-  after: Estimate
-  /** Loss without it less loss with it, on the same pictures. */
-  difference: Estimate
-  /** Per cent of the specialist's gain that the merge keeps; null where it has none, or is not in the table. */
-  kept: { before: Estimate; after: Estimate } | null
 }
 
 /**

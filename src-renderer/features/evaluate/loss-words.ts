@@ -1,15 +1,19 @@
 import { csv } from '../../../src-main/contract/csv'
 import { withErrors, type ClipReport } from '../../../src-main/contract/evaluate/clip'
-import { isCertain, type Estimate, type Summary, type UnlearnedGain } from '../../../src-main/contract/evaluate/losses'
-
-export type ModelLosses = Summary['models'][number]
-type Cell = ModelLosses['mean']
+import {
+  isCertain,
+  type Estimate,
+  type LossCell,
+  type LossSummary,
+  type ModelSummary,
+  type UnlearnedGain,
+} from '../../../src-main/contract/evaluate/losses'
 
 /** The mean over domains, where tables and charts name a domain. */
 export const ALL_DOMAINS = 'mean'
 
 /** A difference to the base as a part of the base's loss; null for the base itself. */
-export function relativeChange({ loss, difference }: Cell): number | null {
+export function relativeChange({ loss, difference }: LossCell): number | null {
   return difference && difference.value / (loss.value - difference.value)
 }
 
@@ -20,12 +24,12 @@ export function signedPercent(share: number, digits = 1): string {
 }
 
 /** Losses in the order of the domains, their mean last. */
-export function cellsOf({ domains, mean }: ModelLosses): Cell[] {
+export function cellsOf({ domains, mean }: ModelSummary): LossCell[] {
   return [...domains, mean]
 }
 
 /** What a cell says, for a tooltip and for those who listen. */
-export function cellWords(model: string, domain: string, cell: Cell): string {
+export function cellWords(model: string, domain: string, cell: LossCell): string {
   const { interval, value } = cell.loss
   const range = interval ? `, between ${interval.low.toFixed(4)} and ${interval.high.toFixed(4)}` : ''
   const change = relativeChange(cell)
@@ -38,7 +42,7 @@ export function cellWords(model: string, domain: string, cell: Cell): string {
 
 /** Every figure of a table, one a line. */
 export function resultsAsCsv(
-  { models, domains, timesteps }: Summary,
+  { models, domains, timesteps }: LossSummary,
   unlearned: readonly UnlearnedGain[],
   clip: ClipReport | null,
 ): string {
@@ -46,7 +50,7 @@ export function resultsAsCsv(
   const lines: (string | number)[][] = [['measure', 'model', 'role', 'domain', 'detail', 'value', 'low', 'high']]
   const add = (
     measure: string,
-    { name, role }: Pick<ModelLosses, 'name' | 'role'>,
+    { name, role }: Pick<ModelSummary, 'name' | 'role'>,
     domain: string,
     detail: string | number,
     { value, interval }: Estimate,

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import type { ClipReport } from '../../../src-main/contract/evaluate/clip'
 import type { FeatureDrift } from '../../../src-main/contract/evaluate/drift'
-import type { Summary } from '../../../src-main/contract/evaluate/losses'
+import type { LossSummary } from '../../../src-main/contract/evaluate/losses'
 import { clipText, clipWords } from '../../../src-renderer/features/evaluate/clip-words'
 import { driftAsCsv, driftPercent, driftSentence, farthest } from '../../../src-renderer/features/evaluate/drift-words'
 import { resultsAsCsv } from '../../../src-renderer/features/evaluate/loss-words'
@@ -46,7 +46,7 @@ it('tells CLIP scores with their errors', () => {
 })
 
 it('has unlearning and CLIP scores in the CSV, where they were measured', () => {
-  const summary: Summary = {
+  const summary: LossSummary = {
     timesteps: [],
     domains: [],
     models: [],
