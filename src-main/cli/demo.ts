@@ -15,7 +15,7 @@ import { findDemoFamily, type DemoFamily } from '../engine/evaluate/demo-family'
 import { EvaluationRun, type EvaluatedRow, type MeasuredRow } from '../engine/evaluate/evaluation-run'
 import { describeEvaluationSet, promptsOf } from '../engine/evaluate/evaluation-set'
 import { countPictures, type ChosenDomain } from '../engine/evaluate/loss-table'
-import { isCertain, pairedLosses } from '../engine/evaluate/paired-difference'
+import { exceedsTwoErrors, pairedLosses } from '../engine/evaluate/paired-difference'
 import { throwIfCancelled } from '../engine/merge/cancel'
 import { planMerge } from '../engine/merge/plan'
 import { chooseDevice, DEVICES, type Device, type ProviderStatus } from '../engine/runtime/providers'
@@ -208,7 +208,11 @@ function lossTable(domains: readonly ChosenDomain[], losses: readonly MeasuredRo
 /** Says whether FeatureFusion beats another model, or what the choice of pictures could turn around. */
 function verdictInWords(other: string, difference: PairedLosses, count: number): string {
   const { mean: value, standardError, relative } = difference
-  const relation = !isCertain(difference) ? 'does not differ measurably from' : value < 0 ? 'beats' : 'is worse than'
+  const relation = !exceedsTwoErrors(difference)
+    ? 'does not differ measurably from'
+    : value < 0
+      ? 'beats'
+      : 'is worse than'
   const share = `${(Math.abs(relative) * 100).toPrecision(2)} % of the loss`
   return `FeatureFusion ${relation} ${other}: ${signed(value, 5)} ± ${standardError.toFixed(5)} (${share}; ${count} pictures, paired).`
 }

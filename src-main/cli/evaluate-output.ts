@@ -1,7 +1,7 @@
 import { csv } from '../contract/csv'
 import { withErrors, type ClipSummary } from '../contract/evaluate/clip'
 import {
-  isCertain,
+  excludesZero,
   type Estimate,
   type Interval,
   type LossCell,
@@ -64,7 +64,7 @@ export function evaluationAsTable({ models, domains, split }: Evaluation): Colou
         const change = relativeChange(cell)
         if (!Number.isFinite(change)) return { text: 'no number', shade: 1 }
         const text = signed(change * 100, 1).replace('−', '-')
-        return { text: isCertain(cell.difference) ? text : `(${text})`, shade: change / FULL_COLOUR }
+        return { text: excludesZero(cell.difference) ? text : `(${text})`, shade: change / FULL_COLOUR }
       }),
     })),
   }
@@ -144,7 +144,7 @@ function unlearnedInWords(unlearned: readonly UnlearnedGain[]): string[] {
       specialist === domain ? specialist : `${specialist} (on ${domain})`,
       before.value.toFixed(4),
       after.value.toFixed(4),
-      isCertain(difference) ? change : `(${change})`,
+      excludesZero(difference) ? change : `(${change})`,
       gain,
     ]
   })
@@ -167,7 +167,7 @@ function verdict(base: ModelSummary, others: readonly ModelSummary[]): string {
   if (!best) return `Over all domains only ${base.name} has a loss that is a number.`
   const change = `${signed(relativeChange(best.mean) * 100, 1)} %`
   const { value } = best.mean.difference!
-  if (isCertain(best.mean.difference!) && value < 0)
+  if (excludesZero(best.mean.difference!) && value < 0)
     return `Over all domains ${best.name} is best: ${change} against ${base.name} alone.`
   return `Over all domains no model is measurably better than ${base.name} alone; the best of them is ${best.name} (${change}).`
 }
@@ -190,7 +190,7 @@ function changeInWords(cell: LossCell): string {
   const change = relativeChange(cell)
   if (!Number.isFinite(change)) return 'no number'
   const text = `${signed(change * 100, 1)} %`
-  return isCertain(cell.difference!) ? text : `(${text})`
+  return excludesZero(cell.difference!) ? text : `(${text})`
 }
 
 /** The difference as a part of the base's loss. */

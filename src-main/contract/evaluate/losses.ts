@@ -144,7 +144,7 @@ export type LeaderboardEntry = z.infer<typeof leaderboardEntrySchema>
 export type EvaluationRow = z.infer<typeof evaluationRowSchema>
 export type EvaluationReport = z.infer<typeof evaluationReportSchema>
 
-/** Whether a difference has the same sign for most other choices of pictures. */
-export function isCertain({ interval }: Estimate): boolean {
+/** Whether a difference's interval lies on one side of zero: other pictures would give the same sign. */
+export function excludesZero({ interval }: Estimate): boolean {
   return interval !== null && (interval.low > 0 || interval.high < 0)
 }

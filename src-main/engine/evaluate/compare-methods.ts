@@ -4,7 +4,7 @@ import { methodSchema, projectSchema, type MethodSettings, type Project } from '
 import { mean } from './bootstrap'
 import type { EvaluatedRow, EvaluationRun, MeasuredRow } from './evaluation-run'
 import { summariseLosses } from './loss-summary'
-import { differenceInWords, isCertain, pairedLosses } from './paired-difference'
+import { differenceInWords, exceedsTwoErrors, pairedLosses } from './paired-difference'
 
 /** The plain average, which every other method has to beat. */
 export const PLAIN_AVERAGE = 'plain average'
@@ -177,12 +177,12 @@ export function verdictOf(board: readonly LeaderboardEntry[]): string {
     best.name === PLAIN_AVERAGE
       ? `No other method beats the plain average${second ? `; the next is ${second.name} (${differenceInWords(second.againstSoup!)})` : ''}.`
       : best.againstSoup
-        ? isCertain(best.againstSoup)
+        ? exceedsTwoErrors(best.againstSoup)
           ? `It beats the plain average: ${differenceInWords(best.againstSoup)}.`
           : `That is not measurably better than the plain average: ${differenceInWords(best.againstSoup)}.`
         : ''
   const difference = best.againstBase!
-  const againstBase = !isCertain(difference)
+  const againstBase = !exceedsTwoErrors(difference)
     ? `It cannot be told from ${base.name} alone: ${differenceInWords(difference)}.`
     : difference.mean < 0
       ? `It is better than ${base.name} alone: ${differenceInWords(difference)}.`

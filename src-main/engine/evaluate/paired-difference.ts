@@ -2,9 +2,6 @@ import type { PairedLosses } from '../../contract/evaluate/losses'
 import { mean } from './bootstrap'
 import type { ModelLosses } from './loss-table'
 
-/** A difference of this many standard errors is more than the choice of pictures. */
-const CERTAIN_ERRORS = 2
-
 /** How two models differ on the same pictures: a − b. */
 export interface PairedDifference extends PairedLosses {
   /** Pictures. */
@@ -45,9 +42,9 @@ function errorOf(domains: readonly (readonly number[])[]): number {
   return means.length > 1 ? standardError(means) : Math.abs(means[0]!)
 }
 
-/** Whether a difference is more than the choice of pictures. */
-export function isCertain({ mean: difference, standardError: error }: PairedLosses): boolean {
-  return Math.abs(difference) > CERTAIN_ERRORS * error
+/** Whether a difference is more than two of its standard errors: more than the choice of pictures explains. */
+export function exceedsTwoErrors({ mean: difference, standardError: error }: PairedLosses): boolean {
+  return Math.abs(difference) > 2 * error
 }
 
 /** A difference as a part of the other loss: '−1.10 % ± 0.17'. */

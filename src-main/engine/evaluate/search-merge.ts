@@ -10,7 +10,7 @@ import type { EvaluatedModel } from './evaluated-model'
 import type { EvaluationRun } from './evaluation-run'
 import { greedySoup } from './greedy-soup'
 import { countPictures, halves, type ModelLosses } from './loss-table'
-import { differenceInWords, isCertain, pairedLosses } from './paired-difference'
+import { differenceInWords, exceedsTwoErrors, pairedLosses } from './paired-difference'
 import { flatWeights, searchWeights, weightsOfFlat } from './weight-search'
 import type { Trial, WeightScore } from './weight-trials'
 
@@ -132,7 +132,7 @@ function judge(
   const [againstBase, againstSoup] = [pairedLosses(found, base), pairedLosses(found, average)]
   const against = (difference: PairedLosses, name: string): string => {
     const relation = difference.mean < 0 ? 'better than' : 'worse than'
-    return `${isCertain(difference) ? relation : 'not measurably different from'} ${name} (${differenceInWords(difference)})`
+    return `${exceedsTwoErrors(difference) ? relation : 'not measurably different from'} ${name} (${differenceInWords(difference)})`
   }
   const words = `On pictures that the search never saw these weights are ${against(againstSoup, 'the plain average')}, and ${against(againstBase, 'the base alone')}.`
   const fits =

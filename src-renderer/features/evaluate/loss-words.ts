@@ -1,7 +1,7 @@
 import { csv } from '../../../src-main/contract/csv'
 import { withErrors, type ClipReport } from '../../../src-main/contract/evaluate/clip'
 import {
-  isCertain,
+  excludesZero,
   type Estimate,
   type LossCell,
   type LossSummary,
@@ -36,7 +36,7 @@ export function cellWords(model: string, domain: string, cell: LossCell): string
   const against =
     change === null
       ? ''
-      : `; ${signedPercent(change)} against the base${isCertain(cell.difference!) ? '' : ', which other pictures could turn around'}`
+      : `; ${signedPercent(change)} against the base${excludesZero(cell.difference!) ? '' : ', which other pictures could turn around'}`
   return `${model} on ${domain}: loss ${value.toFixed(4)}${range}${against}`
 }
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   differenceInWords,
-  isCertain,
+  exceedsTwoErrors,
   pairedDifference,
   pairedLosses,
   standardError,
@@ -58,15 +58,15 @@ describe('a difference of losses', () => {
   it('is not certain because there is one picture alone of each domain, or one at all', () => {
     const spread = pairedLosses(losses([[1.5], [0.6]]), losses([[1], [1]]))
     expect(spread.standardError).toBeCloseTo(0.45, 12)
-    expect(isCertain(spread)).toBe(false)
-    expect(isCertain(pairedLosses(losses([[1.5]]), losses([[1]])))).toBe(false)
-    expect(isCertain(pairedLosses(losses([[1.5, 1.5]]), losses([[1, 1]])))).toBe(true)
+    expect(exceedsTwoErrors(spread)).toBe(false)
+    expect(exceedsTwoErrors(pairedLosses(losses([[1.5]]), losses([[1]])))).toBe(false)
+    expect(exceedsTwoErrors(pairedLosses(losses([[1.5, 1.5]]), losses([[1, 1]])))).toBe(true)
   })
 
   it('is certain beyond two standard errors, to either side', () => {
     for (const sign of [1, -1]) {
-      expect(isCertain({ mean: sign * 0.021, standardError: 0.01, relative: 0 })).toBe(true)
-      expect(isCertain({ mean: sign * 0.02, standardError: 0.01, relative: 0 })).toBe(false)
+      expect(exceedsTwoErrors({ mean: sign * 0.021, standardError: 0.01, relative: 0 })).toBe(true)
+      expect(exceedsTwoErrors({ mean: sign * 0.02, standardError: 0.01, relative: 0 })).toBe(false)
     }
   })
 
