@@ -1,9 +1,11 @@
-import { csv } from '../contract/csv'
-import { withErrors, type ClipSummary } from '../contract/evaluate/clip'
+import type { ClipSummary } from '../contract/evaluate/clip'
 import {
+  ALL_DOMAINS,
+  cellsOf,
   excludesZero,
+  FULL_COLOUR_CHANGE,
+  relativeChange,
   type Estimate,
-  type Interval,
   type LossCell,
   type LossSummary,
   type ModelSummary,
@@ -25,15 +27,12 @@ export interface Evaluation extends LossSummary {
   seconds: number
 }
 
-/** A change of this share of the base's loss has a cell's full colour. */
-const FULL_COLOUR = 0.2
-
 /** The table for people: the base's losses, what every other model changes, what merges keep. */
 export function evaluationInWords(evaluation: Evaluation): string {
   const { models, domains, split, timesteps, clip, provider } = evaluation
   const [base, ...others] = baseFirst(models)
   const pictures = domains.map(({ name, pictures: count }) => `${name} ${count}`).join(', ')
-  const header = ['', ...domains.map(({ name }) => name), 'mean']
+  const header = ['', ...domains.map(({ name }) => name), ALL_DOMAINS]
   const rows = [
     [`${base!.name} (loss)`, ...cellsOf(base!).map(({ loss }) => loss.value.toFixed(4))],
     ...others.map((model) => [model.name, ...cellsOf(model).map((cell) => changeInWords(cell))]),
@@ -56,62 +55,18 @@ export function evaluationInWords(evaluation: Evaluation): string {
 export function evaluationAsTable({ models, domains, split }: Evaluation): ColouredTable {
   return {
     title: `Denoising loss, ${split}: base, and changes in per cent (minus is better)`,
-    columns: [...domains.map(({ name }) => name), 'mean'],
+    columns: [...domains.map(({ name }) => name), ALL_DOMAINS],
     rows: baseFirst(models).map((model) => ({
       name: model.name,
       cells: cellsOf(model).map((cell) => {
         if (!cell.difference) return { text: cell.loss.value.toFixed(4), shade: 0 }
-        const change = relativeChange(cell)
+        const change = relativeChange(cell)!
         if (!Number.isFinite(change)) return { text: 'no number', shade: 1 }
         const text = signed(change * 100, 1).replace('−', '-')
-        return { text: excludesZero(cell.difference) ? text : `(${text})`, shade: change / FULL_COLOUR }
+        return { text: excludesZero(cell.difference) ? text : `(${text})`, shade: change / FULL_COLOUR_CHANGE }
       }),
     })),
   }
-}
-
-/** Every figure, one a line. */
-export function evaluationAsCsv({ models, domains, timesteps, unlearned, clip }: Evaluation): string {
-  const header = ['measure', 'model', 'role', 'domain', 'timestep', 'specialist', 'pictures', 'value', 'low', 'high']
-  const lines: (string | number)[][] = []
-  const names = [...domains, { name: 'mean', pictures: domains.reduce((sum, { pictures }) => sum + pictures, 0) }]
-  const line = (
-    measure: string,
-    { name, role }: Pick<ModelSummary, 'name' | 'role'>,
-    domain: string,
-    { value, interval }: Estimate,
-    { timestep = '', specialist = '', pictures = '' }: Partial<Record<string, string | number>> = {},
-  ): number => lines.push([measure, name, role, domain, timestep, specialist, pictures, value, ...ends(interval)])
-  for (const model of models) {
-    cellsOf(model).forEach(({ loss, difference }, index) => {
-      const { name, pictures } = names[index]!
-      line('loss', model, name, loss, { pictures })
-      if (difference) line('difference', model, name, difference, { pictures })
-    })
-    model.kept.forEach(({ specialist, domain, percent: kept }) =>
-      line('kept-percent', model, domain, kept, { specialist }),
-    )
-    model.curves.forEach((curve, index) =>
-      curve.forEach((value, step) =>
-        line('loss-at-timestep', model, names[index]!.name, { value, interval: null }, { timestep: timesteps[step]! }),
-      ),
-    )
-  }
-  for (const { specialist: name, domain, before, after, difference, kept } of unlearned) {
-    const own = { name, role: 'specialist' } as const
-    line('unlearned-before', own, domain, before)
-    line('unlearned-after', own, domain, after)
-    line('unlearned-difference', own, domain, difference)
-    if (!kept) continue
-    line('unlearned-kept-before', own, domain, kept.before)
-    line('unlearned-kept-after', own, domain, kept.after)
-  }
-  for (const model of clip ?? [])
-    for (const [index, { score, difference }] of [...model.domains, model.mean].entries()) {
-      line('clip-score', model, names[index]!.name, withErrors(score))
-      if (difference) line('clip-difference', model, names[index]!.name, withErrors(difference))
-    }
-  return csv([header, ...lines])
 }
 
 function keptInWords(others: readonly ModelSummary[]): string[] {
@@ -165,7 +120,7 @@ function verdict(base: ModelSummary, others: readonly ModelSummary[]): string {
     .filter(({ mean: { loss } }) => Number.isFinite(loss.value))
     .sort((a, b) => a.mean.loss.value - b.mean.loss.value)
   if (!best) return `Over all domains only ${base.name} has a loss that is a number.`
-  const change = `${signed(relativeChange(best.mean) * 100, 1)} %`
+  const change = `${signed(relativeChange(best.mean)! * 100, 1)} %`
   const { value } = best.mean.difference!
   if (excludesZero(best.mean.difference!) && value < 0)
     return `Over all domains ${best.name} is best: ${change} against ${base.name} alone.`
@@ -175,39 +130,26 @@ function verdict(base: ModelSummary, others: readonly ModelSummary[]): string {
 function clipInWords(clip: readonly ClipSummary[], { domains }: Evaluation): string[] {
   const rows = clip.map((model) => [
     model.name,
-    ...[...model.domains, model.mean].map(({ score: { value, standardError } }) =>
+    ...cellsOf(model).map(({ score: { value, standardError } }) =>
       standardError === null ? value.toFixed(2) : `${value.toFixed(2)} ± ${standardError.toFixed(2)}`,
     ),
   ])
   return [
     'CLIP score of drawn pictures, more is better (± standard error over captions):',
     '',
-    table([['', ...domains.map(({ name }) => name), 'mean'], ...rows]),
+    table([['', ...domains.map(({ name }) => name), ALL_DOMAINS], ...rows]),
   ]
 }
 
 function changeInWords(cell: LossCell): string {
-  const change = relativeChange(cell)
+  const change = relativeChange(cell)!
   if (!Number.isFinite(change)) return 'no number'
   const text = `${signed(change * 100, 1)} %`
   return excludesZero(cell.difference!) ? text : `(${text})`
 }
 
-/** The difference as a part of the base's loss. */
-function relativeChange({ loss, difference }: LossCell): number {
-  return difference!.value / (loss.value - difference!.value)
-}
-
-function cellsOf({ domains, mean }: ModelSummary): LossCell[] {
-  return [...domains, mean]
-}
-
 function baseFirst(models: readonly ModelSummary[]): ModelSummary[] {
   return [...models.filter(({ role }) => role === 'base'), ...models.filter(({ role }) => role !== 'base')]
-}
-
-function ends(interval: Interval | null): (number | string)[] {
-  return interval ? [interval.low, interval.high] : ['', '']
 }
 
 function percent(share: number): string {

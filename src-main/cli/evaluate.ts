@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import type { ClipSummary } from '../contract/evaluate/clip'
+import { evaluationAsCsv } from '../contract/evaluate/csv-tables'
 import { SPLITS, type Split } from '../contract/evaluate/settings'
 import type { Checkpoint } from '../engine/checkpoint/checkpoint'
 import { describeCheckpoint, RECIPE_KEY } from '../engine/checkpoint/describe'
@@ -17,7 +18,7 @@ import { chooseSplit, measureLosses, type ChosenDomain } from '../engine/evaluat
 import { drawTable } from '../engine/evaluate/table-picture'
 import { unlearnedGains, unlearningPairs } from '../engine/evaluate/unlearned-gains'
 import { DEVICES, type Device } from '../engine/runtime/providers'
-import { evaluationAsCsv, evaluationAsTable, evaluationInWords, type Evaluation } from './evaluate-output'
+import { evaluationAsTable, evaluationInWords, type Evaluation } from './evaluate-output'
 import { cacheFolder } from './folders'
 import { collect, count, number } from './model-options'
 import { ProgressLine, printResult, runCommand, UsageError, type CommonOptions } from './output'
@@ -127,7 +128,11 @@ async function evaluate(
       provider: pipeline.provider,
       seconds: (performance.now() - started) / 1000,
     }
-    if (options.csv !== undefined) await writeOutput(options.csv, evaluationAsCsv(result))
+    if (options.csv !== undefined)
+      await writeOutput(
+        options.csv,
+        evaluationAsCsv({ ...result, clip: clip && { domains: result.domains, scores: clip } }),
+      )
     if (options.png !== undefined) await writeOutput(options.png, encodePng(drawTable(evaluationAsTable(result))))
     progress.end()
     printResult(options, result, () => evaluationInWords(result))

@@ -1,4 +1,3 @@
-import { csv } from '../contract/csv'
 import type { LeaderboardEntry } from '../contract/evaluate/losses'
 import { differenceInWords } from '../engine/evaluate/paired-difference'
 import { seconds, table } from './output'
@@ -18,31 +17,4 @@ export function leaderboardInWords(board: readonly LeaderboardEntry[]): string {
       cost === null ? '' : seconds(cost),
     ]),
   ])
-}
-
-/** The same, all figures whole. */
-export function leaderboardAsCsv(board: readonly LeaderboardEntry[]): string {
-  const header = [
-    'name',
-    'role',
-    'loss',
-    'base-difference',
-    'base-error',
-    'average-difference',
-    'average-error',
-    'kept-percent',
-    'seconds',
-  ]
-  const rows = board.map(({ name, role, loss, againstBase, againstSoup, keptPercent, seconds: cost }) => [
-    name,
-    role,
-    loss,
-    againstBase?.mean ?? '',
-    againstBase?.standardError ?? '',
-    againstSoup?.mean ?? '',
-    againstSoup?.standardError ?? '',
-    keptPercent ?? '',
-    cost ?? '',
-  ])
-  return csv([header, ...rows])
 }

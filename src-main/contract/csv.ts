@@ -6,3 +6,12 @@ export function csv(rows: readonly (readonly (string | number)[])[]): string {
   }
   return rows.map((cells) => `${cells.map(cell).join(',')}\r\n`).join('')
 }
+
+/** Columns of a table by their headers, in order: the cell of a row; nothing where there is no figure. */
+export type CsvColumns<Row> = Readonly<Record<string, (row: Row) => string | number | null | undefined>>
+
+/** A table as CSV: a line of headers, then one line for each row. */
+export function csvTable<Row>(columns: CsvColumns<Row>, rows: readonly Row[]): string {
+  const cells = Object.values(columns)
+  return csv([Object.keys(columns), ...rows.map((row) => cells.map((cell) => cell(row) ?? ''))])
+}

@@ -41,12 +41,13 @@ test('who knows what: the table, its files, and weights that a search found', as
     const csv = await evaluate.save('CSV')
     expect(csv.suggestedFilename()).toBe('table.csv')
     const lines = (await readFile((await csv.path())!, 'utf8')).trim().split('\r\n')
+    const header = lines[0]!.split(',')
     const losses = lines.filter((line) => line.startsWith('loss,')).map((line) => line.split(','))
     expect(losses).toHaveLength(summary!.models.length * (domains.length + 1))
     for (const { name, domains: own } of summary!.models)
       own.forEach(({ loss }, place) => {
         const line = losses.find((cells) => cells[1] === name && cells[3] === domains[place]!.name)!
-        expect(Number(line[5])).toBe(loss.value)
+        expect(Number(line[header.indexOf('value')])).toBe(loss.value)
       })
     const png = await evaluate.save('PNG')
     expect((await readFile((await png.path())!)).subarray(1, 4).toString()).toBe('PNG')

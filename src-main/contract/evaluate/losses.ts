@@ -148,3 +148,19 @@ export type EvaluationReport = z.infer<typeof evaluationReportSchema>
 export function excludesZero({ interval }: Estimate): boolean {
   return interval !== null && (interval.low > 0 || interval.high < 0)
 }
+
+/** The mean over domains, where tables and charts name a domain. */
+export const ALL_DOMAINS = 'mean'
+
+/** In tables of losses, a change of this share of the base's loss has a cell's full colour. */
+export const FULL_COLOUR_CHANGE = 0.2
+
+/** Cells of a model in the order of the domains, their mean last. */
+export function cellsOf<Cell>({ domains, mean }: { domains: readonly Cell[]; mean: Cell }): Cell[] {
+  return [...domains, mean]
+}
+
+/** A difference to the base as a part of the base's loss; null for the base itself. */
+export function relativeChange({ loss, difference }: LossCell): number | null {
+  return difference && difference.value / (loss.value - difference.value)
+}

@@ -1,4 +1,3 @@
-import { csv } from '../../../src-main/contract/csv'
 import type { FeatureDrift } from '../../../src-main/contract/evaluate/drift'
 import { countOf, formatPercent } from '../../shared/format'
 
@@ -30,10 +29,4 @@ export function networkSentence(layers: readonly DriftOfLayer[]): string {
 /** The layer that drifts farthest inside the network. */
 export function farthest(layers: readonly DriftOfLayer[]): DriftOfLayer | undefined {
   return [...layers].sort((a, b) => (b.inside ?? Infinity) - (a.inside ?? Infinity))[0]
-}
-
-/** Every layer, one a line; relative distances. */
-export function driftAsCsv({ layers }: FeatureDrift): string {
-  const lines = layers.map(({ block, layer, alone, inside }) => [block, layer, alone ?? '', inside ?? ''])
-  return csv([['block', 'layer', 'alone', 'inside'], ...lines])
 }

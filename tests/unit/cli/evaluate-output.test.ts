@@ -1,11 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import {
-  evaluationAsCsv,
-  evaluationAsTable,
-  evaluationInWords,
-  type Evaluation,
-} from '../../../src-main/cli/evaluate-output'
-import { leaderboardAsCsv } from '../../../src-main/cli/leaderboard-output'
+import { evaluationAsTable, evaluationInWords, type Evaluation } from '../../../src-main/cli/evaluate-output'
 import { summariseLosses } from '../../../src-main/engine/evaluate/loss-summary'
 import type { ModelLosses } from '../../../src-main/engine/evaluate/loss-table'
 
@@ -33,58 +27,6 @@ const evaluation = (...models: ModelLosses[]): Evaluation => {
 }
 const food = model('food', 'specialist', [0.5, 1.2])
 const half = model('half', 'merge', [0.75, 0.95])
-
-/** Cells of a CSV text, quotes undone (RFC 4180). */
-function cellsOf(csv: string): string[][] {
-  expect(csv.endsWith('\r\n')).toBe(true)
-  return csv
-    .slice(0, -2)
-    .split('\r\n')
-    .map((line) =>
-      [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^",]*))/g)].map((m) => m[1]?.replaceAll('""', '"') ?? m[2]!),
-    )
-}
-
-describe('the table of losses as CSV', () => {
-  const [header, ...lines] = cellsOf(evaluationAsCsv(evaluation(food, half)))
-  const of = (measure: string, name: string, domain: string): string[] =>
-    lines.find((line) => line[0] === measure && line[1] === name && line[3] === domain)!
-
-  it('has one line for every figure, and as many cells in each', () => {
-    expect(header).toEqual([
-      'measure',
-      'model',
-      'role',
-      'domain',
-      'timestep',
-      'specialist',
-      'pictures',
-      'value',
-      'low',
-      'high',
-    ])
-    expect(new Set(lines.map(({ length }) => length))).toEqual(new Set([header!.length]))
-    const count = (measure: string): number => lines.filter(([own]) => own === measure).length
-    expect(count('loss')).toBe(3 * 3)
-    expect(count('difference')).toBe(2 * 3)
-    expect(count('loss-at-timestep')).toBe(3 * 2 * 2)
-    expect(count('kept-percent')).toBe(2)
-  })
-
-  it('has the figures, whole', () => {
-    expect(Number(of('loss', 'base', 'food')[7])).toBeCloseTo(2, 3)
-    expect(Number(of('difference', 'food', 'food')[7])).toBeCloseTo(-1, 3)
-    expect(Number(of('kept-percent', 'half', 'food')[7])).toBeCloseTo(50, 1)
-    expect(of('loss', 'half', 'mean')[6]).toBe('6')
-    const [low, value, high] = [8, 7, 9].map((at) => Number(of('loss', 'base', 'food')[at]))
-    expect(low!).toBeLessThan(value!)
-    expect(high!).toBeGreaterThan(value!)
-  })
-
-  it('keeps names with commas and quotes in one cell', () => {
-    expect(of('loss', 'base', 'in, and "out"')).toHaveLength(10)
-  })
-})
 
 describe('the table of losses as a picture and in words', () => {
   it('has the base first, changes in per cent, blue where they are better', () => {
@@ -115,34 +57,5 @@ describe('the table of losses as a picture and in words', () => {
     expect(words).toMatch(/How much of each specialist's gain a merge keeps/)
     expect(words).toMatch(/half +50 % \[50 … 50\]/)
     expect(words).toMatch(/Over all domains half is best: −13\.\d %/)
-  })
-})
-
-describe('the leaderboard as CSV', () => {
-  it('has empty cells for what there is not, and names in one cell', () => {
-    const paired = { mean: -0.5, standardError: 0.1, relative: -0.2 }
-    const entry = {
-      name: 'a, "b"',
-      role: 'merge' as const,
-      loss: 0.25,
-      againstBase: paired,
-      againstSoup: null,
-      keptPercent: null,
-      seconds: 1.5,
-    }
-    const [header, line, ...others] = cellsOf(leaderboardAsCsv([entry]))
-    expect(others).toEqual([])
-    expect(line).toHaveLength(header!.length)
-    expect(Object.fromEntries(header!.map((name, i) => [name, line![i]]))).toEqual({
-      name: 'a, "b"',
-      role: 'merge',
-      loss: '0.25',
-      'base-difference': '-0.5',
-      'base-error': '0.1',
-      'average-difference': '',
-      'average-error': '',
-      'kept-percent': '',
-      seconds: '1.5',
-    })
   })
 })

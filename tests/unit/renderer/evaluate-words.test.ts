@@ -1,10 +1,7 @@
 import { expect, it } from 'vitest'
-import type { ClipReport } from '../../../src-main/contract/evaluate/clip'
 import type { FeatureDrift } from '../../../src-main/contract/evaluate/drift'
-import type { LossSummary } from '../../../src-main/contract/evaluate/losses'
 import { clipText, clipWords } from '../../../src-renderer/features/evaluate/clip-words'
-import { driftAsCsv, driftPercent, driftSentence, farthest } from '../../../src-renderer/features/evaluate/drift-words'
-import { resultsAsCsv } from '../../../src-renderer/features/evaluate/loss-words'
+import { driftPercent, driftSentence, farthest } from '../../../src-renderer/features/evaluate/drift-words'
 
 const layer = (name: string, alone: number | null, inside: number | null): FeatureDrift['layers'][number] => {
   return { layer: name, block: 'IN00', alone, inside }
@@ -29,11 +26,6 @@ it('knows the layer that drifts farthest: one without a number is beyond all', (
   expect(farthest([])).toBeUndefined()
 })
 
-it('writes drifts as CSV', () => {
-  const drift = { domains: [], pictures: 1, samples: 1, layers: [layer('a', 0.1, null)] }
-  expect(driftAsCsv(drift)).toBe('block,layer,alone,inside\r\nIN00,a,0.1,\r\n')
-})
-
 const cell = {
   score: { value: 24.312, standardError: 0.418 },
   difference: { value: -1.5, standardError: 0.25 },
@@ -43,39 +35,4 @@ it('tells CLIP scores with their errors', () => {
   expect(clipText(cell.score)).toBe('24.31 ± 0.42')
   expect(clipText({ value: 3, standardError: null })).toBe('3.00')
   expect(clipWords('food', 'travel', cell)).toBe('food on travel: 24.31 ± 0.42; −1.50 ± 0.25 against the base')
-})
-
-it('has unlearning and CLIP scores in the CSV, where they were measured', () => {
-  const summary: LossSummary = {
-    timesteps: [],
-    domains: [],
-    models: [],
-    bootstrap: { resamples: 1, seed: 0, confidence: 0.95 },
-  }
-  expect(resultsAsCsv(summary, [], null)).toBe('measure,model,role,domain,detail,value,low,high\r\n')
-  const estimate = (value: number) => ({ value, interval: null })
-  const unlearned = {
-    specialist: 'a "b"',
-    domain: 'food',
-    before: estimate(1),
-    after: estimate(2),
-    difference: { value: 1, interval: { low: 0.5, high: 1.5 } },
-    kept: null,
-  }
-  const clip: ClipReport = {
-    job: '',
-    time: 0,
-    key: '',
-    folder: '',
-    split: 'all',
-    settings: { model: '', prompts: 1, seeds: 1, steps: 1, guidance: 1 },
-    rows: [],
-    domains: [{ name: 'food', prompts: 1 }],
-    scores: [{ name: 'base', role: 'base', domains: [{ ...cell, difference: null }], mean: cell }],
-    done: true,
-  }
-  const lines = resultsAsCsv(summary, [unlearned], clip).split('\r\n')
-  expect(lines).toContain('unlearned-difference,"a ""b""",specialist,food,,1,0.5,1.5')
-  expect(lines.filter((line) => line.startsWith('clip-score,base,base,'))).toHaveLength(2)
-  expect(lines.find((line) => line.startsWith('clip-difference'))).toMatch(/,mean,,-1\.5,-2,-1$/)
 })

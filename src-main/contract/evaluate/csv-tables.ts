@@ -1,0 +1,136 @@
+import { csvTable } from '../csv'
+import { withErrors, type ClipReport } from './clip'
+import type { FeatureDrift } from './drift'
+import {
+  ALL_DOMAINS,
+  cellsOf,
+  type Estimate,
+  type LeaderboardEntry,
+  type LossSummary,
+  type ModelRole,
+  type UnlearnedGain,
+} from './losses'
+
+/** One figure of an evaluation: a line of its CSV. */
+interface Figure {
+  measure: string
+  model: string
+  role: ModelRole
+  domain: string
+  timestep?: number
+  /** Whose gain is kept. */
+  specialist?: string
+  /** How many were measured. */
+  pictures?: number
+  estimate: Estimate
+}
+
+/** What an evaluation measured. */
+export interface EvaluationFigures extends Pick<LossSummary, 'models' | 'domains' | 'timesteps'> {
+  unlearned: readonly UnlearnedGain[]
+  /** null: no pictures were scored. */
+  clip: { domains: readonly { name: string }[]; scores: ClipReport['scores'] } | null
+}
+
+/** Every figure of an evaluation, one a line. */
+export function evaluationAsCsv(evaluation: EvaluationFigures): string {
+  return csvTable<Figure>(
+    {
+      measure: ({ measure }) => measure,
+      model: ({ model }) => model,
+      role: ({ role }) => role,
+      domain: ({ domain }) => domain,
+      timestep: ({ timestep }) => timestep,
+      specialist: ({ specialist }) => specialist,
+      pictures: ({ pictures }) => pictures,
+      value: ({ estimate }) => estimate.value,
+      low: ({ estimate }) => estimate.interval?.low,
+      high: ({ estimate }) => estimate.interval?.high,
+    },
+    [...lossFigures(evaluation), ...unlearnedFigures(evaluation.unlearned), ...clipFigures(evaluation.clip)],
+  )
+}
+
+function lossFigures({ models, domains, timesteps }: EvaluationFigures): Figure[] {
+  const all = domains.reduce((sum, { pictures }) => sum + pictures, 0)
+  const measured = [...domains, { name: ALL_DOMAINS, pictures: all }]
+  return models.flatMap((summary) => {
+    const own = { model: summary.name, role: summary.role }
+    const cells = cellsOf(summary).flatMap(({ loss, difference }, place): Figure[] => {
+      const { name: domain, pictures } = measured[place]!
+      return [
+        { measure: 'loss', ...own, domain, pictures, estimate: loss },
+        ...(difference ? [{ measure: 'difference', ...own, domain, pictures, estimate: difference }] : []),
+      ]
+    })
+    const kept = summary.kept.map(({ specialist, domain, percent }): Figure => {
+      return { measure: 'kept-percent', ...own, domain, specialist, estimate: percent }
+    })
+    const curves = summary.curves.flatMap((curve, place) =>
+      curve.map((value, step): Figure => {
+        const at = { domain: measured[place]!.name, timestep: timesteps[step]! }
+        return { measure: 'loss-at-timestep', ...own, ...at, estimate: { value, interval: null } }
+      }),
+    )
+    return [...cells, ...kept, ...curves]
+  })
+}
+
+function unlearnedFigures(unlearned: readonly UnlearnedGain[]): Figure[] {
+  return unlearned.flatMap(({ specialist, domain, before, after, difference, kept }) => {
+    const figure = (measure: string, estimate: Estimate): Figure => {
+      return { measure: `unlearned-${measure}`, model: specialist, role: 'specialist', domain, estimate }
+    }
+    return [
+      figure('before', before),
+      figure('after', after),
+      figure('difference', difference),
+      ...(kept ? [figure('kept-before', kept.before), figure('kept-after', kept.after)] : []),
+    ]
+  })
+}
+
+function clipFigures(clip: EvaluationFigures['clip']): Figure[] {
+  if (!clip) return []
+  const names = [...clip.domains.map(({ name }) => name), ALL_DOMAINS]
+  return clip.scores.flatMap((summary) =>
+    cellsOf(summary).flatMap(({ score, difference }, place): Figure[] => {
+      const own = { model: summary.name, role: summary.role, domain: names[place]! }
+      return [
+        { measure: 'clip-score', ...own, estimate: withErrors(score) },
+        ...(difference ? [{ measure: 'clip-difference', ...own, estimate: withErrors(difference) }] : []),
+      ]
+    }),
+  )
+}
+
+/** The leaderboard, all figures whole. */
+export function leaderboardAsCsv(board: readonly LeaderboardEntry[]): string {
+  return csvTable<LeaderboardEntry>(
+    {
+      name: ({ name }) => name,
+      role: ({ role }) => role,
+      loss: ({ loss }) => loss,
+      'base-difference': ({ againstBase }) => againstBase?.mean,
+      'base-error': ({ againstBase }) => againstBase?.standardError,
+      'average-difference': ({ againstSoup }) => againstSoup?.mean,
+      'average-error': ({ againstSoup }) => againstSoup?.standardError,
+      'kept-percent': ({ keptPercent }) => keptPercent,
+      seconds: ({ seconds }) => seconds,
+    },
+    board,
+  )
+}
+
+/** Every layer of a sampling check, one a line; relative distances. */
+export function driftAsCsv({ layers }: FeatureDrift): string {
+  return csvTable<FeatureDrift['layers'][number]>(
+    {
+      block: ({ block }) => block,
+      layer: ({ layer }) => layer,
+      alone: ({ alone }) => alone,
+      inside: ({ inside }) => inside,
+    },
+    layers,
+  )
+}
