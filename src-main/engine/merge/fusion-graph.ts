@@ -47,13 +47,22 @@ export function fusionTileGraph(rows: number, thresholded: boolean): Uint8Array 
   return graph.toBytes()
 }
 
+/** How many rows of a tile fusionTileGraph multiplies by the model's weights at a time. */
+export function rowsPerProduct(rows: number, thresholded: boolean): number[] {
+  if (!thresholded) return [rows]
+  return Array.from({ length: Math.ceil(rows / ROWS_PER_SELECTION) }, (_, group) =>
+    Math.min(ROWS_PER_SELECTION, rows - group * ROWS_PER_SELECTION),
+  )
+}
+
 /** kept · weights, where each group of rows multiplies only the columns in which it has an entry left. */
 function selectedProduct(graph: GraphBuilder, kept: Value, weights: Value, rows: number): Value {
   const firstAxis = graph.ints([0])
   const groups: Value[] = []
-  for (let start = 0; start < rows; start += ROWS_PER_SELECTION) {
-    const end = Math.min(rows, start + ROWS_PER_SELECTION)
-    const group = graph.node('Slice', [kept, graph.ints([start]), graph.ints([end]), firstAxis])
+  let start = 0
+  for (const count of rowsPerProduct(rows, true)) {
+    const group = graph.node('Slice', [kept, graph.ints([start]), graph.ints([start + count]), firstAxis])
+    start += count
     const largest = graph.node('ReduceL1', [group, firstAxis], { keepdims: 0 })
     const indices = graph.node('Squeeze', [graph.node('NonZero', [largest]), firstAxis])
     const columns = graph.node('Gather', [group, indices], { axis: 1 })

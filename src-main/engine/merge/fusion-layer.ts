@@ -218,7 +218,6 @@ export class FusionLayer {
   ): Promise<void> {
     const { layer, sizes, buffers, featureRows } = this
     const { width } = featureRows
-    const session = await this.sessions.scan(kind)
     const band = Math.min(bandRows, sizes.block)
     const tile = Math.floor((TILE_ROWS * TILE_COLUMNS) / sizes.columns)
     for (let start = 0; start < layer.rows; start += band) {
@@ -235,6 +234,7 @@ export class FusionLayer {
           for (let row = 0; row < count; row += tile) {
             await checkpoint()
             const rows = Math.min(tile, count - row)
+            const session = await this.sessions.scan(kind, { rows, columns, width })
             const outputs = await session.run({
               left: { data: buffers.left.floats(rows * width, row * width), dims: [rows, width] },
               right: { data: right.floats(columns * width), dims: [columns, width] },
@@ -300,7 +300,7 @@ export class FusionLayer {
         for (let row = 0; row < count; row += sizes.tile) {
           await checkpoint()
           const rows = Math.min(sizes.tile, count - row)
-          const session = await this.sessions.tile(rows, threshold > 0)
+          const session = await this.sessions.tile({ rows, columns, width }, layer.inputs, threshold > 0)
           const { sums, absolute, aligned } = await session.run(
             {
               left: { data: buffers.left.floats(rows * width, row * width), dims: [rows, width] },

@@ -1,6 +1,13 @@
-import { createSession, type Provider, type Session } from '../runtime/session'
+import { ProductSessions } from '../runtime/product-sessions'
+import type { Provider, Session } from '../runtime/session'
 import type { KernelBuffer, Kernels } from '../tensor/kernels'
-import { correlationGraph, correlationSummaryGraph, fusionTileGraph, projectionGraph } from './fusion-graph'
+import {
+  correlationGraph,
+  correlationSummaryGraph,
+  fusionTileGraph,
+  projectionGraph,
+  rowsPerProduct,
+} from './fusion-graph'
 import type { LayerRows } from './layer-rows'
 
 /** Samples on which features are taken; without them statistics are exact (method.md, 'Statistics of a layer'). */
@@ -15,43 +22,49 @@ export interface FeatureSamples {
 /** What a scan over all pairs of rows yields: correlationGraph or correlationSummaryGraph. */
 export type ScanKind = 'correlations' | 'summary'
 
+/** Sizes of a product of base rows with rows of a model. */
+export interface TileSize {
+  /** Base rows. */
+  rows: number
+  /** Rows of the model. */
+  columns: number
+  /** Length of a feature row. */
+  width: number
+}
+
 /** The few sessions that all layers of a merge share: their graphs leave all sizes open but one. */
 export class FusionSessions {
-  private readonly sessions = new Map<string, Promise<Session>>()
+  private readonly sessions: ProductSessions
 
   /** @param threads of a matrix product; the runtime's own choice if absent. They change no result. */
-  constructor(
-    private readonly provider: Provider,
-    private readonly threads?: number,
-  ) {}
+  constructor(provider: Provider, threads?: number) {
+    this.sessions = new ProductSessions(provider, threads)
+  }
 
-  tile(rows: number, thresholded: boolean): Promise<Session> {
+  /** @param inputs length of a weight row */
+  tile({ rows, columns, width }: TileSize, inputs: number, thresholded: boolean): Promise<Session> {
     // Without a threshold no size is fixed but the number of rows, which only names the outputs' shapes.
-    return this.session(`tile ${rows} ${thresholded}`, () => fusionTileGraph(rows, thresholded))
+    return this.sessions.get(`tile ${rows} ${thresholded}`, () => fusionTileGraph(rows, thresholded), [
+      { rows, columns, inner: width },
+      { rows, columns: 2, inner: columns },
+      ...rowsPerProduct(rows, thresholded).map((count) => ({ rows: count, columns: inputs, inner: columns })),
+    ])
   }
 
   /** Correlations themselves, or what they add up to. */
-  scan(kind: ScanKind): Promise<Session> {
-    return this.session(kind, kind === 'correlations' ? correlationGraph : correlationSummaryGraph)
+  scan(kind: ScanKind, { rows, columns, width }: TileSize): Promise<Session> {
+    const graph = kind === 'correlations' ? correlationGraph : correlationSummaryGraph
+    return this.sessions.get(kind, graph, [{ rows, columns, inner: width }])
   }
 
-  projection(centred: boolean): Promise<Session> {
-    return this.session(`projection ${centred}`, () => projectionGraph(centred))
+  /** Of `rows` weight rows of length `inputs` on `samples` samples. */
+  projection(rows: number, inputs: number, samples: number, centred: boolean): Promise<Session> {
+    const product = { rows, columns: samples, inner: inputs }
+    return this.sessions.get(`projection ${centred}`, () => projectionGraph(centred), [product])
   }
 
   async release(): Promise<void> {
-    for (const session of this.sessions.values()) await (await session).release()
-    this.sessions.clear()
-  }
-
-  private session(key: string, graph: () => Uint8Array): Promise<Session> {
-    let session = this.sessions.get(key)
-    if (!session) {
-      const { provider, threads } = this
-      session = createSession(graph(), { provider, ...(threads !== undefined && { threads }) })
-      this.sessions.set(key, session)
-    }
-    return session
+    await this.sessions.release()
   }
 }
 
@@ -84,7 +97,7 @@ export class FeatureRows {
     this.layer.read(model, start, count, weights, scratch, this.kernels)
     if (!this.samples) return weights
     const { values, count: width, centred } = this.samples
-    const session = await this.sessions.projection(centred)
+    const session = await this.sessions.projection(count, this.layer.inputs, width, centred)
     await session.run(
       {
         weights: { data: weights.floats(count * this.layer.inputs), dims: [count, this.layer.inputs] },
