@@ -14,8 +14,10 @@ import type { TaskContext } from './compute/task'
 import { unlearning } from './compute/unlearning'
 import { computeRequestSchema, type ComputeMessage, type ComputeResult, type ComputeTask } from './contract/compute'
 import { FusionError, toErrorReport } from './contract/errors'
+import { endWithHost } from './engine/runtime/host-watch'
 
 // The process for heavy work: one task at a time comes in, news and one result go out. It may end at any moment.
+// Argument: the host's process id.
 
 /** Electron's utilityProcess talks through parentPort, child_process.fork through process. */
 interface ParentPort {
@@ -25,6 +27,9 @@ interface ParentPort {
 const { parentPort } = process as typeof process & { parentPort?: ParentPort }
 
 let running: { id: number; abort: AbortController } | null = null
+
+// A native call blocks the loop that would hear of the host's end.
+endWithHost(Number(process.argv[2]))
 
 if (parentPort) parentPort.on('message', ({ data }) => receive(data))
 else process.on('message', receive).on('disconnect', () => process.exit())

@@ -1,8 +1,12 @@
 // Runs in a process of its own (providers.ts), because a provider that does not fit this machine may end the process.
-// Arguments: path of onnxruntime-node, provider, models in base64 as JSON. Prints what works as JSON.
+// Arguments: path of onnxruntime-node, provider, models in base64 as JSON, source of host-watch.cjs, process id of the
+// host. Prints what works as JSON.
 // See onnxruntime.ts: without this, loading the library starts its telemetry.
 process.env.ORT_DISABLE_TELEMETRY = '1'
-const [library, provider, models] = process.argv.slice(-3)
+const { Worker } = require('node:worker_threads')
+
+const [library, provider, models, hostWatch, host] = process.argv.slice(-5)
+new Worker(hostWatch, { eval: true, workerData: Number(host) }).unref()
 const { InferenceSession, Tensor } = require(library)
 
 const LARGEST_ERROR = 1e-2

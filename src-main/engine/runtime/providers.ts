@@ -4,6 +4,7 @@ import { cpus, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import type { NetworkOptions } from '../architecture/network-graph'
+import { HOST_WATCH_SOURCE } from './host-watch'
 import { launchNodeProbe, runProgram, type ProbeLauncher } from './probe-launcher'
 import { probeModels } from './probe-models'
 import { providerReason } from './provider-reason'
@@ -103,7 +104,8 @@ function isSoftware({ deviceName }: ProviderStatus): boolean {
 
 async function probe(provider: Provider): Promise<ProviderStatus> {
   const library = createRequire(import.meta.url).resolve('onnxruntime-node')
-  const { output, failure } = await launch([library, provider, JSON.stringify(probeModels())])
+  const models = JSON.stringify(probeModels())
+  const { output, failure } = await launch([library, provider, models, HOST_WATCH_SOURCE, String(process.pid)])
   const found = parseReport(output)
   if (found.available) return { provider, ...found, available: true, ...(await describeDevice(provider)) }
   const detail = (found.reason ?? failure).trim().slice(0, MAX_DETAIL_LENGTH) || 'its process said nothing'
