@@ -58,6 +58,11 @@ export const useProject = defineStore('project', () => {
   const specialists = computed(() => models.value.slice(1))
   const enabledSpecialists = computed(() => specialists.value.filter(({ enabled }) => enabled))
 
+  /** The place of a model, 0 for the base; -1: it is not in the project. */
+  function placeOf(name: string): number {
+    return models.value.findIndex((model) => model.name === name)
+  }
+
   /** Changes the document; edits with the same `merge` that follow each other are one step of undo. */
   function edit(label: string, edits: Edit[], merge?: string): void {
     const last = pending.value.at(-1)
@@ -133,6 +138,7 @@ export const useProject = defineStore('project', () => {
     base,
     specialists,
     enabledSpecialists,
+    placeOf,
     edit,
     editModel,
     moveModel,

@@ -1,0 +1,36 @@
+/** A column of a DataTable. One of them holds the names of the rows. */
+export interface TableColumn {
+  key: string
+  title: string
+  /** The title is for screen readers alone. */
+  isTitleHidden?: boolean
+  tooltip?: string
+  /** Holds the rows' names and marks; such a column has no cells. */
+  isRowHeader?: boolean
+  /** Text starts at the left; without it, figures end at the right. */
+  isText?: boolean
+  /** Without the background that cells have in the look 'tiles'. */
+  isBare?: boolean
+}
+
+export interface TableCell {
+  text: string
+  tooltip?: string | undefined
+  style?: { background?: string; color?: string }
+  /** 'unknown': a stripe; 'framed': the one to look at in its row. */
+  look?: 'quiet' | 'unknown' | 'framed'
+}
+
+export interface TableRow {
+  key: string
+  name: string
+  tooltip?: string
+  /** Place of a model in the project, for its mark; -1: it has none. */
+  place?: number
+  /** After the name, for screen readers alone. */
+  note?: string
+  look?: 'raised' | 'bold' | undefined
+  /** By their columns; null where there is a message instead. */
+  cells: Readonly<Record<string, TableCell>> | null
+  message?: { text: string; tooltip?: string | undefined; look: 'error' | 'unknown' | 'quiet' }
+}
