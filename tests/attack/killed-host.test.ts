@@ -62,7 +62,8 @@ it.skipIf(process.platform !== 'linux')(
     const preview = await served.invoke('preview.run', {
       variants: [{ type: 'base' }, { type: 'merge' }, { type: 'soup' }],
     })
-    const host = served.process.pid!
+    await served.jobIn(['running'], preview)
+  const host = served.process.pid!
     const [compute] = await computeOf(host)
     await delay(1000)
     expect(isAlive(compute!)).toBe(true)
