@@ -27,10 +27,18 @@ export const useSession = defineStore('session', () => {
   }
 
   async function start(): Promise<void> {
-    bridge.onConnection((state) => (connection.value = state))
+    bridge.onConnection(changeConnection)
     bridge.onMissed(() => void load())
     bridge.client.on(receive)
     await load()
+  }
+
+  /** The host that comes back may be another one, whose events have the same numbers: only a snapshot tells its state. */
+  function changeConnection(next: Connection): void {
+    const isBack = connection.value === 'lost' && next === 'connected'
+    connection.value = next
+    // A request that is still on its way went to the host before.
+    if (isBack) void (loading ? loading.then(load) : load())
   }
 
   /** Takes a snapshot; events that come meanwhile wait for it. */
@@ -40,6 +48,7 @@ export const useSession = defineStore('session', () => {
 
   async function takeSnapshot(): Promise<void> {
     sequence = -1
+    waiting = []
     try {
       const snapshot = await invoke('app.snapshot', {})
       host.value = snapshot.host

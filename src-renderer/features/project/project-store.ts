@@ -39,13 +39,15 @@ export const useProject = defineStore('project', () => {
   const pending = shallowRef<readonly PendingEdit[]>([])
   let sending: Promise<void> | undefined
 
-  session.onSnapshot((snapshot) => take(snapshot.project))
+  // Whatever its revision: it may be another host's.
+  session.onSnapshot((snapshot) => (state.value = keepEqual(state.value, snapshot.project)))
   session.onEvent((event) => {
     if (event.type === 'project') take(event.project)
   })
 
+  /** Events and answers come on different ways: an older state may come later. */
   function take(next: ProjectState): void {
-    state.value = keepEqual(state.value, next)
+    if (!state.value || next.revision >= state.value.revision) state.value = keepEqual(state.value, next)
   }
 
   /** An answer of the host that says what is shown already changes nothing here. */
@@ -76,11 +78,10 @@ export const useProject = defineStore('project', () => {
     for (let next = pending.value[0]; next; next = pending.value[0]) {
       try {
         take(await session.invoke('project.edit', next))
-        pending.value = pending.value.slice(1)
       } catch (error) {
-        pending.value = []
         notices.report(error)
       }
+      pending.value = pending.value.slice(1)
     }
   }
 

@@ -1,0 +1,46 @@
+import { createPinia, type Pinia } from 'pinia'
+import { vi } from 'vitest'
+import { createApp } from 'vue'
+import { WebSocket } from 'ws'
+import { bridgeKey, type Bridge } from '../../../src-renderer/bridge/bridge'
+import type { TestServer } from '../server/server'
+
+const nodeFetch = globalThis.fetch
+
+/**
+ * Gives the interface's code what it has in a browser that opened the server's address: a location, and fetch and
+ * WebSocket with the server's cookie. Node has no page, and its WebSocket takes no cookie.
+ * @returns every socket that is opened from now on
+ */
+export function visit(server: TestServer): WebSocket[] {
+  const sockets: WebSocket[] = []
+  const { cookie } = server
+  const address = `http://${server.url.host}/`
+  vi.stubGlobal('location', { href: address })
+  vi.stubGlobal('fetch', (path: string, init: RequestInit) =>
+    nodeFetch(new URL(path, address), { ...init, headers: { ...(init.headers as Record<string, string>), cookie } }),
+  )
+  vi.stubGlobal(
+    'WebSocket',
+    class extends WebSocket {
+      constructor(url: URL) {
+        super(url, { headers: { cookie } })
+        this.on('error', () => undefined) // a browser logs it
+        sockets.push(this)
+      }
+    },
+  )
+  return sockets
+}
+
+/** The stores of an interface that talks to its host over this bridge. */
+export function storesOver(bridge: Bridge): Pinia {
+  const pinia = createPinia()
+  createApp({}).provide(bridgeKey, bridge).use(pinia)
+  return pinia
+}
+
+/** Waits for what must come sooner or later, however busy the machine is. */
+export function eventually(check: () => void | Promise<void>): Promise<void> {
+  return vi.waitFor(check, { timeout: 20_000, interval: 20 })
+}
