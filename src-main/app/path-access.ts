@@ -1,6 +1,7 @@
 import { realpath } from 'node:fs/promises'
-import { basename, dirname, join, resolve, sep } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { FusionError } from '../contract/errors'
+import { isInside } from '../engine/files/inside'
 
 /** Which paths commands may name. */
 export interface PathAccess {
@@ -11,14 +12,20 @@ export interface PathAccess {
    * @throws FusionError 'validation'
    */
   check(path: string): Promise<string>
-  /** The same, if it may be written. */
+  /** The same for a folder that is written into. */
+  checkFolder(path: string): Promise<string>
+  /**
+   * The same for a file or folder that is made or replaced: its last name stays as it is, so that a link there is seen by
+   * the writer, which follows none. Never an allowed folder, or one that holds it.
+   * @throws FusionError 'validation', 'target'
+   */
   checkTarget(path: string): Promise<string>
 }
 
 /** The desktop: what the person may read, the program may read. */
 export function unlimitedAccess(roots: readonly { name: string; path: string }[]): PathAccess {
   const check = (path: string): Promise<string> => Promise.resolve(resolve(path))
-  return { roots, check, checkTarget: check }
+  return { roots, check, checkFolder: check, checkTarget: check }
 }
 
 /** Only what lies inside some folders, links followed; of `readOnly` ones nothing can be written. */
@@ -28,16 +35,30 @@ export async function accessInside(folders: readonly string[], readOnly: readonl
   return {
     roots: readable.map((path) => ({ name: basename(path) || path, path })),
     check: (path) => checkInside(path, readable, 'used'),
-    checkTarget: (path) => checkInside(path, writable, 'written to'),
+    checkFolder: (path) => checkInside(path, writable, 'written to'),
+    checkTarget: (path) => checkTarget(path, writable, readable),
   }
 }
 
 async function checkInside(path: string, roots: readonly string[], purpose: string): Promise<string> {
   const real = await realOf(resolve(path))
-  if (roots.some((root) => real === root || real.startsWith(root.endsWith(sep) ? root : root + sep))) return real
+  if (roots.some((root) => isInside(real, root))) return real
   throw new FusionError('validation', `${path} lies outside the folders that may be ${purpose}.`, {
     hint: `Allowed: ${roots.join(', ') || 'none'}. Start with --allow FOLDER for others.`,
   })
+}
+
+async function checkTarget(path: string, writable: readonly string[], kept: readonly string[]): Promise<string> {
+  await checkInside(path, writable, 'written to')
+  const absolute = resolve(path)
+  const target = join(await realOf(dirname(absolute)), basename(absolute))
+  if (kept.some((root) => isInside(root, target))) {
+    throw new FusionError('target', `${path} is an allowed folder or holds one: it is not replaced.`, {
+      hint: 'Name something inside it.',
+    })
+  }
+  await checkInside(target, writable, 'written to')
+  return target
 }
 
 async function realFolder(folder: string): Promise<string> {

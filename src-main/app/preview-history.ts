@@ -1,8 +1,10 @@
-import { copyFile, mkdir, readdir, rm } from 'node:fs/promises'
-import { constants } from 'node:fs'
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FusionError } from '../contract/errors'
 import { pictureSchema, type Picture } from '../contract/preview'
+import { unreadable } from '../engine/checkpoint/file-errors'
+import { PNG_FILE } from '../engine/files/file-kinds'
+import { writeOutput } from '../engine/files/write-output'
 import { readJsonFile, writeJsonFile } from './json-file'
 
 /** Files that are open at once, far below what systems allow. */
@@ -58,16 +60,17 @@ export class PreviewHistory {
     }
   }
 
-  /** @throws FusionError 'not-found', 'target' */
-  async saveAs(id: string, path: string, overwrite: boolean): Promise<void> {
+  /**
+   * @param overwrite whether a picture at `path` may be replaced, unless it lies in one of `sources`
+   * @throws FusionError 'not-found', 'target'
+   */
+  async saveAs(id: string, path: string, overwrite: boolean, sources: readonly string[] = []): Promise<void> {
     if (!this.pictures.some((picture) => picture.id === id)) {
       throw new FusionError('not-found', `There is no picture ${id}.`)
     }
-    try {
-      await copyFile(this.file(id), path, overwrite ? 0 : constants.COPYFILE_EXCL)
-    } catch (cause) {
-      const exists = (cause as NodeJS.ErrnoException).code === 'EEXIST'
-      throw new FusionError('target', exists ? `${path} exists already.` : `${path} could not be written.`, { cause })
-    }
+    const bytes = await readFile(this.file(id)).catch((cause: unknown) => {
+      throw unreadable(this.file(id), cause)
+    })
+    await writeOutput(path, bytes, { kind: PNG_FILE, overwrite, sources })
   }
 }

@@ -4,7 +4,8 @@ import { z } from 'zod'
 import { FusionError } from '../contract/errors'
 import type { EvaluationSettings } from '../contract/evaluate/settings'
 import { projectSchema, type Project } from '../contract/project'
-import { writeJsonFile } from './json-file'
+import { fileKind } from '../engine/files/target'
+import { writeOutput } from '../engine/files/write-output'
 
 export const PROJECT_SUFFIX = '.fusion.json'
 const LIMIT_BYTES = 16 * 2 ** 20
@@ -37,22 +38,20 @@ export async function readProject(path: string): Promise<Project> {
   return mapPaths(parsed.data, (own) => resolve(dirname(path), own))
 }
 
-/** Writes a project under its final name at once; paths at or below its folder become relative, so that both can move. */
-export async function writeProject(path: string, project: Project): Promise<void> {
+export const PROJECT_FILE = fileKind('project of this program', readProject)
+
+/**
+ * Writes a project; paths at or below its folder become relative, so that both can move.
+ * @param overwrite whether another project may be replaced
+ * @throws FusionError 'target'
+ */
+export async function writeProject(path: string, project: Project, overwrite: boolean): Promise<void> {
   const folder = dirname(resolve(path))
   const portable = mapPaths(project, (own) => {
     const below = relative(folder, own)
     return below === '' || below.startsWith('..') || isAbsolute(below) ? own : below.split(sep).join('/')
   })
-  try {
-    await writeJsonFile(path, portable)
-  } catch (cause) {
-    throw new FusionError('target', `${path} could not be written.`, {
-      detail: cause instanceof Error ? cause.message : String(cause),
-      hint: 'Save it in another place.',
-      cause,
-    })
-  }
+  await writeOutput(path, `${JSON.stringify(portable, null, 2)}\n`, { kind: PROJECT_FILE, overwrite })
 }
 
 /** The project with every path in it replaced. */

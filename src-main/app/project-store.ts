@@ -90,11 +90,8 @@ export class ProjectStore {
     if (target === null) {
       throw new FusionError('validation', 'The project has no file yet.', { hint: 'Choose a name for it.' })
     }
-    if (target !== this.path && !overwrite && (await exists(target))) {
-      throw new FusionError('target', `${target} exists already.`, { hint: 'Choose another name, or replace it.' })
-    }
     const { project } = this
-    await writeProject(target, project)
+    await writeProject(target, project, overwrite || target === this.path)
     await this.remember(target)
     this.path = target
     this.title = projectTitle(target)

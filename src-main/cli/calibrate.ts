@@ -42,7 +42,10 @@ export function addCalibrateCommand(program: Command, files: { clipVocabulary: s
     .option('--samples <n>', "input columns per layer and model (default: the project's, or 1024)", count)
     .option('--seed <n>', "seed of everything random (default: the project's, or 0)", number)
     .requiredOption('--out <file>', 'the calibration file to write (.safetensors)')
-    .option('--overwrite', 'replace what is at --out even if it is no calibration file')
+    .option(
+      '--overwrite',
+      'replace a calibration file of another version at --out, or an empty file; nothing else is replaced',
+    )
     .addOption(new Option('--device <name>', 'where networks run').choices(DEVICES).default('auto'))
     .option('--threads <n>', 'threads inside an operator', count)
     .option('--json', 'results as JSON')

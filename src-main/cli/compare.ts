@@ -1,11 +1,14 @@
 import type { Command } from 'commander'
 import { leaderboardAsCsv } from '../contract/evaluate/csv-tables'
 import { compareRows, comparedRows, measureRows } from '../engine/evaluate/compare-methods'
+import { csvFile } from '../engine/files/file-kinds'
+import { checkOutput, writeOutput } from '../engine/files/write-output'
 import { addEvaluationOptions, evaluatedProject, withRun, type EvaluationOptions } from './evaluation-options'
 import { leaderboardInWords } from './leaderboard-output'
 import type { ProgramFiles } from './merge'
 import { printResult, runCommand, say, seconds } from './output'
-import { checkOutputs, writeOutput } from './output-file'
+
+const CSV_RULE = { kind: csvFile(leaderboardAsCsv([])), overwrite: true }
 
 /** `featurefusion compare`: every method on the same models and pictures, as a leaderboard. */
 export function addCompareCommand(program: Command, files: ProgramFiles): void {
@@ -18,7 +21,7 @@ export function addCompareCommand(program: Command, files: ProgramFiles): void {
     runCommand(options, async (signal) => {
       const started = performance.now()
       const project = evaluatedProject(path, options)
-      await checkOutputs(options.csv)
+      if (options.csv !== undefined) await checkOutput(options.csv, CSV_RULE)
       await withRun(project, options, files, signal, async (run, progress) => {
         const failed: { name: string; message: string }[] = []
         const measured = await measureRows(run, comparedRows(project), {
@@ -28,7 +31,7 @@ export function addCompareCommand(program: Command, files: ProgramFiles): void {
         const { summary, leaderboard, verdict } = compareRows(run, measured)
         progress.end()
         for (const { name, message } of failed) say(`${name}: ${message}`)
-        if (options.csv !== undefined) await writeOutput(options.csv, leaderboardAsCsv(leaderboard))
+        if (options.csv !== undefined) await writeOutput(options.csv, leaderboardAsCsv(leaderboard), CSV_RULE)
         const took = (performance.now() - started) / 1000
         printResult(options, { verdict, leaderboard, failed, summary, seconds: took }, () =>
           [leaderboardInWords(leaderboard), '', verdict, `Done in ${seconds(took)}.`].join('\n'),

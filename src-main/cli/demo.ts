@@ -4,7 +4,6 @@ import { join, resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import type { PairedLosses } from '../contract/evaluate/losses'
 import { projectSchema, type MethodName, type Project } from '../contract/project'
-import { writePicture } from '../engine/diffusion/picture-file'
 import type { Pipeline } from '../engine/diffusion/pipeline'
 import { encodePng } from '../engine/diffusion/png'
 import type { Picture } from '../engine/diffusion/resample'
@@ -16,6 +15,8 @@ import { EvaluationRun, type EvaluatedRow, type MeasuredRow } from '../engine/ev
 import { describeEvaluationSet, promptsOf } from '../engine/evaluate/evaluation-set'
 import { countPictures, type ChosenDomain } from '../engine/evaluate/loss-table'
 import { exceedsTwoErrors, pairedLosses } from '../engine/evaluate/paired-difference'
+import { PNG_FILE } from '../engine/files/file-kinds'
+import { checkOutput, checkOutputFolder, writeOutput } from '../engine/files/write-output'
 import { throwIfCancelled } from '../engine/merge/cancel'
 import { planMerge } from '../engine/merge/plan'
 import { chooseDevice, DEVICES, type Device, type ProviderStatus } from '../engine/runtime/providers'
@@ -41,6 +42,7 @@ const SHEET_RUNS = 5000
 const FEWEST_PICTURES = 6
 const FEWEST_PROMPTS = 4
 const FUSION = 'FeatureFusion'
+const SHEET_RULE = { kind: PNG_FILE, overwrite: true }
 
 /** `featurefusion demo`: the main job on the shipped family. */
 export function addDemoCommand(program: Command, files: ProgramFiles, folder: string): void {
@@ -59,6 +61,9 @@ async function demo(options: DemoOptions, files: ProgramFiles, folder: string, s
   const set = await describeEvaluationSet(family.evaluation)
   const device = await chooseDevice(options.device)
   const out = resolve(options.out)
+  await checkOutputFolder(out)
+  const sheet = join(out, 'contact-sheet.png')
+  await checkOutput(sheet, SHEET_RULE)
   say(`Merging ${family.base.name} with ${family.specialists.map(({ name }) => name).join(', ')} …`)
   const plan = await planMerge(projectOf(family, family.specialists, 'featurefusion'))
   const merged = await mergeWithProgress(plan, join(out, 'featurefusion'), device.provider, files, signal, {})
@@ -70,9 +75,8 @@ async function demo(options: DemoOptions, files: ProgramFiles, folder: string, s
   const prompts = promptsOf(set, Math.max(FEWEST_PROMPTS, Math.floor(SHEET_RUNS / (rows.length * STEPS * 2))))
   say(`Measuring ${count} models, drawing with ${rows.length} …`)
   const { losses, domains, cells } = await measureAndDraw(rows, family, { pictures, prompts }, device, files, signal)
-  const sheet = join(out, 'contact-sheet.png')
   const picture = drawContactSheet({ rows: rows.map(({ name }) => name), columns: prompts, cells })
-  await writePicture(sheet, encodePng(picture))
+  await writeOutput(sheet, encodePng(picture), SHEET_RULE)
 
   const of = (wanted: string): MeasuredRow => losses.find(({ name }) => name === wanted)!
   const againstSoup = pairedLosses(of(FUSION), of(PLAIN_AVERAGE))

@@ -17,12 +17,13 @@ import { summariseLosses } from '../engine/evaluate/loss-summary'
 import { chooseSplit, measureLosses, type ChosenDomain } from '../engine/evaluate/loss-table'
 import { drawTable } from '../engine/evaluate/table-picture'
 import { unlearnedGains, unlearningPairs } from '../engine/evaluate/unlearned-gains'
+import { csvFile, PNG_FILE } from '../engine/files/file-kinds'
+import { checkOutput, writeOutput } from '../engine/files/write-output'
 import { DEVICES, type Device } from '../engine/runtime/providers'
 import { evaluationAsTable, evaluationInWords, type Evaluation } from './evaluate-output'
 import { cacheFolder } from './folders'
 import { collect, count, number } from './model-options'
 import { ProgressLine, printResult, runCommand, UsageError, type CommonOptions } from './output'
-import { checkOutputs, writeOutput } from './output-file'
 
 interface EvaluateOptions extends CommonOptions {
   model: string[]
@@ -49,6 +50,9 @@ interface NamedModel {
   path: string
   isMerge: boolean
 }
+
+const NO_FIGURES = { models: [], domains: [], timesteps: [], unlearned: [], clip: null }
+const CSV_RULE = { kind: csvFile(evaluationAsCsv(NO_FIGURES)), overwrite: true }
 
 /** `featurefusion evaluate`: the denoising loss of every model on every domain, and what merges keep. */
 export function addEvaluateCommand(program: Command, files: { clipVocabulary: string }): void {
@@ -87,7 +91,10 @@ async function evaluate(
 ): Promise<void> {
   const started = performance.now()
   const { base: baseModel, others } = namedModels(options)
-  await checkOutputs(options.csv, options.png)
+  // Pictures that are measured on are PNGs too.
+  const pngRule = { kind: PNG_FILE, overwrite: true, sources: [options.data] }
+  if (options.csv !== undefined) await checkOutput(options.csv, CSV_RULE)
+  if (options.png !== undefined) await checkOutput(options.png, pngRule)
   const data = await openEvaluationData(resolve(options.data), options.seed)
   const wanted = chooseSplit(data, options.split, options.pictures)
   const base = await openCheckpoint(baseModel.path)
@@ -128,12 +135,12 @@ async function evaluate(
       provider: pipeline.provider,
       seconds: (performance.now() - started) / 1000,
     }
-    if (options.csv !== undefined)
-      await writeOutput(
-        options.csv,
-        evaluationAsCsv({ ...result, clip: clip && { domains: result.domains, scores: clip } }),
-      )
-    if (options.png !== undefined) await writeOutput(options.png, encodePng(drawTable(evaluationAsTable(result))))
+    if (options.csv !== undefined) {
+      const figures = { ...result, clip: clip && { domains: result.domains, scores: clip } }
+      await writeOutput(options.csv, evaluationAsCsv(figures), CSV_RULE)
+    }
+    if (options.png !== undefined)
+      await writeOutput(options.png, encodePng(drawTable(evaluationAsTable(result))), pngRule)
     progress.end()
     printResult(options, result, () => evaluationInWords(result))
   } finally {

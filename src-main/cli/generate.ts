@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { basename, extname, join, resolve } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { version } from '../../package.json'
@@ -10,7 +10,6 @@ import { unreadable } from '../engine/checkpoint/file-errors'
 import { hashFile, shortHash } from '../engine/checkpoint/hash'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { loadPipeline } from '../engine/diffusion/load-pipeline'
-import { writePicture } from '../engine/diffusion/picture-file'
 import type { GenerateRequest, Picture, Pipeline } from '../engine/diffusion/pipeline'
 import { requireComponent, schedulerConfigOf } from '../engine/diffusion/pipeline-parts'
 import { decodePng, encodePng } from '../engine/diffusion/png'
@@ -24,6 +23,8 @@ import {
   type SigmaChoice,
 } from '../engine/diffusion/schedulers/index'
 import { readTextualInversion, type TextualInversion } from '../engine/diffusion/textual-inversion'
+import { PNG_FILE } from '../engine/files/file-kinds'
+import { checkOutput, checkOutputFolder, writeOutput } from '../engine/files/write-output'
 import { DEVICES, type Device } from '../engine/runtime/providers'
 import { cacheFolder } from './folders'
 import { collect, count, number } from './model-options'
@@ -111,7 +112,7 @@ async function generate(
 ): Promise<void> {
   const started = performance.now()
   const wanted = pictureRequests(options)
-  const target = await targetOf(options.out, wanted.length)
+  const { target, write } = await outputOf(options, wanted.length)
   const checkpoint = await openCheckpoint(options.model)
   const base = options.base === undefined ? undefined : await openCheckpoint(options.base)
   const vae = options.vae === undefined ? undefined : await openCheckpoint(options.vae)
@@ -138,7 +139,7 @@ async function generate(
       const file = target(picture)
       const { prompt, negativePrompt, seed, width, height, pixels } = picture
       const text = { prompt, negativePrompt: negativePrompt ?? '', settings: settings(seed) }
-      writing.push(writePicture(file, encodePng({ width, height, channels: 3, data: pixels }, text)))
+      writing.push(write(file, encodePng({ width, height, channels: 3, data: pixels }, text)))
       const negative = negativePrompt === undefined ? {} : { negativePrompt }
       written.push({ file, prompt, ...negative, settings: Object.fromEntries(text.settings) })
     }
@@ -275,19 +276,30 @@ function weightsFile(checkpoint: Checkpoint, base: Checkpoint | undefined): stri
 }
 
 /**
- * The file of each picture: `--out` itself where it names a PNG, else numbered in the folder, after those that are there.
- * @throws UsageError for several pictures and one file
+ * The file of each picture: `--out` itself where it names a PNG, which may be replaced; else numbered in the folder, after
+ * those that are there.
+ * @throws UsageError for several pictures and one file; FusionError 'target'
  */
-async function targetOf(out: string, pictures: number): Promise<(picture: Picture) => string> {
-  if (extname(out).toLowerCase() === '.png') {
+async function outputOf(
+  { out, image }: GenerateOptions,
+  pictures: number,
+): Promise<{ target: (picture: Picture) => string; write: (file: string, bytes: Uint8Array) => Promise<void> }> {
+  const isFile = extname(out).toLowerCase() === '.png'
+  const rule = { kind: PNG_FILE, overwrite: isFile, sources: image === undefined ? [] : [image] }
+  const write = (file: string, bytes: Uint8Array): Promise<void> => writeOutput(file, bytes, rule)
+  if (isFile) {
     if (pictures > 1) throw new UsageError(`${out} is one file; there are ${pictures} pictures.`, 'Name a folder.')
-    return () => resolve(out)
+    await checkOutput(out, rule)
+    return { target: () => resolve(out), write }
   }
   const folder = resolve(out)
-  const entries = (await stat(folder).catch(() => null)) ? await readdir(folder) : []
+  await checkOutputFolder(folder)
+  const entries = await readdir(folder)
   const numbers = entries.map((name) => Number(/^(\d+)-.*\.png$/.exec(name)?.[1] ?? 0))
   const first = Math.max(0, ...numbers) + 1
-  return ({ index, seed }) => join(folder, `${String(first + index).padStart(5, '0')}-${seed}.png`)
+  const target = ({ index, seed }: Picture): string =>
+    join(folder, `${String(first + index).padStart(5, '0')}-${seed}.png`)
+  return { target, write }
 }
 
 /** `TOKEN=FILE`, or a file whose own word is used. */

@@ -1,5 +1,7 @@
 import { Option, type Command } from 'commander'
 import { MATRIX_KINDS, type LayerSummary, type MatrixKind, type WeightAdvice } from '../contract/inspect'
+import { PNG_FILE } from '../engine/files/file-kinds'
+import { checkOutput, writeOutput } from '../engine/files/write-output'
 import { correlationMatrix } from '../engine/inspect/correlation-matrix'
 import { HeatMap } from '../engine/inspect/heat-map'
 import { findLayer, inspectLayers, openInspection, openLayer } from '../engine/inspect/inspect'
@@ -9,7 +11,6 @@ import { FusionSessions } from '../engine/merge/statistics'
 import { chooseProvider, DEVICES, type Device } from '../engine/runtime/providers'
 import { addModelOptions, loadProject, type ModelOptions } from './model-options'
 import { ProgressLine, printResult, runCommand, table, UsageError, type CommonOptions } from './output'
-import { checkOutputs, writeOutput } from './output-file'
 
 interface InspectOptions extends CommonOptions, ModelOptions {
   device: Device
@@ -38,7 +39,8 @@ export function addInspectCommand(program: Command): void {
       if (options.png !== undefined) {
         if (options.layer === undefined) throw new UsageError('--png shows one layer: say which with --layer NAME.')
         const inspected = findLayer(inspection, options.layer)
-        await checkOutputs(options.png)
+        const rule = { kind: PNG_FILE, overwrite: true }
+        await checkOutput(options.png, rule)
         const sessions = new FusionSessions(provider)
         const { rows, fusion, close } = openLayer(inspected, inspection, sessions)
         const map = new HeatMap(rows.rows, rows.models * rows.rows)
@@ -52,7 +54,7 @@ export function addInspectCommand(program: Command): void {
         close()
         await sessions.release()
         const scale = options.matrix === 'P' ? 1 : map.largest
-        await writeOutput(options.png, map.toPng(scale))
+        await writeOutput(options.png, map.toPng(scale), rule)
         const shown = { png: options.png, matrix: options.matrix, width: map.width, height: map.height, scale }
         printResult(
           options,

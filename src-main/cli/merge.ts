@@ -77,7 +77,10 @@ export function addMergeOptions(command: Command): Command {
     .option('--out <path>', "file or folder to write (default: the project's)")
     .addOption(new Option('--device <name>', 'where matrix products run').choices(DEVICES).default('auto'))
     .option('--threads <n>', 'threads of sums and products; no byte depends on them', count)
-    .option('--overwrite', 'replace what is at --out even if this program did not write it')
+    .option(
+      '--overwrite',
+      'replace a safetensors file or an empty folder at --out that this program did not write; nothing else is replaced',
+    )
     .option('--cache-limit <gb>', 'what kept contributions may take on disk', number, CACHE_LIMIT)
     .option('--json', 'results as JSON')
   return addOutputOptions(addModelOptions(command))

@@ -1,14 +1,14 @@
 import { Option, type Command } from 'commander'
-import { PROJECT_SUFFIX, writeProject } from '../app/project-file'
+import { PROJECT_FILE, PROJECT_SUFFIX, writeProject } from '../app/project-file'
 import { SEARCH_STRATEGIES, type SearchReport, type SearchStrategy } from '../contract/evaluate/search'
 import { withFoundWeights } from '../contract/project-evaluation'
 import { searchMerge, type FoundMerge } from '../engine/evaluate/search-merge'
 import type { Trial } from '../engine/evaluate/weight-trials'
+import { checkOutput } from '../engine/files/write-output'
 import { addEvaluationOptions, evaluatedProject, withRun, type EvaluationOptions } from './evaluation-options'
 import type { ProgramFiles } from './merge'
 import { count } from './model-options'
 import { printResult, runCommand, say, table, UsageError } from './output'
-import { checkOutputs } from './output-file'
 
 interface SearchOptions extends EvaluationOptions {
   strategy: SearchStrategy
@@ -57,7 +57,7 @@ async function search(
   if (out !== undefined && !out.endsWith(PROJECT_SUFFIX))
     throw new UsageError(`--out ${out}: a project's file ends with ${PROJECT_SUFFIX}.`)
   const project = evaluatedProject(path, options)
-  await checkOutputs(out)
+  if (out !== undefined) await checkOutput(out, { kind: PROJECT_FILE, overwrite: true })
   await withRun(project, options, files, signal, async (run, progress) => {
     let start: Start = { pictures: null, base: null, soup: null }
     const history: Trial[] = []
@@ -83,7 +83,7 @@ async function search(
       signal,
     )
     progress.end()
-    if (out !== undefined) await writeProject(out, withFoundWeights(project, strategy, found.best.models))
+    if (out !== undefined) await writeProject(out, withFoundWeights(project, strategy, found.best.models), true)
     printResult(options, { ...found, ...start, history, project: out ?? null }, () =>
       [
         weightTable(found),

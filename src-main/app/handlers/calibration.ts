@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { FusionError } from '../../contract/errors'
+import { CALIBRATION_FILE } from '../../engine/calibrate/calibration-file'
 import { planCalibration, wishedModels } from '../calibration-plan'
-import { exists } from '../project-file'
+import { checkAgreed } from '../agreed-target'
 import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
 
@@ -17,9 +17,7 @@ export function calibrationHandlers(studio: Studio): Handlers<Group<'calibration
         path === undefined
           ? join(studio.cache.calibrations, `${randomUUID()}.safetensors`)
           : await host.access.checkTarget(path)
-      if (!overwrite && (await exists(target))) {
-        throw new FusionError('target', `${target} exists already.`, { hint: 'Choose another name, or replace it.' })
-      }
+      await checkAgreed(target, CALIBRATION_FILE, overwrite)
       const models = await wishedModels(project, studio.cache.folder)
       for (const { wish } of models) if (wish.kind === 'data') await host.access.check(wish.folder)
       queue.cancelAll('calibrate')

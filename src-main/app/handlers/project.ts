@@ -20,7 +20,9 @@ export function projectHandlers(studio: Studio): Handlers<Group<'project'>> {
     },
     'project.open': async ({ path }) => project.openFile(await host.access.check(path), studio.checkPaths),
     'project.save': async ({ path, overwrite }) => {
-      const target = path === undefined ? undefined : await host.access.checkTarget(path)
+      // Also the path of a document that an earlier session left.
+      const wanted = path ?? project.state.path
+      const target = wanted === null ? undefined : await host.access.checkTarget(wanted)
       const paths = project.state.project.models.map((model) => model.path)
       project.recordHashes(await knownModelHashes(paths, studio.cache.folder), { replace: true })
       return project.save(target, overwrite)

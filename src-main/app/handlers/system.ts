@@ -95,7 +95,7 @@ export function systemHandlers(studio: Studio): Handlers<SystemCommands> {
         ...(device !== undefined && { device }),
         ...(cacheLimitBytes !== undefined && { cacheLimitBytes }),
         ...(cacheFolder !== undefined && {
-          cacheFolder: cacheFolder === null ? null : await host.access.checkTarget(cacheFolder),
+          cacheFolder: cacheFolder === null ? null : await host.access.checkFolder(cacheFolder),
         }),
         ...(modelFolders && { modelFolders: await Promise.all(modelFolders.map((path) => host.access.check(path))) }),
       }),

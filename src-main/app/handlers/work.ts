@@ -1,13 +1,14 @@
-import { statfs } from 'node:fs/promises'
+import { lstat, statfs } from 'node:fs/promises'
 import { freemem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import type { LayerSummary } from '../../contract/inspect'
 import { suggestWeights } from '../../engine/inspect/suggest-weights'
+import { exportKind } from '../../engine/merge/export-target'
+import { checkAgreed } from '../agreed-target'
 import { PICTURES_URL, TILES_URL } from '../interface-files'
 import { readPngSettings } from '../png-settings'
 import { planPreview } from '../preview-plan'
-import { exists } from '../project-file'
 import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
 
@@ -130,7 +131,8 @@ function previewHandlers(studio: Studio): Handlers<Group<'preview'>> {
       return {}
     },
     'preview.saveAs': async ({ id, path, overwrite }) => {
-      await history.saveAs(id, await host.access.checkTarget(path), overwrite)
+      const { data } = studio.project.state.project.evaluation
+      await history.saveAs(id, await host.access.checkTarget(path), overwrite, data === null ? [] : [data])
       return {}
     },
     'preview.readPng': ({ base64 }) => ({ settings: readPngSettings(Buffer.from(base64, 'base64')) }),
@@ -159,10 +161,7 @@ function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
       if (queue.list().some((job) => job.kind === 'export' && job.endedAt === null && job.title === titleOf(target))) {
         throw new FusionError('target', `${target} is being written already.`)
       }
-      // The engine replaces its own earlier exports unasked; here somebody can be asked.
-      if (!overwrite && (await exists(target))) {
-        throw new FusionError('target', `${target} exists already.`, { hint: 'Choose another name, or replace it.' })
-      }
+      await checkAgreed(target, exportKind(await isFolder(target)), overwrite)
       return work.start('export', titleOf(target), async () => ({
         type: 'export',
         project,
@@ -173,6 +172,14 @@ function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
       }))
     },
   }
+}
+
+/** Whether what stands there is one; the plan, which says what is to be written, is made by the job. */
+async function isFolder(path: string): Promise<boolean> {
+  return lstat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
 }
 
 function titleOf(path: string): string {

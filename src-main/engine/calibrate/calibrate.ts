@@ -1,7 +1,7 @@
 import type { CalibrationRecord, CalibrationSource } from '../../contract/calibration'
 import { FusionError } from '../../contract/errors'
 import type { Checkpoint } from '../checkpoint/checkpoint'
-import { checkTargetOutsideSources } from '../files/atomic-output'
+import { checkTargetOutsideSources } from '../files/target'
 import { hashFile } from '../checkpoint/hash'
 import { isMergeable } from '../checkpoint/mergeable'
 import { loadPipeline, type LoadOptions } from '../diffusion/load-pipeline'
@@ -25,7 +25,7 @@ export interface CalibratedCheckpoint {
 export interface CalibrateOptions extends Pick<LoadOptions, 'device' | 'threads' | 'clipVocabulary'> {
   /** The file to write. */
   path: string
-  /** Whether something at `path` may be replaced that is no calibration file. */
+  /** Whether a calibration file at `path` may be replaced that this version cannot read, or an empty file. */
   overwrite?: boolean
   /** A whole pipeline that lends what the models lack. */
   base: Checkpoint

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { calibrationRecordSchema, type CalibrationRecord } from '../../contract/calibration'
 import { FusionError } from '../../contract/errors'
 import { AtomicOutput } from '../files/atomic-output'
+import { fileKind } from '../files/target'
 import { writingError } from '../files/writing-error'
 import type { Checkpoint, SourceFile, StoredTensor } from '../checkpoint/checkpoint'
 import { readSafetensors } from '../checkpoint/safetensors'
@@ -55,6 +56,13 @@ export async function openCalibration(path: string): Promise<Calibration> {
   return { file, record: record.data, columns }
 }
 
+/** What `CalibrationWriter` writes: another calibration file may be replaced unasked, a model never. */
+export const CALIBRATION_FILE = fileKind(
+  'calibration file',
+  async (path) => METADATA_KEY in (await readSafetensors(path)).metadata,
+  openCalibration,
+)
+
 /** Paths of the files in which a checkpoint's UNet lies, in the order of its files. */
 export function unetFiles({ components, files }: Checkpoint): string[] {
   const used = new Set([...(components.get('unet')?.tensors.values() ?? [])].map(({ stored }) => stored.path))
@@ -89,25 +97,20 @@ export class CalibrationWriter {
   }
 
   /**
-   * @param mayReplace whether something at `path` may be replaced that is no calibration file
+   * @param overwrite whether a calibration file may be replaced that this version cannot read, or an empty file
    * @throws FusionError 'target'
    */
   static async create(
     path: string,
     layers: readonly CalibratedLayer[],
     record: CalibrationRecord,
-    mayReplace: boolean,
+    overwrite: boolean,
   ): Promise<CalibrationWriter> {
     const metadata = { [METADATA_KEY]: JSON.stringify(record) }
     const longest = record.models.flatMap((_, model) =>
       layers.map(({ module, inputs }) => entryOf({ module, inputs, count: record.samples }, model)),
     )
-    const isCalibration = (): Promise<boolean> =>
-      openCalibration(path).then(
-        () => true,
-        () => false,
-      )
-    const output = await AtomicOutput.create(path, false, async () => mayReplace || isCalibration())
+    const output = await AtomicOutput.create(path, { kind: CALIBRATION_FILE, overwrite })
     return new CalibrationWriter(output, metadata, encodeHeader(longest, metadata).byteLength)
   }
 

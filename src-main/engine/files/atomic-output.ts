@@ -1,118 +1,142 @@
 import { closeSync, constants, fsyncSync, openSync } from 'node:fs'
-import { access, mkdir, open, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { basename, dirname, join, resolve, sep } from 'node:path'
+import { access, lstat, mkdir, open, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 import { FusionError } from '../../contract/errors'
+import { checkTarget, type TargetRule } from './target'
 import { isAlive, nameAside, temporaryName, temporaryNameOf } from './temporary-name'
 import { targetError, writingError } from './writing-error'
 
+/** Temporary paths of this process that are in use. */
+const inUse = new Set<string>()
+
 /**
  * A file or folder that is written beside its final name and renamed when it is whole: whatever ends the program, no
- * file stands at the final name that is not whole. What a dead process left behind, the next export to that name removes.
+ * file stands at the final name that is not whole, and what stood there stays until then. What a dead process left
+ * behind, the next output of that name removes.
  */
 export class AtomicOutput {
   private constructor(
     readonly finalPath: string,
     /** Where to write until `commit`: an empty file or folder, which tells other processes that this one writes here. */
     readonly temporaryPath: string,
-    readonly folder: boolean,
+    private readonly rule: TargetRule,
   ) {}
 
   /**
-   * @param mayReplace whether something at the final name may be replaced; asked once what a dead process left is gone
-   * @throws FusionError 'target': its folder is missing or read-only, something is there that may not be replaced, or
-   * another process is writing to the same name
+   * @throws FusionError 'target': its folder cannot be made or written to, something is there that may not be replaced,
+   * or something else is writing to the same name
    */
-  static async create(path: string, folder: boolean, mayReplace: () => Promise<boolean>): Promise<AtomicOutput> {
+  static async create(path: string, rule: TargetRule): Promise<AtomicOutput> {
     const finalPath = resolve(path)
-    const parent = dirname(finalPath)
-    await mkdir(parent, { recursive: true }).catch((cause: unknown) => {
-      throw targetError(`The folder ${parent} cannot be made.`, cause)
-    })
-    await access(parent, constants.W_OK).catch((cause: unknown) => {
-      throw targetError(`The folder ${parent} cannot be written to.`, cause)
-    })
+    const parent = await writableParent(finalPath)
     const name = basename(finalPath)
-    for (const entry of await readdir(parent)) {
-      const temporary = temporaryNameOf(entry, name)
-      if (!temporary) continue
-      const { owner } = temporary
-      if (owner !== process.pid && isAlive(owner)) {
-        throw new FusionError('target', `Another process (${owner}) is writing ${finalPath}.`, {
-          hint: `Wait until it is done, or choose another name. If no merge is running, remove ${join(parent, entry)}.`,
-        })
-      }
-      // A folder that stepped aside for one that never came is the user's: it goes back.
-      const steppedAside = temporary.steppedAside && (await stat(finalPath).catch(() => undefined)) === undefined
-      if (steppedAside) await rename(join(parent, entry), finalPath)
-      else await rm(join(parent, entry), { recursive: true, force: true })
-    }
-    const existing = await stat(finalPath).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined
-      throw writingError(error, finalPath)
-    })
-    if (existing && (existing.isDirectory() !== folder || !(await mayReplace()))) {
-      throw new FusionError('target', `${finalPath} exists already.`, {
-        hint: 'Choose another name, remove it, or allow it to be replaced.',
-      })
-    }
-    const output = new AtomicOutput(finalPath, join(parent, temporaryName(name)), folder)
-    const made = folder ? mkdir(output.temporaryPath) : writeFile(output.temporaryPath, '', { flag: 'wx' })
+    await clearLeftovers(parent, name, finalPath)
+    await checkTarget(finalPath, rule)
+    const temporaryPath = join(parent, temporaryName(name))
+    if (inUse.has(temporaryPath)) throw beingWritten(finalPath, process.pid, temporaryPath)
+    inUse.add(temporaryPath)
+    // 'wx' and mkdir create or fail: nothing that is there, no link either, is written to.
+    const made = rule.kind.folder ? mkdir(temporaryPath) : writeFile(temporaryPath, '', { flag: 'wx' })
     await made.catch((error: unknown) => {
+      inUse.delete(temporaryPath)
       throw writingError(error, finalPath)
     })
-    return output
+    return new AtomicOutput(finalPath, temporaryPath, rule)
   }
 
-  /** Flushes `files` (absolute) to the disk and gives the output its final name. */
+  /**
+   * Flushes `files` (absolute) to the disk and gives the output its final name.
+   * @throws FusionError 'target': meanwhile something came to the final name that may not be replaced
+   */
   async commit(files: readonly string[]): Promise<void> {
     for (const file of files) {
       const handle = await open(file, 'r+')
-      await handle.sync()
-      await handle.close()
+      await handle.sync().finally(() => handle.close())
     }
-    if (this.folder) await this.replaceFolder()
-    else await rename(this.temporaryPath, this.finalPath)
-    syncFolder(dirname(this.finalPath))
+    await checkTarget(this.finalPath, this.rule)
+    if (this.rule.kind.folder) await this.replaceFolder()
+    else await rename(this.temporaryPath, this.realPath)
+    inUse.delete(this.temporaryPath)
+    syncFolder(dirname(this.realPath))
   }
 
   /** Removes what was written. */
   async discard(): Promise<void> {
     await rm(this.temporaryPath, { recursive: true, force: true })
+    inUse.delete(this.temporaryPath)
+  }
+
+  /** The final name in its folder as it was found, links followed. */
+  private get realPath(): string {
+    return join(dirname(this.temporaryPath), basename(this.finalPath))
   }
 
   /** A folder cannot be renamed over another: the old one steps aside first and goes when the new one stands. */
   private async replaceFolder(): Promise<void> {
-    const old = nameAside(this.temporaryPath)
-    const exists = await stat(this.finalPath).then(
-      () => true,
-      () => false,
-    )
-    if (exists) await rename(this.finalPath, old)
-    await rename(this.temporaryPath, this.finalPath)
-    await rm(old, { recursive: true, force: true })
+    const aside = nameAside(this.temporaryPath)
+    const steppedAside = await isThere(this.realPath)
+    if (steppedAside) await rename(this.realPath, aside)
+    try {
+      await rename(this.temporaryPath, this.realPath)
+    } catch (error) {
+      if (steppedAside) await rename(aside, this.realPath)
+      throw error
+    }
+    await rm(aside, { recursive: true, force: true })
   }
 }
 
+/** The folder of a path, made if it is missing, links followed. */
+async function writableParent(path: string): Promise<string> {
+  const parent = dirname(path)
+  await mkdir(parent, { recursive: true }).catch((cause: unknown) => {
+    throw targetError(`The folder ${parent} cannot be made.`, cause)
+  })
+  await access(parent, constants.W_OK).catch((cause: unknown) => {
+    throw targetError(`The folder ${parent} cannot be written to.`, cause)
+  })
+  return realpath(parent)
+}
+
 /**
- * @throws FusionError 'target' if the output would be one of the sources or lie inside one (a folder)
+ * Removes what dead processes left of outputs of this name; what stepped aside for one that never came goes back.
+ * @throws FusionError 'target' where one is being written
  */
-export async function checkTargetOutsideSources(target: string, sources: readonly string[]): Promise<void> {
-  const real = async (path: string): Promise<string> => realpath(path).catch(() => resolve(path))
-  const path = (await real(dirname(resolve(target)))) + sep + basename(target)
-  const finalPath = await real(path)
-  for (const source of sources) {
-    const sourcePath = await real(source)
-    if (finalPath === sourcePath || finalPath.startsWith(sourcePath + sep)) {
-      throw new FusionError('target', `${target} is or lies inside ${source}, which the merge reads.`, {
-        hint: 'Write to another place: sources are never changed.',
-      })
-    }
-    if (sourcePath.startsWith(finalPath + sep)) {
-      throw new FusionError('target', `${source}, which the merge reads, lies inside ${target}.`, {
-        hint: 'Write to another place: replacing this folder would remove the source.',
+async function clearLeftovers(parent: string, name: string, finalPath: string): Promise<void> {
+  const leftovers = (await readdir(parent)).flatMap((entry) => {
+    const temporary = temporaryNameOf(entry, name)
+    return temporary ? [{ ...temporary, path: join(parent, entry) }] : []
+  })
+  for (const { owner, path } of leftovers) {
+    if (owner === process.pid ? inUse.has(path) : isAlive(owner)) throw beingWritten(finalPath, owner, path)
+  }
+  // First what stepped aside: while the new one lies beside it, it has not been replaced.
+  for (const { path, steppedAside } of leftovers) {
+    if (!steppedAside) continue
+    if (!(await isThere(join(parent, name)))) await rename(path, join(parent, name))
+    else if (!leftovers.some((other) => nameAside(other.path) === path))
+      await rm(path, { recursive: true, force: true })
+    else {
+      throw new FusionError('target', `${finalPath} exists, and so does an earlier one that was being replaced.`, {
+        hint: `A process ended while it replaced it. Rename or remove ${path}.`,
       })
     }
   }
+  for (const { path, steppedAside } of leftovers) if (!steppedAside) await rm(path, { recursive: true, force: true })
+}
+
+function beingWritten(finalPath: string, owner: number, temporaryPath: string): FusionError {
+  const who = owner === process.pid ? 'This program' : `Another process (${owner})`
+  return new FusionError('target', `${who} is writing ${finalPath}.`, {
+    hint: `Wait until it is done, or choose another name. If no merge is running, remove ${temporaryPath}.`,
+  })
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** Makes a rename last; not every system can open folders. */

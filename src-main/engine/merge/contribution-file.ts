@@ -1,5 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
 import { AtomicOutput } from '../files/atomic-output'
+import { fileKind } from '../files/target'
 import { writingError } from '../files/writing-error'
 import type { StoredTensor } from '../checkpoint/checkpoint'
 import { readSafetensors } from '../checkpoint/safetensors'
@@ -80,6 +81,9 @@ export function contributionBytes(layers: readonly LayerSize[]): number {
   return tensors.reduce((sum, { byteLength }) => sum + byteLength, encodeHeader(tensors, {}).byteLength)
 }
 
+/** Whatever file has the name is one, perhaps a damaged one. */
+const CONTRIBUTIONS = fileKind('file of contributions', async () => true)
+
 /** A file of one model's contributions while it is written, under a temporary name. */
 export class ContributionWriter {
   private readonly descriptor: number
@@ -102,7 +106,7 @@ export class ContributionWriter {
 
   /** @throws FusionError 'target': another process is writing the same file, or its folder is not to be written */
   static async create(path: string, layers: readonly LayerSize[]): Promise<ContributionWriter> {
-    const output = await AtomicOutput.create(path, false, async () => true)
+    const output = await AtomicOutput.create(path, { kind: CONTRIBUTIONS, overwrite: true })
     try {
       return new ContributionWriter(output, layers)
     } catch (error) {

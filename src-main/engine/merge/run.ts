@@ -1,12 +1,11 @@
-import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { FusionError } from '../../contract/errors'
-import { AtomicOutput, checkTargetOutsideSources } from '../files/atomic-output'
+import { AtomicOutput } from '../files/atomic-output'
+import { writeManifest } from '../files/export-manifest'
+import { checkTargetOutsideSources } from '../files/target'
 import { writingError } from '../files/writing-error'
-import type { Checkpoint, SourceFile } from '../checkpoint/checkpoint'
+import type { SourceFile } from '../checkpoint/checkpoint'
 import { checkSpace } from '../checkpoint/disk-space'
-import { RECIPE_KEY } from '../checkpoint/describe'
-import { openCheckpoint } from '../checkpoint/open'
 import { writePipelineFiles } from '../checkpoint/pipeline-files'
 import { TensorReader } from '../checkpoint/tensor-reader'
 import type { Provider } from '../runtime/session'
@@ -16,6 +15,7 @@ import { Kernels } from '../tensor/kernels'
 import { throwIfCancelled } from './cancel'
 import { ensureContributions, layerTasksOf, reusesContributions, type Contributions } from './contributions'
 import { assumedSeconds, taskCost } from './cost'
+import { exportKind } from './export-target'
 import type { LayerReport } from './layer-report'
 import { runJobs } from './job-pool'
 import { extraJobs, jobsOf, reweightJobs } from './jobs'
@@ -43,7 +43,7 @@ export const PHASE_WORDS = {
 export interface MergeOptions {
   /** Where to write: a file or folder, as the plan's layout has it. */
   path: string
-  /** Whether something may be replaced that is no export of this program. */
+  /** Whether a safetensors file that is no export of this program, or an empty folder, may be replaced. */
   overwrite?: boolean
   provider?: Provider
   /** The built tensor-worker; without it sums run on the calling thread. */
@@ -80,9 +80,9 @@ export interface MergeResult {
 export async function runMerge(plan: MergePlan, options: MergeOptions): Promise<MergeResult> {
   const started = performance.now()
   const { path, cacheFolder, signal, onProgress, provider = 'cpu' } = options
-  await checkTarget(path, checkpointsOf(plan))
-  const mayReplace = async (): Promise<boolean> => options.overwrite === true || isOwnExport(path)
-  const output = await AtomicOutput.create(path, plan.output.folder, mayReplace)
+  const { folder } = plan.output
+  await checkTargetOutsideSources(path, readPaths(plan))
+  const output = await AtomicOutput.create(path, { kind: exportKind(folder), overwrite: options.overwrite === true })
   try {
     const hashes = await hashSources(plan, {
       ...(cacheFolder !== undefined && { cacheFolder }),
@@ -104,8 +104,10 @@ export async function runMerge(plan: MergePlan, options: MergeOptions): Promise<
     } finally {
       writer.close()
     }
-    if (plan.output.folder)
+    if (folder) {
       files.push(...(await writePipelineFiles(plan.base, output.temporaryPath, options.clipVocabulary)))
+      files.push(await writeManifest(output.temporaryPath, files))
+    }
     onProgress?.('flushing', 0)
     throwIfCancelled(signal)
     await output.commit(files)
@@ -297,16 +299,7 @@ function metadataOf(plan: MergePlan, metadata: Record<string, string>): (file: O
   return (file) => (merged.has(file) ? metadata : { format: 'pt' })
 }
 
-async function checkTarget(path: string, checkpoints: readonly Checkpoint[]): Promise<void> {
-  const sources = checkpoints.flatMap(({ path: own, files }) => [own, ...files.map((file) => file.path)])
-  await checkTargetOutsideSources(path, sources)
-}
-
-/** Whether a checkpoint stands at `path` that this program wrote: another export may take its place. */
-async function isOwnExport(path: string): Promise<boolean> {
-  if (!existsSync(path)) return false
-  return openCheckpoint(path).then(
-    ({ metadata }) => RECIPE_KEY in metadata,
-    () => false,
-  )
+/** All that a plan reads: files, and the folders that they make up. */
+function readPaths(plan: MergePlan): string[] {
+  return [...checkpointsOf(plan), ...sourcesOf(plan)].map(({ path }) => path)
 }

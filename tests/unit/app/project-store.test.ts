@@ -174,9 +174,15 @@ describe('on disk', () => {
     writeFileSync(file, 'mine')
     await expect(store.save(file, false)).rejects.toMatchObject({ kind: 'target' })
     expect(readFileSync(file, 'utf8')).toBe('mine')
-    await store.save(file, true)
+    await expect(store.save(file, true)).rejects.toMatchObject({ message: expect.stringMatching(/no project/) })
+    expect(readFileSync(file, 'utf8')).toBe('mine')
+    const other = join(folder, 'other.fusion.json')
+    await store.save(other, false)
+    await store.save(file.replace('there', 'new'), false)
+    await expect(store.save(other, false)).rejects.toMatchObject({ message: expect.stringMatching(/exists already/) })
+    await store.save(other, true)
     await store.save(undefined, false)
-    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ format: 'featurefusion-project' })
+    expect(JSON.parse(readFileSync(other, 'utf8'))).toMatchObject({ format: 'featurefusion-project' })
   })
 
   it('refuses what is no project, and keeps the document', async () => {

@@ -3,18 +3,22 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { AtomicOutput } from '../../../../src-main/engine/files/atomic-output'
+import type { TargetKind } from '../../../../src-main/engine/files/target'
 import { writingError } from '../../../../src-main/engine/files/writing-error'
 import { temporaryFolder } from '../merge/models'
 
-const never = async (): Promise<boolean> => false
-const always = async (): Promise<boolean> => true
+const kindOf = (folder: boolean): TargetKind => ({ title: 'test', folder, compare: async () => ({ is: 'same-kind' }) })
+const never = { kind: kindOf(false), overwrite: false }
+const always = { kind: kindOf(false), overwrite: true }
+const neverFolder = { kind: kindOf(true), overwrite: false }
+const alwaysFolder = { kind: kindOf(true), overwrite: true }
 const deadProcess = (): number => spawnSync(process.execPath, ['-e', '']).pid
 
 describe('an output', () => {
   it('stands at its name when it is whole, and not before', async () => {
     const folder = temporaryFolder()
     const path = join(folder, 'new', 'out')
-    const output = await AtomicOutput.create(path, false, never)
+    const output = await AtomicOutput.create(path, never)
     writeFileSync(output.temporaryPath, 'whole')
     expect(existsSync(path)).toBe(false)
     await output.commit([output.temporaryPath])
@@ -24,8 +28,8 @@ describe('an output', () => {
 
   it('leaves nothing when it is discarded', async () => {
     const folder = temporaryFolder()
-    for (const kind of [false, true]) {
-      const output = await AtomicOutput.create(join(folder, 'out'), kind, never)
+    for (const rule of [never, neverFolder]) {
+      const output = await AtomicOutput.create(join(folder, 'out'), rule)
       await output.discard()
       expect(readdirSync(folder)).toEqual([])
     }
@@ -37,7 +41,7 @@ describe('an output', () => {
     writeFileSync(join(folder, `.out.${dead}.partial`), 'left')
     const others = [`.outer.${dead}.partial`, '.out.partial', '.out.1x.partial', '.out.12.partial.bak', 'out.notes']
     for (const name of others) writeFileSync(join(folder, name), 'mine')
-    const output = await AtomicOutput.create(join(folder, 'out'), false, never)
+    const output = await AtomicOutput.create(join(folder, 'out'), never)
     await output.commit([output.temporaryPath])
     expect(readdirSync(folder).sort()).toEqual([...others, 'out'].sort())
   })
@@ -52,10 +56,10 @@ describe('an output', () => {
       writeFileSync(join(folder, `.out.${dead}.partial.old`, 'kept'), 'kept')
     }
     stepAside()
-    await expect(AtomicOutput.create(path, true, never)).rejects.toMatchObject({ kind: 'target' })
+    await expect(AtomicOutput.create(path, neverFolder)).rejects.toMatchObject({ kind: 'target' })
     expect(readdirSync(folder)).toEqual(['out'])
     expect(readdirSync(path)).toEqual(['kept'])
-    const output = await AtomicOutput.create(path, true, always)
+    const output = await AtomicOutput.create(path, alwaysFolder)
     writeFileSync(join(output.temporaryPath, 'new'), 'new')
     await output.commit([join(output.temporaryPath, 'new')])
     expect(readdirSync(folder)).toEqual(['out'])
@@ -65,7 +69,7 @@ describe('an output', () => {
   it('does not take a name to which a living process writes', async () => {
     const folder = temporaryFolder()
     writeFileSync(join(folder, `.out.${process.ppid}.partial`), 'theirs')
-    await expect(AtomicOutput.create(join(folder, 'out'), false, always)).rejects.toMatchObject({
+    await expect(AtomicOutput.create(join(folder, 'out'), always)).rejects.toMatchObject({
       kind: 'target',
       message: expect.stringContaining(`Another process (${process.ppid})`),
       hint: expect.stringContaining(`.out.${process.ppid}.partial`),
@@ -75,11 +79,11 @@ describe('an output', () => {
   it('cannot lie under a file', async () => {
     const folder = temporaryFolder()
     writeFileSync(join(folder, 'file'), '')
-    await expect(AtomicOutput.create(join(folder, 'file', 'out'), false, never)).rejects.toMatchObject({
+    await expect(AtomicOutput.create(join(folder, 'file', 'out'), never)).rejects.toMatchObject({
       kind: 'target',
       message: expect.stringContaining(join(folder, 'file')),
     })
-    await expect(AtomicOutput.create(join(folder, 'x'.repeat(300)), false, never)).rejects.toMatchObject({
+    await expect(AtomicOutput.create(join(folder, 'x'.repeat(300)), never)).rejects.toMatchObject({
       kind: 'target',
     })
   })
