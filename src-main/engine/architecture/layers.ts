@@ -11,8 +11,9 @@ export function linear(
   bias = true,
 ): Value {
   net.layerInput(module, x)
-  const weight = net.weight(`${module}.weight`, [outputs, inputs])
-  return net.node('Gemm', [x, weight, ...(bias ? [net.weight(`${module}.bias`, [outputs])] : [])], { transB: 1 })
+  const { value, transposed } = net.matrix(`${module}.weight`, [outputs, inputs])
+  const operands = [x, value, ...(bias ? [net.weight(`${module}.bias`, [outputs])] : [])]
+  return net.node('Gemm', operands, { transB: transposed ? 0 : 1 })
 }
 
 /** Convolution [batch, inputs, h, w] → [batch, outputs, h', w']; `pads` as ONNX has them: top, left, bottom, right. */

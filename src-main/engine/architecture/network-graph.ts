@@ -172,6 +172,18 @@ export class NetworkGraph {
   }
 
   /**
+   * The matrix `name` of [rows, columns] as its file has it: `transposed` where that is [columns, rows]. A Gemm takes
+   * either; the runtime's optimiser fails on a Transpose of float32 weights before one.
+   */
+  matrix(name: string, dims: readonly [number, number]): { value: Value; transposed: boolean } {
+    const { weights, computeType } = this.options
+    const view = this.#view(name, dims)
+    if (!view.transposed || weights === 'inputs') return { value: this.weight(name, dims), transposed: false }
+    const value = this.#initializer(view, [...dims].reverse())
+    return { value: view.stored.elementType === computeType ? value : this.cast(value, computeType), transposed: true }
+  }
+
+  /**
    * One of two equal halves of the rows of the weight `name` with the given full dims, without a copy where it lies in
    * a file.
    */
@@ -278,15 +290,20 @@ export class NetworkGraph {
     return view
   }
 
-  /** A stored tensor as an initializer that lies in its file, untransposed to `dims`. */
-  #stored({ name, stored, start, transposed }: TensorView, dims: readonly number[]): Value {
+  /** A stored tensor as a value of `dims`, whichever way round its file has it. */
+  #stored(view: TensorView, dims: readonly number[]): Value {
+    if (!view.transposed) return this.#initializer(view, dims)
+    return this.transpose(this.#initializer(view, [...dims].reverse()), [1, 0])
+  }
+
+  /** A stored tensor as an initializer that lies in its file. @param dims as they are stored */
+  #initializer({ name, stored, start }: TensorView, dims: readonly number[]): Value {
     const bytes = BYTES_PER_ELEMENT[stored.elementType]
-    const value = this.graph.externalInitializer(name, stored.elementType, transposed ? [...dims].reverse() : dims, {
+    return this.graph.externalInitializer(name, stored.elementType, dims, {
       location: this.#location(stored.path),
       offset: stored.offset + start * bytes,
       length: elementCount(dims) * bytes,
     })
-    return transposed ? this.transpose(value, [1, 0]) : value
   }
 
   /** A file's name inside the one folder that the runtime may read; links (of a model cache) are followed first. */
