@@ -1,5 +1,20 @@
 import { FusionError } from '../../contract/errors'
 
+/** What diffusers' EMAModel adds to the config that it saves: it says how the weights were averaged, not what they are. */
+const EMA_KEYS: ReadonlySet<string> = new Set([
+  'decay',
+  'ema_decay',
+  'inv_gamma',
+  'max_value',
+  'min_decay',
+  'min_value',
+  'num_updates',
+  'optimization_step',
+  'power',
+  'update_after_step',
+  'use_ema_warmup',
+])
+
 /**
  * Reads a network's config.json with the library's defaults, and notices every key that nothing has read: a setting is
  * honoured or refused by name, never passed over.
@@ -29,8 +44,9 @@ export class ConfigReader {
     return value
   }
 
+  /** Null is false, as it is in Python. */
   boolean(key: string, fallback: boolean): boolean {
-    const value = this.#value(key, fallback)
+    const value = this.#value(key, fallback) ?? false
     if (typeof value !== 'boolean') throw this.#malformed(key, value, 'true or false')
     return value
   }
@@ -60,6 +76,15 @@ export class ConfigReader {
     return list
   }
 
+  /** `count` numbers; null where the config says null or nothing. */
+  optionalNumbers(key: string, count: number): number[] | null {
+    const value = this.#value(key, null)
+    if (value === null) return null
+    const isNumbers = Array.isArray(value) && value.every((item): item is number => Number.isFinite(item))
+    if (!isNumbers || value.length !== count) throw this.#malformed(key, value, `${count} numbers`)
+    return value
+  }
+
   /** A list of strings, each one of `choices`. */
   strings<T extends string>(key: string, fallback: readonly T[], choices: readonly T[]): T[] {
     const value = this.#value(key, fallback)
@@ -76,10 +101,10 @@ export class ConfigReader {
     for (const key of keys) this.#read.add(key)
   }
 
-  /** Refuses every key that was not read, unless it is empty or only describes the file (`_class_name`). */
+  /** Refuses every key that was not read, unless it is empty, private (`_class_name`) or of a training's average. */
   finish(): void {
     for (const [key, value] of Object.entries(this.#config))
-      if (!this.#read.has(key) && !key.startsWith('_') && value !== null && value !== false)
+      if (!this.#read.has(key) && !key.startsWith('_') && !EMA_KEYS.has(key) && value !== null && value !== false)
         throw this.#unsupported(key, value)
   }
 

@@ -115,20 +115,23 @@ export function readUnetConfig(json: Readonly<Record<string, unknown>>): UnetCon
   return result
 }
 
-/** Extensions of other model families, refused unless they are at their neutral value. */
+/**
+ * Extensions of other model families, refused unless they are at their neutral value. Null counts as it where diffusers
+ * takes it so.
+ */
 function refuseExtensions(config: ConfigReader): void {
   config.choice('act_fn', 'silu', ['silu', 'swish'])
   config.choice('mid_block_type', 'UNetMidBlock2DCrossAttn', ['UNetMidBlock2DCrossAttn'])
   config.choice('downsample_padding', 1, [1])
   config.choice('only_cross_attention', false, [false])
   config.choice('mid_block_only_cross_attention', null, [null, false])
-  config.choice('dual_cross_attention', false, [false])
+  config.choice('dual_cross_attention', false, [false, null])
   config.choice('resnet_time_scale_shift', 'default', ['default'])
-  config.choice('resnet_skip_time_act', false, [false])
-  config.choice('resnet_out_scale_factor', 1, [1])
+  config.choice('resnet_skip_time_act', false, [false, null])
+  config.choice('resnet_out_scale_factor', 1, [1, null])
   config.choice('time_embedding_type', 'positional', ['positional'])
-  config.choice('attention_type', 'default', ['default'])
-  config.choice('class_embeddings_concat', false, [false])
+  config.choice('attention_type', 'default', ['default', null])
+  config.choice('class_embeddings_concat', false, [false, null])
   for (const key of [
     'encoder_hid_dim',
     'encoder_hid_dim_type',

@@ -18,8 +18,10 @@ export interface VaeConfig {
   midAttention: boolean
   useQuantConv: boolean
   usePostQuantConv: boolean
-  /** Latents of the diffusion model are the VAE's, times this. */
+  /** Latents of the diffusion model are the VAE's less the means, times this, by the deviations. */
   scalingFactor: number
+  /** Mean and deviation of each channel, which SDXL's pipelines alone read; null: 0 and 1. */
+  latentStatistics: { means: readonly number[]; deviations: readonly number[] } | null
   /** Must compute in float32, whatever the device prefers. */
   forceUpcast: boolean
   /** Pixels along an edge per latent. */
@@ -34,7 +36,8 @@ export function readVaeConfig(json: Readonly<Record<string, unknown>>): VaeConfi
   const config = new ConfigReader(json, 'AutoencoderKL')
   config.ignore('sample_size')
   config.choice('act_fn', 'silu', ['silu', 'swish'])
-  for (const key of ['shift_factor', 'latents_mean', 'latents_std']) config.choice(key, null, [null])
+  // No pipeline of Stable Diffusion reads it.
+  config.ignore('shift_factor')
   const channels = config.integers('block_out_channels', [64])
   const down = config.strings('down_block_types', ['DownEncoderBlock2D'], ['DownEncoderBlock2D'])
   const up = config.strings('up_block_types', ['UpDecoderBlock2D'], ['UpDecoderBlock2D'])
@@ -42,10 +45,13 @@ export function readVaeConfig(json: Readonly<Record<string, unknown>>): VaeConfi
     throw config.contradiction(
       `${channels.length} block_out_channels, ${down.length} down_block_types, ${up.length} up_block_types`,
     )
+  const latentChannels = config.integer('latent_channels', 4)
+  const means = config.optionalNumbers('latents_mean', latentChannels)
+  const deviations = config.optionalNumbers('latents_std', latentChannels)
   const result: VaeConfig = {
     inChannels: config.integer('in_channels', 3),
     outChannels: config.integer('out_channels', 3),
-    latentChannels: config.integer('latent_channels', 4),
+    latentChannels,
     channels,
     layers: config.integer('layers_per_block', 1),
     groups: config.integer('norm_num_groups', 32),
@@ -53,6 +59,7 @@ export function readVaeConfig(json: Readonly<Record<string, unknown>>): VaeConfi
     useQuantConv: config.boolean('use_quant_conv', true),
     usePostQuantConv: config.boolean('use_post_quant_conv', true),
     scalingFactor: config.number('scaling_factor', 0.18215),
+    latentStatistics: means && deviations && { means, deviations },
     forceUpcast: config.boolean('force_upcast', true),
     scale: 2 ** (channels.length - 1),
   }

@@ -44,7 +44,7 @@ export async function decodeLatents(
   beforePart: () => Promise<void> | void = () => {},
 ): Promise<Planes> {
   const { count, channels, height, width } = latents
-  const scaled = { ...latents, data: latents.data.map((value) => value / Math.fround(config.scalingFactor)) }
+  const scaled = { ...latents, data: toVaeLatents(latents, config) }
   const size = channels * height * width
   const pixels = height * width * config.scale ** 2
   const together = decodedTogether(config, count, height, width).batch
@@ -142,10 +142,11 @@ export async function encodeImage(
   const dims = [1, image.channels, image.height, image.width]
   const { mean, logvar } = await encoder.run({ image: { data: image.data, dims } })
   const noise = generator.randn(mean!.data.length)
-  return (mean!.data as Float32Array).map((value, i) => {
+  const drawn = (mean!.data as Float32Array).map((value, i) => {
     const deviation = Math.fround(Math.exp(Math.fround(0.5 * Number(logvar!.data[i]))))
-    return Math.fround(config.scalingFactor * Math.fround(value + Math.fround(deviation * noise[i]!)))
+    return value + Math.fround(deviation * noise[i]!)
   })
+  return toModelLatents(drawn, config)
 }
 
 /**
@@ -155,7 +156,40 @@ export async function encodeImage(
 export async function encodeImageMean(encoder: Network, config: VaeConfig, image: Planes): Promise<Float32Array> {
   const dims = [1, image.channels, image.height, image.width]
   const { mean } = await encoder.run({ image: { data: image.data, dims } }, ['mean'])
-  return (mean!.data as Float32Array).map((value) => Math.fround(config.scalingFactor) * value)
+  return toModelLatents(mean!.data as Float32Array, config)
+}
+
+/** Latents [channels, h, w] of the VAE as the diffusion model has them. */
+function toModelLatents(
+  latents: Float32Array,
+  { scalingFactor, latentStatistics, latentChannels }: VaeConfig,
+): Float32Array {
+  const factor = Math.fround(scalingFactor)
+  if (!latentStatistics) return latents.map((value) => factor * value)
+  const plane = latents.length / latentChannels
+  const [means, deviations] = [latentStatistics.means, latentStatistics.deviations].map((list) =>
+    Float32Array.from(list),
+  )
+  return latents.map((value, i) => {
+    const channel = Math.floor(i / plane)
+    return Math.fround(Math.fround(value - means![channel]!) * factor) / deviations![channel]!
+  })
+}
+
+/** Latents of the diffusion model as the VAE has them. */
+function toVaeLatents(
+  { data, channels, height, width }: Planes,
+  { scalingFactor, latentStatistics }: VaeConfig,
+): Float32Array {
+  const factor = Math.fround(scalingFactor)
+  if (!latentStatistics) return data.map((value) => value / factor)
+  const [means, deviations] = [latentStatistics.means, latentStatistics.deviations].map((list) =>
+    Float32Array.from(list),
+  )
+  return data.map((value, i) => {
+    const channel = Math.floor(i / (height * width)) % channels
+    return Math.fround(Math.fround(value * deviations![channel]!) / factor) + means![channel]!
+  })
 }
 
 /** Images of about −1 … 1 as bytes, [height, width, 3] each, rounded as diffusers' numpy_to_pil does. */

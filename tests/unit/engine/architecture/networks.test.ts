@@ -11,7 +11,7 @@ import {
 } from '../../../../src-main/engine/architecture/network-graph'
 import { buildUnet } from '../../../../src-main/engine/architecture/unet'
 import { readUnetConfig } from '../../../../src-main/engine/architecture/unet-config'
-import { buildVaeDecoder, buildVaeEncoder } from '../../../../src-main/engine/architecture/vae'
+import { buildVaeDecoder, buildVaeEncoder, readVaeConfig } from '../../../../src-main/engine/architecture/vae'
 import type { ComponentName, TensorView } from '../../../../src-main/engine/checkpoint/checkpoint'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { TensorReader } from '../../../../src-main/engine/checkpoint/tensor-reader'
@@ -198,6 +198,37 @@ describe('configs', () => {
     expect(() => readUnetConfig({ ...config, [key]: value })).toThrow(
       expect.objectContaining({ kind, message: expect.stringContaining(key === 'attention_head_dim' ? 'heads' : key) }),
     )
+  })
+
+  /** Those of diffusers 0.42.1: the same network with null as without it, for each of these keys. */
+  it('take null as diffusers does', () => {
+    const nulls = [
+      'center_input_sample',
+      'upcast_attention',
+      'dual_cross_attention',
+      'resnet_skip_time_act',
+      'resnet_out_scale_factor',
+      'attention_type',
+      'class_embeddings_concat',
+      'mid_block_only_cross_attention',
+      'time_embedding_dim',
+      'sample_size',
+    ]
+    for (const key of nulls) {
+      const expected = readUnetConfig({ ...config, ...(key === 'upcast_attention' && { [key]: false }) })
+      expect(readUnetConfig({ ...config, [key]: null })).toEqual(expected)
+    }
+    expect(readUnetConfig({ ...config, flip_sin_to_cos: null }).flipSinToCos).toBe(false)
+    expect(readVaeConfig({ force_upcast: null, shift_factor: null, latents_mean: null }).forceUpcast).toBe(false)
+    // Null means no layer here.
+    expect(() => readUnetConfig({ ...config, mid_block_type: null })).toThrow(/mid_block_type/)
+    expect(readVaeConfig({ use_post_quant_conv: null }).usePostQuantConv).toBe(false)
+  })
+
+  it('say nothing of the network by private keys and those of a training’s average', () => {
+    const ema = { decay: 0.9999, inv_gamma: 1, min_decay: 0, optimization_step: 37000, power: 2 / 3 }
+    const more = { update_after_step: 0, use_ema_warmup: true, _my_trainer: { lr: 1 } }
+    expect(readUnetConfig({ ...config, ...ema, ...more })).toEqual(readUnetConfig(config))
   })
 
   it('have diffusers defaults', () => {
