@@ -139,7 +139,7 @@ async function stateOf(key: string, models: readonly string[], other?: string): 
   const digest = createHash('sha256').update(key)
   const found = other === undefined ? null : await stat(other).catch(() => null)
   if (found) digest.update(`\n${found.size}\n${found.mtimeMs}`)
-  for (const { files } of await Promise.all(models.map(openCheckpoint)))
+  for (const { files } of await Promise.all(models.map((path) => openCheckpoint(path))))
     for (const { path, size, mtimeMs } of files) digest.update(`\n${path}\n${size}\n${mtimeMs}`)
   return digest.digest('hex')
 }

@@ -1,7 +1,14 @@
 import { basename, dirname, join } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../contract/errors'
-import { methodSchema, modelSchema, outputSchema, type ModelEntry, type Project } from '../contract/project'
+import {
+  methodSchema,
+  modelSchema,
+  outputSchema,
+  projectSchema,
+  type ModelEntry,
+  type Project,
+} from '../contract/project'
 import { cachedPaths } from '../engine/checkpoint/hash'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { RECIPE_KEY } from '../engine/checkpoint/describe'
@@ -19,6 +26,7 @@ const recipeSchema = z.object({
   ),
   calibration: z.object({ name: z.string(), sha256: z.string() }).nullable().default(null),
   components: z.array(z.string()),
+  prediction: projectSchema.shape.prediction,
   layout: outputSchema.shape.layout,
   dtype: outputSchema.shape.dtype,
 })
@@ -56,10 +64,15 @@ export async function restoreRecipe(
     ...(recipe.calibration && { calibration: calibration ?? join(dirname(path), recipe.calibration.name) }),
   })
   if (!method.success) throw malformed(path, method.error)
-  const { components, layout, dtype } = recipe
+  const { components, layout, dtype, prediction } = recipe
   const include = outputSchema.shape.include.safeParse(components)
   const output = outputSchema.parse({ layout, dtype, ...(include.success && { include: include.data }) })
-  return { project: { ...EMPTY_PROJECT, models, method: method.data, output }, title: nameFromPath(path), missing }
+  const stated = prediction !== undefined && { prediction }
+  return {
+    project: { ...EMPTY_PROJECT, ...stated, models, method: method.data, output },
+    title: nameFromPath(path),
+    missing,
+  }
 }
 
 function parseRecipe(path: string, text: string): z.infer<typeof recipeSchema> {

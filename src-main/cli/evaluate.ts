@@ -4,11 +4,13 @@ import { Option, type Command } from 'commander'
 import type { ClipSummary } from '../contract/evaluate/clip'
 import { evaluationAsCsv } from '../contract/evaluate/csv-tables'
 import { SPLITS, type Split } from '../contract/evaluate/settings'
-import type { Checkpoint } from '../engine/checkpoint/checkpoint'
+import type { Checkpoint, PredictionType } from '../engine/checkpoint/checkpoint'
 import { describeCheckpoint, RECIPE_KEY } from '../engine/checkpoint/describe'
 import { openCheckpoint } from '../engine/checkpoint/open'
+import { refuseEdm } from '../engine/checkpoint/prediction'
 import { loadPipeline } from '../engine/diffusion/load-pipeline'
 import type { Pipeline } from '../engine/diffusion/pipeline'
+import { predictionNotices } from '../engine/diffusion/pipeline-parts'
 import { encodePng } from '../engine/diffusion/png'
 import { captionsOf, ClipScorer, measureClipScores, summariseClipScores } from '../engine/evaluate/clip-table'
 import { checkpointModel, type EvaluatedModel } from '../engine/evaluate/evaluated-model'
@@ -22,14 +24,15 @@ import { checkOutput, writeOutput } from '../engine/files/write-output'
 import { DEVICES, type Device } from '../engine/runtime/providers'
 import { evaluationAsTable, evaluationInWords, type Evaluation } from './evaluate-output'
 import { cacheFolder } from './folders'
-import { collect, count, number } from './model-options'
-import { ProgressLine, printResult, runCommand, UsageError, type CommonOptions } from './output'
+import { collect, count, number, predictionOption } from './model-options'
+import { ProgressLine, printResult, runCommand, say, UsageError, type CommonOptions } from './output'
 
 interface EvaluateOptions extends CommonOptions {
   model: string[]
   merge: string[]
   data: string
   base?: string
+  prediction?: PredictionType
   split: Split
   pictures?: number
   seed: number
@@ -68,6 +71,7 @@ export function addEvaluateCommand(program: Command, files: { clipVocabulary: st
     .option('--merge <[name=]path>', 'a merge whose file does not say that it is one', collect, [])
     .requiredOption('--data <dir>', 'pictures with captions, sub-folders are domains; or a folder with evaluation.json')
     .option('--base <path>', 'a whole pipeline: what models are compared with, and what lends the parts that they lack')
+    .addOption(predictionOption())
     .addOption(new Option('--split <name>', 'which pictures').choices(SPLITS).default('held-out'))
     .option('--pictures <n>', 'at most so many pictures of each domain', count)
     .option('--seed <n>', 'seed of split, noise, intervals and pictures', number, 0)
@@ -97,12 +101,15 @@ async function evaluate(
   if (options.png !== undefined) await checkOutput(options.png, pngRule)
   const data = await openEvaluationData(resolve(options.data), options.seed)
   const wanted = chooseSplit(data, options.split, options.pictures)
-  const base = await openCheckpoint(baseModel.path)
+  const base = await openCheckpoint(baseModel.path, options.prediction)
   const loading = { base, ...files, ...(options.threads !== undefined && { threads: options.threads }) }
   const models: EvaluatedModel[] = [checkpointModel(baseModel.name, 'base', base, loading)]
+  for (const notice of predictionNotices(base)) say(`Note: ${notice}`)
   const merges: { name: string; recipe: unknown }[] = []
   for (const { name, path, isMerge } of others) {
-    const checkpoint = await openCheckpoint(path)
+    const checkpoint = await openCheckpoint(path, options.prediction)
+    refuseEdm(checkpoint)
+    for (const notice of predictionNotices(checkpoint, base)) say(`Note: ${notice}`)
     const { recipe } = await describeCheckpoint(checkpoint)
     if (recipe) merges.push({ name, recipe: recipe[RECIPE_KEY] })
     models.push(checkpointModel(name, isMerge || recipe ? 'merge' : 'specialist', checkpoint, loading))

@@ -5,13 +5,13 @@ import { InvalidArgumentError, Option, type Command } from 'commander'
 import { version } from '../../package.json'
 import { FusionError, toErrorReport } from '../contract/errors'
 import { checkPrompt } from '../contract/prompt'
-import type { Checkpoint } from '../engine/checkpoint/checkpoint'
+import type { Checkpoint, PredictionType } from '../engine/checkpoint/checkpoint'
 import { unreadable } from '../engine/checkpoint/file-errors'
 import { hashFile, shortHash } from '../engine/checkpoint/hash'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { loadPipeline } from '../engine/diffusion/load-pipeline'
 import type { GenerateRequest, Picture, Pipeline } from '../engine/diffusion/pipeline'
-import { requireComponent, schedulerConfigOf } from '../engine/diffusion/pipeline-parts'
+import { predictionNotices, requireComponent, schedulerConfigOf } from '../engine/diffusion/pipeline-parts'
 import { decodePng, encodePng } from '../engine/diffusion/png'
 import { PROMPT_SYNTAXES, type PromptSyntax } from '../engine/diffusion/prompt-encoder'
 import { resizeBicubic, type Picture as Pixels } from '../engine/diffusion/resample'
@@ -27,13 +27,14 @@ import { PNG_FILE } from '../engine/files/file-kinds'
 import { checkOutput, checkOutputFolder, writeOutput } from '../engine/files/write-output'
 import { DEVICES, type Device } from '../engine/runtime/providers'
 import { cacheFolder } from './folders'
-import { collect, count, number } from './model-options'
-import { ProgressLine, printResult, runCommand, seconds, UsageError, type CommonOptions } from './output'
+import { collect, count, number, predictionOption } from './model-options'
+import { ProgressLine, printResult, runCommand, say, seconds, UsageError, type CommonOptions } from './output'
 
 interface GenerateOptions extends CommonOptions {
   model: string
   base?: string
   vae?: string
+  prediction?: PredictionType
   embedding: string[]
   prompt: string[]
   negative?: string
@@ -79,6 +80,7 @@ export function addGenerateCommand(program: Command, files: { clipVocabulary: st
     .requiredOption('--model <path>', 'pipeline folder, component folder, single file or UNet file')
     .option('--base <path>', 'a whole pipeline that lends the parts that the model lacks')
     .option('--vae <path>', 'another VAE')
+    .addOption(predictionOption())
     .option('--embedding <[token=]file>', 'a textual inversion (safetensors); once for each', collect, [])
     .option('--prompt <text>', 'what to show; once for each', collect, [])
     .option('--negative <text>', 'what not to show')
@@ -113,10 +115,11 @@ async function generate(
   const started = performance.now()
   const wanted = pictureRequests(options)
   const { target, write } = await outputOf(options, wanted.length)
-  const checkpoint = await openCheckpoint(options.model)
-  const base = options.base === undefined ? undefined : await openCheckpoint(options.base)
+  const checkpoint = await openCheckpoint(options.model, options.prediction)
+  const base = options.base === undefined ? undefined : await openCheckpoint(options.base, options.prediction)
   const vae = options.vae === undefined ? undefined : await openCheckpoint(options.vae)
   checkScheduler(options, checkpoint, base)
+  for (const notice of predictionNotices(checkpoint, base)) say(`Note: ${notice}`)
   const textualInversions = await Promise.all(options.embedding.map(readEmbedding))
   const source = options.image === undefined ? undefined : await readPng(options.image)
   const progress = new ProgressLine()
@@ -209,11 +212,11 @@ function checkScheduler(
 function requestOf(
   options: GenerateOptions,
   pictures: GenerateRequest['pictures'],
-  { nativeEdge }: Pipeline,
+  { nativeSize }: Pipeline,
   source: Pixels | undefined,
 ): GenerateRequest {
   const { steps, guidance, scheduler, sigmas, promptSyntax, clipSkip, batch } = options
-  const { width, height } = options.size ?? source ?? { width: nativeEdge, height: nativeEdge }
+  const { width, height } = options.size ?? source ?? nativeSize
   if (options.strength !== undefined && !source) throw new UsageError('--strength needs a picture: --image FILE.png.')
   const isFitting = source?.width === width && source.height === height
   const image = source && (isFitting ? source : resizeBicubic(source, width, height))

@@ -8,6 +8,7 @@ import {
   NORMALISERS,
   OUTPUT_LAYOUTS,
   OUTPUT_TYPES,
+  PREDICTION_TYPES,
   projectSchema,
   STATISTICS,
   type Project,
@@ -44,6 +45,7 @@ export interface ModelOptions extends SourceOptions {
   title?: string
   license?: string
   notes?: string
+  prediction?: string
   reuse?: boolean
   ridge?: number
   calibration?: string
@@ -106,7 +108,14 @@ export function addModelOptions(command: Command): Command {
     .option('--ridge <number>', 'how strongly a feature regression holds to the mean', number)
     .option('--transposed <pattern>', 'layers that are transposed convolutions (files do not tell)', collect, [])
     .option('--groups <pattern=n>', 'layers that are convolutions in n groups (files do not tell)', collect, [])
+    .addOption(predictionOption())
     .option('--include <parts>', 'parts to merge, by commas: unet,text_encoder,text_encoder_2,vae')
+}
+
+/** For models whose files do not say what they predict, or say it wrongly. */
+export function predictionOption(): Option {
+  const option = new Option('--prediction <type>', "what the models' UNets predict (default: what their files say)")
+  return option.choices(PREDICTION_TYPES)
 }
 
 /** Adds the options of what is written. */
@@ -136,6 +145,7 @@ export function loadProject(path: string | undefined, options: ModelOptions): Lo
     Object.fromEntries(keys.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])))
   const merged = {
     ...project,
+    ...given(['prediction']),
     method: {
       ...project.method,
       ...given([

@@ -17,7 +17,7 @@ export async function drawPictures(
   const { steps, guidance, scheduler } = first
   const writing: Promise<void>[] = []
   await pipeline.generate(
-    { pictures, steps, guidance, scheduler, width: pipeline.nativeEdge, height: pipeline.nativeEdge },
+    { pictures, steps, guidance, scheduler, ...pipeline.nativeSize },
     {
       signal,
       onStep: ({ done, total }) => onProgress(done / total),

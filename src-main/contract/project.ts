@@ -19,11 +19,14 @@ export const METHOD_NAMES = [
 ] as const
 export const OUTPUT_LAYOUTS = ['same', 'diffusers', 'single-file'] as const
 export const OUTPUT_TYPES = ['same', 'fp16', 'bf16', 'fp32'] as const
+/** What a UNet was trained to predict; diffusers' names. */
+export const PREDICTION_TYPES = ['epsilon', 'v_prediction', 'sample'] as const
 export const MERGEABLE_COMPONENTS = ['unet', 'text_encoder', 'text_encoder_2', 'vae'] as const
 
 export type Statistics = (typeof STATISTICS)[number]
 export type Normaliser = (typeof NORMALISERS)[number]
 export type MethodName = (typeof METHOD_NAMES)[number]
+export type PredictionType = (typeof PREDICTION_TYPES)[number]
 export type OutputLayout = (typeof OUTPUT_LAYOUTS)[number]
 export type OutputType = (typeof OUTPUT_TYPES)[number]
 
@@ -111,6 +114,8 @@ export const projectSchema = z.strictObject({
   format: z.literal('featurefusion-project'),
   version: z.literal(1),
   models: z.array(modelSchema),
+  /** What the models predict; absent: what their files say. */
+  prediction: z.enum(PREDICTION_TYPES).optional(),
   method: methodSchema.default(methodSchema.parse({})),
   output: outputSchema.default(outputSchema.parse({})),
   preview: previewSchema.default(previewSchema.parse({})),

@@ -85,6 +85,7 @@ function withShapes(shapes: ReadonlyMap<string, number[]>): Checkpoint {
     layout: 'diffusers-pipeline',
     architecture: 'sd1',
     predictionType: 'epsilon',
+    stated: { type: null, zeroTerminalSnr: false, edm: false, chosen: false },
     components: new Map([['unet', { name: 'unet', config: null, tensors }]]),
     extras: [],
     files: [],

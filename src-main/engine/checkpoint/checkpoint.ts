@@ -1,4 +1,7 @@
+import type { PredictionType } from '../../contract/project'
 import type { ElementType } from '../tensor/element-type'
+
+export type { PredictionType }
 
 /** One tensor as a file stores it. */
 export interface StoredTensor {
@@ -37,6 +40,8 @@ export interface Component {
   name: ComponentName
   /** The config.json beside the weights; inferred from shapes for single files; null for 'model'. */
   config: Record<string, unknown> | null
+  /** Whether `config` was inferred from shapes, and the rest taken from the architecture of the checkpoint. */
+  isConfigInferred?: boolean
   /** By name in diffusers' form, in the order of the file. */
   tensors: Map<string, TensorView>
 }
@@ -57,7 +62,16 @@ export type Architecture = (typeof ARCHITECTURES)[number]
 
 export type Layout = 'diffusers-pipeline' | 'diffusers-component' | 'single-file' | 'unet-file' | 'vae-file' | 'generic'
 
-export type PredictionType = 'epsilon' | 'v_prediction' | 'sample'
+/** What a checkpoint itself says of how its UNet was trained, rather than what its family usually does. */
+export interface StatedPrediction {
+  type: PredictionType | null
+  /** The last timestep of its training had no signal. */
+  zeroTerminalSnr: boolean
+  /** EDM's parametrisation, which is none of the prediction types. */
+  edm: boolean
+  /** `type` is a person's word, which goes before any file's. */
+  chosen: boolean
+}
 
 /** A file that a checkpoint reads, with what is needed to notice that it changed. */
 export interface SourceFile {
@@ -80,6 +94,7 @@ export interface Checkpoint {
   architecture: Architecture
   /** Where headers and configs tell; null where only the weights could. */
   predictionType: PredictionType | null
+  stated: StatedPrediction
   /** By name; in the order of COMPONENT_NAMES. */
   components: Map<ComponentName, Component>
   /** Stored tensors that belong to no component (schedules, EMA copies, markers): copied from the base, never merged. */

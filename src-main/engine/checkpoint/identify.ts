@@ -1,5 +1,6 @@
 import type { Architecture, Component, PredictionType } from './checkpoint'
 import type { OpenedParts } from './formats/format'
+import { statedPrediction, type Identity } from './prediction'
 
 const LATENT_CHANNELS = 4
 const INPAINTING_CHANNELS = 9 // latents, masked latents, mask
@@ -41,11 +42,12 @@ export function unetTraits(unet: Component | undefined): UnetTraits | undefined 
 }
 
 /** Architecture and prediction type, from shapes, configs, metadata and marker tensors. */
-export function identify(parts: OpenedParts): { architecture: Architecture; predictionType: PredictionType | null } {
+export function identify(parts: OpenedParts): Identity {
   const family = familyOf(unetTraits(parts.components.get('unet')), parts)
-  const edm = parts.extras.some(({ name }) => name.startsWith('edm_')) // EDM's own parametrisation, none of these types
-  const predictionType = edm ? null : (predictionOf(parts) ?? defaultPrediction(family))
-  return { architecture: family === 'sd2' && predictionType === 'v_prediction' ? 'sd2-v' : family, predictionType }
+  const stated = statedPrediction(parts)
+  const predictionType = stated.edm ? null : (stated.type ?? defaultPrediction(family))
+  const architecture = family === 'sd2' && predictionType === 'v_prediction' ? 'sd2-v' : family
+  return { architecture, predictionType, stated }
 }
 
 function familyOf(traits: UnetTraits | undefined, { components }: OpenedParts): Architecture {
@@ -66,17 +68,6 @@ function familyOf(traits: UnetTraits | undefined, { components }: OpenedParts): 
   if (inChannels === INPAINTING_CHANNELS) return 'sd1-inpainting'
   if (inChannels === PIX2PIX_CHANNELS) return 'sd1-pix2pix'
   return inChannels === LATENT_CHANNELS ? 'sd1' : 'unknown'
-}
-
-function predictionOf({ schedulerConfig, metadata, extras }: OpenedParts): PredictionType | undefined {
-  const stated = [schedulerConfig?.prediction_type, metadata['modelspec.prediction_type']]
-  for (const value of stated) {
-    if (value === 'epsilon' || value === 'v_prediction' || value === 'sample') return value
-    if (value === 'v') return 'v_prediction'
-  }
-  if (metadata['modelspec.architecture']?.endsWith('-v')) return 'v_prediction' // stable-diffusion-v2-768-v
-  if (extras.some(({ name }) => name === 'v_pred')) return 'v_prediction'
-  return schedulerConfig ? 'epsilon' : undefined // diffusers' default where its file does not say
 }
 
 /** What all published models of a family predict; Stable Diffusion 2 has models of both kinds. */

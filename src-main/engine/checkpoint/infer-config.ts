@@ -1,4 +1,4 @@
-import type { Architecture, Component } from './checkpoint'
+import type { Architecture, Checkpoint, Component } from './checkpoint'
 import { modulesOf } from './key-maps/name-table'
 
 /** Width of one attention head in Stable Diffusion 2, SDXL and all CLIP text encoders. */
@@ -24,6 +24,16 @@ export function inferConfig(component: Component, architecture: Architecture): R
   return shapes.has('text_model.embeddings.token_embedding.weight')
     ? textEncoderConfig(shapes, component, architecture)
     : null
+}
+
+/**
+ * The VAE that a checkpoint brings to a model: what neither its config.json nor its own architecture tells (scaling
+ * factor, precision, size) is that of the model's architecture.
+ */
+export function vaeFor(architecture: Architecture, from: Checkpoint): Component | undefined {
+  const vae = from.components.get('vae')
+  if (!vae?.isConfigInferred || from.architecture !== 'unknown') return vae
+  return { ...vae, config: inferConfig(vae, architecture) }
 }
 
 class Shapes {

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { FusionError } from '../../contract/errors'
-import { COMPONENT_NAMES, type Checkpoint, type ComponentName } from './checkpoint'
+import { COMPONENT_NAMES, type Checkpoint, type ComponentName, type PredictionType } from './checkpoint'
 import { listFolder } from './component-folder'
 import { unreadable } from './file-errors'
 import { diffusersComponent } from './formats/diffusers-component'
@@ -14,6 +14,7 @@ import { unetFile } from './formats/unet-file'
 import { vaeFile } from './formats/vae-file'
 import { identify } from './identify'
 import { inferConfig } from './infer-config'
+import { withPrediction } from './prediction'
 import { readSafetensors } from './safetensors'
 
 const FOLDER_FORMATS: FolderFormat[] = [diffusersPipeline, diffusersComponent]
@@ -24,9 +25,10 @@ const FILE_FORMATS: FileFormat[] = [unetFile, vaeFile, singleFile, generic]
  * from their shapes.
  *
  * @param path a pipeline's folder, a component's folder, or a safetensors file
+ * @param prediction what its UNet predicts, where its file does not say it, or says it wrongly
  * @throws FusionError 'not-found', 'unreadable', 'malformed', 'unsupported' (pickles, LoRA, scaled fp8, F4 …)
  */
-export async function openCheckpoint(path: string): Promise<Checkpoint> {
+export async function openCheckpoint(path: string, prediction?: PredictionType): Promise<Checkpoint> {
   const absolute = resolve(path)
   const entry = await stat(absolute).catch((cause: unknown) => {
     throw unreadable(absolute, cause)
@@ -36,9 +38,12 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
   }
   const { schedulerConfig, ...parts } = await (entry.isDirectory() ? openFolder(absolute) : openFile(absolute))
   refuseTensors(absolute, parts)
-  const identified = identify({ ...parts, schedulerConfig })
+  const found = identify({ ...parts, schedulerConfig })
+  const identified = prediction === undefined ? found : withPrediction(found, prediction)
   for (const component of parts.components.values()) {
-    component.config ??= inferConfig(component, identified.architecture)
+    if (component.config !== null) continue
+    component.config = inferConfig(component, identified.architecture)
+    component.isConfigInferred = true
   }
   const components = new Map([...parts.components].sort(([a], [b]) => orderOf(a) - orderOf(b)))
   return { ...parts, components, ...identified }

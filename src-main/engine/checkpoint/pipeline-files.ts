@@ -1,6 +1,7 @@
-import { chmod, copyFile, mkdir, readdir, stat, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { FusionError } from '../../contract/errors'
+import { parseSchedulerConfig } from '../diffusion/schedulers/config'
 import { readClipVocabulary } from '../diffusion/vocabulary'
 import type { Checkpoint } from './checkpoint'
 import { unreadable } from './file-errors'
@@ -23,6 +24,11 @@ export async function writePipelineFiles(base: Checkpoint, folder: string, clipV
     await copyTree(base.path, folder, new Set(base.components.keys()), true, written)
   } else {
     await writePublishedFiles(base, folder, clipVocabulary, written)
+  }
+  const scheduler = join(folder, 'scheduler', 'scheduler_config.json')
+  if (base.stated.chosen && written.includes(scheduler)) {
+    const config = parseSchedulerConfig(await readFile(scheduler, 'utf8'), scheduler)
+    await writeText(scheduler, toJson({ ...config, prediction_type: base.predictionType }), written)
   }
   for (const [name, { config, tensors }] of base.components) {
     const own = [...tensors.values()].every(({ stored }) => stored.path.startsWith(base.path + sep))

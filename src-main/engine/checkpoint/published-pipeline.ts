@@ -1,4 +1,5 @@
 import type { Architecture, Checkpoint, ComponentName } from './checkpoint'
+import type { Identity } from './prediction'
 
 /** An architecture whose pipelines diffusers has. */
 type KnownArchitecture = Exclude<Architecture, 'unknown'>
@@ -30,34 +31,45 @@ const NOISE_SCHEDULE = {
 }
 
 /**
+ * Keys of a scheduler for a model whose training ended at no signal. Such models were trained to begin at the last
+ * timestep, which leading spacing leaves out.
+ */
+export const ZERO_TERMINAL_SNR = { rescale_betas_zero_snr: true, timestep_spacing: 'trailing' } as const
+
+/**
  * The scheduler_config.json of an architecture's published pipeline (PNDM; DDIM for Stable Diffusion 2 v; Euler for
  * SDXL), with the prediction type and the zero terminal signal-to-noise ratio that the checkpoint's markers state.
  */
 export function publishedScheduler({
   architecture,
   predictionType,
-  extras,
-}: Pick<Checkpoint, 'architecture' | 'predictionType' | 'extras'>): Record<string, unknown> {
+  stated: { zeroTerminalSnr: zeroSnr },
+}: Identity): Record<string, unknown> {
   const prediction = predictionType === null ? {} : { prediction_type: predictionType }
   if (architecture.startsWith('sdxl')) {
-    // Such models were trained to begin at the last timestep, which leading spacing leaves out.
-    const zeroSnr = extras.some(({ name }) => name === 'ztsnr')
     return {
       _class_name: 'EulerDiscreteScheduler',
       ...NOISE_SCHEDULE,
       interpolation_type: 'linear',
       ...prediction,
-      ...(zeroSnr && { rescale_betas_zero_snr: true }),
       sample_max_value: 1,
       skip_prk_steps: true,
-      timestep_spacing: zeroSnr ? 'trailing' : 'leading',
+      timestep_spacing: 'leading',
+      ...(zeroSnr && ZERO_TERMINAL_SNR),
       use_karras_sigmas: false,
     }
   }
   if (architecture === 'sd1-pix2pix')
     return { _class_name: 'EulerAncestralDiscreteScheduler', ...NOISE_SCHEDULE, ...prediction }
-  const name = architecture === 'sd2-v' ? 'DDIMScheduler' : 'PNDMScheduler'
-  return { _class_name: name, ...NOISE_SCHEDULE, ...prediction, skip_prk_steps: true }
+  // PNDM knows no zero terminal signal-to-noise ratio.
+  const name = architecture === 'sd2-v' || zeroSnr ? 'DDIMScheduler' : 'PNDMScheduler'
+  return {
+    _class_name: name,
+    ...NOISE_SCHEDULE,
+    ...prediction,
+    skip_prk_steps: true,
+    ...(zeroSnr && ZERO_TERMINAL_SNR),
+  }
 }
 
 /** The model_index.json of a checkpoint of a known architecture; what it lacks is listed as absent. */

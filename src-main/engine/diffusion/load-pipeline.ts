@@ -6,6 +6,7 @@ import { buildUnet } from '../architecture/unet'
 import { readUnetConfig } from '../architecture/unet-config'
 import { buildVaeDecoder, buildVaeEncoder, readVaeConfig } from '../architecture/vae'
 import type { Checkpoint, Component } from '../checkpoint/checkpoint'
+import { vaeFor } from '../checkpoint/infer-config'
 import { convolutionBlock } from '../runtime/blocked-convolution'
 import { requireDeviceMemory, weightBytes } from '../runtime/memory'
 import { MAX_REORDERED_BYTES, Network } from '../runtime/network'
@@ -17,7 +18,7 @@ import {
   correctedSchedulerConfig,
   findComponent,
   forcesZeros,
-  nativeEdge,
+  nativeSize,
   requireComponent,
   schedulerConfigOf,
   STABLE_DIFFUSION_SCHEDULER,
@@ -58,7 +59,7 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
   const networkOptions: NetworkOptions = { ...abilities, weights: 'initializers' }
 
   const unet = requireComponent('unet', checkpoint, base)
-  const vae = requireComponent('vae', options.vae ?? checkpoint, base)
+  const vae = vaeOf(checkpoint, options)
   const second = findComponent('text_encoder_2', checkpoint, base)
   const encoders = [requireComponent('text_encoder', checkpoint, base), ...(second ? [second] : [])]
   const unetConfig = readUnetConfig(configOf(unet, checkpoint))
@@ -97,8 +98,8 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
     )
   try {
     const textEncoders = await openTextEncoders(encoders, checkpoint, options, networkOptions, keep, runtime)
-    const edge = nativeEdge(configOf(unet, checkpoint), vaeConfig.scale)
-    const native = { height: edge / vaeConfig.scale, width: edge / vaeConfig.scale }
+    const pixels = nativeSize(configOf(unet, checkpoint), vaeConfig.scale)
+    const native = { height: pixels.height / vaeConfig.scale, width: pixels.width / vaeConfig.scale }
     let unetWeightInputs: readonly WeightInput[] = []
     let layerInputs: readonly LayerInput[] = []
     const unetNetwork = await openAttending(
@@ -133,11 +134,12 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
       unetConfig,
       unetWeightInputs,
       layerInputs,
-      vae: { config: vaeConfig, decoder },
+      // Stable Diffusion 1's and 2's pipelines know no means and deviations.
+      vae: { config: second ? vaeConfig : { ...vaeConfig, latentStatistics: null }, decoder },
       openVaeEncoder: () => openVae(buildVaeEncoder),
       schedulerConfig: second ? schedulerConfig : correctedSchedulerConfig(schedulerConfig),
       schedulerDefaults: second ? {} : STABLE_DIFFUSION_SCHEDULER,
-      nativeEdge: edge,
+      nativeSize: pixels,
       zerosWithoutNegative:
         second !== undefined &&
         forcesZeros(checkpoint.components.has('text_encoder') ? checkpoint : (base ?? checkpoint)),
@@ -148,6 +150,13 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
   }
 }
 
+/** @throws FusionError 'incompatible' where the file that should bring the VAE has none */
+function vaeOf(checkpoint: Checkpoint, { base, vae }: Pick<LoadOptions, 'base' | 'vae'>): Component {
+  const lender = vae ?? [checkpoint, base].find((candidate) => candidate?.components.has('vae'))
+  const { architecture } = checkpoint.components.has('unet') ? checkpoint : (base ?? checkpoint)
+  return (lender && vaeFor(architecture, lender)) ?? requireComponent('vae', vae ?? checkpoint, vae ? undefined : base)
+}
+
 /** How a network takes fed weights: on a CPU, filters of a small one in blocks, which its constant ones would get too. */
 async function liveOptions({ tensors }: Component, provider: Provider): Promise<Partial<NetworkOptions>> {
   const small = provider === 'cpu' && weightBytes(tensors.values(), 'F32') <= MAX_REORDERED_BYTES
@@ -156,41 +165,41 @@ async function liveOptions({ tensors }: Component, provider: Provider): Promise<
 }
 
 /**
- * The UNet and VAE of `pipeline` with the text encoders and the scheduler of another checkpoint. To release it frees the
- * text encoders alone.
+ * The UNet and VAE of `pipeline` with what another checkpoint brings: its scheduler (what it predicts), and its text
+ * encoders where it has any. To release it frees these alone.
  * @param options as for loadPipeline; device and threads as `pipeline` has them
+ * @returns `pipeline` itself where nothing differs
  */
-export async function withTextOf(
+export async function withPartsOf(
   checkpoint: Checkpoint,
   pipeline: Pipeline,
   options: Omit<LoadOptions, 'device'>,
 ): Promise<Pipeline> {
   const { parts } = pipeline
   const { base, threads } = options
+  const names = TEXT_ENCODERS.slice(0, parts.textEncoders.length)
+  const found = schedulerConfigOf(checkpoint, base)
+  const schedulerConfig = names.length > 1 ? found : correctedSchedulerConfig(found)
+  if (!checkpoint.components.has('text_encoder') || checkpoint.path === base?.path) {
+    const isSame = JSON.stringify(schedulerConfig) === JSON.stringify(parts.schedulerConfig)
+    return isSame ? pipeline : new Pipeline({ ...parts, networks: [], schedulerConfig })
+  }
   const networks: Network[] = []
   const keep = async (opening: Promise<Network>): Promise<Network> => {
     const network = await opening
     networks.push(network)
     return network
   }
-  const encoders = TEXT_ENCODERS.slice(0, parts.textEncoders.length)
-  const schedulerConfig = schedulerConfigOf(checkpoint, base)
   try {
     const textEncoders = await openTextEncoders(
-      encoders.map((name) => requireComponent(name, checkpoint, base)),
+      names.map((name) => requireComponent(name, checkpoint, base)),
       checkpoint,
       options,
       { ...providerAbilities(parts.device), weights: 'initializers' },
       keep,
       { provider: parts.device.provider, ...(threads !== undefined && { threads }) },
     )
-    const isDual = encoders.length > 1
-    return new Pipeline({
-      ...parts,
-      networks,
-      textEncoders,
-      schedulerConfig: isDual ? schedulerConfig : correctedSchedulerConfig(schedulerConfig),
-    })
+    return new Pipeline({ ...parts, networks, textEncoders, schedulerConfig })
   } catch (error) {
     for (const network of networks) await network.release()
     throw error

@@ -2,7 +2,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import type { Checkpoint, Component, ComponentName } from '../checkpoint/checkpoint'
-import { publishedScheduler } from '../checkpoint/published-pipeline'
+import { refuseEdm } from '../checkpoint/prediction'
+import { publishedScheduler, ZERO_TERMINAL_SNR } from '../checkpoint/published-pipeline'
+import { knowsZeroSnr } from './schedulers/betas'
 import { parseSchedulerConfig, type SchedulerConfig } from './schedulers/index'
 import { ClipTokenizer } from './tokenizer'
 import { loadTokenizer, readClipVocabulary } from './vocabulary'
@@ -42,13 +44,47 @@ export function correctedSchedulerConfig(config: SchedulerConfig): SchedulerConf
   return { ...config, ...Object.fromEntries(corrected) }
 }
 
-/** The scheduler's config of a pipeline's folder, or the published one of the architecture. */
+/**
+ * The scheduler's config: of the folder of the model, else of the base with what the model itself says of its prediction,
+ * else the published one of the architecture. What a person says of the prediction goes before all of them.
+ * @throws FusionError 'malformed'; 'unsupported' for EDM's parametrisation
+ */
 export function schedulerConfigOf(checkpoint: Checkpoint, base?: Checkpoint): SchedulerConfig {
-  for (const { path } of base ? [checkpoint, base] : [checkpoint]) {
-    const file = join(path, 'scheduler', 'scheduler_config.json')
-    if (existsSync(file)) return parseSchedulerConfig(readFileSync(file, 'utf8'), file)
+  const model = checkpoint.components.has('unet') ? checkpoint : (base ?? checkpoint)
+  refuseEdm(model)
+  const own = schedulerFile(model)
+  const config = own ?? (base && schedulerFile(base))
+  const { type, zeroTerminalSnr, chosen } = model.stated
+  if (!config) {
+    // A UNet that says nothing is taken for one of the base's kind.
+    const { predictionType, stated } = base && type === null ? base : model
+    return publishedScheduler({ architecture: model.architecture, predictionType, stated })
   }
-  return publishedScheduler(checkpoint)
+  if (own) return chosen ? { ...own, prediction_type: type } : own
+  if (type === null) return config
+  const lent: SchedulerConfig = { ...config, prediction_type: type }
+  if (!zeroTerminalSnr) {
+    const isOther = type !== (config['prediction_type'] ?? 'epsilon')
+    return isOther && config['rescale_betas_zero_snr'] ? { ...lent, rescale_betas_zero_snr: false } : lent
+  }
+  const className = String(config['_class_name'])
+  return { ...lent, ...ZERO_TERMINAL_SNR, _class_name: knowsZeroSnr(className) ? className : 'DDIMScheduler' }
+}
+
+/** What a person should know of what a model is taken to predict: that its file does not say it where kinds differ. */
+export function predictionNotices(checkpoint: Checkpoint, base?: Checkpoint): string[] {
+  const model = checkpoint.components.has('unet') ? checkpoint : (base ?? checkpoint)
+  const isSaid = model.predictionType !== null || model.stated.edm || (base?.stated.type ?? null) !== null
+  if (isSaid || model.architecture !== 'sd2') return []
+  return [
+    `${model.path} does not say what it predicts, and models of Stable Diffusion 2 differ in it: it is taken for epsilon. ` +
+      'If that gives noise, say --prediction v_prediction.',
+  ]
+}
+
+function schedulerFile({ path }: Checkpoint): SchedulerConfig | undefined {
+  const file = join(path, 'scheduler', 'scheduler_config.json')
+  return existsSync(file) ? parseSchedulerConfig(readFileSync(file, 'utf8'), file) : undefined
 }
 
 /**
@@ -74,13 +110,27 @@ export function tokenizerOf(
   return new ClipTokenizer(readClipVocabulary(clipVocabulary), padsWithExclamation ? '!' : undefined)
 }
 
+export interface PixelSize {
+  width: number
+  height: number
+}
+
 /** Where a UNet's config does not say: Stable Diffusion 1's. */
 const DEFAULT_LATENTS = 64
 
-/** The edge in pixels of the pictures that a model was made for: its UNet's latents times the VAE's scale. */
-export function nativeEdge(unetConfig: Readonly<Record<string, unknown>>, scale: number): number {
-  const { sample_size: latents } = unetConfig
-  return (typeof latents === 'number' ? latents : DEFAULT_LATENTS) * scale
+/**
+ * The size in pixels of the pictures that a model was made for: its UNet's latents times the VAE's scale. Configs that
+ * diffusers wrote before 0.9 say 32 where 64 is meant (StableDiffusionPipeline; SDXL is younger).
+ */
+export function nativeSize(unetConfig: Readonly<Record<string, unknown>>, scale: number): PixelSize {
+  const { sample_size: latents, _diffusers_version: version } = unetConfig
+  if (Array.isArray(latents) && latents.length === 2 && latents.every((edge) => Number.isInteger(edge) && edge > 0)) {
+    const [height, width] = latents as [number, number]
+    return { height: height * scale, width: width * scale }
+  }
+  const isOld = typeof version === 'string' && /^0\.[0-8](\.|$)/.test(version)
+  const edge = typeof latents === 'number' ? (isOld ? Math.max(latents, DEFAULT_LATENTS) : latents) : DEFAULT_LATENTS
+  return { height: edge * scale, width: edge * scale }
 }
 
 /** SDXL: whether no negative prompt means zeros (model_index.json's force_zeros_for_empty_prompt, true if absent). */

@@ -16,6 +16,7 @@ import {
   type TextEncoder,
   type TextStates,
 } from './prompt-encoder'
+import type { PixelSize } from './pipeline-parts'
 import { TorchGenerator } from './random'
 import {
   chooseScheduler,
@@ -118,7 +119,8 @@ export interface PipelineParts {
   schedulerConfig: SchedulerConfig
   /** Values of keys that the config lacks, for its own class instead of that class's defaults. */
   schedulerDefaults: SchedulerConfig
-  nativeEdge: number
+  /** Pixels of the pictures that the model was made for. */
+  nativeSize: PixelSize
   zerosWithoutNegative: boolean
 }
 
@@ -127,7 +129,9 @@ export class Pipeline {
   readonly provider: Provider
   /** The UNet's weights as inputs, if it was loaded with `liveUnet`. */
   readonly unetWeightInputs: readonly WeightInput[]
-  /** Pixels along each edge of the pictures that the model was made for. */
+  /** Pixels of the pictures that the model was made for. */
+  readonly nativeSize: PixelSize
+  /** The same for square pictures: the shorter edge. */
   readonly nativeEdge: number
   /** The networks and configs that it is made of. */
   readonly parts: PipelineParts
@@ -138,7 +142,8 @@ export class Pipeline {
   constructor(parts: PipelineParts) {
     this.provider = parts.device.provider
     this.unetWeightInputs = parts.unetWeightInputs
-    this.nativeEdge = parts.nativeEdge
+    this.nativeSize = parts.nativeSize
+    this.nativeEdge = Math.min(parts.nativeSize.width, parts.nativeSize.height)
     this.parts = parts
   }
 

@@ -93,7 +93,6 @@ export async function measureClipScores(
   { seeds, seed, ...settings }: ClipSettings,
   { signal, onProgress }: ClipOptions = {},
 ): Promise<ModelClipScores[]> {
-  const edge = pipeline.nativeEdge
   const prompts = domains.reduce((sum, own) => sum + own.prompts.length, 0)
   const measured: ModelClipScores[] = []
   for (const [index, model] of models.entries()) {
@@ -109,8 +108,7 @@ export async function measureClipScores(
             {
               ...settings,
               pictures: Array.from({ length: seeds }, (_, i) => ({ prompt, seed: seed + i })),
-              width: edge,
-              height: edge,
+              ...pipeline.nativeSize,
             },
             signal ? { signal } : {},
           )

@@ -1,7 +1,7 @@
 import { FusionError } from '../../contract/errors'
 import { unetSlices } from '../architecture/attention-slices'
 import type { Pipeline } from '../diffusion/pipeline'
-import { alphasCumprodOf, betasOf, type BetaConfig } from '../diffusion/schedulers/betas'
+import { alphasCumprodOf, betasOf, knowsZeroSnr, type BetaConfig } from '../diffusion/schedulers/betas'
 import { readConfig, type SchedulerConfig } from '../diffusion/schedulers/config'
 import { conditionTensors } from '../diffusion/text-to-image'
 import { throwIfCancelled } from '../merge/cancel'
@@ -12,12 +12,13 @@ import type { EvaluationDomain, EvaluationSet } from './evaluation-set'
 /** Latents that are denoised together: 16 pictures of 16 × 16. */
 const BATCH_LATENTS = 64 * 64
 
-const BETA_DEFAULTS: BetaConfig = {
+const BETA_DEFAULTS: BetaConfig & { rescale_betas_zero_snr: boolean } = {
   num_train_timesteps: 1000,
   beta_start: 0.0001,
   beta_end: 0.02,
   beta_schedule: 'linear',
   trained_betas: null,
+  rescale_betas_zero_snr: false,
 }
 
 export interface LossOptions {
@@ -98,10 +99,17 @@ export async function denoisingLoss(
   return Float64Array.from(await denoisingLosses(pipeline, set, domain, options), mean)
 }
 
+/** ᾱ of every training timestep, as the scheduler of this config has them (its `alphas_cumprod`). */
+export function trainingAlphas(config: SchedulerConfig): Float32Array {
+  const className = String(config['_class_name'])
+  const schedule = readConfig(className, BETA_DEFAULTS, config)
+  const rescales = schedule.rescale_betas_zero_snr && knowsZeroSnr(className)
+  return alphasCumprodOf(betasOf(className, schedule, rescales))
+}
+
 /** How the model's training mixed latents and noise, and what it was to predict. */
 function mixerOf(config: SchedulerConfig, timesteps: readonly number[]): Mix {
-  const className = String(config['_class_name'])
-  const alphas = alphasCumprodOf(betasOf(className, readConfig(className, BETA_DEFAULTS, config)))
+  const alphas = trainingAlphas(config)
   const last = Math.max(...timesteps)
   if (last >= alphas.length)
     throw new FusionError(

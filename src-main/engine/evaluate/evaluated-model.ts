@@ -4,7 +4,7 @@ import type { WeightInput } from '../architecture/network-graph'
 import { readUnetConfig } from '../architecture/unet-config'
 import type { Checkpoint, SourceFile, TensorView } from '../checkpoint/checkpoint'
 import { TensorReader } from '../checkpoint/tensor-reader'
-import { withTextOf, type LoadOptions } from '../diffusion/load-pipeline'
+import { withPartsOf, type LoadOptions } from '../diffusion/load-pipeline'
 import type { Pipeline } from '../diffusion/pipeline'
 import type { Tensor } from '../runtime/session'
 import { elementCount, isFloatType } from '../tensor/element-type'
@@ -16,8 +16,8 @@ export interface EvaluatedModel {
   role: ModelRole
   /**
    * Makes the pipeline's UNet this model.
-   * @returns the pipeline to measure: the same one, or one around its UNet with text encoders of this model's own, which
-   *   is released after the measurement
+   * @returns the pipeline to measure: the same one, or one around its UNet with this model's own scheduler and text
+   *   encoders, which is released after the measurement
    */
   prepare(pipeline: Pipeline): Promise<Pipeline>
 }
@@ -40,7 +40,7 @@ export function liveModel(
 }
 
 /**
- * A checkpoint, or a UNet alone, which the pipeline then lends its text encoders.
+ * A checkpoint, or a UNet alone, which the pipeline then lends its text encoders; what it predicts is its own.
  * @param options what the pipeline was loaded with
  */
 export function checkpointModel(
@@ -50,14 +50,13 @@ export function checkpointModel(
   options: Omit<LoadOptions, 'device'>,
 ): EvaluatedModel {
   const weights = liveModel(name, role, (inputs) => Promise.resolve(readUnetWeights(checkpoint, inputs)))
-  const hasText = checkpoint.components.has('text_encoder') && checkpoint.path !== options.base?.path
   return {
     name,
     role,
     async prepare(pipeline) {
       checkUnet(checkpoint, pipeline)
       await weights.prepare(pipeline)
-      return hasText ? withTextOf(checkpoint, pipeline, options) : pipeline
+      return withPartsOf(checkpoint, pipeline, options)
     },
   }
 }

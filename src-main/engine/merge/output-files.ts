@@ -85,17 +85,36 @@ export function layOutFiles(base: Checkpoint, layout: OutputLayout, dtype: Outpu
       return place(path, diffusersTargets(component), extrasBeside(base, component))
     })
     const placed = new Set(files.flatMap(({ extras }) => extras.map(({ stored }) => stored)))
-    return { folder: true, files, destinations, leftOut: base.extras.filter((extra) => !placed.has(extra)) }
+    // What the markers say goes into scheduler_config.json.
+    const leftOut = base.extras.filter((extra) => !placed.has(extra) && !PREDICTION_MARKERS.includes(extra.name))
+    return { folder: true, files, destinations, leftOut }
   }
   const keepsNames = layout === 'same' && base.layout !== 'single-file'
   const targets = keepsNames ? [...base.components.values()].flatMap(storedTargets) : singleFileTargets(base)
   const taken = new Set(targets.map(({ name }) => name))
-  const extras = base.extras.filter(({ name }) => !taken.has(name))
+  const unsaid = base.stated.chosen && base.predictionType !== 'v_prediction' ? PREDICTION_MARKERS : []
+  const extras = base.extras.filter(({ name }) => !taken.has(name) && !unsaid.includes(name))
+  const file = place('', targets, extras)
+  if (!keepsNames) addMarkers(file, base)
   return {
     folder: false,
-    files: [place('', targets, extras)],
+    files: [file],
     destinations,
     leftOut: base.extras.filter(({ name }) => taken.has(name)),
+  }
+}
+
+/**
+ * Empty tensors by which programs that read no scheduler_config.json tell what a single file predicts (ComfyUI, Forge,
+ * A1111: only the name counts): v, and a training that ended at no signal.
+ */
+const PREDICTION_MARKERS = ['v_pred', 'ztsnr']
+
+function addMarkers(file: OutputFile, { predictionType, stated }: Checkpoint): void {
+  if (predictionType !== 'v_prediction') return
+  for (const name of stated.zeroTerminalSnr ? PREDICTION_MARKERS : PREDICTION_MARKERS.slice(0, 1)) {
+    if (file.tensors.some((tensor) => tensor.name === name)) continue
+    file.tensors.push({ name, elementType: 'F32', shape: [0], byteLength: 0, offset: file.dataBytes })
   }
 }
 

@@ -10,6 +10,7 @@ import {
 } from '../../contract/project'
 import type { Checkpoint, Component, ComponentName, SourceFile, TensorView } from '../checkpoint/checkpoint'
 import { compareCheckpoints } from '../checkpoint/compare'
+import { vaeFor } from '../checkpoint/infer-config'
 import { isMergeable } from '../checkpoint/mergeable'
 import { openCheckpoint } from '../checkpoint/open'
 import { isFloatType } from '../tensor/element-type'
@@ -84,7 +85,7 @@ export async function openModels(project: Project, folder = process.cwd()): Prom
   checkEntries(project, method, entries)
   // At once: a slider's answer waits for them.
   const opening = entries.map(async (entry): Promise<PlannedModel> => {
-    return { entry, checkpoint: await openCheckpoint(resolve(folder, entry.path)) }
+    return { entry, checkpoint: await openCheckpoint(resolve(folder, entry.path), project.prediction) }
   })
   const models = await Promise.all(opening)
   const base = await baseWithVae(models[0]!.checkpoint, project.output, folder)
@@ -107,7 +108,9 @@ export async function planMerge(project: Project, folder?: string): Promise<Merg
     warnings.push(`The new layout has no place for ${namesOf(files.leftOut)} of the base.`)
   }
   if (files.folder && !isFolderLayout(base, 'same') && base.predictionType === null) {
-    warnings.push(`${base.path} does not say what it predicts. Put it into scheduler_config.json: prediction_type.`)
+    warnings.push(
+      `${base.path} does not say what it predicts. Say --prediction epsilon or v_prediction: it becomes prediction_type.`,
+    )
   }
   if (project.method.name === 'weighted-sum') {
     const sum = models.slice(1).reduce((total, { entry }) => total + entry.weight, 0)
@@ -219,7 +222,7 @@ function namesOf(tensors: readonly { name: string }[]): string {
 async function baseWithVae(base: Checkpoint, { vae }: OutputSettings, folder: string): Promise<Checkpoint> {
   if (vae === undefined) return base
   const other = await openCheckpoint(resolve(folder, vae))
-  const component = other.components.get('vae')
+  const component = vaeFor(base.architecture, other)
   if (!component) throw new FusionError('validation', `${other.path} has no VAE to bake in.`)
   if (!base.components.has('vae')) {
     throw new FusionError('validation', `${base.path} has no VAE that ${other.path} could replace.`)

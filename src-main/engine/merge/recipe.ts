@@ -36,6 +36,8 @@ export interface Recipe {
     files: RecipeFile[]
   }[]
   components: string[]
+  /** What the models were said to predict; absent: what their files say. */
+  prediction?: string
   layout: string
   dtype: string
   vae: RecipeFile[] | null
@@ -101,6 +103,7 @@ export function recipeOf(plan: MergePlan, hashes: ReadonlyMap<string, string>, p
       files: filesOf(checkpoint),
     })),
     components,
+    ...(project.prediction !== undefined && { prediction: project.prediction }),
     layout,
     dtype,
     vae: vae === undefined ? null : filesOf(plan.base).filter((_, i) => !used.has(plan.base.files[i]!.path)),

@@ -1,3 +1,5 @@
+import { dirname, join } from 'node:path'
+import { readJsonObject } from '../component-folder'
 import { VAE_SECTION } from '../key-maps/single-file'
 import { componentOfNames, toComponent } from './diffusers-component'
 import { readComponent, type FileFormat } from './format'
@@ -12,6 +14,8 @@ export const vaeFile: FileFormat = {
           readComponent('vae', tensors, { prefix: '', naming: VAE_SECTION.naming }),
         )
       : toComponent('vae', { config: null, tensors })
+    const config = await readJsonObject(join(dirname(file.path), 'config.json')).catch(() => null)
+    if (config?.['_class_name'] === 'AutoencoderKL') component.config = config
     return {
       path: file.path,
       layout: 'vae-file',

@@ -53,6 +53,22 @@ function rawBetas(className: string, config: BetaConfig): Float32Array {
   }
 }
 
+/** Classes of diffusers 0.42.1 that read `rescale_betas_zero_snr`, of those that are here. */
+const ZERO_SNR_CLASSES: ReadonlySet<string> = new Set([
+  'DDIMScheduler',
+  'DDPMScheduler',
+  'DPMSolverMultistepScheduler',
+  'EulerAncestralDiscreteScheduler',
+  'EulerDiscreteScheduler',
+  'LCMScheduler',
+  'UniPCMultistepScheduler',
+])
+
+/** Whether a scheduler's class can rescale its betas to a last timestep without signal. */
+export function knowsZeroSnr(className: string): boolean {
+  return ZERO_SNR_CLASSES.has(className)
+}
+
 /** Cumulative products of 1 − beta: torch.cumprod multiplies in float64 and stores float32. */
 export function alphasCumprodOf(betas: Float32Array): Float32Array {
   let product = 1

@@ -161,11 +161,11 @@ describe('a folder made from a file', () => {
   })
 
   it('has the scheduler that the architecture was published with, and what markers say', () => {
-    const like = (architecture: Checkpoint['architecture'], predictionType: Checkpoint['predictionType'], extra = '') =>
+    const like = (architecture: Checkpoint['architecture'], type: Checkpoint['predictionType'], mark = '') =>
       publishedScheduler({
         architecture,
-        predictionType,
-        extras: extra ? [{ name: extra, elementType: 'F32', shape: [0], path: '', offset: 0, byteLength: 0 }] : [],
+        predictionType: type,
+        stated: { type, zeroTerminalSnr: mark === 'ztsnr', edm: false, chosen: false },
       })
     expect(like('sd2-v', 'v_prediction')).toMatchObject({
       _class_name: 'DDIMScheduler',
