@@ -1,4 +1,5 @@
 import { FusionError } from '../../contract/errors'
+import { AddedTokenFinder, plainToken, type AddedToken } from './added-tokens'
 
 /** Tokens of one text encoder's input, with both ends. */
 export const TOKEN_LIMIT = 77
@@ -30,40 +31,48 @@ export class ClipTokenizer {
   readonly padId: number
   private readonly ids: ReadonlyMap<string, number>
   private readonly ranks: ReadonlyMap<string, number>
-  private readonly padToken: string
-  /** Words that stand for ids of their own, as the normalised text has them; longest first. */
-  private readonly added: ReadonlyMap<string, readonly number[]>
+  private readonly inRawText: AddedTokenFinder
+  private readonly inNormalisedText: AddedTokenFinder
   private readonly cache = new Map<string, readonly number[]>()
 
   /**
-   * @param padToken `!` for SD 2 and SDXL's second encoder, else `<|endoftext|>`; special wherever it stands
-   * @param added words of textual inversions and the ids that they stand for, found anywhere and in any case of letters
-   * @throws FusionError 'malformed' if the vocabulary lacks a special token, 'validation' for a word that it has
+   * @param padToken `!` for SD 2 and SDXL's second encoder, else `<|endoftext|>`
+   * @param added words with ids of their own; if absent the special tokens, as published tokenizers have them
+   * @throws FusionError 'malformed' if the vocabulary lacks a special token
    */
   constructor(
     private readonly vocabulary: Vocabulary,
-    padToken: string = END,
-    added: ReadonlyMap<string, readonly number[]> = new Map(),
+    private readonly padToken: string = END,
+    private readonly added: readonly AddedToken[] = publishedSpecials(vocabulary, padToken),
   ) {
     const { ids, merges } = vocabulary
     this.ids = ids
     this.ranks = new Map(merges.map((pair, rank) => [pair.join(' '), rank]))
-    this.padToken = padToken
     this.startId = this.special(START)
     this.endId = this.special(END)
-    this.padId = this.special(padToken)
-    const words = [...added].map(([word, own]) => [normalised(word), own] as const)
-    this.added = new Map(words.sort(([a], [b]) => b.length - a.length))
-    for (const word of this.added.keys())
-      if (word.trim() === '' || ids.has(word) || ids.has(word + END_OF_WORD))
+    this.padId = added.find(({ content }) => content === padToken)?.ids[0] ?? this.special(padToken)
+    this.inRawText = new AddedTokenFinder(added.filter(({ normalized }) => !normalized))
+    this.inNormalisedText = new AddedTokenFinder(
+      added.filter(({ normalized }) => normalized),
+      normalise,
+    )
+  }
+
+  /**
+   * The same tokenizer with words of textual inversions, found anywhere and in any case of letters.
+   * @throws FusionError 'validation' for a word that the model knows
+   */
+  withTokens(words: ReadonlyMap<string, readonly number[]>): ClipTokenizer {
+    const known = new Set(this.added.map(({ content }) => normalise(content)))
+    for (const word of words.keys()) {
+      const found = normalise(word)
+      if (found.trim() === '' || known.has(found) || this.ids.has(found) || this.ids.has(found + END_OF_WORD))
         throw new FusionError('validation', `The word ${JSON.stringify(word)} cannot be added to the vocabulary.`, {
           hint: 'Give the textual inversion a word that the model does not know: TOKEN=FILE.',
         })
-  }
-
-  /** The same tokenizer with words of textual inversions. @throws FusionError 'validation' */
-  withTokens(added: ReadonlyMap<string, readonly number[]>): ClipTokenizer {
-    return new ClipTokenizer(this.vocabulary, this.padToken, added)
+    }
+    const own = [...words].map(([word, ids]) => plainToken(word, ids, true))
+    return new ClipTokenizer(this.vocabulary, this.padToken, [...this.added, ...own])
   }
 
   /** What diffusers feeds a text encoder: start, at most 75 tokens, end, padding; 77 ids. */
@@ -83,26 +92,19 @@ export class ClipTokenizer {
   }
 
   private *allTokens(text: string): Generator<number> {
-    // The padding token is special in the raw text, the others in the normalised one, so in any case of letters.
-    const others = [START, END].filter((token) => token !== this.padToken)
-    for (const segment of cut(text, [this.padToken])) {
-      if (segment === this.padToken) {
-        yield this.padId
+    for (const piece of this.inRawText.cut(text)) {
+      if (typeof piece !== 'string') {
+        yield* piece.ids
         continue
       }
-      for (const part of cut(normalised(segment), [...this.added.keys(), ...others])) {
-        const own = this.added.get(part)
-        if (own) {
-          yield* own
-          continue
-        }
-        if (others.includes(part)) {
-          yield this.special(part)
+      for (const part of this.inNormalisedText.cut(normalise(piece))) {
+        if (typeof part !== 'string') {
+          yield* part.ids
           continue
         }
         for (const [word] of part.matchAll(WORDS)) {
           const pieces = word === START || word === END ? word.match(PARTS)! : [word]
-          for (const piece of pieces) yield* this.tokensOfWord(piece)
+          for (const own of pieces) yield* this.tokensOfWord(own)
         }
       }
     }
@@ -156,14 +158,17 @@ function mergePair(symbols: readonly string[], first: string, second: string): s
 }
 
 /** Character by character: a whole string's toLowerCase() would turn a final Σ into ς. */
-function normalised(text: string): string {
+function normalise(text: string): string {
   return Array.from(text.normalize('NFC').replace(SPACES, ' '), (character) => character.toLowerCase()).join('')
 }
 
-/** The text in pieces, special tokens standing alone. */
-function cut(text: string, specials: readonly string[]): string[] {
-  const escaped = specials.map((token) => token.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'))
-  return text.split(new RegExp(`(${escaped.join('|')})`, 'u')).filter((piece) => piece !== '')
+/** The padding token counts in the raw text, the others in the normalised one. */
+function publishedSpecials({ ids }: Vocabulary, padToken: string): AddedToken[] {
+  return [START, END, padToken].flatMap((token, index, all) => {
+    const id = ids.get(token)
+    const isPad = token === padToken
+    return id === undefined || all.lastIndexOf(token) !== index ? [] : [plainToken(token, [id], !isPad)]
+  })
 }
 
 /** GPT-2's table: every byte as a printable letter, the printable ones as themselves. */

@@ -1,20 +1,23 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { FusionError } from '../../contract/errors'
 import { BYTE_LETTERS, ClipTokenizer, type Vocabulary } from './tokenizer'
+import { isRecord, readAddedTokens, readBytes, readJson } from './tokenizer-files'
 
 /** The number of merges of CLIP's own table: 49 152 tokens without 256 bytes and the special tokens. */
 const CLIP_MERGES = 49_152 - 256 - 2
 
 /**
- * The tokenizer of a pipeline's `tokenizer` or `tokenizer_2` folder: vocab.json and merges.txt, or tokenizer.json where
- * those are missing; the padding token from special_tokens_map.json or tokenizer_config.json.
+ * The tokenizer of a pipeline's `tokenizer` or `tokenizer_2` folder: vocab.json and merges.txt, or what tokenizer.json
+ * has of them where they are missing; its special and added tokens as transformers' CLIPTokenizer.from_pretrained finds
+ * them (tokenizer-files.ts).
  * @throws FusionError 'not-found' or 'malformed', naming the file
  */
 export function loadTokenizer(folder: string): ClipTokenizer {
-  const vocabulary = existsSync(join(folder, 'vocab.json')) ? readVocabulary(folder) : readTokenizerJson(folder)
-  return new ClipTokenizer(vocabulary, padTokenOf(folder))
+  const vocabulary = readVocabulary(folder)
+  const { padToken, added } = readAddedTokens(folder, vocabulary.ids)
+  return new ClipTokenizer(vocabulary, padToken, added)
 }
 
 /**
@@ -36,32 +39,29 @@ function letterRank(letter: string): number {
 }
 
 function readVocabulary(folder: string): Vocabulary {
-  const path = join(folder, 'vocab.json')
-  const merges = readBytes(join(folder, 'merges.txt')).toString('utf8').split(/\r?\n/)
-  const first = merges[0]!.startsWith('#version') ? 1 : 0
-  return { ids: idsOf(readJson(path), path), merges: merges.slice(first).filter(Boolean).map(pairOf) }
+  const [vocabulary, merges] = [join(folder, 'vocab.json'), join(folder, 'merges.txt')]
+  const [hasVocabulary, hasMerges] = [existsSync(vocabulary), existsSync(merges)]
+  const model = hasVocabulary && hasMerges ? null : readModel(join(folder, 'tokenizer.json'))
+  return {
+    ids: hasVocabulary ? idsOf(readJson(vocabulary), vocabulary) : model!.ids,
+    merges: hasMerges ? readMerges(merges) : model!.merges,
+  }
 }
 
-function readTokenizerJson(folder: string): Vocabulary {
-  const path = join(folder, 'tokenizer.json')
+function readMerges(path: string): Vocabulary['merges'] {
+  const lines = readBytes(path).toString('utf8').split(/\r?\n/)
+  const first = lines[0]!.startsWith('#version') ? 1 : 0
+  return lines.slice(first).filter(Boolean).map(pairOf)
+}
+
+/** The byte-pair encoding in a tokenizer.json. */
+function readModel(path: string): Vocabulary {
   const { model } = readJson(path)
   if (!isRecord(model) || !isRecord(model['vocab']) || !Array.isArray(model['merges'])) {
     throw new FusionError('malformed', `${path} holds no byte-pair encoding.`)
   }
   const merges = model['merges'].map((merge: unknown) => pairOf(Array.isArray(merge) ? merge.join(' ') : String(merge)))
   return { ids: idsOf(model['vocab'], path), merges }
-}
-
-/** A padding token is named in one of two files, as text or as an object with `content`. */
-function padTokenOf(folder: string): string | undefined {
-  for (const name of ['tokenizer_config.json', 'special_tokens_map.json']) {
-    const path = join(folder, name)
-    if (!existsSync(path)) continue
-    const token = readJson(path)['pad_token']
-    if (typeof token === 'string') return token
-    if (isRecord(token) && typeof token['content'] === 'string') return token['content']
-  }
-  return undefined
 }
 
 function pairOf(line: string): readonly [string, string] {
@@ -76,32 +76,4 @@ function idsOf(record: Record<string, unknown>, path: string): Map<string, numbe
     ids.set(token, id as number)
   }
   return ids
-}
-
-function readJson(path: string): Record<string, unknown> {
-  const text = readBytes(path).toString('utf8')
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(text)
-  } catch (cause) {
-    throw new FusionError('malformed', `${path} is not JSON.`, { detail: String(cause), cause })
-  }
-  if (!isRecord(parsed)) throw new FusionError('malformed', `${path} is not a JSON object.`)
-  return parsed
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function readBytes(path: string): Buffer {
-  try {
-    return readFileSync(path)
-  } catch (cause) {
-    throw new FusionError('not-found', `${path} cannot be read.`, {
-      detail: String(cause),
-      hint: 'A pipeline folder needs its tokenizer files: vocab.json and merges.txt, or tokenizer.json.',
-      cause,
-    })
-  }
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import fc from 'fast-check'
@@ -6,6 +6,13 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { ClipTokenizer } from '../../../../src-main/engine/diffusion/tokenizer'
 import { loadTokenizer, readClipVocabulary } from '../../../../src-main/engine/diffusion/vocabulary'
 import { family } from '../../demo-family'
+
+const ADDED_TOKENS = JSON.parse(readFileSync(new URL('added-tokens.json', import.meta.url), 'utf8')) as {
+  name: string
+  files: Record<string, object>
+  ids: Record<string, number[]>
+  pad: number
+}[]
 
 const vocabulary = readClipVocabulary(resolve('resources/clip/bpe_simple_vocab_16e6.txt.gz'))
 const tokenizer = new ClipTokenizer(vocabulary)
@@ -63,6 +70,20 @@ describe('loadTokenizer', () => {
     writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ pad_token: { content: '!' } }))
     expect(loadTokenizer(folder).encode('An oil painting!')).toEqual(second.encode('An oil painting!'))
     expect(both.padId).toBe(0)
+  })
+
+  /** added-tokens.json: what CLIPTokenizer of transformers 5.24.0 makes of texts, for folders with these files. */
+  it.each(ADDED_TOKENS)('hears added tokens as transformers does: $name', ({ files, ids, pad }) => {
+    const own = mkdtempSync(join(folder, 'added-'))
+    const model = { vocab: Object.fromEntries(vocabulary.ids), merges: vocabulary.merges }
+    const isWhole = 'tokenizer.json' in files
+    if (!isWhole) writeFileSync(join(own, 'merges.txt'), vocabulary.merges.map((pair) => pair.join(' ')).join('\n'))
+    writeFileSync(join(own, 'vocab.json'), JSON.stringify(model.vocab))
+    for (const [name, content] of Object.entries(files))
+      writeFileSync(join(own, name), JSON.stringify(name === 'tokenizer.json' ? { ...content, model } : content))
+    const loaded = loadTokenizer(own)
+    expect(loaded.padId).toBe(pad)
+    for (const [text, expected] of Object.entries(ids)) expect([text, loaded.tokens(text)]).toEqual([text, expected])
   })
 
   it('names the file that is missing or broken', () => {

@@ -1,0 +1,129 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { FusionError } from '../../contract/errors'
+import { plainToken, type AddedToken } from './added-tokens'
+
+/** Named special tokens, in the order in which transformers adds them, with CLIPTokenizer's defaults. */
+const SPECIAL_TOKENS = {
+  bos_token: '<|startoftext|>',
+  eos_token: '<|endoftext|>',
+  unk_token: '<|endoftext|>',
+  sep_token: null,
+  pad_token: '<|endoftext|>',
+  cls_token: null,
+  mask_token: null,
+} as const
+
+/** A token before it has its ids. */
+type Declared = Omit<AddedToken, 'ids'>
+
+/**
+ * The added tokens of a tokenizer's folder, special ones among them, as transformers 5 finds them: `added_tokens_decoder`
+ * of tokenizer_config.json; without it special_tokens_map.json, added_tokens.json and tokenizer.json.
+ * @param ids of the vocabulary; a token that it lacks gets the next id
+ * @throws FusionError 'malformed', naming the file
+ */
+export function readAddedTokens(
+  folder: string,
+  ids: ReadonlyMap<string, number>,
+): { padToken: string; added: AddedToken[] } {
+  const config = readIfThere(folder, 'tokenizer_config.json')
+  const isWhole = isRecord(config['added_tokens_decoder'])
+  const settings = isWhole ? config : { ...config, ...readIfThere(folder, 'special_tokens_map.json') }
+  const numbered = isWhole ? decoderTokens(config['added_tokens_decoder']) : legacyTokens(folder, settings)
+  const declared = new Map(numbered.toSorted(([a], [b]) => a - b).map(([, token]) => [token.content, token]))
+  const known = new Set(declared.keys())
+  for (const token of specialTokens(settings)) {
+    // A later name for the same content decides how it is looked for.
+    if (!known.has(token.content)) declared.set(token.content, token)
+  }
+  let next = ids.size
+  const added = [...declared.values()].map((token) => ({ ...token, ids: [ids.get(token.content) ?? next++] }))
+  return { padToken: contentOf(settings['pad_token']) ?? SPECIAL_TOKENS.pad_token, added }
+}
+
+function decoderTokens(decoder: unknown): [number, Declared][] {
+  const entries = isRecord(decoder) ? Object.entries(decoder) : []
+  return entries.flatMap(([id, value]): [number, Declared][] => {
+    const token = tokenOf(value, isRecord(value) && value['special'] === true)
+    return token ? [[Number(id), token]] : []
+  })
+}
+
+function legacyTokens(folder: string, settings: Record<string, unknown>): [number, Declared][] {
+  const specials = new Set(specialTokens(settings).map(({ content }) => content))
+  const numbered = Object.entries(readIfThere(folder, 'added_tokens.json')).map(([content, id]): [number, Declared] => [
+    Number(id),
+    plainToken(content, [], !specials.has(content)),
+  ])
+  const { added_tokens: listed } = readIfThere(folder, 'tokenizer.json')
+  for (const value of Array.isArray(listed) ? listed : []) {
+    const token = tokenOf(value, isRecord(value) && value['special'] === true)
+    if (token && isRecord(value)) numbered.push([Number(value['id']), token])
+  }
+  return numbered
+}
+
+function specialTokens(settings: Record<string, unknown>): Declared[] {
+  const named = Object.entries(SPECIAL_TOKENS).map(([name, standard]) => settings[name] ?? standard)
+  const others = ['additional_special_tokens', 'extra_special_tokens'].flatMap((key) => {
+    const list = settings[key]
+    return Array.isArray(list) ? (list as unknown[]) : []
+  })
+  return [...named, ...others].flatMap((value) => tokenOf(value, true) ?? [])
+}
+
+/** A token as text or as an object with flags. @param special of which `normalized` is false where nothing says it */
+function tokenOf(value: unknown, special: boolean): Declared | undefined {
+  const content = contentOf(value)
+  if (content === undefined || content === '') return undefined
+  if (!isRecord(value)) return plainToken(content, [], !special)
+  const is = (key: string, standard: boolean): boolean => (value[key] === undefined ? standard : value[key] === true)
+  return {
+    content,
+    normalized: is('normalized', !special),
+    singleWord: is('single_word', false),
+    lstrip: is('lstrip', false),
+    rstrip: is('rstrip', false),
+  }
+}
+
+function contentOf(value: unknown): string | undefined {
+  if (typeof value === 'string') return value
+  return isRecord(value) && typeof value['content'] === 'string' ? value['content'] : undefined
+}
+
+function readIfThere(folder: string, name: string): Record<string, unknown> {
+  const path = join(folder, name)
+  return existsSync(path) ? readJson(path) : {}
+}
+
+/** @throws FusionError 'not-found', 'malformed' */
+export function readJson(path: string): Record<string, unknown> {
+  const text = readBytes(path).toString('utf8')
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(text)
+  } catch (cause) {
+    throw new FusionError('malformed', `${path} is not JSON.`, { detail: String(cause), cause })
+  }
+  if (!isRecord(parsed)) throw new FusionError('malformed', `${path} is not a JSON object.`)
+  return parsed
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** @throws FusionError 'not-found' */
+export function readBytes(path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (cause) {
+    throw new FusionError('not-found', `${path} cannot be read.`, {
+      detail: String(cause),
+      hint: 'A pipeline folder needs its tokenizer files: vocab.json and merges.txt, or tokenizer.json.',
+      cause,
+    })
+  }
+}
