@@ -1,28 +1,135 @@
-import { coverSquare, type Picture } from './resample'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { FusionError } from '../../contract/errors'
+import { cropMiddle, resize, resizeShortest, type FilterName, type Picture } from './resample'
 
-/** Mean and deviation of CLIP's training pictures, per channel. */
-const CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073] as const
-const CLIP_STD = [0.26862954, 0.26130258, 0.27577711] as const
+/** What is done to a picture before CLIP's vision model sees it (preprocessor_config.json). */
+export interface ClipPreprocessing {
+  /** The shortest edge, or both edges where the picture is not kept in proportion; null: not resized. */
+  edge: number | { width: number; height: number } | null
+  filter: FilterName
+  /** What bytes are multiplied with. */
+  scale: number
+  means: readonly number[]
+  deviations: readonly number[]
+}
+
+/** Pillow's numbers of its filters. */
+const PILLOW_FILTERS: Readonly<Record<number, FilterName>> = {
+  0: 'nearest',
+  1: 'lanczos',
+  2: 'bilinear',
+  3: 'bicubic',
+  4: 'box',
+  5: 'hamming',
+}
 
 const { fround } = Math
 
+/** As CLIP was published. @param size pixels along each edge of what the model takes */
+export function publishedPreprocessing(size: number): ClipPreprocessing {
+  return {
+    edge: size,
+    filter: 'bicubic',
+    scale: 1 / 255,
+    means: [0.48145466, 0.4578275, 0.40821073],
+    deviations: [0.26862954, 0.26130258, 0.27577711],
+  }
+}
+
 /**
- * What CLIP's vision model sees of a picture, as CLIPImageProcessorPil does it: the shortest edge to `size` (bicubic,
- * Pillow's bytes), the middle `size` × `size`, 0…1, less mean, by deviation.
+ * What a CLIP model's preprocessor_config.json says, as CLIPImageProcessor reads it.
+ * @param size pixels along each edge of what the model takes
+ * @throws FusionError 'malformed' for values of another kind, 'unsupported' for a filter or crop that cannot be
+ */
+export function readClipPreprocessing(folder: string, size: number): ClipPreprocessing {
+  const path = join(folder, 'preprocessor_config.json')
+  const published = publishedPreprocessing(size)
+  if (!existsSync(path)) return published
+  const config = parse(path)
+  const is = (key: string): boolean => config[key] !== false
+  const crop = edgeOf(path, 'crop_size', config['crop_size'] ?? size)
+  const cropped = typeof crop === 'number' ? { width: crop, height: crop } : crop
+  if (is('do_center_crop') && (cropped.width !== size || cropped.height !== size))
+    throw new FusionError(
+      'unsupported',
+      `${path} crops pictures to ${cropped.width}×${cropped.height}; the model takes ${size}×${size}.`,
+    )
+  const filter = PILLOW_FILTERS[Number(config['resample'] ?? 3)]
+  if (!filter)
+    throw new FusionError('unsupported', `${path}: resample ${JSON.stringify(config['resample'])} is not supported.`)
+  const normalises = is('do_normalize')
+  return {
+    edge: is('do_resize') ? edgeOf(path, 'size', config['size'] ?? size) : null,
+    filter,
+    scale: is('do_rescale') ? Number(config['rescale_factor'] ?? published.scale) : 1,
+    means: normalises ? channels(path, 'image_mean', config['image_mean'] ?? published.means) : [0, 0, 0],
+    deviations: normalises ? channels(path, 'image_std', config['image_std'] ?? published.deviations) : [1, 1, 1],
+  }
+}
+
+/**
+ * What CLIP's vision model sees of a picture, as CLIPImageProcessorPil does it: resized (Pillow's bytes), the middle
+ * `size` × `size`, 0…1, less mean, by deviation.
  * @returns pixel values [3, size, size], float32
  * @throws FusionError 'validation' for a picture that is empty, or not 3 channels, or over 1000 times longer than wide
  */
-export function preprocessForClip(picture: Picture, size = 224): Float32Array {
-  const { data } = coverSquare(picture, size)
+export function preprocessForClip(
+  picture: Picture,
+  size = 224,
+  { edge, filter, scale, means, deviations }: ClipPreprocessing = publishedPreprocessing(size),
+): Float32Array {
+  const resized =
+    edge === null
+      ? picture
+      : typeof edge === 'number'
+        ? resizeShortest(picture, edge, filter)
+        : resize(picture, edge.width, edge.height, filter)
+  const { data } = cropMiddle(resized, size)
   const values = new Float32Array(3 * size * size)
   for (let channel = 0; channel < 3; channel++) {
-    const [mean, deviation] = [fround(CLIP_MEAN[channel]!), fround(CLIP_STD[channel]!)]
+    const [mean, deviation] = [fround(means[channel]!), fround(deviations[channel]!)]
     for (let y = 0; y < size; y++) {
       for (let x = 0; x < size; x++) {
         const byte = data[(y * size + x) * 3 + channel]!
-        values[(channel * size + y) * size + x] = fround(fround(byte * (1 / 255)) - mean) / deviation
+        values[(channel * size + y) * size + x] = fround(fround(byte * scale) - mean) / deviation
       }
     }
   }
   return values
+}
+
+/** `224`, `{shortest_edge: 224}` or `{height, width}`. */
+function edgeOf(path: string, key: string, value: unknown): number | { width: number; height: number } {
+  if (isEdge(value)) return value
+  const { shortest_edge: shortest, height, width } = (value ?? {}) as Record<string, unknown>
+  if (isEdge(shortest)) return shortest
+  if (isEdge(height) && isEdge(width)) return { width, height }
+  throw malformed(path, key, value)
+}
+
+function isEdge(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value > 0
+}
+
+function channels(path: string, key: string, value: unknown): readonly number[] {
+  if (Array.isArray(value) && value.length === 3 && value.every((item): item is number => Number.isFinite(item)))
+    return value
+  throw malformed(path, key, value)
+}
+
+function malformed(path: string, key: string, value: unknown): FusionError {
+  return new FusionError('malformed', `${path} has ${key} = ${JSON.stringify(value)}.`, {
+    hint: 'Get this file again, or leave it out: then CLIP’s own values hold.',
+  })
+}
+
+function parse(path: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(readFileSync(path, 'utf8'))
+    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>
+  } catch (cause) {
+    throw new FusionError('malformed', `${path} is not JSON.`, { detail: String(cause), cause })
+  }
+  throw new FusionError('malformed', `${path} is not a JSON object.`)
 }

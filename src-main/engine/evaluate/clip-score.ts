@@ -4,8 +4,9 @@ import { FusionError } from '../../contract/errors'
 import { buildClipText } from '../architecture/clip-text'
 import { buildClipVision } from '../architecture/clip-vision'
 import type { NetworkOptions } from '../architecture/network-graph'
-import type { Checkpoint, TensorView } from '../checkpoint/checkpoint'
-import { TensorReader } from '../checkpoint/tensor-reader'
+import type { Checkpoint } from '../checkpoint/checkpoint'
+import { readFloats } from '../checkpoint/stored-values'
+import { readClipPreprocessing, type ClipPreprocessing } from '../diffusion/clip-image'
 import { Network } from '../runtime/network'
 import { chooseDevice, providerAbilities, type Device } from '../runtime/providers'
 import type { Provider } from '../runtime/session'
@@ -22,6 +23,8 @@ export interface ImageFeatures {
 
 /** Where a vision_config does not say. */
 const DEFAULT_IMAGE_SIZE = 224
+/** Where neither the weights nor the config have it. */
+const DEFAULT_LOGIT_SCALE = 2.6592
 
 /** A whole CLIP model (transformers' CLIPModel): how well images and texts fit. */
 export class ClipModel {
@@ -29,14 +32,23 @@ export class ClipModel {
   readonly logitFactor: number
   /** Pixels along each edge of the images that it takes. */
   readonly imageSize: number
+  /** What is done to pictures before. */
+  readonly preprocessing: ClipPreprocessing
   readonly #vision: Network
   readonly #text: Network
 
-  constructor(vision: Network, text: Network, logitFactor: number, imageSize = DEFAULT_IMAGE_SIZE) {
+  constructor(
+    vision: Network,
+    text: Network,
+    logitFactor: number,
+    imageSize: number,
+    preprocessing: ClipPreprocessing,
+  ) {
     this.#vision = vision
     this.#text = text
     this.logitFactor = logitFactor
     this.imageSize = imageSize
+    this.preprocessing = preprocessing
   }
 
   /**
@@ -69,9 +81,14 @@ export class ClipModel {
  */
 export async function loadClip(checkpoint: Checkpoint, device: Device | Provider): Promise<ClipModel> {
   const tensors = checkpoint.components.get('model')?.tensors
-  const scale = tensors?.get('logit_scale')
-  if (!tensors || !scale) throw new FusionError('unsupported', `${checkpoint.path} is no CLIP model.`)
-  const { text_config, vision_config, projection_dim = 512 } = readConfig(join(checkpoint.path, 'config.json'))
+  if (!tensors?.has('visual_projection.weight') || !tensors.has('text_projection.weight'))
+    throw new FusionError('unsupported', `${checkpoint.path} is no CLIP model.`)
+  const {
+    text_config,
+    vision_config,
+    projection_dim = 512,
+    logit_scale_init_value: initial = DEFAULT_LOGIT_SCALE,
+  } = readConfig(join(checkpoint.path, 'config.json'))
   const chosen = await chooseDevice(device)
   const { provider } = chosen
   const options: NetworkOptions = { ...providerAbilities(chosen), weights: 'initializers' }
@@ -79,13 +96,13 @@ export async function loadClip(checkpoint: Checkpoint, device: Device | Provider
     provider,
   })
   const text = await Network.open(buildClipText({ ...text_config, projection_dim }, tensors, options), { provider })
-  const { image_size: imageSize } = vision_config ?? {}
-  return new ClipModel(
-    vision,
-    text,
-    Math.exp(readScalar(scale)),
-    typeof imageSize === 'number' ? imageSize : DEFAULT_IMAGE_SIZE,
-  )
+  const { image_size: given } = vision_config ?? {}
+  const imageSize = typeof given === 'number' ? given : DEFAULT_IMAGE_SIZE
+  // Only logits need it; scores do not.
+  const scale = tensors.get('logit_scale')
+  const logitFactor = Math.exp(scale ? readFloats(scale.stored)[0]! : initial)
+  const preprocessing = readClipPreprocessing(checkpoint.path, imageSize)
+  return new ClipModel(vision, text, logitFactor, imageSize, preprocessing)
 }
 
 /** CLIP score: 100 times the cosine, not below 0. */
@@ -102,6 +119,7 @@ interface ClipConfig {
   text_config?: Record<string, unknown>
   vision_config?: Record<string, unknown>
   projection_dim?: number
+  logit_scale_init_value?: number
 }
 
 function readConfig(path: string): ClipConfig {
@@ -113,16 +131,6 @@ function readConfig(path: string): ClipConfig {
       cause,
     })
   }
-}
-
-function readScalar({ stored, name }: TensorView): number {
-  if (stored.elementType !== 'F32')
-    throw new FusionError('unsupported', `${stored.path}: ${name} is stored as ${stored.elementType}, not as F32.`)
-  const bytes = new Uint8Array(4)
-  const reader = new TensorReader()
-  reader.read(stored, 0, bytes)
-  reader.close()
-  return new DataView(bytes.buffer).getFloat32(0, true)
 }
 
 function rows(data: Float32Array, count: number): Float32Array[] {

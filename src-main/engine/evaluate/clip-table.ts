@@ -64,11 +64,11 @@ export class ClipScorer {
 
   /** How well pictures fit one prompt. */
   async scores(pictures: readonly Pick<Picture, 'width' | 'height' | 'pixels'>[], prompt: string): Promise<number[]> {
-    const { imageSize: edge } = this.clip
+    const { imageSize: edge, preprocessing } = this.clip
     const size = 3 * edge * edge
     const pixels = new Float32Array(pictures.length * size)
     pictures.forEach(({ width, height, pixels: data }, index) =>
-      pixels.set(preprocessForClip({ width, height, channels: 3, data }, edge), index * size),
+      pixels.set(preprocessForClip({ width, height, channels: 3, data }, edge, preprocessing), index * size),
     )
     const { embeds } = await this.clip.images(pixels, pictures.length, edge)
     const [text] = await this.clip.texts([this.tokenizer.encode(prompt)])

@@ -1,8 +1,10 @@
-import { readFileSync } from 'node:fs'
+import { copyFileSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { ClipScorer, summariseClipScores } from '../../../../src-main/engine/evaluate/clip-table'
 import { drawTable } from '../../../../src-main/engine/evaluate/table-picture'
+import { readModel, temporaryFolder, tensor, writeModel } from '../merge/models'
 
 const CLIP = 'tests/golden/clip/model'
 
@@ -55,6 +57,27 @@ describe('CLIP scores of drawn pictures', () => {
     }
     expect(vision.image_size).not.toBe(224)
   })
+})
+
+it.each(['F16', 'BF16'] as const)('a CLIP model in %s scores like any other, without logit_scale too', async (type) => {
+  const folder = temporaryFolder()
+  for (const name of readdirSync(CLIP)) copyFileSync(join(CLIP, name), join(folder, name))
+  const tensors = [...(await readModel(join(CLIP, 'model.safetensors')))].map(
+    ([name, own]) => [name, own.type === 'F32' ? tensor(own.shape, own.values, type) : own] as const,
+  )
+  const picture = { width: 40, height: 40, pixels: Uint8Array.from({ length: 4800 }, (_, i) => i) }
+  const scoreOf = async (path: string): Promise<number> => {
+    const scorer = await ClipScorer.load(await openCheckpoint(path), 'cpu')
+    const [score] = await scorer.scores([picture], 'a red apple')
+    await scorer.release()
+    return score!
+  }
+  const expected = await scoreOf(CLIP)
+  expect(expected).toBeGreaterThan(1)
+  for (const kept of [tensors, tensors.filter(([name]) => name !== 'logit_scale')]) {
+    writeModel(join(folder, 'model.safetensors'), Object.fromEntries(kept))
+    expect(Math.abs((await scoreOf(folder)) - expected)).toBeLessThan(1)
+  }
 })
 
 describe('a table as a picture', () => {
