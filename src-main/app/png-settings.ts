@@ -1,4 +1,5 @@
 import type { PngSettings } from '../contract/preview'
+import { parseSeed, seedOf } from '../contract/seed'
 import { readParameters } from '../engine/diffusion/png'
 import { SCHEDULER_NAMES } from '../engine/diffusion/schedulers/index'
 
@@ -38,12 +39,13 @@ export function readPngSettings(bytes: Uint8Array): PngSettings | null {
     const value = Number(settings.get(key) ?? NaN)
     return fits(value) ? value : null
   }
+  const seed = parseSeed(settings.get('Seed') ?? '')
   const sampler = settings.get('Sampler') ?? null
   const schedule = settings.get('Schedule type') ?? SCHEDULE.exec(sampler ?? '')?.[1] ?? null
   return {
     prompt,
     negativePrompt,
-    seed: numberOf('Seed', (value) => Number.isSafeInteger(value) && value >= 0),
+    seed: seed === null ? null : seedOf(seed),
     steps: numberOf('Steps', (value) => Number.isSafeInteger(value) && value > 0),
     guidance: numberOf('CFG scale', Number.isFinite),
     scheduler: sampler === null ? null : schedulerOf(sampler),

@@ -6,6 +6,7 @@ import type { ComputeTask } from '../contract/compute'
 import { FusionError } from '../contract/errors'
 import type { Picture, PictureSettings, Variant } from '../contract/preview'
 import { methodSchema, modelSchema, needsCalibration, outputSchema, withModel, type Project } from '../contract/project'
+import type { Seed } from '../contract/seed'
 import { openCheckpoint } from '../engine/checkpoint/open'
 
 type PreviewTask = Extract<ComputeTask, { type: 'preview' }>
@@ -74,7 +75,7 @@ export interface LivePlan {
   key: string
   task: Pick<Extract<ComputeTask, { type: 'live' }>, 'model' | 'stages'>
   /** What is drawn, place by place. */
-  places: { prompt: string; seed: number }[]
+  places: { prompt: string; seed: Seed }[]
 }
 
 /**

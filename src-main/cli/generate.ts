@@ -4,6 +4,7 @@ import { basename, extname, join, resolve } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { version } from '../../package.json'
 import { FusionError, toErrorReport } from '../contract/errors'
+import { MOST_SEED, parseSeed, SEED_RANGE } from '../contract/seed'
 import { checkPrompt } from '../contract/prompt'
 import type { Checkpoint, PredictionType } from '../engine/checkpoint/checkpoint'
 import { unreadable } from '../engine/checkpoint/file-errors'
@@ -38,7 +39,7 @@ interface GenerateOptions extends CommonOptions {
   embedding: string[]
   prompt: string[]
   negative?: string
-  seed: number[]
+  seed: bigint[]
   count: number
   batch?: number
   steps: number
@@ -70,7 +71,6 @@ interface Written {
 
 /** The share of the steps that image-to-image runs where nothing is said; diffusers' own. */
 const DEFAULT_STRENGTH = 0.8
-const MOST_SEED = 2 ** 53
 
 /** `featurefusion generate`: pictures of any model, from text and, if wanted, from a picture. */
 export function addGenerateCommand(program: Command, files: { clipVocabulary: string }): void {
@@ -187,12 +187,15 @@ function pictureRequests({ prompt, negative, seed, count: seeds }: GenerateOptio
   if (prompt.length === 0) throw new UsageError('Say what to show: --prompt TEXT.')
   for (const text of prompt) checkPrompt(text)
   if (negative !== undefined) checkPrompt(negative, 'The negative prompt')
-  const firsts = seed.length > 0 ? seed : [0]
+  const firsts = seed.length > 0 ? seed : [0n]
+  const last = firsts.find((first) => first + BigInt(seeds - 1) > MOST_SEED)
+  if (last !== undefined)
+    throw new UsageError(`Counting up from the seed ${last}, ${seeds} pictures go beyond the last one, ${MOST_SEED}.`)
   return prompt.flatMap((text) =>
     firsts.flatMap((first) =>
       Array.from({ length: seeds }, (_, index) => ({
         prompt: text,
-        seed: first + index,
+        seed: first + BigInt(index),
         ...(negative !== undefined && { negativePrompt: negative }),
       })),
     ),
@@ -332,9 +335,8 @@ function size(text: string): Size {
   return { width: Number(match[1]), height: Number(match[2] ?? match[1]) }
 }
 
-function addSeed(text: string, before: readonly number[]): number[] {
-  const value = number(text)
-  if (!Number.isInteger(value) || value < 0 || value > MOST_SEED)
-    throw new InvalidArgumentError('A seed is a whole number from 0 on.')
+function addSeed(text: string, before: readonly bigint[]): bigint[] {
+  const value = parseSeed(text)
+  if (value === null) throw new InvalidArgumentError(`A seed is ${SEED_RANGE}.`)
   return [...before, value]
 }

@@ -17,7 +17,13 @@ export async function drawPictures(
   const { steps, guidance, scheduler } = first
   const writing: Promise<void>[] = []
   await pipeline.generate(
-    { pictures, steps, guidance, scheduler, ...pipeline.nativeSize },
+    {
+      pictures: pictures.map((picture) => ({ ...picture, seed: BigInt(picture.seed) })),
+      steps,
+      guidance,
+      scheduler,
+      ...pipeline.nativeSize,
+    },
     {
       signal,
       onStep: ({ done, total }) => onProgress(done / total),

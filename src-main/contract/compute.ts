@@ -10,6 +10,7 @@ import { errorReportSchema } from './models'
 import { liveFeedingSchema } from './preview'
 import { projectSchema } from './project'
 import { promptSchema } from './prompt'
+import { seedSchema } from './seed'
 import { providerStatusSchema } from './state'
 
 /** What the host asks of the compute process. Paths are absolute, the provider is chosen already. */
@@ -33,7 +34,7 @@ const previewPicture = z.object({
   file: path,
   prompt: promptSchema,
   negativePrompt: promptSchema,
-  seed: z.number(),
+  seed: seedSchema,
   steps: z.number(),
   guidance: z.number(),
   scheduler: z.string(),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { errorReportSchema } from './models'
+import { seedSchema } from './seed'
 
 /** What makes a picture: the base, a specialist, or a merge of the project as it stands. */
 export const variantSchema = z.discriminatedUnion('type', [
@@ -17,7 +18,7 @@ export const pictureSettingsSchema = z.object({
   variant: variantSchema,
   prompt: z.string(),
   negativePrompt: z.string(),
-  seed: z.number(),
+  seed: seedSchema,
   steps: z.number(),
   guidance: z.number(),
   scheduler: z.string(),
@@ -42,7 +43,7 @@ export const pictureSchema = z.object({
 export const pngSettingsSchema = z.object({
   prompt: z.string(),
   negativePrompt: z.string(),
-  seed: z.number().nullable(),
+  seed: seedSchema.nullable(),
   steps: z.number().nullable(),
   guidance: z.number().nullable(),
   /** This program's name; null also where it has none like it. */
@@ -56,7 +57,7 @@ export const pngSettingsSchema = z.object({
 export const LIVE_STAGES = ['off', 'waiting', 'contributions', 'loading', 'summing', 'drawing', 'shown'] as const
 
 /** A place in the live grid; `url` is null until its picture is there. */
-const livePictureSchema = z.object({ prompt: z.string(), seed: z.number(), url: z.string().nullable() })
+const livePictureSchema = z.object({ prompt: z.string(), seed: seedSchema, url: z.string().nullable() })
 
 /** How the weights of a live preview reach the network. */
 export const liveFeedingSchema = z.object({

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { calibrationSettingsSchema } from './calibration'
+import { seedSchema } from './seed'
 import { evaluationSettingsSchema } from './evaluate/settings'
 import { promptSchema } from './prompt'
 
@@ -103,7 +104,7 @@ export const outputSchema = z.strictObject({
 export const previewSchema = z.strictObject({
   prompts: z.array(promptSchema).default([]),
   negativePrompt: promptSchema.default(''),
-  seeds: z.array(z.number().int().nonnegative()).default([0]),
+  seeds: z.array(seedSchema).default([0]),
   steps: z.number().int().positive().default(20),
   guidance: z.number().default(7.5),
   scheduler: z.string().default('ddim'),

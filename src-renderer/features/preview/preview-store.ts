@@ -3,6 +3,7 @@ import { computed, ref, shallowRef } from 'vue'
 import { FusionError } from '../../../src-main/contract/errors'
 import type { Picture, PictureSettings, PngSettings, Variant } from '../../../src-main/contract/preview'
 import type { PreviewSettings } from '../../../src-main/contract/project'
+import { compareSeeds, type Seed } from '../../../src-main/contract/seed'
 import { useSession } from '../../bridge/session-store'
 import { formatBytes } from '../../shared/format'
 import { useNotices } from '../../shared/notices/notices-store'
@@ -21,7 +22,7 @@ const TYPES: readonly Variant['type'][] = ['base', 'model', 'soup', 'merge', 'la
 interface Plan {
   variants: Variant[]
   prompts: string[]
-  seeds: number[]
+  seeds: Seed[]
 }
 
 export function variantKey(variant: Variant): string {
@@ -167,7 +168,7 @@ function planOf(pictures: readonly Picture[]): Plan {
   return {
     variants: [...variants.values()].reverse(),
     prompts: [...new Set(pictures.map(({ settings }) => settings.prompt))].reverse(),
-    seeds: [...new Set(pictures.map(({ settings }) => settings.seed))].sort((a, b) => a - b),
+    seeds: [...new Set(pictures.map(({ settings }) => settings.seed))].sort(compareSeeds),
   }
 }
 

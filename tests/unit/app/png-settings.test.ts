@@ -49,6 +49,13 @@ describe('settings in a PNG', () => {
     }
   })
 
+  it('reads seeds of 64 bits exactly', () => {
+    expect(read({ Seed: '18446744073709551615' })!.seed).toBe('18446744073709551615')
+    expect(read({ Seed: '9007199254740993' })!.seed).toBe('9007199254740993')
+    expect(read({ Seed: '42' })!.seed).toBe(42)
+    expect(read({ Seed: '18446744073709551616' })!.seed).toBeNull()
+  })
+
   it('is refused for what is no PNG', () => {
     expect(() => readPngSettings(Buffer.from('GIF89a'))).toThrow(expect.objectContaining({ kind: 'malformed' }))
   })

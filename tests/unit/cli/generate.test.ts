@@ -49,6 +49,19 @@ describe('featurefusion generate', () => {
     expect(pixelsOf(join(out, '00005-4.png'))).toEqual(pixelsOf(join(out, '00004-4.png')))
   })
 
+  it('draws and names the largest seeds exactly', async () => {
+    const out = join(folder, 'largest')
+    const { code } = await generate('--prompt', 'cat', '--seed', '18446744073709551614', '--count', '2', '--out', out)
+    expect(code).toBe(0)
+    expect(readdirSync(out)).toEqual(['00001-18446744073709551614.png', '00002-18446744073709551615.png'])
+    const { settings } = readParameters(readFileSync(join(out, '00002-18446744073709551615.png')))!
+    expect(settings.get('Seed')).toBe('18446744073709551615')
+    // torch's CPU generator takes the lowest 32 bits.
+    await generate('--prompt', 'cat', '--seed', '4294967295', '--out', out)
+    const same = pixelsOf(join(out, '00003-4294967295.png'))
+    expect(pixelsOf(join(out, '00002-18446744073709551615.png'))).toEqual(same)
+  })
+
   it('starts from a picture, scaled to the size that is asked for', async () => {
     const first = join(folder, 'first.png')
     const second = join(folder, 'second.png')
@@ -74,6 +87,11 @@ describe('featurefusion generate', () => {
   it.each([
     { args: [], code: 2, error: /--prompt TEXT/ },
     { args: ['--prompt', 'x', '--prompt', 'y', '--out', 'one.png'], code: 2, error: /one file; there are 2 pictures/ },
+    {
+      args: ['--prompt', 'x', '--seed', '18446744073709551615', '--count', '2'],
+      code: 2,
+      error: /18446744073709551615, 2 pictures go beyond/,
+    },
     { args: ['--prompt', 'x', '--strength', '0.5'], code: 2, error: /--image FILE/ },
     { args: ['--prompt', 'x', '--size', '65x64'], code: 1, error: /width is 65; this model makes multiples of \d+/ },
     { args: ['--prompt', 'x', '--scheduler', 'fastest'], code: 1, error: /scheduler fastest is not supported/ },
