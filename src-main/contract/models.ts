@@ -59,6 +59,7 @@ export const incompatibilitySchema = z.object({
   path: z.string(),
   component,
   message: z.string(),
+  hint: z.string().exactOptional(),
   tensors: z.array(
     z.object({
       name: z.string(),

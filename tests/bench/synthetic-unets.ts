@@ -91,6 +91,7 @@ function withShapes(shapes: ReadonlyMap<string, number[]>): Checkpoint {
     files: [],
     metadata: {},
     problems: [],
+    kind: null,
   }
 }
 

@@ -86,6 +86,12 @@ export interface Problem {
   message: string
 }
 
+/** A kind of file in words, and what to do with it. */
+export interface CheckpointKind {
+  title: string
+  advice: string
+}
+
 /** A checkpoint opened from its headers alone: no weight has been read. */
 export interface Checkpoint {
   /** Absolute path of the file or folder that was opened. */
@@ -103,4 +109,6 @@ export interface Checkpoint {
   /** `__metadata__` of the (first) weights file. */
   metadata: Record<string, string>
   problems: Problem[]
+  /** What it is, where it is no checkpoint of Stable Diffusion (a ControlNet, a VAE alone); after 'PATH is '. */
+  kind: CheckpointKind | null
 }

@@ -1,5 +1,5 @@
 import type { Architecture, Checkpoint, Component, ComponentName } from './checkpoint'
-import { unetTraits } from './identify'
+import { unetTraits, type UnetTraits } from './identify'
 import { isMergeable } from './mergeable'
 
 /** Architectures in words. */
@@ -34,6 +34,8 @@ export interface Incompatibility {
   path: string
   component: ComponentName
   message: string
+  /** What to try, where there is more to say than to choose other models. */
+  hint?: string
   /** Every tensor that is missing, extra or of another shape. */
   tensors: DifferingTensor[]
 }
@@ -78,16 +80,26 @@ function compareComponent(base: Checkpoint, other: Checkpoint, name: ComponentNa
   return found
 }
 
-function absentComponent({ path }: Checkpoint, component: ComponentName): Incompatibility {
-  const message = `${path} holds no ${component}.`
-  return { severity: 'error', kind: 'missing-component', path, component, message, tensors: [] }
+function absentComponent(checkpoint: Checkpoint, component: ComponentName): Incompatibility {
+  const { path, kind } = checkpoint
+  const message = `${absence(checkpoint)} no ${component}.`
+  const hint = kind && { hint: kind.advice }
+  return { severity: 'error', kind: 'missing-component', path, component, message, ...hint, tensors: [] }
+}
+
+/** 'PATH holds', or 'PATH is a ControlNet: it holds', to be followed by what it does not hold. */
+export function absence({ path, kind }: Checkpoint): string {
+  return kind ? `${path} is ${kind.title}: it holds` : `${path} holds`
 }
 
 function compareFamilies(base: Checkpoint, other: Checkpoint): Incompatibility[] {
   const common = { path: other.path, component: 'unet' as const, tensors: [] }
+  const channels = otherChannels(base, other)
+  if (channels) return [{ ...common, severity: 'error', kind: 'family', ...channels }]
   if (familyOf(base.architecture) !== familyOf(other.architecture)) {
     const message = `${other.path} is ${unetInWords(other)}, the base ${unetInWords(base)}. They cannot be merged.`
-    return [{ ...common, severity: 'error', kind: 'family', message }]
+    const isRefiner = [base, other].some(({ architecture }) => architecture === 'sdxl-refiner')
+    return [{ ...common, severity: 'error', kind: 'family', message, ...(isRefiner && { hint: REFINER_HINT }) }]
   }
   const [ours, theirs] = [base.predictionType, other.predictionType]
   if (ours === null || theirs === null || ours === theirs) return []
@@ -100,11 +112,50 @@ function familyOf(architecture: Architecture): Architecture {
   return architecture === 'sd2-v' ? 'sd2' : architecture
 }
 
+const REFINER_HINT = 'A refiner is a network of its own: it can be merged with other refiners only.'
+
+/** What UNets do that take more than the four channels of latents. */
+const CHANNEL_USES: Readonly<Record<number, string>> = {
+  5: 'depth-to-image',
+  7: 'upscaling',
+  8: 'editing (pix2pix)',
+  9: 'inpainting',
+}
+
+/** Words for two UNets of one family that differ in their first layer; undefined for any others. */
+function otherChannels(base: Checkpoint, other: Checkpoint): { message: string; hint: string } | undefined {
+  const [ours, theirs] = [base, other].map(({ components }) => unetTraits(components.get('unet')))
+  if (!ours || !theirs || ours.inChannels === theirs.inChannels) return undefined
+  if (!sameFamily(ours, theirs)) return undefined
+  const wide = ours.inChannels > theirs.inChannels ? ours : theirs
+  const use = CHANNEL_USES[wide.inChannels] ?? `${wide.inChannels}-channel`
+  return {
+    message: `${other.path} is ${unetInWords(other)}, the base ${unetInWords(base)}. Their first layers do not fit together.`,
+    hint:
+      `Merge ${use} models with ${use} models only: use the ${use} version of every model, or the plain version of all. ` +
+      'Their text encoders fit all the same: --include text_encoder merges these alone.',
+  }
+}
+
+function sameFamily(a: UnetTraits, b: UnetTraits): boolean {
+  return (
+    a.crossAttentionDim === b.crossAttentionDim &&
+    a.linearProjection === b.linearProjection &&
+    a.additionEmbedding === b.additionEmbedding &&
+    a.levels === b.levels
+  )
+}
+
 function unetInWords({ architecture, components }: Checkpoint): string {
   const traits = unetTraits(components.get('unet'))
   if (!traits) return 'a UNet of unknown kind'
-  const { crossAttentionDim, inChannels } = traits
+  const { crossAttentionDim, inChannels, additionEmbedding, linearProjection } = traits
   const facts = `cross-attention ${crossAttentionDim}, ${inChannels} input channels`
+  const use = CHANNEL_USES[inChannels]
+  if (architecture === 'unknown' && use !== undefined) {
+    const family = additionEmbedding ? 'an SDXL' : `a Stable Diffusion ${linearProjection ? 2 : 1}`
+    return `${family} ${use} UNet (${facts})`
+  }
   if (architecture === 'unknown') return `a UNet of unknown kind (${facts})`
   const title = ARCHITECTURE_TITLES[architecture]
   return `${/^(?:SDXL|Instruct)/.test(title) ? 'an' : 'a'} ${title} UNet (${facts})`

@@ -1,4 +1,4 @@
-import type { Architecture, Component, PredictionType } from './checkpoint'
+import type { Architecture, Component, ComponentName, PredictionType } from './checkpoint'
 import type { OpenedParts } from './formats/format'
 import { statedPrediction, type Identity } from './prediction'
 
@@ -43,14 +43,16 @@ export function unetTraits(unet: Component | undefined): UnetTraits | undefined 
 
 /** Architecture and prediction type, from shapes, configs, metadata and marker tensors. */
 export function identify(parts: OpenedParts): Identity {
-  const family = familyOf(unetTraits(parts.components.get('unet')), parts)
+  const family = architectureOf(parts.components)
   const stated = statedPrediction(parts)
   const predictionType = stated.edm ? null : (stated.type ?? defaultPrediction(family))
   const architecture = family === 'sd2' && predictionType === 'v_prediction' ? 'sd2-v' : family
   return { architecture, predictionType, stated }
 }
 
-function familyOf(traits: UnetTraits | undefined, { components }: OpenedParts): Architecture {
+/** The architecture that a UNet's shapes tell. */
+export function architectureOf(components: ReadonlyMap<ComponentName, Component>): Architecture {
+  const traits = unetTraits(components.get('unet'))
   if (!traits) return 'unknown'
   const { inChannels, outChannels, additionEmbedding, linearProjection, levels } = traits
   const names = components.get('unet')?.tensors

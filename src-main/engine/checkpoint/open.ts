@@ -1,22 +1,32 @@
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { FusionError } from '../../contract/errors'
-import { COMPONENT_NAMES, type Checkpoint, type ComponentName, type PredictionType } from './checkpoint'
+import {
+  COMPONENT_NAMES,
+  type Checkpoint,
+  type Component,
+  type ComponentName,
+  type PredictionType,
+  type Problem,
+} from './checkpoint'
 import { listFolder } from './component-folder'
 import { unreadable } from './file-errors'
 import { diffusersComponent } from './formats/diffusers-component'
 import { diffusersPipeline } from './formats/diffusers-pipeline'
 import type { FileFormat, FolderFormat, OpenedParts } from './formats/format'
 import { generic } from './formats/generic'
-import { refuseOtherFile, refuseTensors } from './formats/refused'
 import { singleFile } from './formats/single-file'
 import { unetFile } from './formats/unet-file'
 import { vaeFile } from './formats/vae-file'
 import { identify } from './identify'
 import { inferConfig } from './infer-config'
+import { refuseOtherFile } from './kinds/file-start'
+import { refuseQuantised } from './kinds/quantised'
+import { kindOf, networkKind, refuseAdapter } from './kinds/tensor-kinds'
 import { withPrediction } from './prediction'
 import { readSafetensors } from './safetensors'
 
+const TEXT_PROJECTION = 'text_projection.weight'
 const FOLDER_FORMATS: FolderFormat[] = [diffusersPipeline, diffusersComponent]
 const FILE_FORMATS: FileFormat[] = [unetFile, vaeFile, singleFile, generic]
 
@@ -26,7 +36,7 @@ const FILE_FORMATS: FileFormat[] = [unetFile, vaeFile, singleFile, generic]
  *
  * @param path a pipeline's folder, a component's folder, or a safetensors file
  * @param prediction what its UNet predicts, where its file does not say it, or says it wrongly
- * @throws FusionError 'not-found', 'unreadable', 'malformed', 'unsupported' (pickles, LoRA, scaled fp8, F4 …)
+ * @throws FusionError 'not-found', 'unreadable', 'malformed', 'unsupported' (pickles, adapters, quantised models …)
  */
 export async function openCheckpoint(path: string, prediction?: PredictionType): Promise<Checkpoint> {
   const absolute = resolve(path)
@@ -37,7 +47,11 @@ export async function openCheckpoint(path: string, prediction?: PredictionType):
     throw new FusionError('unsupported', `${absolute} is neither a file nor a folder.`)
   }
   const { schedulerConfig, ...parts } = await (entry.isDirectory() ? openFolder(absolute) : openFile(absolute))
-  refuseTensors(absolute, parts)
+  refuseQuantised(parts)
+  const stored = [...parts.components.values()].flatMap(({ tensors }) =>
+    [...tensors.values()].map((view) => view.stored),
+  )
+  refuseAdapter(absolute, [...new Set(stored), ...parts.extras])
   const found = identify({ ...parts, schedulerConfig })
   const identified = prediction === undefined ? found : withPrediction(found, prediction)
   for (const component of parts.components.values()) {
@@ -46,7 +60,22 @@ export async function openCheckpoint(path: string, prediction?: PredictionType):
     component.isConfigInferred = true
   }
   const components = new Map([...parts.components].sort(([a], [b]) => orderOf(a) - orderOf(b)))
-  return { ...parts, components, ...identified }
+  const kind = kindOf(parts)
+  const problems = [...parts.problems, ...missingProjection(absolute, components)]
+  if (kind && components.has('model')) {
+    problems.push({ severity: 'warning', message: `${absolute} is ${kind.title}. ${kind.advice}` })
+  }
+  return { ...parts, components, ...identified, problems, kind }
+}
+
+/** The second text encoder of SDXL serves pictures by its projection, which some files of text encoders lack. */
+function missingProjection(path: string, components: ReadonlyMap<ComponentName, Component>): Problem[] {
+  const encoder = components.get('text_encoder_2')
+  if (!encoder || encoder.tensors.has(TEXT_PROJECTION)) return []
+  const message =
+    `${path} lacks the projection of its second text encoder (text_projection): its UNet can be merged, but no program ` +
+    'can draw with this text encoder. Use a complete file of the model.'
+  return [{ severity: 'error', message }]
 }
 
 function orderOf(name: ComponentName): number {
@@ -67,7 +96,7 @@ async function openFolder(path: string): Promise<OpenedParts> {
 async function openFile(path: string): Promise<OpenedParts> {
   await refuseOtherFile(path)
   const file = await readSafetensors(path)
-  for (const format of FILE_FORMATS) {
+  for (const format of networkKind(file.tensors) ? [generic] : FILE_FORMATS) {
     const parts = await format.open(file)
     if (parts) return parts
   }

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import type { Checkpoint, Component, ComponentName } from '../checkpoint/checkpoint'
+import { absence } from '../checkpoint/compare'
 import { refuseEdm } from '../checkpoint/prediction'
 import { publishedScheduler, ZERO_TERMINAL_SNR } from '../checkpoint/published-pipeline'
 import { knowsZeroSnr } from './schedulers/betas'
@@ -16,9 +17,10 @@ import { loadTokenizer, readClipVocabulary } from './vocabulary'
 export function requireComponent(name: ComponentName, checkpoint: Checkpoint, base?: Checkpoint): Component {
   const component = findComponent(name, checkpoint, base)
   if (component) return component
-  const places = base ? `${checkpoint.path} and ${base.path} have` : `${checkpoint.path} has`
-  throw new FusionError('incompatible', `${places} no ${name}.`, {
-    hint: 'Name a whole pipeline as the base: it lends the parts that this model lacks.',
+  const { kind } = checkpoint
+  const places = base ? `${absence(checkpoint)} no ${name}, nor does ${base.path}` : `${absence(checkpoint)} no ${name}`
+  throw new FusionError('incompatible', `${places}.`, {
+    hint: kind?.advice ?? 'Name a whole pipeline as the base: it lends the parts that this model lacks.',
   })
 }
 

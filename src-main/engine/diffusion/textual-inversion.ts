@@ -1,7 +1,7 @@
 import { basename, extname } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import type { StoredTensor } from '../checkpoint/checkpoint'
-import { refuseOtherFile } from '../checkpoint/formats/refused'
+import { refuseOtherFile } from '../checkpoint/kinds/file-start'
 import { readSafetensors } from '../checkpoint/safetensors'
 import { readFloats } from '../checkpoint/stored-values'
 

@@ -172,6 +172,8 @@ async function calibrationOf(project: Project, method: MergeMethod, folder: stri
   })
 }
 
+const OTHER_MODELS = 'Merge only models of one architecture, or leave the parts that differ out with --include.'
+
 function checkCompatible(models: readonly PlannedModel[], components: ComponentName[]): string[] {
   const [base, ...others] = models.map(({ checkpoint }) => checkpoint)
   const found = compareCheckpoints(base!, others, components)
@@ -180,12 +182,13 @@ function checkCompatible(models: readonly PlannedModel[], components: ComponentN
     // Of another family nearly every tensor differs: the family says it all.
     const family = errors.filter(({ kind }) => kind === 'family')
     const told = family.length > 0 ? family : errors
+    const hints = [...new Set(told.flatMap(({ hint }) => hint ?? []))]
     throw new FusionError('incompatible', told.map(({ message }) => message).join('\n'), {
       detail: errors
         .flatMap(({ tensors }) => tensors)
         .map(({ name, base: ours, other }) => `${name}: base ${shapeText(ours)}, other ${shapeText(other)}`)
         .join('\n'),
-      hint: 'Merge only models of one architecture, or leave the parts that differ out with --include.',
+      hint: hints.length > 0 ? hints.join('\n') : OTHER_MODELS,
     })
   }
   return found.map(({ message }) => message)

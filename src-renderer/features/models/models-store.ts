@@ -79,7 +79,7 @@ export const useModels = defineStore('models', () => {
       const { message, hint } = error
       return [{ severity: 'error', path, message, hint: hint ?? null, tensors: [] }]
     })
-    const unfit = (incompatibilities.value ?? []).map((one) => ({ ...one, hint: null }))
+    const unfit = (incompatibilities.value ?? []).map((one) => ({ ...one, hint: one.hint ?? null }))
     return [...told, ...unfit]
   })
   const errors = computed(() => problems.value.filter(({ severity }) => severity === 'error'))

@@ -2,16 +2,17 @@ import { basename } from 'node:path'
 import type { Component, ComponentName, StoredTensor } from '../checkpoint'
 import { readComponentFolder, type ComponentFolder } from '../component-folder'
 import type { Naming } from '../key-maps/name-table'
-import { clipText } from '../key-maps/text-encoder'
+import { clipText, clipTextWithProjection } from '../key-maps/text-encoder'
 import { diffusersVae } from '../key-maps/vae'
 import { identity } from '../key-maps/identity'
+import { networkKind } from '../kinds/tensor-kinds'
 import { isExtraName, readComponent, type FolderFormat } from './format'
 
 const NAMINGS: Record<ComponentName, Naming> = {
   unet: identity,
   vae: diffusersVae,
   text_encoder: clipText,
-  text_encoder_2: clipText,
+  text_encoder_2: clipTextWithProjection,
   model: identity,
 }
 
@@ -56,11 +57,13 @@ function nameOf(path: string, { config, tensors }: ComponentFolder): ComponentNa
       ? 'text_encoder_2'
       : 'text_encoder'
   }
-  return classes.some((name) => typeof name === 'string') ? 'model' : componentOfNames(tensors)
+  if (classes.some((name) => typeof name === 'string')) return 'model'
+  const name = componentOfNames(tensors)
+  return name === 'unet' && networkKind(tensors) ? 'model' : name // a ControlNet has all layers of a UNet's first half
 }
 
 /** The network that tensors in diffusers' form belong to. */
-export function componentOfNames(tensors: readonly StoredTensor[]): ComponentName {
+export function componentOfNames(tensors: readonly Pick<StoredTensor, 'name'>[]): ComponentName {
   const names = new Set(tensors.map(({ name }) => name))
   const has = (name: string) => names.has(name)
   if (has('conv_in.weight') && has('time_embedding.linear_1.weight') && has('down_blocks.0.resnets.0.conv1.weight')) {

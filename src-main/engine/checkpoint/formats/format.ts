@@ -3,7 +3,7 @@ import { type NameTable, type Naming, viewOf } from '../key-maps/name-table'
 import type { SafetensorsFile } from '../safetensors'
 
 /** A checkpoint as its format opens it, before it is identified. */
-export type OpenedParts = Omit<Checkpoint, 'architecture' | 'predictionType' | 'stated'> & {
+export type OpenedParts = Omit<Checkpoint, 'architecture' | 'predictionType' | 'stated' | 'kind'> & {
   /** scheduler_config.json of a pipeline. */
   schedulerConfig: Record<string, unknown> | null
 }

@@ -1,29 +1,34 @@
 import type { Component, ComponentName, Problem, StoredTensor } from '../checkpoint'
-import { SECTIONS } from '../key-maps/single-file'
+import { architectureOf } from '../identify'
+import { SECTIONS, sectionsOf, type Section } from '../key-maps/single-file'
 import { readComponent, type FileFormat } from './format'
 
-/** A single file in LDM naming: Stable Diffusion 1.x, 2.x, SDXL base and refiner. */
+/** A single file: Stable Diffusion 1.x, 2.x, SDXL base and refiner, in LDM's names or those of other programs. */
 export const singleFile: FileFormat = {
   async open({ file, metadata, tensors }) {
     const components = new Map<ComponentName, Component>()
     const problems: Problem[] = []
     const used = new Set<StoredTensor>()
-    for (const { component: name, prefix, naming } of SECTIONS) {
+    const read = ({ component: name, prefix, naming }: Section): void => {
       const own = tensors.filter((tensor) => tensor.name.startsWith(prefix))
-      if (own.length === 0) continue
+      if (own.length === 0) return
       const { component, left } = readComponent(name, own, { prefix, naming })
-      if (component.tensors.size === 0) continue
+      if (component.tensors.size === 0) return
       if (components.has(name)) {
-        problems.push({
-          severity: 'warning',
-          message: `${file.path} holds a second ${name} (${prefix}); it is copied.`,
-        })
-        continue
+        const message = `${file.path} holds a second ${name} (${prefix}), which is not this model's: it is left aside.`
+        problems.push({ severity: 'warning', message })
+        return
       }
       components.set(name, component)
       const unknown = new Set(left)
       for (const tensor of own) if (!unknown.has(tensor)) used.add(tensor)
     }
+    const [unets, others] = [SECTIONS.filter(isUnet), SECTIONS.filter((section) => !isUnet(section))]
+    unets.forEach(read)
+    // Of two text encoders the one counts that the architecture's own files have.
+    const own = sectionsOf(architectureOf(components))
+    others.filter((section) => own.includes(section)).forEach(read)
+    others.filter((section) => !own.includes(section)).forEach(read)
     if (components.size === 0) return undefined
     const extras = tensors.filter((tensor) => !used.has(tensor))
     return {
@@ -37,4 +42,8 @@ export const singleFile: FileFormat = {
       schedulerConfig: null,
     }
   },
+}
+
+function isUnet({ component }: Section): boolean {
+  return component === 'unet'
 }

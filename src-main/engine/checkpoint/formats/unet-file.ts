@@ -1,34 +1,31 @@
 import { dirname, join } from 'node:path'
 import { readJsonObject } from '../component-folder'
-import { UNET_SECTION } from '../key-maps/single-file'
-import { componentOfNames, toComponent } from './diffusers-component'
-import { isExtraName, readComponent, type FileFormat, type OpenedParts } from './format'
+import { UNET_SECTIONS } from '../key-maps/single-file'
+import { componentOfNames } from './diffusers-component'
+import { isExtraName, readComponent, type FileFormat } from './format'
 
-/** A file that holds a UNet alone: in diffusers' names, or in LDM's with or without `model.diffusion_model.`. */
+/** A file that holds a UNet alone: in diffusers' names or in LDM's, with or without a prefix. */
 export const unetFile: FileFormat = {
   async open({ file, metadata, tensors }) {
     const own = tensors.filter(({ name }) => !isExtraName(name))
-    const parts = (opened: Pick<OpenedParts, 'components' | 'extras'>): OpenedParts => ({
+    const section = UNET_SECTIONS.find(({ prefix }) => own.every(({ name }) => name.startsWith(prefix)))!
+    const named = own.map(({ name }) => ({ name: name.slice(section.prefix.length) }))
+    const isDiffusers = componentOfNames(named) === 'unet'
+    if (!isDiffusers && !named.some(({ name }) => name === 'input_blocks.0.0.weight')) return undefined
+    const { component, left } = readComponent('unet', own, section)
+    if (isDiffusers) {
+      const config = await readJsonObject(join(dirname(file.path), 'config.json')).catch(() => null)
+      component.config = config?._class_name === 'UNet2DConditionModel' ? config : null
+    }
+    return {
       path: file.path,
       layout: 'unet-file',
-      ...opened,
+      components: new Map([['unet', component]]),
+      extras: [...tensors.filter(({ name }) => isExtraName(name)), ...left],
       files: [file],
       metadata,
       problems: [],
       schedulerConfig: null,
-    })
-    if (componentOfNames(own) === 'unet') {
-      const config = await readJsonObject(join(dirname(file.path), 'config.json')).catch(() => null)
-      const { component, extras } = toComponent('unet', {
-        config: config?._class_name === 'UNet2DConditionModel' ? config : null,
-        tensors,
-      })
-      return parts({ components: new Map([['unet', component]]), extras })
     }
-    const prefix = [UNET_SECTION.prefix, ''].find((start) => own.every(({ name }) => name.startsWith(start))) ?? ''
-    if (!own.some(({ name }) => name === `${prefix}input_blocks.0.0.weight`)) return undefined
-    const { component, left } = readComponent('unet', own, { prefix, naming: UNET_SECTION.naming })
-    const extras = [...tensors.filter(({ name }) => isExtraName(name)), ...left]
-    return parts({ components: new Map([['unet', component]]), extras })
   },
 }

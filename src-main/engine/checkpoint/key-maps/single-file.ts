@@ -1,8 +1,9 @@
 import type { Architecture, ComponentName } from '../checkpoint'
 import type { Naming } from './name-table'
-import { clipText, openClipText } from './text-encoder'
+import { identity } from './identity'
+import { clipText, clipTextWithProjection, openClipText } from './text-encoder'
 import { ldmUnet } from './unet'
-import { ldmVae } from './vae'
+import { diffusersVae, ldmVae } from './vae'
 
 /** One network inside a single file: all its tensors begin with the prefix. */
 export interface Section {
@@ -35,8 +36,51 @@ const SDXL_TEXT_2: Section = {
 }
 const REFINER_TEXT_2: Section = { ...SDXL_TEXT_2, prefix: 'conditioner.embedders.0.model.' }
 
+/** A network under a prefix of its own in LDM's or in diffusers' names, which one of its tensors tells apart. */
+function inEitherNames(ldmName: string, ldm: Naming, diffusers: Naming): Naming {
+  return {
+    fromStored: (names) => (names.includes(ldmName) ? ldm : diffusers).fromStored(names),
+    fromCanonical: diffusers.fromCanonical,
+  }
+}
+const anyUnet = inEitherNames('input_blocks.0.0.weight', ldmUnet, identity)
+const anyVae = inEitherNames('decoder.mid.block_1.norm1.weight', ldmVae, diffusersVae)
+
+/** Prefixes by which other programs (ComfyUI, Forge, trainers) save the networks. */
+const OTHER_SECTIONS: readonly Section[] = [
+  ...['model.diffusion_model.', 'diffusion_model.', 'unet.'].map((prefix): Section => ({
+    component: 'unet',
+    prefix,
+    naming: anyUnet,
+  })),
+  { component: 'vae', prefix: 'vae.', naming: anyVae },
+  ...['text_encoders.clip_l.transformer.', 'text_encoders.clip_h.transformer.', 'text_encoder.'].map(
+    (prefix): Section => ({ component: 'text_encoder', prefix, naming: clipText }),
+  ),
+  ...['text_encoders.clip_g.transformer.', 'text_encoder_2.'].map((prefix): Section => ({
+    component: 'text_encoder_2',
+    prefix,
+    naming: clipTextWithProjection,
+  })),
+]
+
 /** Every section that a single file can hold. */
-export const SECTIONS = [UNET_SECTION, VAE_SECTION, SD1_TEXT, SD2_TEXT, SDXL_TEXT, SDXL_TEXT_2, REFINER_TEXT_2]
+export const SECTIONS: readonly Section[] = [
+  UNET_SECTION,
+  VAE_SECTION,
+  SD1_TEXT,
+  SD2_TEXT,
+  SDXL_TEXT,
+  SDXL_TEXT_2,
+  REFINER_TEXT_2,
+  ...OTHER_SECTIONS,
+]
+
+/** Where a file that holds a UNet alone has it. */
+export const UNET_SECTIONS: readonly Section[] = [
+  ...OTHER_SECTIONS.filter(({ component }) => component === 'unet'),
+  { component: 'unet', prefix: '', naming: anyUnet },
+]
 
 /** The sections of an architecture's single files, in the order in which they are written; none for 'unknown'. */
 export function sectionsOf(architecture: Architecture): Section[] {

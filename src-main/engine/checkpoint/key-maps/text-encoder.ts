@@ -3,20 +3,30 @@ import { countOf, identityPairs, NameTable, type NamePair, type Naming } from '.
 const CLIP_MODULES = ['embeddings', 'encoder', 'final_layer_norm']
 
 /**
- * transformers' CLIPTextModel. Canonical names carry the prefix `text_model.`, as published files do; files without it
- * (transformers 5, some single files) are read alike. Names of other text encoders (T5) stay as they are.
+ * transformers' CLIPTextModelWithProjection. Canonical names carry the prefix `text_model.`, as published files do; files
+ * without it (transformers 5, some single files) are read alike. Names of other text encoders (T5) stay as they are.
+ */
+export const clipTextWithProjection: Naming = {
+  fromStored: (names) => new NameTable(clipPairs(names)),
+  fromCanonical: (names) => new NameTable(identityPairs(names)),
+}
+
+/**
+ * transformers' CLIPTextModel. Some programs save a `text_projection` with it, which Stable Diffusion does not use and
+ * diffusers does not load: it belongs to no component.
  */
 export const clipText: Naming = {
-  fromStored: (names) =>
-    new NameTable(
-      names.includes('embeddings.token_embedding.weight')
-        ? identityPairs(names).map(({ stored }) => ({
-            canonical: CLIP_MODULES.includes(stored) ? `text_model.${stored}` : stored,
-            stored,
-          }))
-        : identityPairs(names),
-    ),
-  fromCanonical: (names) => new NameTable(identityPairs(names)),
+  ...clipTextWithProjection,
+  fromStored: (names) => new NameTable(clipPairs(names).filter(({ stored }) => stored !== 'text_projection')),
+}
+
+function clipPairs(names: readonly string[]): NamePair[] {
+  const pairs = identityPairs(names)
+  if (!names.includes('embeddings.token_embedding.weight')) return pairs
+  return pairs.map(({ stored }) => ({
+    canonical: CLIP_MODULES.includes(stored) ? `text_model.${stored}` : stored,
+    stored,
+  }))
 }
 
 const BLOCK_PARTS = [
