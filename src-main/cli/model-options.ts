@@ -109,7 +109,10 @@ export function addModelOptions(command: Command): Command {
     .option('--transposed <pattern>', 'layers that are transposed convolutions (files do not tell)', collect, [])
     .option('--groups <pattern=n>', 'layers that are convolutions in n groups (files do not tell)', collect, [])
     .addOption(predictionOption())
-    .option('--include <parts>', 'parts to merge, by commas: unet,text_encoder,text_encoder_2,vae')
+    .option(
+      '--include <parts>',
+      'parts to merge, by commas: unet,text_encoder,text_encoder_2,vae (default: unet; the others stay as in the base)',
+    )
 }
 
 /** For models whose files do not say what they predict, or say it wrongly. */
@@ -123,7 +126,7 @@ export function addOutputOptions(command: Command): Command {
   return command
     .addOption(new Option('--layout <kind>', 'layout of the output').choices(OUTPUT_LAYOUTS))
     .addOption(new Option('--dtype <type>', 'element type of the output').choices(OUTPUT_TYPES))
-    .option('--vae <path>', 'a VAE to bake in')
+    .option('--vae <path>', "a VAE to bake in: in place of the base's, or for a base that has none")
     .option('--title <text>', "the merged model's title, for its metadata")
     .option('--license <text>', "the merged model's licence, for its metadata")
     .option('--notes <text>', 'a description, for its metadata')

@@ -42,13 +42,14 @@ export function addOpenCommand(program: Command): void {
 
 /** A checkpoint, for people. */
 export function summaryInWords(summary: CheckpointSummary): string {
-  const { architecture, predictionType, layout, components, elementTypes, files, problems, recipe } = summary
+  const { architecture, predictionType, layout, components, elementTypes, files, problems, recipe, leftAside } = summary
   const types = Object.entries(elementTypes).map(([type, count]) => `${type} (${count} tensors)`)
   const millions = (count: number): string => `${(count / 1e6).toFixed(2)} M parameters`
   return [
     summary.path,
     `  ${ARCHITECTURE_TITLES[architecture]}${predictionType ? `, predicts ${predictionType}` : ''}; ${layout}`,
     ...components.map(({ name, parameters, tensors }) => `  ${name}: ${millions(parameters)} in ${tensors} tensors`),
+    ...leftAside.map((group) => `  beside them: ${group}`),
     `  ${types.join(', ')}; ${bytes(summary.size)}`,
     ...files.map(({ path, sha256, shortHash }) =>
       sha256 === null ? `  ${path}: hash not computed` : `  ${path}: [${shortHash}] sha256 ${sha256}`,

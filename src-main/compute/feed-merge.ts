@@ -54,14 +54,8 @@ export async function feedMerge(
   context: TaskContext,
   news: FeedingNews,
 ): Promise<Pipeline> {
-  const { models, project } = plan
-  const live = await openLiveModel(
-    models[0]!.checkpoint.path,
-    project.output.vae,
-    { device, cacheFolder },
-    context,
-    news.onLoading,
-  )
+  const { base, project } = plan
+  const live = await openLiveModel(base.path, project.output.vae, { device, cacheFolder }, context, news.onLoading)
   const { summed, tensors, seconds } = await live.feed(plan, {
     signal: context.signal,
     onForecast: (forecast) => context.tell({ type: 'contributions', ...forecast }),

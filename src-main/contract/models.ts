@@ -28,6 +28,8 @@ export const checkpointSummarySchema = z.object({
   parameters: z.number(),
   elementTypes,
   extras: z.array(z.string()),
+  /** The same by what they are, in words. */
+  leftAside: z.array(z.string()),
   /** Bytes of all weights files. */
   size: z.number(),
   /** Hashes are null until a job has computed them. */

@@ -75,8 +75,18 @@ function compareComponent(base: Checkpoint, other: Checkpoint, name: ComponentNa
   const extra = differing.filter((tensor) => tensor.base === null)
   const shape = differing.filter((tensor) => tensor.base && tensor.other)
   add('missing', 'error', missing, (list) => `The ${name} of ${other.path} lacks ${list}.`)
-  add('shape', 'error', shape, (list) => `The ${name} of ${other.path} has other shapes than the base: ${list}.`)
-  add('extra', 'warning', extra, (list) => `The ${name} of ${other.path} has what the base has not: ${list}. Left out.`)
+  add(
+    'shape',
+    'error',
+    shape,
+    (list) => `The ${name} of ${other.path} has other shapes than that of ${base.path}: ${list}.`,
+  )
+  add(
+    'extra',
+    'warning',
+    extra,
+    (list) => `The ${name} of ${other.path} has what that of ${base.path} has not: ${list}. Left out.`,
+  )
   return found
 }
 

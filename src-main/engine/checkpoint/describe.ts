@@ -1,5 +1,6 @@
 import { elementCount, type ElementType } from '../tensor/element-type'
 import type { Checkpoint, Component, ComponentName, StoredTensor } from './checkpoint'
+import { groupExtras, groupInWords } from './extras'
 import { cachedHash, shortHash } from './hash'
 
 /** Key of our recipe in a file's metadata. */
@@ -28,6 +29,8 @@ export interface CheckpointSummary extends Pick<
   elementTypes: ElementTypeCounts
   /** Names of the stored tensors that belong to no component. */
   extras: string[]
+  /** The same by what they are, in words. */
+  leftAside: string[]
   /** Bytes of all weights files. */
   size: number
   /** Hashes are null until they have been computed (hash.ts). */
@@ -60,6 +63,7 @@ export async function describeCheckpoint(
     parameters: components.reduce((sum, { parameters }) => sum + parameters, 0),
     elementTypes: countTypes([...stored, ...extras]),
     extras: extras.map(({ name }) => name),
+    leftAside: groupExtras(extras).map(groupInWords),
     size: checkpoint.files.reduce((sum, { size }) => sum + size, 0),
     files: await Promise.all(
       checkpoint.files.map(async ({ path: filePath, size }) => {

@@ -3,7 +3,8 @@ import { join, sep } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import { parseSchedulerConfig } from '../diffusion/schedulers/config'
 import { readClipVocabulary } from '../diffusion/vocabulary'
-import type { Checkpoint } from './checkpoint'
+import type { Checkpoint, ComponentName } from './checkpoint'
+import { readJsonObject } from './component-folder'
 import { unreadable } from './file-errors'
 import { paddingToken, publishedModelIndex, publishedScheduler, tokenizerFolder } from './published-pipeline'
 
@@ -33,8 +34,19 @@ export async function writePipelineFiles(base: Checkpoint, folder: string, clipV
   for (const [name, { config, tensors }] of base.components) {
     const own = [...tensors.values()].every(({ stored }) => stored.path.startsWith(base.path + sep))
     if (!own && config !== null) await writeText(join(folder, name, 'config.json'), toJson(config), written)
+    if (!own) await listInIndex(folder, name, base, written)
   }
   return written
+}
+
+/** A part that came from elsewhere (a VAE for a pipeline that had none) is listed where the pipeline lists its parts. */
+async function listInIndex(folder: string, name: ComponentName, base: Checkpoint, written: string[]): Promise<void> {
+  const path = join(folder, 'model_index.json')
+  if (!written.includes(path)) return
+  const index = await readJsonObject(path)
+  const entry = index[name]
+  if (Array.isArray(entry) && typeof entry[1] === 'string') return
+  await writeText(path, toJson({ ...index, [name]: publishedModelIndex(base)[name] }), written)
 }
 
 async function writePublishedFiles(

@@ -1,3 +1,5 @@
+import { mayBeInfinite } from '../checkpoint/extras'
+import { countsPositions } from '../checkpoint/mergeable'
 import { BYTES_PER_ELEMENT, elementCount } from '../tensor/element-type'
 import type { MethodSettings } from '../../contract/project'
 import type { OutputFile } from './output-files'
@@ -30,8 +32,10 @@ export function jobsOf(task: TensorTask, settings: MethodSettings, places: JobPl
   const size = BYTES_PER_ELEMENT[elementType]
   const target: JobTarget = { ...places.target(file, offset), elementType, transposed }
   const byteLength = count * size
+  if (countsPositions(view!)) return [{ job: { kind: 'count', target, byteLength }, task, file, offset }]
   if (views.length === 1 && view!.stored.elementType === elementType && view!.transposed === transposed) {
-    return [{ job: { kind: 'copy', stored: view!.stored, start: view!.start, target, byteLength }, task, file, offset }]
+    const { stored, start, name } = view!
+    return [{ job: { kind: 'copy', stored, start, checked: name, target, byteLength }, task, file, offset }]
   }
   if (method.kind === 'elementwise') {
     const job: WritingJob = { kind: 'elementwise', views, method: method.name, settings, weights, target, byteLength }
@@ -97,6 +101,7 @@ export function reweightJobs(
 export function extraJobs(file: OutputFile, places: JobPlaces): PlannedJob[] {
   return file.extras.map(({ stored, target: { offset, elementType, byteLength } }) => {
     const target: JobTarget = { ...places.target(file, offset), elementType, transposed: false }
-    return { job: { kind: 'copy', stored, start: 0, target, byteLength }, task: null, file, offset }
+    const checked = mayBeInfinite(stored) ? null : stored.name
+    return { job: { kind: 'copy', stored, start: 0, checked, target, byteLength }, task: null, file, offset }
   })
 }

@@ -2,6 +2,8 @@ import { dirname, join } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import type { OutputLayout, OutputType } from '../../contract/project'
 import type { Checkpoint, Component, ComponentName, StoredTensor, TensorView } from '../checkpoint/checkpoint'
+import { isDropped } from '../checkpoint/extras'
+import { countsPositions } from '../checkpoint/mergeable'
 import { encodeHeader } from '../checkpoint/safetensors-write'
 import { diffusersTargets, singleFileTargets, storedTargets, type TargetTensor } from '../checkpoint/targets'
 import { BYTES_PER_ELEMENT, elementCount, isFloatType, type ElementType } from '../tensor/element-type'
@@ -75,6 +77,7 @@ export function isFolderLayout(base: Checkpoint, layout: OutputLayout): boolean 
  */
 export function layOutFiles(base: Checkpoint, layout: OutputLayout, dtype: OutputType): OutputFiles {
   const destinations = new Map<string, Destination>()
+  const kept = base.extras.filter((extra) => !isDropped(extra))
   const place = (path: string, targets: readonly TargetTensor[], extras: readonly StoredTensor[]): OutputFile =>
     placeTensors(base, path, targets, extras, dtype, destinations)
   if (isFolderLayout(base, layout)) {
@@ -86,21 +89,21 @@ export function layOutFiles(base: Checkpoint, layout: OutputLayout, dtype: Outpu
     })
     const placed = new Set(files.flatMap(({ extras }) => extras.map(({ stored }) => stored)))
     // What the markers say goes into scheduler_config.json.
-    const leftOut = base.extras.filter((extra) => !placed.has(extra) && !PREDICTION_MARKERS.includes(extra.name))
+    const leftOut = kept.filter((extra) => !placed.has(extra) && !PREDICTION_MARKERS.includes(extra.name))
     return { folder: true, files, destinations, leftOut }
   }
   const keepsNames = layout === 'same' && base.layout !== 'single-file'
   const targets = keepsNames ? [...base.components.values()].flatMap(storedTargets) : singleFileTargets(base)
   const taken = new Set(targets.map(({ name }) => name))
   const unsaid = base.stated.chosen && base.predictionType !== 'v_prediction' ? PREDICTION_MARKERS : []
-  const extras = base.extras.filter(({ name }) => !taken.has(name) && !unsaid.includes(name))
+  const extras = kept.filter(({ name }) => !taken.has(name) && !unsaid.includes(name))
   const file = place('', targets, extras)
   if (!keepsNames) addMarkers(file, base)
   return {
     folder: false,
     files: [file],
     destinations,
-    leftOut: base.extras.filter(({ name }) => taken.has(name)),
+    leftOut: kept.filter(({ name }) => taken.has(name)),
   }
 }
 
@@ -132,7 +135,7 @@ function checkFolder(base: Checkpoint): void {
 function extrasBeside(base: Checkpoint, component: Component): StoredTensor[] {
   if (!isFolderLayout(base, 'same')) return []
   const folders = new Set([...component.tensors.values()].map(({ stored }) => dirname(stored.path)))
-  return base.extras.filter(({ path }) => folders.has(dirname(path)))
+  return base.extras.filter((extra) => !isDropped(extra) && folders.has(dirname(extra.path)))
 }
 
 function placeTensors(
@@ -153,8 +156,7 @@ function placeTensors(
   }
   for (const { name, shape, parts } of targets) {
     const first = parts[0]!
-    const stored = viewOf(base, first.component, first.name).stored.elementType
-    const elementType = dtype === 'same' || !isFloatType(stored) ? stored : FLOAT_TYPES[dtype]
+    const elementType = typeIn(viewOf(base, first.component, first.name), dtype)
     const tensor = append(name, elementType, shape)
     for (const part of parts) {
       destinations.set(tensorKey(part.component, part.name), {
@@ -169,6 +171,13 @@ function placeTensors(
     file.extras.push({ stored, target: append(stored.name, stored.elementType, stored.shape) })
   }
   return file
+}
+
+/** The element type in which a tensor of the base is written. */
+function typeIn(view: TensorView, dtype: OutputType): ElementType {
+  if (countsPositions(view)) return 'I64'
+  const { elementType } = view.stored
+  return dtype === 'same' || !isFloatType(elementType) ? elementType : FLOAT_TYPES[dtype]
 }
 
 /** @throws FusionError 'internal' for a tensor that the base does not have */

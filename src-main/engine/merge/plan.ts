@@ -10,6 +10,7 @@ import {
 } from '../../contract/project'
 import type { Checkpoint, Component, ComponentName, SourceFile, TensorView } from '../checkpoint/checkpoint'
 import { compareCheckpoints } from '../checkpoint/compare'
+import { groupExtras, groupInWords, isMarker } from '../checkpoint/extras'
 import { vaeFor } from '../checkpoint/infer-config'
 import { isMergeable } from '../checkpoint/mergeable'
 import { openCheckpoint } from '../checkpoint/open'
@@ -20,6 +21,7 @@ import { methodNamed } from './methods/index'
 import type { MergeMethod } from './methods/method'
 import { soup } from './methods/soup'
 import { weightOf } from './model-weights'
+import { notesOn } from './notes'
 import { isFolderLayout, layOutFiles, tensorKey, viewOf, type Destination, type OutputFiles } from './output-files'
 
 /** A model that takes part, opened. */
@@ -88,10 +90,10 @@ export async function openModels(project: Project, folder = process.cwd()): Prom
     return { entry, checkpoint: await openCheckpoint(resolve(folder, entry.path), project.prediction) }
   })
   const models = await Promise.all(opening)
-  const base = await baseWithVae(models[0]!.checkpoint, project.output, folder)
-  const components = includedComponents(base, project.output)
+  const components = includedComponents(models[0]!.checkpoint, project.output)
+  const base = await baseWithVae(primaryOf(method, models, components), project.output, folder)
   const calibration = await calibrationOf(project, method, folder)
-  return { method, models, base, components, calibration, warnings: checkCompatible(models, components) }
+  return { method, models, base, components, calibration, warnings: checkCompatible(base, models, components) }
 }
 
 /**
@@ -105,8 +107,10 @@ export async function planMerge(project: Project, folder?: string): Promise<Merg
   const { output } = project
   const files = layOutFiles(base, output.layout, output.dtype)
   if (files.leftOut.length > 0) {
-    warnings.push(`The new layout has no place for ${namesOf(files.leftOut)} of the base.`)
+    const groups = groupExtras(files.leftOut).map(groupInWords)
+    warnings.push(`The new layout has no place for ${groups.join(', ')} of the base.`)
   }
+  warnings.push(...notesOn({ ...opened, project }))
   if (files.folder && !isFolderLayout(base, 'same') && base.predictionType === null) {
     warnings.push(
       `${base.path} does not say what it predicts. Say --prediction epsilon or v_prediction: it becomes prediction_type.`,
@@ -174,9 +178,9 @@ async function calibrationOf(project: Project, method: MergeMethod, folder: stri
 
 const OTHER_MODELS = 'Merge only models of one architecture, or leave the parts that differ out with --include.'
 
-function checkCompatible(models: readonly PlannedModel[], components: ComponentName[]): string[] {
-  const [base, ...others] = models.map(({ checkpoint }) => checkpoint)
-  const found = compareCheckpoints(base!, others, components)
+function checkCompatible(base: Checkpoint, models: readonly PlannedModel[], components: ComponentName[]): string[] {
+  const others = models.map(({ checkpoint }) => checkpoint).filter(({ path }) => path !== base.path)
+  const found = compareCheckpoints(base, others, components)
   const errors = found.filter(({ severity }) => severity === 'error')
   if (errors.length > 0) {
     // Of another family nearly every tensor differs: the family says it all.
@@ -212,27 +216,52 @@ function checkBlocks(models: readonly PlannedModel[], { labels }: UNetBlocks): v
   }
 }
 
-/** How many tensors a warning names. */
-const NAMED_IN_WARNING = 5
-
-function namesOf(tensors: readonly { name: string }[]): string {
-  const named = tensors.slice(0, NAMED_IN_WARNING).map(({ name }) => name)
-  const more = tensors.length - named.length
-  return more > 0 ? `${named.join(', ')} and ${more} more tensors` : named.join(', ')
+/** The checkpoint that gives everything that is not merged. */
+function primaryOf(
+  { primary = 0 }: MergeMethod,
+  models: readonly PlannedModel[],
+  merged: readonly ComponentName[],
+): Checkpoint {
+  const base = models[0]!.checkpoint
+  const other = models[primary]!.checkpoint
+  const isWhole = [...base.components.keys()].every((name) => other.components.has(name))
+  if (primary === 0 || isWhole) return other
+  // A UNet alone cannot give the rest: it gives the parts and the markers that it has.
+  const components = [...base.components].map(([name, component]): [ComponentName, Component] => [
+    name,
+    merged.includes(name) ? component : (other.components.get(name) ?? component),
+  ])
+  const isStated = other.stated.type !== null || other.stated.edm
+  return {
+    ...base,
+    components: new Map(components),
+    ...(isStated && { architecture: other.architecture, predictionType: other.predictionType, stated: other.stated }),
+    extras: [...base.extras.filter((extra) => !isMarker(extra)), ...other.extras.filter(isMarker)],
+    files: [...base.files, ...other.files],
+  }
 }
 
 /** The base with the VAE that the output shall have. */
-async function baseWithVae(base: Checkpoint, { vae }: OutputSettings, folder: string): Promise<Checkpoint> {
+async function baseWithVae(base: Checkpoint, { vae, layout }: OutputSettings, folder: string): Promise<Checkpoint> {
   if (vae === undefined) return base
   const other = await openCheckpoint(resolve(folder, vae))
   const component = vaeFor(base.architecture, other)
   if (!component) throw new FusionError('validation', `${other.path} has no VAE to bake in.`)
-  if (!base.components.has('vae')) {
-    throw new FusionError('validation', `${base.path} has no VAE that ${other.path} could replace.`)
-  }
-  const components = new Map(base.components)
-  components.set('vae', component)
+  checkPlaceForVae(base, layout)
+  // Where it is new, it takes its place among the others.
+  const components = new Map([...base.components, ['vae', component]] as const)
   return { ...base, components, files: [...base.files, ...other.files] }
+}
+
+/** @throws FusionError 'validation' for a base that has no VAE, in a layout that has no place for one */
+function checkPlaceForVae(base: Checkpoint, layout: OutputSettings['layout']): void {
+  if (base.components.has('vae')) return
+  const isPart = base.layout === 'unet-file' || base.layout === 'generic' || base.layout === 'diffusers-component'
+  const isInPlace = layout === 'same' || (layout === 'diffusers' && base.layout === 'diffusers-component')
+  if (!base.components.has('model') && !(isPart && isInPlace)) return
+  throw new FusionError('validation', `${base.path} is a part alone: written like this it has no place for a VAE.`, {
+    hint: 'Write a whole file (--layout single-file), or leave --vae out and name the VAE when pictures are drawn.',
+  })
 }
 
 function includedComponents(base: Checkpoint, { include, vae }: OutputSettings): ComponentName[] {
@@ -270,7 +299,7 @@ function tasksOf(
     models.map(({ entry }) => weightOf(entry, name, blocks.blockOf(component.name, name)))
   return [...component.tensors.values()].flatMap((view): (TensorTask | LayerTask)[] => {
     const { name } = view
-    if (inLayers.has(name)) return []
+    if (inLayers.has(name) || !files.destinations.has(tensorKey(component.name, name))) return []
     const task = { component: component.name, destination: destinationOf(name) }
     if (models.length === 1 || !isMergeable(view)) {
       return [{ ...task, kind: 'tensor', views: [view], weights: [1], method: soup }]

@@ -7,6 +7,7 @@ import { RECIPE_KEY } from '../checkpoint/describe'
 import { unreadable } from '../checkpoint/file-errors'
 import { hashFile } from '../checkpoint/hash'
 import { RUNTIME_VERSION, type Provider } from '../runtime/session'
+import type { MergeMethod } from './methods/method'
 import { settingsInUse, sourcesOf, type MergePlan } from './plan'
 
 /** Key of the hash of a file's tensor data (Stability's model metadata standard). */
@@ -88,7 +89,7 @@ export function recipeOf(plan: MergePlan, hashes: ReadonlyMap<string, string>, p
   const { layout, dtype, vae } = project.output
   const filesOf = ({ files }: Checkpoint): RecipeFile[] =>
     files.map(({ path }) => ({ name: basename(path), sha256: hashes.get(path)! }))
-  const used = new Set(models[0]!.checkpoint.files.map(({ path }) => path))
+  const used = new Set(models.flatMap(({ checkpoint }) => checkpoint.files.map(({ path }) => path)))
   return {
     format: 'featurefusion-recipe',
     version: 1,
@@ -130,11 +131,12 @@ export async function mergeMetadata(
   const { models, base, method, project, output } = plan
   const { title, license, notes, dtype } = project.output
   const first = models.map(({ checkpoint }) => hashes.get(checkpoint.files[0]!.path)!)
+  const [primary, secondary, tertiary] = inOrderOfField(first, method)
   const fieldRecipe = {
     type: 'featurefusion-studio',
-    primary_model_hash: first[0],
-    secondary_model_hash: first[1] ?? null,
-    tertiary_model_hash: first[2] ?? null,
+    primary_model_hash: primary,
+    secondary_model_hash: secondary ?? null,
+    tertiary_model_hash: tertiary ?? null,
     interp_method: method.title,
     multiplier: models.slice(1).map(({ entry }) => entry.weight),
     save_as_half: dtype === 'fp16',
@@ -148,6 +150,7 @@ export async function mergeMetadata(
   const architecture = ARCHITECTURE_IDS[base.architecture]
   const isLdm = !output.folder && (base.layout === 'single-file' || project.output.layout === 'single-file')
   return {
+    ...inheritedMetadata(base.metadata),
     format: 'pt',
     [RECIPE_KEY]: JSON.stringify(recipe),
     sd_merge_recipe: JSON.stringify(fieldRecipe),
@@ -163,6 +166,19 @@ export async function mergeMetadata(
     'modelspec.merged_from': models.map(({ entry }) => entry.name).join(', '),
     [DATA_HASH_KEY]: DATA_HASH_PLACEHOLDER,
   }
+}
+
+/** What of a base's metadata is as true of the merge: whose it is, under which terms, and how it is used. */
+const INHERITED =
+  /^(?:modelspec\.(?:license|author|usage_hint|tags|trigger_phrase|resolution|encoder_layer|preprocessor|timestep_range)|license|license_name|license_link|author)$/
+
+function inheritedMetadata(metadata: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata).filter(([key]) => INHERITED.test(key)))
+}
+
+/** A1111 calls the model A to which a difference B − C is added the primary one; here the base is C. */
+function inOrderOfField(hashes: readonly string[], { primary = 0 }: MergeMethod): readonly string[] {
+  return primary === 0 ? hashes : [...hashes.slice(1), hashes[0]!]
 }
 
 /** A1111's table of the merged models by sha256, and of the models that these were merged from. */

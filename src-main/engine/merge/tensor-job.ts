@@ -4,7 +4,8 @@ import type { SourceFile, StoredTensor, TensorView } from '../checkpoint/checkpo
 import { TensorReader } from '../checkpoint/tensor-reader'
 import { BYTES_PER_ELEMENT, elementCount, type ElementType, type FloatType } from '../tensor/element-type'
 import { Kernels } from '../tensor/kernels'
-import type { TensorInputs } from '../tensor/tensor-inputs'
+import { FiniteCheck } from '../tensor/finite-check'
+import { notFiniteError, type TensorInputs } from '../tensor/tensor-inputs'
 import { WeightedSum, type EncodedBlock, type LinearCombination, type RowCombination } from '../tensor/weighted-sum'
 import { elementwiseMemory, mergeElementwise } from './merge-elementwise'
 import { methodNamed } from './methods/index'
@@ -31,6 +32,13 @@ export interface CopyJob extends JobBase {
   stored: StoredTensor
   /** First element. */
   start: number
+  /** Name for messages; null where infinity is allowed. */
+  checked: string | null
+}
+
+/** Writes the numbers 0 … n − 1 as int64. */
+export interface CountJob extends JobBase {
+  kind: 'count'
 }
 
 /** Sums a range of elements of the models' tensors. */
@@ -61,7 +69,7 @@ export interface MeasureJob {
 }
 
 /** A job that fills bytes of an output. */
-export type WritingJob = CopyJob | SumJob | ElementwiseJob
+export type WritingJob = CopyJob | CountJob | SumJob | ElementwiseJob
 
 /** Work on one tensor that needs no ONNX Runtime: plain data, so that any thread can do it. */
 export type TensorJob = WritingJob | MeasureJob
@@ -85,6 +93,7 @@ export class TensorJobRunner {
   private readonly outputs = new Map<string, number>()
   /** Made for the first such job: all jobs of a merge have as many models. */
   private elementwiseKernels: Kernels | undefined
+  private finiteCheck: FiniteCheck | undefined
   private readonly copyBuffer = new Uint8Array(COPY_BLOCK_BYTES)
 
   constructor(sources: readonly SourceFile[]) {
@@ -101,6 +110,9 @@ export class TensorJobRunner {
     switch (job.kind) {
       case 'copy':
         return this.copy(job, write)
+      case 'count':
+        write(0, new Uint8Array(countingNumbers(job.byteLength / BYTES_PER_ELEMENT.I64).buffer))
+        return { overflowed: false, squaredNorms: [] }
       case 'sum':
         return this.sum(job, write)
       case 'elementwise':
@@ -115,11 +127,13 @@ export class TensorJobRunner {
     this.outputs.clear()
   }
 
-  private copy({ stored, start, byteLength }: CopyJob, write: WriteJobBytes): JobResult {
+  private copy({ stored, start, byteLength, checked }: CopyJob, write: WriteJobBytes): JobResult {
     const size = BYTES_PER_ELEMENT[stored.elementType]
     for (let done = 0; done < byteLength; done += COPY_BLOCK_BYTES) {
       const block = this.copyBuffer.subarray(0, Math.min(COPY_BLOCK_BYTES, byteLength - done))
       this.reader.read(stored, start + done / size, block)
+      if (checked !== null && !(this.finiteCheck ??= new FiniteCheck()).isFinite(stored.elementType, block))
+        throw notFiniteError({ sources: [stored.path], name: checked }, 0)
       write(done, block)
     }
     return { overflowed: false, squaredNorms: [] }
@@ -187,6 +201,11 @@ export class TensorJobRunner {
       done += writeSync(descriptor, bytes, done, bytes.byteLength - done, position + at + done)
     }
   }
+}
+
+/** 0 … n − 1. */
+export function countingNumbers(count: number): BigInt64Array<ArrayBuffer> {
+  return BigInt64Array.from({ length: count }, (_, index) => BigInt(index))
 }
 
 /** Passes bytes on, or collects them and passes them on with the first two axes of their tensor swapped. */

@@ -16,8 +16,8 @@ export interface TensorInputs {
 }
 
 /** NaN or infinity among the weights stops a merge (method.md): it would spread silently to every layer behind it. */
-export function notFiniteError(inputs: TensorInputs, model: number): FusionError {
-  return new FusionError('not-finite', `${inputs.sources[model]} has NaN or infinity in the tensor ${inputs.name}.`, {
+export function notFiniteError({ sources, name }: Pick<TensorInputs, 'sources' | 'name'>, model: number): FusionError {
+  return new FusionError('not-finite', `${sources[model]} has NaN or infinity in the tensor ${name}.`, {
     hint: 'The checkpoint is damaged or overflowed when it was saved in half precision. Use another copy of it, or leave it out.',
   })
 }

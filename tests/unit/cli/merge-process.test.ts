@@ -270,7 +270,14 @@ describe('a disk', () => {
     const { tensors } = await readSafetensors(path)
     const [stored] = tensors
     const target = { path: '/dev/full', position: 0, elementType: 'F32', transposed: false } as const
-    const job: CopyJob = { kind: 'copy', stored: stored!, start: 0, target, byteLength: stored!.byteLength }
+    const job: CopyJob = {
+      kind: 'copy',
+      stored: stored!,
+      start: 0,
+      checked: null,
+      target,
+      byteLength: stored!.byteLength,
+    }
     const pool = { workerFile: cli.workerFile, threads: 2, sources: [] }
     const error: unknown = await runJobs([job], pool, () => {}).catch((caught: unknown) => caught)
     expect(writingError(error, '/out')).toMatchObject({

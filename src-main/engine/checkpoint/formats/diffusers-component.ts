@@ -1,12 +1,13 @@
 import { basename } from 'node:path'
 import type { Component, ComponentName, StoredTensor } from '../checkpoint'
+import { isExtraName } from '../extras'
 import { readComponentFolder, type ComponentFolder } from '../component-folder'
 import type { Naming } from '../key-maps/name-table'
 import { clipText, clipTextWithProjection } from '../key-maps/text-encoder'
 import { diffusersVae } from '../key-maps/vae'
 import { identity } from '../key-maps/identity'
 import { networkKind } from '../kinds/tensor-kinds'
-import { isExtraName, readComponent, type FolderFormat } from './format'
+import { readComponent, type FolderFormat } from './format'
 
 const NAMINGS: Record<ComponentName, Naming> = {
   unet: identity,

@@ -20,17 +20,6 @@ export interface FolderFormat {
   open(path: string, entries: ReadonlySet<string>): Promise<OpenedParts | undefined>
 }
 
-/**
- * Tensors that are never merged, whatever the layout: the noise schedule, EMA copies of the training, and the markers
- * by which single files say what their network predicts.
- */
-const EXTRA_NAMES =
-  /^(?:model_ema\..*|(?:betas|alphas_cumprod(?:_prev)?|sqrt_alphas_cumprod|sqrt_one_minus_alphas_cumprod|log_one_minus_alphas_cumprod|sqrt_recip_alphas_cumprod|sqrt_recipm1_alphas_cumprod|posterior_(?:variance|log_variance_clipped|mean_coef[12])|logvar|scale_factor|denoiser\.sigmas)|v_pred|ztsnr|edm_[a-z_.]*)$/
-
-export function isExtraName(name: string): boolean {
-  return EXTRA_NAMES.test(name)
-}
-
 /** The component that `naming` finds in tensors (whose names all start with `prefix`); what it does not know is left. */
 export function readComponent(
   name: ComponentName,

@@ -9,11 +9,13 @@ export const singleFile: FileFormat = {
     const components = new Map<ComponentName, Component>()
     const problems: Problem[] = []
     const used = new Set<StoredTensor>()
+    const prefixes = new Set<string>()
     const read = ({ component: name, prefix, naming }: Section): void => {
       const own = tensors.filter((tensor) => tensor.name.startsWith(prefix))
-      if (own.length === 0) return
+      if (own.length === 0 || prefixes.has(prefix)) return
       const { component, left } = readComponent(name, own, { prefix, naming })
       if (component.tensors.size === 0) return
+      prefixes.add(prefix)
       if (components.has(name)) {
         const message = `${file.path} holds a second ${name} (${prefix}), which is not this model's: it is left aside.`
         problems.push({ severity: 'warning', message })

@@ -1,8 +1,9 @@
 import { dirname, join } from 'node:path'
 import { readJsonObject } from '../component-folder'
+import { isExtraName } from '../extras'
 import { UNET_SECTIONS } from '../key-maps/single-file'
 import { componentOfNames } from './diffusers-component'
-import { isExtraName, readComponent, type FileFormat } from './format'
+import { readComponent, type FileFormat } from './format'
 
 /** A file that holds a UNet alone: in diffusers' names or in LDM's, with or without a prefix. */
 export const unetFile: FileFormat = {

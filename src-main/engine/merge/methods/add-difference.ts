@@ -8,6 +8,7 @@ export const addDifference: LinearMethod = {
   summary: 'Adds to the first specialist what the second one learnt beyond the base.',
   baseTakesPart: false,
   specialists: { least: 2, most: 2 },
+  primary: 1,
   uses: [],
   combine: ([, , weight]) => ({ coefficients: [-weight!, 1, weight!], divisor: 1 }),
 }

@@ -38,6 +38,8 @@ interface MethodDescription {
   baseTakesPart: boolean
   /** Number of specialists that it takes. */
   specialists: { least: number; most: number }
+  /** Which model gives everything that is not merged: the base (0) where nothing else is said. */
+  primary?: 0 | 1
   /** Which settings it reads. */
   uses: readonly (keyof MethodSettings)[]
 }
