@@ -3,7 +3,10 @@ import type { ComputeChild } from '../app/compute-supervisor'
 
 /** Starts the compute process as a utility process: Node, with Electron's own binary. */
 export function forkCompute(file: string): ComputeChild {
-  const child = utilityProcess.fork(file, [String(process.pid)], { serviceName: 'FeatureFusion compute', stdio: 'inherit' })
+  const child = utilityProcess.fork(file, [String(process.pid)], {
+    serviceName: 'FeatureFusion compute',
+    stdio: 'inherit',
+  })
   return {
     get pid() {
       return child.pid

@@ -3,7 +3,10 @@ import type { ComputeChild } from '../app/compute-supervisor'
 
 /** Starts the compute process as a child of Node. Structured clones: typed arrays and maps stay what they are. */
 export function forkCompute(file: string): ComputeChild {
-  const child = fork(file, [String(process.pid)], { serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const child = fork(file, [String(process.pid)], {
+    serialization: 'advanced',
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
   return {
     pid: child.pid,
     // A child that is gone tells so by its exit; what is still sent to it is nobody's.

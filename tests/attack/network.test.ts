@@ -1,12 +1,15 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Job } from '../../src-main/contract/jobs'
 import { DEMO, family, prompts } from '../unit/demo-family'
 import { temporaryFolder } from '../unit/engine/merge/models'
 import { CommandLine, type CommandOptions } from './command-line'
 import { ServedProgram } from './served'
 import { NO_STRACE, SystemCalls } from './system-calls'
+
+// Processes that are started while other tests keep the machine busy.
+vi.setConfig({ testTimeout: 90_000 })
 
 /** ONNX Runtime's telemetry keeps still where one of these says that it runs in tests. */
 const TEST_MARKS = ['CI', 'TF_BUILD', 'GITHUB_ACTIONS', 'CIRCLECI', 'JENKINS_URL', 'ORT_RUNNING_UNIT_TESTS']
