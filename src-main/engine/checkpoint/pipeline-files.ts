@@ -1,8 +1,9 @@
-import { chmod, copyFile, mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises'
-import { join, sep } from 'node:path'
+import { chmod, copyFile, readFile, readdir, stat, writeFile } from 'node:fs/promises'
+import { dirname, join, sep } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import { parseSchedulerConfig } from '../diffusion/schedulers/config'
 import { readClipVocabulary } from '../diffusion/vocabulary'
+import { makeFolder } from '../files/make-folder'
 import type { Checkpoint, ComponentName } from './checkpoint'
 import { readJsonObject } from './component-folder'
 import { unreadable } from './file-errors'
@@ -101,7 +102,7 @@ async function copyTree(
   top: boolean,
   written: string[],
 ): Promise<void> {
-  await mkdir(to, { recursive: true })
+  makeFolder(to)
   for (const name of await reading(from, () => readdir(from))) {
     if (name.startsWith('.')) continue
     const [source, target] = [join(from, name), join(to, name)]
@@ -115,8 +116,8 @@ async function copyTree(
     const inComponent = top || modelled.size > 0
     if (!entry.isFile() || (inComponent && WEIGHTS.test(name))) continue
     await copyFile(source, target)
-    // A copy of a read-only file would be read-only too, and could not be flushed or replaced.
-    await chmod(target, 0o644)
+    // A copy has the permissions of what was copied: others than the umask says, or read-only.
+    await chmod(target, 0o666 & ~process.umask())
     written.push(target)
   }
 }
@@ -128,7 +129,7 @@ async function reading<T>(path: string, call: () => Promise<T>): Promise<T> {
 }
 
 async function writeText(path: string, text: string, written: string[]): Promise<void> {
-  await mkdir(join(path, '..'), { recursive: true })
+  makeFolder(dirname(path))
   await writeFile(path, text)
   if (!written.includes(path)) written.push(path)
 }

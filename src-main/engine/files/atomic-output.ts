@@ -2,6 +2,7 @@ import { closeSync, constants, fsyncSync, openSync } from 'node:fs'
 import { access, lstat, mkdir, open, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { FusionError } from '../../contract/errors'
+import { makeTargetFolder } from './make-folder'
 import { checkTarget, type TargetRule } from './target'
 import { isAlive, nameAside, temporaryName, temporaryNameOf } from './temporary-name'
 import { targetError, writingError } from './writing-error'
@@ -89,9 +90,7 @@ export class AtomicOutput {
 /** The folder of a path, made if it is missing, links followed. */
 async function writableParent(path: string): Promise<string> {
   const parent = dirname(path)
-  await mkdir(parent, { recursive: true }).catch((cause: unknown) => {
-    throw targetError(`The folder ${parent} cannot be made.`, cause)
-  })
+  makeTargetFolder(parent)
   await access(parent, constants.W_OK).catch((cause: unknown) => {
     throw targetError(`The folder ${parent} cannot be written to.`, cause)
   })

@@ -1,8 +1,9 @@
-import { lstat, mkdir, stat, writeFile } from 'node:fs/promises'
+import { lstat, stat, writeFile } from 'node:fs/promises'
 import { AtomicOutput } from './atomic-output'
+import { makeTargetFolder } from './make-folder'
 import type { TargetRule } from './target'
 import { FusionError } from '../../contract/errors'
-import { targetError, writingError } from './writing-error'
+import { writingError } from './writing-error'
 
 /**
  * Writes a file to a place that a person names: whole or not at all, and over nothing but what `rule` allows.
@@ -34,7 +35,5 @@ export async function checkOutputFolder(path: string): Promise<void> {
   if (await lstat(path).catch(() => null)) {
     throw new FusionError('target', `${path} is no folder.`, { hint: 'Name a folder, or one that is not there yet.' })
   }
-  await mkdir(path, { recursive: true }).catch((cause: unknown) => {
-    throw targetError(`The folder ${path} cannot be made.`, cause)
-  })
+  makeTargetFolder(path)
 }

@@ -1,6 +1,7 @@
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
+import { closeSync, openSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { encodeHeader } from '../checkpoint/safetensors-write'
+import { makeFolder } from '../files/make-folder'
 import { outputPath, type OutputFile } from './output-files'
 import { PrefixHash } from './prefix-hash'
 import { DATA_HASH_KEY } from './recipe'
@@ -27,7 +28,7 @@ export class OutputWriter {
   constructor(root: string, files: readonly OutputFile[], metadataOf: (file: OutputFile) => Record<string, string>) {
     for (const file of files) {
       const path = outputPath(root, file)
-      mkdirSync(dirname(path), { recursive: true })
+      makeFolder(dirname(path))
       const metadata = metadataOf(file)
       const headerBytes = encodeHeader(file.tensors, metadata).byteLength
       const descriptor = openSync(path, 'w')
