@@ -1,6 +1,9 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { HASHES_FILE } from '../engine/checkpoint/hash'
+import { LATENTS_FOLDER } from '../engine/evaluate/latent-cache'
 import { LOSSES_FOLDER } from '../engine/evaluate/loss-store'
+import { makePrivate } from '../engine/files/private'
 import { cacheBytes, CONTRIBUTIONS_FOLDER, trimCache } from '../engine/merge/cache-space'
 
 const MERGES = 'featurefusion-merges'
@@ -30,6 +33,12 @@ export class Cache {
   /** What models saw, where nobody chose another place. */
   get calibrations(): string {
     return join(this.folder, CALIBRATIONS)
+  }
+
+  /** Takes what versions before left readable for everybody. */
+  makePrivate(): void {
+    for (const part of [...this.all, join(this.folder, LATENTS_FOLDER), join(this.folder, HASHES_FILE)])
+      makePrivate(part)
   }
 
   async size(): Promise<number> {

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readFile, rm, stat, utimes } from 'node:fs/promises'
+import { open, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
 import { FusionError } from '../contract/errors'
+import { makePrivateFolder, PRIVATE_FILE } from '../engine/files/private'
 
 const LOCK_FILE = 'studio.lock'
 /** The holder touches its lock so often. */
@@ -69,7 +70,7 @@ export class DataLock {
     const record: LockRecord = { id: randomUUID(), holder, pid: process.pid, host: hostname(), since: Date.now() }
     const text = `${JSON.stringify(record)}\n`
     try {
-      await mkdir(folder, { recursive: true })
+      makePrivateFolder(folder)
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         if (await create(file, text)) return new DataLock(file, text, record.id, beatMs)
         const found = await look(file)
@@ -106,7 +107,7 @@ export class DataLock {
 /** False where there is one already. */
 async function create(file: string, text: string): Promise<boolean> {
   try {
-    const handle = await open(file, 'wx', 0o600)
+    const handle = await open(file, 'wx', PRIVATE_FILE)
     await handle.writeFile(text).finally(() => handle.close())
     return true
   } catch (error) {

@@ -1,7 +1,8 @@
-import { appendFile, mkdir, rename, stat } from 'node:fs/promises'
+import { appendFile, rename, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { AppEvent } from '../contract/events'
 import type { LogEntry } from '../contract/state'
+import { makePrivateFolder, PRIVATE_FILE } from '../engine/files/private'
 
 const KEPT = 1000
 const FILE_LIMIT_BYTES = 2 * 2 ** 20
@@ -37,13 +38,13 @@ export class Log {
   private async append({ time, level, message, detail }: LogEntry): Promise<void> {
     const lines = [`${new Date(time).toISOString()} ${level} ${message}`, ...(detail === undefined ? [] : [detail])]
     try {
-      await mkdir(dirname(this.file), { recursive: true })
+      makePrivateFolder(dirname(this.file))
       const size = await stat(this.file).then(
         (found) => found.size,
         () => 0,
       )
       if (size > FILE_LIMIT_BYTES) await rename(this.file, `${this.file}.old`)
-      await appendFile(this.file, `${lines.join('\n')}\n`)
+      await appendFile(this.file, `${lines.join('\n')}\n`, { mode: PRIVATE_FILE })
     } catch {
       // A log that cannot be written must not stop what it tells about.
     }

@@ -1,9 +1,10 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FusionError } from '../contract/errors'
 import { pictureSchema, type Picture } from '../contract/preview'
 import { unreadable } from '../engine/checkpoint/file-errors'
 import { PNG_FILE } from '../engine/files/file-kinds'
+import { makePrivateFolder } from '../engine/files/private'
 import { writeOutput } from '../engine/files/write-output'
 import { readJsonFile, writeJsonFile } from './json-file'
 
@@ -19,7 +20,7 @@ export class PreviewHistory {
 
   static async open(folder: string): Promise<PreviewHistory> {
     const history = new PreviewHistory(folder)
-    await mkdir(folder, { recursive: true })
+    makePrivateFolder(folder)
     const names = (await readdir(folder)).filter((name) => name.endsWith('.json'))
     const found: Picture[] = []
     for (let first = 0; first < names.length; first += READ_TOGETHER) {

@@ -4,6 +4,7 @@ import type { CommandInput } from '../contract/commands'
 import type { ComputeTask } from '../contract/compute'
 import { FusionError } from '../contract/errors'
 import type { Project } from '../contract/project'
+import { makePrivate } from '../engine/files/private'
 import { chooseDevice, type ProviderStatus } from '../engine/runtime/providers'
 import { Cache } from './cache'
 import { ComputeSupervisor, type ComputeChild } from './compute-supervisor'
@@ -46,6 +47,11 @@ export interface StudioOptions {
 
 export type ProviderName = Extract<ComputeTask, { type: 'export' }>['provider']
 
+/** What lies in the data folder, made by whichever version. */
+const DATA_ENTRIES = [
+  ...['autosave.json', 'evaluations.json', 'previews', 'recent.json', 'settings.json'],
+  ...['studio.log', 'studio.log.old', 'window.json'],
+]
 /** For the document's last write. */
 const CLOSE_LIMIT_MS = 3000
 const HOLDERS: Readonly<Record<Host['kind'], string>> = { desktop: 'the desktop program', serve: 'featurefusion serve' }
@@ -87,12 +93,14 @@ export class Studio {
     const { dataFolder, host } = options
     const lock = await DataLock.acquire(dataFolder, HOLDERS[host.kind], { hint: LOCK_HINTS[host.kind] })
     try {
+      for (const name of DATA_ENTRIES) makePrivate(join(dataFolder, name))
       const events = new EventHub()
       const log = new Log(join(dataFolder, 'studio.log'), events.emit)
       const settings = await SettingsStore.open(join(dataFolder, 'settings.json'), events.emit)
       const project = await ProjectStore.open(dataFolder, events.emit)
       const history = await PreviewHistory.open(join(dataFolder, 'previews'))
       const studio = new Studio(options, lock, events, log, settings, project, history)
+      studio.cache.makePrivate()
       await studio.evaluations.open()
       return studio
     } catch (error) {

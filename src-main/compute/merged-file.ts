@@ -1,5 +1,6 @@
-import { mkdir, stat, utimes } from 'node:fs/promises'
+import { stat, utimes } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { makePrivate, makePrivateFolder } from '../engine/files/private'
 import type { MergePlan } from '../engine/merge/plan'
 import { runMerge } from '../engine/merge/run'
 import type { TaskContext, TaskOf } from './task'
@@ -19,7 +20,7 @@ export async function mergedFile(
     await utimes(target, now, now)
     return target
   }
-  await mkdir(dirname(target), { recursive: true })
+  makePrivateFolder(dirname(target))
   await runMerge(plan, {
     path: target,
     provider,
@@ -31,5 +32,6 @@ export async function mergedFile(
       if (phase === 'merging') onProgress(fraction)
     },
   })
+  makePrivate(target)
   return target
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { CALIBRATION_FILE } from '../../engine/calibrate/calibration-file'
+import { makePrivate, makePrivateFolder } from '../../engine/files/private'
 import { planCalibration, wishedModels } from '../calibration-plan'
 import { checkAgreed } from '../agreed-target'
 import type { Studio } from '../studio'
@@ -13,10 +14,10 @@ export function calibrationHandlers(studio: Studio): Handlers<Group<'calibration
       planCalibration(studio.project.state.project, studio.cache.folder, (path) => host.access.check(path)),
     'calibration.start': async ({ path, overwrite }) => {
       const project = studio.projectWithModels()
-      const target =
-        path === undefined
-          ? join(studio.cache.calibrations, `${randomUUID()}.safetensors`)
-          : await host.access.checkTarget(path)
+      const { calibrations } = studio.cache
+      const isOwn = path === undefined
+      const target = isOwn ? join(calibrations, `${randomUUID()}.safetensors`) : await host.access.checkTarget(path)
+      if (isOwn) makePrivateFolder(calibrations)
       await checkAgreed(target, CALIBRATION_FILE, overwrite)
       const models = await wishedModels(project, studio.cache.folder)
       for (const { wish } of models) if (wish.kind === 'data') await host.access.check(wish.folder)
@@ -37,7 +38,10 @@ export function calibrationHandlers(studio: Studio): Handlers<Group<'calibration
           cacheFolder: studio.cache.folder,
         }),
         undefined,
-        async () => use(studio, project.models[0]!.path, target),
+        async () => {
+          if (isOwn) makePrivate(target)
+          use(studio, project.models[0]!.path, target)
+        },
       )
     },
   }

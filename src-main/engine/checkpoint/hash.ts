@@ -5,7 +5,8 @@ import { FusionError } from '../../contract/errors'
 import { writeWhole } from '../files/write-whole'
 import { unreadable } from './file-errors'
 
-const CACHE_FILE = 'hashes.json'
+/** Inside the cache folder. */
+export const HASHES_FILE = 'hashes.json'
 const BLOCK_BYTES = 4 * 1024 * 1024
 const SHORT_HASH_LENGTH = 10
 
@@ -98,7 +99,7 @@ async function computeHash(path: string, total: number, { signal, onProgress }: 
 /** A cache that cannot be read is an empty one. */
 async function readCache(folder: string): Promise<Record<string, CachedHash>> {
   try {
-    const value: unknown = JSON.parse(await readFile(join(folder, CACHE_FILE), 'utf8'))
+    const value: unknown = JSON.parse(await readFile(join(folder, HASHES_FILE), 'utf8'))
     return typeof value === 'object' && value !== null ? (value as Record<string, CachedHash>) : {}
   } catch {
     return {}
@@ -108,7 +109,7 @@ async function readCache(folder: string): Promise<Record<string, CachedHash>> {
 /** Of two processes that write at once one entry may be lost, never the file. */
 async function remember(folder: string, path: string, entry: CachedHash): Promise<void> {
   const cache = { ...(await readCache(folder)), [path]: entry }
-  await writeWhole(join(folder, CACHE_FILE), JSON.stringify(cache)).catch(() => {
+  await writeWhole(join(folder, HASHES_FILE), JSON.stringify(cache)).catch(() => {
     // A hash that is not remembered is computed again.
   })
 }

@@ -12,7 +12,7 @@ import { writeWhole } from '../files/write-whole'
 import type { Network } from '../runtime/network'
 import { readSquare } from './image-file'
 
-const FOLDER = 'latents'
+export const LATENTS_FOLDER = 'latents'
 /** Counts up when latents are made in another way. */
 const VERSION = 1
 const HASHED_BYTES = 4 * 1024 * 1024
@@ -51,7 +51,7 @@ export class LatentCache {
   constructor(pipeline: Pipeline, vaeHash: string, cacheFolder: string | undefined) {
     this.#pipeline = pipeline
     this.#vaeHash = vaeHash
-    this.#folder = cacheFolder === undefined ? undefined : join(cacheFolder, FOLDER)
+    this.#folder = cacheFolder === undefined ? undefined : join(cacheFolder, LATENTS_FOLDER)
   }
 
   /**

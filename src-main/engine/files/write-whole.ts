@@ -1,30 +1,21 @@
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { makePrivateFolder, PRIVATE_FILE } from './private'
 import { removeAbandoned, temporaryName } from './temporary-name'
-
-export interface WriteWholeOptions {
-  /** Permissions of the file, and of folders that are made for it. */
-  mode?: number
-  folderMode?: number
-}
 
 let writes = 0
 /** Folders from which this process has removed what dead ones left. */
 const cleaned = new Set<string>()
 
 /**
- * Writes a file of the program's own (settings, caches) under a temporary name beside its own and renames it: a reader
+ * Writes a file of the program's own (settings, caches), for nobody else to read, under a temporary name beside its own and renames it: a reader
  * sees the old contents or the new ones, never a part, and a link at the name is replaced, not followed. Of several
  * writes at once, of any process, the last one stays. What a person names as a target is written by `writeOutput`.
  * @throws the file system's own error; then nothing is left behind
  */
-export async function writeWhole(
-  path: string,
-  data: string | Uint8Array,
-  { mode = 0o666, folderMode = 0o777 }: WriteWholeOptions = {},
-): Promise<void> {
+export async function writeWhole(path: string, data: string | Uint8Array): Promise<void> {
   const folder = dirname(path)
-  await mkdir(folder, { recursive: true, mode: folderMode })
+  makePrivateFolder(folder)
   if (!cleaned.has(folder)) {
     cleaned.add(folder)
     await removeAbandoned(folder)
@@ -32,7 +23,7 @@ export async function writeWhole(
   const temporary = join(folder, temporaryName(basename(path), writes++))
   try {
     // 'wx' creates the file or fails: nothing that is there, no link either, is written to.
-    const handle = await open(temporary, 'wx', mode)
+    const handle = await open(temporary, 'wx', PRIVATE_FILE)
     await handle.writeFile(data).finally(() => handle.close())
     await rename(temporary, path)
   } catch (error) {

@@ -1,6 +1,7 @@
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
+import { closeSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { TILE_SIZE } from '../../contract/inspect'
+import { makePrivateFolder, PRIVATE_FILE } from '../files/private'
 import { Kernels, type KernelBuffer } from '../tensor/kernels'
 
 /** Rows of one level that wait until a whole row of tiles is there. */
@@ -71,13 +72,13 @@ export class TilePyramid {
     this.band = band!
     this.values = this.band.floats()
     this.extremes.floats().fill(Infinity, 0, 4).fill(-Infinity, 4)
-    mkdirSync(folder, { recursive: true })
+    makePrivateFolder(folder)
     for (const [level, columns] of widths.entries()) {
       const [mean, strongest] = [0, 1].map(() =>
         level === 0 ? this.band.pointer : kernels.allocate(TILE_SIZE * columns * 4).pointer,
       ) as [number, number]
-      const meanFile = openSync(join(folder, `${level}.mean`), 'w')
-      const strongestFile = level === 0 ? null : openSync(join(folder, `${level}.max`), 'w')
+      const meanFile = openSync(join(folder, `${level}.mean`), 'w', PRIVATE_FILE)
+      const strongestFile = level === 0 ? null : openSync(join(folder, `${level}.max`), 'w', PRIVATE_FILE)
       this.levels.push({ columns, mean, strongest, meanFile, strongestFile, waiting: 0 })
     }
   }

@@ -1,5 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
 import { AtomicOutput } from '../files/atomic-output'
+import { makePrivate } from '../files/private'
 import { fileKind } from '../files/target'
 import { writingError } from '../files/writing-error'
 import type { StoredTensor } from '../checkpoint/checkpoint'
@@ -95,6 +96,7 @@ export class ContributionWriter {
   ) {
     const tensors = tensorsOf(layers)
     const header = encodeHeader(tensors, {})
+    makePrivate(output.temporaryPath)
     this.descriptor = openSync(output.temporaryPath, 'w')
     writeFully(this.descriptor, header, 0)
     let position = header.byteLength

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { access, mkdir, readFile, stat, utimes } from 'node:fs/promises'
+import { access, readFile, stat, utimes } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FusionError } from '../../contract/errors'
 import { thresholdOf } from '../../contract/project'
+import { makePrivateFolder } from '../files/private'
 import { isBeingWritten } from '../files/temporary-name'
 import { writeWhole } from '../files/write-whole'
 import { writingError } from '../files/writing-error'
@@ -236,7 +237,7 @@ class ContributionWork {
   /** Refuses a folder that cannot be written to before anything is computed for it. */
   private async makeFolder(): Promise<void> {
     try {
-      await mkdir(this.folder, { recursive: true })
+      makePrivateFolder(this.folder)
       await access(this.folder, constants.W_OK)
     } catch (error) {
       throw writingError(error, this.folder)
