@@ -11,6 +11,8 @@ export default defineConfig({
     plugins: [assemblyscript()],
     build: {
       outDir: 'out/main',
+      // Hundreds of small files, which Node would open all at once.
+      externalizeDeps: { exclude: ['zod'] },
       rollupOptions: {
         input: {
           main: at('src-main/main.ts'),
