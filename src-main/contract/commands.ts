@@ -6,7 +6,7 @@ import { evaluationDataSchema } from './evaluate/settings'
 import { numberedEventSchema, type NumberedEvent } from './events'
 import { layerSummarySchema, MATRIX_KINDS, weightAdviceSchema } from './inspect'
 import { forecastSchema, jobSchema } from './jobs'
-import { incompatibilitySchema, layerSchema, modelDescriptionSchema } from './models'
+import { incompatibilitySchema, networkSchema, modelDescriptionSchema } from './models'
 import { liveStateSchema, pictureSchema, pngSettingsSchema, variantSchema } from './preview'
 import { methodSchema } from './project'
 import {
@@ -91,7 +91,7 @@ export const COMMANDS = {
   /** Of the project's enabled models with its base. */
   'models.compatibility': command(nothing, z.object({ problems: z.array(incompatibilitySchema) })),
   /** Layers that the method can merge, and the blocks that can have weights, in network order. */
-  'models.layers': command(nothing, z.object({ blocks: z.array(z.string()), layers: z.array(layerSchema) })),
+  'models.layers': command(nothing, networkSchema),
   'models.hash': command(nothing, startedJob),
 
   'jobs.list': command(nothing, z.object({ jobs: z.array(jobSchema) })),

@@ -75,6 +75,8 @@ export const incompatibilitySchema = z.object({
 export const layerSchema = z.object({
   /** The weight's name in diffusers' form, without the component. */
   name: z.string(),
+  /** All names of the weight, this one first: single files have others. */
+  names: z.array(z.string()),
   component,
   /** BASE, IN00 …, M00, OUT00 …, VAE. */
   block: z.string(),
@@ -83,6 +85,15 @@ export const layerSchema = z.object({
   /** d inputs of a row. */
   inputs: z.number(),
   kind: z.enum(['linear', 'convolution']),
+})
+
+/** What a merge of the project works on. */
+export const networkSchema = z.object({
+  /** Labels of the UNet's blocks, in network order. */
+  blocks: z.array(z.string()),
+  layers: z.array(layerSchema),
+  /** All names of every other tensor that layer patterns can weigh: norms, embeddings, biases. */
+  otherTensors: z.array(z.array(z.string())),
 })
 
 export type CheckpointSummary = z.infer<typeof checkpointSummarySchema>

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { labelledWeights } from './block-labels'
 import { calibrationSettingsSchema } from './calibration'
 import { seedSchema } from './seed'
 import { evaluationSettingsSchema } from './evaluate/settings'
@@ -42,9 +43,17 @@ export const modelSchema = z.strictObject({
   weight: weight.default(1),
   /** False: dropped ('unlearned'); the weights stay for later. */
   enabled: z.boolean().default(true),
-  /** Weight by block: BASE, IN00 …, M00, OUT00 …. */
-  blocks: z.record(z.string(), weight).default({}),
-  /** Weight by layer: patterns over diffusers' tensor names, `*` stands for anything; the last match counts. */
+  /** Weight by block: BASE, IN00 …, M00, OUT00 …, in any case. */
+  blocks: z
+    .record(z.string(), weight)
+    .transform((weights, context) => {
+      const labelled = labelledWeights(weights)
+      if (typeof labelled !== 'string') return labelled
+      context.addIssue(`The block ${labelled} has two weights.`)
+      return z.NEVER
+    })
+    .default({}),
+  /** Weight by layer: patterns over tensor names (layer-patterns.ts); the last match counts. */
   layers: z.array(z.strictObject({ pattern: z.string().min(1), weight })).default([]),
 })
 

@@ -23,9 +23,9 @@ interface LayerSize {
 
 /** Sizes of the layers' matrices with how often they occur. */
 async function layerSizes(): Promise<LayerSize[]> {
-  const unet = (await openCheckpoint(paths[0]!)).components.get('unet')!
+  const checkpoint = await openCheckpoint(paths[0]!)
   const sizes = new Map<string, LayerSize>()
-  for (const { shape } of layersOf(unet, methodSchema.parse({}))) {
+  for (const { shape } of layersOf(checkpoint, 'unet', methodSchema.parse({}))) {
     const rows = shape[0]!
     const inputs = shape.slice(1).reduce((product, size) => product * size, 1)
     const size = sizes.get(`${rows} ${inputs}`) ?? { rows, inputs, times: 0 }

@@ -4,8 +4,12 @@ import { ARCHITECTURE_TITLES, compareCheckpoints } from '../../engine/checkpoint
 import type { Checkpoint, ComponentName } from '../../engine/checkpoint/checkpoint'
 import { describeCheckpoint } from '../../engine/checkpoint/describe'
 import { openCheckpoint } from '../../engine/checkpoint/open'
+import { tensorNames } from '../../engine/checkpoint/tensor-names'
 import { UNetBlocks } from '../../engine/merge/blocks'
 import { layersOf } from '../../engine/merge/layers'
+import { methodNamed } from '../../engine/merge/methods/index'
+import { tensorKey } from '../../engine/merge/output-files'
+import { weighedTensors } from '../../engine/merge/rules'
 import type { OutputSettings } from '../../contract/project'
 import { knownModelHashes, modelHash } from '../model-hash'
 import type { Studio } from '../studio'
@@ -34,27 +38,36 @@ export function modelHandlers(studio: Studio): Handlers<Group<'models'>> {
     },
     'models.layers': async () => {
       const { models, method, output } = studio.project.state.project
-      if (models.length === 0) return { blocks: [], layers: [] }
+      if (models.length === 0) return { blocks: [], layers: [], otherTensors: [] }
       const base = await openCheckpoint(models[0]!.path)
-      const blocks = new UNetBlocks(base.components.get('unet')?.tensors.keys() ?? [])
-      const layers = mergedComponents(base, output).flatMap((component) =>
-        layersOf(base.components.get(component)!, method).map(({ weight, shape, kind }) => {
+      const blocks = UNetBlocks.of(base)
+      const components = mergedComponents(base, output)
+      const weighed = weighedTensors({ base, components, method: methodNamed(method.name) }, method)
+      const layers = components.flatMap((component) => {
+        const names = tensorNames(base, component)
+        return layersOf(base, component, method).map(({ weight, shape, kind }) => {
           const rows = shape[kind.transposedConvolution ? 1 : 0]!
           return {
             name: weight,
+            names: [...names.get(weight)!],
             component,
             block: blocks.blockOf(component, weight),
             rows,
             inputs: shape.reduce((product, size) => product * size, 1) / rows,
             kind: shape.length > 2 ? ('convolution' as const) : ('linear' as const),
           }
-        }),
-      )
+        })
+      })
+      const isLayer = new Set(layers.map(({ component, name }) => tensorKey(component, name)))
+      const otherTensors = weighed
+        .filter(({ component, names }) => !isLayer.has(tensorKey(component, names[0]!)))
+        .map(({ names }) => [...names])
       const order = (block: string): number => {
         const index = blocks.labels.indexOf(block)
         return index < 0 ? blocks.labels.length : index
       }
-      return { blocks: [...blocks.labels], layers: layers.sort((a, b) => order(a.block) - order(b.block)) }
+      layers.sort((a, b) => order(a.block) - order(b.block))
+      return { blocks: [...blocks.labels], layers, otherTensors }
     },
     'models.hash': async () => {
       const paths = studio.projectWithModels().models.map(({ path }) => path)

@@ -46,8 +46,7 @@ export async function driftOnData(
   const { run } = dataSource(chosen, source, (pipeline) => opened.load(chosen, pipeline, encoding))
   const columns = await columnsOf(plan, cacheFolder)
   const drifts = await featureDrift(plan, merged, run, { ...options, columns, seed: data.seed })
-  const unet = base.components.get('unet')
-  const blocks = new UNetBlocks(unet ? unet.tensors.keys() : [])
+  const blocks = UNetBlocks.of(base)
   return {
     domains: chosen.map(({ name }) => name),
     pictures: countPictures(chosen),

@@ -53,15 +53,16 @@ export function comparedRows(project: Project): EvaluatedRow[] {
   const methods = calibration === undefined ? METHODS : [...METHODS, ...CALIBRATED]
   const merges = methods.map(({ name, method }): EvaluatedRow => {
     const own = method(specialists.length)
-    // A weighted sum with weights of 1 has nothing left of the base.
-    const weight = own.name === 'weighted-sum' ? 0.5 / specialists.length : 1
+    // A weighted sum with weights of 1 has nothing left of the base, which has the rest.
+    const weightOf = (index: number): number =>
+      index > 0 && own.name === 'weighted-sum' ? 0.5 / specialists.length : 1
     return {
       name,
       role: 'merge',
       path: null,
       merge: projectSchema.parse({
         ...project,
-        models: models.map((model) => ({ name: model.name, path: model.path, weight })),
+        models: models.map(({ name, path }, index) => ({ name, path, weight: weightOf(index) })),
         method: methodSchema.parse({ layerKinds, seed, samples, ridge, calibration, ...own }),
         output: { include: project.output.include },
       }),

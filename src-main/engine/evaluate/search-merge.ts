@@ -5,6 +5,7 @@ import { methodSchema, type ModelEntry, type Project } from '../../contract/proj
 import { methodNamed } from '../merge/methods/index'
 import { reasonAgainstFeeding } from '../merge/live-merge'
 import { planMerge, type MergePlan } from '../merge/plan'
+import { withEffectiveRules } from '../merge/rules'
 import { mean } from './bootstrap'
 import type { EvaluatedModel } from './evaluated-model'
 import type { EvaluationRun } from './evaluation-run'
@@ -52,7 +53,7 @@ export async function searchMerge(
   { onProgress, onStart, onTrial }: MergeSearchNews,
   signal?: AbortSignal,
 ): Promise<FoundMerge> {
-  const searched = searchedProject(project, strategy)
+  const searched = await searchedProject(project, strategy)
   const models = searched.models
   const plan = await planMerge(searched)
   checkSearchable(plan)
@@ -145,9 +146,13 @@ function judge(
 }
 
 /** The merge that a search re-weights: contributions are kept, dropped models stay out. */
-function searchedProject(project: Project, strategy: SearchStrategy): Project {
-  const models = project.models.filter(({ enabled }, index) => index === 0 || enabled)
-  const reused = { ...project, models, output: { ...project.output, include: ['unet' as const] } }
+async function searchedProject(project: Project, strategy: SearchStrategy): Promise<Project> {
+  const enabled = project.models.filter(({ enabled }, index) => index === 0 || enabled)
+  const plan = await planMerge({ ...project, models: enabled })
+  // Rules for parts that a search leaves alone would be refused.
+  const parts = { ...plan, components: ['unet' as const] }
+  const models = enabled.map((model) => withEffectiveRules(model, parts, project.method))
+  const reused = { ...project, models, output: { ...project.output, include: parts.components } }
   if (strategy === 'cma-es') return { ...reused, method: { ...project.method, reuse: true } }
   const whole = models.map((model) => ({ ...model, blocks: {}, layers: [] }))
   return { ...reused, models: whole, method: methodSchema.parse({ name: 'soup' }) }

@@ -56,11 +56,9 @@ export async function openInspection(project: Project, folder?: string): Promise
   const opened = await openModels(enabled, folder)
   const { models, base, components, calibration } = opened
   const settings = project.method
-  const unet = base.components.get('unet')
-  const blocks = new UNetBlocks(unet ? unet.tensors.keys() : [])
+  const blocks = UNetBlocks.of(base)
   const layers = components.flatMap((name) => {
-    const component = base.components.get(name)!
-    return layersOf(component, settings).map((layer) => ({
+    return layersOf(base, name, settings).map((layer) => ({
       component: name,
       block: blocks.blockOf(name, layer.weight),
       layer,

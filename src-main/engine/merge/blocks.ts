@@ -1,4 +1,4 @@
-import type { ComponentName } from '../checkpoint/checkpoint'
+import type { Checkpoint, ComponentName } from '../checkpoint/checkpoint'
 
 /** Everything outside the numbered blocks of the UNet: embeddings of time and conditions, and the text encoders. */
 const BASE_BLOCK = 'BASE'
@@ -14,6 +14,11 @@ export class UNetBlocks {
   readonly labels: readonly string[]
   private readonly inputs: BlockLayout[]
   private readonly outputs: BlockLayout[]
+
+  /** The blocks of a checkpoint's UNet; of one without a UNet, those that every network has. */
+  static of({ components }: Pick<Checkpoint, 'components'>): UNetBlocks {
+    return new UNetBlocks(components.get('unet')?.tensors.keys() ?? [])
+  }
 
   /** @param names of the UNet's tensors */
   constructor(names: Iterable<string>) {
@@ -87,7 +92,8 @@ function label(prefix: string, index: number): string {
 }
 
 /**
- * A preset of the field as weights by block: 26 numbers for SD 1 and 2 (BASE, IN00–IN11, M00, OUT00–OUT11), 20 for SDXL.
+ * Numbers without names as weights by block, in network order, as the field's presets have them: 26 for SD 1 and 2
+ * (BASE, IN00–IN11, M00, OUT00–OUT11), 20 for SDXL.
  * @returns null where the numbers do not fit the labels
  */
 export function presetByBlock(labels: readonly string[], numbers: readonly number[]): Record<string, number> | null {

@@ -1,10 +1,11 @@
-import type { MethodSettings } from '../../contract/project'
 import { FusionError } from '../../contract/errors'
-import type { Component } from '../checkpoint/checkpoint'
+import { matchesPattern } from '../../contract/layer-patterns'
+import type { MethodSettings } from '../../contract/project'
+import type { Checkpoint, ComponentName } from '../checkpoint/checkpoint'
 import { isMergeable } from '../checkpoint/mergeable'
+import { tensorNames } from '../checkpoint/tensor-names'
 import { elementCount } from '../tensor/element-type'
 import { PLAIN_LAYER, type LayerKind } from './layer-rows'
-import { matchesPattern } from './model-weights'
 
 const WEIGHT = /(^|\.)weight$/
 /** Tables whose rows are looked up, not fed (method.md, 'What is not a matrix'). */
@@ -25,16 +26,21 @@ export interface Layer {
  * norms, embedding tables and scalars (method.md, 'What is not a matrix').
  * @throws FusionError 'validation' for a number of groups that does not divide a layer's outputs
  */
-export function layersOf({ tensors }: Component, settings: MethodSettings): Layer[] {
+export function layersOf(checkpoint: Checkpoint, component: ComponentName, settings: MethodSettings): Layer[] {
+  const { tensors } = checkpoint.components.get(component)!
+  const names = tensorNames(checkpoint, component)
   return [...tensors.values()].flatMap((view): Layer[] => {
     const { name, shape } = view
     const isMatrix = WEIGHT.test(name) && shape.length >= 2 && elementCount(shape) > 0
     if (!isMatrix || EMBEDDING.test(name) || !isMergeable(view)) return []
     const { transposedConvolution, groups } =
-      settings.layerKinds.findLast(({ pattern }) => matchesPattern(pattern, name)) ?? PLAIN_LAYER
+      settings.layerKinds.findLast(({ pattern }) => matchesPattern(pattern, names.get(name)!)) ?? PLAIN_LAYER
     const outputs = shape[transposedConvolution ? 1 : 0]!
     if (outputs % groups !== 0) {
-      throw new FusionError('validation', `${name} has ${outputs} outputs: they make no ${groups} groups.`)
+      throw new FusionError(
+        'validation',
+        `${name} has ${outputs} outputs, which are not divisible by ${groups} groups.`,
+      )
     }
     const biasName = name.replace(/weight$/, 'bias')
     const bias = tensors.get(biasName)

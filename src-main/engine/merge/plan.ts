@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { FusionError } from '../../contract/errors'
+import { weightOf } from '../../contract/layer-patterns'
 import { openCalibration, type Calibration } from '../calibrate/calibration-file'
 import {
   needsCalibration,
@@ -14,15 +15,16 @@ import { groupExtras, groupInWords, isMarker } from '../checkpoint/extras'
 import { vaeFor } from '../checkpoint/infer-config'
 import { isMergeable } from '../checkpoint/mergeable'
 import { openCheckpoint } from '../checkpoint/open'
+import { tensorNames } from '../checkpoint/tensor-names'
 import { isFloatType } from '../tensor/element-type'
 import { UNetBlocks } from './blocks'
 import { layersOf, type Layer } from './layers'
 import { methodNamed } from './methods/index'
 import type { MergeMethod } from './methods/method'
 import { soup } from './methods/soup'
-import { weightOf } from './model-weights'
 import { notesOn } from './notes'
 import { isFolderLayout, layOutFiles, tensorKey, viewOf, type Destination, type OutputFiles } from './output-files'
+import { checkLayerKinds, checkWeightRules } from './rules'
 
 /** A model that takes part, opened. */
 export interface PlannedModel {
@@ -92,6 +94,7 @@ export async function openModels(project: Project, folder = process.cwd()): Prom
   const models = await Promise.all(opening)
   const components = includedComponents(models[0]!.checkpoint, project.output)
   const base = await baseWithVae(primaryOf(method, models, components), project.output, folder)
+  checkLayerKinds({ base, components }, project.method)
   const calibration = await calibrationOf(project, method, folder)
   return { method, models, base, components, calibration, warnings: checkCompatible(base, models, components) }
 }
@@ -120,9 +123,12 @@ export async function planMerge(project: Project, folder?: string): Promise<Merg
     const sum = models.slice(1).reduce((total, { entry }) => total + entry.weight, 0)
     if (sum > 1) warnings.push(`The specialists' weights add up to ${sum}: the base's share is ${1 - sum}.`)
   }
-  const unet = base.components.get('unet')
-  const blocks = new UNetBlocks(unet ? unet.tensors.keys() : [])
-  checkBlocks(models, blocks)
+  const blocks = UNetBlocks.of(base)
+  checkWeightRules(
+    models.map(({ entry }) => entry),
+    opened,
+    project.method,
+  )
   const tasks = [...base.components.values()].flatMap((component) => {
     const merged = components.includes(component.name) ? models : [{ ...models[0]!, checkpoint: base }]
     return tasksOf(project, opened, component, merged, blocks, files)
@@ -202,20 +208,6 @@ function shapeText(shape: readonly number[] | null): string {
   return shape ? `[${shape.join(', ')}]` : 'has none'
 }
 
-function checkBlocks(models: readonly PlannedModel[], { labels }: UNetBlocks): void {
-  for (const { name, blocks } of models.map(({ entry }) => entry)) {
-    const unknown = Object.keys(blocks).find((block) => !labels.includes(block))
-    if (unknown === undefined) continue
-    throw new FusionError(
-      'validation',
-      `${name} has a weight for the block ${unknown}, which this UNet does not have.`,
-      {
-        hint: `Its blocks are ${labels.join(' ')}.`,
-      },
-    )
-  }
-}
-
 /** The checkpoint that gives everything that is not merged. */
 function primaryOf(
   { primary = 0 }: MergeMethod,
@@ -282,21 +274,22 @@ function includedComponents(base: Checkpoint, { include, vae }: OutputSettings):
 
 function tasksOf(
   project: Project,
-  { method, calibration }: OpenedModels,
+  { base, method, calibration }: OpenedModels,
   component: Component,
   models: readonly PlannedModel[],
   blocks: UNetBlocks,
   files: OutputFiles,
 ): (TensorTask | LayerTask)[] {
   const isLayered = method.kind === 'fusion' || method.kind === 'regression'
-  const layers = isLayered && models.length > 1 ? layersOf(component, project.method) : []
+  const layers = isLayered && models.length > 1 ? layersOf(base, component.name, project.method) : []
   const layerOfWeight = new Map(layers.map((layer) => [layer.weight, layer]))
   const inLayers = new Set(layers.flatMap(({ bias }) => (bias === null ? [] : [bias])))
   const destinationOf = (name: string): Destination => files.destinations.get(tensorKey(component.name, name))!
   const viewsOf = (name: string): TensorView[] =>
     models.map(({ checkpoint }) => realView(viewOf(checkpoint, component.name, name)))
+  const names = tensorNames(base, component.name)
   const weightsOf = (name: string): number[] =>
-    models.map(({ entry }) => weightOf(entry, name, blocks.blockOf(component.name, name)))
+    models.map(({ entry }) => weightOf(entry, names.get(name)!, blocks.blockOf(component.name, name)))
   return [...component.tensors.values()].flatMap((view): (TensorTask | LayerTask)[] => {
     const { name } = view
     if (inLayers.has(name) || !files.destinations.has(tensorKey(component.name, name))) return []

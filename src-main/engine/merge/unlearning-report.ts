@@ -174,7 +174,7 @@ function summarise(
   measured: readonly Measured[],
   lengths: ReadonlyMap<MeasureJob, Lengths>,
 ): UnlearningReport {
-  const unet = new UNetBlocks(base.components.get('unet')?.tensors.keys() ?? [])
+  const unet = UNetBlocks.of(base)
   const byBlock = new Map<string, Lengths[]>(blocks.map((block) => [block, []]))
   const tensors = measured.flatMap(({ task, jobs, bias }): TensorChange[] => {
     const views = task.kind === 'layer' ? task.weightViews : task.views

@@ -56,7 +56,7 @@ export const useInspect = defineStore('inspect', () => {
   })
   const rows = computed(() => (revision.value, [...summaries.values()]))
   /** All layers in network order; before the network is known, those that are computed. */
-  const layers = computed<readonly LayerInfo[]>(() => {
+  const layers = computed<readonly Omit<LayerInfo, 'names'>[]>(() => {
     if (models.network) return models.network.layers
     return rows.value.map(({ layer, component, block, rows: count, inputs }) => {
       return { name: layer, component: component as LayerInfo['component'], block, rows: count, inputs, kind: 'linear' }

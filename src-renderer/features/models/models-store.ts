@@ -35,7 +35,7 @@ export const useModels = defineStore('models', () => {
   const compared = computed(() => project.models.map((model) => (model.enabled ? model.path : '')).join('\n'))
   const comparison = computed(() => {
     const { output, method } = project.project
-    return JSON.stringify([project.base?.path, output.include, method.layerKinds, compared.value])
+    return JSON.stringify([project.base?.path, output.include, method.name, method.layerKinds, compared.value])
   })
 
   /** A file that differs from the one that was written down says so in its description. */

@@ -27,11 +27,11 @@ export const useShares = defineStore('shares', () => {
     void inspect.revision
     const { normaliser } = method.value
     const known = places.value
-    return (models.network?.layers ?? []).map(({ component, name, block, rows, inputs }) => {
+    return (models.network?.layers ?? []).map(({ component, name, names, block, rows, inputs }) => {
       const summary = known && inspect.summaries.get(layerKey(component, name))
       const shares = summary?.normalisers[normaliser]?.shares
       const contributions = known && shares ? known.map((place) => shares[place] ?? 0) : null
-      return { name, block, size: rows * inputs, contributions }
+      return { names, block, size: rows * inputs, contributions }
     })
   })
 

@@ -1,3 +1,4 @@
+import { weightOf } from '../../../src-main/contract/layer-patterns'
 import type { MethodName, ModelEntry } from '../../../src-main/contract/project'
 import { formatPercent } from '../../shared/format'
 
@@ -57,30 +58,13 @@ export function shareWords(share: Share): string {
 
 /** A layer of the merge as far as shares need it. */
 export interface SharedLayer {
-  name: string
+  /** All names of its weight. */
+  names: readonly string[]
   block: string
   /** Number of weights: large layers count more. */
   size: number
   /** What every model contributes at equal weights, in the project's order; null: the same from all. */
   contributions: readonly number[] | null
-}
-
-/** The weight of a model in a layer: the last pattern that fits, else its block's, else its own. */
-export function weightsByLayer(model: ModelEntry): (layer: Pick<SharedLayer, 'name' | 'block'>) => number {
-  const patterns = model.layers.map(({ pattern, weight }) => ({ test: patternTest(pattern), weight }))
-  const { enabled, weight } = model
-  const blocks = { ...model.blocks }
-  return ({ name, block }) => {
-    if (!enabled) return 0
-    const fitting = patterns.findLast(({ test }) => test.test(name))
-    return fitting?.weight ?? blocks[block] ?? weight
-  }
-}
-
-/** A pattern over tensor names; `*` stands for anything. */
-export function patternTest(pattern: string): RegExp {
-  const parts = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
-  return new RegExp(`^${parts.join('.*')}$`)
 }
 
 /** What every model really has of the merged weights, over all layers, with weights by block and layer. */
@@ -90,10 +74,18 @@ export function sharesOfLayers(
   layers: readonly SharedLayer[],
 ): Share[] {
   if (CHANGES.includes(method) || layers.length === 0) return sharesOfWeights(models, method)
-  const weights = models.map((model, index) => weightsByLayer(index === 0 ? { ...model, enabled: true } : model))
+  // Plain copies: the project's own objects note every reading.
+  const weighed = models.map(({ enabled, weight, blocks, layers: patterns }, index) => ({
+    enabled: enabled || index === 0,
+    weight,
+    blocks: { ...blocks },
+    layers: patterns.map((entry) => ({ ...entry })),
+  }))
   const totals = models.map(() => 0)
   for (const layer of layers) {
-    const parts = weights.map((weight, index) => weight(layer) * (layer.contributions?.[index] ?? 1))
+    const parts = weighed.map(
+      (model, index) => weightOf(model, layer.names, layer.block) * (layer.contributions?.[index] ?? 1),
+    )
     if (method === 'weighted-sum') parts[0] = 1 - parts.slice(1).reduce((sum, part) => sum + part, 0)
     const sum = parts.reduce((total, part) => total + part, 0)
     if (sum > 0) parts.forEach((part, index) => (totals[index]! += (part / sum) * layer.size))

@@ -1,8 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { modelSchema } from '../../../../src-main/contract/project'
 import { ldmUnet } from '../../../../src-main/engine/checkpoint/key-maps/unet'
 import { presetByBlock, UNetBlocks } from '../../../../src-main/engine/merge/blocks'
-import { matchesPattern, weightOf } from '../../../../src-main/engine/merge/model-weights'
 import { REFINER_UNET, SD14_UNET, SD2_UNET, SDXL_UNET, unetShapes } from '../checkpoint/network-shapes'
 
 const numbered = (prefix: string, count: number): string[] =>
@@ -51,38 +49,4 @@ it('presets fit by their length', () => {
   expect(presetByBlock(labels(12), numbers)).toMatchObject({ BASE: 0, IN00: 0.04, M00: 13 / 25, OUT11: 1 })
   expect(presetByBlock(labels(9), numbers)).toBeNull()
   expect(presetByBlock(labels(9), numbers.slice(0, 20))).toMatchObject({ BASE: 0, OUT08: 19 / 25 })
-})
-
-describe('weights', () => {
-  it.each([
-    ['conv_in.weight', 'conv_in.weight', true],
-    ['attn1', 'down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q.weight', true],
-    ['attn', 'down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q.weight', false],
-    ['attn*', 'down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q.weight', true],
-    ['down_blocks.0', 'down_blocks.0.resnets.0.conv1.weight', true],
-    ['down_blocks.0', 'down_blocks.01.resnets.0.conv1.weight', false],
-    ['up_blocks.*.resnets.*.conv1', 'up_blocks.3.resnets.2.conv1.weight', true],
-    ['*', 'anything', true],
-    ['to_out.0', 'mid_block.attentions.0.to_out.0.bias', true],
-    ['to_out.0', 'mid_block.attentions.0.to_outx0.bias', false],
-    ['a+b', 'a+b', true],
-  ])('pattern %s on %s: %s', (pattern, name, expected) => expect(matchesPattern(pattern, name)).toBe(expected))
-
-  it('the last pattern, else the block, else the model', () => {
-    const model = modelSchema.parse({
-      name: 'a',
-      path: 'a',
-      weight: 0.1,
-      blocks: { IN01: 0.2 },
-      layers: [
-        { pattern: 'resnets', weight: 0.3 },
-        { pattern: 'conv1', weight: 0.4 },
-      ],
-    })
-    expect(weightOf(model, 'conv_in.weight', 'IN00')).toBe(0.1)
-    expect(weightOf(model, 'down_blocks.0.attentions.0.norm.weight', 'IN01')).toBe(0.2)
-    expect(weightOf(model, 'down_blocks.0.resnets.0.conv2.weight', 'IN01')).toBe(0.3)
-    expect(weightOf(model, 'down_blocks.0.resnets.0.conv1.weight', 'IN01')).toBe(0.4)
-    expect(weightOf({ ...model, enabled: false }, 'conv_in.weight', 'IN00')).toBe(0)
-  })
 })
