@@ -56,11 +56,17 @@ export const useInspect = defineStore('inspect', () => {
   })
   const rows = computed(() => (revision.value, [...summaries.values()]))
   /** All layers in network order; before the network is known, those that are computed. */
-  const layers = computed<readonly Omit<LayerInfo, 'names'>[]>(() => {
+  const layers = computed<readonly LayerInfo[]>(() => {
     if (models.network) return models.network.layers
-    return rows.value.map(({ layer, component, block, rows: count, inputs }) => {
-      return { name: layer, component: component as LayerInfo['component'], block, rows: count, inputs, kind: 'linear' }
-    })
+    return rows.value.map(({ layer, component, block, rows: count, inputs }) => ({
+      name: layer,
+      names: [layer],
+      component: component as LayerInfo['component'],
+      block,
+      rows: count,
+      inputs,
+      kind: 'linear',
+    }))
   })
   const wantedNames = computed(() => [
     ...(project.base ? [project.base.name] : []),
