@@ -139,7 +139,7 @@ export async function mergeWithProgress(
 /** What a merge did, for machines. */
 export function resultAsData(plan: MergePlan, result: MergeResult): unknown {
   const { shares } = sharesOf(plan, result.layers)
-  return { ...result, shares, warnings: [...plan.warnings, ...noiseWarnings(result.layers)] }
+  return { ...result, shares, warnings: [...plan.warnings, ...noiseWarnings(result.layers, plan.project.method)] }
 }
 
 /** What a merge did, for people. */
@@ -158,7 +158,7 @@ export function resultInWords(plan: MergePlan, result: MergeResult): string {
     )
     lines.push('They are too large for half precision. Merge with --dtype bf16 or fp32.')
   }
-  for (const warning of noiseWarnings(result.layers)) lines.push('', `Warning: ${warning}`)
+  for (const warning of noiseWarnings(result.layers, plan.project.method)) lines.push('', `Warning: ${warning}`)
   return lines.join('\n')
 }
 

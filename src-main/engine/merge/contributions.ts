@@ -38,7 +38,7 @@ import { FusionSessions } from './statistics'
 import { viewInputs } from './tensor-job'
 
 /** Part of every key: another form of the files, or another arithmetic behind them, is another key. */
-const FORMAT = 1
+const FORMAT = 2
 /** How often it is looked whether another process has finished the same contributions. */
 const WAIT_MS = 500
 /** What deciding thresholds costs beside computing a model's contributions: a reading of all rows. */

@@ -8,7 +8,7 @@ export interface LayerReport {
   layer: string
   rows: number
   inputs: number
-  /** τ that was used. */
+  /** τ that was used; above 1, no correlation reaches it and every row takes the weighted mean. */
   threshold: number
   minZ: number
   /** κ_i = Σ_j |C_ij| / |Z_i|: how much the row's terms cancel; 1: not at all. */

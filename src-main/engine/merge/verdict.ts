@@ -1,5 +1,7 @@
+import { thresholdOf, type MethodSettings } from '../../contract/project'
 import type { LayerReport } from './layer-report'
 import type { MergePlan } from './plan'
+import { AVERAGED } from './threshold'
 
 /** Mean κ from which a layer's terms mostly cancel. */
 const NOISY_KAPPA = 2
@@ -12,8 +14,9 @@ const CHANCE_SHARE = 0.1
  * Plain warnings where the condition numbers say that a merge is noise (method.md, 'Normalisation and merge'): layers
  * whose terms cancel or whose length changed, and coefficients that chance correlations make up.
  */
-export function noiseWarnings(layers: readonly LayerReport[]): string[] {
+export function noiseWarnings(layers: readonly LayerReport[], settings: MethodSettings): string[] {
   const warnings: string[] = []
+  const isAuto = thresholdOf(settings) === 'auto'
   const cancelling = layers.filter(
     ({ meanKappa, normRatio }) => meanKappa > NOISY_KAPPA || normRatio > GROWN || normRatio < 1 / GROWN,
   )
@@ -23,8 +26,8 @@ export function noiseWarnings(layers: readonly LayerReport[]): string[] {
     warnings.push(
       `In ${cancelling.length} of ${layers.length} layers the terms cancel: condition numbers reach ` +
         `${worst.maxKappa.toPrecision(3)} (${worst.layer}), and merged weights are up to ` +
-        `${longest.normRatio.toPrecision(3)} times as large as the base's (${longest.layer}). Such layers are noise. ` +
-        `Use the normaliser 'aligned' and the threshold 'auto'.`,
+        `${longest.normRatio.toPrecision(3)} times as large as the base's (${longest.layer}). Such layers are noise.` +
+        advice(settings.normaliser !== 'aligned' && "the normaliser 'aligned'", !isAuto && "the threshold 'auto'"),
     )
   }
   const chance = layers.filter(
@@ -35,11 +38,24 @@ export function noiseWarnings(layers: readonly LayerReport[]): string[] {
     const mean = chance.reduce((sum, { offOwnShare }) => sum + offOwnShare, 0) / chance.length
     warnings.push(
       `In ${chance.length} of ${layers.length} layers ${Math.round(mean * 100)} % of the coefficients lie on rows that ` +
-        `correlate no more than chance would have it. They contribute noise and usually destroy the network. ` +
-        `Use the threshold 'auto'.`,
+        `correlate no more than chance would have it. They contribute noise and usually destroy the network.` +
+        advice(!isAuto && "the threshold 'auto'"),
+    )
+  }
+  const averaged = layers.filter(({ threshold }) => threshold === AVERAGED)
+  if (averaged.length > 0) {
+    warnings.push(
+      `${averaged.length} of ${layers.length} layers are averaged: their rows are too short to tell correlation from ` +
+        `chance (${averaged[0]!.layer}${averaged.length > 1 ? ' and others' : ''}).`,
     )
   }
   return warnings
+}
+
+/** What to use instead, as far as it is not in use. */
+function advice(...changes: (string | false)[]): string {
+  const wanted = changes.filter((change) => change !== false)
+  return wanted.length > 0 ? ` Use ${wanted.join(' and ')}.` : ''
 }
 
 /** A model's part in a merge. */

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { RECIPE_KEY } from '../../../../src-main/engine/checkpoint/describe'
 import { readSafetensors } from '../../../../src-main/engine/checkpoint/safetensors'
+import { methodSchema } from '../../../../src-main/contract/project'
 import { planMerge } from '../../../../src-main/engine/merge/plan'
 import { DATA_HASH_KEY, type Recipe } from '../../../../src-main/engine/merge/recipe'
 import { runMerge } from '../../../../src-main/engine/merge/run'
@@ -95,11 +96,11 @@ describe('the verdict on the demo family', () => {
 
   it('warns of the literal paper, not of the default', async () => {
     const { result: paper } = await result({ normaliser: 'paper' })
-    const warnings = noiseWarnings(paper.layers)
+    const warnings = noiseWarnings(paper.layers, methodSchema.parse({ normaliser: 'paper' }))
     expect(warnings).toHaveLength(2)
     expect(warnings.join('\n')).toMatch(/condition numbers reach .*chance/s)
     const { plan, result: safe } = await result({})
-    expect(noiseWarnings(safe.layers)).toEqual([])
+    expect(noiseWarnings(safe.layers, plan.project.method)).toEqual([])
     const { adds, shares } = sharesOf(plan, safe.layers)
     expect(adds).toBe(false)
     expect(shares.reduce((sum, { value }) => sum + value!, 0)).toBeCloseTo(1, 6)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { methodSchema, thresholdOf } from '../../../../src-main/contract/project'
 import { normaliserOf } from '../../../../src-main/engine/merge/normalisers'
-import { autoThreshold } from '../../../../src-main/engine/merge/threshold'
+import { AVERAGED, autoThreshold } from '../../../../src-main/engine/merge/threshold'
 
 const live = (): boolean => true
 
@@ -18,8 +18,22 @@ describe('the auto threshold', () => {
   it('else lies above the largest of N·n chance correlations', () => {
     const unrelated = [new Float64Array(10)]
     expect(autoThreshold(unrelated, live, 1280, 36)).toBeCloseTo((Math.sqrt(2 * Math.log(1280)) + 1) / 6, 12)
-    expect(autoThreshold(unrelated, live, 1280, 4)).toBe(0.95)
     expect(autoThreshold(unrelated, live, 1280, 5000)).toBe(0.5)
+  })
+
+  it('of rows so short that chance looks like a family is one that no correlation reaches', () => {
+    const own = [new Float64Array(8).fill(1)]
+    const unrelated = [new Float64Array(8)]
+    for (const rows of [own, unrelated]) {
+      expect(autoThreshold(rows, live, 16, 4)).toBe(AVERAGED)
+      expect(autoThreshold(rows, live, 16, 8)).toBe(AVERAGED)
+    }
+    // In between, a family needs what chance does not reach.
+    const between = autoThreshold(own, live, 1024, 27)
+    expect(between).toBeCloseTo((Math.sqrt(2 * Math.log(1024)) + 1) / Math.sqrt(27), 12)
+    expect(between).toBeGreaterThan(0.9)
+    // The first convolution of Stable Diffusion, with eight models: as for every longer row.
+    expect(autoThreshold(own, live, 8 * 320, 36)).toBe(0.9)
   })
 
   it('is the default, but not of the paper’s normaliser', () => {
