@@ -1,6 +1,6 @@
-import { basename, dirname, extname } from 'node:path'
 import type { CalibrationSettings } from '../contract/calibration'
 import { FusionError } from '../contract/errors'
+import { modelNames } from '../contract/model-names'
 import { modelSchema, projectSchema, type ModelEntry, type Project } from '../contract/project'
 import type { Edit } from '../contract/state'
 
@@ -14,7 +14,7 @@ export function applyEdit(project: Project, edit: Edit): Project {
   const { models } = project
   switch (edit.type) {
     case 'add-models':
-      return { ...project, models: edit.models.reduce(withModel, models) }
+      return { ...project, models: withModels(models, edit.models) }
     case 'remove-model':
       return {
         ...project,
@@ -64,23 +64,15 @@ function indexOf(models: readonly ModelEntry[], wanted: string): number {
   return index
 }
 
-function withModel(models: ModelEntry[], { path, name }: { path: string; name?: string | undefined }): ModelEntry[] {
-  const taken = models.find((model) => model.path === path)
-  if (taken) throw new FusionError('validation', `${path} is in the project already, as ${taken.name}.`)
-  return [...models, modelSchema.parse({ name: uniqueName(models, name ?? nameFromPath(path)), path })]
-}
-
-/** A file's name without its ending; of a component's folder (`style/unet`) the one above. */
-export function nameFromPath(path: string): string {
-  const own = basename(path)
-  return own === 'unet'
-    ? basename(dirname(path))
-    : basename(path, extname(path) === '.safetensors' ? '.safetensors' : '')
-}
-
-function uniqueName(models: readonly ModelEntry[], wanted: string): string {
-  for (let count = 1; ; count++) {
-    const name = count === 1 ? wanted : `${wanted} ${count}`
-    if (!models.some((model) => model.name === name)) return name
-  }
+/** The models with more of them; those without a name are named by their paths. */
+function withModels(models: ModelEntry[], added: Extract<Edit, { type: 'add-models' }>['models']): ModelEntry[] {
+  const names = modelNames(
+    added,
+    models.map(({ name }) => name),
+  )
+  return added.reduce((known, { path }, index) => {
+    const taken = known.find((model) => model.path === path)
+    if (taken) throw new FusionError('validation', `${path} is in the project already, as ${taken.name}.`)
+    return [...known, modelSchema.parse({ name: names[index]!, path })]
+  }, models)
 }

@@ -1,6 +1,7 @@
 import { basename, dirname, join } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../contract/errors'
+import { modelNames } from '../contract/model-names'
 import {
   methodSchema,
   modelSchema,
@@ -12,7 +13,7 @@ import {
 import { cachedPaths } from '../engine/checkpoint/hash'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { RECIPE_KEY } from '../engine/checkpoint/describe'
-import { EMPTY_PROJECT, nameFromPath } from './project-edits'
+import { EMPTY_PROJECT } from './project-edits'
 
 const recipeSchema = z.object({
   format: z.literal('featurefusion-recipe'),
@@ -70,7 +71,7 @@ export async function restoreRecipe(
   const stated = prediction !== undefined && { prediction }
   return {
     project: { ...EMPTY_PROJECT, ...stated, models, method: method.data, output },
-    title: nameFromPath(path),
+    title: modelNames([{ path }])[0]!,
     missing,
   }
 }

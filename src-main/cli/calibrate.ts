@@ -62,7 +62,7 @@ async function run(
 ): Promise<void> {
   const started = performance.now()
   const { samples, seed, ...given } = options
-  const loaded = loadProject(path, { ...given, blockWeights: [], layerWeights: [], transposed: [], groups: [] })
+  const loaded = await loadProject(path, { ...given, blockWeights: [], layerWeights: [], transposed: [], groups: [] })
   const project = mapPaths(loaded.project, (own) => resolve(loaded.folder, own))
   const settings = {
     samples: samples ?? project.calibration.samples,

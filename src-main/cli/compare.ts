@@ -20,7 +20,7 @@ export function addCompareCommand(program: Command, files: ProgramFiles): void {
   command.action((path: string | undefined, options: EvaluationOptions & { csv?: string }) =>
     runCommand(options, async (signal) => {
       const started = performance.now()
-      const project = evaluatedProject(path, options)
+      const project = await evaluatedProject(path, options)
       if (options.csv !== undefined) await checkOutput(options.csv, CSV_RULE)
       await withRun(project, options, files, signal, async (run, progress) => {
         const failed: { name: string; message: string }[] = []

@@ -53,7 +53,7 @@ async function check(
   files: DriftFiles,
   signal: AbortSignal,
 ): Promise<void> {
-  const project = evaluatedProject(path, options)
+  const project = await evaluatedProject(path, options)
   const { domain = null, columns: samples, layer, pictures = PICTURES } = options
   const { split, seed } = project.evaluation
   const threads = options.threads === undefined ? {} : { threads: options.threads }

@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs'
-import { basename, dirname, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import type { ClipSummary } from '../contract/evaluate/clip'
 import { evaluationAsCsv } from '../contract/evaluate/csv-tables'
@@ -24,6 +23,7 @@ import { checkOutput, writeOutput } from '../engine/files/write-output'
 import { DEVICES, type Device } from '../engine/runtime/providers'
 import { evaluationAsTable, evaluationInWords, type Evaluation } from './evaluate-output'
 import { cacheFolder } from './folders'
+import { parseModelArgument, withNames, type ModelArgument } from './model-arguments'
 import { collect, count, number, predictionOption } from './model-options'
 import { ProgressLine, printResult, runCommand, say, UsageError, type CommonOptions } from './output'
 
@@ -182,26 +182,24 @@ async function clipOf(
 
 /** @throws UsageError where there is nothing to compare, or a name stands for two models */
 function namedModels(options: EvaluateOptions): { base: NamedModel; others: NamedModel[] } {
-  const named = [
-    ...options.model.map((text) => ({ ...parseModel(text), isMerge: false })),
-    ...options.merge.map((text) => ({ ...parseModel(text), isMerge: true })),
-  ]
-  const own = options.base === undefined ? named[0] : { ...parseModel(options.base), name: 'base', isMerge: false }
+  const named = withNames([
+    ...options.model.map((text) => ({ ...withoutWeight(text), isMerge: false })),
+    ...options.merge.map((text) => ({ ...withoutWeight(text), isMerge: true })),
+  ])
+  const own = options.base === undefined ? named[0] : { ...withoutWeight(options.base), name: 'base', isMerge: false }
   if (!own || named.length === 0)
     throw new UsageError('Say what to measure: --model PATH.', 'The first one is the base unless --base is given.')
   // A base that is also among the models is measured once, by the name that it has there.
   const base = named.find(({ path }) => path === own.path) ?? own
   const others = named.filter((model) => model !== base)
-  const names = [base, ...others].map(({ name }) => name)
-  const twice = names.find((name, index) => names.indexOf(name) !== index)
-  if (twice !== undefined) throw new UsageError(`Two models are named ${twice}.`, 'Give one another name: NAME=PATH.')
+  if (others.some(({ name }) => name === base.name))
+    throw new UsageError(`Two models are named ${base.name}.`, 'Give one another name: NAME=PATH.')
   return { base, others }
 }
 
-/** `[NAME=]PATH`; the name is the file's or folder's where none is given, of a `unet` folder the one around it. */
-function parseModel(text: string): { name: string; path: string } {
-  const named = existsSync(text) ? null : /^([^=/\\]+)=(.+)$/.exec(text)
-  const path = resolve(named?.[2] ?? text)
-  const folder = basename(path) === 'unet' ? dirname(path) : path
-  return { name: named?.[1] ?? basename(folder).replace(/\.(safetensors|ckpt)$/, ''), path }
+/** @throws UsageError for a weight: models are measured as they are */
+function withoutWeight(text: string): ModelArgument {
+  const argument = parseModelArgument(text)
+  if (argument.weight === undefined) return argument
+  throw new UsageError(`${text}: models are measured as they are, without a weight.`, 'Leave out what stands after @.')
 }

@@ -39,8 +39,8 @@ export function addEvaluationOptions(command: Command, pictures = 'all'): void {
  * The project of the command line, with absolute paths and with the evaluation data that are used.
  * @throws UsageError, FusionError 'not-found', 'malformed', 'validation' (no data)
  */
-export function evaluatedProject(path: string | undefined, options: EvaluationOptions): Project {
-  const { project: loaded, folder } = loadProject(path, options)
+export async function evaluatedProject(path: string | undefined, options: EvaluationOptions): Promise<Project> {
+  const { project: loaded, folder } = await loadProject(path, options)
   const project = mapPaths(loaded, (own) => resolve(folder, own))
   const { evaluation } = project
   return {

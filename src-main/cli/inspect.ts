@@ -33,7 +33,7 @@ export function addInspectCommand(program: Command): void {
     .option('--json', 'results as JSON')
   addModelOptions(command).action((path: string | undefined, options: InspectOptions) =>
     runCommand(options, async (signal) => {
-      const { project, folder } = loadProject(path, options)
+      const { project, folder } = await loadProject(path, options)
       const inspection = await openInspection(project, folder)
       const provider = await chooseProvider(options.device)
       if (options.png !== undefined) {

@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander'
+import { outputName } from '../contract/output-name'
 import type { Project } from '../contract/project'
 import { trimContributions } from '../engine/merge/cache-space'
 import { forecastContributions, type ContributionForecast } from '../engine/merge/contributions'
@@ -51,8 +52,8 @@ export function addMergeCommand(program: Command, files: ProgramFiles): void {
   addMergeOptions(command)
   command.action((path: string | undefined, options: MergeCommandOptions & { dryRun?: boolean }) =>
     runCommand(options, async (signal) => {
-      const { project, folder } = loadProject(path, options)
-      const out = options.dryRun ? '' : outOf(project, options)
+      const { project, folder } = await loadProject(path, options)
+      if (!options.dryRun) checkOut(project, options)
       const plan = await planMerge(project, folder)
       const provider = await chooseProvider(options.device)
       if (options.dryRun) {
@@ -64,7 +65,7 @@ export function addMergeCommand(program: Command, files: ProgramFiles): void {
         return
       }
       const result = await withinCacheLimit(options, () =>
-        mergeWithProgress(plan, out, provider, files, signal, options),
+        mergeWithProgress(plan, outOf(plan, options), provider, files, signal, options),
       )
       printResult(options, resultAsData(plan, result), () => resultInWords(plan, result))
     }),
@@ -86,11 +87,19 @@ export function addMergeOptions(command: Command): Command {
   return addOutputOptions(addModelOptions(command))
 }
 
-/** Where a merge goes. */
-export function outOf({ output }: Project, { out }: Pick<MergeCommandOptions, 'out'>): string {
+/** Sees before any work that it is said where the merge goes, under a name that a merge can have. */
+export function checkOut({ output }: Pick<Project, 'output'>, { out }: Pick<MergeCommandOptions, 'out'>): void {
   const path = out ?? output.path
   if (path === undefined) throw new UsageError('Say where to write: --out PATH.')
-  return path
+  outputName(path, true)
+}
+
+/** Where a merge goes: a single file always ends in .safetensors. */
+export function outOf(
+  { project, output }: Pick<MergePlan, 'project' | 'output'>,
+  { out }: Pick<MergeCommandOptions, 'out'>,
+): string {
+  return outputName(out ?? project.output.path!, output.folder)
 }
 
 /** Afterwards contributions go until the rest fits, those first that were not used for longest; none of this task's. */

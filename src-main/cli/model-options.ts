@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { basename, dirname, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { z } from 'zod'
+import { blockLabel } from '../contract/block-labels'
 import { FusionError } from '../contract/errors'
 import {
   METHOD_NAMES,
@@ -11,9 +12,12 @@ import {
   PREDICTION_TYPES,
   projectSchema,
   STATISTICS,
+  type ModelEntry,
   type Project,
 } from '../contract/project'
-import { presetByBlock } from '../engine/merge/blocks'
+import { openCheckpoint } from '../engine/checkpoint/open'
+import { presetByBlock, UNetBlocks } from '../engine/merge/blocks'
+import { parseModelArgument, withNames } from './model-arguments'
 import { UsageError } from './output'
 
 /** What options say about the models themselves. */
@@ -84,13 +88,13 @@ export function addModelOptions(command: Command): Command {
   return addSourceOptions(command)
     .option(
       '--block-weights <name=numbers>',
-      "a specialist's weights by block: 26 (SD 1, 2) or 20 (SDXL) numbers, or BLOCK:WEIGHT,…",
+      "a model's weights by block: BLOCK:WEIGHT,… or a number for every block (26 for SD 1 and 2, 20 for SDXL)",
       collect,
       [],
     )
     .option(
       '--layer-weights <name=pattern:weight>',
-      'a weight for the layers that match a pattern (* for anything)',
+      'a weight for the layers that match a pattern: whole parts of a name between dots, * for anything',
       collect,
       [],
     )
@@ -140,15 +144,20 @@ export interface LoadedProject {
 
 /**
  * The project that a file or the options describe; options win over the file.
- * @throws UsageError, FusionError 'not-found', 'malformed'
+ * @throws UsageError, FusionError 'not-found', 'malformed', and what opening the base throws where numbers are given for
+ * its blocks
  */
-export function loadProject(path: string | undefined, options: ModelOptions): LoadedProject {
+export async function loadProject(path: string | undefined, options: ModelOptions): Promise<LoadedProject> {
+  if (path !== undefined && (options.base !== undefined || options.specialist.length > 0))
+    throw new UsageError('Give either a project file or --base and --specialist: a file names its models itself.')
   const { project, folder } = path === undefined ? projectFromOptions(options) : readProject(path)
+  const models = await withRules(project.models, folder, options)
   const given = (keys: readonly (keyof ModelOptions)[]): Record<string, unknown> =>
     Object.fromEntries(keys.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])))
   const merged = {
     ...project,
     ...given(['prediction']),
+    models,
     method: {
       ...project.method,
       ...given([
@@ -209,68 +218,67 @@ function projectFromOptions(options: ModelOptions): LoadedProject {
   if (options.base === undefined || options.specialist.length === 0) {
     throw new UsageError('Give a project file, or --base and at least one --specialist.')
   }
-  const base = parseModel(options.base, 'base')
-  const models = [base, ...options.specialist.map((text) => parseModel(text))]
-  for (const text of options.blockWeights) {
-    const { model, rest } = ofModel(models, text, '--block-weights')
-    model.blocks = parseBlocks(rest)
-  }
-  for (const text of options.layerWeights) {
-    const { model, rest } = ofModel(models, text, '--layer-weights')
-    const colon = rest.lastIndexOf(':')
-    if (colon < 0) throw new UsageError(`--layer-weights ${text}: PATTERN:WEIGHT expected.`)
-    model.layers.push({ pattern: rest.slice(0, colon), weight: parseNumber(rest.slice(colon + 1), text) })
-  }
+  const base = { name: 'base', ...parseModelArgument(options.base) }
+  const models = withNames([base, ...options.specialist.map(parseModelArgument)])
   const project = projectSchema.parse({ format: 'featurefusion-project', version: 1, models })
   return { project, folder: process.cwd() }
 }
 
-interface ModelDraft {
-  name: string
-  path: string
-  weight?: number
-  blocks: Record<string, number>
-  layers: { pattern: string; weight: number }[]
+/** The models with the weights by block and layer that options give them. */
+async function withRules(
+  models: readonly ModelEntry[],
+  folder: string,
+  { blockWeights, layerWeights }: Pick<ModelOptions, 'blockWeights' | 'layerWeights'>,
+): Promise<ModelEntry[]> {
+  const weighed = models.map((model) => ({ ...model, layers: [...model.layers] }))
+  for (const text of blockWeights) {
+    const { model, rest } = ofModel(weighed, text, '--block-weights')
+    model.blocks = await parseBlocks(rest, text, resolve(folder, models[0]!.path))
+  }
+  for (const text of layerWeights) {
+    const { model, rest } = ofModel(weighed, text, '--layer-weights')
+    const colon = rest.lastIndexOf(':')
+    if (colon <= 0) throw new UsageError(`--layer-weights ${text}: PATTERN:WEIGHT expected.`)
+    model.layers.push({ pattern: rest.slice(0, colon), weight: parseNumber(rest.slice(colon + 1), text) })
+  }
+  return weighed
 }
 
-/** `[NAME=]PATH[@WEIGHT]`; the name is the file's or folder's where none is given. */
-function parseModel(text: string, defaultName?: string): ModelDraft {
-  const named = /^([^=/\\]+)=(.+)$/.exec(text)
-  const rest = named?.[2] ?? text
-  const weighted = /^(.*)@(-?\d+(?:\.\d+)?)$/.exec(rest)
-  const path = weighted?.[1] ?? rest
-  const name = named?.[1] ?? defaultName ?? basename(path).replace(/\.(safetensors|ckpt)$/, '')
-  return { name, path: resolve(path), ...(weighted && { weight: Number(weighted[2]) }), blocks: {}, layers: [] }
-}
-
-function ofModel(models: ModelDraft[], text: string, option: string): { model: ModelDraft; rest: string } {
-  const separator = text.indexOf('=')
-  const model = models.find(({ name }) => name === text.slice(0, separator))
-  if (separator < 0 || !model) {
+/** `NAME=…`: names may have any characters, so the longest that fits is meant. */
+function ofModel(models: ModelEntry[], text: string, option: string): { model: ModelEntry; rest: string } {
+  const [model] = models
+    .filter(({ name }) => text.startsWith(`${name}=`))
+    .sort((one, other) => other.name.length - one.name.length)
+  if (!model) {
     throw new UsageError(
       `${option} ${text}: NAME=… expected.`,
       `The models are ${models.map(({ name }) => name).join(', ')}.`,
     )
   }
-  return { model, rest: text.slice(separator + 1) }
+  return { model, rest: text.slice(model.name.length + 1) }
 }
 
-/** `IN00:0.5,M00:1` or a whole preset of the field, 26 or 20 numbers. */
-function parseBlocks(text: string): Record<string, number> {
+/** `IN00:0.5,M00:1`, or one number for every block of the base's UNet, as the field's presets have them. */
+async function parseBlocks(text: string, where: string, base: string): Promise<Record<string, number>> {
   const parts = text.split(',').map((part) => part.trim())
   if (parts.every((part) => part.includes(':'))) {
-    return Object.fromEntries(
-      parts.map((part) => part.split(':')).map(([block, weight]) => [block!, parseNumber(weight!, text)]),
-    )
+    const blocks: Record<string, number> = {}
+    for (const part of parts) {
+      const [block, weight] = part.split(':') as [string, string]
+      const label = blockLabel(block)
+      if (Object.hasOwn(blocks, label)) throw new UsageError(`--block-weights ${where}: ${label} has two weights.`)
+      blocks[label] = parseNumber(weight, where)
+    }
+    return blocks
   }
-  const numbers = parts.map((part) => parseNumber(part, text))
-  const blocks = numbers.length === 20 ? 9 : 12
-  const labels = (prefix: string): string[] =>
-    Array.from({ length: blocks }, (_, index) => `${prefix}${String(index).padStart(2, '0')}`)
-  const preset = presetByBlock(['BASE', ...labels('IN'), 'M00', ...labels('OUT')], numbers)
-  if (!preset)
-    throw new UsageError(`--block-weights has ${numbers.length} numbers; 26 (SD 1, SD 2) or 20 (SDXL) make a preset.`)
-  return preset
+  const numbers = parts.map((part) => parseNumber(part, where))
+  const { labels } = UNetBlocks.of(await openCheckpoint(base))
+  const preset = presetByBlock(labels, numbers)
+  if (preset) return preset
+  throw new UsageError(
+    `--block-weights ${where}: ${numbers.length} numbers, but the UNet of ${base} has ${labels.length} blocks.`,
+    `Give a number for each of ${labels.join(' ')}, or BLOCK:WEIGHT,… for some of them.`,
+  )
 }
 
 /** @throws UsageError that says where the text stands */
@@ -285,6 +293,7 @@ function layerKinds(options: ModelOptions): unknown[] {
     ...options.transposed.map((pattern) => ({ pattern, transposedConvolution: true })),
     ...options.groups.map((text) => {
       const separator = text.lastIndexOf('=')
+      if (separator <= 0) throw new UsageError(`--groups ${text}: PATTERN=NUMBER expected.`)
       return { pattern: text.slice(0, separator), groups: parseNumber(text.slice(separator + 1), `--groups ${text}`) }
     }),
   ]

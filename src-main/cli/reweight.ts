@@ -18,6 +18,7 @@ import { cacheFolder } from './folders'
 import {
   addMergeOptions,
   mergeWithProgress,
+  checkOut,
   outOf,
   resultAsData,
   resultInWords,
@@ -46,14 +47,14 @@ export function addReweightCommand(program: Command, files: ProgramFiles): void 
   addMergeOptions(command)
   command.action((path: string | undefined, options: MergeCommandOptions & { weight: string[] }) =>
     runCommand(options, async (signal) => {
-      const loaded = loadProject(path, options)
+      const loaded = await loadProject(path, options)
       if (options.weight.length === 0) throw new UsageError('Say what changes: --weight NAME=NUMBER.')
       const project = options.weight.reduce((changed, text) => reweigh(changed, text), reused(loaded.project))
-      const out = outOf(project, options)
+      checkOut(project, options)
       const plan = await planMerge(project, loaded.folder)
       const provider = await chooseProvider(options.device)
       const result = await withinCacheLimit(options, () =>
-        mergeWithProgress(plan, out, provider, files, signal, options),
+        mergeWithProgress(plan, outOf(plan, options), provider, files, signal, options),
       )
       printResult(options, resultAsData(plan, result), () => resultInWords(plan, result))
     }),
@@ -74,7 +75,7 @@ export function addUnlearnCommand(program: Command, files: ProgramFiles): void {
   addMergeOptions(command)
   command.action((first: string, second: string | undefined, options: UnlearnOptions) =>
     runCommand(options, async (signal) => {
-      const loaded = loadProject(second === undefined ? undefined : first, options)
+      const loaded = await loadProject(second === undefined ? undefined : first, options)
       await unlearn(loaded, second ?? first, options, files, signal)
     }),
   )
@@ -89,14 +90,14 @@ async function unlearn(
 ): Promise<void> {
   if (given.models[0]?.name === name) throw new UsageError(`${name} is the base: a merge has no other.`)
   const project = reused(given)
-  const out = outOf(project, options)
+  checkOut(project, options)
   const before = await planMerge(change(project, name, { enabled: true }), folder)
   const after = await planMerge(change(project, name, { enabled: false }), folder)
   const provider = await chooseProvider(options.device)
   const progress = new ProgressLine()
   try {
     await withinCacheLimit(options, async () => {
-      const result = await mergeWithProgress(after, out, provider, files, signal, options)
+      const result = await mergeWithProgress(after, outOf(after, options), provider, files, signal, options)
       const work: Work = { options, files, provider, signal, progress }
       const report = options.report ? await measure(before, after, work) : null
       const losses = options.evaluation === undefined ? null : await evaluate(before, result.path, work)

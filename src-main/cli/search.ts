@@ -56,7 +56,7 @@ async function search(
   if (perBlock && strategy !== 'cma-es') throw new UsageError('--per-block goes with --strategy cma-es.')
   if (out !== undefined && !out.endsWith(PROJECT_SUFFIX))
     throw new UsageError(`--out ${out}: a project's file ends with ${PROJECT_SUFFIX}.`)
-  const project = evaluatedProject(path, options)
+  const project = await evaluatedProject(path, options)
   if (out !== undefined) await checkOutput(out, { kind: PROJECT_FILE, overwrite: true })
   await withRun(project, options, files, signal, async (run, progress) => {
     let start: Start = { pictures: null, base: null, soup: null }

@@ -3,8 +3,11 @@ import { freemem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import type { LayerSummary } from '../../contract/inspect'
+import { outputName } from '../../contract/output-name'
+import { openCheckpoint } from '../../engine/checkpoint/open'
 import { suggestWeights } from '../../engine/inspect/suggest-weights'
 import { exportKind } from '../../engine/merge/export-target'
+import { isFolderLayout } from '../../engine/merge/output-files'
 import { checkAgreed } from '../agreed-target'
 import { PICTURES_URL, TILES_URL } from '../interface-files'
 import { readPngSettings } from '../png-settings'
@@ -157,7 +160,8 @@ function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
     },
     'export.start': async ({ path, overwrite }) => {
       const project = studio.projectWithModels()
-      const target = await host.access.checkTarget(path)
+      const base = await openCheckpoint(project.models[0]!.path)
+      const target = await host.access.checkTarget(outputName(path, isFolderLayout(base, project.output.layout)))
       if (queue.list().some((job) => job.kind === 'export' && job.endedAt === null && job.title === titleOf(target))) {
         throw new FusionError('target', `${target} is being written already.`)
       }

@@ -27,7 +27,7 @@ const noCheck = async (): Promise<void> => undefined
 describe('the document', () => {
   it('names models by their files, uniquely', () => {
     store.edit([add('/m/base', '/m/food/unet', '/n/food.safetensors', '/o/food/unet')], 'Add')
-    expect(names()).toEqual(['base', 'food', 'food 2', 'food 3'])
+    expect(names()).toEqual(['base', 'm/food', 'n/food', 'o/food'])
   })
 
   it('takes all edits or none', () => {

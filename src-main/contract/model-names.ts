@@ -1,0 +1,51 @@
+/** Folders of a diffusers pipeline: named alike in every model. */
+const COMPONENT_FOLDERS = ['unet', 'transformer', 'vae', 'text_encoder', 'text_encoder_2']
+/** Weights files of diffusers and transformers, without their ending: named alike in every model. */
+const COMMON_FILE = /^((diffusion_)?pytorch_)?model(\.(fp16|bf16|fp32|ema|non_ema))*(-\d+-of-\d+)?$/
+const WEIGHTS_ENDING = /\.(safetensors|sft|ckpt)$/i
+
+/**
+ * Names of models: those that were given, the others by their paths: a file's without its ending, a folder's; of
+ * `style/unet` or `style/model.safetensors` that of `style`. Where names clash, more of the path stands in front.
+ * @param taken names that other models have
+ */
+export function modelNames(
+  models: readonly { name?: string | undefined; path: string }[],
+  taken: readonly string[] = [],
+): string[] {
+  const parts = models.map(({ name, path }) => (name === undefined ? tellingParts(path) : [name]))
+  const depths = models.map(() => 1)
+  for (;;) {
+    const names = parts.map((own, index) => own.slice(-depths[index]!).join('/'))
+    const clashes = names.flatMap((name, index) => (isTwice(name, names) || taken.includes(name) ? [index] : []))
+    const deeper = clashes.filter((index) => depths[index]! < parts[index]!.length)
+    if (deeper.length === 0) return numbered(names, taken)
+    for (const index of deeper) depths[index]!++
+  }
+}
+
+/** The parts of a path up to the last one that tells models apart. */
+function tellingParts(path: string): string[] {
+  const parts = path.split(/[\\/]/).filter((part) => part !== '' && part !== '.')
+  const file = parts.at(-1) ?? path
+  const own = file.replace(WEIGHTS_ENDING, '')
+  const telling = [...parts.slice(0, -1), own]
+  if (own !== file && COMMON_FILE.test(own)) telling.pop()
+  if (COMPONENT_FOLDERS.includes(telling.at(-1) ?? '')) telling.pop()
+  return telling.length > 0 ? telling : [own]
+}
+
+function isTwice(name: string, names: readonly string[]): boolean {
+  return names.indexOf(name) !== names.lastIndexOf(name)
+}
+
+/** What still clashes: the same path or given name twice. */
+function numbered(names: readonly string[], taken: readonly string[]): string[] {
+  const used = new Set(taken)
+  return names.map((wanted) => {
+    let name = wanted
+    for (let count = 2; used.has(name); count++) name = `${wanted} ${count}`
+    used.add(name)
+    return name
+  })
+}

@@ -1,0 +1,20 @@
+import { FusionError } from './errors'
+
+const SAFETENSORS = /\.(safetensors|sft)$/i
+/** Endings by which programs expect a PyTorch pickle. */
+const PICKLE = /\.(ckpt|pt|pth|bin|pkl)$/i
+
+/**
+ * The name under which a merge is written: a single file ends in `.safetensors`, so that every program knows what it is.
+ * @throws FusionError 'target' for an ending that promises another format
+ */
+export function outputName(path: string, isFolder: boolean): string {
+  const ending = PICKLE.exec(path)?.[0]
+  if (ending !== undefined) {
+    throw new FusionError('target', `${path} would not be a PyTorch file, which ${ending} stands for.`, {
+      hint: `Merges are written as safetensors: name it ${path.slice(0, -ending.length)}${isFolder ? '' : '.safetensors'}.`,
+    })
+  }
+  if (isFolder || SAFETENSORS.test(path)) return path
+  return `${path}.safetensors`
+}

@@ -1,0 +1,19 @@
+import { expect, it } from 'vitest'
+import { outputName } from '../../../src-main/contract/output-name'
+
+it.each([
+  ['merged', 'merged.safetensors'],
+  ['a/merged.v2', 'a/merged.v2.safetensors'],
+  ['merged.safetensors', 'merged.safetensors'],
+  ['merged.SafeTensors', 'merged.SafeTensors'],
+  ['merged.sft', 'merged.sft'],
+])('a single file %s is written as %s', (path, name) => expect(outputName(path, false)).toBe(name))
+
+it('a folder keeps its name', () => expect(outputName('a/merged', true)).toBe('a/merged'))
+
+it.each(['m.ckpt', 'm.pt', 'm.pth', 'm.bin', 'm.CKPT'])('%s promises another format', (path) => {
+  expect(() => outputName(path, false)).toThrow(
+    expect.objectContaining({ kind: 'target', hint: expect.stringContaining('name it m.safetensors.') }),
+  )
+  expect(() => outputName(path, true)).toThrow(expect.objectContaining({ kind: 'target' }))
+})
