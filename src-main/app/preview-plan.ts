@@ -1,5 +1,4 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { ComputeTask } from '../contract/compute'
@@ -8,6 +7,7 @@ import type { Picture, PictureSettings, Variant } from '../contract/preview'
 import { methodSchema, modelSchema, needsCalibration, outputSchema, withModel, type Project } from '../contract/project'
 import type { Seed } from '../contract/seed'
 import { openCheckpoint } from '../engine/checkpoint/open'
+import { fileState } from '../engine/files/file-state'
 
 type PreviewTask = Extract<ComputeTask, { type: 'preview' }>
 
@@ -138,10 +138,10 @@ function mergeOf(project: Project, variant: Variant, places: PreviewPlaces): Pro
  */
 async function stateOf(key: string, models: readonly string[], other?: string): Promise<string> {
   const digest = createHash('sha256').update(key)
-  const found = other === undefined ? null : await stat(other).catch(() => null)
-  if (found) digest.update(`\n${found.size}\n${found.mtimeMs}`)
+  const found = other === undefined ? null : await fileState(other).catch(() => null)
+  if (found !== null) digest.update(`\n${found}`)
   for (const { files } of await Promise.all(models.map((path) => openCheckpoint(path))))
-    for (const { path, size, mtimeMs } of files) digest.update(`\n${path}\n${size}\n${mtimeMs}`)
+    for (const { path, state } of files) digest.update(`\n${path}\n${state}`)
   return digest.digest('hex')
 }
 

@@ -1,4 +1,5 @@
 import { FusionError, toErrorReport } from '../contract/errors'
+import { onDamage } from '../engine/files/cache-damage'
 
 /** Exit codes of the command line (cli.md). */
 export const EXIT = { done: 0, failed: 1, usage: 2, cancelled: 130 } as const
@@ -31,7 +32,7 @@ export async function runCommand(
   process.once('SIGINT', cancel)
   process.once('SIGTERM', cancel)
   try {
-    await command(controller.signal)
+    await sayingDamage(() => command(controller.signal))
   } catch (error) {
     const report = toErrorReport(error)
     if (options.json) process.stdout.write(`${JSON.stringify({ error: report }, null, 2)}\n`)
@@ -44,6 +45,16 @@ export async function runCommand(
     process.removeListener('SIGINT', cancel)
     process.removeListener('SIGTERM', cancel)
   }
+}
+
+/** Says what of the cache turns out to be damaged, each once. */
+async function sayingDamage(command: () => Promise<void>): Promise<void> {
+  const said = new Set<string>()
+  const end = onDamage((note) => {
+    if (!said.has(note)) say(`Note: ${note}`)
+    said.add(note)
+  })
+  await command().finally(end)
 }
 
 /** Long lists (the tensors of another architecture) are whole only with --json. */

@@ -9,6 +9,7 @@ import { checkpointModel } from '../engine/evaluate/evaluated-model'
 import { readEvaluationSet } from '../engine/evaluate/evaluation-set'
 import { unlearningLosses, type UnlearningLosses } from '../engine/evaluate/unlearning-losses'
 import { contributionsOf } from '../engine/merge/plan-contributions'
+import { rebuildingContributions } from '../engine/merge/kept-contributions'
 import { planMerge, type MergePlan } from '../engine/merge/plan'
 import { runMerge } from '../engine/merge/run'
 import { unlearningReport, type UnlearningReport } from '../engine/merge/unlearning-report'
@@ -126,19 +127,21 @@ async function measure(before: MergePlan, after: MergePlan, work: Work): Promise
   const { provider, signal, progress, files, options } = work
   const threads = options.threads === undefined ? {} : { threads: options.threads }
   const onProgress = (phase: string) => (fraction: number) => progress.show(phase, fraction)
-  const contributions = await contributionsOf(before, {
-    ...threads,
-    cacheFolder: cacheFolder(),
-    provider,
-    signal,
-    onProgress: onProgress('computing contributions'),
-  })
   const { workerFile } = files
-  return unlearningReport(before, after, contributions, {
-    ...threads,
-    workerFile,
-    signal,
-    onProgress: onProgress('measuring the change'),
+  return rebuildingContributions(async () => {
+    const contributions = await contributionsOf(before, {
+      ...threads,
+      cacheFolder: cacheFolder(),
+      provider,
+      signal,
+      onProgress: onProgress('computing contributions'),
+    })
+    return unlearningReport(before, after, contributions, {
+      ...threads,
+      workerFile,
+      signal,
+      onProgress: onProgress('measuring the change'),
+    })
   })
 }
 

@@ -1,6 +1,6 @@
-import { stat } from 'node:fs/promises'
 import type { Project } from '../contract/project'
 import type { SourceFile } from '../engine/checkpoint/checkpoint'
+import { fileState } from '../engine/files/file-state'
 import { openInspection, type Inspection } from '../engine/inspect/inspect'
 
 /** The one inspection that stays open: people look at one matrix after another of the same models. */
@@ -18,7 +18,6 @@ export async function heldInspection(project: Project): Promise<Inspection> {
   return inspection
 }
 
-async function isUnchanged({ path, size, mtimeMs }: SourceFile): Promise<boolean> {
-  const now = await stat(path).catch(() => null)
-  return now?.size === size && now.mtimeMs === mtimeMs
+async function isUnchanged({ path, state }: SourceFile): Promise<boolean> {
+  return (await fileState(path).catch(() => null)) === state
 }

@@ -59,7 +59,7 @@ export const exportModel: TaskRunner<'export'> = async (task, context) => {
       seconds: result.seconds,
       files,
       shares: { adds, models: shares, words: sharesInWords({ adds, shares }) },
-      warnings: [...plan.warnings, ...noiseWarnings(result.layers, plan.project.method)],
+      warnings: [...plan.warnings, ...noiseWarnings(result.layers, plan.project.method), ...result.notes],
       overflowed: result.overflowed,
     },
   }

@@ -2,6 +2,7 @@ import { withModel, type Project } from '../contract/project'
 import type { Unlearning } from '../contract/unlearning'
 import type { EvaluatedRow, MeasuredRow } from '../engine/evaluate/evaluation-run'
 import { unlearningLossesOf } from '../engine/evaluate/unlearning-losses'
+import { rebuildingContributions } from '../engine/merge/kept-contributions'
 import { planMerge } from '../engine/merge/plan'
 import { contributionsOf } from '../engine/merge/plan-contributions'
 import { unlearningReport, type Change } from '../engine/merge/unlearning-report'
@@ -23,16 +24,18 @@ export const unlearning: TaskRunner<'unlearning'> = async (task, context) => {
   const progress = phaseProgress(context, PHASES)
   const before = await planMerge(mergeWith(task, true))
   const after = await planMerge(mergeWith(task, false))
-  const contributions = await contributionsOf(before, {
-    cacheFolder,
-    provider: device.provider,
-    signal,
-    onProgress: (fraction) => progress('computing contributions', fraction),
-  })
-  const report = await unlearningReport(before, after, contributions, {
-    workerFile,
-    signal,
-    onProgress: (fraction) => progress('measuring the change', fraction),
+  const report = await rebuildingContributions(async () => {
+    const contributions = await contributionsOf(before, {
+      cacheFolder,
+      provider: device.provider,
+      signal,
+      onProgress: (fraction) => progress('computing contributions', fraction),
+    })
+    return unlearningReport(before, after, contributions, {
+      workerFile,
+      signal,
+      onProgress: (fraction) => progress('measuring the change', fraction),
+    })
   })
   const change = report && {
     total: relativeOf(report.total),

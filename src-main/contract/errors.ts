@@ -4,6 +4,7 @@ export const ERROR_KINDS = [
   'not-found', // a file or folder that is not there
   'unreadable', // a file that is there and cannot be opened (permissions, I/O)
   'malformed', // a file whose contents break their format
+  'damaged', // a file whose contents are not those that were written
   'unsupported', // a format, element type or configuration that is known and not supported
   'incompatible', // models that do not fit together
   'not-finite', // NaN or infinity where a weight should be
@@ -27,6 +28,8 @@ export interface ErrorReport {
   detail?: string
   /** What to try. */
   hint?: string
+  /** The file, where a program can do something about it. */
+  file?: string
 }
 
 /** The one error class of the engine. */
@@ -35,20 +38,32 @@ export class FusionError extends Error implements ErrorReport {
   readonly kind: ErrorKind
   readonly detail?: string
   readonly hint?: string
+  readonly file?: string
 
-  constructor(kind: ErrorKind, message: string, more: { detail?: string; hint?: string; cause?: unknown } = {}) {
+  constructor(
+    kind: ErrorKind,
+    message: string,
+    more: { detail?: string; hint?: string; file?: string; cause?: unknown } = {},
+  ) {
     super(message, more.cause === undefined ? undefined : { cause: more.cause })
     this.kind = kind
     if (more.detail !== undefined) this.detail = more.detail
     if (more.hint !== undefined) this.hint = more.hint
+    if (more.file !== undefined) this.file = more.file
   }
 }
 
 /** Any thrown value as an ErrorReport; what is no FusionError is a fault of ours and says so. */
 export function toErrorReport(error: unknown): ErrorReport {
   if (error instanceof FusionError) {
-    const { kind, message, detail, hint } = error
-    return { kind, message, ...(detail !== undefined && { detail }), ...(hint !== undefined && { hint }) }
+    const { kind, message, detail, hint, file } = error
+    return {
+      kind,
+      message,
+      ...(detail !== undefined && { detail }),
+      ...(hint !== undefined && { hint }),
+      ...(file !== undefined && { file }),
+    }
   }
   const message = error instanceof Error ? error.message : String(error)
   const detail = error instanceof Error ? error.stack : undefined

@@ -2,6 +2,8 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 import { z } from 'zod'
 import { calibrationRecordSchema, type CalibrationRecord } from '../../contract/calibration'
 import { FusionError } from '../../contract/errors'
+import { damaged } from '../checkpoint/file-errors'
+import { BlockChecksums, blockCount, checksum } from '../files/checksums'
 import { AtomicOutput } from '../files/atomic-output'
 import { fileKind } from '../files/target'
 import { writingError } from '../files/writing-error'
@@ -14,6 +16,9 @@ import type { CalibratedLayer, LayerColumns } from './gather'
 export const CALIBRATE_HINT = 'Calibrate again: in Tune, or with featurefusion calibrate.'
 
 const METADATA_KEY = 'featurefusion_calibration'
+/** Of every tensor's blocks, and of all that the header says. */
+const CHECKSUMS_KEY = 'featurefusion_checksums'
+const checksumsSchema = z.object({ header: z.string(), tensors: z.record(z.string(), z.array(z.string())) })
 const TENSOR_NAME = /^(.+)\.columns\.(\d+)$/
 
 /** A calibration file opened from its header alone. */
@@ -22,12 +27,15 @@ export interface Calibration {
   record: CalibrationRecord
   /** By a layer's module: the tensor [columns, inputs] of every model of the record; absent where it had no inputs. */
   columns: ReadonlyMap<string, readonly (StoredTensor | undefined)[]>
+  /** Whether it carries checksums: files of earlier versions have none. */
+  checked: boolean
 }
 
 /**
  * Opens a calibration file: safetensors with a tensor `MODULE.columns.MODEL` [columns, inputs] float16 per layer and
- * model (by its place in the record), one input column of the layer after the other.
- * @throws FusionError 'not-found', 'unreadable', 'malformed'
+ * model (by its place in the record), one input column of the layer after the other. Columns are checked as they are
+ * read.
+ * @throws FusionError 'not-found', 'unreadable', 'malformed', 'damaged'
  */
 export async function openCalibration(path: string): Promise<Calibration> {
   const { file, metadata, tensors } = await readSafetensors(path).catch((cause: unknown) => {
@@ -43,6 +51,7 @@ export async function openCalibration(path: string): Promise<Calibration> {
       detail: z.prettifyError(record.error),
       hint: 'Make one: in Tune, or with featurefusion calibrate.',
     })
+  const checksums = checksumsOf(path, metadata, tensors)
   const columns = new Map<string, (StoredTensor | undefined)[]>()
   for (const tensor of tensors) {
     const match = TENSOR_NAME.exec(tensor.name)
@@ -50,10 +59,36 @@ export async function openCalibration(path: string): Promise<Calibration> {
     if (!match || model >= record.data.models.length || tensor.shape.length !== 2 || tensor.elementType !== 'F16')
       throw new FusionError('malformed', `${path} holds the tensor ${tensor.name}, which is no calibration's.`)
     const own = columns.get(match[1]!) ?? new Array<undefined>(record.data.models.length).fill(undefined)
-    own[model] = tensor
+    const blocks = checksums?.get(tensor.name)
+    own[model] = { ...tensor, ...(blocks && { checksums: blocks }) }
     columns.set(match[1]!, own)
   }
-  return { file, record: record.data, columns }
+  return { file, record: record.data, columns, checked: checksums !== null }
+}
+
+/** Checksums by tensor; null for a file of a version that had none. @throws FusionError 'damaged' */
+function checksumsOf(
+  path: string,
+  metadata: Readonly<Record<string, string>>,
+  tensors: readonly StoredTensor[],
+): Map<string, string[]> | null {
+  if (!(CHECKSUMS_KEY in metadata)) return null
+  const parsed = checksumsSchema.safeParse(parseJson(metadata[CHECKSUMS_KEY]))
+  const found = new Map(parsed.success ? Object.entries(parsed.data.tensors) : [])
+  const isWhole = tensors.every(({ name, byteLength }) => found.get(name)?.length === blockCount(byteLength))
+  if (!parsed.success || !isWhole || parsed.data.header !== headerChecksum(metadata[METADATA_KEY]!, tensors, found))
+    throw damaged(path, 'its header')
+  return found
+}
+
+/** Of the record, and of each tensor's name, type, shape and checksums. */
+function headerChecksum(
+  record: string,
+  tensors: readonly Pick<StoredTensor, 'name' | 'elementType' | 'shape'>[],
+  checksums: ReadonlyMap<string, readonly string[]>,
+): string {
+  const described = tensors.map(({ name, elementType, shape }) => [name, elementType, shape, checksums.get(name)])
+  return checksum(Buffer.from(JSON.stringify([record, described])))
 }
 
 /** What `CalibrationWriter` writes: another calibration file may be replaced unasked, a model never. */
@@ -83,12 +118,13 @@ export function calibrationBytes(layers: readonly CalibratedLayer[], models: num
 /** Writes a calibration file as its columns come, under a temporary name until it is whole. */
 export class CalibrationWriter {
   private readonly tensors: Parameters<typeof encodeHeader>[0][number][] = []
+  private readonly checksums = new Map<string, string[]>()
   private descriptor: number | null
   private end: number
 
   private constructor(
     private readonly output: AtomicOutput,
-    private readonly metadata: Record<string, string>,
+    private readonly record: string,
     /** Room for the longest header that the columns may need. */
     private readonly headerBytes: number,
   ) {
@@ -106,24 +142,33 @@ export class CalibrationWriter {
     record: CalibrationRecord,
     overwrite: boolean,
   ): Promise<CalibrationWriter> {
-    const metadata = { [METADATA_KEY]: JSON.stringify(record) }
+    const text = JSON.stringify(record)
     const longest = record.models.flatMap((_, model) =>
       layers.map(({ module, inputs }) => entryOf({ module, inputs, count: record.samples }, model)),
     )
+    const places = new Map(
+      longest.map(({ name, byteLength }) => [
+        name,
+        new Array<string>(blockCount(byteLength)).fill(checksum(new Uint8Array())),
+      ]),
+    )
     const output = await AtomicOutput.create(path, { kind: CALIBRATION_FILE, overwrite })
-    return new CalibrationWriter(output, metadata, encodeHeader(longest, metadata).byteLength)
+    return new CalibrationWriter(output, text, encodeHeader(longest, metadataOf(text, longest, places)).byteLength)
   }
 
   /** @param model its place in the record */
   add(model: number, columns: LayerColumns): void {
-    this.tensors.push(entryOf(columns, model))
+    const entry = entryOf(columns, model)
+    this.tensors.push(entry)
+    this.checksums.set(entry.name, blocksOf(columns.bytes))
     this.write(columns.bytes, this.end)
     this.end += columns.bytes.byteLength
   }
 
   /** Gives the file its name. */
   async finish(): Promise<void> {
-    this.write(encodeHeader(this.tensors, this.metadata, this.headerBytes), 0)
+    const { tensors, checksums, record, headerBytes } = this
+    this.write(encodeHeader(tensors, metadataOf(record, tensors, checksums), headerBytes), 0)
     this.close()
     await this.output.commit([this.output.temporaryPath])
   }
@@ -147,6 +192,24 @@ export class CalibrationWriter {
       throw writingError(error, this.output.finalPath)
     }
   }
+}
+
+function metadataOf(
+  record: string,
+  tensors: Parameters<typeof headerChecksum>[1],
+  checksums: ReadonlyMap<string, readonly string[]>,
+): Record<string, string> {
+  const header = headerChecksum(record, tensors, checksums)
+  return {
+    [METADATA_KEY]: record,
+    [CHECKSUMS_KEY]: JSON.stringify({ header, tensors: Object.fromEntries(checksums) }),
+  }
+}
+
+function blocksOf(bytes: Uint8Array): string[] {
+  const blocks = new BlockChecksums()
+  blocks.add(bytes)
+  return blocks.finish()
 }
 
 function entryOf({ module, inputs, count }: Omit<LayerColumns, 'bytes'>, model: number) {

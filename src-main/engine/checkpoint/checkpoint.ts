@@ -14,6 +14,8 @@ export interface StoredTensor {
   /** First byte of the tensor's data, counted from the start of the file. */
   offset: number
   byteLength: number
+  /** Of its blocks, where the file has some: checked whenever they are read (files/checksums.ts). */
+  checksums?: readonly string[]
 }
 
 /**
@@ -77,7 +79,8 @@ export interface StatedPrediction {
 export interface SourceFile {
   path: string
   size: number
-  mtimeMs: number
+  /** Of the file when it was opened (file-state.ts). */
+  state: string
 }
 
 /** Something about a checkpoint that a person should know; it does not stop the checkpoint from opening. */

@@ -13,3 +13,11 @@ export function unreadable(path: string, cause: unknown): FusionError {
     cause,
   })
 }
+
+/** A file that is not what was written. @param what is damaged in it: 'the tensor conv_in.weight' */
+export function damaged(path: string, what: string): FusionError {
+  return new FusionError('damaged', `${path} is damaged: ${what} is not what was written.`, {
+    hint: 'Make the file again, or restore it from a copy.',
+    file: path,
+  })
+}

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
-import { open, readFile, stat } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { z } from 'zod'
 import { FusionError } from '../../contract/errors'
-import { writeWhole } from '../files/write-whole'
+import { readCheckedJson, writeCheckedJson } from '../files/checked-json'
+import { fileState } from '../files/file-state'
 import { unreadable } from './file-errors'
 
 /** Inside the cache folder. */
@@ -10,61 +12,64 @@ export const HASHES_FILE = 'hashes.json'
 const BLOCK_BYTES = 4 * 1024 * 1024
 const SHORT_HASH_LENGTH = 10
 
-interface CachedHash {
-  size: number
-  mtimeMs: number
-  sha256: string
-}
+/** By path. */
+const cacheSchema = z.record(
+  z.string(),
+  z.object({
+    /** Of the file when it was hashed (file-state.ts). */
+    state: z.string(),
+    sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  }),
+)
+type CachedHashes = z.infer<typeof cacheSchema>
 
 export interface HashOptions {
-  /** Folder of the cache, shared by any number of processes; without it nothing is remembered. */
+  /** Folder of the cache, shared by any number of processes; without it nothing is remembered and nothing believed. */
   cacheFolder?: string
+  /** State that the file must be in; whichever if absent. */
+  state?: string
   signal?: AbortSignal
   /** Called with bytes done and bytes in all, after every block. */
   onProgress?: (done: number, total: number) => void
 }
 
 /**
- * The sha256 of a file, in hexadecimal; from the cache where the file's size and time of modification are the same.
+ * The sha256 of a file, in hexadecimal; from the cache where the file is as it was when it was hashed.
  *
- * @throws FusionError 'cancelled', 'not-found', 'unreadable'; 'source-changed' where the file changed meanwhile
+ * @throws FusionError 'cancelled', 'not-found', 'unreadable'; 'source-changed' where the file is or becomes another
  */
 export async function hashFile(path: string, options: HashOptions = {}): Promise<string> {
-  const before = await stat(path).catch((cause: unknown) => {
-    throw unreadable(path, cause)
-  })
-  const cached = await cachedHash(path, options.cacheFolder)
-  if (cached !== undefined) {
-    options.onProgress?.(before.size, before.size)
+  const { cacheFolder, onProgress, state = await currentState(path) } = options
+  const cached = await cachedHash(path, cacheFolder)
+  if (cached !== undefined && (await currentState(path)) === state) {
+    if (onProgress) {
+      const { size } = await stat(path)
+      onProgress(size, size)
+    }
     return cached
   }
-  const sha256 = await computeHash(path, before.size, options)
-  const { size, mtimeMs } = await stat(path)
-  if (size !== before.size || mtimeMs !== before.mtimeMs) {
-    throw new FusionError('source-changed', `${path} changed while it was hashed.`, { hint: 'Try again.' })
-  }
-  if (options.cacheFolder !== undefined) await remember(options.cacheFolder, path, { size, mtimeMs, sha256 })
+  const sha256 = await computeHash(path, options)
+  if ((await currentState(path)) !== state)
+    throw new FusionError('source-changed', `${path} changed while it was in use.`, {
+      hint: 'Wait until the program that writes it is done, then try again.',
+    })
+  if (cacheFolder !== undefined) await remember(cacheFolder, path, { state, sha256 })
   return sha256
 }
 
 /** The sha256 that the cache holds for a file as it is now; undefined where it holds none. Reads no weights. */
 export async function cachedHash(path: string, cacheFolder: string | undefined): Promise<string | undefined> {
   if (cacheFolder === undefined) return undefined
-  const { size, mtimeMs } = await stat(path).catch((cause: unknown) => {
-    throw unreadable(path, cause)
-  })
-  const entry = (await readCache(cacheFolder))[path]
-  return entry?.size === size && entry.mtimeMs === mtimeMs ? entry.sha256 : undefined
+  const state = await currentState(path)
+  const entry = ownEntry(await readCache(cacheFolder), path)
+  return entry?.state === state ? entry.sha256 : undefined
 }
 
 /** Files with this sha256 that are still as they were when they were hashed. */
 export async function cachedPaths(sha256: string, cacheFolder: string): Promise<string[]> {
   const entries = Object.entries(await readCache(cacheFolder)).filter(([, entry]) => entry.sha256 === sha256)
   const current = await Promise.all(
-    entries.map(async ([path, { size, mtimeMs }]) => {
-      const now = await stat(path).catch(() => null)
-      return now?.size === size && now.mtimeMs === mtimeMs ? [path] : []
-    }),
+    entries.map(async ([path, { state }]) => ((await fileState(path).catch(() => null)) === state ? [path] : [])),
   )
   return current.flat()
 }
@@ -74,13 +79,14 @@ export function shortHash(sha256: string): string {
   return sha256.slice(0, SHORT_HASH_LENGTH)
 }
 
-async function computeHash(path: string, total: number, { signal, onProgress }: HashOptions): Promise<string> {
+async function computeHash(path: string, { signal, onProgress }: HashOptions): Promise<string> {
   const hash = createHash('sha256')
   const buffer = Buffer.allocUnsafe(BLOCK_BYTES)
   const handle = await open(path).catch((cause: unknown) => {
     throw unreadable(path, cause)
   })
   try {
+    const { size } = await handle.stat()
     for (let done = 0; ;) {
       if (signal?.aborted) throw new FusionError('cancelled', `Hashing ${path} was cancelled.`)
       const { bytesRead } = await handle.read(buffer, 0, BLOCK_BYTES, done).catch((cause: unknown) => {
@@ -89,27 +95,30 @@ async function computeHash(path: string, total: number, { signal, onProgress }: 
       if (bytesRead === 0) return hash.digest('hex')
       hash.update(buffer.subarray(0, bytesRead))
       done += bytesRead
-      onProgress?.(done, total)
+      onProgress?.(done, size)
     }
   } finally {
     await handle.close()
   }
 }
 
-/** A cache that cannot be read is an empty one. */
-async function readCache(folder: string): Promise<Record<string, CachedHash>> {
-  try {
-    const value: unknown = JSON.parse(await readFile(join(folder, HASHES_FILE), 'utf8'))
-    return typeof value === 'object' && value !== null ? (value as Record<string, CachedHash>) : {}
-  } catch {
-    return {}
-  }
+async function currentState(path: string): Promise<string> {
+  return fileState(path).catch((cause: unknown) => {
+    throw unreadable(path, cause)
+  })
 }
 
-/** Of two processes that write at once one entry may be lost, never the file. */
-async function remember(folder: string, path: string, entry: CachedHash): Promise<void> {
+async function readCache(folder: string): Promise<CachedHashes> {
+  return (await readCheckedJson(join(folder, HASHES_FILE), HASHES_FILE, cacheSchema)) ?? {}
+}
+
+/** Of two processes that write at once one entry may be lost, never the file; a hash that is lost is computed again. */
+async function remember(folder: string, path: string, entry: CachedHashes[string]): Promise<void> {
   const cache = { ...(await readCache(folder)), [path]: entry }
-  await writeWhole(join(folder, HASHES_FILE), JSON.stringify(cache)).catch(() => {
-    // A hash that is not remembered is computed again.
-  })
+  await writeCheckedJson(join(folder, HASHES_FILE), HASHES_FILE, cache).catch(() => {})
+}
+
+/** A path may be called like a property of every object. */
+function ownEntry(cache: CachedHashes, path: string): CachedHashes[string] | undefined {
+  return Object.hasOwn(cache, path) ? cache[path] : undefined
 }

@@ -1,6 +1,7 @@
 import { open, stat, type FileHandle } from 'node:fs/promises'
 import { FusionError } from '../../contract/errors'
 import { BYTES_PER_ELEMENT, type ElementType } from '../tensor/element-type'
+import { stateOf } from '../files/file-state'
 import type { SourceFile, StoredTensor } from './checkpoint'
 import { unreadable } from './file-errors'
 import { parseHeader } from './safetensors-header'
@@ -42,7 +43,8 @@ async function openFile(path: string): Promise<FileHandle> {
 }
 
 async function readHeader(handle: FileHandle, path: string): Promise<SafetensorsFile> {
-  const { size, mtimeMs } = await handle.stat()
+  const found = await handle.stat({ bigint: true })
+  const size = Number(found.size)
   if (size < LENGTH_BYTES) throw malformed(path, `it holds ${size} bytes, fewer than the length of its header`)
   const length = (await readAt(handle, path, 0, LENGTH_BYTES)).readBigUInt64LE()
   if (length > MAX_HEADER_BYTES) throw malformed(path, `a header of ${length} bytes is more than the format allows`)
@@ -51,7 +53,7 @@ async function readHeader(handle: FileHandle, path: string): Promise<Safetensors
   const bytes = await readAt(handle, path, LENGTH_BYTES, Number(length))
   const { metadata, tensors } = parseHeader(bytes, size - dataStart, path)
   return {
-    file: { path, size, mtimeMs },
+    file: { path, size, state: stateOf(found) },
     metadata,
     tensors: tensors.map(({ name, elementType, shape, begin, byteLength }) => {
       if (!isSupported(elementType)) {

@@ -8,13 +8,14 @@ import { TensorReader } from '../checkpoint/tensor-reader'
 import { toPlanes } from '../diffusion/image-to-image'
 import type { Pipeline } from '../diffusion/pipeline'
 import { encodeImageMean } from '../diffusion/vae'
+import { tellDamage } from '../files/cache-damage'
 import { writeWhole } from '../files/write-whole'
 import type { Network } from '../runtime/network'
 import { readSquare } from './image-file'
 
 export const LATENTS_FOLDER = 'latents'
 /** Counts up when latents are made in another way. */
-const VERSION = 1
+const VERSION = 2
 const HASHED_BYTES = 4 * 1024 * 1024
 
 /** What a component is, whatever file it lies in: the sha256 of its config, names, shapes, types and weights. */
@@ -68,8 +69,8 @@ export class LatentCache {
       .update(JSON.stringify([VERSION, hash, this.#vaeHash, edge]))
       .digest('hex')
     const file = this.#folder && join(this.#folder, `${key}.f32`)
-    const kept = file === undefined ? undefined : await readFile(file).catch(() => undefined)
-    if (kept && kept.length === length * 4) return new Float32Array(new Uint8Array(kept).buffer)
+    const kept = file === undefined ? null : await find(file, key, length)
+    if (kept) return kept
 
     const square = readSquare(bytes, path, edge)
     const latentEdge = edge / config.scale
@@ -78,7 +79,7 @@ export class LatentCache {
     const latents = await encodeImageMean(this.#encoder, config, toPlanes({ ...square, pixels: square.data }))
     if (!latents.every(Number.isFinite))
       throw new FusionError('not-finite', `The VAE makes NaN or infinity of ${path}.`, { hint: 'Use another VAE.' })
-    if (file !== undefined) await keep(file, latents)
+    if (file !== undefined) await keep(file, key, latents)
     return latents
   }
 
@@ -89,8 +90,28 @@ export class LatentCache {
   }
 }
 
-async function keep(file: string, latents: Float32Array): Promise<void> {
-  await writeWhole(file, new Uint8Array(latents.buffer, latents.byteOffset, latents.byteLength)).catch(() => {
+/** Latents of a length that lie in a file, behind them the checksum; null where there are none, or damaged ones. */
+async function find(file: string, key: string, length: number): Promise<Float32Array | null> {
+  try {
+    const bytes = await readFile(file)
+    const values = bytes.subarray(0, length * 4)
+    if (bytes.subarray(length * 4).equals(checksumOf(key, values)))
+      return new Float32Array(new Uint8Array(values).buffer)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+  }
+  tellDamage(file)
+  return null
+}
+
+async function keep(file: string, key: string, latents: Float32Array): Promise<void> {
+  const values = new Uint8Array(latents.buffer, latents.byteOffset, latents.byteLength)
+  await writeWhole(file, Buffer.concat([values, checksumOf(key, values)])).catch(() => {
     // Latents that cannot be kept are made again.
   })
+}
+
+/** Of the key as well: latents of another picture are not taken either. */
+function checksumOf(key: string, values: Uint8Array): Buffer {
+  return createHash('sha256').update(key).update(values).digest()
 }

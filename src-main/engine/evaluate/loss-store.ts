@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
-import { readFile, stat, utimes } from 'node:fs/promises'
+import { utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { needsCalibration, type Project } from '../../contract/project'
 import { unreadable } from '../checkpoint/file-errors'
 import { openCheckpoint } from '../checkpoint/open'
-import { writeWhole } from '../files/write-whole'
+import { readCheckedJson, writeCheckedJson } from '../files/checked-json'
+import { fileState } from '../files/file-state'
 import { RUNTIME_VERSION } from '../runtime/session'
 import type { ChosenDomain } from './loss-table'
 
@@ -69,19 +70,15 @@ export class LossStore {
   }
 
   async find(key: string): Promise<StoredLosses | null> {
-    try {
-      const path = this.#path(key)
-      const stored = storedSchema.parse(JSON.parse(await readFile(path, 'utf8')))
-      const now = new Date()
-      await utimes(path, now, now)
-      return stored
-    } catch {
-      return null // not there, or not whole: it is measured again
-    }
+    const path = this.#path(key)
+    const stored = await readCheckedJson(path, key, storedSchema)
+    const now = new Date()
+    if (stored) await utimes(path, now, now).catch(() => {}) // in a cache that is only read nothing is marked
+    return stored
   }
 
   async keep(key: string, stored: StoredLosses): Promise<void> {
-    await writeWhole(this.#path(key), JSON.stringify(stored))
+    await writeCheckedJson(this.#path(key), key, stored)
   }
 
   #path(key: string): string {
@@ -91,14 +88,14 @@ export class LossStore {
 
 async function filesOf(path: string): Promise<unknown> {
   const { files } = await openCheckpoint(path)
-  return files.map(({ path: file, size, mtimeMs }) => [file, size, mtimeMs])
+  return files.map(({ path: file, state }) => [file, state])
 }
 
 async function stateOf(path: string): Promise<unknown> {
-  const { size, mtimeMs } = await stat(path).catch((cause: unknown) => {
+  const state = await fileState(path).catch((cause: unknown) => {
     throw unreadable(path, cause)
   })
-  return [path, size, mtimeMs]
+  return [path, state]
 }
 
 /** Of the pictures' files, or where they have none of their own, of the set's. */

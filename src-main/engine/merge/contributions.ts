@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { access, readFile, stat, utimes } from 'node:fs/promises'
+import { access } from 'node:fs/promises'
 import { cpus } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
 import { FusionError } from '../../contract/errors'
 import { thresholdOf } from '../../contract/project'
 import { makePrivateFolder } from '../files/private'
 import { isBeingWritten } from '../files/temporary-name'
-import { writeWhole } from '../files/write-whole'
+import { readCheckedJson, writeCheckedJson } from '../files/checked-json'
 import { writingError } from '../files/writing-error'
 import { checkSpace } from '../checkpoint/disk-space'
 import { cachedHash } from '../checkpoint/hash'
@@ -28,6 +29,7 @@ import {
   type StoredContribution,
 } from './contribution-file'
 import { assumedSeconds, taskCost } from './cost'
+import { makeWay, markUsed } from './kept-contributions'
 import { FusionLayer } from './fusion-layer'
 import { differencesMemory, writeDifferences } from './layer-differences'
 import { sourcesOf, type LayerTask, type MergePlan } from './plan'
@@ -38,7 +40,9 @@ import { FusionSessions } from './statistics'
 import { viewInputs } from './tensor-job'
 
 /** Part of every key: another form of the files, or another arithmetic behind them, is another key. */
-const FORMAT = 2
+const FORMAT = 3
+/** τ by layer and group. */
+const thresholdsSchema = z.record(z.string(), z.array(z.number()))
 /** How often it is looked whether another process has finished the same contributions. */
 const WAIT_MS = 500
 /** What deciding thresholds costs beside computing a model's contributions: a reading of all rows. */
@@ -192,8 +196,7 @@ class ContributionWork {
     return Promise.all(
       this.models().map(async (model) => {
         const path = join(this.folder, `${this.key(model, thresholds)}.safetensors`)
-        const exists = await stat(path).catch(() => null)
-        const found = exists && (await readContributions(path, this.sizes))
+        const found = await readContributions(path, this.sizes)
         if (found) await markUsed(path)
         return { model, path, found }
       }),
@@ -205,15 +208,10 @@ class ContributionWork {
     const threshold = thresholdOf(this.plan.project.method)
     if (threshold !== 'auto')
       return new Map(this.tasks.map(({ layer }) => [layer.weight, Array<number>(layer.kind.groups).fill(threshold)]))
-    try {
-      const path = this.thresholdsPath()
-      const stored: unknown = JSON.parse(await readFile(path, 'utf8'))
-      await markUsed(path)
-      const entries = Object.entries(stored as Record<string, number[]>)
-      return entries.length === this.tasks.length ? new Map(entries) : null
-    } catch {
-      return null
-    }
+    const path = this.thresholdsPath()
+    const stored = await readCheckedJson(path, basename(path), thresholdsSchema)
+    if (stored) await markUsed(path)
+    return stored && new Map(Object.entries(stored))
   }
 
   /** 'auto' looks at all models of the set, whatever their weights (method.md): so its decisions have a file of their own. */
@@ -228,7 +226,8 @@ class ContributionWork {
     }
     this.reader.checkUnchanged()
     const path = this.thresholdsPath()
-    await writeWhole(path, JSON.stringify(Object.fromEntries(decided))).catch((error: unknown) => {
+    await makeWay(path)
+    await writeCheckedJson(path, basename(path), Object.fromEntries(decided)).catch((error: unknown) => {
       throw writingError(error, path)
     })
     return decided
@@ -269,6 +268,7 @@ class ContributionWork {
       }
       if (await readContributions(path, this.sizes)) return null
       try {
+        await makeWay(path)
         return await ContributionWriter.create(path, this.sizes)
       } catch (error) {
         if (!(await isBeingWritten(path))) throw error // another process was faster
@@ -371,25 +371,6 @@ class ContributionWork {
     this.options.onProgress?.(Math.min(1, this.done / this.total))
     await this.pause()
   }
-}
-
-/**
- * Whether contributions that were found before still lie where they did; they then count as used now, so that no trim of
- * the cache removes them for a while.
- */
-export async function stillThere({ models }: Contributions): Promise<boolean> {
-  const paths = models.flatMap((model) => (model ? [...model.values()].map(({ differences }) => differences.path) : []))
-  const there = await Promise.all([...new Set(paths)].map(markUsed))
-  return !there.includes(false)
-}
-
-/** Returns false where nothing is there; in a cache that is only read nothing is marked. */
-async function markUsed(path: string): Promise<boolean> {
-  const now = new Date()
-  return utimes(path, now, now).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
-  )
 }
 
 function secondsOf(task: LayerTask): number {

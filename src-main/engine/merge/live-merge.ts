@@ -1,6 +1,7 @@
 import type { Pipeline } from '../diffusion/pipeline'
 import type { Provider } from '../runtime/session'
-import { layerTasksOf, stillThere, type ContributionForecast, type Contributions } from './contributions'
+import { layerTasksOf, type ContributionForecast, type Contributions } from './contributions'
+import { rebuildingContributions, stillThere } from './kept-contributions'
 import { LiveWeights, type LiveUpdate } from './live-weights'
 import { sourcesOf, type MergePlan } from './plan'
 import { contributionsOf } from './plan-contributions'
@@ -33,11 +34,13 @@ export class LiveMerge {
    * @throws what ensureContributions and LiveWeights.update throw
    */
   async feed(plan: MergePlan, options: FeedOptions = {}): Promise<LiveUpdate> {
-    const contributions = await this.#contributionsOf(plan, options)
-    options.onSumming?.()
-    const update = await this.#weights.update(plan, contributions, options.signal)
-    this.pipeline.setUnetWeights(this.#weights.tensors)
-    return update
+    return rebuildingContributions(async () => {
+      const contributions = await this.#contributionsOf(plan, options)
+      options.onSumming?.()
+      const update = await this.#weights.update(plan, contributions, options.signal)
+      this.pipeline.setUnetWeights(this.#weights.tensors)
+      return update
+    })
   }
 
   /** Kept in memory from one change of the weights to the next, unless the cache has lost them. */

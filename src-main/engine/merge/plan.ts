@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import { weightOf } from '../../contract/layer-patterns'
-import { openCalibration, type Calibration } from '../calibrate/calibration-file'
+import { CALIBRATE_HINT, openCalibration, type Calibration } from '../calibrate/calibration-file'
 import {
   needsCalibration,
   thresholdOf,
@@ -96,7 +96,10 @@ export async function openModels(project: Project, folder = process.cwd()): Prom
   const base = await baseWithVae(primaryOf(method, models, components), project.output, folder)
   checkLayerKinds({ base, components }, project.method)
   const calibration = await calibrationOf(project, method, folder)
-  return { method, models, base, components, calibration, warnings: checkCompatible(base, models, components) }
+  const warnings = checkCompatible(base, models, components)
+  if (calibration && !calibration.checked)
+    warnings.push(`${calibration.file.path} has no checksums: damage would not be noticed. ${CALIBRATE_HINT}`)
+  return { method, models, base, components, calibration, warnings }
 }
 
 /**

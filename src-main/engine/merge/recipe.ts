@@ -68,16 +68,19 @@ export interface HashOptions {
   onProgress?: (done: number, total: number) => void
 }
 
-/** Hashes every file that a plan reads; cached by path, size and time of modification. By path. */
+/**
+ * Hashes every file that a plan reads; cached by path and state. By path.
+ * @throws FusionError 'source-changed' where a file is not the one that was planned with
+ */
 export async function hashSources(plan: MergePlan, options: HashOptions): Promise<Map<string, string>> {
   const files = sourcesOf(plan)
   const total = files.reduce((sum, { size }) => sum + size, 0)
   const hashes = new Map<string, string>()
   let before = 0
-  for (const { path, size } of files) {
+  for (const { path, size, state } of files) {
     const { onProgress, ...others } = options
     const progress = onProgress && ((done: number) => onProgress(before + done, total))
-    hashes.set(path, await hashFile(path, { ...others, ...(progress && { onProgress: progress }) }))
+    hashes.set(path, await hashFile(path, { ...others, state, ...(progress && { onProgress: progress }) }))
     before += size
   }
   return hashes

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { FusionError } from '../../contract/errors'
 import { AtomicOutput } from '../files/atomic-output'
+import { collectingDamage } from '../files/cache-damage'
 import { writeManifest } from '../files/export-manifest'
 import { checkTargetOutsideSources } from '../files/target'
 import { writingError } from '../files/writing-error'
@@ -21,6 +22,7 @@ import { runJobs } from './job-pool'
 import { extraJobs, jobsOf, reweightJobs } from './jobs'
 import { outputBytes, type OutputFile } from './output-files'
 import { OutputWriter } from './output-writer'
+import { rebuildingContributions } from './kept-contributions'
 import { checkpointsOf, sourcesOf, type LayerTask, type MergePlan, type TensorTask } from './plan'
 import { PlanColumns } from './plan-columns'
 import { hashSources, mergeMetadata, recipeOf, type Recipe } from './recipe'
@@ -70,6 +72,8 @@ export interface MergeResult {
   overflowed: string[]
   bytes: number
   seconds: number
+  /** What was found damaged in the cache, and made again. */
+  notes: readonly string[]
 }
 
 /**
@@ -79,6 +83,13 @@ export interface MergeResult {
  */
 export async function runMerge(plan: MergePlan, options: MergeOptions): Promise<MergeResult> {
   const started = performance.now()
+  return collectingDamage(async (notes) => {
+    const result = await rebuildingContributions(() => mergeOnce(plan, options))
+    return { ...result, notes, seconds: (performance.now() - started) / 1000 }
+  })
+}
+
+async function mergeOnce(plan: MergePlan, options: MergeOptions): Promise<Omit<MergeResult, 'notes' | 'seconds'>> {
   const { path, cacheFolder, signal, onProgress, provider = 'cpu' } = options
   const { folder } = plan.output
   await checkTargetOutsideSources(path, readPaths(plan))
@@ -112,10 +123,9 @@ export async function runMerge(plan: MergePlan, options: MergeOptions): Promise<
     throwIfCancelled(signal)
     await output.commit(files)
     onProgress?.('flushing', 1)
-    const seconds = (performance.now() - started) / 1000
     const overflowed = [...merge.overflowed].sort()
     const { layers, regressions } = merge
-    return { path: output.finalPath, recipe, layers, regressions, overflowed, bytes, seconds }
+    return { path: output.finalPath, recipe, layers, regressions, overflowed, bytes }
   } catch (error) {
     await output.discard()
     throw writingError(error, output.finalPath)

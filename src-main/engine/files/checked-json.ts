@@ -1,0 +1,36 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { z } from 'zod'
+import { tellDamage } from './cache-damage'
+import { writeWhole } from './write-whole'
+
+const envelopeSchema = z.object({ sha256: z.string(), value: z.string() })
+
+/**
+ * A small file of a cache: JSON with a checksum of its contents and of the key that it is kept under, so that no file is
+ * believed that was changed or that belongs elsewhere. Against somebody who may write to the cache that is no protection.
+ */
+export async function writeCheckedJson(path: string, key: string, value: unknown): Promise<void> {
+  const text = JSON.stringify(value)
+  await writeWhole(path, JSON.stringify({ sha256: checksum(key, text), value: text }))
+}
+
+/** What writeCheckedJson wrote; null where nothing is there, and where it is damaged, which is said. */
+export async function readCheckedJson<Value>(
+  path: string,
+  key: string,
+  schema: z.ZodType<Value>,
+): Promise<Value | null> {
+  try {
+    const { sha256, value } = envelopeSchema.parse(JSON.parse(await readFile(path, 'utf8')))
+    if (sha256 === checksum(key, value)) return schema.parse(JSON.parse(value))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+  }
+  tellDamage(path)
+  return null
+}
+
+function checksum(key: string, text: string): string {
+  return createHash('sha256').update(`${key}\n${text}`).digest('hex')
+}
