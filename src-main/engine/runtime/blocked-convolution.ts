@@ -16,35 +16,37 @@ let found: Promise<number | null> | undefined
  * it does not. Constant filters are reordered into blocks by the runtime itself, filters that are fed have to come so.
  */
 export function convolutionBlock(): Promise<number | null> {
-  return (found ??= probe())
+  return (found ??= widestBlock())
 }
 
-/** A network that convolves one image plainly and in blocks. */
-async function probe(): Promise<number | null> {
+async function widestBlock(): Promise<number | null> {
+  for (const width of WIDTHS) if (await convolvesInBlocks(width)) return width
+  return null
+}
+
+/** Whether this machine's CPU convolves in channel blocks of that width: one image, plainly and in blocks. */
+export async function convolvesInBlocks(width: number): Promise<boolean> {
   const dims = [CHANNELS, CHANNELS, 3, 3]
   const filters = waves(...dims)
-  for (const width of WIDTHS) {
-    const graph = new GraphBuilder('blocked convolution')
-    const net = new NetworkGraph('probe', new Map(), { computeType: 'F32', weights: 'inputs', attention: 1 }, graph)
-    const image = net.input('image', [1, CHANNELS, EDGE, EDGE])
-    const window = { kernel: 3, stride: 1, pads: [1, 1, 1, 1] }
-    const inputs = { blocked: graph.input('blocked', 'F32', dims), plain: graph.input('plain', 'F32', dims) }
-    net.output('blocks', blockedConv(net, image, [inputs.blocked], CHANNELS, window), [1, CHANNELS, EDGE, EDGE])
-    net.output('expected', net.node('Conv', [image, inputs.plain], { pads: window.pads }), [1, CHANNELS, EDGE, EDGE])
-    let session: Session | undefined
-    try {
-      session = await createSession(graph.toBytes(), { provider: 'cpu' })
-      const blocked = { data: blockFilters(filters.data, dims, width), dims }
-      const { blocks, expected } = await session.run({ image: waves(1, CHANNELS, EDGE, EDGE), blocked, plain: filters })
-      const reference = expected!.data as Float32Array
-      if ((blocks!.data as Float32Array).every((value, i) => Math.abs(value - reference[i]!) < TOLERANCE)) return width
-    } catch {
-      continue // a runtime without these kernels, or without this width
-    } finally {
-      await session?.release()
-    }
+  const graph = new GraphBuilder('blocked convolution')
+  const net = new NetworkGraph('probe', new Map(), { computeType: 'F32', weights: 'inputs', attention: 1 }, graph)
+  const image = net.input('image', [1, CHANNELS, EDGE, EDGE])
+  const window = { kernel: 3, stride: 1, pads: [1, 1, 1, 1] }
+  const inputs = { blocked: graph.input('blocked', 'F32', dims), plain: graph.input('plain', 'F32', dims) }
+  net.output('blocks', blockedConv(net, image, [inputs.blocked], CHANNELS, window), [1, CHANNELS, EDGE, EDGE])
+  net.output('expected', net.node('Conv', [image, inputs.plain], { pads: window.pads }), [1, CHANNELS, EDGE, EDGE])
+  let session: Session | undefined
+  try {
+    session = await createSession(graph.toBytes(), { provider: 'cpu' })
+    const blocked = { data: blockFilters(filters.data, dims, width), dims }
+    const { blocks, expected } = await session.run({ image: waves(1, CHANNELS, EDGE, EDGE), blocked, plain: filters })
+    const reference = expected!.data as Float32Array
+    return (blocks!.data as Float32Array).every((value, i) => Math.abs(value - reference[i]!) < TOLERANCE)
+  } catch {
+    return false // a runtime without these kernels, or without this width
+  } finally {
+    await session?.release()
   }
-  return null
 }
 
 function waves(...dims: number[]): Tensor & { data: Float32Array } {
