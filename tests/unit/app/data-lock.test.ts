@@ -44,7 +44,7 @@ describe('the lock of a data folder', () => {
     leave({ pid: deadPid() })
     const started = performance.now()
     const lock = await acquire()
-    expect(performance.now() - started).toBeLessThan(1000)
+    expect(performance.now() - started).toBeLessThan(10_000)
     expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ pid: process.pid })
     await lock.release()
   })

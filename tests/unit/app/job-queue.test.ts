@@ -68,20 +68,23 @@ describe('the job queue', () => {
       job.context()!.report('working', ++reports / 1e6)
       await new Promise((resolve) => setImmediate(resolve))
     }
-    expect(reports).toBeGreaterThan(50)
     await new Promise((resolve) => setTimeout(resolve, 120))
-    expect(events.length).toBeLessThanOrEqual(7)
+    const most = (performance.now() - started) / 100 + 2
+    expect(reports).toBeGreaterThan(most)
+    expect(events.length).toBeLessThanOrEqual(most)
     expect(events.at(-1)).toMatchObject({ type: 'job', job: { progress: reports / 1e6 } })
   })
 
   it('knows how long it will take, once it can', async () => {
+    const added = performance.now()
     const job = add()
     job.context()!.report('working', 0.5)
-    expect(job.job().eta).toBeNull()
+    if (performance.now() - added < 500) expect(job.job().eta).toBeNull()
     await new Promise((resolve) => setTimeout(resolve, 1050))
     job.context()!.report('working', 0.5)
     expect(job.job().eta).toBeGreaterThan(0.9)
-    expect(job.job().eta).toBeLessThan(2)
+    // Half is done: the other half takes as long.
+    expect(job.job().eta).toBeLessThan((performance.now() - added) / 1000 + 0.1)
   })
 
   it('keeps the error of a job as data, and goes on', async () => {

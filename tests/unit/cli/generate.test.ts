@@ -106,6 +106,7 @@ describe('featurefusion generate', () => {
   it('ends between two steps when it is interrupted', async () => {
     const out = join(folder, 'cancelled.png')
     const running = generate('--prompt', 'x', '--steps', '900', '--out', out)
+    while (process.listenerCount('SIGINT') === 0) await new Promise((resolve) => setTimeout(resolve, 20))
     setTimeout(() => process.emit('SIGINT'), 1500)
     expect((await running).code).toBe(130)
     expect(readdirSync(folder)).not.toContain('cancelled.png')

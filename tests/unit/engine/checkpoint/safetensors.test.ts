@@ -139,7 +139,7 @@ describe('files', () => {
           expect(error.kind).toMatch(/malformed|unsupported/)
           expect(error.message).toContain('x.safetensors')
         }
-        expect(performance.now() - started).toBeLessThan(1000)
+        expect(performance.now() - started).toBeLessThan(10_000)
       }
       expect(accepted).toBeGreaterThan(1000)
       expect(accepted).toBeLessThan(9000)

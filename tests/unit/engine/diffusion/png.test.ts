@@ -59,7 +59,7 @@ describe('parameters', () => {
     const start = performance.now()
     parseParameters('a: "'.repeat(20_000))
     parseParameters('a'.repeat(100_000))
-    expect(performance.now() - start).toBeLessThan(2000)
+    expect(performance.now() - start).toBeLessThan(10_000)
   })
 })
 
