@@ -155,14 +155,14 @@ describe('a clear refusal', () => {
     await refused(options(paths, out), 'target', /exists already/)
     expect((await cli.run(...options(paths, out), '--overwrite')).code).toBe(0)
     expect((await cli.run(...options(paths, out))).code).toBe(0) // its own export
-    mkdirSync(join(folder, 'folder'))
+    mkdirSync(join(folder, 'folder.safetensors'))
     await refused([...options(paths, join(folder, 'folder')), '--overwrite'], 'target', /exists already/)
   })
 
   it('of a name to which another process writes', async () => {
     const folder = temporaryFolder()
     const paths = twoModels(folder)
-    const other = cli.start('merge', ...DEMO_MODELS, '--device', 'cpu', '--out', join(folder, 'out'))
+    const other = cli.start('merge', ...DEMO_MODELS, '--device', 'cpu', '--out', join(folder, 'out.safetensors'))
     await begun(folder)
     other.process.kill('SIGSTOP')
     await refused(options(paths, join(folder, 'out')), 'target', /Another process \(\d+\) is writing/)
@@ -231,7 +231,7 @@ describe('a disk', () => {
       kind: 'target',
       message: expect.stringMatching(/takes .* MB; its disk has/),
     })
-    expect(readdirSync(disk)).toEqual(['a'])
+    expect(readdirSync(disk)).toEqual(['a.safetensors'])
   })
 
   it('that runs full leaves nothing behind', async ({ skip }) => {

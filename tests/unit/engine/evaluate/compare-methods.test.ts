@@ -31,9 +31,17 @@ describe('the rows of a comparison', () => {
     expect(new Set(rows.map(({ name }) => name)).size).toBe(rows.length)
     expect(merges[0]).toMatchObject({ name: PLAIN_AVERAGE, role: 'merge' })
     for (const { merge } of merges) {
-      const weight = merge!.method.name === 'weighted-sum' ? 0.25 : 1
+      // A weighted sum gives the base the rest: it has no weight of its own there.
+      const weights = merge!.method.name === 'weighted-sum' ? [1, 0.25, 0.25] : [1, 1, 1]
       expect(merge!.models).toEqual(
-        three.map(({ name, path }) => ({ name, path, weight, enabled: true, blocks: {}, layers: [] })),
+        three.map(({ name, path }, index) => ({
+          name,
+          path,
+          weight: weights[index],
+          enabled: true,
+          blocks: {},
+          layers: [],
+        })),
       )
       expect(merge!.output).toEqual(project([]).output)
     }
