@@ -107,7 +107,7 @@ function compareFamilies(base: Checkpoint, other: Checkpoint): Incompatibility[]
   const channels = otherChannels(base, other)
   if (channels) return [{ ...common, severity: 'error', kind: 'family', ...channels }]
   if (familyOf(base.architecture) !== familyOf(other.architecture)) {
-    const message = `${other.path} is ${unetInWords(other)}, the base ${unetInWords(base)}. They cannot be merged.`
+    const message = `${other.path} is ${unetInWords(other)}, ${base.path} is ${unetInWords(base)}. They cannot be merged.`
     const isRefiner = [base, other].some(({ architecture }) => architecture === 'sdxl-refiner')
     return [{ ...common, severity: 'error', kind: 'family', message, ...(isRefiner && { hint: REFINER_HINT }) }]
   }
@@ -140,7 +140,7 @@ function otherChannels(base: Checkpoint, other: Checkpoint): { message: string; 
   const wide = ours.inChannels > theirs.inChannels ? ours : theirs
   const use = CHANNEL_USES[wide.inChannels] ?? `${wide.inChannels}-channel`
   return {
-    message: `${other.path} is ${unetInWords(other)}, the base ${unetInWords(base)}. Their first layers do not fit together.`,
+    message: `${other.path} is ${unetInWords(other)}, ${base.path} is ${unetInWords(base)}. Their first layers do not fit together.`,
     hint:
       `Merge ${use} models with ${use} models only: use the ${use} version of every model, or the plain version of all. ` +
       'Their text encoders fit all the same: --include text_encoder merges these alone.',

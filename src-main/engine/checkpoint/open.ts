@@ -1,14 +1,7 @@
 import { stat } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { FusionError } from '../../contract/errors'
-import {
-  COMPONENT_NAMES,
-  type Checkpoint,
-  type Component,
-  type ComponentName,
-  type PredictionType,
-  type Problem,
-} from './checkpoint'
+import { COMPONENT_NAMES, type Checkpoint, type ComponentName, type PredictionType } from './checkpoint'
 import { listFolder } from './component-folder'
 import { unreadable } from './file-errors'
 import { diffusersComponent } from './formats/diffusers-component'
@@ -25,8 +18,8 @@ import { refuseQuantised } from './kinds/quantised'
 import { kindOf, networkKind, refuseAdapter } from './kinds/tensor-kinds'
 import { withPrediction } from './prediction'
 import { readSafetensors } from './safetensors'
+import { missingProjection } from './text-projection'
 
-const TEXT_PROJECTION = 'text_projection.weight'
 const FOLDER_FORMATS: FolderFormat[] = [diffusersPipeline, diffusersComponent]
 const FILE_FORMATS: FileFormat[] = [unetFile, vaeFile, singleFile, generic]
 
@@ -61,21 +54,13 @@ export async function openCheckpoint(path: string, prediction?: PredictionType):
   }
   const components = new Map([...parts.components].sort(([a], [b]) => orderOf(a) - orderOf(b)))
   const kind = kindOf(parts)
-  const problems = [...parts.problems, ...missingProjection(absolute, components)]
+  const problems = [...parts.problems]
+  const projection = missingProjection(parts)
+  if (projection !== undefined) problems.push({ severity: 'warning', message: projection })
   if (kind && components.has('model')) {
     problems.push({ severity: 'warning', message: `${absolute} is ${kind.title}. ${kind.advice}` })
   }
   return { ...parts, components, ...identified, problems, kind }
-}
-
-/** The second text encoder of SDXL serves pictures by its projection, which some files of text encoders lack. */
-function missingProjection(path: string, components: ReadonlyMap<ComponentName, Component>): Problem[] {
-  const encoder = components.get('text_encoder_2')
-  if (!encoder || encoder.tensors.has(TEXT_PROJECTION)) return []
-  const message =
-    `${path} lacks the projection of its second text encoder (text_projection): its UNet can be merged, but no program ` +
-    'can draw with this text encoder. Use a complete file of the model.'
-  return [{ severity: 'error', message }]
 }
 
 function orderOf(name: ComponentName): number {
@@ -88,9 +73,20 @@ async function openFolder(path: string): Promise<OpenedParts> {
     const parts = await format.open(path, entries)
     if (parts) return parts
   }
+  await refuseAdapterIn(path, entries)
   throw new FusionError('unsupported', `${path} holds no model that can be read.`, {
     hint: 'Choose a diffusers folder (with model_index.json, unet/ or config.json and .safetensors), or a file.',
   })
+}
+
+/** A folder of files that are no model (PEFT's adapters, learned words) is refused by what they are. */
+async function refuseAdapterIn(path: string, entries: ReadonlySet<string>): Promise<void> {
+  const name = [...entries].sort().find((entry) => entry.endsWith('.safetensors'))
+  if (name === undefined) return
+  const file = join(path, name)
+  await refuseOtherFile(file)
+  refuseAdapter(file, (await readSafetensors(file)).tensors)
+  throw new FusionError('unsupported', `${path} is no folder of a model.`, { hint: `Choose the file in it: ${name}.` })
 }
 
 async function openFile(path: string): Promise<OpenedParts> {

@@ -7,6 +7,7 @@ import { readUnetConfig } from '../architecture/unet-config'
 import { buildVaeDecoder, buildVaeEncoder, readVaeConfig } from '../architecture/vae'
 import type { Checkpoint, Component } from '../checkpoint/checkpoint'
 import { vaeFor } from '../checkpoint/infer-config'
+import { missingProjection } from '../checkpoint/text-projection'
 import { convolutionBlock } from '../runtime/blocked-convolution'
 import { requireDeviceMemory, weightBytes } from '../runtime/memory'
 import { MAX_REORDERED_BYTES, Network } from '../runtime/network'
@@ -60,6 +61,7 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
 
   const unet = requireComponent('unet', checkpoint, base)
   const vae = vaeOf(checkpoint, options)
+  refuseMissingProjection(checkpoint, base)
   const second = findComponent('text_encoder_2', checkpoint, base)
   const encoders = [requireComponent('text_encoder', checkpoint, base), ...(second ? [second] : [])]
   const unetConfig = readUnetConfig(configOf(unet, checkpoint))
@@ -148,6 +150,13 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
     for (const network of opened) await network.release()
     throw error
   }
+}
+
+/** @throws FusionError 'incompatible' for a second text encoder that cannot serve pictures */
+function refuseMissingProjection(checkpoint: Checkpoint, base: Checkpoint | undefined): void {
+  const owner = [checkpoint, base].find((candidate) => candidate?.components.has('text_encoder_2'))
+  const message = owner && missingProjection(owner)
+  if (message !== undefined) throw new FusionError('incompatible', message)
 }
 
 /** @throws FusionError 'incompatible' where the file that should bring the VAE has none */

@@ -2,6 +2,7 @@ import type { Checkpoint, ComponentName } from '../checkpoint/checkpoint'
 import { groupExtras, groupInWords } from '../checkpoint/extras'
 import { countsPositions } from '../checkpoint/mergeable'
 import { readIntegers } from '../checkpoint/stored-values'
+import { missingProjection } from '../checkpoint/text-projection'
 import { elementCount } from '../tensor/element-type'
 import type { MergePlan } from './plan'
 
@@ -9,7 +10,9 @@ type Planned = Pick<MergePlan, 'models' | 'base' | 'components' | 'project'>
 
 /** What a merge leaves aside, copies without merging it, or puts right: one sentence for each. */
 export function notesOn(plan: Planned): string[] {
+  const projection = missingProjection(plan.base)
   return [
+    ...(projection === undefined ? [] : [projection]),
     ...unmergedParts(plan),
     ...extrasOfBase(plan.base),
     ...extrasOfSpecialists(plan),
@@ -47,7 +50,7 @@ function extrasOfBase({ path, extras }: Checkpoint): string[] {
     if (group.usual) return []
     return group.dropped
       ? [`${path}: ${groupInWords(group)} left out: they belong to this model, not to the merge.`]
-      : [`${path}: ${groupInWords(group)} copied as they are, not merged.`]
+      : [`${path}: ${groupInWords(group)} copied, not merged.`]
   })
 }
 

@@ -123,6 +123,16 @@ describe('adapters and embeddings are refused by their name', () => {
   })
 })
 
+it('a folder is refused by the adapter or the file that it holds', async () => {
+  const place = join(folder, 'adapter')
+  writeSparse(join(place, 'adapter_model.safetensors'), shapes({ 'base_model.model.to_q.lora_A.weight': [4, 32] }))
+  expect(await refusal(place)).toMatch(/adapter_model\.safetensors is a LoRA/)
+  writeSparse(join(folder, 'plain/dream.safetensors'), unetShapes(SD14_UNET))
+  expect(await refusal(join(folder, 'plain'))).toMatch(
+    /no folder of a model.*Choose the file in it: dream\.safetensors/,
+  )
+})
+
 describe('other networks are named, and merge with their own kind only', () => {
   it.each([
     [
@@ -202,7 +212,7 @@ describe('other networks are named, and merge with their own kind only', () => {
     writeSparse(join(place, 'text_encoder_2/model.safetensors'), textEncoderShapes(1280, 32))
     const { problems } = await openCheckpoint(place)
     expect(problems).toContainEqual({
-      severity: 'error',
+      severity: 'warning',
       message: expect.stringContaining('text_projection') as string,
     })
   })
