@@ -1,10 +1,12 @@
 // Exports merges and lets diffusers load them: npm run test:interop, with FEATUREFUSION_PYTHON naming the python of an
 // environment that has diffusers, transformers, torch, numpy and safetensors.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { projectSchema } from '../../src-main/contract/project'
+import { readSafetensors } from '../../src-main/engine/checkpoint/safetensors'
+import { encodeHeader } from '../../src-main/engine/checkpoint/safetensors-write'
 import { findDemoFamily } from '../../src-main/engine/evaluate/demo-family'
 import { planMerge } from '../../src-main/engine/merge/plan'
 import { runMerge } from '../../src-main/engine/merge/run'
@@ -23,6 +25,22 @@ async function exportMerge(models: readonly string[], path: string, method: stri
   })
   const clipVocabulary = resolve('resources/clip/bpe_simple_vocab_16e6.txt.gz')
   await runMerge(await planMerge(project), { path, clipVocabulary })
+  return path
+}
+
+/** A Stable Diffusion 1 file as ComfyUI saves it: with a projection that its text encoder does not use. */
+async function writeWithProjection(path: string): Promise<string> {
+  const source = join(LAYOUTS, 'sd1-ldm.safetensors')
+  const { tensors } = await readSafetensors(source)
+  const stored = readFileSync(source)
+  const projection = {
+    name: 'cond_stage_model.transformer.text_projection.weight',
+    elementType: 'F32',
+    shape: [32, 32],
+  } as const
+  const header = encodeHeader([...tensors, { ...projection, byteLength: 32 * 32 * 4 }], { format: 'pt' })
+  const data = tensors.map(({ offset, byteLength }) => stored.subarray(offset, offset + byteLength))
+  writeFileSync(path, Buffer.concat([header, ...data, Buffer.alloc(32 * 32 * 4)]))
   return path
 }
 
@@ -45,6 +63,15 @@ if (python === undefined) {
           path: await exportMerge(
             [join(LAYOUTS, 'sd1-ldm.safetensors'), resolve('tests/golden/sd1/pipeline')],
             at('sd1'),
+            'soup',
+            { layout: 'diffusers', include: ALL },
+          ),
+          original: resolve('tests/golden/sd1/pipeline'),
+        },
+        {
+          path: await exportMerge(
+            [await writeWithProjection(at('projection.safetensors')), resolve('tests/golden/sd1/pipeline')],
+            at('sd1-projection'),
             'soup',
             { layout: 'diffusers', include: ALL },
           ),

@@ -44,14 +44,24 @@ export function storedTargets(component: Component): TargetTensor[] {
  * The components of a checkpoint as one file. Those of a single file keep its names and order; others (from a folder, a
  * UNet file, a VAE from elsewhere) take the names of the architecture's LDM files. Extras are not among them.
  *
+ * @param inLdmNames whether components that another program saved under prefixes of its own take LDM's, too
  * @throws FusionError 'unsupported' for a component that the architecture's single files have no place for
  */
-export function singleFileTargets(checkpoint: Checkpoint): TargetTensor[] {
+export function singleFileTargets(checkpoint: Checkpoint, inLdmNames = false): TargetTensor[] {
+  const sections = sectionsOf(checkpoint.architecture)
   return [...checkpoint.components.values()].flatMap((component) => {
     const own = [...component.tensors.values()].every(({ stored }) => stored.path === checkpoint.path)
-    const keep = component.name === 'model' || (checkpoint.layout === 'single-file' && own)
+    const isLdm = sections.some(
+      ({ component: name, prefix }) => name === component.name && startsWith(component, prefix),
+    )
+    const keepsNames = !inLdmNames || isLdm || sections.length === 0
+    const keep = component.name === 'model' || (checkpoint.layout === 'single-file' && own && keepsNames)
     return keep ? storedTargets(component) : ldmTargets(checkpoint, component)
   })
+}
+
+function startsWith({ tensors }: Component, prefix: string): boolean {
+  return [...tensors.values()].every(({ stored }) => stored.name.startsWith(prefix))
 }
 
 function ldmTargets({ path, architecture }: Checkpoint, component: Component): TargetTensor[] {

@@ -6,7 +6,8 @@ import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { compareCheckpoints } from '../../../../src-main/engine/checkpoint/compare'
 import type { ElementType } from '../../../../src-main/engine/tensor/element-type'
 import { writeModel, type TestTensor } from '../merge/models'
-import { writeSparse } from './files'
+import { loadPipeline } from '../../../../src-main/engine/diffusion/load-pipeline'
+import { GOLDEN, writeSparse } from './files'
 import {
   SD14_UNET,
   SDXL_UNET,
@@ -215,6 +216,15 @@ describe('other networks are named, and merge with their own kind only', () => {
       severity: 'warning',
       message: expect.stringContaining('text_projection') as string,
     })
+  })
+})
+
+it("SDXL's second text encoder without its projection is not drawn with", async () => {
+  const checkpoint = await openCheckpoint(join(GOLDEN, 'sdxl/pipeline'))
+  checkpoint.components.get('text_encoder_2')!.tensors.delete('text_projection.weight')
+  await expect(loadPipeline(checkpoint, { device: 'cpu' })).rejects.toMatchObject({
+    kind: 'incompatible',
+    message: expect.stringContaining('text_projection') as string,
   })
 })
 

@@ -116,6 +116,32 @@ it('writes a single file with the names and shapes that the original has', async
   }
 })
 
+it("writes networks that Forge and ComfyUI saved under their own prefixes in LDM's names, if a single file is asked for", async () => {
+  const place = temporaryFolder()
+  const parts = {
+    unet: 'unet.',
+    text_encoder: 'text_encoders.clip_l.transformer.',
+    text_encoder_2: 'text_encoders.clip_g.transformer.',
+    vae: 'vae.',
+  }
+  const renamed = await Promise.all(
+    Object.entries(parts).map(async ([part, prefix]) => {
+      const file = part.startsWith('text') ? 'model.safetensors' : 'diffusion_pytorch_model.safetensors'
+      const tensors = await readModel(join(XL_FOLDER, part, file))
+      return [...tensors].map(([name, content]) => [prefix + name, content] as const)
+    }),
+  )
+  const forge = writeModel(join(place, 'forge.safetensors'), Object.fromEntries(renamed.flat()))
+  await expectEqual(forge, XL_FOLDER)
+  const [same, single] = [join(place, 'same.safetensors'), join(place, 'single.safetensors')]
+  await merge(projectOf([forge, XL_FOLDER], { name: 'soup' }, ALL_XL), same)
+  await merge(projectOf([forge, XL_FOLDER], { name: 'soup' }, { ...ALL_XL, layout: 'single-file' }), single)
+  await expectEqual(same, single)
+  expect([...(await readModel(same)).keys()].sort()).toEqual([...(await readModel(forge)).keys()].sort())
+  const ldm = await readModel(XL_LDM)
+  for (const name of (await readModel(single)).keys()) expect(ldm.has(name)).toBe(true)
+})
+
 describe('a folder made from a file', () => {
   it.each([
     ['sd1', LDM, ['text_encoder'], 'PNDMScheduler', 'StableDiffusionPipeline'],
