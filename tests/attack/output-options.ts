@@ -1,0 +1,147 @@
+import { cpSync } from 'node:fs'
+import { join } from 'node:path'
+import { evaluationAsCsv, leaderboardAsCsv } from '../../src-main/contract/evaluate/csv-tables'
+import { encodePng } from '../../src-main/engine/diffusion/png'
+import { DEMO, familyFolders } from '../unit/demo-family'
+import { tensor, writeModel } from '../unit/engine/merge/models'
+
+/** Models that an attack on writers may lose: copies in a folder of its own. */
+export interface Models {
+  /** Folders. */
+  base: string
+  specialist: string
+  /** Files of one tensor each. */
+  small: [string, string]
+  /** An evaluation set. */
+  data: string
+}
+
+/** What a command does with a path that an option gives it. */
+export interface OutputOption {
+  /** The command and its option: 'merge --out'. */
+  option: string
+  /**
+   * What stands at the path afterwards: a folder that takes the place of an earlier one, a file, or a folder into which
+   * files are put.
+   */
+  writes: 'folder' | 'file' | 'into folder'
+  /** The command with a target; with --overwrite where it has that. */
+  args(models: Models, out: string): string[]
+  /** The end of a target's name. */
+  suffix?: string
+  /** A file that it may replace. */
+  own?: () => Uint8Array | string
+  /** Told by --overwrite, it replaces any safetensors file that it does not read. */
+  replacesModels?: true
+}
+
+const ON_CPU = ['--device', 'cpu', '--json']
+const folders = ({ base, specialist }: Models): string[] => ['--base', base, '--specialist', `first=${specialist}`]
+const files = ({ small: [first, second] }: Models): string[] => ['--base', first, '--specialist', `first=${second}`]
+const evaluated = (models: Models): string[] => [...folders(models), '--data', models.data, ...ON_CPU]
+const overwritten = (out: string): string[] => [...ON_CPU, '--overwrite', '--out', out]
+const drawn = (base: string, out: string): string[] => {
+  return ['generate', '--model', base, ...ON_CPU, '--prompt', 'x', '--steps', '1', '--out', out]
+}
+
+export const png = (): Uint8Array => encodePng({ width: 1, height: 1, channels: 3, data: new Uint8Array(3) })
+export const project = (): string =>
+  JSON.stringify({ format: 'featurefusion-project', version: 1, models: [{ name: 'base', path: '/base' }] })
+const NO_FIGURES = { models: [], domains: [], timesteps: [], unlearned: [], clip: null }
+const model = (): Uint8Array => {
+  const header = '{"x":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}'
+  return Buffer.concat([Buffer.from([header.length, 0, 0, 0, 0, 0, 0, 0]), Buffer.from(header)])
+}
+
+/** The commands that write a merge, with what comes before their models. */
+const MERGES = { merge: ['merge'], reweight: ['reweight', '--weight', 'first=2'], unlearn: ['unlearn', 'first'] }
+
+/** Every option by which a command is told where to write, once for each form that its target takes. */
+export const OUTPUT_OPTIONS: readonly OutputOption[] = [
+  ...Object.entries(MERGES).flatMap(([command, first]): OutputOption[] => [
+    {
+      option: `${command} --out`,
+      writes: 'folder',
+      args: (models, out) => [...first, ...folders(models), ...overwritten(out)],
+    },
+    {
+      option: `${command} --out`,
+      writes: 'file',
+      args: (models, out) => [...first, ...files(models), ...overwritten(out)],
+      own: model,
+      replacesModels: true,
+    },
+  ]),
+  {
+    option: 'inspect --png',
+    writes: 'file',
+    args: (models, out) => ['inspect', ...folders(models), ...ON_CPU, '--layer', 'conv_in.weight', '--png', out],
+    own: png,
+  },
+  {
+    option: 'calibrate --out',
+    writes: 'file',
+    args: (models, out) => {
+      return ['calibrate', ...folders(models), '--data', `first=${models.data}`, '--samples', '4', ...overwritten(out)]
+    },
+  },
+  { option: 'generate --out', writes: 'file', args: ({ base }, out) => drawn(base, out), suffix: '.png', own: png },
+  { option: 'generate --out', writes: 'into folder', args: ({ base }, out) => drawn(base, out) },
+  {
+    option: 'evaluate --csv',
+    writes: 'file',
+    args: ({ base, data }, out) => ['evaluate', '--model', base, '--data', data, ...ON_CPU, '--csv', out],
+    own: () => evaluationAsCsv(NO_FIGURES),
+  },
+  {
+    option: 'evaluate --png',
+    writes: 'file',
+    args: ({ base, data }, out) => ['evaluate', '--model', base, '--data', data, ...ON_CPU, '--png', out],
+    own: png,
+  },
+  {
+    option: 'compare --csv',
+    writes: 'file',
+    args: (models, out) => ['compare', ...evaluated(models), '--csv', out],
+    own: () => leaderboardAsCsv([]),
+  },
+  {
+    option: 'search --out',
+    writes: 'file',
+    args: (models, out) => ['search', ...evaluated(models), '--out', out],
+    suffix: '.fusion.json',
+    own: project,
+  },
+  { option: 'demo --out', writes: 'into folder', args: (_, out) => ['demo', ...ON_CPU, '--out', out] },
+]
+
+const WITH_MODELS = ['merge', 'reweight', 'unlearn', 'inspect', 'calibrate', 'compare', 'search', 'drift']
+/** Options whose paths are read, or name a folder in which the program keeps its own data (serve). */
+export const INPUT_OPTIONS: ReadonlySet<string> = new Set([
+  ...WITH_MODELS.flatMap((command) =>
+    ['base', 'specialist', 'vae', 'calibration'].map((name) => `${command} --${name}`),
+  ),
+  ...['calibrate', 'evaluate', 'compare', 'search', 'drift', 'serve'].map((command) => `${command} --data`),
+  ...['unlearn', 'drift', 'compare', 'search'].map((command) => `${command} --pipeline`),
+  ...['calibrate --prompts', 'unlearn --evaluation', 'verify --sources', 'serve --allow'],
+  ...['model', 'base', 'vae', 'embedding', 'image'].map((name) => `generate --${name}`),
+  ...['model', 'merge', 'base', 'clip'].map((name) => `evaluate --${name}`),
+])
+
+/** Copies of shipped models, and two of one tensor. */
+export function makeModels(folder: string): Models {
+  const copied = (from: string, name: string): string => {
+    cpSync(from, join(folder, name), { recursive: true })
+    return join(folder, name)
+  }
+  const small = [1, 2].map((value) =>
+    writeModel(join(folder, 'small', `model-${value}`), { 'layer.weight': tensor([2, 2], [value, 2, 3, 4]) }),
+  ) as [string, string]
+  const [base, specialist] = familyFolders as [string, string]
+  return {
+    base: copied(base, 'base'),
+    specialist: copied(specialist, 'specialist'),
+    small,
+    data: copied(join(DEMO, 'evaluation'), 'data'),
+  }
+}
