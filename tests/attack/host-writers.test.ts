@@ -1,0 +1,226 @@
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { COMMANDS, type CommandName } from '../../src-main/contract/commands'
+import type { Picture } from '../../src-main/contract/preview'
+import type { Reply } from '../../src-main/contract/wire'
+import { encodePng } from '../../src-main/engine/diffusion/png'
+import { tensor, writeModel } from '../unit/engine/merge/models'
+import { TestServer } from '../unit/server/server'
+import { closeSockets, makeSpecial, SPECIAL_FILES } from '../unit/special-files'
+
+/** Commands that write to a path that they are given, each as it replaces what is there. */
+const WRITING = {
+  'export.start': (path: string) => ({ path, overwrite: true }),
+  'preview.saveAs': (path: string) => ({ id: 'picture', path, overwrite: true }),
+  'project.save': (path: string) => ({ path, overwrite: true }),
+  'calibration.start': (path: string) => ({ path, overwrite: true }),
+} satisfies Partial<Record<CommandName, (path: string) => object>>
+type Writing = keyof typeof WRITING
+const NAMES = Object.keys(WRITING) as Writing[]
+
+/** Commands with paths that write nothing there. `settings.set` names the folder of the program's own cache. */
+const NOT_WRITING: ReadonlySet<string> = new Set([
+  ...['project.open', 'project.restore', 'project.forgetRecent', 'models.describe'],
+  ...['files.list', 'files.showInFolder', 'settings.set'],
+])
+
+const png = encodePng({ width: 1, height: 1, channels: 3, data: new Uint8Array(3) })
+const picture: Picture = {
+  ...{ id: 'picture', job: 'job', time: 1, width: 1, height: 1, url: 'files/pictures/picture.png', merge: null },
+  settings: {
+    ...{
+      variant: { type: 'base' },
+      prompt: 'x',
+      negativePrompt: '',
+      seed: 1,
+      steps: 1,
+      guidance: 1,
+      scheduler: 'ddim',
+    },
+  },
+}
+
+let data: string
+let server: TestServer
+/** Models of the project, inside the allowed folder. */
+let models: string[]
+/** What lies in the server's folders: which files they are, and kinds of everything else. */
+let before: Record<string, string>
+
+beforeAll(async () => {
+  data = mkdtempSync(join(tmpdir(), 'host-writers-'))
+  mkdirSync(join(data, 'previews'))
+  writeFileSync(join(data, 'previews', 'picture.png'), png)
+  writeFileSync(join(data, 'previews', 'picture.json'), JSON.stringify(picture))
+  server = await TestServer.start({ dataFolder: data })
+})
+afterAll(async () => {
+  await server.close()
+  closeSockets()
+  rmSync(data, { recursive: true, force: true })
+})
+
+beforeEach(async () => {
+  models = ['base', 'specialist'].map((name, value) =>
+    writeModel(join(server.allowed, 'models', `${name}.safetensors`), { 'a.weight': tensor([2, 2], [value, 1, 2, 3]) }),
+  )
+  writeFileSync(join(server.folder, 'outside.png'), png)
+  mkdirSync(join(server.folder, 'outside'))
+  await server.invoke('project.new', {})
+  await server.invoke('project.edit', {
+    edits: [{ type: 'add-models', models: models.map((path) => ({ path })) }],
+    label: 'Add',
+  })
+  before = contents()
+})
+afterEach(() => {
+  for (const name of readdirSync(server.allowed)) rmSync(join(server.allowed, name), { recursive: true })
+  for (const name of ['outside.png', 'outside']) rmSync(join(server.folder, name), { recursive: true })
+})
+
+function contents(): Record<string, string> {
+  const places = ['allowed', 'outside', 'outside.png'].map((name) => join(server.folder, name))
+  const found = places.flatMap((place) =>
+    lstatSync(place).isDirectory()
+      ? [place, ...readdirSync(place, { recursive: true, encoding: 'utf8' }).map((name) => join(place, name))]
+      : [place],
+  )
+  return Object.fromEntries(
+    found.map((path) => {
+      const { mode, ino, size, mtimeMs } = lstatSync(path)
+      return [path, lstatSync(path).isFile() ? `${ino} ${size} ${mtimeMs}` : String(mode)]
+    }),
+  )
+}
+
+/** Runs a command to its end, or its job's. @returns its error; null where it succeeded */
+async function errorOf(command: Writing, path: string): Promise<{ kind: string; message: string } | null> {
+  const reply: Reply = await server.command(command, WRITING[command](path))
+  if (!reply.ok) return reply.error
+  const { job } = reply.value as { job?: { id: string } }
+  if (!job) return null
+  for (;;) {
+    const { jobs } = await server.invoke('jobs.list', {})
+    const found = jobs.find(({ id }) => id === job.id)!
+    if (found.endedAt !== null) return found.error ?? null
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+/** It says that, and why, and nothing has changed. */
+async function refuses(command: Writing, path: string, words: RegExp = /./): Promise<void> {
+  const error = await errorOf(command, path)
+  expect(error, `${command} ${path}`).toMatchObject({ message: expect.stringMatching(words) })
+  expect(['target', 'validation', 'unreadable']).toContain(error!.kind)
+}
+
+it('every command with a path is known to write there or not', () => {
+  const withPaths = Object.entries(COMMANDS).flatMap(([name, { input }]) =>
+    Object.keys(input.shape).some((key) => /path|folder|file/i.test(key)) ? [name] : [],
+  )
+  expect(withPaths.filter((name) => !(name in WRITING) && !NOT_WRITING.has(name))).toEqual([])
+  expect([...NAMES, ...NOT_WRITING].filter((name) => !withPaths.includes(name))).toEqual([])
+})
+
+describe.each(NAMES)('%s', (command) => {
+  it('does not replace an allowed folder, even an empty one, or what holds it', async () => {
+    for (const path of [server.allowed, `${server.allowed}/`, join(server.allowed, 'x', '..')])
+      await refuses(command, path, /allowed folder/)
+    for (const path of [server.folder, '/', tmpdir()]) await refuses(command, path, /outside the folders/)
+    expect(contents()).toEqual(before)
+  })
+
+  it.each(SPECIAL_FILES)('does not replace a %s', async (kind) => {
+    const path = await makeSpecial(kind, server.allowed, 'special')
+    before = contents()
+    await refuses(command, path)
+    expect(contents()).toEqual(before)
+  })
+
+  it('writes through no link', async () => {
+    const links = { missing: 'outside/new.png', file: 'outside.png', folder: 'outside', inside: 'allowed/models' }
+    for (const [name, target] of Object.entries(links))
+      symlinkSync(join(server.folder, target), join(server.allowed, name))
+    symlinkSync(models[0]!, join(server.allowed, 'model'))
+    before = contents()
+    for (const name of [...Object.keys(links), 'model', 'folder/new.png', 'missing/new.png'])
+      await refuses(command, join(server.allowed, name))
+    expect(contents()).toEqual(before)
+  })
+
+  it('leaves folders and files of somebody', async () => {
+    const photos = join(server.allowed, 'photos')
+    mkdirSync(photos)
+    writeFileSync(join(photos, 'a.jpg'), 'mine')
+    writeFileSync(join(server.allowed, 'words'), 'mine')
+    before = contents()
+    await refuses(command, photos, command === 'export.start' ? /"a.jpg"/ : /as a folder/)
+    await refuses(command, join(server.allowed, 'words'), /not replaced/)
+    await refuses(command, join(server.allowed, 'words', 'x'))
+    expect(contents()).toEqual(before)
+  })
+
+  it('leaves the models of the project, and the folder that they lie in', async () => {
+    for (const path of [...models, join(server.allowed, 'models')]) await refuses(command, path)
+    expect(contents()).toEqual(before)
+  })
+
+  it('does not replace what it may without being told', async () => {
+    const path = join(server.allowed, 'own')
+    writeFileSync(path, '')
+    before = contents()
+    expect(await server.command(command, { ...WRITING[command](path), overwrite: false })).toMatchObject({
+      ok: false,
+      error: { kind: 'target', message: expect.stringMatching(/exists already/) },
+    })
+    expect(contents()).toEqual(before)
+  })
+})
+
+it.each(['export.start', 'preview.saveAs', 'project.save'] as const)('%s replaces what it wrote', async (command) => {
+  const path = join(server.allowed, 'own')
+  for (let run = 0; run < 2; run++) expect(await errorOf(command, path)).toBeNull()
+  expect(readdirSync(server.allowed).sort()).toEqual(['models', 'own'])
+})
+
+it('names as long as the system allows are written', async () => {
+  const name = 'x'.repeat(255)
+  for (const command of ['export.start', 'preview.saveAs', 'project.save'] as const) {
+    expect(await errorOf(command, join(server.allowed, name))).toBeNull()
+    expect(readdirSync(server.allowed).sort()).toEqual(['models', name])
+    rmSync(join(server.allowed, name))
+  }
+})
+
+it('a document that was left by an earlier session is saved only where a client may write', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'host-writers-'))
+  const outside = join(folder, 'mine.fusion.json')
+  try {
+    const { project } = (await server.invoke('app.snapshot', {})).project
+    mkdirSync(join(folder, 'data'))
+    const left = { project, path: outside, title: 'mine', dirty: true, closed: false }
+    writeFileSync(join(folder, 'data', 'autosave.json'), JSON.stringify(left))
+    writeFileSync(outside, JSON.stringify(project))
+    const text = readFileSync(outside, 'utf8')
+    const restarted = await TestServer.start({ dataFolder: join(folder, 'data') })
+    try {
+      expect(await restarted.command('project.save', {})).toMatchObject({ ok: false, error: { kind: 'validation' } })
+    } finally {
+      await restarted.close()
+    }
+    expect(readFileSync(outside, 'utf8')).toBe(text)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
