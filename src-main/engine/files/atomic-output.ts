@@ -29,7 +29,7 @@ export class AtomicOutput {
    */
   static async create(path: string, rule: TargetRule): Promise<AtomicOutput> {
     const finalPath = resolve(path)
-    const parent = await writableParent(finalPath)
+    const parent = await realpath(await writableFolder(dirname(finalPath)))
     const name = basename(finalPath)
     await clearLeftovers(parent, name, finalPath)
     await checkTarget(finalPath, rule)
@@ -87,14 +87,13 @@ export class AtomicOutput {
   }
 }
 
-/** The folder of a path, made if it is missing, links followed. */
-async function writableParent(path: string): Promise<string> {
-  const parent = dirname(path)
-  makeTargetFolder(parent)
-  await access(parent, constants.W_OK).catch((cause: unknown) => {
-    throw targetError(`The folder ${parent} cannot be written to.`, cause)
+/** Makes a folder if it is missing. @throws FusionError 'target' where nothing can be written into it */
+export async function writableFolder(path: string): Promise<string> {
+  makeTargetFolder(path)
+  await access(path, constants.W_OK).catch((cause: unknown) => {
+    throw targetError(`The folder ${path} cannot be written to.`, cause)
   })
-  return realpath(parent)
+  return path
 }
 
 /**

@@ -1,8 +1,7 @@
 import { lstat, stat, writeFile } from 'node:fs/promises'
-import { AtomicOutput } from './atomic-output'
-import { makeTargetFolder } from './make-folder'
-import type { TargetRule } from './target'
 import { FusionError } from '../../contract/errors'
+import { AtomicOutput, writableFolder } from './atomic-output'
+import type { TargetRule } from './target'
 import { writingError } from './writing-error'
 
 /**
@@ -30,10 +29,10 @@ export async function checkOutput(path: string, rule: TargetRule): Promise<void>
  * to one. @throws FusionError 'target'
  */
 export async function checkOutputFolder(path: string): Promise<void> {
-  const found = await stat(path).catch(() => null)
-  if (found?.isDirectory()) return
-  if (await lstat(path).catch(() => null)) {
+  const isThere = (await lstat(path).catch(() => null)) !== null
+  const isFolder = (await stat(path).catch(() => null))?.isDirectory()
+  if (isThere && !isFolder) {
     throw new FusionError('target', `${path} is no folder.`, { hint: 'Name a folder, or one that is not there yet.' })
   }
-  makeTargetFolder(path)
+  await writableFolder(path)
 }

@@ -89,7 +89,7 @@ describe('featurefusion search', () => {
       [['--trials', '1'], '--trials', 2],
       [['--pictures', '1'], 'two pictures', 1],
       [['--data', join(folder, 'none')], 'is not there', 1],
-      [['--out', `${process.execPath}/x.fusion.json`], 'cannot be written', 1],
+      [['--out', `${process.execPath}/x.fusion.json`], 'cannot be made', 1],
     ] as const) {
       const { code, stderr } = await cli.run('search', ...common, ...wrong)
       expect(stderr).toContain(words)
