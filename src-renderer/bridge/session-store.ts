@@ -6,6 +6,9 @@ import type { AppEvent, NumberedEvent } from '../../src-main/contract/events'
 import type { ComputeState, RecentProject, Snapshot } from '../../src-main/contract/state'
 import { useBridge, type Connection } from './bridge'
 
+/** Milliseconds until a host that is connected is asked again for a snapshot that it did not give. */
+const RETRY = 500
+
 /** The connection to the host: a snapshot to begin with, then every event once and in order. */
 export const useSession = defineStore('session', () => {
   const bridge = useBridge()
@@ -65,6 +68,8 @@ export const useSession = defineStore('session', () => {
       held.forEach(receive)
     } catch (error) {
       failure.value = toErrorReport(error)
+      // Without a snapshot no event is shown. A lost connection asks by itself once it is back; at the start, a person does.
+      if (ready.value && connection.value !== 'lost') setTimeout(() => void load(), RETRY)
     }
   }
 

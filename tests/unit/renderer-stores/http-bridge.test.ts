@@ -3,7 +3,7 @@ import type { NumberedEvent } from '../../../src-main/contract/events'
 import type { Bridge, Connection } from '../../../src-renderer/bridge/bridge'
 import { createHttpBridge } from '../../../src-renderer/bridge/http-bridge'
 import { TestServer } from '../server/server'
-import { eventually, visit } from './page'
+import { eventually, leave, visit } from './page'
 
 let server: TestServer
 let sockets: ReturnType<typeof visit>
@@ -21,8 +21,7 @@ beforeEach(async () => {
   bridge.onConnection((connection) => connections.push(connection))
 })
 afterEach(async () => {
-  vi.unstubAllGlobals()
-  sockets.at(-1)?.removeAllListeners().terminate()
+  await leave()
   await server.close()
 })
 
@@ -68,7 +67,7 @@ it('says that the server went away, and comes back with it', async () => {
   await eventually(() => expect(connections.at(-1)).toBe('lost'))
   await expect(bridge.client.invoke('app.snapshot', {})).rejects.toMatchObject({
     message: 'FeatureFusion Studio does not answer.',
-    hint: expect.stringContaining('still runs'),
+    hint: expect.stringContaining('still running'),
   })
   server = await TestServer.start({ port })
   sockets = visit(server)

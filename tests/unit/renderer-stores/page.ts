@@ -1,11 +1,14 @@
 import { createPinia, type Pinia } from 'pinia'
-import { vi } from 'vitest'
+import { expect, vi } from 'vitest'
 import { createApp } from 'vue'
 import { WebSocket } from 'ws'
 import { bridgeKey, type Bridge } from '../../../src-renderer/bridge/bridge'
 import type { TestServer } from '../server/server'
 
 const nodeFetch = globalThis.fetch
+
+/** By the page that is open, in order. */
+let opened: WebSocket[] = []
 
 /**
  * Gives the interface's code what it has in a browser that opened the server's address: a location, and fetch and
@@ -27,10 +30,24 @@ export function visit(server: TestServer): WebSocket[] {
         super(url, { headers: { cookie } })
         this.on('error', () => undefined) // a browser logs it
         sockets.push(this)
+        opened.push(this)
       }
     },
   )
   return sockets
+}
+
+/** Closes the page: what its bridge still waits to open leads nowhere, and no later test hears of it. */
+export async function leave(): Promise<void> {
+  const none = vi.fn()
+  vi.stubGlobal('WebSocket', none)
+  const latest = opened.at(-1)
+  opened = []
+  if (latest?.readyState === WebSocket.CLOSED) await eventually(() => expect(none).toHaveBeenCalled())
+  else if (latest) {
+    latest.onclose = latest.onmessage = null
+    latest.terminate()
+  }
 }
 
 /** The stores of an interface that talks to its host over this bridge. */

@@ -1,14 +1,13 @@
-import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { Bridge } from '../../../src-renderer/bridge/bridge'
 import { createHttpBridge } from '../../../src-renderer/bridge/http-bridge'
 import { useSession } from '../../../src-renderer/bridge/session-store'
 import { useProject } from '../../../src-renderer/features/project/project-store'
 import { useNotices } from '../../../src-renderer/shared/notices/notices-store'
 import { TestServer } from '../server/server'
-import { eventually, storesOver, visit } from './page'
+import { eventually, leave, storesOver, visit } from './page'
 
 let server: TestServer
-let sockets: ReturnType<typeof visit>
 /** Commands in the order in which they were sent. */
 let sent: { command: string; input: unknown }[]
 /** Holds answers back for as long as the test wants. */
@@ -16,13 +15,12 @@ let gate: Promise<void>
 
 beforeEach(async () => {
   server = await TestServer.start()
-  sockets = visit(server)
+  visit(server)
   sent = []
   gate = Promise.resolve()
 })
 afterEach(async () => {
-  vi.unstubAllGlobals()
-  sockets.at(-1)?.removeAllListeners().terminate()
+  await leave()
   await server.close()
 })
 

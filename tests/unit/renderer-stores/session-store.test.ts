@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import type { CommandOutput } from '../../../src-main/contract/commands'
 import type { NumberedEvent } from '../../../src-main/contract/events'
 import type { Snapshot } from '../../../src-main/contract/state'
@@ -6,14 +6,12 @@ import type { Bridge, Connection } from '../../../src-renderer/bridge/bridge'
 import { createHttpBridge } from '../../../src-renderer/bridge/http-bridge'
 import { useSession } from '../../../src-renderer/bridge/session-store'
 import { TestServer } from '../server/server'
-import { eventually, storesOver, visit } from './page'
+import { eventually, leave, storesOver, visit } from './page'
 
 describe('over a real server', () => {
   let server: TestServer
-  let sockets: ReturnType<typeof visit>
   afterEach(async () => {
-    vi.unstubAllGlobals()
-    sockets.at(-1)?.removeAllListeners().terminate()
+    await leave()
     await server.close()
   })
 
@@ -25,7 +23,7 @@ describe('over a real server', () => {
 
   it('has a snapshot first and every event after it; after a restart of the host, the new host’s snapshot', async () => {
     server = await TestServer.start()
-    sockets = visit(server)
+    visit(server)
     const session = useSession(storesOver(createHttpBridge()))
     const snapshots: Snapshot[] = []
     const titles: (string | undefined)[] = []
@@ -44,7 +42,7 @@ describe('over a real server', () => {
     server = await TestServer.start({ port })
     // It has told more events than the old one: their numbers alone do not tell the hosts apart.
     for (const title of ['a', 'b', 'c', 'd', 'e']) await rename(title)
-    sockets = visit(server)
+    visit(server)
     await eventually(() => expect(snapshots.at(-1)!.project.project.output.title).toBe('e'))
     expect(titles.slice(0, 2)).toEqual(['first', 'second'])
     await eventually(() => expect(session.connection).toBe('connected'))
@@ -156,6 +154,19 @@ describe('whatever the order of what comes', () => {
     expect(told).toEqual([])
     host.tell(9)
     expect(told).toEqual(['9'])
+    expect(session.failure).toBeNull()
+  })
+
+  it('asks again where a host that is connected gave no snapshot', async () => {
+    const { host, session, told } = started()
+    await host.answer(1)
+    host.state('connected')
+    host.missed()
+    await host.answer(new Error('broken off'))
+    await eventually(() => expect(host.snapshots).toHaveLength(3))
+    await host.answer(4)
+    host.tell(5)
+    expect(told).toEqual(['5'])
     expect(session.failure).toBeNull()
   })
 
