@@ -18,7 +18,7 @@ export function createHttpBridge(): Bridge {
   let retry = FIRST_RETRY
   let timer: ReturnType<typeof setTimeout> | undefined
 
-  function tell(connection: Connection): void {
+  function emitConnection(connection: Connection): void {
     for (const listener of connectionListeners) listener(connection)
   }
 
@@ -29,12 +29,12 @@ export function createHttpBridge(): Bridge {
     socket = opened
     opened.onopen = () => {
       retry = FIRST_RETRY
-      tell('connected')
+      emitConnection('connected')
     }
     opened.onmessage = ({ data }: MessageEvent<string>) => receive(JSON.parse(data) as ServerMessage)
     opened.onclose = () => {
       if (socket !== opened) return
-      tell('lost')
+      emitConnection('lost')
       timer = setTimeout(open, retry)
       retry = Math.min(LAST_RETRY, retry * 2)
     }
@@ -84,7 +84,7 @@ async function post(command: string, input: unknown): Promise<Reply> {
     return (await response.json()) as Reply
   } catch (cause) {
     throw new FusionError('internal', 'FeatureFusion Studio does not answer.', {
-      hint: 'See whether the program that serves this page still runs, then try again.',
+      hint: 'Check whether the program that serves this page is still running, then try again.',
       cause,
     })
   }

@@ -22,7 +22,13 @@ export function formatDuration(milliseconds: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
-/** '0.42 s', '3.4 s', from ten seconds on as formatDuration has it: for what is over while somebody looks at it. */
+/** 'about 42 s', 'less than a second'. */
+export function formatEstimate(milliseconds: number): string {
+  const text = formatDuration(milliseconds)
+  return milliseconds < 500 ? text : `about ${text}`
+}
+
+/** '0.42 s', '3.4 s', from ten seconds on as formatDuration: for short waits. */
 export function formatSeconds(seconds: number): string {
   return seconds < 9.95 ? `${seconds.toFixed(seconds < 0.995 ? 2 : 1)} s` : formatDuration(seconds * 1000)
 }

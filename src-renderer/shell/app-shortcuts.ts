@@ -51,6 +51,6 @@ export function useAppShortcuts(): Shortcut[] {
     })),
     { keys: 'Ctrl ,', words: 'Settings', run: () => void (ui.view = 'settings') },
     { keys: 'Ctrl J', words: 'Show or hide the jobs', run: () => void (ui.jobsOpen = !ui.jobsOpen) },
-    { keys: '?', words: 'This sheet', run: () => void (ui.cheatSheet = true) },
+    { keys: '?', words: 'Show this list', run: () => void (ui.cheatSheet = true) },
   ]
 }

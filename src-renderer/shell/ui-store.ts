@@ -22,7 +22,7 @@ function viewOfAddress(): ViewName {
   return NAMES.includes(name) ? (name as ViewName) : 'models'
 }
 
-/** Where the person is. The address keeps it over a reload. */
+/** The open view. The address keeps it over a reload. */
 export const useUi = defineStore('ui', () => {
   const view = ref<ViewName>(viewOfAddress())
   const cheatSheet = ref(false)

@@ -43,8 +43,8 @@ export function useFileDrop(): Ref<boolean> {
     const paths = dropped.map((file) => session.pathOf(file)).filter((path) => path !== null)
     if (paths.length === 0) {
       return notices.report(
-        new FusionError('unsupported', 'A browser does not tell where dropped files lie.', {
-          hint: 'Choose them with Add models instead; they are not uploaded, only read where they are.',
+        new FusionError('unsupported', 'A browser does not reveal the path of dropped files.', {
+          hint: 'Choose them with Add models instead; they are read from disk, not uploaded.',
         }),
       )
     }

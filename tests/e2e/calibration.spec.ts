@@ -13,14 +13,14 @@ test('learns what each model sees, and says when that is out of date', async ({ 
   const { calibration: panel, method } = studio.tune
   await expect(panel).toBeHidden()
   await method.selectOption({ label: 'Feature regression' })
-  await expect(panel).toContainText('Nothing is learnt yet')
+  await expect(panel).toContainText('There are no calibration data yet')
 
   await panel
-    .getByRole('radiogroup', { name: `What ${base!.name} runs on` })
+    .getByRole('radiogroup', { name: `Inputs of ${base!.name}` })
     .getByText('Leave out')
     .click()
   await panel
-    .getByRole('radiogroup', { name: `What ${second!.name} runs on` })
+    .getByRole('radiogroup', { name: `Inputs of ${second!.name}` })
     .getByText('Prompts')
     .click()
   const prompts = panel.getByRole('textbox', { name: `Prompts for ${second!.name}` })
@@ -32,8 +32,8 @@ test('learns what each model sees, and says when that is out of date', async ({ 
     await expectAccessible(studio, `Tune, what each model sees, ${theme}`)
   }
 
-  await panel.getByRole('button', { name: 'Learn what each model sees' }).click()
-  await expect(panel).toContainText('Learnt from 2 models', { timeout: 60_000 })
+  await panel.getByRole('button', { name: 'Collect calibration data' }).click()
+  await expect(panel).toContainText('Collected from 2 models', { timeout: 60_000 })
   await panel.getByText('What was used').click()
   await expect(panel.getByRole('definition').first()).toContainText(`2 pictures of ${first!.name}`)
   await expect(panel.getByRole('definition').nth(1)).toContainText('a small house')
@@ -47,5 +47,5 @@ test('learns what each model sees, and says when that is out of date', async ({ 
   await studio.ask('models.hash', {})
   await expect(panel).toContainText(`${name} was not among the models`)
   await panel.getByRole('button', { name: 'Compare' }).click()
-  await expect(studio.page.getByRole('heading', { name: 'Real inputs' })).toBeVisible()
+  await expect(studio.page.getByRole('heading', { name: 'Calibration data' })).toBeVisible()
 })

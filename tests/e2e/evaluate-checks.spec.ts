@@ -42,7 +42,7 @@ test('what unlearning did, CLIP scores, and features against what the method pro
 
   await test.step('the sampling check tells every layer, and leads to it in Inspect', async () => {
     await evaluate.show('Sampling check')
-    await studio.page.getByRole('combobox', { name: 'Pictures of' }).selectOption(kept!.name)
+    await studio.page.getByRole('combobox', { name: 'Domain' }).selectOption(kept!.name)
     await evaluate.start.click()
     await expect(evaluate.check).toBeVisible({ timeout: 60_000 })
     const { layers } = (await studio.ask('evaluate.results', {})).drift!.drift

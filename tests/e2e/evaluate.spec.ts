@@ -62,7 +62,7 @@ test('who knows what: the table, its files, and weights that a search found', as
     await expect.poll(async () => (await found())?.trials.length ?? 0, { timeout: 60_000 }).toBeGreaterThan(2)
     await evaluate.stop.click()
     await expect(evaluate.start).toBeVisible()
-    await expect(evaluate.search).toContainText('Stopped: what was found is not checked')
+    await expect(evaluate.search).toContainText('Stopped: these weights were not checked')
     const { best, trials } = (await found())!
     expect(best!.score).toBe(Math.min(...trials.map(({ score }) => score!)))
     await expectAccessible(studio, 'Evaluate, a search')

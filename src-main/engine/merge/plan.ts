@@ -181,7 +181,7 @@ async function calibrationOf(project: Project, method: MergeMethod, folder: stri
   if (calibration !== undefined) return openCalibration(resolve(folder, calibration))
   const what = method.kind === 'fusion' ? 'Calibrated statistics take' : `${method.title} takes`
   throw new FusionError('validation', `${what} real inputs of the models' layers: no file with them is named.`, {
-    hint: 'Let the program learn what each model sees: in Tune, or with featurefusion calibrate and --calibration FILE.',
+    hint: 'Collect calibration data: in Tune, or with featurefusion calibrate and --calibration FILE.',
   })
 }
 

@@ -16,7 +16,7 @@ import { useProject } from '../project/project-store'
 /** CLIP scores stand below the table. */
 export type EvaluateTab = Exclude<keyof EvaluationResults, 'clip'>
 
-/** What was measured, row by row as it comes, and what it can be measured on. */
+/** The results of evaluations, updated row by row, and the evaluation data. */
 export const useEvaluate = defineStore('evaluate', () => {
   const session = useSession()
   const project = useProject()
@@ -42,7 +42,7 @@ export const useEvaluate = defineStore('evaluate', () => {
     if (answer) results.value = answer
   }
 
-  /** Of what decides which data there are. */
+  /** Everything that determines which data there are. */
   const dataKey = computed(() => {
     const { evaluation } = project.project
     return JSON.stringify([evaluation.data, evaluation.seed, project.base?.path])

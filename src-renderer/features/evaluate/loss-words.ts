@@ -6,7 +6,7 @@ export function signedPercent(share: number, digits = 1): string {
   return `${share < 0 && Number(text) !== 0 ? '−' : '+'}${text}\u00a0%`
 }
 
-/** What a cell says, for a tooltip and for those who listen. */
+/** The text of a cell for a tooltip and for screen readers. */
 export function cellWords(model: string, domain: string, cell: LossCell): string {
   const { interval, value } = cell.loss
   const range = interval ? `, between ${interval.low.toFixed(4)} and ${interval.high.toFixed(4)}` : ''
@@ -14,6 +14,6 @@ export function cellWords(model: string, domain: string, cell: LossCell): string
   const against =
     change === null
       ? ''
-      : `; ${signedPercent(change)} against the base${excludesZero(cell.difference!) ? '' : ', which other pictures could turn around'}`
+      : `; ${signedPercent(change)} against the base${excludesZero(cell.difference!) ? '' : ', not significant'}`
   return `${model} on ${domain}: loss ${value.toFixed(4)}${range}${against}`
 }

@@ -11,7 +11,7 @@ import { useProject } from '../project/project-store'
 /** Changes that follow each other within this time ask for one forecast. */
 const SETTLE = 250
 
-/** What an export would cost, and the exports that were made. */
+/** The forecast of an export, and the exports that were made. */
 export const useExport = defineStore('export', () => {
   const session = useSession()
   const project = useProject()

@@ -10,7 +10,7 @@ export function agreementWithBase(summary: LayerSummary, specialist: number): nu
   return summary.meanOwnP[specialist + 1] ?? null
 }
 
-/** Mean correlation of a specialist's changes with those of the others: near 1 they pull together, near −1 apart. */
+/** Mean correlation of a specialist's changes with those of the others: near 1 they agree, near −1 they are opposed. */
 export function agreementWithOthers(summary: LayerSummary, specialist: number): number | null {
   const count = summary.deltaNormRatio.length
   let sum = 0

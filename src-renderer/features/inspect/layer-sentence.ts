@@ -33,13 +33,13 @@ export function layerSentence(
   )
   const most = shorten(models[size + 1] ?? 'no specialist', LONGEST_NAME)
   const changed = `${most} changed it most, by ${formatPercent(summary.deltaNormRatio[size] ?? 0)} of its size`
-  if (method.name !== 'featurefusion') return `${methodTitle} treats it entry by entry; ${changed}.`
+  if (method.name !== 'featurefusion') return `${methodTitle} merges it entry by entry; ${changed}.`
   const report = summary.normalisers[method.normaliser]
   if (!report) return `FeatureFusion was not computed for this normaliser; ${changed}.`
   const shares = sharesInWords(models, report.shares)
   const mixes = `At equal weights FeatureFusion mixes ${shares} here`
   if (report.minZ <= 0) {
-    return `${mixes}, and in some rows the coefficients cancel to nothing or less (Z down to ${formatNumber(report.minZ)}): expect noise, or choose the aligned normaliser.`
+    return `${mixes}, and in some rows the coefficients cancel completely (Z as low as ${formatNumber(report.minZ)}): expect noise, or choose the aligned normaliser.`
   }
   if (report.maxKappa > NOISY_KAPPA) {
     return `${mixes}, but coefficients cancel (condition number up to ${formatNumber(report.maxKappa)}), which amplifies noise.`

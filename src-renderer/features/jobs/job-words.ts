@@ -5,7 +5,7 @@ import { formatDuration, formatPercent } from '../../shared/format'
 export function jobWords(job: Job): string {
   switch (job.state) {
     case 'queued':
-      return 'waits for its turn'
+      return 'queued'
     case 'running': {
       const parts = [job.phase ?? 'running', formatPercent(job.progress)]
       if (job.eta !== null) parts.push(`about ${formatDuration(Math.max(1, job.eta) * 1000)} left`)

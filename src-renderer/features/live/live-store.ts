@@ -6,7 +6,7 @@ import { keepEqual } from '../../shared/keep-equal'
 import { useNotices } from '../../shared/notices/notices-store'
 import { useProject } from '../project/project-store'
 
-/** Pictures that follow the sliders, as the host tells them. Apart from the project, so that its events move no slider. */
+/** The live pictures as the host reports them. Kept apart from the project, so that their events do not update the sliders. */
 export const useLive = defineStore('live', () => {
   const session = useSession()
   const project = useProject()

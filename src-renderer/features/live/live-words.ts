@@ -12,7 +12,7 @@ export function stageWords({ stage, progress, contributions, steps }: LiveState)
     case 'off':
       return 'off'
     case 'waiting':
-      return 'waiting for its turn'
+      return 'queued'
     case 'contributions': {
       const size = contributions ? `; ${formatBytes(contributions.bytes)} on disk` : ''
       return `computing contributions, ${formatPercent(progress)} (once per set of models${size})`
@@ -43,7 +43,7 @@ export function costWords({ summed, seconds }: LiveState): string {
 export function feedingWords({ mode, fedSeconds, rebuiltSeconds, reason }: LiveFeeding): string {
   const rebuilt = `about ${formatSeconds(rebuiltSeconds)}`
   if (mode === 'fed') {
-    const costs = fedSeconds ? `: about ${formatSeconds(fedSeconds)} more a change, instead of ${rebuilt}` : ''
+    const costs = fedSeconds ? `: about ${formatSeconds(fedSeconds)} more per change, instead of ${rebuilt}` : ''
     return `weights are fed into the loaded network${costs}`
   }
   const why = fedSeconds === null ? `. ${reason ?? ''}` : ` instead of ${formatSeconds(fedSeconds)} fed`

@@ -1,7 +1,7 @@
 import { onScopeDispose, shallowRef, watch } from 'vue'
 import type { LiveState } from '../../../src-main/contract/preview'
 
-/** A whole grid stays for so long while the next one comes: what draws faster than this never shows a gap. */
+/** A complete grid stays this long while the next one is drawn: faster drawing never shows a gap. */
 const HOLD_MS = 600
 
 type LivePicture = LiveState['pictures'][number]

@@ -38,7 +38,7 @@ export const useModels = defineStore('models', () => {
     return JSON.stringify([project.base?.path, output.include, method.name, method.layerKinds, compared.value])
   })
 
-  /** A file that differs from the one that was written down says so in its description. */
+  /** A description says whether its file differs from the hash in the project. */
   const hashes = computed(() => project.models.map(({ sha256 }) => sha256 ?? '').join('\n'))
 
   watch([paths, hashes], ([, now], [, before]) => describe(now !== before), { immediate: true })
@@ -104,7 +104,7 @@ export const useModels = defineStore('models', () => {
       const { project: state, missing } = await session.invoke('project.restore', { path })
       if (missing.length > 0) {
         const error = new FusionError('not-found', `Not found: ${missing.join(', ')}.`, {
-          hint: 'Add the folders that hold them in Settings, then restore once more; or remove these models.',
+          hint: 'In Settings, add the folders that contain them, then restore again; or remove these models.',
         })
         notices.report(error)
       }

@@ -18,7 +18,7 @@ const MAX_PNG_BYTES = 18 * 2 ** 20
 /** Order of the columns. */
 const TYPES: readonly Variant['type'][] = ['base', 'model', 'soup', 'merge', 'last-merge', 'without']
 
-/** What a run was asked for, so that cells that are on their way can be shown as such. */
+/** What a run was asked for, so that pictures that are not drawn yet have their cells. */
 interface Plan {
   variants: Variant[]
   prompts: string[]
@@ -128,7 +128,7 @@ export const usePreview = defineStore('preview', () => {
     await notices.attempt(async () => {
       await checkPng(file)
       const { settings } = await session.invoke('preview.readPng', { base64: await base64Of(file) })
-      if (!settings) return notices.say(`${file.name} carries no settings.`)
+      if (!settings) return notices.say(`${file.name} contains no settings.`)
       adopt(settings)
       notices.say([`The settings of ${file.name} are in use.`, remarkOn(settings)].join(' ').trim())
     })
@@ -138,9 +138,9 @@ export const usePreview = defineStore('preview', () => {
   function remarkOn({ sampler, scheduler, schedule }: PngSettings): string {
     const now = catalog.schedulers.find(({ name }) => name === project.project.preview.scheduler)
     if (sampler !== null && scheduler === null) {
-      return `There is no sampler ${sampler} here: the scheduler stays ${now?.title ?? 'as it is'}.`
+      return `The sampler ${sampler} is not available: the scheduler stays ${now?.title ?? 'as it is'}.`
     }
-    return schedule === null ? '' : `Its ${schedule} noise levels are not used: previews keep the model's own.`
+    return schedule === null ? '' : `Its ${schedule} noise levels are not used: previews use the model's own.`
   }
 
   return {
@@ -176,13 +176,13 @@ function planOf(pictures: readonly Picture[]): Plan {
 async function checkPng(file: File): Promise<void> {
   if (file.size > MAX_PNG_BYTES) {
     throw new FusionError('unsupported', `${file.name} is larger than ${formatBytes(MAX_PNG_BYTES)}.`, {
-      hint: 'Drop the picture as it was saved when it was drawn; copies that were enlarged mostly carry no settings.',
+      hint: 'Drop the original file; enlarged copies usually contain no settings.',
     })
   }
   const start = new Uint8Array(await file.slice(0, PNG_SIGNATURE.length).arrayBuffer())
   if (PNG_SIGNATURE.every((byte, index) => start[index] === byte)) return
-  throw new FusionError('malformed', `${file.name} is no PNG picture, whatever its name says.`, {
-    hint: 'Settings are kept in PNG files as they were saved when they were drawn; other formats and copies lose them.',
+  throw new FusionError('malformed', `${file.name} is not a PNG picture, although its name says so.`, {
+    hint: 'Only original PNG files contain settings; other formats and copies lose them.',
   })
 }
 

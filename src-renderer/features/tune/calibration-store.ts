@@ -9,7 +9,7 @@ import { useFileDialog, type FileTarget } from '../files/file-dialog-store'
 import { isActive, useJobs } from '../jobs/jobs-store'
 import { useProject } from '../project/project-store'
 
-/** What every model sees: what was learnt, and what would be. */
+/** The calibration data: those that were collected, and those that would be. */
 export const useCalibration = defineStore('calibration', () => {
   const session = useSession()
   const project = useProject()
@@ -18,7 +18,7 @@ export const useCalibration = defineStore('calibration', () => {
   const files = useFileDialog()
   /** null before the host was asked. */
   const plan = shallowRef<CalibrationPlan | null>(null)
-  /** Somebody came here from a view that could use one. */
+  /** Another view sent the user here. */
   const asked = ref(false)
 
   const needed = computed(() => project.specialists.length > 0 && needsCalibration(project.project.method))
@@ -26,7 +26,7 @@ export const useCalibration = defineStore('calibration', () => {
   const job = computed(() => jobs.latest('calibrate'))
   const running = computed(() => job.value !== undefined && isActive(job.value))
 
-  /** Of all that decides what would be used, and whether what was learnt fits. */
+  /** Everything that determines what would be used, and whether the collected data fit. */
   const key = computed(() => {
     const { models, method, evaluation, calibration } = project.project
     return JSON.stringify([
@@ -65,7 +65,7 @@ export const useCalibration = defineStore('calibration', () => {
 
   async function chooseFile(): Promise<void> {
     const [calibration] = await files.choose('models')
-    if (calibration !== undefined) project.editMethod({ calibration }, 'Choose what the models saw')
+    if (calibration !== undefined) project.editMethod({ calibration }, 'Choose calibration data')
   }
 
   /** Changes what a model shall run on. */

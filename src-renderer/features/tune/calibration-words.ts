@@ -7,24 +7,24 @@ import type {
 } from '../../../src-main/contract/calibration'
 import { countOf, listOf } from '../../shared/format'
 
-/** Domains that are named one by one. */
+/** At most this many domains are named; more are counted. */
 const NAMED_DOMAINS = 3
 
 /** What a model ran on. */
 export function sourceWords(source: CalibrationSource): string {
   if (source.kind === 'data')
-    return `${countOf(source.pictures, 'picture')} of ${domainWords(source.domains)}, with noise of ${countOf(source.timesteps.length, 'timestep')}`
+    return `${countOf(source.pictures, 'picture')} of ${domainWords(source.domains)}, with noise at ${countOf(source.timesteps.length, 'timestep')}`
   const { prompts, steps, scheduler, guidance } = source
-  return `while it made ${countOf(prompts.length, 'picture')} (${scheduler}, ${steps} steps, guidance ${guidance}): ${prompts.join(' · ')}`
+  return `while drawing ${countOf(prompts.length, 'picture')} (${scheduler}, ${steps} steps, guidance ${guidance}): ${prompts.join(' · ')}`
 }
 
 /** What a model would run on. */
 export function plannedWords({ name, use, pictures, domains, prompts }: PlannedCalibration, isBase: boolean): string {
   if (use === 'none') return 'left out'
   if (use === 'prompts')
-    return prompts.length === 0 ? 'no prompts' : `while it makes ${countOf(prompts.length, 'picture')}`
+    return prompts.length === 0 ? 'no prompts' : `while drawing ${countOf(prompts.length, 'picture')}`
   if (pictures === 0) return 'no pictures'
-  const foreign = isBase || domains.includes(name) ? '' : ', none of its name'
+  const foreign = isBase || domains.includes(name) ? '' : ', no domain of its name'
   return `${countOf(pictures, 'training picture')} of ${domainWords(domains)}${foreign}`
 }
 
@@ -50,13 +50,14 @@ export function fitOf({ models, record }: Pick<CalibrationFile, 'models' | 'reco
     changed.length > 0 ? `${listOf(changed)} ${changed.length === 1 ? 'has' : 'have'} changed since.` : '',
     absent.length > 0 ? `${listOf(absent)} ${absent.length === 1 ? 'was' : 'were'} not among the models.` : '',
   ].filter(Boolean)
-  if (words.length > 0) return { state: 'stale', words: `${words.join(' ')} Learn again before you merge.` }
+  if (words.length > 0)
+    return { state: 'stale', words: `${words.join(' ')} Collect the calibration data again before you merge.` }
   const unsure = [
     ...named('unknown', true).map((name) => `${name} may have changed since.`),
     ...named('unknown', false).map((name) => `None of the models had the name ${name}.`),
   ]
-  if (unsure.length > 0) return { state: 'unknown', words: `${unsure.join(' ')} Hashes tell.` }
-  return { state: 'fits', words: 'It fits the models as they are.' }
+  if (unsure.length > 0) return { state: 'unknown', words: `${unsure.join(' ')} Hash the models to check.` }
+  return { state: 'fits', words: 'The data fit the models.' }
 }
 
 /** Whether learning again with these settings would see something else. */

@@ -6,7 +6,7 @@ import { useModels } from '../models/models-store'
 import { useProject } from '../project/project-store'
 import { sharesOfLayers, type Share, type SharedLayer } from './shares'
 
-/** What every model has in the merge in hand. */
+/** The share of every model in the current merge. */
 export const useShares = defineStore('shares', () => {
   const project = useProject()
   const models = useModels()
@@ -22,7 +22,7 @@ export const useShares = defineStore('shares', () => {
     return complete ? keepEqual(before, found) : null
   })
 
-  /** Knows nothing of weights, so that a slider's move leaves it as it is. */
+  /** Does not depend on weights, so that it is not computed again when a slider moves. */
   const layers = computed<SharedLayer[]>(() => {
     void inspect.revision
     const { normaliser } = method.value
@@ -38,7 +38,7 @@ export const useShares = defineStore('shares', () => {
   const list = computed<Share[]>((before) =>
     keepEqual(before, sharesOfLayers(project.models, method.value.name, layers.value)),
   )
-  /** Whether correlations that were computed say so, or the weights alone. */
+  /** Whether shares come from computed correlations, or from the weights alone. */
   const measured = computed(() => layers.value.some(({ contributions }) => contributions !== null))
   return { list, measured }
 })

@@ -2,20 +2,20 @@ import { weightOf } from '../../../src-main/contract/layer-patterns'
 import type { MethodName, ModelEntry } from '../../../src-main/contract/project'
 import { formatPercent } from '../../shared/format'
 
-/** What a model has in the merge: a share of the whole, or its changes times a strength on top of the base. */
+/** What a model contributes to the merge: a share of the whole, or its changes to the base times a factor. */
 export interface Share {
   name: string
   /** Place in the project, for mark and colour. */
   index: number
   enabled: boolean
   kind: 'share' | 'changes'
-  /** 0.4: 40 %. Null where it cannot be told. */
+  /** 0.4: 40 %. Null where it is not known. */
   value: number | null
 }
 
 const CHANGES: readonly MethodName[] = ['task-arithmetic', 'ties', 'dare', 'dare-ties', 'add-difference']
 
-/** What the weights say, before any layer, block or correlation is looked at. */
+/** Shares by the weights of models alone, without layers, blocks and correlations. */
 export function sharesOfWeights(models: readonly ModelEntry[], method: MethodName): Share[] {
   if (CHANGES.includes(method)) return changesOf(models, method)
   const weights = models.map((model) => (model.enabled ? model.weight : 0))
@@ -67,7 +67,7 @@ export interface SharedLayer {
   contributions: readonly number[] | null
 }
 
-/** What every model really has of the merged weights, over all layers, with weights by block and layer. */
+/** The share of every model in the merged weights, over all layers, with weights by block and layer. */
 export function sharesOfLayers(
   models: readonly ModelEntry[],
   method: MethodName,

@@ -9,7 +9,7 @@ import { keepEqual } from '../../shared/keep-equal'
 import { useInspect } from '../inspect/inspect-store'
 import { useProject } from '../project/project-store'
 
-/** Asked for again when weights have rested for so long: nobody reads reasons while a slider moves. */
+/** Suggestions are asked for again when the weights have not changed for this long. */
 const REST_MS = 250
 
 /** What a slider shows of a suggestion. */
@@ -18,7 +18,7 @@ export interface SliderMark {
   words: string
 }
 
-/** Weights that the inspected correlations suggest; they are taken only when somebody says so. */
+/** Weights that the inspected correlations suggest; they are applied only on request. */
 export const useSuggestions = defineStore('suggestions', () => {
   const session = useSession()
   const notices = useNotices()

@@ -1,6 +1,6 @@
 let gestures = 0
 
-/** Names one continuous change (a slider's way from press to release), so that it is one step of undo. */
+/** Names one continuous change (of a slider, from press to release), so that it is one step of undo. */
 export function useGesture(): { key: (what: string) => string; end: () => void } {
   let current = ++gestures
   return {

@@ -29,7 +29,7 @@ export class EvaluatePage {
   }
 
   async setPictures(most: number): Promise<void> {
-    const field = this.inspector.getByRole('textbox', { name: 'At most, of each domain' })
+    const field = this.inspector.getByRole('textbox', { name: 'At most per domain' })
     await field.fill(String(most))
     await field.press('Enter')
   }

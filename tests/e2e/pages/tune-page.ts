@@ -14,7 +14,7 @@ export class TunePage {
   constructor(private readonly page: Page) {
     this.method = page.getByRole('combobox', { name: 'Method' })
     this.suggestions = page.getByRole('region', { name: 'Suggested weights' })
-    this.calibration = page.getByRole('region', { name: 'What each model sees' })
+    this.calibration = page.getByRole('region', { name: 'Calibration data' })
     this.live = page.getByRole('region', { name: 'Live pictures of the merge' })
     this.unlearning = page.getByRole('region', { name: 'What dropping it changes' })
     this.rows = page.getByRole('list', { name: 'Weights' }).getByRole('listitem')
@@ -45,7 +45,7 @@ export class TunePage {
   async livePictures(before: readonly string[] = []): Promise<string[]> {
     const pictures = this.live.getByRole('img', { name: /^Live: / })
     for (const src of before) await expect(this.live.locator(`img[src="${src}"]`)).toHaveCount(0, { timeout: 60_000 })
-    await expect(this.live).toContainText('as the sliders are', { timeout: 60_000 })
+    await expect(this.live).toContainText('up to date', { timeout: 60_000 })
     return pictures.evaluateAll((images) =>
       (images as HTMLImageElement[]).map(({ src, complete, naturalWidth }) => {
         if (!complete || naturalWidth === 0) throw new Error(`${src} cannot be seen`)
@@ -64,6 +64,6 @@ export class TunePage {
   }
 
   async takeBack(name: string): Promise<void> {
-    await this.row(name).getByRole('button', { name: 'Take back' }).click()
+    await this.row(name).getByRole('button', { name: 'Add back' }).click()
   }
 }

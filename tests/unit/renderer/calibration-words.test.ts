@@ -31,10 +31,10 @@ const fit = (...models: [name: string, fit: Model['fit'], needed: boolean][]) =>
 
 it('says what models run on', () => {
   expect(plannedWords(planned, false)).toBe('12 training pictures of food')
-  expect(plannedWords({ ...planned, domains: ['a', 'b'] }, false)).toMatch(/of a and b, none of its name/)
+  expect(plannedWords({ ...planned, domains: ['a', 'b'] }, false)).toMatch(/of a and b, no domain of its name/)
   expect(plannedWords({ ...planned, domains: ['a', 'b', 'c', 'd'] }, true)).toBe('12 training pictures of 4 domains')
-  expect(plannedWords({ ...planned, use: 'prompts' }, false)).toBe('while it makes 2 pictures')
-  expect(sourceWords(source)).toBe('12 pictures of food, with noise of 2 timesteps')
+  expect(plannedWords({ ...planned, use: 'prompts' }, false)).toBe('while drawing 2 pictures')
+  expect(sourceWords(source)).toBe('12 pictures of food, with noise at 2 timesteps')
   const prompts = { kind: 'prompts' as const, prompts: ['a', 'b'], steps: 20, guidance: 5, scheduler: 'ddim' }
   expect(sourceWords(prompts)).toMatch(/2 pictures.*20 steps.*a · b/)
 })

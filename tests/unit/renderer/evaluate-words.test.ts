@@ -9,14 +9,14 @@ const layer = (name: string, alone: number | null, inside: number | null): Featu
 
 it('says how far features are from what the method promises', () => {
   expect([0, 0.0000012, 0.000163, 0.0314, 0.31, 1.7, null].map(driftPercent)).toEqual(
-    ['0 %', 'less than 0.001 %', '0.016 %', '3.1 %', '31 %', '170 %', 'no number'].map((text) =>
+    ['0 %', 'less than 0.001 %', '0.016 %', '3.1 %', '31 %', '170 %', 'not a number'].map((text) =>
       text.replace(' %', '\u00a0%'),
     ),
   )
   expect(driftSentence(layer('conv_in', 0.04, 0.31))).toContain(
-    'within 4\u00a0% of what equation 20 promises when the layer is alone, 31\u00a0% inside',
+    'differ from equation 20 by 4\u00a0% for the layer alone and by 31\u00a0% inside',
   )
-  expect(driftSentence(layer('conv_in', 0.04, null))).toContain('no numbers')
+  expect(driftSentence(layer('conv_in', 0.04, null))).toContain('not numbers')
 })
 
 it('knows the layer that drifts farthest: one without a number is beyond all', () => {

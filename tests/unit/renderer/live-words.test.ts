@@ -33,7 +33,7 @@ it('says how weights reach the network, what that costs and why', () => {
   const fed = { mode: 'fed', fedSeconds: 0, rebuiltSeconds: 12, reason: null } as const
   expect(feedingWords(fed)).toBe('weights are fed into the loaded network')
   expect(feedingWords({ ...fed, fedSeconds: 1.25 })).toBe(
-    'weights are fed into the loaded network: about 1.3 s more a change, instead of about 12 s',
+    'weights are fed into the loaded network: about 1.3 s more per change, instead of about 12 s',
   )
   expect(feedingWords({ ...fed, mode: 'rebuilt', fedSeconds: 40 })).toBe(
     'the network is rebuilt for every change: about 12 s instead of 40 s fed',
