@@ -37,6 +37,15 @@ export function exponential(max: number, min: number, count: number): number[] {
   return linspace(Math.log(max), Math.log(min), count).map(Math.exp)
 }
 
+/**
+ * Lu's λ (arXiv 2206.00927): evenly between the float32 logarithms of the training sigmas, as `timestepOfSigma` reads
+ * them, so that the first sigma is the last timestep's own.
+ */
+export function luSpread(logSigmas: Float32Array): SigmaSpread {
+  const [from, to] = [logSigmas.at(-1)!, logSigmas[0]!]
+  return (_max, _min, count) => linspace(0, 1, count).map((ramp) => Math.exp(from + ramp * (to - from)))
+}
+
 /** Quantiles of the beta distribution with α = β = 0.6, arXiv 2407.12173. */
 function beta(max: number, min: number, count: number): number[] {
   return linspace(0, 1, count).map((ramp) => min + betaQuantile(1 - ramp, 0.6) * (max - min))

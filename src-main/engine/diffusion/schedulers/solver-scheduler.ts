@@ -3,7 +3,7 @@ import { combine, limited, type ClipConfig } from './arithmetic'
 import { alphasCumprodOf, betasOf, trainSigmas, type BetaConfig } from './betas'
 import { oneOf, unsupported, type PredictionType } from './config'
 import type { Scheduler, StepOptions } from './scheduler'
-import { sigmaAt, sigmaSpread, timestepOfSigma, type SigmaConfig } from './sigmas'
+import { luSpread, sigmaAt, sigmaSpread, timestepOfSigma, type SigmaConfig } from './sigmas'
 import { roundHalfToEven, spacedSolverTimesteps } from './spacing'
 
 /** Config of the exponential integrators: DPM-Solver, DEIS, UniPC. */
@@ -60,17 +60,13 @@ export function solverSchedule(
   }
   const last = config.num_train_timesteps - clippedTimesteps(train, config.lambda_min_clipped)
   const spaced = spacedSolverTimesteps(className, spacing, steps, last)
-  const spread = sigmaSpread(className, {
-    use_karras_sigmas: config.use_karras_sigmas,
-    // Lu's λ are exponential sigmas: evenly spaced in the logarithm.
-    use_exponential_sigmas: config.use_exponential_sigmas || (!config.use_karras_sigmas && !!config.use_lu_lambdas),
-    use_beta_sigmas: config.use_beta_sigmas,
-  })
+  const logSigmas = train.map(Math.log)
+  const chosen = sigmaSpread(className, config)
+  const spread = config.use_lu_lambdas && !config.use_karras_sigmas ? luSpread(logSigmas) : chosen
   const min = typeof config.sigma_min === 'number' ? config.sigma_min : train[0]!
   const max = typeof config.sigma_max === 'number' ? config.sigma_max : train.at(-1)!
   const sigmas = spread ? spread(max, min, steps) : spaced.map((timestep) => sigmaAt(train, timestep))
   const finalSigma = { zero: 0, sigma_min: train[0]!, last: sigmas.at(-1)! }[final(spread !== null)]
-  const logSigmas = train.map(Math.log)
   const round = rounded && (config.use_karras_sigmas || config.use_lu_lambdas) ? roundHalfToEven : Math.trunc
   return {
     timesteps: spread ? sigmas.map((sigma) => round(timestepOfSigma(sigma, logSigmas))) : spaced,

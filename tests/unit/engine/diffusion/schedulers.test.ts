@@ -116,6 +116,17 @@ describe('every scheduler', () => {
   })
 })
 
+/** DPMSolverMultistepScheduler of diffusers 0.42.1 with six steps; without rounding the ends must be exact. */
+it.each([
+  ['squaredcos_cap_v2', [999, 998, 986, 759, 73, 0], [20291.3, 1017.3, 51.0026, 2.55702, 0.128196, 0.00642711, 0]],
+  ['scaled_linear', [999, 757, 413, 103, 11, 0], [14.6146, 4.21513, 1.21572, 0.350635, 0.101129, 0.0291675, 0]],
+])("Lu's λ begin at the last timestep: %s", (beta_schedule, timesteps, sigmas) => {
+  const config = { ...SD1, beta_schedule, use_lu_lambdas: true }
+  const run = createScheduler('DPMSolverMultistepScheduler', config, { steps: 6 })
+  expect(run.timesteps).toEqual(timesteps)
+  sigmas.forEach((sigma, i) => expect(Math.abs(run.sigmas![i]! - sigma)).toBeLessThanOrEqual(1e-5 * sigma))
+})
+
 describe('chooseScheduler', () => {
   it('follows the model without a name, and names and sigmas where given', () => {
     expect(chooseScheduler(SD1)).toEqual({ className: 'PNDMScheduler', config: SD1 })
