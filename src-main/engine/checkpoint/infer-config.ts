@@ -7,18 +7,24 @@ const HEAD_WIDTH = 64
 const SD1_HEADS = 8
 /** Groups of every group norm of published models; smaller networks have as many as divide all their channels. */
 const NORM_GROUPS = 32
-/** Width of each sinusoidal embedding of SDXL's picture sizes. */
+/** Width of each sinusoidal embedding of SDXL's picture sizes, of which there are six. */
 const ADDITION_TIME_EMBED_DIM = 256
+const SIZE_EMBEDDINGS = 6
 
 /**
  * The config.json that a component would have: what shapes tell, and the values of the published models of its
  * architecture for the rest (head counts, groups, activation). Keys are diffusers' and transformers'.
  *
+ * @param pooledWidth of the text that SDXL's UNet gets beside the sizes, where its encoder is at hand
  * @returns null for a component whose class is not known
  */
-export function inferConfig(component: Component, architecture: Architecture): Record<string, unknown> | null {
+export function inferConfig(
+  component: Component,
+  architecture: Architecture,
+  pooledWidth?: number,
+): Record<string, unknown> | null {
   const shapes = new Shapes(component)
-  if (component.name === 'unet') return unetConfig(shapes, architecture)
+  if (component.name === 'unet') return unetConfig(shapes, architecture, pooledWidth)
   if (component.name === 'vae') return vaeConfig(shapes, architecture)
   if (component.name === 'model') return null
   return shapes.has('text_model.embeddings.token_embedding.weight')
@@ -67,7 +73,7 @@ class Shapes {
   }
 }
 
-function unetConfig(shapes: Shapes, architecture: Architecture): Record<string, unknown> {
+function unetConfig(shapes: Shapes, architecture: Architecture, pooledWidth?: number): Record<string, unknown> {
   const levels = indices(shapes.count('down_blocks'))
   const channels = levels.map((level) => shapes.size(`down_blocks.${level}.resnets.0.conv1.weight`, 0))
   const depth = (module: string) => shapes.count(`${module}.transformer_blocks`)
@@ -78,11 +84,13 @@ function unetConfig(shapes: Shapes, architecture: Architecture): Record<string, 
   })
   const linear = shapes.size(shapes.find('.proj_in.weight'), 2) === 0 // a matrix, no 1×1 convolution
   const additionWidth = shapes.size('add_embedding.linear_1.weight', 1)
+  const sizeWidth = pooledWidth === undefined ? 0 : (additionWidth - pooledWidth) / SIZE_EMBEDDINGS
   return {
     _class_name: 'UNet2DConditionModel',
     act_fn: 'silu',
     addition_embed_type: additionWidth > 0 ? 'text_time' : null,
-    addition_time_embed_dim: additionWidth > 0 ? ADDITION_TIME_EMBED_DIM : null,
+    addition_time_embed_dim:
+      additionWidth > 0 ? (Number.isInteger(sizeWidth) && sizeWidth > 0 ? sizeWidth : ADDITION_TIME_EMBED_DIM) : null,
     attention_head_dim: linear ? channels.map(headCount) : SD1_HEADS,
     block_out_channels: channels,
     center_input_sample: false,

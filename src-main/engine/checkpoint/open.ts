@@ -47,9 +47,10 @@ export async function openCheckpoint(path: string, prediction?: PredictionType):
   refuseAdapter(absolute, [...new Set(stored), ...parts.extras])
   const found = identify({ ...parts, schedulerConfig })
   const identified = prediction === undefined ? found : withPrediction(found, prediction)
+  const pooledWidth = parts.components.get('text_encoder_2')?.tensors.get('text_projection.weight')?.shape[0]
   for (const component of parts.components.values()) {
     if (component.config !== null) continue
-    component.config = inferConfig(component, identified.architecture)
+    component.config = inferConfig(component, identified.architecture, pooledWidth)
     component.isConfigInferred = true
   }
   const components = new Map([...parts.components].sort(([a], [b]) => orderOf(a) - orderOf(b)))

@@ -33,7 +33,7 @@ export interface SessionOptions {
    * weights into blocks, which takes 25 s and 2 GB for Stable Diffusion's UNet and makes it no faster; its VAE decoder
    * gains a tenth by it.
    */
-  optimization?: 'basic' | 'extended' | 'all'
+  optimization?: 'disabled' | 'basic' | 'extended' | 'all'
   /**
    * Keep the memory of intermediate results for the next run. Fresh pages cost a fifth of the time of large networks;
    * the peak is the same.
