@@ -235,6 +235,7 @@ async function openTextEncoders(
       tokenizer: tokenizerOf(name, checkpoint, base, clipVocabulary).withTokens(added.ids),
       network: await keep(Network.open(buildClipText(config, encoder.tensors, networkOptions, added.table), runtime)),
       layers: Number(config['num_hidden_layers'] ?? 12),
+      vectors: size.vocabulary + added.table.length / size.width,
     })
   }
   return textEncoders

@@ -1,4 +1,5 @@
 import { checkPrompt } from '../../contract/prompt'
+import { FusionError } from '../../contract/errors'
 import type { Network } from '../runtime/network'
 import type { Tensor } from '../runtime/session'
 import { applyWeights, padChunks, weightedChunks, type PromptChunk } from './prompt-weights'
@@ -9,6 +10,8 @@ export interface TextEncoder {
   tokenizer: ClipTokenizer
   network: Network
   layers: number
+  /** Ids from here on have no vector. */
+  vectors: number
 }
 
 /** Text states as a UNet takes them. */
@@ -85,8 +88,15 @@ async function encodeChunk(
   const state = (dual ? penultimateState : normedState)(clipSkip)
   const parts: Tensor[] = []
   let pooled: Float32Array | null = null
-  for (const [index, { network }] of encoders.entries()) {
+  for (const [index, { network, vectors }] of encoders.entries()) {
     const { ids, weights } = chunks[index]!
+    const unknown = ids.find((id) => id >= vectors)
+    if (unknown !== undefined)
+      throw new FusionError(
+        'incompatible',
+        `The tokenizer has the token ${unknown}; the text encoder has vectors for ${vectors}.`,
+        { hint: 'Use the tokenizer that belongs to this text encoder: name its pipeline as the base.' },
+      )
     const wanted = dual && index === encoders.length - 1 ? [state, 'text_embeds'] : [state]
     const input = { data: BigInt64Array.from(ids, BigInt), dims: [1, ids.length] }
     const { [state]: found, text_embeds: embeds } = await network.run({ input_ids: input }, wanted)
