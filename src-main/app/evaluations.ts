@@ -7,6 +7,7 @@ import type { SearchReport } from '../contract/evaluate/search'
 import { evaluationKey } from '../contract/project-evaluation'
 import { FusionError } from '../contract/errors'
 import type { Job } from '../contract/jobs'
+import type { PredictionType, Project } from '../contract/project'
 import type { EvaluatedRow } from '../engine/evaluate/evaluation-run'
 import { evaluatedRows, evaluationFolder, methodWords, rowWords, unlearningRows } from './evaluation-plan'
 import type { HandlerInput } from './handlers/handlers'
@@ -56,7 +57,7 @@ export class Evaluations {
       title,
       async () => ({
         type: 'evaluate',
-        base: project.models[0]!.path,
+        ...basisOf(project),
         rows,
         pairs: unlearningRows(project, rows),
         comparison: kind === 'comparison',
@@ -172,7 +173,7 @@ export class Evaluations {
       `CLIP scores of ${rows.length} models`,
       async () => {
         const device = await this.studio.device()
-        return { type: 'clip', base: project.models[0]!.path, rows, clip, data, device, cacheFolder: cache.folder }
+        return { type: 'clip', ...basisOf(project), rows, clip, data, device, cacheFolder: cache.folder }
       },
       (news) => this.takeScores(news),
       () => this.update('clip', started.job.id, { done: true }),
@@ -267,4 +268,9 @@ function withFailure(
   { name, error }: Pick<EvaluationRow, 'name' | 'error'>,
 ): EvaluationRow[] {
   return rows.map((row) => (row.name === name ? { ...row, error } : row))
+}
+
+/** What rows are measured with: the base's pipeline, and what a person says of the models' prediction. */
+function basisOf({ models, prediction }: Project): { base: string; prediction?: PredictionType } {
+  return { base: models[0]!.path, ...(prediction !== undefined && { prediction }) }
 }

@@ -4,7 +4,16 @@ import { z } from 'zod'
 import type { ComputeTask } from '../contract/compute'
 import { FusionError } from '../contract/errors'
 import type { Picture, PictureSettings, Variant } from '../contract/preview'
-import { methodSchema, modelSchema, needsCalibration, outputSchema, withModel, type Project } from '../contract/project'
+import {
+  methodSchema,
+  modelSchema,
+  needsCalibration,
+  outputSchema,
+  projectSchema,
+  withModel,
+  withPrediction,
+  type Project,
+} from '../contract/project'
 import type { Seed } from '../contract/seed'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { fileState } from '../engine/files/file-state'
@@ -14,6 +23,7 @@ type PreviewTask = Extract<ComputeTask, { type: 'preview' }>
 /** What decides the weights of a merge: equal for equal merges, however they are named or saved. */
 const mergeKeySchema = z.object({
   models: z.array(modelSchema),
+  prediction: projectSchema.shape.prediction,
   method: methodSchema,
   output: outputSchema.pick({ include: true, vae: true, dtype: true }),
 })
@@ -126,8 +136,8 @@ function mergeOf(project: Project, variant: Variant, places: PreviewPlaces): Pro
           hint: 'It is there after a preview with other settings.',
         })
       }
-      const { models, method, output } = mergeKeySchema.parse(JSON.parse(last))
-      return { ...project, models, method, output: { ...project.output, ...output } }
+      const { models, prediction = null, method, output } = mergeKeySchema.parse(JSON.parse(last))
+      return { ...withPrediction(project, prediction), models, method, output: { ...project.output, ...output } }
     }
   }
 }
@@ -152,16 +162,23 @@ async function modelOf(
   merges: string,
 ): Promise<PreviewTask['models'][number]> {
   const base = project.models[0]!.path
+  const said = project.prediction === undefined ? {} : { prediction: project.prediction }
   if (merge === null) {
     const path = variant.type === 'model' ? modelNamed(project, variant.name) : base
-    return { key: await stateOf(path, [path, base]), path, base, merge: null }
+    return {
+      key: await stateOf(JSON.stringify([path, project.prediction]), [path, base]),
+      path,
+      base,
+      merge: null,
+      ...said,
+    }
   }
   const key = await stateOf(
     keyOf(merge),
     merge.models.map((model) => model.path),
     needsCalibration(merge.method) ? merge.method.calibration : undefined,
   )
-  return { key, path: join(merges, key), base, merge: notExported(merge) }
+  return { key, path: join(merges, key), base, merge: notExported(merge), ...said }
 }
 
 /** A merge that is only looked at: its place and form are its own; what it is made of is the project's. */
@@ -176,7 +193,7 @@ function modelNamed({ models }: Project, wanted: string): string {
   return model.path
 }
 
-function keyOf({ models, method, output: { include, vae, dtype } }: Project): string {
+function keyOf({ models, prediction, method, output: { include, vae, dtype } }: Project): string {
   const output = { include, ...(vae !== undefined && { vae }), dtype }
-  return JSON.stringify({ models: models.map(({ sha256: _hash, ...model }) => model), method, output })
+  return JSON.stringify({ models: models.map(({ sha256: _hash, ...model }) => model), prediction, method, output })
 }

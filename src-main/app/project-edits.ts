@@ -1,7 +1,7 @@
 import type { CalibrationSettings } from '../contract/calibration'
 import { FusionError } from '../contract/errors'
 import { modelNames } from '../contract/model-names'
-import { modelSchema, projectSchema, type ModelEntry, type Project } from '../contract/project'
+import { modelSchema, projectSchema, withPrediction, type ModelEntry, type Project } from '../contract/project'
 import type { Edit } from '../contract/state'
 
 export const EMPTY_PROJECT: Project = projectSchema.parse({ format: 'featurefusion-project', version: 1, models: [] })
@@ -40,6 +40,8 @@ export function applyEdit(project: Project, edit: Edit): Project {
       return { ...project, method: edit.method }
     case 'set-output':
       return { ...project, output: edit.output }
+    case 'set-prediction':
+      return withPrediction(project, edit.prediction)
     case 'set-preview':
       return { ...project, preview: edit.preview }
     case 'set-evaluation':

@@ -72,12 +72,12 @@ async function run(
   }
   const isGiven = path === undefined || options.data.length + options.prompts.length > 0
   const wishes = isGiven ? await givenWishes(options, project, project.evaluation.seed) : await ownWishes(project)
-  const base = await openCheckpoint(project.models[0]!.path)
+  const base = await openCheckpoint(project.models[0]!.path, project.prediction)
   const models: CalibratedCheckpoint[] = []
   for (const { name, path: own } of project.models) {
     const wish = wishes.get(name)
     if (!wish) continue
-    const checkpoint = own === project.models[0]!.path ? base : await openCheckpoint(own)
+    const checkpoint = own === project.models[0]!.path ? base : await openCheckpoint(own, project.prediction)
     models.push(await calibrated(name, checkpoint, wish, { base, ...settings }))
   }
   const layers = models.flatMap(({ checkpoint }) => calibratedLayers(checkpoint))

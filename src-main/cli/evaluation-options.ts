@@ -67,6 +67,7 @@ export async function withRun(
   const progress = new ProgressLine()
   const run = await EvaluationRun.open({
     base: project.models[0]!.path,
+    prediction: project.prediction,
     data: { folder: evaluationFolder(project), split, pictures, seed },
     device: await chooseDevice(device),
     cacheFolder: cacheFolder(),

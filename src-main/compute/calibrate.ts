@@ -9,10 +9,10 @@ import type { TaskRunner } from './task'
 export const calibrate: TaskRunner<'calibrate'> = async (task, { signal, tell, clipVocabulary }) => {
   const { samples, seed, path, overwrite, device, cacheFolder } = task
   await releaseModel()
-  const base = await openCheckpoint(task.base)
+  const base = await openCheckpoint(task.base, task.prediction)
   const models: CalibratedCheckpoint[] = []
   for (const { name, path: own, wish } of task.models) {
-    const checkpoint = own === task.base ? base : await openCheckpoint(own)
+    const checkpoint = own === task.base ? base : await openCheckpoint(own, task.prediction)
     models.push(await calibrated(name, checkpoint, wish, { base, seed, cacheFolder, signal }))
   }
   await gatherInputs(models, {

@@ -14,7 +14,7 @@ import type { TaskRunner } from './task'
 export const clip: TaskRunner<'clip'> = async (task, context) => {
   const { rows, clip: wanted, data, device } = task
   const { signal, tell } = context
-  const run = await openRun(task, task.base, context)
+  const run = await openRun(task, task, context)
   try {
     const scorer = await ClipScorer.load(await openCheckpoint(wanted.model), device.provider)
     try {

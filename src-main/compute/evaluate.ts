@@ -8,7 +8,7 @@ import type { TaskContext, TaskOf, TaskRunner } from './task'
 /** Measures models and merges on one set of pictures; the table grows row by row. */
 export const evaluate: TaskRunner<'evaluate'> = async (task, context) => {
   const { tell } = context
-  const run = await openRun(task, task.base, context)
+  const run = await openRun(task, task, context)
   try {
     const measured = await measureRows(run, task.rows, {
       onProgress: (phase, fraction) => tell({ type: 'progress', phase, fraction }),
@@ -33,7 +33,7 @@ export const evaluate: TaskRunner<'evaluate'> = async (task, context) => {
 /** Looks for better weights; every trial and every best one is told at once, so that a stop loses none. */
 export const search: TaskRunner<'search'> = async (task, context) => {
   const { tell, signal } = context
-  const run = await openRun(task, task.project.models[0]!.path, context)
+  const run = await openRun(task, { ...task.project, base: task.project.models[0]!.path }, context)
   try {
     const { best, check, trials } = await searchMerge(
       run,
@@ -57,9 +57,9 @@ export const search: TaskRunner<'search'> = async (task, context) => {
 /** What rows are measured with, on its own in memory. */
 export async function openRun(
   { data, device, cacheFolder }: Pick<TaskOf<'evaluate'>, 'data' | 'device' | 'cacheFolder'>,
-  base: string,
+  { base, prediction }: Pick<TaskOf<'evaluate'>, 'base' | 'prediction'>,
   { signal, workerFile, clipVocabulary }: TaskContext,
 ): Promise<EvaluationRun> {
   await releaseModel()
-  return EvaluationRun.open({ base, data, device, cacheFolder, clipVocabulary, workerFile, signal })
+  return EvaluationRun.open({ base, prediction, data, device, cacheFolder, clipVocabulary, workerFile, signal })
 }

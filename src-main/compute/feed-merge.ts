@@ -55,7 +55,13 @@ export async function feedMerge(
   news: FeedingNews,
 ): Promise<Pipeline> {
   const { base, project } = plan
-  const live = await openLiveModel(base.path, project.output.vae, { device, cacheFolder }, context, news.onLoading)
+  const { prediction, output } = project
+  const live = await openLiveModel(
+    { base: base.path, vae: output.vae, prediction },
+    { device, cacheFolder },
+    context,
+    news.onLoading,
+  )
   const { summed, tensors, seconds } = await live.feed(plan, {
     signal: context.signal,
     onForecast: (forecast) => context.tell({ type: 'contributions', ...forecast }),

@@ -58,7 +58,10 @@ async function pipelineOf(
  * A plain model as a soup of which it is all, so that the network of the merges beside it can draw it too; null where
  * there is no such merge, or the model brings more than a UNet.
  */
-async function asMerge({ path, base }: PreviewModel, models: readonly PreviewModel[]): Promise<PreviewModel['merge']> {
+async function asMerge(
+  { path, base, prediction }: PreviewModel,
+  models: readonly PreviewModel[],
+): Promise<PreviewModel['merge']> {
   const other = models.find(({ merge }) => merge)?.merge
   const another = other?.models.find((entry) => entry.path !== base)
   if (!other || !another) return null
@@ -66,6 +69,7 @@ async function asMerge({ path, base }: PreviewModel, models: readonly PreviewMod
   return projectSchema.parse({
     format: other.format,
     version: other.version,
+    prediction,
     models: [
       { name: 'base', path: base, weight: path === base ? 1 : 0 },
       { name: 'model', path: path === base ? another.path : path, weight: path === base ? 0 : 1 },

@@ -1,3 +1,4 @@
+import type { PredictionType } from '../contract/project'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { loadPipeline } from '../engine/diffusion/load-pipeline'
 import type { Pipeline } from '../engine/diffusion/pipeline'
@@ -28,7 +29,7 @@ export async function releaseModel(): Promise<void> {
  * @param base lends the parts that it lacks
  */
 export async function openModel(
-  { key, path, base }: { key: string; path: string; base: string },
+  { key, path, base, prediction }: { key: string; path: string; base: string; prediction?: PredictionType | undefined },
   device: Device,
   { signal, clipVocabulary }: TaskContext,
 ): Promise<Pipeline> {
@@ -36,8 +37,8 @@ export async function openModel(
   if (resident?.key === wanted) return resident.pipeline
   throwIfCancelled(signal)
   await releaseModel()
-  const checkpoint = await openCheckpoint(path)
-  const lender = path === base ? checkpoint : await openCheckpoint(base)
+  const checkpoint = await openCheckpoint(path, prediction)
+  const lender = path === base ? checkpoint : await openCheckpoint(base, prediction)
   const pipeline = await loadPipeline(checkpoint, { base: lender, device, clipVocabulary })
   resident = { key: wanted, pipeline, live: null }
   return pipeline
@@ -49,16 +50,15 @@ export async function openModel(
  * @param onLoading called before it is loaded, if it is not there
  */
 export async function openLiveModel(
-  base: string,
-  vae: string | undefined,
+  { base, vae, prediction }: { base: string; vae: string | undefined; prediction: PredictionType | undefined },
   { device, cacheFolder }: { device: Device; cacheFolder: string },
   { signal, clipVocabulary }: TaskContext,
   onLoading: () => void,
 ): Promise<LiveMerge> {
-  const checkpoint = await openCheckpoint(base)
+  const checkpoint = await openCheckpoint(base, prediction)
   const other = vae === undefined ? undefined : await openCheckpoint(vae)
   const files = [checkpoint, other].map((opened) => opened?.files)
-  const wanted = JSON.stringify(['live', device.provider, cacheFolder, files])
+  const wanted = JSON.stringify(['live', device.provider, cacheFolder, files, prediction])
   if (resident?.key === wanted && resident.live) return resident.live
   onLoading()
   throwIfCancelled(signal)

@@ -74,7 +74,7 @@ async function lossesOf(
     merge('before', true),
     merge('after', false),
   ]
-  const run = await openRun({ ...task, data }, base, context)
+  const run = await openRun({ ...task, data }, { base, prediction: task.project.prediction }, context)
   try {
     const measured: MeasuredRow[] = []
     for (const row of rows) {

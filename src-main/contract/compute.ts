@@ -17,6 +17,8 @@ import { providerStatusSchema } from './state'
 
 const path = z.string().min(1)
 const provider = providerStatusSchema.shape.provider
+/** What the models predict; absent: what their files say. */
+const prediction = projectSchema.shape.prediction
 
 /** A model that pictures are made with; made by a merge first, where `merge` says so. */
 const previewModel = z.object({
@@ -25,6 +27,7 @@ const previewModel = z.object({
   /** A whole pipeline that lends the parts that the model lacks. */
   base: path,
   merge: projectSchema.nullable(),
+  prediction,
 })
 
 const previewPicture = z.object({
@@ -92,6 +95,7 @@ export const computeTaskSchema = z.discriminatedUnion('type', [
     type: z.literal('calibrate'),
     /** A whole pipeline; it lends what the models lack. */
     base: path,
+    prediction,
     models: z.array(z.object({ name: z.string(), path, wish: calibrationWish })).min(1),
     samples: z.number(),
     seed: z.number(),
@@ -105,6 +109,7 @@ export const computeTaskSchema = z.discriminatedUnion('type', [
     type: z.literal('evaluate'),
     /** A whole pipeline; the others are measured in its network. */
     base: path,
+    prediction,
     rows: z.array(evaluatedRow).min(1),
     /** Rows whose difference is one specialist. */
     pairs: z.array(z.object({ specialist: z.string(), before: z.string(), after: z.string() })),
@@ -129,6 +134,7 @@ export const computeTaskSchema = z.discriminatedUnion('type', [
     type: z.literal('clip'),
     /** A whole pipeline; the others draw in its network. */
     base: path,
+    prediction,
     rows: z.array(evaluatedRow).min(1),
     clip: clipSettingsSchema.extend({ model: path }),
     data: evaluationData,

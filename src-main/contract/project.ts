@@ -149,6 +149,12 @@ export function needsCalibration({ name, statistics }: MethodSettings): boolean 
   return name === 'feature-regression' || (name === 'featurefusion' && statistics === 'calibrated')
 }
 
+/** The project with a person's word on what its models predict; null: what their files say. */
+export function withPrediction(project: Project, prediction: PredictionType | null): Project {
+  const { prediction: _before, ...rest } = project
+  return prediction === null ? rest : { ...rest, prediction }
+}
+
 /** The project with one of its models changed: dropped, weighed otherwise. */
 export function withModel(project: Project, name: string, change: Partial<ModelEntry>): Project {
   return { ...project, models: project.models.map((model) => (model.name === name ? { ...model, ...change } : model)) }

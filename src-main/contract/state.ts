@@ -4,7 +4,7 @@ import { evaluationSettingsSchema } from './evaluate/settings'
 import { jobSchema } from './jobs'
 import { errorReportSchema } from './models'
 import { liveStateSchema } from './preview'
-import { methodSchema, modelSchema, outputSchema, previewSchema, projectSchema } from './project'
+import { methodSchema, modelSchema, outputSchema, PREDICTION_TYPES, previewSchema, projectSchema } from './project'
 
 /** One change of the document. Models are known by their names, which are unique. */
 export const editSchema = z.discriminatedUnion('type', [
@@ -23,6 +23,8 @@ export const editSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('set-model'), name: z.string(), model: modelSchema }),
   z.strictObject({ type: z.literal('set-method'), method: methodSchema }),
   z.strictObject({ type: z.literal('set-output'), output: outputSchema }),
+  /** Null: what their files say. */
+  z.strictObject({ type: z.literal('set-prediction'), prediction: z.enum(PREDICTION_TYPES).nullable() }),
   z.strictObject({ type: z.literal('set-preview'), preview: previewSchema }),
   z.strictObject({ type: z.literal('set-evaluation'), evaluation: evaluationSettingsSchema }),
   z.strictObject({ type: z.literal('set-calibration'), calibration: calibrationSettingsSchema }),

@@ -29,6 +29,7 @@ export function calibrationHandlers(studio: Studio): Handlers<Group<'calibration
         async () => ({
           type: 'calibrate',
           base: project.models[0]!.path,
+          ...(project.prediction !== undefined && { prediction: project.prediction }),
           models,
           samples,
           seed,

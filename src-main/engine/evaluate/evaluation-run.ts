@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import type { ModelRole } from '../../contract/evaluate/losses'
 import type { EvaluationSettings } from '../../contract/evaluate/settings'
 import { FusionError } from '../../contract/errors'
-import type { Project } from '../../contract/project'
+import type { PredictionType, Project } from '../../contract/project'
 import { openCheckpoint } from '../checkpoint/open'
 import { loadPipeline } from '../diffusion/load-pipeline'
 import type { Pipeline } from '../diffusion/pipeline'
@@ -32,6 +32,8 @@ export type DataSettings = Pick<EvaluationSettings, 'split' | 'pictures' | 'seed
 export interface EvaluationTools {
   /** A whole pipeline: models are measured in its network. */
   base: string
+  /** What the models predict; absent: what their files say. */
+  prediction?: PredictionType | undefined
   data: DataSettings
   device: ProviderStatus
   cacheFolder: string
@@ -96,8 +98,8 @@ export class EvaluationRun {
    *   measuring throw
    */
   async measure(row: EvaluatedRow, onProgress: Progress): Promise<MeasuredRow> {
-    const { base, data, device } = this.tools
-    const measurement = { base, ...data, chosen: this.#wanted, provider: device.provider }
+    const { base, prediction, data, device } = this.tools
+    const measurement = { base, prediction, ...data, chosen: this.#wanted, provider: device.provider }
     const key = await LossStore.keyOf(row, measurement)
     const { name, role } = row
     const known = await this.#store.find(key)
@@ -134,10 +136,14 @@ export class EvaluationRun {
   /** The pipeline alone, to draw with. */
   async loadNetwork(onProgress: Progress): Promise<{ pipeline: Pipeline; live: LiveMerge }> {
     if (this.#network) return this.#network
-    const { base, device, cacheFolder, threads } = this.tools
+    const { base, prediction, device, cacheFolder, threads } = this.tools
     onProgress('loading', 0)
     throwIfCancelled(this.tools.signal)
-    const pipeline = await loadPipeline(await openCheckpoint(base), { ...this.#loading, device, liveUnet: true })
+    const pipeline = await loadPipeline(await openCheckpoint(base, prediction), {
+      ...this.#loading,
+      device,
+      liveUnet: true,
+    })
     const { provider } = device
     const live = new LiveMerge(pipeline, { cacheFolder, provider, ...(threads !== undefined && { threads }) })
     return (this.#network = { pipeline, live })
@@ -151,9 +157,9 @@ export class EvaluationRun {
   }
 
   async #encode(pipeline: Pipeline, onProgress: Progress) {
-    const { base, cacheFolder } = this.tools
+    const { base, prediction, cacheFolder } = this.tools
     const { set, chosen } = await this.#data.load(this.#wanted, pipeline, {
-      vaeHash: vaeHashFor(this.#data, await openCheckpoint(base)),
+      vaeHash: vaeHashFor(this.#data, await openCheckpoint(base, prediction)),
       cacheFolder,
       ...this.#signal,
       onProgress: (done, total) => onProgress('encoding pictures', done / total),
@@ -163,7 +169,7 @@ export class EvaluationRun {
 
   /** The base, to be measured in its own network. */
   async baseModel(): Promise<EvaluatedModel> {
-    const checkpoint = await openCheckpoint(this.tools.base)
+    const checkpoint = await openCheckpoint(this.tools.base, this.tools.prediction)
     return checkpointModel('base', 'base', checkpoint, { base: checkpoint, ...this.#loading })
   }
 
@@ -181,8 +187,8 @@ export class EvaluationRun {
   ): Promise<{ model: EvaluatedModel; cost: () => number | null }> {
     if (!merge) {
       if (path === null) throw new FusionError('internal', `The row ${name} has neither a file nor a merge.`)
-      const lender = await openCheckpoint(this.tools.base)
-      const checkpoint = await openCheckpoint(path)
+      const lender = await openCheckpoint(this.tools.base, this.tools.prediction)
+      const checkpoint = await openCheckpoint(path, this.tools.prediction)
       return {
         model: checkpointModel(name, role, checkpoint, { base: lender, ...this.#loading }),
         cost: () => null,
@@ -236,7 +242,7 @@ export class EvaluationRun {
       role: 'merge',
       prepare: async (pipeline) =>
         checkpointModel('', 'merge', await opened, {
-          base: await openCheckpoint(this.tools.base),
+          base: await openCheckpoint(this.tools.base, this.tools.prediction),
           ...this.#loading,
         }).prepare(pipeline),
     }

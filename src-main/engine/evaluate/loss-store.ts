@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { needsCalibration, type Project } from '../../contract/project'
+import { needsCalibration, type PredictionType, type Project } from '../../contract/project'
 import { unreadable } from '../checkpoint/file-errors'
 import { openCheckpoint } from '../checkpoint/open'
 import { readCheckedJson, writeCheckedJson } from '../files/checked-json'
@@ -13,7 +13,7 @@ import type { ChosenDomain } from './loss-table'
 /** Where measured losses lie, below the program's cache. */
 export const LOSSES_FOLDER = 'featurefusion-losses'
 /** Part of every key: other arithmetic is another key. */
-const FORMAT = 1
+const FORMAT = 2
 
 const storedSchema = z.object({
   /** By domain, picture and timestep. */
@@ -29,6 +29,7 @@ export type StoredLosses = z.infer<typeof storedSchema>
 export interface Measurement {
   /** The pipeline around the UNet. */
   base: string
+  prediction?: PredictionType | undefined
   /** Folder of the data. */
   folder: string
   chosen: readonly ChosenDomain[]
@@ -65,6 +66,7 @@ export class LossStore {
       await dataState(on),
       on.seed,
       on.provider,
+      on.prediction,
     ]
     return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
   }

@@ -2,12 +2,14 @@ import { defineStore } from 'pinia'
 import { computed, shallowRef } from 'vue'
 import type { CalibrationSettings } from '../../../src-main/contract/calibration'
 import type { EvaluationSettings } from '../../../src-main/contract/evaluate/settings'
-import type {
-  MethodSettings,
-  ModelEntry,
-  OutputSettings,
-  PreviewSettings,
-  Project,
+import {
+  withPrediction,
+  type MethodSettings,
+  type ModelEntry,
+  type OutputSettings,
+  type PredictionType,
+  type PreviewSettings,
+  type Project,
 } from '../../../src-main/contract/project'
 import type { Edit, ProjectState } from '../../../src-main/contract/state'
 import { useSession } from '../../bridge/session-store'
@@ -107,6 +109,11 @@ export const useProject = defineStore('project', () => {
     edit(label, [{ type: 'set-output', output: { ...project.value.output, ...change } }], merge)
   }
 
+  /** Null: what the models' files say. */
+  function choosePrediction(prediction: PredictionType | null): void {
+    edit('What the models predict', [{ type: 'set-prediction', prediction }])
+  }
+
   function editPreview(change: Partial<PreviewSettings>, label: string, merge?: string): void {
     edit(label, [{ type: 'set-preview', preview: { ...project.value.preview, ...change } }], merge)
   }
@@ -145,6 +152,7 @@ export const useProject = defineStore('project', () => {
     moveModel,
     editMethod,
     editOutput,
+    choosePrediction,
     editPreview,
     editEvaluation,
     editCalibration,
@@ -168,6 +176,8 @@ function applyEdit(project: Project, edit: Edit): Project {
       return { ...project, method: edit.method }
     case 'set-output':
       return { ...project, output: edit.output }
+    case 'set-prediction':
+      return withPrediction(project, edit.prediction)
     case 'set-preview':
       return { ...project, preview: edit.preview }
     case 'set-evaluation':

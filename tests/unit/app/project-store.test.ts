@@ -76,6 +76,15 @@ describe('the document', () => {
     expect(store.state.project.calibration).toEqual(calibration)
   })
 
+  it('takes a word on what the models predict, and takes it back', () => {
+    store.edit([{ type: 'set-prediction', prediction: 'v_prediction' }], 'Say')
+    expect(store.state.project.prediction).toBe('v_prediction')
+    store.edit([{ type: 'set-prediction', prediction: null }], 'Take back')
+    expect('prediction' in store.state.project).toBe(false)
+    store.undo()
+    expect(store.state.project.prediction).toBe('v_prediction')
+  })
+
   it('makes one step of edits that belong together', () => {
     store.edit([add('/a', '/b')], 'Add')
     const weigh = (weight: number) => modelSchema.parse({ name: 'b', path: '/b', weight })
