@@ -25,7 +25,7 @@ export function calibrationHandlers(studio: Studio): Handlers<Group<'calibration
       const { samples, seed } = project.calibration
       return work.start(
         'calibrate',
-        `Learn what ${models.length} models see`,
+        `Collect calibration data of ${models.length} models`,
         async () => ({
           type: 'calibrate',
           base: project.models[0]!.path,
@@ -52,5 +52,5 @@ export function calibrationHandlers(studio: Studio): Handlers<Group<'calibration
 function use({ project }: Studio, base: string, calibration: string): void {
   const { models, method } = project.state.project
   if (models[0]?.path !== base || method.calibration === calibration) return
-  project.edit([{ type: 'set-method', method: { ...method, calibration } }], 'Learn what the models see')
+  project.edit([{ type: 'set-method', method: { ...method, calibration } }], 'Use the calibration data')
 }

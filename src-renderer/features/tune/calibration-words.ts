@@ -37,12 +37,12 @@ export interface Fit {
   words: string
 }
 
-/** Whether what was learnt is still about the project's models. */
+/** Whether the calibration data still belong to the project's models. */
 export function fitOf({ models, record }: Pick<CalibrationFile, 'models' | 'record'>): Fit {
-  const learnt = new Set(record?.models.map(({ name }) => name))
-  const named = (fit: CalibrationFile['models'][number]['fit'], wasLearnt: boolean): string[] =>
+  const recorded = new Set(record?.models.map(({ name }) => name))
+  const named = (fit: CalibrationFile['models'][number]['fit'], isRecorded: boolean): string[] =>
     models.flatMap(({ name, needed, ...model }) =>
-      model.fit === fit && learnt.has(name) === wasLearnt && (wasLearnt || needed) ? [name] : [],
+      model.fit === fit && recorded.has(name) === isRecorded && (isRecorded || needed) ? [name] : [],
     )
   const changed = named('changed', true)
   const absent = named('absent', false)
@@ -60,7 +60,7 @@ export function fitOf({ models, record }: Pick<CalibrationFile, 'models' | 'reco
   return { state: 'fits', words: 'The data fit the models.' }
 }
 
-/** Whether learning again with these settings would see something else. */
+/** Whether collecting again with these settings would give other data. */
 export function asksForOther(
   { models, file }: CalibrationPlan,
   { samples, seed }: Pick<CalibrationSettings, 'samples' | 'seed'>,
