@@ -18,6 +18,12 @@ const mainProcess = {
   message: 'The renderer knows the main process by its contract alone.',
 }
 
+const readers = {
+  selector:
+    'ImportDeclaration[source.value=/^node:fs/] > ImportSpecifier[imported.name=/^(readFile|readFileSync|createReadStream)$/]',
+  message: 'Files are read by engine/files, which refuses pipes, devices and what is too large.',
+}
+
 export default tseslint.config(
   { ignores: ['out/', 'dist/', 'node_modules/', 'resources/demo/', 'tests/golden/', '**/*.as.ts', 'test-results/'] },
   js.configs.recommended,
@@ -52,6 +58,10 @@ export default tseslint.config(
     files: ['scripts/**', 'tests/**', 'build/**', '*.config.*', '**/*.cjs'],
     languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', Buffer: 'readonly' } },
     rules: { 'no-console': 'off', 'no-undef': 'off', '@typescript-eslint/no-require-imports': 'off' },
+  },
+  {
+    files: ['src-main/**'],
+    rules: { 'no-restricted-syntax': ['error', readers] },
   },
   forbid(['src-main/engine/**'], [electron, http, runtime, hosts], ['src-main/engine/runtime/onnxruntime.ts']),
   forbid(['src-main/engine/runtime/onnxruntime.ts'], [electron, http, hosts]),

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import { open, readFile, rm, stat, utimes } from 'node:fs/promises'
+import { open, rm, stat, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
 import { FusionError } from '../contract/errors'
 import { makePrivateFolder, PRIVATE_FILE } from '../engine/files/private'
+import { readSmallText } from '../engine/files/regular-file'
+import { SMALL_FILES } from '../engine/files/small-files'
 
 const LOCK_FILE = 'studio.lock'
 /** The holder touches its lock so often. */
@@ -120,12 +122,17 @@ async function create(file: string, text: string): Promise<boolean> {
 async function look(file: string): Promise<FoundLock | null> {
   try {
     const { mtimeMs } = await stat(file)
-    const text = await readFile(file, 'utf8')
+    const text = await readSmallText(file, SMALL_FILES.own)
     return { text, record: parse(text), touchedMs: mtimeMs }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    const isGone = error instanceof FusionError ? error.kind === 'not-found' : isMissing(error)
+    if (isGone) return null
     throw error
   }
+}
+
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT'
 }
 
 function parse(text: string): LockRecord | null {

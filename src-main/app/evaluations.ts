@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ClipReport } from '../contract/evaluate/clip'
 import type { EvaluationReport, EvaluationRow } from '../contract/evaluate/losses'
@@ -9,6 +8,8 @@ import { FusionError } from '../contract/errors'
 import type { Job } from '../contract/jobs'
 import type { PredictionType, Project } from '../contract/project'
 import type { EvaluatedRow } from '../engine/evaluate/evaluation-run'
+import { readSmallText } from '../engine/files/regular-file'
+import { SMALL_FILES } from '../engine/files/small-files'
 import { evaluatedRows, evaluationFolder, methodWords, rowWords, unlearningRows } from './evaluation-plan'
 import type { HandlerInput } from './handlers/handlers'
 import { writeJsonFile } from './json-file'
@@ -30,11 +31,10 @@ export class Evaluations {
 
   /** What an earlier session measured; nothing where that cannot be read. */
   async open(): Promise<void> {
-    const text = await readFile(this.file, 'utf8').catch(() => null)
-    if (text === null) return
     try {
-      this.results = evaluationResultsSchema.parse(JSON.parse(text))
+      this.results = evaluationResultsSchema.parse(JSON.parse(await readSmallText(this.file, SMALL_FILES.own)))
     } catch (error) {
+      if (error instanceof FusionError && error.kind === 'not-found') return
       this.studio.log.add('warning', `Earlier evaluations could not be read: ${String(error)}`)
     }
   }

@@ -1,5 +1,6 @@
-import { open, realpath, stat } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
 import { extname, join, sep } from 'node:path'
+import { openRegularFile } from '../engine/files/regular-file'
 import type { Studio } from './studio'
 
 /** Where the interface finds pictures and tiles, relative to its root. */
@@ -81,7 +82,7 @@ export async function findInterfaceFile(pathname: string, roots: InterfaceRoots)
 
 /** The bytes that are meant. */
 export async function readInterfaceFile({ path, start, end }: InterfaceFile): Promise<Buffer<ArrayBuffer>> {
-  const file = await open(path)
+  const file = await openRegularFile(path)
   try {
     const bytes = Buffer.alloc(end - start)
     const { bytesRead } = await file.read(bytes, 0, bytes.length, start)
@@ -106,7 +107,9 @@ async function inside(root: string, name: string, allowed: RegExp): Promise<Inte
     const path = await realpath(join(root, name))
     if (!path.startsWith((await realpath(root)) + sep)) return null
     const contentType = CONTENT_TYPES[extname(path)] ?? 'application/octet-stream'
-    const { size } = await stat(path)
+    const entry = await stat(path)
+    if (!entry.isFile()) return null
+    const { size } = entry
     return { path, contentType, immutable: !name.endsWith('.html'), start: 0, end: size }
   } catch {
     return null

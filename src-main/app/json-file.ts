@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import type { z } from 'zod'
+import { readSmallText } from '../engine/files/regular-file'
+import { SMALL_FILES } from '../engine/files/small-files'
 import { writeWhole } from '../engine/files/write-whole'
 
 /** A small JSON file of the program's own; null where it is missing or is not what the schema says. */
@@ -8,7 +9,7 @@ export async function readJsonFile<Schema extends z.ZodType>(
   schema: Schema,
 ): Promise<z.output<Schema> | null> {
   try {
-    const parsed = schema.safeParse(JSON.parse(await readFile(path, 'utf8')))
+    const parsed = schema.safeParse(JSON.parse(await readSmallText(path, SMALL_FILES.own)))
     return parsed.success ? parsed.data : null
   } catch {
     return null

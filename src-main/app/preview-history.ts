@@ -1,4 +1,4 @@
-import { readdir, readFile, rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FusionError } from '../contract/errors'
 import { pictureSchema, type Picture } from '../contract/preview'
@@ -6,6 +6,8 @@ import { unreadable } from '../engine/checkpoint/file-errors'
 import { PNG_FILE } from '../engine/files/file-kinds'
 import { makePrivateFolder } from '../engine/files/private'
 import { writeOutput } from '../engine/files/write-output'
+import { readSmallFile } from '../engine/files/regular-file'
+import { SMALL_FILES } from '../engine/files/small-files'
 import { readJsonFile, writeJsonFile } from './json-file'
 
 /** Files that are open at once, far below what systems allow. */
@@ -69,7 +71,7 @@ export class PreviewHistory {
     if (!this.pictures.some((picture) => picture.id === id)) {
       throw new FusionError('not-found', `There is no picture ${id}.`)
     }
-    const bytes = await readFile(this.file(id)).catch((cause: unknown) => {
+    const bytes = await readSmallFile(this.file(id), SMALL_FILES.picture).catch((cause: unknown) => {
       throw unreadable(this.file(id), cause)
     })
     await writeOutput(path, bytes, { kind: PNG_FILE, overwrite, sources })

@@ -1,14 +1,15 @@
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, relative, resolve, sep } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../contract/errors'
 import type { EvaluationSettings } from '../contract/evaluate/settings'
 import { projectSchema, type Project } from '../contract/project'
+import { readSmallText } from '../engine/files/regular-file'
+import { SMALL_FILES } from '../engine/files/small-files'
 import { fileKind } from '../engine/files/target'
 import { writeOutput } from '../engine/files/write-output'
 
 export const PROJECT_SUFFIX = '.fusion.json'
-const LIMIT_BYTES = 16 * 2 ** 20
 
 /** The title of a project's file. */
 export function projectTitle(path: string): string {
@@ -18,10 +19,10 @@ export function projectTitle(path: string): string {
 
 /**
  * Reads a project; its paths come back absolute.
- * @throws FusionError 'not-found', 'unreadable', 'malformed'
+ * @throws FusionError 'not-found', 'unreadable', 'unsupported' (no regular file), 'malformed'
  */
 export async function readProject(path: string): Promise<Project> {
-  const text = await readText(path)
+  const text = await readSmallText(path, SMALL_FILES.project)
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -96,21 +97,4 @@ export function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   )
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    if ((await stat(path)).size > LIMIT_BYTES) throw new FusionError('malformed', `${path} is too large for a project.`)
-    return await readFile(path, 'utf8')
-  } catch (cause) {
-    if (cause instanceof FusionError) throw cause
-    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
-    throw new FusionError(
-      missing ? 'not-found' : 'unreadable',
-      `${path} ${missing ? 'is not there' : 'cannot be read'}.`,
-      {
-        cause,
-      },
-    )
-  }
 }

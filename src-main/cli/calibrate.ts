@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { wishedModels } from '../app/calibration-plan'
@@ -8,7 +7,8 @@ import { calibratedLayers, calibrate, type CalibratedCheckpoint } from '../engin
 import { calibrationBytes } from '../engine/calibrate/calibration-file'
 import { calibrated, promptsIn, type CalibrationWish } from '../engine/calibrate/wishes'
 import { openCheckpoint } from '../engine/checkpoint/open'
-import { unreadable } from '../engine/checkpoint/file-errors'
+import { readSmallText } from '../engine/files/regular-file'
+import { SMALL_FILES } from '../engine/files/small-files'
 import { chooseProvider, DEVICES, type Device } from '../engine/runtime/providers'
 import { cacheFolder } from './folders'
 import { addSourceOptions, collect, count, loadProject, number, type SourceOptions } from './model-options'
@@ -140,10 +140,7 @@ async function givenWishes(
 
 async function wishFrom(kind: CalibrationWish['kind'], path: string, seed: number): Promise<CalibrationWish> {
   if (kind === 'data') return { kind, folder: path, splitSeed: seed, pictures: null }
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw unreadable(path, cause)
-  })
-  return { kind, prompts: promptsIn(text) }
+  return { kind, prompts: promptsIn(await readSmallText(path, SMALL_FILES.prompts)) }
 }
 
 function inWords({ name, source }: Awaited<ReturnType<typeof calibrate>>['models'][number]): string {

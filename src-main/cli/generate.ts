@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { basename, extname, join, resolve } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { version } from '../../package.json'
@@ -7,7 +7,6 @@ import { FusionError, toErrorReport } from '../contract/errors'
 import { MOST_SEED, parseSeed, SEED_RANGE } from '../contract/seed'
 import { checkPrompt } from '../contract/prompt'
 import type { Checkpoint, PredictionType } from '../engine/checkpoint/checkpoint'
-import { unreadable } from '../engine/checkpoint/file-errors'
 import { hashFile, shortHash } from '../engine/checkpoint/hash'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { loadPipeline } from '../engine/diffusion/load-pipeline'
@@ -25,6 +24,8 @@ import {
 } from '../engine/diffusion/schedulers/index'
 import { readTextualInversion, type TextualInversion } from '../engine/diffusion/textual-inversion'
 import { PNG_FILE } from '../engine/files/file-kinds'
+import { readSmallFile } from '../engine/files/regular-file'
+import { SMALL_FILES } from '../engine/files/small-files'
 import { checkOutput, checkOutputFolder, writeOutput } from '../engine/files/write-output'
 import { DEVICES, type Device } from '../engine/runtime/providers'
 import { cacheFolder } from './folders'
@@ -315,9 +316,7 @@ function readEmbedding(text: string): Promise<TextualInversion> {
 }
 
 async function readPng(path: string): Promise<Pixels> {
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    throw unreadable(path, cause)
-  })
+  const bytes = await readSmallFile(path, SMALL_FILES.picture)
   try {
     return decodePng(bytes)
   } catch (cause) {

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { z } from 'zod'
@@ -16,6 +15,8 @@ import {
   type Project,
 } from '../contract/project'
 import { openCheckpoint } from '../engine/checkpoint/open'
+import { readSmallTextSync } from '../engine/files/regular-file'
+import { SMALL_FILES } from '../engine/files/small-files'
 import { presetByBlock, UNetBlocks } from '../engine/merge/blocks'
 import { parseModelArgument, withNames } from './model-arguments'
 import { UsageError } from './output'
@@ -193,12 +194,7 @@ export async function loadProject(path: string | undefined, options: ModelOption
  * @throws FusionError 'not-found', 'malformed' with the place in the document
  */
 export function readProject(path: string): LoadedProject {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (cause) {
-    throw new FusionError('not-found', `The project ${path} cannot be read.`, { hint: 'Check the path.', cause })
-  }
+  const text = readSmallTextSync(path, SMALL_FILES.project)
   let document: unknown
   try {
     document = JSON.parse(text)

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Command } from 'commander'
@@ -8,6 +7,7 @@ import { RECIPE_KEY } from '../engine/checkpoint/describe'
 import { hashFile } from '../engine/checkpoint/hash'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { readSafetensors } from '../engine/checkpoint/safetensors'
+import { openRegularFile } from '../engine/files/regular-file'
 import { DATA_HASH_KEY, type Recipe } from '../engine/merge/recipe'
 import { cacheFolder } from './folders'
 import { EXIT, printResult, runCommand, type CommonOptions } from './output'
@@ -64,7 +64,8 @@ async function dataHash(path: string): Promise<string> {
   const { tensors } = await readSafetensors(path)
   const start = Math.min(...tensors.map(({ offset }) => offset))
   const hash = createHash('sha256')
-  for await (const chunk of createReadStream(path, { start })) hash.update(chunk as Buffer)
+  const file = await openRegularFile(path)
+  for await (const chunk of file.createReadStream({ start })) hash.update(chunk as Buffer)
   return hash.digest('hex')
 }
 

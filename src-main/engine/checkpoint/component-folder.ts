@@ -1,12 +1,11 @@
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import type { Problem, StoredTensor } from './checkpoint'
+import { readJsonObject } from '../files/json-object'
+import { SMALL_FILES } from '../files/small-files'
 import { unreadable } from './file-errors'
 import { readSafetensors, type SafetensorsFile } from './safetensors'
-
-/** The largest config.json or index.json that is read: an index of 100,000 tensors is 10 MB. */
-const MAX_JSON_BYTES = 50_000_000
 
 const WEIGHTS = /^(diffusion_pytorch_model|model)(?:\.([\w-]+))?\.safetensors$/
 const SHARD = /-\d{5}-of-\d{5}(?:\.[\w-]+)?\.safetensors$/
@@ -57,7 +56,9 @@ export async function readComponentFolder(folder: string): Promise<ComponentFold
     const names = others.map(({ file }) => file).join(', ')
     problems.push({ severity: 'warning', message: `${folder}: ${chosen.file} is used; beside it lie ${names}.` })
   }
-  const config = entries.has('config.json') ? await readJsonObject(join(folder, 'config.json')) : null
+  const config = entries.has('config.json')
+    ? await readJsonObject(join(folder, 'config.json'), SMALL_FILES.config)
+    : null
   if (chosen.sharded) return { config, problems, ...(await readShards(folder, chosen.file, problems)) }
   const file = await readSafetensors(join(folder, chosen.file))
   return { config, problems, files: [file], tensors: file.tensors }
@@ -70,27 +71,6 @@ export async function listFolder(folder: string): Promise<Set<string>> {
   } catch (cause) {
     throw unreadable(folder, cause)
   }
-}
-
-/** A JSON file that holds an object. */
-export async function readJsonObject(path: string): Promise<Record<string, unknown>> {
-  const fail = (what: string, cause?: unknown) =>
-    new FusionError('malformed', `${path} ${what}.`, { hint: 'Get this file again.', cause })
-  let text: string
-  try {
-    if ((await stat(path)).size > MAX_JSON_BYTES) throw fail('is too large for a configuration')
-    text = await readFile(path, 'utf8')
-  } catch (cause) {
-    throw cause instanceof FusionError ? cause : unreadable(path, cause)
-  }
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (cause) {
-    throw fail('is not valid JSON', cause)
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw fail('does not hold a JSON object')
-  return value as Record<string, unknown>
 }
 
 function toCandidate(file: string): Candidate[] {
@@ -112,7 +92,7 @@ async function readShards(
   problems: Problem[],
 ): Promise<Pick<ComponentFolder, 'files' | 'tensors'>> {
   const indexPath = join(folder, indexFile)
-  const weightMap = (await readJsonObject(indexPath)).weight_map
+  const weightMap = (await readJsonObject(indexPath, SMALL_FILES.config)).weight_map
   const fail = (what: string) =>
     new FusionError('malformed', `${indexPath} ${what}.`, { hint: 'Download all files of the model again.' })
   if (typeof weightMap !== 'object' || weightMap === null || Array.isArray(weightMap)) throw fail('has no weight_map')

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
-import { open, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../../contract/errors'
 import { readCheckedJson, writeCheckedJson } from '../files/checked-json'
 import { fileState } from '../files/file-state'
+import { openRegularFile } from '../files/regular-file'
 import { unreadable } from './file-errors'
 
 /** Inside the cache folder. */
@@ -82,9 +83,7 @@ export function shortHash(sha256: string): string {
 async function computeHash(path: string, { signal, onProgress }: HashOptions): Promise<string> {
   const hash = createHash('sha256')
   const buffer = Buffer.allocUnsafe(BLOCK_BYTES)
-  const handle = await open(path).catch((cause: unknown) => {
-    throw unreadable(path, cause)
-  })
+  const handle = await openRegularFile(path)
   try {
     const { size } = await handle.stat()
     for (let done = 0; ;) {

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { FusionError } from '../../contract/errors'
+import { requireRegularFile } from '../files/regular-file'
 import { COMPONENT_NAMES, type Checkpoint, type ComponentName, type PredictionType } from './checkpoint'
 import { listFolder } from './component-folder'
 import { unreadable } from './file-errors'
@@ -36,9 +37,7 @@ export async function openCheckpoint(path: string, prediction?: PredictionType):
   const entry = await stat(absolute).catch((cause: unknown) => {
     throw unreadable(absolute, cause)
   })
-  if (!entry.isDirectory() && !entry.isFile()) {
-    throw new FusionError('unsupported', `${absolute} is neither a file nor a folder.`)
-  }
+  if (!entry.isDirectory()) requireRegularFile(absolute, entry)
   const { schedulerConfig, ...parts } = await (entry.isDirectory() ? openFolder(absolute) : openFile(absolute))
   refuseQuantised(parts)
   const stored = [...parts.components.values()].flatMap(({ tensors }) =>

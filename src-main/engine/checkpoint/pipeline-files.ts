@@ -1,11 +1,13 @@
-import { chmod, copyFile, readFile, readdir, stat, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import { parseSchedulerConfig } from '../diffusion/schedulers/config'
 import { readClipVocabulary } from '../diffusion/vocabulary'
+import { readJsonObject } from '../files/json-object'
 import { makeFolder } from '../files/make-folder'
+import { readSmallText, requireRegularFile } from '../files/regular-file'
+import { SMALL_FILES } from '../files/small-files'
 import type { Checkpoint, ComponentName } from './checkpoint'
-import { readJsonObject } from './component-folder'
 import { unreadable } from './file-errors'
 import { paddingToken, publishedModelIndex, publishedScheduler, tokenizerFolder } from './published-pipeline'
 
@@ -29,7 +31,7 @@ export async function writePipelineFiles(base: Checkpoint, folder: string, clipV
   }
   const scheduler = join(folder, 'scheduler', 'scheduler_config.json')
   if (base.stated.chosen && written.includes(scheduler)) {
-    const config = parseSchedulerConfig(await readFile(scheduler, 'utf8'), scheduler)
+    const config = parseSchedulerConfig(await readSmallText(scheduler, SMALL_FILES.config), scheduler)
     await writeText(scheduler, toJson({ ...config, prediction_type: base.predictionType }), written)
   }
   for (const [name, { config, tensors }] of base.components) {
@@ -114,7 +116,8 @@ async function copyTree(
     }
     // Weights of parts that are not modelled are copied; those of components have been written.
     const inComponent = top || modelled.size > 0
-    if (!entry.isFile() || (inComponent && WEIGHTS.test(name))) continue
+    if (inComponent && WEIGHTS.test(name)) continue
+    requireRegularFile(source, entry)
     await copyFile(source, target)
     // A copy has the permissions of what was copied: others than the umask says, or read-only.
     await chmod(target, 0o666 & ~process.umask())

@@ -1,13 +1,12 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
 import { FusionError } from '../../contract/errors'
 import type { Checkpoint, PredictionType, StatedPrediction } from './checkpoint'
+import { isThere, readSmallTextSync } from '../files/regular-file'
+import { SMALL_FILES } from '../files/small-files'
 import type { OpenedParts } from './formats/format'
 
 /** What a checkpoint is. */
 export type Identity = Pick<Checkpoint, 'architecture' | 'predictionType' | 'stated'>
 
-/** The largest model configuration that is read. */
-const MAX_YAML_BYTES = 1_000_000
 /** A line of LDM's configuration beside a single file (`model.params.parameterization`). */
 const PARAMETERIZATION = /^[ \t]+parameterization:[ \t]*(["']?)(v|eps|x0)\1[ \t]*(?:#.*)?$/m
 /** What LDM predicts where its configuration does not say. */
@@ -68,12 +67,18 @@ function ofMetadata(metadata: Readonly<Record<string, string>>): PredictionType 
 }
 
 /** What `name.yaml` beside `name.safetensors` says, as the original programs read it. */
-function besideFile({ path, layout }: OpenedParts): PredictionType | undefined {
+function besideFile({ path, layout, problems }: OpenedParts): PredictionType | undefined {
   if (layout !== 'single-file' && layout !== 'unet-file') return undefined
-  const yaml = ['.yaml', '.yml'].map((end) => path.replace(/\.[^./\\]+$/, '') + end).find((file) => existsSync(file))
+  const yaml = ['.yaml', '.yml'].map((end) => path.replace(/\.[^./\\]+$/, '') + end).find(isThere)
   if (yaml === undefined) return undefined
-  const { size } = statSync(yaml)
-  const text = size <= MAX_YAML_BYTES ? readFileSync(yaml, 'utf8') : ''
+  let text: string
+  try {
+    text = readSmallTextSync(yaml, SMALL_FILES.modelYaml)
+  } catch (error) {
+    if (!(error instanceof FusionError)) throw error
+    problems.push({ severity: 'warning', message: error.message })
+    return undefined
+  }
   const word = PARAMETERIZATION.exec(text)?.[2]
   return word === undefined ? (LDM_CONFIGURATION.test(text) ? 'epsilon' : undefined) : WORDS[word]
 }

@@ -1,9 +1,9 @@
-import { open, stat, type FileHandle } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { FusionError } from '../../contract/errors'
+import { openRegularFile } from '../files/regular-file'
 import { BYTES_PER_ELEMENT, type ElementType } from '../tensor/element-type'
 import { stateOf } from '../files/file-state'
 import type { SourceFile, StoredTensor } from './checkpoint'
-import { unreadable } from './file-errors'
 import { parseHeader } from './safetensors-header'
 
 /** Longest header that the safetensors library reads (MAX_HEADER_SIZE): a longer one is an attack, not a model. */
@@ -26,20 +26,12 @@ export interface SafetensorsFile {
  * with (F4, F6, F8_E8M0, C64 …), naming tensor and type
  */
 export async function readSafetensors(path: string): Promise<SafetensorsFile> {
-  const handle = await openFile(path).catch((cause: unknown) => {
-    throw cause instanceof FusionError ? cause : unreadable(path, cause)
-  })
+  const handle = await openRegularFile(path)
   try {
     return await readHeader(handle, path)
   } finally {
     await handle.close()
   }
-}
-
-/** Opening what is no file (a pipe) could wait for ever. */
-async function openFile(path: string): Promise<FileHandle> {
-  if (!(await stat(path)).isFile()) throw new FusionError('unsupported', `${path} is not a file.`)
-  return open(path)
 }
 
 async function readHeader(handle: FileHandle, path: string): Promise<SafetensorsFile> {

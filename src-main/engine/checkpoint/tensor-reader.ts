@@ -1,5 +1,6 @@
-import { closeSync, fstatSync, openSync, readSync, statSync, type BigIntStats } from 'node:fs'
+import { closeSync, fstatSync, readSync, statSync, type BigIntStats } from 'node:fs'
 import { FusionError } from '../../contract/errors'
+import { openRegularFileSync } from '../files/regular-file'
 import { BYTES_PER_ELEMENT } from '../tensor/element-type'
 import { CHECKED_BYTES, checksum } from '../files/checksums'
 import { stateOf } from '../files/file-state'
@@ -87,7 +88,7 @@ export class TensorReader {
   private descriptorOf(path: string): number {
     const known = this.descriptors.get(path)
     if (known !== undefined) return known
-    const descriptor = attempt(path, () => openSync(path, 'r'))
+    const descriptor = openRegularFileSync(path)
     this.descriptors.set(path, descriptor)
     this.check(path, () => fstatSync(descriptor, { bigint: true }))
     return descriptor

@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FusionError } from '../../contract/errors'
+import { readJsonObjectSync } from '../files/json-object'
+import { isThere } from '../files/regular-file'
 import { cropMiddle, resize, resizeShortest, type FilterName, type Picture } from './resample'
 
 /** What is done to a picture before CLIP's vision model sees it (preprocessor_config.json). */
@@ -45,8 +46,8 @@ export function publishedPreprocessing(size: number): ClipPreprocessing {
 export function readClipPreprocessing(folder: string, size: number): ClipPreprocessing {
   const path = join(folder, 'preprocessor_config.json')
   const published = publishedPreprocessing(size)
-  if (!existsSync(path)) return published
-  const config = parse(path)
+  if (!isThere(path)) return published
+  const config = readJsonObjectSync(path)
   const is = (key: string): boolean => config[key] !== false
   const crop = edgeOf(path, 'crop_size', config['crop_size'] ?? size)
   const cropped = typeof crop === 'number' ? { width: crop, height: crop } : crop
@@ -122,14 +123,4 @@ function malformed(path: string, key: string, value: unknown): FusionError {
   return new FusionError('malformed', `${path} has ${key} = ${JSON.stringify(value)}.`, {
     hint: 'Get this file again, or leave it out: then CLIP’s own values hold.',
   })
-}
-
-function parse(path: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(readFileSync(path, 'utf8'))
-    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>
-  } catch (cause) {
-    throw new FusionError('malformed', `${path} is not JSON.`, { detail: String(cause), cause })
-  }
-  throw new FusionError('malformed', `${path} is not a JSON object.`)
 }

@@ -1,10 +1,12 @@
-import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import type { Checkpoint, Component, ComponentName } from '../checkpoint/checkpoint'
 import { absence } from '../checkpoint/compare'
 import { refuseEdm } from '../checkpoint/prediction'
 import { publishedScheduler, ZERO_TERMINAL_SNR } from '../checkpoint/published-pipeline'
+import { readJsonObjectSync } from '../files/json-object'
+import { isThere, readSmallTextSync } from '../files/regular-file'
+import { SMALL_FILES } from '../files/small-files'
 import { knowsZeroSnr } from './schedulers/betas'
 import { parseSchedulerConfig, type SchedulerConfig } from './schedulers/index'
 import { ClipTokenizer } from './tokenizer'
@@ -86,7 +88,7 @@ export function predictionNotices(checkpoint: Checkpoint, base?: Checkpoint): st
 
 function schedulerFile({ path }: Checkpoint): SchedulerConfig | undefined {
   const file = join(path, 'scheduler', 'scheduler_config.json')
-  return existsSync(file) ? parseSchedulerConfig(readFileSync(file, 'utf8'), file) : undefined
+  return isThere(file) ? parseSchedulerConfig(readSmallTextSync(file, SMALL_FILES.config), file) : undefined
 }
 
 /**
@@ -102,7 +104,7 @@ export function tokenizerOf(
 ): ClipTokenizer {
   const folder = encoder === 'text_encoder' ? 'tokenizer' : 'tokenizer_2'
   for (const { path } of base ? [checkpoint, base] : [checkpoint])
-    if (existsSync(join(path, folder))) return loadTokenizer(join(path, folder))
+    if (isThere(join(path, folder))) return loadTokenizer(join(path, folder))
   if (clipVocabulary === undefined)
     throw new FusionError('not-found', `${checkpoint.path} has no ${folder}.`, {
       hint: 'Name a whole pipeline as the base.',
@@ -138,7 +140,6 @@ export function nativeSize(unetConfig: Readonly<Record<string, unknown>>, scale:
 /** SDXL: whether no negative prompt means zeros (model_index.json's force_zeros_for_empty_prompt, true if absent). */
 export function forcesZeros({ path }: Checkpoint): boolean {
   const file = join(path, 'model_index.json')
-  if (!existsSync(file)) return true
-  const index = JSON.parse(readFileSync(file, 'utf8')) as { force_zeros_for_empty_prompt?: unknown }
-  return index.force_zeros_for_empty_prompt !== false
+  if (!isThere(file)) return true
+  return readJsonObjectSync(file, SMALL_FILES.config)['force_zeros_for_empty_prompt'] !== false
 }

@@ -1,6 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FusionError } from '../../contract/errors'
+import { readJsonObjectSync } from '../files/json-object'
+import { isThere, readSmallFileSync } from '../files/regular-file'
+import { SMALL_FILES } from '../files/small-files'
 import { plainToken, type AddedToken } from './added-tokens'
 
 /** Named special tokens, in the order in which transformers adds them, with CLIPTokenizer's defaults. */
@@ -95,20 +97,12 @@ function contentOf(value: unknown): string | undefined {
 
 function readIfThere(folder: string, name: string): Record<string, unknown> {
   const path = join(folder, name)
-  return existsSync(path) ? readJson(path) : {}
+  return isThere(path) ? readJson(path) : {}
 }
 
 /** @throws FusionError 'not-found', 'malformed' */
 export function readJson(path: string): Record<string, unknown> {
-  const text = readBytes(path).toString('utf8')
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(text)
-  } catch (cause) {
-    throw new FusionError('malformed', `${path} is not JSON.`, { detail: String(cause), cause })
-  }
-  if (!isRecord(parsed)) throw new FusionError('malformed', `${path} is not a JSON object.`)
-  return parsed
+  return withHint(() => readJsonObjectSync(path, SMALL_FILES.tokenizer))
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
@@ -117,11 +111,16 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 
 /** @throws FusionError 'not-found' */
 export function readBytes(path: string): Buffer {
+  return withHint(() => readSmallFileSync(path, SMALL_FILES.tokenizer))
+}
+
+/** Says of a missing file what it is for. */
+function withHint<Result>(read: () => Result): Result {
   try {
-    return readFileSync(path)
+    return read()
   } catch (cause) {
-    throw new FusionError('not-found', `${path} cannot be read.`, {
-      detail: String(cause),
+    if (!(cause instanceof FusionError) || cause.kind !== 'not-found') throw cause
+    throw new FusionError('not-found', cause.message, {
       hint: 'A pipeline folder needs its tokenizer files: vocab.json and merges.txt, or tokenizer.json.',
       cause,
     })

@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { FusionError } from '../../contract/errors'
+import { isThere } from '../files/regular-file'
 import { BYTE_LETTERS, ClipTokenizer, type Vocabulary } from './tokenizer'
 import { isRecord, readAddedTokens, readBytes, readJson } from './tokenizer-files'
 
@@ -40,7 +40,7 @@ function letterRank(letter: string): number {
 
 function readVocabulary(folder: string): Vocabulary {
   const [vocabulary, merges] = [join(folder, 'vocab.json'), join(folder, 'merges.txt')]
-  const [hasVocabulary, hasMerges] = [existsSync(vocabulary), existsSync(merges)]
+  const [hasVocabulary, hasMerges] = [isThere(vocabulary), isThere(merges)]
   const model = hasVocabulary && hasMerges ? null : readModel(join(folder, 'tokenizer.json'))
   return {
     ids: hasVocabulary ? idsOf(readJson(vocabulary), vocabulary) : model!.ids,

@@ -1,9 +1,11 @@
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { basename, extname, join, relative, resolve, sep } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../../contract/errors'
 import { checkPrompt } from '../../contract/prompt'
 import { unreadable } from '../checkpoint/file-errors'
+import { readSmallText } from '../files/regular-file'
+import { SMALL_FILES } from '../files/small-files'
 import { isPictureName } from './image-file'
 
 /** A picture of a folder with its caption; `split` is null where nothing says which one it belongs to. */
@@ -71,7 +73,11 @@ export async function findCaptionedImages(folder: string): Promise<CaptionedImag
   for (const path of pictures) {
     const own = details.get(path)
     const beside = withoutExtension(path) + '.txt'
-    const caption = (own?.caption ?? own?.text ?? (known.has(beside) ? await readText(beside) : '')).trim()
+    const caption = (
+      own?.caption ??
+      own?.text ??
+      (known.has(beside) ? await readSmallText(beside, SMALL_FILES.caption) : '')
+    ).trim()
     checkPrompt(caption, `The caption of ${path}`)
     if (caption === '') withoutCaption.push(relative(root, path))
     images.push({ path, caption, ...placeOf(root, path, own) })
@@ -101,7 +107,7 @@ function placeOf(root: string, path: string, details: Details | undefined): Pick
 /** What a metadata file says, by the absolute paths of the pictures that are there. */
 async function readMetadata(file: string, pictures: readonly string[]): Promise<[string, Details][]> {
   const folder = join(file, '..')
-  const text = await readText(file)
+  const text = await readSmallText(file, SMALL_FILES.captions)
   const entries = file.endsWith('.jsonl') ? jsonLines(text, file) : captionsOf(parse(text, file), file)
   const byName = new Map(pictures.flatMap((path) => [[path, path] as const, [withoutExtension(path), path] as const]))
   const missing: string[] = []
@@ -167,13 +173,6 @@ async function filesBelow(folder: string, above: readonly string[] = []): Promis
       found.push(...(await filesBelow(path, [...above, `${entry.dev}:${entry.ino}`])))
   }
   return found
-}
-
-async function readText(path: string): Promise<string> {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw unreadable(path, cause)
-  })
-  return text.replace(/^\uFEFF/, '')
 }
 
 function withoutExtension(path: string): string {

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import { buildClipText } from '../architecture/clip-text'
@@ -7,6 +6,8 @@ import type { NetworkOptions } from '../architecture/network-graph'
 import type { Checkpoint } from '../checkpoint/checkpoint'
 import { readFloats } from '../checkpoint/stored-values'
 import { readClipPreprocessing, type ClipPreprocessing } from '../diffusion/clip-image'
+import { readJsonObjectSync } from '../files/json-object'
+import { SMALL_FILES } from '../files/small-files'
 import { Network } from '../runtime/network'
 import { chooseDevice, providerAbilities, type Device } from '../runtime/providers'
 import type { Provider } from '../runtime/session'
@@ -88,7 +89,7 @@ export async function loadClip(checkpoint: Checkpoint, device: Device | Provider
     vision_config,
     projection_dim = 512,
     logit_scale_init_value: initial = DEFAULT_LOGIT_SCALE,
-  } = readConfig(join(checkpoint.path, 'config.json'))
+  } = clipConfigOf(checkpoint)
   const chosen = await chooseDevice(device)
   const { provider } = chosen
   const options: NetworkOptions = { ...providerAbilities(chosen), weights: 'initializers' }
@@ -122,15 +123,8 @@ interface ClipConfig {
   logit_scale_init_value?: number
 }
 
-function readConfig(path: string): ClipConfig {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as ClipConfig
-  } catch (cause) {
-    throw new FusionError('malformed', `${path} cannot be read as a CLIP model's config.`, {
-      detail: String(cause),
-      cause,
-    })
-  }
+function clipConfigOf({ path }: Checkpoint): ClipConfig {
+  return readJsonObjectSync(join(path, 'config.json'), SMALL_FILES.config)
 }
 
 function rows(data: Float32Array, count: number): Float32Array[] {

@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Checkpoint } from '../checkpoint/checkpoint'
 import type { Pipeline } from '../diffusion/pipeline'
 import { requireComponent } from '../diffusion/pipeline-parts'
+import { isThere } from '../files/regular-file'
 import { describeEvaluationSet, readEvaluationSet, type EvaluationSet } from './evaluation-set'
 import { describeImageFolder, encodeImageFolder, type EncodeOptions } from './image-folder'
 import { hashComponent } from './latent-cache'
@@ -39,7 +39,7 @@ export function vaeHashFor({ kind }: Pick<EvaluationData, 'kind'>, ...checkpoint
  * @throws FusionError 'not-found', 'malformed', 'validation'
  */
 export async function openEvaluationData(folder: string, seed: number): Promise<EvaluationData> {
-  if (existsSync(join(folder, 'evaluation.json'))) {
+  if (isThere(join(folder, 'evaluation.json'))) {
     const { timesteps, domains } = await describeEvaluationSet(folder)
     const load: EvaluationData['load'] = async (chosen) => ({
       set: await readEvaluationSet(folder),

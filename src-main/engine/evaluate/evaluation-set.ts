@@ -1,12 +1,12 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../../contract/errors'
 import { promptSchema } from '../../contract/prompt'
 import type { StoredTensor } from '../checkpoint/checkpoint'
-import { unreadable } from '../checkpoint/file-errors'
 import { readSafetensors } from '../checkpoint/safetensors'
 import { readFloats, readIntegers } from '../checkpoint/stored-values'
+import { readSmallText } from '../files/regular-file'
+import { SMALL_FILES } from '../files/small-files'
 
 const pictureSchema = z.object({
   caption: promptSchema,
@@ -56,9 +56,7 @@ export interface EvaluationDescription {
  */
 export async function describeEvaluationSet(folder: string): Promise<EvaluationDescription> {
   const path = join(folder, 'evaluation.json')
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw unreadable(path, cause)
-  })
+  const text = await readSmallText(path, SMALL_FILES.captions)
   const parsed = descriptionSchema.safeParse(parseJson(text))
   if (!parsed.success)
     throw new FusionError('malformed', `${path} is no evaluation set.`, { detail: z.prettifyError(parsed.error) })

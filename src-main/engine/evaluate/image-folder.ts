@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { basename, extname } from 'node:path'
-import { unreadable } from '../checkpoint/file-errors'
 import type { Pipeline } from '../diffusion/pipeline'
 import { TorchGenerator } from '../diffusion/random'
+import { readSmallFile } from '../files/regular-file'
+import { SMALL_FILES } from '../files/small-files'
 import { throwIfCancelled } from '../merge/cancel'
 import { findCaptionedImages, type CaptionedImage } from './captioned-images'
 import type { EvaluationDescription, EvaluationDomain, EvaluationPicture, EvaluationSet } from './evaluation-set'
@@ -94,9 +94,7 @@ export async function encodeImageFolder(
       for (const [index, { picture }] of pictures.entries()) {
         throwIfCancelled(signal)
         const file = picture.file!
-        const bytes = await readFile(file).catch((cause: unknown) => {
-          throw unreadable(file, cause)
-        })
+        const bytes = await readSmallFile(file, SMALL_FILES.picture)
         const hash = createHash('sha256').update(bytes).digest('hex')
         latents.set(await cache.latentsOf(bytes, hash, file), index * size)
         noise.set(new TorchGenerator(seedOf(seed, hash)).randn(noises * size), index * noises * size)

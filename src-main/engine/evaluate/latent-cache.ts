@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import { vaeSlices } from '../architecture/attention-slices'
@@ -9,6 +8,8 @@ import { toPlanes } from '../diffusion/image-to-image'
 import type { Pipeline } from '../diffusion/pipeline'
 import { encodeImageMean } from '../diffusion/vae'
 import { tellDamage } from '../files/cache-damage'
+import { readSmallFile } from '../files/regular-file'
+import { SMALL_FILES } from '../files/small-files'
 import { writeWhole } from '../files/write-whole'
 import type { Network } from '../runtime/network'
 import { readSquare } from './image-file'
@@ -93,12 +94,12 @@ export class LatentCache {
 /** Latents of a length that lie in a file, behind them the checksum; null where there are none, or damaged ones. */
 async function find(file: string, key: string, length: number): Promise<Float32Array | null> {
   try {
-    const bytes = await readFile(file)
+    const bytes = await readSmallFile(file, SMALL_FILES.own)
     const values = bytes.subarray(0, length * 4)
     if (bytes.subarray(length * 4).equals(checksumOf(key, values)))
       return new Float32Array(new Uint8Array(values).buffer)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    if (error instanceof FusionError && error.kind === 'not-found') return null
   }
   tellDamage(file)
   return null

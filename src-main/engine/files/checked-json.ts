@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
+import { FusionError } from '../../contract/errors'
 import { tellDamage } from './cache-damage'
+import { readSmallText } from './regular-file'
+import { SMALL_FILES } from './small-files'
 import { writeWhole } from './write-whole'
 
 const envelopeSchema = z.object({ sha256: z.string(), value: z.string() })
@@ -22,10 +24,10 @@ export async function readCheckedJson<Value>(
   schema: z.ZodType<Value>,
 ): Promise<Value | null> {
   try {
-    const { sha256, value } = envelopeSchema.parse(JSON.parse(await readFile(path, 'utf8')))
+    const { sha256, value } = envelopeSchema.parse(JSON.parse(await readSmallText(path, SMALL_FILES.own)))
     if (sha256 === checksum(key, value)) return schema.parse(JSON.parse(value))
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    if (error instanceof FusionError && error.kind === 'not-found') return null
   }
   tellDamage(path)
   return null

@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto'
-import { lstat, open, readdir, readFile, writeFile } from 'node:fs/promises'
+import { lstat, open, readdir, writeFile } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import { z } from 'zod'
+import { readSmallText } from './regular-file'
+import { SMALL_FILES } from './small-files'
 import type { Standing, TargetKind } from './target'
 
 /** The file by which a folder that this program wrote is known. Hidden: a merge does not copy it from its base. */
 export const MANIFEST_NAME = '.featurefusion-export.json'
 /** Of a large file the beginning stands for the whole: a header of weights says who wrote them. */
 const HASHED_BYTES = 4 * 1024 * 1024
-const MANIFEST_LIMIT_BYTES = 16 * 1024 * 1024
 /** How many things in the way an error names. */
 const NAMED = 3
 /** What file managers put into every folder that they show. */
@@ -64,9 +65,8 @@ export async function writeManifest(folder: string, files: readonly string[]): P
 async function readManifest(folder: string): Promise<ReadonlyMap<string, FileState> | null> {
   try {
     const path = join(folder, MANIFEST_NAME)
-    const found = await lstat(path)
-    if (!found.isFile() || found.size > MANIFEST_LIMIT_BYTES) return null
-    const { files } = manifestSchema.parse(JSON.parse(await readFile(path, 'utf8')))
+    if (!(await lstat(path)).isFile()) return null
+    const { files } = manifestSchema.parse(JSON.parse(await readSmallText(path, SMALL_FILES.own)))
     return new Map(Object.entries(files))
   } catch {
     return null

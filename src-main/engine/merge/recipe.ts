@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
-import { open } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { basename } from 'node:path'
 import type { Architecture, Checkpoint } from '../checkpoint/checkpoint'
 import { RECIPE_KEY } from '../checkpoint/describe'
 import { unreadable } from '../checkpoint/file-errors'
 import { hashFile } from '../checkpoint/hash'
+import { openRegularFile } from '../files/regular-file'
 import { RUNTIME_VERSION, type Provider } from '../runtime/session'
 import type { MergeMethod } from './methods/method'
 import { settingsInUse, sourcesOf, type MergePlan } from './plan'
@@ -211,15 +211,13 @@ function asObject(text: string | undefined): object | null {
 
 /** The 8-character hash by which the field knew models before sha256: of 64 KB at 1 MB. */
 async function legacyHash(path: string): Promise<string> {
+  const handle = await openRegularFile(path)
   try {
-    const handle = await open(path)
-    try {
-      const { buffer, bytesRead } = await handle.read(Buffer.alloc(0x10000), 0, 0x10000, 0x100000)
-      return createHash('sha256').update(buffer.subarray(0, bytesRead)).digest('hex').slice(0, 8)
-    } finally {
-      await handle.close()
-    }
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(0x10000), 0, 0x10000, 0x100000)
+    return createHash('sha256').update(buffer.subarray(0, bytesRead)).digest('hex').slice(0, 8)
   } catch (cause) {
     throw unreadable(path, cause)
+  } finally {
+    await handle.close()
   }
 }

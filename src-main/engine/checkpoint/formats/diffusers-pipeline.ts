@@ -1,7 +1,10 @@
 import { join } from 'node:path'
 import { FusionError } from '../../../contract/errors'
 import { COMPONENT_NAMES, type Component, type ComponentName, type Problem } from '../checkpoint'
-import { readComponentFolder, readJsonObject } from '../component-folder'
+import { readComponentFolder } from '../component-folder'
+import { readJsonObject } from '../../files/json-object'
+import { isThere } from '../../files/regular-file'
+import { SMALL_FILES } from '../../files/small-files'
 import { toComponent } from './diffusers-component'
 import type { FolderFormat, OpenedParts } from './format'
 
@@ -38,8 +41,13 @@ export const diffusersPipeline: FolderFormat = {
     if (components.size === 0) return undefined
     if (entries.has('model_index.json')) problems.push(...(await missingComponents(path, components)))
     else problems.push({ severity: 'warning', message: `${path} has no model_index.json: it is a part of a pipeline.` })
-    const schedulerConfig = entries.has('scheduler')
-      ? await readJsonObject(join(path, 'scheduler', 'scheduler_config.json')).catch(() => null)
+    const schedulerFile = join(path, 'scheduler', 'scheduler_config.json')
+    const schedulerConfig = isThere(schedulerFile)
+      ? await readJsonObject(schedulerFile, SMALL_FILES.config).catch((error: unknown) => {
+          if (!(error instanceof FusionError)) throw error
+          problems.push({ severity: 'warning', message: error.message })
+          return null
+        })
       : null
     return { path, layout: 'diffusers-pipeline', components, ...opened, problems, schedulerConfig }
   },
@@ -47,7 +55,7 @@ export const diffusersPipeline: FolderFormat = {
 
 /** Components that model_index.json lists with a class and that have no weights here. */
 async function missingComponents(path: string, components: ReadonlyMap<ComponentName, Component>): Promise<Problem[]> {
-  const index = await readJsonObject(join(path, 'model_index.json'))
+  const index = await readJsonObject(join(path, 'model_index.json'), SMALL_FILES.config)
   return COMPONENT_NAMES.flatMap((name): Problem[] => {
     const entry = index[FOLDERS[name]]
     if (!Array.isArray(entry) || typeof entry[1] !== 'string' || components.has(name)) return []

@@ -1,7 +1,6 @@
-import { dirname, join } from 'node:path'
-import { readJsonObject } from '../component-folder'
 import { isExtraName } from '../extras'
 import { UNET_SECTIONS } from '../key-maps/single-file'
+import { configBeside } from './config-beside'
 import { componentOfNames } from './diffusers-component'
 import { readComponent, type FileFormat } from './format'
 
@@ -14,10 +13,9 @@ export const unetFile: FileFormat = {
     const isDiffusers = componentOfNames(named) === 'unet'
     if (!isDiffusers && !named.some(({ name }) => name === 'input_blocks.0.0.weight')) return undefined
     const { component, left } = readComponent('unet', own, section)
-    if (isDiffusers) {
-      const config = await readJsonObject(join(dirname(file.path), 'config.json')).catch(() => null)
-      component.config = config?._class_name === 'UNet2DConditionModel' ? config : null
-    }
+    const none = { config: null, problems: [] }
+    const { config, problems } = isDiffusers ? await configBeside(file.path, 'UNet2DConditionModel') : none
+    component.config = config
     return {
       path: file.path,
       layout: 'unet-file',
@@ -25,7 +23,7 @@ export const unetFile: FileFormat = {
       extras: [...tensors.filter(({ name }) => isExtraName(name)), ...left],
       files: [file],
       metadata,
-      problems: [],
+      problems,
       schedulerConfig: null,
     }
   },

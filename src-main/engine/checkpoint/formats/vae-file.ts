@@ -1,6 +1,5 @@
-import { dirname, join } from 'node:path'
-import { readJsonObject } from '../component-folder'
 import { VAE_SECTION } from '../key-maps/single-file'
+import { configBeside } from './config-beside'
 import { componentOfNames, toComponent } from './diffusers-component'
 import { readComponent, type FileFormat } from './format'
 
@@ -14,8 +13,8 @@ export const vaeFile: FileFormat = {
           readComponent('vae', tensors, { prefix: '', naming: VAE_SECTION.naming }),
         )
       : toComponent('vae', { config: null, tensors })
-    const config = await readJsonObject(join(dirname(file.path), 'config.json')).catch(() => null)
-    if (config?.['_class_name'] === 'AutoencoderKL') component.config = config
+    const { config, problems } = await configBeside(file.path, 'AutoencoderKL')
+    if (config) component.config = config
     return {
       path: file.path,
       layout: 'vae-file',
@@ -23,7 +22,7 @@ export const vaeFile: FileFormat = {
       extras,
       files: [file],
       metadata,
-      problems: [],
+      problems,
       schedulerConfig: null,
     }
   },

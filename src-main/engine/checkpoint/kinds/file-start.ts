@@ -1,6 +1,6 @@
-import { open } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { FusionError, type ErrorKind } from '../../../contract/errors'
+import { openRegularFile } from '../../files/regular-file'
 import { unreadable } from '../file-errors'
 
 /** Bytes that tell what a file is: a tar archive says it last, at byte 257. */
@@ -102,16 +102,14 @@ function textIn(start: string): Omit<FileStart, 'is'> | undefined {
 }
 
 async function firstBytes(path: string): Promise<string> {
+  const handle = await openRegularFile(path)
   try {
-    const handle = await open(path)
-    try {
-      const buffer = Buffer.alloc(START_BYTES)
-      const { bytesRead } = await handle.read(buffer, 0, START_BYTES, 0)
-      return buffer.toString('latin1', 0, bytesRead)
-    } finally {
-      await handle.close()
-    }
+    const buffer = Buffer.alloc(START_BYTES)
+    const { bytesRead } = await handle.read(buffer, 0, START_BYTES, 0)
+    return buffer.toString('latin1', 0, bytesRead)
   } catch (cause) {
     throw unreadable(path, cause)
+  } finally {
+    await handle.close()
   }
 }

@@ -1,0 +1,23 @@
+import { dirname, join } from 'node:path'
+import { FusionError } from '../../../contract/errors'
+import { readJsonObject } from '../../files/json-object'
+import { SMALL_FILES } from '../../files/small-files'
+import type { Problem } from '../checkpoint'
+
+/**
+ * The config.json beside a file, where it is of the class that is meant; one that cannot be read is a problem to tell of,
+ * since it may belong to something else.
+ */
+export async function configBeside(
+  path: string,
+  className: string,
+): Promise<{ config: Record<string, unknown> | null; problems: Problem[] }> {
+  try {
+    const config = await readJsonObject(join(dirname(path), 'config.json'), SMALL_FILES.config)
+    return { config: config['_class_name'] === className ? config : null, problems: [] }
+  } catch (error) {
+    if (!(error instanceof FusionError)) throw error
+    const { kind, message } = error
+    return { config: null, problems: kind === 'not-found' ? [] : [{ severity: 'warning', message }] }
+  }
+}

@@ -1,0 +1,213 @@
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { readProject as readProjectOfCommand } from '../../src-main/cli/model-options'
+import { readJsonFile } from '../../src-main/app/json-file'
+import { readProject } from '../../src-main/app/project-file'
+import { openCalibration } from '../../src-main/engine/calibrate/calibration-file'
+import { FusionError } from '../../src-main/contract/errors'
+import type { Checkpoint } from '../../src-main/engine/checkpoint/checkpoint'
+import { hashFile } from '../../src-main/engine/checkpoint/hash'
+import { openCheckpoint } from '../../src-main/engine/checkpoint/open'
+import { writePipelineFiles } from '../../src-main/engine/checkpoint/pipeline-files'
+import { forcesZeros, schedulerConfigOf } from '../../src-main/engine/diffusion/pipeline-parts'
+import { readTextualInversion } from '../../src-main/engine/diffusion/textual-inversion'
+import { loadTokenizer } from '../../src-main/engine/diffusion/vocabulary'
+import { findCaptionedImages } from '../../src-main/engine/evaluate/captioned-images'
+import { openEvaluationData } from '../../src-main/engine/evaluate/evaluation-data'
+import { readEvaluationSet } from '../../src-main/engine/evaluate/evaluation-set'
+import { loadClip } from '../../src-main/engine/evaluate/clip-score'
+import { readSmallFile, readSmallText } from '../../src-main/engine/files/regular-file'
+import { SMALL_FILES } from '../../src-main/engine/files/small-files'
+import { z } from 'zod'
+
+/** A file that the program reads because somebody names it, or because a model or a folder holds it. */
+export interface FileRead {
+  what: string
+  /** Below the fixture's folder. */
+  file: string
+  /** Reads it as the program does. */
+  read: (folder: string) => unknown
+  /** Reading it cannot fail: what cannot be used is as if it were not there. */
+  mayBeIgnored?: true
+  /** It may be as large as a disk, and is never held in memory as a whole. */
+  isLarge?: true
+  /** Folders are read as well. */
+  mayBeFolder?: true
+}
+
+/** Opens a model; what it tells of itself as a problem counts as refused. */
+async function openModel(path: string): Promise<Checkpoint> {
+  const checkpoint = await openCheckpoint(path)
+  for (const { message } of checkpoint.problems) throw new FusionError('malformed', message)
+  return checkpoint
+}
+
+const model = (folder: string) => openModel(join(folder, 'pipeline'))
+const pictures = (folder: string) => join(folder, 'pictures')
+
+/**
+ * Every file that is read, but those that the program ships. Whoever adds a reader adds a row; the linter knows where
+ * Node's own functions for reading are called.
+ */
+export const FILES_READ: readonly FileRead[] = [
+  { what: 'project of the window', file: 'a.fusion.json', read: (f) => readProject(join(f, 'a.fusion.json')) },
+  {
+    what: 'project of the command line',
+    file: 'a.fusion.json',
+    read: (f) => readProjectOfCommand(join(f, 'a.fusion.json')),
+  },
+  {
+    what: 'settings and results of the program',
+    file: 'own.json',
+    read: (f) => readJsonFile(join(f, 'own.json'), z.unknown()),
+    mayBeIgnored: true,
+  },
+  {
+    what: 'single file',
+    file: 'calibration.safetensors',
+    read: (f) => openCheckpoint(join(f, 'calibration.safetensors')),
+  },
+  { what: 'weights of the UNet', file: 'pipeline/unet/diffusion_pytorch_model.safetensors', read: model },
+  { what: 'weights of a text encoder', file: 'pipeline/text_encoder/model.safetensors', read: model },
+  { what: 'config of the UNet', file: 'pipeline/unet/config.json', read: model },
+  {
+    what: 'index of shards',
+    file: 'shards/diffusion_pytorch_model.safetensors.index.json',
+    read: (f) => openModel(join(f, 'shards')),
+  },
+  { what: 'shard', file: 'shards/one.safetensors', read: (f) => openModel(join(f, 'shards')) },
+  { what: 'model_index.json', file: 'pipeline/model_index.json', read: model },
+  {
+    what: 'model_index.json for drawing',
+    file: 'pipeline/model_index.json',
+    read: (f) => forcesZeros({ path: join(f, 'pipeline') } as Parameters<typeof forcesZeros>[0]),
+  },
+  {
+    what: 'scheduler_config.json',
+    file: 'pipeline/scheduler/scheduler_config.json',
+    read: async (f) => schedulerConfigOf(await model(f)),
+  },
+  ...['vocab.json', 'merges.txt', 'tokenizer_config.json'].map((name) => ({
+    what: `${name} of a tokenizer`,
+    file: `pipeline/tokenizer/${name}`,
+    read: (f: string) => loadTokenizer(join(f, 'pipeline/tokenizer')),
+  })),
+  {
+    what: 'special_tokens_map.json',
+    file: 'tokenizer/special_tokens_map.json',
+    read: (f) => loadTokenizer(join(f, 'tokenizer')),
+  },
+  { what: 'tokenizer.json', file: 'tokenizer/tokenizer.json', read: (f) => loadTokenizer(join(f, 'tokenizer')) },
+  {
+    what: 'file of the base that is copied into an export',
+    file: 'pipeline/tokenizer/merges.txt',
+    read: async (f) => writePipelineFiles(await model(f), join(f, 'export')),
+    isLarge: true,
+    mayBeFolder: true,
+  },
+  {
+    what: 'hashed weights',
+    file: 'calibration.safetensors',
+    read: (f) => hashFile(join(f, 'calibration.safetensors')),
+    isLarge: true,
+  },
+  {
+    what: 'hashes.json',
+    file: 'cache/hashes.json',
+    read: (f) => hashFile(join(f, 'pictures/a.txt'), { cacheFolder: join(f, 'cache') }),
+    mayBeIgnored: true,
+  },
+  {
+    what: 'calibration',
+    file: 'calibration.safetensors',
+    read: (f) => openCalibration(join(f, 'calibration.safetensors')),
+  },
+  {
+    what: 'textual inversion',
+    file: 'inversion.safetensors',
+    read: (f) => readTextualInversion(join(f, 'inversion.safetensors')),
+  },
+  {
+    what: 'evaluation.json',
+    file: 'evaluation/evaluation.json',
+    read: (f) => openEvaluationData(join(f, 'evaluation'), 0),
+  },
+  {
+    what: 'latents of a domain',
+    file: 'evaluation/flat.safetensors',
+    read: (f) => readEvaluationSet(join(f, 'evaluation')),
+  },
+  { what: 'metadata.jsonl', file: 'pictures/b/metadata.jsonl', read: (f) => findCaptionedImages(pictures(f)) },
+  { what: 'captions.json', file: 'pictures/c/captions.json', read: (f) => findCaptionedImages(pictures(f)) },
+  { what: 'caption beside a picture', file: 'pictures/a.txt', read: (f) => findCaptionedImages(pictures(f)) },
+  {
+    what: 'picture',
+    file: 'pictures/a.png',
+    read: (f) => readSmallFile(join(f, 'pictures/a.png'), SMALL_FILES.picture),
+  },
+  {
+    what: 'file of prompts',
+    file: 'prompts.txt',
+    read: (f) => readSmallText(join(f, 'prompts.txt'), SMALL_FILES.prompts),
+  },
+  {
+    what: 'config of CLIP',
+    file: 'clip/config.json',
+    read: async (f) => (await loadClip(await openCheckpoint(join(f, 'clip')), 'cpu')).release(),
+  },
+  {
+    what: 'weights of CLIP',
+    file: 'clip/model.safetensors',
+    read: async (f) => (await loadClip(await openCheckpoint(join(f, 'clip')), 'cpu')).release(),
+  },
+]
+
+/** A folder with all of them, each as it should be. */
+export function fixture(folder: string): string {
+  const golden = resolve('tests/golden')
+  cpSync(join(golden, 'sd1/pipeline'), join(folder, 'pipeline'), { recursive: true })
+  cpSync(join(golden, 'clip/model'), join(folder, 'clip'), { recursive: true })
+  cpSync(resolve('resources/demo/evaluation'), join(folder, 'evaluation'), { recursive: true })
+  for (const name of ['shards', 'tokenizer', 'cache', 'pictures/b', 'pictures/c'])
+    mkdirSync(join(folder, name), { recursive: true })
+  const write = (file: string, contents: string | Uint8Array): void => writeFileSync(join(folder, file), contents)
+  const json = (file: string, value: unknown): void => write(file, JSON.stringify(value))
+  json('a.fusion.json', { format: 'featurefusion-project', version: 1, models: [{ name: 'a', path: 'pipeline' }] })
+  json('own.json', {})
+  json('cache/hashes.json', {})
+  write('prompts.txt', 'a house\n')
+  for (const name of ['a', 'b/b', 'c/c']) write(`pictures/${name}.png`, 'a picture')
+  write('pictures/a.txt', 'a house')
+  json('pictures/b/metadata.jsonl', { file_name: 'b.png', text: 'a tree' })
+  json('pictures/c/captions.json', { 'c.png': 'a cat' })
+  json('tokenizer/special_tokens_map.json', {})
+  json('tokenizer/tokenizer.json', { model: { vocab: { '<|startoftext|>': 0, '<|endoftext|>': 1 }, merges: [] } })
+  const one = safetensors({ 'conv.weight': [1] })
+  write('shards/one.safetensors', one)
+  json('shards/diffusion_pytorch_model.safetensors.index.json', { weight_map: { 'conv.weight': 'one.safetensors' } })
+  write('inversion.safetensors', safetensors({ emb_params: [1, 4] }))
+  const source = { kind: 'data', domains: ['a'], pictures: 1, timesteps: [0] }
+  const record = {
+    format: 'featurefusion-calibration',
+    version: 1,
+    samples: 1,
+    seed: 0,
+    models: [{ name: 'a', sha256: ['00'], source }],
+  }
+  write('calibration.safetensors', safetensors({}, { featurefusion_calibration: JSON.stringify(record) }))
+  return folder
+}
+
+/** A safetensors file of zeros. */
+export function safetensors(shapes: Readonly<Record<string, number[]>>, metadata: Record<string, string> = {}): Buffer {
+  let at = 0
+  const entries = Object.entries(shapes).map(([name, shape]) => {
+    const begin = at
+    at += 4 * shape.reduce((product, size) => product * size, 1)
+    return [name, { dtype: 'F32', shape, data_offsets: [begin, at] }] as const
+  })
+  const header = Buffer.from(JSON.stringify({ __metadata__: metadata, ...Object.fromEntries(entries) }))
+  const length = Buffer.alloc(8)
+  length.writeBigUInt64LE(BigInt(header.length))
+  return Buffer.concat([length, header, Buffer.alloc(at)])
+}
