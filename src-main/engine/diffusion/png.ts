@@ -1,12 +1,11 @@
 import { convertIndexedToRgb, decode, encode } from 'fast-png'
 import { FusionError } from '../../contract/errors'
 import { formatParameters, parseParameters, type GenerationParameters } from './png-parameters'
-import { pngChunks, readPngText, withPngText } from './png-text'
+import { pixelsOnly } from './png-size'
+import { readPngText, withPngText } from './png-text'
 import type { Picture } from './resample'
 
 const KEYWORD = 'parameters'
-/** Deflate cannot pack more than this many bytes into one. */
-const MOST_DEFLATE_RATIO = 1032
 
 /** An RGB picture as a PNG, with how it was made. */
 export function encodePng(picture: Picture, parameters?: GenerationParameters): Uint8Array {
@@ -22,13 +21,14 @@ export function readParameters(png: Uint8Array): GenerationParameters | undefine
 
 /**
  * Any PNG's pixels as 8-bit RGB; transparency is dropped, as Pillow's convert('RGB') does.
- * @throws FusionError 'malformed' for a file that is no whole PNG, 'unsupported' for greys of under 8 bits
+ * @throws FusionError 'malformed' for a file that is no whole PNG, 'unsupported' for greys of under 8 bits and for more
+ *   pixels than MOST_PIXELS
  */
 export function decodePng(bytes: Uint8Array): Picture {
-  checkSize(bytes)
+  const pixels = pixelsOnly(bytes)
   let png: ReturnType<typeof decode>
   try {
-    png = decode(bytes)
+    png = decode(pixels)
   } catch (cause) {
     throw new FusionError('malformed', 'The PNG file cannot be decoded.', { detail: String(cause), cause })
   }
@@ -46,16 +46,4 @@ export function decodePng(bytes: Uint8Array): Picture {
     }
   }
   return { width, height, channels: 3, data: rgb }
-}
-
-/** Refuses a header that promises more pixels than the file's compressed data could hold, before they are allocated. */
-function checkSize(bytes: Uint8Array): void {
-  readPngText(bytes)
-  let packed = 0
-  for (const { type, data } of pngChunks(bytes)) if (type === 'IDAT') packed += data.length
-  const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const pixels = header.getUint32(16) * header.getUint32(20)
-  if (pixels < 1 || pixels > packed * MOST_DEFLATE_RATIO * 8) {
-    throw new FusionError('malformed', 'The PNG file does not hold the picture that its header promises.')
-  }
 }

@@ -1,10 +1,11 @@
 import { decode } from 'jpeg-js'
 import { FusionError } from '../../contract/errors'
 import { decodePng } from '../diffusion/png'
+import { MOST_PIXELS } from '../diffusion/png-size'
 import { coverSquare, type Picture } from '../diffusion/resample'
+import { checkJpegSize } from './jpeg-size'
 
-/** What a JPEG may be once it is decoded. */
-const MOST_MEGAPIXELS = 200
+/** What decoding a JPEG of MOST_PIXELS takes, without subsampling. */
 const MOST_MEGABYTES = 2000
 
 /** Kinds of pictures that people keep in such folders, by their extension. */
@@ -50,11 +51,12 @@ function decoderOf(bytes: Uint8Array): ((bytes: Uint8Array) => Picture) | undefi
 }
 
 function decodeJpeg(bytes: Uint8Array): Picture {
+  checkJpegSize(bytes)
   const options = {
     useTArray: true,
     formatAsRGBA: false,
     tolerantDecoding: false,
-    maxResolutionInMP: MOST_MEGAPIXELS,
+    maxResolutionInMP: MOST_PIXELS / 1e6,
     maxMemoryUsageInMB: MOST_MEGABYTES,
   } as const
   const { width, height, data, exifBuffer } = decode(bytes, options) as ReturnType<typeof decode> & {
