@@ -12,12 +12,19 @@ import { preview } from './compute/preview'
 import { heldBytes } from './compute/resident-model'
 import type { TaskContext } from './compute/task'
 import { unlearning } from './compute/unlearning'
-import { computeRequestSchema, type ComputeMessage, type ComputeResult, type ComputeTask } from './contract/compute'
+import {
+  computeRequestSchema,
+  LINKS_INSIDE,
+  type ComputeMessage,
+  type ComputeResult,
+  type ComputeTask,
+} from './contract/compute'
 import { FusionError, toErrorReport } from './contract/errors'
+import { limitLinks } from './engine/files/links'
 import { endWithHost } from './engine/runtime/host-watch'
 
 // The process for heavy work: one task at a time comes in, news and one result go out. It may end at any moment.
-// Argument: the host's process id.
+// Arguments: the host's process id; LINKS_INSIDE and folders, where links may not lead everywhere.
 
 /** Electron's utilityProcess talks through parentPort, child_process.fork through process. */
 interface ParentPort {
@@ -26,10 +33,14 @@ interface ParentPort {
 }
 const { parentPort } = process as typeof process & { parentPort?: ParentPort }
 
+// Links in models may lead no further here than in the host.
+const [, , host, option, ...folders] = process.argv
+if (option === LINKS_INSIDE) limitLinks(folders)
+
 let running: { id: number; abort: AbortController } | null = null
 
 // A native call blocks the loop that would hear of the host's end.
-endWithHost(Number(process.argv[2]))
+endWithHost(Number(host))
 
 if (parentPort) parentPort.on('message', ({ data }) => receive(data))
 else process.on('message', receive).on('disconnect', () => process.exit())

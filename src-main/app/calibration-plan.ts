@@ -28,22 +28,35 @@ const CAPTIONS = 12
 /** What failed stays what it is until somebody needs it. */
 type Attempt<T> = { value: T; problem: null } | { value: null; problem: ErrorReport }
 
+/** What of a project's files may be read; whatever it refuses throws. */
+export interface CalibrationAccess {
+  checkPath: (path: string) => Promise<string>
+  /** evaluationFolder with its checks. */
+  dataFolder: (project: Project) => Promise<string>
+}
+
+const UNLIMITED: CalibrationAccess = {
+  checkPath: (path) => Promise.resolve(path),
+  dataFolder: async (project) => evaluationFolder(project),
+}
+
 /**
  * What the models of a project that take part would run on for a calibration, what that costs, and whether the file that
  * the project has still fits. Reads headers and text files alone.
  * @param cacheFolder where hashes are remembered
- * @param checkPath refuses a folder that this program may not read
  */
 export async function planCalibration(
   project: Project,
   cacheFolder: string,
-  checkPath = (path: string): Promise<string> => Promise.resolve(path),
+  { checkPath, dataFolder }: CalibrationAccess = UNLIMITED,
 ): Promise<CalibrationPlan> {
   const entries = project.models.filter(({ enabled }, index) => index === 0 || enabled)
   const data = await attempt(async () => {
-    return openEvaluationData(await checkPath(evaluationFolder(project)), project.evaluation.seed)
+    return openEvaluationData(await dataFolder(project), project.evaluation.seed)
   })
-  const opened = await Promise.all(entries.map(({ path }) => attempt(() => openCheckpoint(path))))
+  const opened = await Promise.all(
+    entries.map(({ path }) => attempt(async () => openCheckpoint(await checkPath(path)))),
+  )
   const { samples } = project.calibration
   let bytes = 0
   const models = entries.map((entry, index) => {
@@ -54,7 +67,7 @@ export async function planCalibration(
     return { ...planned, problem: planned.use === 'none' ? null : (problem ?? planned.problem) }
   })
   const checkpoints = opened.map(({ value }) => value)
-  return { models, bytes, file: await fileOf(project, entries, checkpoints, cacheFolder) }
+  return { models, bytes, file: await fileOf(project, entries, checkpoints, cacheFolder, checkPath) }
 }
 
 /**
@@ -64,8 +77,9 @@ export async function planCalibration(
 export async function wishedModels(
   project: Project,
   cacheFolder: string,
+  access: CalibrationAccess = UNLIMITED,
 ): Promise<{ name: string; path: string; wish: CalibrationWish }[]> {
-  const { models } = await planCalibration(project, cacheFolder)
+  const { models } = await planCalibration(project, cacheFolder, access)
   const wished = models.flatMap((planned) => {
     const { name, problem } = planned
     if (problem) throw new FusionError(problem.kind, `${name}: ${problem.message}`, problem)
@@ -130,10 +144,11 @@ async function fileOf(
   entries: readonly ModelEntry[],
   checkpoints: readonly (Checkpoint | null)[],
   cacheFolder: string,
+  checkPath: CalibrationAccess['checkPath'],
 ): Promise<CalibrationFile | null> {
   const path = method.calibration
   if (path === undefined) return null
-  const { value, problem } = await attempt(() => openCalibration(path))
+  const { value, problem } = await attempt(async () => openCalibration(await checkPath(path)))
   if (!value) return { path, bytes: 0, record: null, problem, models: [] }
   const models = await Promise.all(
     entries.map(async ({ name }, index) => ({

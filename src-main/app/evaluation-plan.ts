@@ -18,20 +18,32 @@ const OWN_FOLDER = 'evaluation'
  * The folder of a project's evaluation data: its own choice, or the one beside its base.
  * @throws FusionError 'validation' where there is neither
  */
-export function evaluationFolder({ evaluation, models }: Project): string {
-  if (evaluation.data !== null) return evaluation.data
-  const base = models[0]?.path
-  const own = base === undefined ? null : join(dirname(base), OWN_FOLDER)
+export function evaluationFolder(project: Project): string {
+  if (project.evaluation.data !== null) return project.evaluation.data
+  const own = ownDataFolder(project)
   if (own !== null && existsSync(join(own, 'evaluation.json'))) return own
-  throw new FusionError('validation', 'There are no pictures to measure on.', {
+  throw noData()
+}
+
+/** The folder beside a project's base, where data may lie; null where the project has another, or no models. */
+export function ownDataFolder({ evaluation, models }: Project): string | null {
+  const base = models[0]?.path
+  return evaluation.data !== null || base === undefined ? null : join(dirname(base), OWN_FOLDER)
+}
+
+export function noData(): FusionError {
+  return new FusionError('validation', 'There are no pictures to measure on.', {
     hint: 'Choose a folder of pictures with captions: a .txt beside each picture, one sub-folder for each domain.',
   })
 }
 
-/** What a project's evaluation data are, from their text files alone. */
-export async function describeData(project: Project): Promise<EvaluationData> {
+/** What a project's evaluation data are, from their text files alone. @param folderOf evaluationFolder with its checks */
+export async function describeData(
+  project: Project,
+  folderOf: (project: Project) => Promise<string>,
+): Promise<EvaluationData> {
   try {
-    const folder = evaluationFolder(project)
+    const folder = await folderOf(project)
     const { kind, timesteps, domains } = await openEvaluationData(folder, project.evaluation.seed)
     const count = (pictures: (typeof domains)[number]['pictures'], wanted: string): number =>
       pictures.filter(({ split }) => split === wanted).length

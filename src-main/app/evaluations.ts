@@ -10,7 +10,7 @@ import type { PredictionType, Project } from '../contract/project'
 import type { EvaluatedRow } from '../engine/evaluate/evaluation-run'
 import { readSmallText } from '../engine/files/regular-file'
 import { SMALL_FILES } from '../engine/files/small-files'
-import { evaluatedRows, evaluationFolder, methodWords, rowWords, unlearningRows } from './evaluation-plan'
+import { evaluatedRows, methodWords, rowWords, unlearningRows } from './evaluation-plan'
 import type { HandlerInput } from './handlers/handlers'
 import { writeJsonFile } from './json-file'
 import { cachedMerge } from './preview-plan'
@@ -46,7 +46,7 @@ export class Evaluations {
   /** @throws FusionError 'validation' where there is nothing to measure, or nothing to measure on */
   async start(kind: EvaluationReport['kind']): Promise<{ job: Job }> {
     const { work, queue, events } = this.studio
-    const project = this.studio.projectWithModels()
+    const project = await this.studio.readableProject()
     const rows = evaluatedRows(project, kind)
     const data = await this.data()
     const title = kind === 'table' ? `Evaluate ${rows.length} models` : 'Compare methods'
@@ -90,7 +90,7 @@ export class Evaluations {
   /** @throws FusionError 'validation' where there is nothing to measure on */
   async search(input: HandlerInput<'evaluate.search'>): Promise<{ job: Job }> {
     const { work, queue, events } = this.studio
-    const project = this.studio.projectWithModels()
+    const project = await this.studio.readableProject()
     const data = await this.data()
     queue.cancelAll('search')
     const started = work.start(
@@ -132,7 +132,7 @@ export class Evaluations {
   /** @throws FusionError 'validation' where there is nothing to measure on, or nothing is merged */
   async drift({ domain, pictures, samples }: HandlerInput<'evaluate.drift'>): Promise<{ job: Job }> {
     const { work, queue, cache } = this.studio
-    const project = this.studio.projectWithModels()
+    const project = await this.studio.readableProject()
     const data = { ...(await this.data()), domain, pictures }
     const report = {
       time: Date.now(),
@@ -160,7 +160,7 @@ export class Evaluations {
   /** @throws FusionError 'validation' where there is no CLIP model, or nothing to draw */
   async clip(): Promise<{ job: Job }> {
     const { work, queue, cache } = this.studio
-    const project = this.studio.projectWithModels()
+    const project = await this.studio.readableProject()
     const { model, ...settings } = project.evaluation.clip
     if (model === null)
       throw new FusionError('validation', 'No CLIP model is chosen.', { hint: 'Choose the folder of one.' })
@@ -196,9 +196,9 @@ export class Evaluations {
 
   /** What the project is measured on. @throws FusionError 'validation' where there is nothing */
   async data() {
-    const project = this.studio.projectWithModels()
+    const project = await this.studio.readableProject()
     const { split, pictures, seed } = project.evaluation
-    return { folder: await this.studio.host.access.check(evaluationFolder(project)), split, pictures, seed }
+    return { folder: await this.studio.dataFolder(project), split, pictures, seed }
   }
 
   private takeRows(slot: EvaluationReport['kind'], { news, job }: WorkNews): void {

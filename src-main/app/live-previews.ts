@@ -71,7 +71,7 @@ export class LivePreviews {
       this.emit()
       return OFF
     }
-    const { method } = this.studio.projectWithModels()
+    const { method } = await this.studio.readableProject()
     await rm(this.studio.cache.live, { recursive: true, force: true })
     this.tell({ stage: 'waiting' })
     // What is seen is what is exported: both are made from contributions from now on.
@@ -92,7 +92,7 @@ export class LivePreviews {
     const folder = `${Date.now().toString(36)}-${request}`
     const places = { merges: cache.merges, pictureFile: (id: string) => join(cache.live, folder, `${id}.png`) }
     try {
-      const plan = await planLive(this.studio.projectWithModels(), places)
+      const plan = await planLive(await this.studio.readableProject(), places)
       if (request !== this.requests || !this.on || plan.key === this.wanted?.key) return
       this.wanted = { ...plan, folder, since }
       this.tell({ current: false, error: null })

@@ -1,7 +1,10 @@
-import { realpath } from 'node:fs/promises'
+import { readlink, realpath } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { FusionError } from '../contract/errors'
 import { isInside } from '../engine/files/inside'
+
+/** Links that one path may follow, as systems have it. */
+const MOST_LINKS = 40
 
 /** Which paths commands may name. */
 export interface PathAccess {
@@ -40,9 +43,10 @@ export async function accessInside(folders: readonly string[], readOnly: readonl
   }
 }
 
+/** One answer for all that lies outside, whether it is there or not. */
 async function checkInside(path: string, roots: readonly string[], purpose: string): Promise<string> {
   const real = await realOf(resolve(path))
-  if (roots.some((root) => isInside(real, root))) return real
+  if (real !== null && roots.some((root) => isInside(real, root))) return real
   throw new FusionError('validation', `${path} lies outside the folders that may be ${purpose}.`, {
     hint: `Allowed: ${roots.join(', ') || 'none'}. Start with --allow FOLDER for others.`,
   })
@@ -51,7 +55,7 @@ async function checkInside(path: string, roots: readonly string[], purpose: stri
 async function checkTarget(path: string, writable: readonly string[], kept: readonly string[]): Promise<string> {
   await checkInside(path, writable, 'written to')
   const absolute = resolve(path)
-  const target = join(await realOf(dirname(absolute)), basename(absolute))
+  const target = join((await realOf(dirname(absolute))) ?? dirname(absolute), basename(absolute))
   if (kept.some((root) => isInside(root, target))) {
     throw new FusionError('target', `${path} is an allowed folder or holds one: it is not replaced.`, {
       hint: 'Name something inside it.',
@@ -67,15 +71,20 @@ async function realFolder(folder: string): Promise<string> {
   })
 }
 
-/** The path with all links followed; what does not exist yet keeps its name inside its real folder. */
-async function realOf(path: string): Promise<string> {
-  try {
-    return await realpath(path)
-  } catch (error) {
-    const parent = dirname(path)
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === path) {
-      throw new FusionError('unreadable', `${path} cannot be resolved.`, { cause: error })
-    }
-    return join(await realOf(parent), basename(path))
-  }
+/**
+ * The path with all links followed, also those that lead to nothing; what does not exist yet keeps its name inside its
+ * real folder. null for a circle of links, and for what no path can be.
+ */
+async function realOf(path: string, links = 0): Promise<string | null> {
+  if (path.includes('\0')) return null
+  const real = await realpath(path).catch(() => null)
+  if (real !== null) return real
+  const parent = dirname(path)
+  if (parent === path) return path
+  const folder = await realOf(parent, links)
+  if (folder === null) return null
+  const own = join(folder, basename(path))
+  const target = await readlink(own).catch(() => null)
+  if (target === null) return own
+  return links < MOST_LINKS ? realOf(resolve(folder, target), links + 1) : null
 }

@@ -45,6 +45,8 @@ export interface PreviewPlaces {
   pictureFile(id: string): string
   /** The newest merge in the history that is another than the one that is given. */
   lastOtherMerge(merge: string): string | null
+  /** @throws FusionError 'validation' where a merge would read what may not be read: an earlier one may be of other folders */
+  checkMerge(merge: Project): Promise<void>
 }
 
 /**
@@ -61,6 +63,7 @@ export async function planPreview(
   const plan: PreviewPlan = { models: [], pictures: [], planned: new Map() }
   for (const variant of variants) {
     const merge = mergeOf(project, variant, places)
+    if (merge !== null) await places.checkMerge(merge)
     const model = await modelOf(project, variant, merge, places.merges)
     plan.models.push(model)
     for (const prompt of prompts) {

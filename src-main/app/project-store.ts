@@ -141,13 +141,14 @@ export class ProjectStore {
     return this.step(this.redoSteps, this.undoSteps)
   }
 
-  async recent(): Promise<RecentProject[]> {
+  /** @param mayRead where it is false, nothing is told of the file */
+  async recent(mayRead: (path: string) => Promise<boolean>): Promise<RecentProject[]> {
     return Promise.all(
       this.recentFiles.map(async ({ path, time }) => ({
         path,
         time,
         title: projectTitle(path),
-        exists: await exists(path),
+        exists: (await mayRead(path)) && (await exists(path)),
       })),
     )
   }

@@ -1,4 +1,4 @@
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../contract/errors'
 import { modelNames } from '../contract/model-names'
@@ -11,6 +11,7 @@ import {
   type Project,
 } from '../contract/project'
 import { cachedPaths } from '../engine/checkpoint/hash'
+import { ownFile } from '../engine/files/own-file'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { RECIPE_KEY } from '../engine/checkpoint/describe'
 import { EMPTY_PROJECT } from './project-edits'
@@ -55,14 +56,14 @@ export async function restoreRecipe(
   for (const { name, weight, enabled, blocks, layers, files } of recipe.models) {
     const found = await sourcePath(files, cacheFolder, mayRead)
     if (found === null) missing.push(name)
-    models.push({ name, weight, enabled, blocks, layers, path: found ?? join(dirname(path), files[0]!.name) })
+    models.push({ name, weight, enabled, blocks, layers, path: found ?? ownFile(dirname(path), files[0]!.name, path) })
   }
   const calibration = recipe.calibration && (await readablePath(recipe.calibration.sha256, cacheFolder, mayRead))
   if (recipe.calibration && calibration === null) missing.push(recipe.calibration.name)
   const method = methodSchema.safeParse({
     ...recipe.settings,
     name: recipe.method,
-    ...(recipe.calibration && { calibration: calibration ?? join(dirname(path), recipe.calibration.name) }),
+    ...(recipe.calibration && { calibration: calibration ?? ownFile(dirname(path), recipe.calibration.name, path) }),
   })
   if (!method.success) throw malformed(path, method.error)
   const { components, layout, dtype, prediction } = recipe

@@ -1,6 +1,14 @@
+import { toErrorReport } from '../contract/errors'
 import type { AppEvent } from '../contract/events'
 import { settingsSchema, type Settings } from '../contract/state'
 import { readJsonFile, writeJsonFile } from './json-file'
+import type { PathAccess } from './path-access'
+
+interface OpenOptions {
+  access: PathAccess
+  /** Told of every folder that is left out. */
+  warn: (message: string) => void
+}
 
 /** The person's settings, on disk at once. */
 export class SettingsStore {
@@ -10,8 +18,10 @@ export class SettingsStore {
     private readonly emit: (event: AppEvent) => void,
   ) {}
 
-  static async open(file: string, emit: (event: AppEvent) => void): Promise<SettingsStore> {
-    return new SettingsStore(file, (await readJsonFile(file, settingsSchema)) ?? settingsSchema.parse({}), emit)
+  /** What was set in an earlier session holds as far as this one may use the folders. */
+  static async open(file: string, emit: (event: AppEvent) => void, options: OpenOptions): Promise<SettingsStore> {
+    const stored = (await readJsonFile(file, settingsSchema)) ?? settingsSchema.parse({})
+    return new SettingsStore(file, await usable(stored, options), emit)
   }
 
   get value(): Settings {
@@ -23,5 +33,20 @@ export class SettingsStore {
     await writeJsonFile(this.file, this.current)
     this.emit({ type: 'settings', settings: this.current })
     return this.current
+  }
+}
+
+async function usable(settings: Settings, { access, warn }: OpenOptions): Promise<Settings> {
+  const orNull = (folder: string, check: (path: string) => Promise<string>): Promise<string | null> =>
+    check(folder).catch((error: unknown) => {
+      warn(`A folder of the settings is left out: ${toErrorReport(error).message}`)
+      return null
+    })
+  const { cacheFolder, modelFolders } = settings
+  const found = await Promise.all(modelFolders.map((folder) => orNull(folder, (path) => access.check(path))))
+  return {
+    ...settings,
+    cacheFolder: cacheFolder === null ? null : await orNull(cacheFolder, (path) => access.checkTarget(path)),
+    modelFolders: found.filter((folder) => folder !== null),
   }
 }

@@ -17,6 +17,7 @@ import { LivePreviews } from './live-previews'
 import type { PathAccess } from './path-access'
 import { PreviewHistory } from './preview-history'
 import { demoProject } from './demo-project'
+import { evaluationFolder, noData, ownDataFolder } from './evaluation-plan'
 import { pathsOf } from './project-file'
 import { ProjectStore } from './project-store'
 import { SettingsStore } from './settings'
@@ -96,7 +97,10 @@ export class Studio {
       for (const name of DATA_ENTRIES) makePrivate(join(dataFolder, name))
       const events = new EventHub()
       const log = new Log(join(dataFolder, 'studio.log'), events.emit)
-      const settings = await SettingsStore.open(join(dataFolder, 'settings.json'), events.emit)
+      const settings = await SettingsStore.open(join(dataFolder, 'settings.json'), events.emit, {
+        access: host.access,
+        warn: (message) => log.add('warning', message),
+      })
       const project = await ProjectStore.open(dataFolder, events.emit)
       const history = await PreviewHistory.open(join(dataFolder, 'previews'))
       const studio = new Studio(options, lock, events, log, settings, project, history)
@@ -132,14 +136,19 @@ export class Studio {
     await Promise.all(pathsOf(project).map(this.checkPath))
   }
 
+  readonly mayRead = (path: string): Promise<boolean> =>
+    this.checkPath(path).then(
+      () => true,
+      () => false,
+    )
+
   /** The absolute path, if the project may name it. @throws FusionError 'validation' */
   readonly checkPath = async (path: string): Promise<string> => {
     const absolute = resolve(path)
     // The settings may have named another cache since the project was saved.
     const caches = [this.cache, new Cache(this.options.cacheFolder)]
     const isOwn = caches.some(({ calibrations }) => dirname(absolute) === resolve(calibrations))
-    const isKnown = absolute === this.project.state.project.method.calibration
-    return isOwn || isKnown ? absolute : this.host.access.check(path)
+    return isOwn ? absolute : this.host.access.check(path)
   }
 
   /** The shipped project, as a document that has no file. */
@@ -161,6 +170,34 @@ export class Studio {
     throw new FusionError('validation', 'The project has no models.', {
       hint: 'Add a base and at least one specialist.',
     })
+  }
+
+  /**
+   * The project, if it has models and what a merge of it reads may be read: it may have been restored from a session that
+   * was allowed other folders.
+   * @throws FusionError 'validation'
+   */
+  async readableProject(): Promise<Project> {
+    const project = this.projectWithModels()
+    await this.checkMerge(project)
+    return project
+  }
+
+  /** @throws FusionError 'validation' where a merge would read what may not be read */
+  readonly checkMerge = async ({
+    models,
+    method,
+    output,
+  }: Pick<Project, 'models' | 'method' | 'output'>): Promise<void> => {
+    const others = [method.calibration, output.vae].filter((path) => path !== undefined)
+    for (const path of [...models.map((model) => model.path), ...others]) await this.checkPath(path)
+  }
+
+  /** The folder of a project's evaluation data. @throws FusionError 'validation' where there is none, or it may not be read */
+  readonly dataFolder = async (project: Project): Promise<string> => {
+    const own = ownDataFolder(project)
+    if (own !== null && !(await this.mayRead(own))) throw noData()
+    return this.host.access.check(evaluationFolder(project))
   }
 
   /** Ends what runs, for good, and writes what is not written yet; a disk that does not answer is not waited for. */

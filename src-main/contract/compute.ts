@@ -61,6 +61,9 @@ const calibrationWish = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('prompts'), prompts: z.array(promptSchema) }),
 ])
 
+/** The option of the compute process before the folders into which links in models may lead. */
+export const LINKS_INSIDE = '--links-inside'
+
 export const computeTaskSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('hash'), paths: z.array(path), cacheFolder: path }),
   z.object({ type: z.literal('inspect'), project: projectSchema, provider }),

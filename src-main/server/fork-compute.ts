@@ -1,9 +1,14 @@
 import { fork } from 'node:child_process'
 import type { ComputeChild } from '../app/compute-supervisor'
+import { LINKS_INSIDE } from '../contract/compute'
 
-/** Starts the compute process as a child of Node. Structured clones: typed arrays and maps stay what they are. */
-export function forkCompute(file: string): ComputeChild {
-  const child = fork(file, [String(process.pid)], {
+/**
+ * Starts the compute process as a child of Node. Structured clones: typed arrays and maps stay what they are.
+ * @param folders into which links in models may lead; none: anywhere
+ */
+export function forkCompute(file: string, folders: readonly string[] = []): ComputeChild {
+  const limit = folders.length > 0 ? [LINKS_INSIDE, ...folders] : []
+  const child = fork(file, [String(process.pid), ...limit], {
     serialization: 'advanced',
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })

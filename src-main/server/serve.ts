@@ -5,6 +5,7 @@ import { interfaceRoots } from '../app/interface-files'
 import { accessInside } from '../app/path-access'
 import { Studio, type Host, type StudioOptions } from '../app/studio'
 import { FusionError } from '../contract/errors'
+import { limitLinks } from '../engine/files/links'
 import { Access } from './access'
 import { EventSocket } from './event-socket'
 import { forkCompute } from './fork-compute'
@@ -43,10 +44,12 @@ export interface RunningServer {
  */
 export async function startServer(options: ServeOptions): Promise<RunningServer> {
   const { address = LOCALHOST } = options
+  const access = await accessInside(options.allow, [options.demoFolder])
+  const folders = access.roots.map(({ path }) => path)
   const host: Host = {
     kind: 'serve',
-    access: await accessInside(options.allow, [options.demoFolder]),
-    fork: () => forkCompute(options.computeFile),
+    access,
+    fork: () => forkCompute(options.computeFile, folders),
     dialog: () => Promise.reject(inBrowser('The system has no dialogs here.')),
     showInFolder: () => {
       throw inBrowser('Folders cannot be shown from a browser.')
@@ -56,28 +59,31 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   // Nobody has the token yet. A port that is taken leaves the document of before untouched.
   const server = createServer()
   const port = await listen(server, options.port ?? 0, address)
+  const unlimit = limitLinks(folders)
   const studio = await openStudio({ ...options, host }, options.demo).catch((error: unknown) => {
+    unlimit()
     server.close()
     throw error
   })
   const dispatch = createDispatch(studio)
   const names = address === LOCALHOST ? [LOCALHOST, 'localhost'] : [LOCALHOST, 'localhost', address]
-  const access = new Access(
+  const gate = new Access(
     names.map((name) => `${name}:${port}`),
     `featurefusion-${port}`,
   )
-  const sockets = new EventSocket({ access, events: studio.events, dispatch })
+  const sockets = new EventSocket({ access: gate, events: studio.events, dispatch })
   const roots = () => interfaceRoots(studio, options.rendererFolder)
-  server.on('request', (request, response) => void answerHttp(request, response, { access, roots, dispatch }))
+  server.on('request', (request, response) => void answerHttp(request, response, { access: gate, roots, dispatch }))
   server.on('upgrade', sockets.upgrade)
   return {
-    url: `http://${address}:${port}/?token=${access.token}`,
+    url: `http://${address}:${port}/?token=${gate.token}`,
     studio,
     async close() {
       server.close()
       sockets.close()
       server.closeAllConnections()
       await studio.close()
+      unlimit()
     },
   }
 }

@@ -10,17 +10,15 @@ import type { Group, Handlers } from './handlers'
 export function calibrationHandlers(studio: Studio): Handlers<Group<'calibration'>> {
   const { host, queue, work } = studio
   return {
-    'calibration.describe': () =>
-      planCalibration(studio.project.state.project, studio.cache.folder, (path) => host.access.check(path)),
+    'calibration.describe': () => planCalibration(studio.project.state.project, studio.cache.folder, studio),
     'calibration.start': async ({ path, overwrite }) => {
-      const project = studio.projectWithModels()
+      const project = await studio.readableProject()
       const { calibrations } = studio.cache
       const isOwn = path === undefined
       const target = isOwn ? join(calibrations, `${randomUUID()}.safetensors`) : await host.access.checkTarget(path)
       if (isOwn) makePrivateFolder(calibrations)
       await checkAgreed(target, CALIBRATION_FILE, overwrite)
-      const models = await wishedModels(project, studio.cache.folder)
-      for (const { wish } of models) if (wish.kind === 'data') await host.access.check(wish.folder)
+      const models = await wishedModels(project, studio.cache.folder, studio)
       queue.cancelAll('calibrate')
       const { samples, seed } = project.calibration
       return work.start(

@@ -5,7 +5,7 @@ import type { Group, Handlers } from './handlers'
 export function evaluateHandlers(studio: Studio): Handlers<Group<'evaluate'>> {
   const { evaluations } = studio
   return {
-    'evaluate.data': () => describeData(studio.project.state.project),
+    'evaluate.data': () => describeData(studio.project.state.project, studio.dataFolder),
     'evaluate.start': ({ kind }) => evaluations.start(kind),
     'evaluate.search': (input) => evaluations.search(input),
     'evaluate.clip': () => evaluations.clip(),

@@ -29,7 +29,14 @@ export function modelHandlers(studio: Studio): Handlers<Group<'models'>> {
     'models.compatibility': async () => {
       const { models, output } = studio.project.state.project
       const enabled = models.filter((model, index) => index === 0 || model.enabled)
-      const opened = await Promise.all(enabled.map(({ path }) => openCheckpoint(path).catch(() => null)))
+      const opened = await Promise.all(
+        enabled.map(({ path }) =>
+          host.access
+            .check(path)
+            .then(openCheckpoint)
+            .catch(() => null),
+        ),
+      )
       const [base, ...others] = opened
       if (!base) return { problems: [] }
       // What cannot be opened says so on its own card.
@@ -39,7 +46,7 @@ export function modelHandlers(studio: Studio): Handlers<Group<'models'>> {
     'models.layers': async () => {
       const { models, method, output } = studio.project.state.project
       if (models.length === 0) return { blocks: [], layers: [], otherTensors: [] }
-      const base = await openCheckpoint(models[0]!.path)
+      const base = await openCheckpoint(await host.access.check(models[0]!.path))
       const blocks = UNetBlocks.of(base)
       const components = mergedComponents(base, output)
       const weighed = weighedTensors({ base, components, method: methodNamed(method.name) }, method)
@@ -70,8 +77,7 @@ export function modelHandlers(studio: Studio): Handlers<Group<'models'>> {
       return { blocks: [...blocks.labels], layers, otherTensors }
     },
     'models.hash': async () => {
-      const paths = studio.projectWithModels().models.map(({ path }) => path)
-      for (const path of paths) await host.access.check(path)
+      const paths = (await studio.readableProject()).models.map(({ path }) => path)
       const files = (await Promise.all(paths.map((path) => openCheckpoint(path)))).flatMap((opened) => opened.files)
       const task = { type: 'hash' as const, paths: files.map(({ path }) => path), cacheFolder: studio.cache.folder }
       return work.start(

@@ -7,11 +7,6 @@ import type { Group, Handlers } from './handlers'
 
 export function projectHandlers(studio: Studio): Handlers<Group<'project'>> {
   const { project, host } = studio
-  const mayRead = (path: string): Promise<boolean> =>
-    studio.checkPath(path).then(
-      () => true,
-      () => false,
-    )
   return {
     'project.new': () => project.replace(EMPTY_PROJECT),
     'project.demo': async () => {
@@ -23,7 +18,8 @@ export function projectHandlers(studio: Studio): Handlers<Group<'project'>> {
       // Also the path of a document that an earlier session left.
       const wanted = path ?? project.state.path
       const target = wanted === null ? undefined : await host.access.checkTarget(wanted)
-      const paths = project.state.project.models.map((model) => model.path)
+      const paths: string[] = []
+      for (const { path: own } of project.state.project.models) if (await studio.mayRead(own)) paths.push(own)
       project.recordHashes(await knownModelHashes(paths, studio.cache.folder), { replace: true })
       return project.save(target, overwrite)
     },
@@ -32,7 +28,7 @@ export function projectHandlers(studio: Studio): Handlers<Group<'project'>> {
     'project.undo': () => project.undo(),
     'project.redo': () => project.redo(),
     'project.restore': async ({ path }) => {
-      const restored = await restoreRecipe(await host.access.check(path), studio.cache.folder, mayRead)
+      const restored = await restoreRecipe(await host.access.check(path), studio.cache.folder, studio.mayRead)
       await studio.checkPaths(restored.project)
       return { project: project.replace(restored.project, restored.title), missing: restored.missing }
     },

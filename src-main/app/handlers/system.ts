@@ -1,3 +1,4 @@
+import type { Dirent } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { freemem, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -6,6 +7,7 @@ import { FusionError } from '../../contract/errors'
 import { SCHEDULER_NAMES } from '../../engine/diffusion/schedulers/index'
 import { METHODS } from '../../engine/merge/methods/index'
 import { probeProviders } from '../../engine/runtime/providers'
+import type { PathAccess } from '../path-access'
 import { PROJECT_SUFFIX } from '../project-file'
 import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
@@ -48,7 +50,7 @@ export function systemHandlers(studio: Studio): Handlers<SystemCommands> {
   }
   return {
     'app.snapshot': async () => {
-      const recent = await studio.project.recent()
+      const recent = await studio.project.recent(studio.mayRead)
       return {
         sequence: events.sequence,
         host: host.kind,
@@ -108,7 +110,7 @@ export function systemHandlers(studio: Studio): Handlers<SystemCommands> {
     'files.list': async ({ path }) => {
       const folder = await host.access.check(path)
       const parent = await host.access.check(dirname(folder)).catch(() => null)
-      return { path: folder, parent: parent === folder ? null : parent, entries: await listFolder(folder) }
+      return { path: folder, parent: parent === folder ? null : parent, entries: await listFolder(folder, host.access) }
     },
     'files.dialog': async ({ purpose, suggested }) => ({ paths: await host.dialog(purpose, suggested) }),
     'files.showInFolder': async ({ path }) => {
@@ -119,13 +121,13 @@ export function systemHandlers(studio: Studio): Handlers<SystemCommands> {
   }
 }
 
-async function listFolder(folder: string): Promise<FolderEntry[]> {
+async function listFolder(folder: string, access: PathAccess): Promise<FolderEntry[]> {
   const found = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
     const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
     throw new FusionError(missing ? 'not-found' : 'unreadable', `${folder} cannot be listed.`, { cause })
   })
   const visible = found.filter(({ name }) => !name.startsWith('.')).slice(0, MAX_ENTRIES)
-  const entries = await Promise.all(visible.map(({ name }) => entryOf(folder, name)))
+  const entries = await Promise.all(visible.map((entry) => entryOf(folder, entry, access)))
   return entries
     .filter((entry) => entry !== null)
     .sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name, 'en', { numeric: true }))
@@ -135,10 +137,12 @@ function rank({ kind }: FolderEntry): number {
   return kind === 'folder' || kind === 'model-folder' ? 0 : 1
 }
 
-/** null for what cannot be looked at: a broken link. */
-async function entryOf(folder: string, name: string): Promise<FolderEntry | null> {
+/** null for what cannot be looked at: a broken link, or one that leads to what may not be read. */
+async function entryOf(folder: string, entry: Dirent, access: PathAccess): Promise<FolderEntry | null> {
+  const { name } = entry
   const path = join(folder, name)
   try {
+    if (entry.isSymbolicLink()) await access.check(path)
     const { size, mtimeMs, ...found } = await stat(path).then((entry) => ({
       size: entry.size,
       mtimeMs: entry.mtimeMs,

@@ -6,7 +6,7 @@ export function tuneHandlers(studio: Studio): Handlers<Group<'tune'>> {
   const { queue, work } = studio
   return {
     'tune.unlearning': async ({ name, losses }) => {
-      const project = studio.projectWithModels()
+      const project = await studio.readableProject()
       if (!project.models.slice(1).some((model) => model.name === name)) {
         throw new FusionError('validation', `The project has no specialist named ${name}.`)
       }

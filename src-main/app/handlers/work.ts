@@ -47,9 +47,9 @@ function inspectHandlers(studio: Studio): Handlers<Group<'inspect'>> {
   }
   let inspected: Inspected = { job: null, models: [], rows: [], complete: false }
   return {
-    'inspect.start': () => {
+    'inspect.start': async () => {
+      const project = await studio.readableProject()
       queue.cancelAll('inspect')
-      const project = studio.projectWithModels()
       const names = project.models.filter(({ enabled }, index) => index === 0 || enabled).map(({ name }) => name)
       const started = work.start(
         'inspect',
@@ -72,9 +72,9 @@ function inspectHandlers(studio: Studio): Handlers<Group<'inspect'>> {
       const { models, rows, complete } = inspected
       return { advice: complete ? suggestWeights(models, rows, studio.projectWithModels().models) : [] }
     },
-    'inspect.matrix': ({ layer, matrix }) => {
+    'inspect.matrix': async ({ layer, matrix }) => {
+      const project = await studio.readableProject()
       queue.cancelAll('matrix')
-      const project = studio.projectWithModels()
       return work.start(
         'matrix',
         `${matrix} of ${layer}`,
@@ -99,11 +99,12 @@ function previewHandlers(studio: Studio): Handlers<Group<'preview'>> {
   const { work, events, history, host, log } = studio
   return {
     'preview.run': async ({ variants }) => {
-      const project = studio.projectWithModels()
+      const project = await studio.readableProject()
       const { models, pictures, planned } = await planPreview(project, variants, {
         merges: studio.cache.merges,
         pictureFile: (id) => history.file(id),
         lastOtherMerge: (merge) => history.lastOtherMerge(merge),
+        checkMerge: studio.checkMerge,
       })
       return work.start(
         'preview',
@@ -144,9 +145,17 @@ function previewHandlers(studio: Studio): Handlers<Group<'preview'>> {
 
 function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
   const { queue, work, compute, host } = studio
+  /** null where nothing may be written. */
+  const freeSpaceAt = async (path: string | undefined): Promise<number | null> => {
+    if (path === undefined) return null
+    return host.access.checkTarget(path).then(
+      (target) => freeDisk(dirname(target)),
+      () => null,
+    )
+  }
   return {
     'export.forecast': async () => {
-      const project = studio.projectWithModels()
+      const project = await studio.readableProject()
       const { forecast } = await queue.between(async () =>
         compute.run({
           type: 'forecast',
@@ -155,11 +164,11 @@ function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
           cacheFolder: studio.cache.folder,
         }),
       )
-      const freeDiskBytes = project.output.path === undefined ? null : await freeDisk(dirname(project.output.path))
+      const freeDiskBytes = await freeSpaceAt(project.output.path)
       return { ...forecast, freeDiskBytes, freeMemoryBytes: freemem() }
     },
     'export.start': async ({ path, overwrite }) => {
-      const project = studio.projectWithModels()
+      const project = await studio.readableProject()
       const base = await openCheckpoint(project.models[0]!.path)
       const target = await host.access.checkTarget(outputName(path, isFolderLayout(base, project.output.layout)))
       if (queue.list().some((job) => job.kind === 'export' && job.endedAt === null && job.title === titleOf(target))) {

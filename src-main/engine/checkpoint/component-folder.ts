@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import type { Problem, StoredTensor } from './checkpoint'
 import { readJsonObject } from '../files/json-object'
+import { requireOwn } from '../files/links'
 import { SMALL_FILES } from '../files/small-files'
 import { unreadable } from './file-errors'
 import { readSafetensors, type SafetensorsFile } from './safetensors'
@@ -30,11 +31,12 @@ interface Candidate {
  * Reads the headers of a component's folder as diffusers names its files: `diffusion_pytorch_model` or `model`, a
  * variant (`fp16`, `bf16` …), one file or shards with an index. Of several the plain one is taken, with a warning.
  *
+ * @param owner the model's folder, out of which no link may lead (requireOwn)
  * @returns undefined where the folder holds no such file
  * @throws FusionError 'unsupported' where there are only PyTorch pickles; 'malformed' or 'not-found' for an index that
  * does not fit its shards; whatever reading a header throws
  */
-export async function readComponentFolder(folder: string): Promise<ComponentFolder | undefined> {
+export async function readComponentFolder(folder: string, owner = folder): Promise<ComponentFolder | undefined> {
   const entries = await listFolder(folder)
   const candidates = [...entries].flatMap(toCandidate).sort((a, b) => rank(a) - rank(b) || (a.file < b.file ? -1 : 1))
   const [chosen, ...others] = candidates
@@ -56,11 +58,9 @@ export async function readComponentFolder(folder: string): Promise<ComponentFold
     const names = others.map(({ file }) => file).join(', ')
     problems.push({ severity: 'warning', message: `${folder}: ${chosen.file} is used; beside it lie ${names}.` })
   }
-  const config = entries.has('config.json')
-    ? await readJsonObject(join(folder, 'config.json'), SMALL_FILES.config)
-    : null
-  if (chosen.sharded) return { config, problems, ...(await readShards(folder, chosen.file, problems)) }
-  const file = await readSafetensors(join(folder, chosen.file))
+  const config = entries.has('config.json') ? await readOwnConfig(join(folder, 'config.json'), owner) : null
+  if (chosen.sharded) return { config, problems, ...(await readShards(folder, owner, chosen.file, problems)) }
+  const file = await readOwnWeights(join(folder, chosen.file), owner)
   return { config, problems, files: [file], tensors: file.tensors }
 }
 
@@ -71,6 +71,17 @@ export async function listFolder(folder: string): Promise<Set<string>> {
   } catch (cause) {
     throw unreadable(folder, cause)
   }
+}
+
+/** A JSON file of a model's folder. @throws FusionError 'validation' for a link out of it, and what reading throws */
+export async function readOwnConfig(path: string, owner: string): Promise<Record<string, unknown>> {
+  requireOwn(path, owner, 'read')
+  return readJsonObject(path, SMALL_FILES.config)
+}
+
+async function readOwnWeights(path: string, owner: string): Promise<SafetensorsFile> {
+  requireOwn(path, owner, 'read')
+  return readSafetensors(path)
 }
 
 function toCandidate(file: string): Candidate[] {
@@ -88,17 +99,18 @@ function rank({ variant, sharded }: Candidate): number {
 
 async function readShards(
   folder: string,
+  owner: string,
   indexFile: string,
   problems: Problem[],
 ): Promise<Pick<ComponentFolder, 'files' | 'tensors'>> {
   const indexPath = join(folder, indexFile)
-  const weightMap = (await readJsonObject(indexPath, SMALL_FILES.config)).weight_map
+  const weightMap = (await readOwnConfig(indexPath, owner)).weight_map
   const fail = (what: string) =>
     new FusionError('malformed', `${indexPath} ${what}.`, { hint: 'Download all files of the model again.' })
   if (typeof weightMap !== 'object' || weightMap === null || Array.isArray(weightMap)) throw fail('has no weight_map')
   const shardOf = new Map<string, string>()
   for (const [tensor, shard] of Object.entries(weightMap)) {
-    if (typeof shard !== 'string' || !/^[^/\\]+\.safetensors$/.test(shard)) {
+    if (typeof shard !== 'string' || !/^[^/\\\p{Cc}]+\.safetensors$/u.test(shard)) {
       throw fail(`names no file of this folder for tensor ${tensor}`)
     }
     shardOf.set(tensor, shard)
@@ -107,7 +119,7 @@ async function readShards(
   const tensors: StoredTensor[] = []
   const found = new Set<string>()
   for (const shard of [...new Set(shardOf.values())].sort()) {
-    const file = await readSafetensors(join(folder, shard)).catch((error: unknown) => {
+    const file = await readOwnWeights(join(folder, shard), owner).catch((error: unknown) => {
       throw error instanceof FusionError && error.kind === 'not-found' ? fail(`names a missing shard, ${shard}`) : error
     })
     files.push(file)

@@ -5,6 +5,7 @@ import { parseSchedulerConfig } from '../diffusion/schedulers/config'
 import { readClipVocabulary } from '../diffusion/vocabulary'
 import { readJsonObject } from '../files/json-object'
 import { makeFolder } from '../files/make-folder'
+import { requireOwn } from '../files/links'
 import { readSmallText, requireRegularFile } from '../files/regular-file'
 import { SMALL_FILES } from '../files/small-files'
 import type { Checkpoint, ComponentName } from './checkpoint'
@@ -25,7 +26,12 @@ const WEIGHTS = /\.(safetensors|bin|ckpt|pt|pth|msgpack|h5|onnx|onnx_data|pb)$|\
 export async function writePipelineFiles(base: Checkpoint, folder: string, clipVocabulary?: string): Promise<string[]> {
   const written: string[] = []
   if (base.layout === 'diffusers-pipeline' || base.layout === 'diffusers-component') {
-    await copyTree(base.path, folder, new Set(base.components.keys()), true, written)
+    await copyTree(base.path, folder, {
+      owner: base.path,
+      modelled: new Set(base.components.keys()),
+      top: true,
+      written,
+    })
   } else {
     await writePublishedFiles(base, folder, clipVocabulary, written)
   }
@@ -97,13 +103,17 @@ function tokenizerConfig(padToken: string): Record<string, unknown> {
   }
 }
 
-async function copyTree(
-  from: string,
-  to: string,
-  modelled: ReadonlySet<string>,
-  top: boolean,
-  written: string[],
-): Promise<void> {
+interface CopyOptions {
+  /** The base's folder, out of which no link may lead. */
+  owner: string
+  /** Folders of components whose weights are written already. */
+  modelled: ReadonlySet<string>
+  /** Whether this is the base's folder itself. */
+  top: boolean
+  written: string[]
+}
+
+async function copyTree(from: string, to: string, { owner, modelled, top, written }: CopyOptions): Promise<void> {
   makeFolder(to)
   for (const name of await reading(from, () => readdir(from))) {
     if (name.startsWith('.')) continue
@@ -111,13 +121,15 @@ async function copyTree(
     // What links point to counts: caches of downloads are folders of links.
     const entry = await reading(source, () => stat(source))
     if (entry.isDirectory()) {
-      await copyTree(source, target, modelled.has(name) ? modelled : new Set(), false, written)
+      const inside = modelled.has(name) ? modelled : new Set<string>()
+      await copyTree(source, target, { owner, modelled: inside, top: false, written })
       continue
     }
     // Weights of parts that are not modelled are copied; those of components have been written.
     const inComponent = top || modelled.size > 0
     if (inComponent && WEIGHTS.test(name)) continue
     requireRegularFile(source, entry)
+    requireOwn(source, owner, 'copy')
     await copyFile(source, target)
     // A copy has the permissions of what was copied: others than the umask says, or read-only.
     await chmod(target, 0o666 & ~process.umask())

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import { readJsonObjectSync } from '../files/json-object'
+import { requireOwn } from '../files/links'
 import { isThere } from '../files/regular-file'
 import { cropMiddle, resize, resizeShortest, type FilterName, type Picture } from './resample'
 
@@ -47,6 +48,7 @@ export function readClipPreprocessing(folder: string, size: number): ClipPreproc
   const path = join(folder, 'preprocessor_config.json')
   const published = publishedPreprocessing(size)
   if (!isThere(path)) return published
+  requireOwn(path, folder, 'read')
   const config = readJsonObjectSync(path)
   const is = (key: string): boolean => config[key] !== false
   const crop = edgeOf(path, 'crop_size', config['crop_size'] ?? size)

@@ -5,6 +5,7 @@ import { absence } from '../checkpoint/compare'
 import { refuseEdm } from '../checkpoint/prediction'
 import { publishedScheduler, ZERO_TERMINAL_SNR } from '../checkpoint/published-pipeline'
 import { readJsonObjectSync } from '../files/json-object'
+import { requireOwn } from '../files/links'
 import { isThere, readSmallTextSync } from '../files/regular-file'
 import { SMALL_FILES } from '../files/small-files'
 import { knowsZeroSnr } from './schedulers/betas'
@@ -88,7 +89,9 @@ export function predictionNotices(checkpoint: Checkpoint, base?: Checkpoint): st
 
 function schedulerFile({ path }: Checkpoint): SchedulerConfig | undefined {
   const file = join(path, 'scheduler', 'scheduler_config.json')
-  return isThere(file) ? parseSchedulerConfig(readSmallTextSync(file, SMALL_FILES.config), file) : undefined
+  if (!isThere(file)) return undefined
+  requireOwn(file, path, 'read')
+  return parseSchedulerConfig(readSmallTextSync(file, SMALL_FILES.config), file)
 }
 
 /**
@@ -104,7 +107,7 @@ export function tokenizerOf(
 ): ClipTokenizer {
   const folder = encoder === 'text_encoder' ? 'tokenizer' : 'tokenizer_2'
   for (const { path } of base ? [checkpoint, base] : [checkpoint])
-    if (isThere(join(path, folder))) return loadTokenizer(join(path, folder))
+    if (isThere(join(path, folder))) return loadTokenizer(join(path, folder), path)
   if (clipVocabulary === undefined)
     throw new FusionError('not-found', `${checkpoint.path} has no ${folder}.`, {
       hint: 'Name a whole pipeline as the base.',
@@ -141,5 +144,6 @@ export function nativeSize(unetConfig: Readonly<Record<string, unknown>>, scale:
 export function forcesZeros({ path }: Checkpoint): boolean {
   const file = join(path, 'model_index.json')
   if (!isThere(file)) return true
+  requireOwn(file, path, 'read')
   return readJsonObjectSync(file, SMALL_FILES.config)['force_zeros_for_empty_prompt'] !== false
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { FusionError } from '../../contract/errors'
+import { requireOwn } from '../files/links'
 import { isThere } from '../files/regular-file'
 import { BYTE_LETTERS, ClipTokenizer, type Vocabulary } from './tokenizer'
 import { isRecord, readAddedTokens, readBytes, readJson } from './tokenizer-files'
@@ -8,13 +9,24 @@ import { isRecord, readAddedTokens, readBytes, readJson } from './tokenizer-file
 /** The number of merges of CLIP's own table: 49 152 tokens without 256 bytes and the special tokens. */
 const CLIP_MERGES = 49_152 - 256 - 2
 
+const TOKENIZER_FILES = [
+  'vocab.json',
+  'merges.txt',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'added_tokens.json',
+]
+
 /**
  * The tokenizer of a pipeline's `tokenizer` or `tokenizer_2` folder: vocab.json and merges.txt, or what tokenizer.json
  * has of them where they are missing; its special and added tokens as transformers' CLIPTokenizer.from_pretrained finds
  * them (tokenizer-files.ts).
- * @throws FusionError 'not-found' or 'malformed', naming the file
+ * @param owner the model's folder, out of which no link may lead
+ * @throws FusionError 'not-found', 'malformed' or 'validation' (a link out of the model), naming the file
  */
-export function loadTokenizer(folder: string): ClipTokenizer {
+export function loadTokenizer(folder: string, owner = folder): ClipTokenizer {
+  for (const name of TOKENIZER_FILES) requireOwn(join(folder, name), owner, 'read')
   const vocabulary = readVocabulary(folder)
   const { padToken, added } = readAddedTokens(folder, vocabulary.ids)
   return new ClipTokenizer(vocabulary, padToken, added)

@@ -4,6 +4,8 @@ import { z } from 'zod'
 import { FusionError } from '../../contract/errors'
 import { checkPrompt } from '../../contract/prompt'
 import { unreadable } from '../checkpoint/file-errors'
+import { requireOwn } from '../files/links'
+import { ownFile } from '../files/own-file'
 import { readSmallText } from '../files/regular-file'
 import { SMALL_FILES } from '../files/small-files'
 import { isPictureName } from './image-file'
@@ -56,7 +58,7 @@ type Details = z.infer<typeof detailsSchema>
  */
 export async function findCaptionedImages(folder: string): Promise<CaptionedImage[]> {
   const root = resolve(folder)
-  const files = (await filesBelow(root)).sort((a, b) => (a < b ? -1 : 1))
+  const files = (await filesBelow(root, root)).sort((a, b) => (a < b ? -1 : 1))
   const pictures = files.filter(isPictureName)
   if (pictures.length === 0)
     throw new FusionError('not-found', `${folder} holds no pictures.`, {
@@ -112,7 +114,7 @@ async function readMetadata(file: string, pictures: readonly string[]): Promise<
   const byName = new Map(pictures.flatMap((path) => [[path, path] as const, [withoutExtension(path), path] as const]))
   const missing: string[] = []
   const found = entries.flatMap(([name, details]): [string, Details][] => {
-    const path = byName.get(join(folder, name))
+    const path = byName.get(ownFile(folder, name, file))
     if (path === undefined) missing.push(name)
     return path === undefined ? [] : [[path, details]]
   })
@@ -156,21 +158,22 @@ function parse(text: string, what: string): unknown {
   }
 }
 
-/** All files below a folder, links followed; hidden ones left out. */
-async function filesBelow(folder: string, above: readonly string[] = []): Promise<string[]> {
+/** All files below a folder, links followed where they may lead (requireOwn); hidden ones left out. */
+async function filesBelow(folder: string, root: string, above: readonly string[] = []): Promise<string[]> {
   const names = await readdir(folder).catch((cause: unknown) => {
     throw unreadable(folder, cause)
   })
   const found: string[] = []
   for (const name of names.filter((each) => !each.startsWith('.'))) {
     const path = join(folder, name)
+    requireOwn(path, root, 'read')
     const entry = await stat(path).catch((cause: unknown) => {
       throw unreadable(path, cause)
     })
     if (!entry.isDirectory()) found.push(path)
     // A link to a folder above would have no end.
     else if (!above.includes(`${entry.dev}:${entry.ino}`))
-      found.push(...(await filesBelow(path, [...above, `${entry.dev}:${entry.ino}`])))
+      found.push(...(await filesBelow(path, root, [...above, `${entry.dev}:${entry.ino}`])))
   }
   return found
 }

@@ -6,6 +6,7 @@ import type { NetworkOptions } from '../architecture/network-graph'
 import type { Checkpoint } from '../checkpoint/checkpoint'
 import { readFloats } from '../checkpoint/stored-values'
 import { readClipPreprocessing, type ClipPreprocessing } from '../diffusion/clip-image'
+import { requireOwn } from '../files/links'
 import { readJsonObjectSync } from '../files/json-object'
 import { SMALL_FILES } from '../files/small-files'
 import { Network } from '../runtime/network'
@@ -124,7 +125,9 @@ interface ClipConfig {
 }
 
 function clipConfigOf({ path }: Checkpoint): ClipConfig {
-  return readJsonObjectSync(join(path, 'config.json'), SMALL_FILES.config)
+  const file = join(path, 'config.json')
+  requireOwn(file, path, 'read')
+  return readJsonObjectSync(file, SMALL_FILES.config)
 }
 
 function rows(data: Float32Array, count: number): Float32Array[] {

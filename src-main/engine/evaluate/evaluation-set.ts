@@ -5,6 +5,8 @@ import { promptSchema } from '../../contract/prompt'
 import type { StoredTensor } from '../checkpoint/checkpoint'
 import { readSafetensors } from '../checkpoint/safetensors'
 import { readFloats, readIntegers } from '../checkpoint/stored-values'
+import { requireOwn } from '../files/links'
+import { ownFile } from '../files/own-file'
 import { readSmallText } from '../files/regular-file'
 import { SMALL_FILES } from '../files/small-files'
 
@@ -17,7 +19,10 @@ const pictureSchema = z.object({
 const descriptionSchema = z.object({
   timesteps: z.array(z.number().int().nonnegative()).min(1),
   noises: z.number().int().positive(),
-  domains: z.record(z.string(), z.object({ file: z.string(), pictures: z.array(pictureSchema).min(1) })),
+  domains: z.record(
+    z.string(),
+    z.object({ file: z.string(), pictures: z.array(pictureSchema.omit({ file: true })).min(1) }),
+  ),
 })
 
 export type EvaluationPicture = z.infer<typeof pictureSchema>
@@ -56,11 +61,13 @@ export interface EvaluationDescription {
  */
 export async function describeEvaluationSet(folder: string): Promise<EvaluationDescription> {
   const path = join(folder, 'evaluation.json')
+  requireOwn(path, folder, 'read')
   const text = await readSmallText(path, SMALL_FILES.captions)
   const parsed = descriptionSchema.safeParse(parseJson(text))
   if (!parsed.success)
     throw new FusionError('malformed', `${path} is no evaluation set.`, { detail: z.prettifyError(parsed.error) })
   const { timesteps, noises, domains } = parsed.data
+  for (const { file } of Object.values(domains)) ownFile(folder, file, path)
   return { timesteps, noises, domains: Object.entries(domains).map(([name, domain]) => ({ name, ...domain })) }
 }
 
@@ -71,7 +78,11 @@ export async function describeEvaluationSet(folder: string): Promise<EvaluationD
  */
 export async function readEvaluationSet(folder: string): Promise<EvaluationSet> {
   const { timesteps, noises, domains } = await describeEvaluationSet(folder)
-  const read = domains.map(({ name, file, pictures }) => readDomain(name, join(folder, file), pictures, noises))
+  const read = domains.map(({ name, file, pictures }) => {
+    const path = ownFile(folder, file, 'evaluation.json')
+    requireOwn(path, folder, 'read')
+    return readDomain(name, path, pictures, noises)
+  })
   return { timesteps, noises, domains: await Promise.all(read) }
 }
 

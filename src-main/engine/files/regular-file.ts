@@ -91,7 +91,13 @@ export function readSmallTextSync(path: string, kind: SmallFile): string {
 
 /** Whether something has this name, a link to nothing as well: that is damage, and not the same as no file. */
 export function isThere(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined
+  try {
+    lstatSync(path)
+    return true
+  } catch (error) {
+    // What cannot be looked at is there: reading it says why.
+    return !['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
+  }
 }
 
 /** @throws FusionError 'unsupported' */

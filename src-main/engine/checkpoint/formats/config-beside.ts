@@ -1,7 +1,6 @@
 import { dirname, join } from 'node:path'
 import { FusionError } from '../../../contract/errors'
-import { readJsonObject } from '../../files/json-object'
-import { SMALL_FILES } from '../../files/small-files'
+import { readOwnConfig } from '../component-folder'
 import type { Problem } from '../checkpoint'
 
 /**
@@ -13,7 +12,7 @@ export async function configBeside(
   className: string,
 ): Promise<{ config: Record<string, unknown> | null; problems: Problem[] }> {
   try {
-    const config = await readJsonObject(join(dirname(path), 'config.json'), SMALL_FILES.config)
+    const config = await readOwnConfig(join(dirname(path), 'config.json'), dirname(path))
     return { config: config['_class_name'] === className ? config : null, problems: [] }
   } catch (error) {
     if (!(error instanceof FusionError)) throw error

@@ -1,10 +1,8 @@
 import { join } from 'node:path'
 import { FusionError } from '../../../contract/errors'
 import { COMPONENT_NAMES, type Component, type ComponentName, type Problem } from '../checkpoint'
-import { readComponentFolder } from '../component-folder'
-import { readJsonObject } from '../../files/json-object'
+import { readComponentFolder, readOwnConfig } from '../component-folder'
 import { isThere } from '../../files/regular-file'
-import { SMALL_FILES } from '../../files/small-files'
 import { toComponent } from './diffusers-component'
 import type { FolderFormat, OpenedParts } from './format'
 
@@ -26,7 +24,7 @@ export const diffusersPipeline: FolderFormat = {
     const components = new Map<ComponentName, Component>()
     const opened: Pick<OpenedParts, 'extras' | 'files' | 'metadata'> = { extras: [], files: [], metadata: {} }
     for (const name of present) {
-      const folder = await readComponentFolder(join(path, FOLDERS[name])).catch((error: unknown) => {
+      const folder = await readComponentFolder(join(path, FOLDERS[name]), path).catch((error: unknown) => {
         if (!(error instanceof FusionError) || error.kind !== 'unsupported' || name === 'unet') throw error
         problems.push({ severity: 'error', message: error.message })
       })
@@ -43,7 +41,7 @@ export const diffusersPipeline: FolderFormat = {
     else problems.push({ severity: 'warning', message: `${path} has no model_index.json: it is a part of a pipeline.` })
     const schedulerFile = join(path, 'scheduler', 'scheduler_config.json')
     const schedulerConfig = isThere(schedulerFile)
-      ? await readJsonObject(schedulerFile, SMALL_FILES.config).catch((error: unknown) => {
+      ? await readOwnConfig(schedulerFile, path).catch((error: unknown) => {
           if (!(error instanceof FusionError)) throw error
           problems.push({ severity: 'warning', message: error.message })
           return null
@@ -55,7 +53,7 @@ export const diffusersPipeline: FolderFormat = {
 
 /** Components that model_index.json lists with a class and that have no weights here. */
 async function missingComponents(path: string, components: ReadonlyMap<ComponentName, Component>): Promise<Problem[]> {
-  const index = await readJsonObject(join(path, 'model_index.json'), SMALL_FILES.config)
+  const index = await readOwnConfig(join(path, 'model_index.json'), path)
   return COMPONENT_NAMES.flatMap((name): Problem[] => {
     const entry = index[FOLDERS[name]]
     if (!Array.isArray(entry) || typeof entry[1] !== 'string' || components.has(name)) return []
