@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import type { ComputeTask } from '../contract/compute'
 import { FusionError } from '../contract/errors'
+import { MOST_PICTURES } from '../contract/limits'
 import type { Picture, PictureSettings, Variant } from '../contract/preview'
 import {
   methodSchema,
@@ -60,6 +61,10 @@ export async function planPreview(
 ): Promise<PreviewPlan> {
   const { prompts, seeds, negativePrompt, steps, guidance, scheduler } = project.preview
   if (prompts.length === 0) throw new FusionError('validation', 'There is no prompt.', { hint: 'Write at least one.' })
+  const count = prompts.length * seeds.length * variants.length
+  if (count > MOST_PICTURES) {
+    throw new FusionError('validation', `These are ${count} pictures; at most ${MOST_PICTURES} are made at once.`)
+  }
   const plan: PreviewPlan = { models: [], pictures: [], planned: new Map() }
   for (const variant of variants) {
     const merge = mergeOf(project, variant, places)

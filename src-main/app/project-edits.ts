@@ -1,5 +1,6 @@
 import type { CalibrationSettings } from '../contract/calibration'
 import { FusionError } from '../contract/errors'
+import { MOST_MODELS } from '../contract/limits'
 import { modelNames } from '../contract/model-names'
 import { modelSchema, projectSchema, withPrediction, type ModelEntry, type Project } from '../contract/project'
 import type { Edit } from '../contract/state'
@@ -68,6 +69,9 @@ function indexOf(models: readonly ModelEntry[], wanted: string): number {
 
 /** The models with more of them; those without a name are named by their paths. */
 function withModels(models: ModelEntry[], added: Extract<Edit, { type: 'add-models' }>['models']): ModelEntry[] {
+  if (models.length + added.length > MOST_MODELS) {
+    throw new FusionError('validation', `A project has at most ${MOST_MODELS} models.`)
+  }
   const names = modelNames(
     added,
     models.map(({ name }) => name),

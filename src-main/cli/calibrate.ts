@@ -11,7 +11,7 @@ import { readSmallText } from '../engine/files/regular-file'
 import { SMALL_FILES } from '../engine/files/small-files'
 import { chooseProvider, DEVICES, type Device } from '../engine/runtime/providers'
 import { cacheFolder } from './folders'
-import { addSourceOptions, collect, count, loadProject, number, type SourceOptions } from './model-options'
+import { addSourceOptions, collect, count, loadProject, number, type SourceOptions, threads } from './model-options'
 import { bytes, ProgressLine, printResult, runCommand, say, seconds, UsageError, type CommonOptions } from './output'
 
 interface CalibrateCommandOptions extends CommonOptions, SourceOptions {
@@ -47,7 +47,7 @@ export function addCalibrateCommand(program: Command, files: { clipVocabulary: s
       'replace a calibration file of another version at --out, or an empty file; nothing else is replaced',
     )
     .addOption(new Option('--device <name>', 'where networks run').choices(DEVICES).default('auto'))
-    .option('--threads <n>', 'threads inside an operator', count)
+    .option('--threads <n>', 'threads inside an operator', threads)
     .option('--json', 'results as JSON')
   addSourceOptions(command).action((path: string | undefined, options: CalibrateCommandOptions) =>
     runCommand(options, (signal) => run(path, options, files, signal)),

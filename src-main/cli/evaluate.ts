@@ -24,7 +24,7 @@ import { DEVICES, type Device } from '../engine/runtime/providers'
 import { evaluationAsTable, evaluationInWords, type Evaluation } from './evaluate-output'
 import { cacheFolder } from './folders'
 import { parseModelArgument, withNames, type ModelArgument } from './model-arguments'
-import { collect, count, number, predictionOption } from './model-options'
+import { collect, count, number, predictionOption, steps, threads } from './model-options'
 import { ProgressLine, printResult, runCommand, say, UsageError, type CommonOptions } from './output'
 
 interface EvaluateOptions extends CommonOptions {
@@ -79,11 +79,11 @@ export function addEvaluateCommand(program: Command, files: { clipVocabulary: st
     .option('--png <file>', 'write the table as a picture')
     .option('--clip <dir>', 'a CLIP model: also draw every caption and score the pictures')
     .option('--seeds <n>', 'pictures per caption for --clip', count, 2)
-    .option('--steps <n>', 'denoising steps for --clip', count, 20)
+    .option('--steps <n>', 'denoising steps for --clip', steps, 20)
     .option('--guidance <number>', 'guidance scale for --clip', number, 7.5)
     .option('--scheduler <name>', "scheduler for --clip (default: the model's own)")
     .addOption(new Option('--device <name>', 'where networks run').choices(DEVICES).default('auto'))
-    .option('--threads <n>', 'threads inside an operator', count)
+    .option('--threads <n>', 'threads inside an operator', threads)
     .option('--json', 'results as JSON')
     .action((options: EvaluateOptions) => runCommand(options, (signal) => evaluate(options, files, signal)))
 }

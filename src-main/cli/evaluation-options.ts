@@ -8,7 +8,7 @@ import { EvaluationRun } from '../engine/evaluate/evaluation-run'
 import { chooseDevice, DEVICES, type Device } from '../engine/runtime/providers'
 import { cacheFolder } from './folders'
 import type { ProgramFiles } from './merge'
-import { addModelOptions, count, loadProject, type ModelOptions } from './model-options'
+import { addModelOptions, count, loadProject, type ModelOptions, threads } from './model-options'
 import { ProgressLine, type CommonOptions } from './output'
 
 /** Options of commands that measure a project's models and merges. */
@@ -30,7 +30,7 @@ export function addEvaluationOptions(command: Command, pictures = 'all'): void {
     .addOption(new Option('--split <name>', "which pictures (default: the project's, or held-out)").choices(SPLITS))
     .option('--pictures <n>', `at most so many pictures of each domain (default: ${pictures})`, count)
     .addOption(new Option('--device <name>', 'where networks run').choices(DEVICES).default('auto'))
-    .option('--threads <n>', 'threads inside an operator', count)
+    .option('--threads <n>', 'threads inside an operator', threads)
     .option('--json', 'results as JSON')
   addModelOptions(command)
 }

@@ -5,6 +5,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander'
 import { version } from '../../package.json'
 import { FusionError, toErrorReport } from '../contract/errors'
 import { MOST_SEED, parseSeed, SEED_RANGE } from '../contract/seed'
+import { MOST_PICTURES } from '../contract/limits'
 import { checkPrompt } from '../contract/prompt'
 import type { Checkpoint, PredictionType } from '../engine/checkpoint/checkpoint'
 import { hashFile, shortHash } from '../engine/checkpoint/hash'
@@ -29,7 +30,7 @@ import { SMALL_FILES } from '../engine/files/small-files'
 import { checkOutput, checkOutputFolder, writeOutput } from '../engine/files/write-output'
 import { DEVICES, type Device } from '../engine/runtime/providers'
 import { cacheFolder } from './folders'
-import { collect, count, number, predictionOption } from './model-options'
+import { collect, count, number, predictionOption, steps, threads } from './model-options'
 import { ProgressLine, printResult, runCommand, say, seconds, UsageError, type CommonOptions } from './output'
 
 interface GenerateOptions extends CommonOptions {
@@ -88,7 +89,7 @@ export function addGenerateCommand(program: Command, files: { clipVocabulary: st
     .option('--seed <n>', 'seed of the random numbers (default: 0); once for each', addSeed, [])
     .option('--count <n>', 'pictures per prompt and seed, with seeds counting up', count, 1)
     .option('--batch <n>', 'pictures that are made together', count)
-    .option('--steps <n>', 'denoising steps', count, 20)
+    .option('--steps <n>', 'denoising steps', steps, 20)
     .option('--guidance <number>', 'guidance scale; up to 1: none', number, 7.5)
     .option('--size <WxH>', 'pixels (default: what the model was made for)', size)
     .option('--out <path>', 'a folder, or a .png for one picture', '.')
@@ -103,7 +104,7 @@ export function addGenerateCommand(program: Command, files: { clipVocabulary: st
     .option('--clip-skip <n>', "last layers of the text encoder to leave out (diffusers' count)", count)
     .option('--image <png>', 'a picture to start from')
     .option('--strength <number>', `share of the steps that change --image (default: ${DEFAULT_STRENGTH})`, number)
-    .option('--threads <n>', 'threads inside an operator', count)
+    .option('--threads <n>', 'threads inside an operator', threads)
     .option('--json', 'results as JSON')
     .action((options: GenerateOptions) => runCommand(options, (signal) => generate(options, files, signal)))
 }
@@ -189,6 +190,9 @@ function pictureRequests({ prompt, negative, seed, count: seeds }: GenerateOptio
   for (const text of prompt) checkPrompt(text)
   if (negative !== undefined) checkPrompt(negative, 'The negative prompt')
   const firsts = seed.length > 0 ? seed : [0n]
+  const pictures = prompt.length * firsts.length * seeds
+  if (pictures > MOST_PICTURES)
+    throw new UsageError(`These are ${pictures} pictures; at most ${MOST_PICTURES} are made at once.`)
   const last = firsts.find((first) => first + BigInt(seeds - 1) > MOST_SEED)
   if (last !== undefined)
     throw new UsageError(`Counting up from the seed ${last}, ${seeds} pictures go beyond the last one, ${MOST_SEED}.`)

@@ -10,7 +10,7 @@ import { PHASE_WORDS, runMerge, type MergeOptions, type MergeResult } from '../e
 import { chooseProvider, DEVICES, type Device } from '../engine/runtime/providers'
 import type { Provider } from '../engine/runtime/session'
 import { cacheFolder } from './folders'
-import { addModelOptions, addOutputOptions, count, loadProject, number, type ModelOptions } from './model-options'
+import { addModelOptions, addOutputOptions, loadProject, number, type ModelOptions, threads } from './model-options'
 import {
   bytes,
   ProgressLine,
@@ -77,7 +77,7 @@ export function addMergeOptions(command: Command): Command {
   command
     .option('--out <path>', "file or folder to write (default: the project's)")
     .addOption(new Option('--device <name>', 'where matrix products run').choices(DEVICES).default('auto'))
-    .option('--threads <n>', 'threads of sums and products; no byte depends on them', count)
+    .option('--threads <n>', 'threads of sums and products; no byte depends on them', threads)
     .option(
       '--overwrite',
       'replace a safetensors file or an empty folder at --out that this program did not write; nothing else is replaced',

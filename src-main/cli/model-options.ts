@@ -3,6 +3,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander'
 import { z } from 'zod'
 import { blockLabel } from '../contract/block-labels'
 import { FusionError } from '../contract/errors'
+import { MOST_COUNT, MOST_STEPS, MOST_THREADS } from '../contract/limits'
 import {
   METHOD_NAMES,
   NORMALISERS,
@@ -67,10 +68,25 @@ export function number(text: string): number {
 }
 
 /** A whole number of at least 1 of an option. */
-export function count(text: string): number {
+function countUpTo(text: string, most: number): number {
   const value = number(text)
   if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It is not a whole number from 1 on.')
+  if (value > most) throw new InvalidArgumentError(`It is more than ${most}.`)
   return value
+}
+
+export function count(text: string): number {
+  return countUpTo(text, MOST_COUNT)
+}
+
+/** How many steps a picture takes. */
+export function steps(text: string): number {
+  return countUpTo(text, MOST_STEPS)
+}
+
+/** How many threads an operator has. */
+export function threads(text: string): number {
+  return countUpTo(text, MOST_THREADS)
 }
 
 function threshold(text: string): number | 'auto' {
@@ -185,9 +201,15 @@ export async function loadProject(path: string | undefined, options: ModelOption
       ...(options.include !== undefined && { include: options.include.split(',').map((part) => part.trim()) }),
     },
   }
-  const parsed = projectSchema.safeParse(merged)
-  if (!parsed.success) throw new UsageError(`These options do not fit: ${z.prettifyError(parsed.error)}`)
-  return { project: parsed.data, folder }
+  return { project: fitting(merged), folder }
+}
+
+/** @throws UsageError where options ask for what a project cannot have */
+function fitting(project: unknown): Project {
+  const parsed = projectSchema.safeParse(project)
+  if (parsed.success) return parsed.data
+  const problems = z.prettifyError(parsed.error)
+  throw new UsageError(`These options do not fit: ${problems.replaceAll(/\s*\n\s*/g, ' ')}`)
 }
 
 /**
@@ -216,8 +238,7 @@ function projectFromOptions(options: ModelOptions): LoadedProject {
   }
   const base = { name: 'base', ...parseModelArgument(options.base) }
   const models = withNames([base, ...options.specialist.map(parseModelArgument)])
-  const project = projectSchema.parse({ format: 'featurefusion-project', version: 1, models })
-  return { project, folder: process.cwd() }
+  return { project: fitting({ format: 'featurefusion-project', version: 1, models }), folder: process.cwd() }
 }
 
 /** The models with the weights by block and layer that options give them. */

@@ -1,9 +1,7 @@
 import { z } from 'zod'
+import { countSchema, MOST_MODELS, MOST_PROMPTS, MOST_SAMPLES, nameSchema } from './limits'
 import { errorReportSchema } from './models'
 import { promptSchema } from './prompt'
-
-/** Columns per layer and model that memory can hold, whatever the layer. */
-const MOST_SAMPLES = 65_536
 
 /** What a model may run on while the inputs of its layers are gathered; 'none': it is left out. */
 export const CALIBRATION_USES = ['data', 'prompts', 'none'] as const
@@ -12,10 +10,10 @@ export type CalibrationUse = (typeof CALIBRATION_USES)[number]
 /** What somebody chose for a model. */
 export const calibrationChoiceSchema = z.strictObject({
   /** Of the model. */
-  name: z.string().min(1),
+  name: nameSchema,
   use: z.enum(CALIBRATION_USES),
   /** Kept while it runs on something else; none: captions of its own domain. */
-  prompts: z.array(promptSchema.min(1)).default([]),
+  prompts: z.array(promptSchema.min(1)).max(MOST_PROMPTS).default([]),
 })
 
 /** A project's own wishes for its calibration. */
@@ -25,9 +23,9 @@ export const calibrationSettingsSchema = z.strictObject({
   /** Of timesteps, noise and the choice of columns. */
   seed: z.number().int().nonnegative().default(0),
   /** At most so many for each model, evenly from its domains; null: all. */
-  pictures: z.number().int().positive().nullable().default(null),
+  pictures: countSchema.nullable().default(null),
   /** Of models that shall not run on pictures of their own domain. */
-  choices: z.array(calibrationChoiceSchema).default([]),
+  choices: z.array(calibrationChoiceSchema).max(MOST_MODELS).default([]),
 })
 
 const calibrationSourceSchema = z.discriminatedUnion('kind', [

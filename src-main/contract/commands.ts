@@ -6,6 +6,7 @@ import { evaluationDataSchema } from './evaluate/settings'
 import { numberedEventSchema, type NumberedEvent } from './events'
 import { layerSummarySchema, MATRIX_KINDS, weightAdviceSchema } from './inspect'
 import { forecastSchema, jobSchema } from './jobs'
+import { pathSchema } from './limits'
 import { incompatibilitySchema, networkSchema, modelDescriptionSchema } from './models'
 import { liveStateSchema, pictureSchema, pngSettingsSchema, variantSchema } from './preview'
 import { methodSchema } from './project'
@@ -19,7 +20,7 @@ import {
   snapshotSchema,
 } from './state'
 
-const path = z.string().min(1).max(4096)
+const path = pathSchema
 const nothing = z.strictObject({})
 const startedJob = z.object({ job: jobSchema })
 

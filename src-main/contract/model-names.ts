@@ -1,3 +1,5 @@
+import { asName } from './limits'
+
 /** Folders of a diffusers pipeline: named alike in every model. */
 const COMPONENT_FOLDERS = ['unet', 'transformer', 'vae', 'text_encoder', 'text_encoder_2']
 /** Weights files of diffusers and transformers, without their ending: named alike in every model. */
@@ -19,7 +21,10 @@ export function modelNames(
     const names = parts.map((own, index) => own.slice(-depths[index]!).join('/'))
     const clashes = names.flatMap((name, index) => (isTwice(name, names) || taken.includes(name) ? [index] : []))
     const deeper = clashes.filter((index) => depths[index]! < parts[index]!.length)
-    if (deeper.length === 0) return numbered(names, taken)
+    if (deeper.length === 0) {
+      const usable = names.map((name, index) => (models[index]!.name === undefined ? asName(name) : name))
+      return numbered(usable, taken)
+    }
     for (const index of deeper) depths[index]!++
   }
 }

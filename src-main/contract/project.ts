@@ -3,6 +3,19 @@ import { labelledWeights } from './block-labels'
 import { calibrationSettingsSchema } from './calibration'
 import { seedSchema } from './seed'
 import { evaluationSettingsSchema } from './evaluate/settings'
+import {
+  guidanceSchema,
+  MOST_BLOCKS,
+  MOST_MODELS,
+  MOST_PATTERNS,
+  MOST_PROMPTS,
+  MOST_SAMPLES,
+  nameSchema,
+  pathSchema,
+  patternSchema,
+  stepsSchema,
+  weightSchema,
+} from './limits'
 import { promptSchema } from './prompt'
 
 /** Statistics behind the correlations (method.md, 'Statistics of a layer'). */
@@ -32,20 +45,19 @@ export type PredictionType = (typeof PREDICTION_TYPES)[number]
 export type OutputLayout = (typeof OUTPUT_LAYOUTS)[number]
 export type OutputType = (typeof OUTPUT_TYPES)[number]
 
-const weight = z.number().finite()
-
 /** A model of a merge. Its weight holds everywhere except where a block or a layer pattern says otherwise. */
 export const modelSchema = z.strictObject({
-  name: z.string().min(1),
-  path: z.string().min(1),
+  name: nameSchema,
+  path: pathSchema,
   /** sha256 of the weights file when the project was saved; only used to notice that it is another file now. */
-  sha256: z.string().optional(),
-  weight: weight.default(1),
+  sha256: z.string().max(200).optional(),
+  weight: weightSchema.default(1),
   /** False: dropped ('unlearned'); the weights stay for later. */
   enabled: z.boolean().default(true),
   /** Weight by block: BASE, IN00 …, M00, OUT00 …, in any case. */
   blocks: z
-    .record(z.string(), weight)
+    .record(z.string().max(20), weightSchema)
+    .refine((blocks) => Object.keys(blocks).length <= MOST_BLOCKS, `There are at most ${MOST_BLOCKS} blocks.`)
     .transform((weights, context) => {
       const labelled = labelledWeights(weights)
       if (typeof labelled !== 'string') return labelled
@@ -54,7 +66,10 @@ export const modelSchema = z.strictObject({
     })
     .default({}),
   /** Weight by layer: patterns over tensor names (layer-patterns.ts); the last match counts. */
-  layers: z.array(z.strictObject({ pattern: z.string().min(1), weight })).default([]),
+  layers: z
+    .array(z.strictObject({ pattern: patternSchema, weight: weightSchema }))
+    .max(MOST_PATTERNS)
+    .default([]),
 })
 
 /** Method and parameters; what a method does not use is ignored by it. */
@@ -62,7 +77,7 @@ export const methodSchema = z.strictObject({
   name: z.enum(METHOD_NAMES).default('featurefusion'),
   statistics: z.enum(STATISTICS).default('exact'),
   /** Samples of the `sampled` statistics; the paper's own number is 100. */
-  samples: z.number().int().positive().default(100),
+  samples: z.number().int().positive().max(MOST_SAMPLES).default(100),
   /** Seed of everything random in the merge. */
   seed: z.number().int().nonnegative().default(0),
   normaliser: z.enum(NORMALISERS).default('aligned'),
@@ -77,53 +92,54 @@ export const methodSchema = z.strictObject({
   layerKinds: z
     .array(
       z.strictObject({
-        pattern: z.string().min(1),
+        pattern: patternSchema,
         transposedConvolution: z.boolean().default(false),
-        groups: z.number().int().positive().default(1),
+        groups: z.number().int().positive().max(MOST_SAMPLES).default(1),
       }),
     )
+    .max(MOST_PATTERNS)
     .default([]),
   /** Share of the entries that TIES and DARE keep. */
   density: z.number().gt(0).max(1).default(0.5),
   /** Factor on the merged difference (task arithmetic, TIES, DARE). */
-  scale: weight.default(1),
+  scale: weightSchema.default(1),
   /** How TIES elects a sign: by the sum of the values or by the number of signs. */
   sign: z.enum(['sum', 'count']).default('sum'),
   /** How DARE makes up for what it dropped: 1/density (the paper) or the L1 norm from before. */
   rescale: z.enum(['density', 'l1']).default('density'),
   /** Feature regression: how strongly the merge holds to the mean, as a multiple of the columns' mean square. */
-  ridge: z.number().positive().default(1),
+  ridge: z.number().positive().max(1e6).default(1),
   /** The file with real inputs of every layer, for feature regression and calibrated statistics. */
-  calibration: z.string().min(1).optional(),
+  calibration: pathSchema.optional(),
 })
 
 export const outputSchema = z.strictObject({
-  path: z.string().optional(),
+  path: pathSchema.optional(),
   layout: z.enum(OUTPUT_LAYOUTS).default('same'),
   dtype: z.enum(OUTPUT_TYPES).default('same'),
-  include: z.array(z.enum(MERGEABLE_COMPONENTS)).default(['unet']),
+  include: z.array(z.enum(MERGEABLE_COMPONENTS)).max(MERGEABLE_COMPONENTS.length).default(['unet']),
   /** A VAE to bake in instead of the base's. */
-  vae: z.string().optional(),
-  title: z.string().optional(),
-  license: z.string().optional(),
-  notes: z.string().optional(),
+  vae: pathSchema.optional(),
+  title: z.string().max(1000).optional(),
+  license: z.string().max(1000).optional(),
+  notes: z.string().max(20_000).optional(),
 })
 
 /** A picture that the project wants to see. */
 export const previewSchema = z.strictObject({
-  prompts: z.array(promptSchema).default([]),
+  prompts: z.array(promptSchema).max(MOST_PROMPTS).default([]),
   negativePrompt: promptSchema.default(''),
-  seeds: z.array(seedSchema).default([0]),
-  steps: z.number().int().positive().default(20),
-  guidance: z.number().default(7.5),
-  scheduler: z.string().default('ddim'),
+  seeds: z.array(seedSchema).max(MOST_PROMPTS).default([0]),
+  steps: stepsSchema.default(20),
+  guidance: guidanceSchema.default(7.5),
+  scheduler: z.string().max(100).default('ddim'),
 })
 
 /** A project document, `*.fusion.json` (architecture.md, rule 10). The first model is the base. */
 export const projectSchema = z.strictObject({
   format: z.literal('featurefusion-project'),
   version: z.literal(1),
-  models: z.array(modelSchema),
+  models: z.array(modelSchema).max(MOST_MODELS, `A project has at most ${MOST_MODELS} models.`),
   /** What the models predict; absent: what their files say. */
   prediction: z.enum(PREDICTION_TYPES).optional(),
   method: methodSchema.default(methodSchema.parse({})),

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { calibrationSettingsSchema } from './calibration'
 import { evaluationSettingsSchema } from './evaluate/settings'
 import { jobSchema } from './jobs'
+import { MOST_MODELS, nameSchema, pathSchema } from './limits'
 import { errorReportSchema } from './models'
 import { liveStateSchema } from './preview'
 import { methodSchema, modelSchema, outputSchema, PREDICTION_TYPES, previewSchema, projectSchema } from './project'
@@ -12,9 +13,9 @@ export const editSchema = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('add-models'),
     models: z
-      .array(z.strictObject({ path: z.string().min(1), name: z.string().min(1).optional() }))
+      .array(z.strictObject({ path: pathSchema, name: nameSchema.optional() }))
       .min(1)
-      .max(64),
+      .max(MOST_MODELS),
   }),
   z.strictObject({ type: z.literal('remove-model'), name: z.string() }),
   /** To 0: it becomes the base. */
@@ -54,14 +55,14 @@ export const settingsSchema = z.strictObject({
   theme: z.enum(['system', 'dark', 'light']).default('dark'),
   device: z.enum(DEVICES).default('auto'),
   /** Where results that can be computed again lie; null: the program's own place. */
-  cacheFolder: z.string().nullable().default(null),
+  cacheFolder: pathSchema.nullable().default(null),
   cacheLimitBytes: z
     .number()
     .int()
     .nonnegative()
     .default(20 * 2 ** 30),
   /** Where the file browser starts, and where a recipe's sources are looked for. */
-  modelFolders: z.array(z.string()).default([]),
+  modelFolders: z.array(pathSchema).max(50).default([]),
 })
 
 export const providerStatusSchema = z.object({

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { countSchema, guidanceSchema, MOST_PROMPTS, pathSchema, stepsSchema } from '../limits'
 import { errorReportSchema } from '../models'
 
 /** Which pictures are measured. */
@@ -11,25 +12,25 @@ export const EVALUATED = ['specialists', 'merge', 'soup', 'without'] as const
 /** What is drawn to be scored by a CLIP model. */
 export const clipSettingsSchema = z.strictObject({
   /** Folder of a CLIP model; null: nothing is scored. */
-  model: z.string().min(1).nullable().default(null),
+  model: pathSchema.nullable().default(null),
   /** At most so many captions of each domain, the first ones. */
-  prompts: z.number().int().positive().default(4),
+  prompts: countSchema.default(4),
   /** Pictures of each caption. */
-  seeds: z.number().int().positive().default(2),
-  steps: z.number().int().positive().default(20),
-  guidance: z.number().default(7.5),
+  seeds: z.number().int().positive().max(MOST_PROMPTS).default(2),
+  steps: stepsSchema.default(20),
+  guidance: guidanceSchema.default(7.5),
 })
 
 /** A project's own wishes for its evaluation. */
 export const evaluationSettingsSchema = z.strictObject({
   /** Folder of evaluation data; null: one named evaluation beside the base, as the demo family has it. */
-  data: z.string().min(1).nullable().default(null),
+  data: pathSchema.nullable().default(null),
   split: z.enum(SPLITS).default('held-out'),
   /** At most so many of each domain; null: all. */
-  pictures: z.number().int().positive().nullable().default(null),
+  pictures: countSchema.nullable().default(null),
   /** Of split and noise where the data have none of their own, and of the intervals. */
   seed: z.number().int().nonnegative().default(0),
-  rows: z.array(z.enum(EVALUATED)).default(['specialists', 'merge', 'soup']),
+  rows: z.array(z.enum(EVALUATED)).max(EVALUATED.length).default(['specialists', 'merge', 'soup']),
   clip: clipSettingsSchema.default(clipSettingsSchema.parse({})),
 })
 

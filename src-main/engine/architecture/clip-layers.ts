@@ -1,6 +1,6 @@
 import type { Value } from '../graph/onnx-builder'
 import { ACTIVATIONS, activation, attention, layerNorm, linear, type Activation } from './layers'
-import type { ConfigReader } from './config-reader'
+import { MOST_LAYERS, type ConfigReader } from './config-reader'
 import type { NetworkGraph } from './network-graph'
 
 /** Sizes that CLIP's text and vision transformers share. */
@@ -21,7 +21,7 @@ export function readClipSize(
   const size: ClipSize = {
     width: config.integer('hidden_size', defaults.hidden_size),
     inner: config.integer('intermediate_size', defaults.intermediate_size),
-    layers: config.integer('num_hidden_layers', 12),
+    layers: config.integer('num_hidden_layers', 12, 1, MOST_LAYERS),
     heads: config.integer('num_attention_heads', defaults.num_attention_heads),
     act: config.choice('hidden_act', 'quick_gelu', ACTIVATIONS),
     epsilon: config.number('layer_norm_eps', 1e-5),

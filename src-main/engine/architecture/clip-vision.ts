@@ -1,6 +1,6 @@
 import type { TensorView } from '../checkpoint/checkpoint'
 import { clipEncoder, readClipSize } from './clip-layers'
-import { ConfigReader } from './config-reader'
+import { ConfigReader, MOST_EDGE } from './config-reader'
 import { conv, layerNorm, linear } from './layers'
 import { NetworkGraph, type BuiltNetwork, type NetworkOptions } from './network-graph'
 
@@ -19,7 +19,7 @@ export function buildClipVision(
 ): BuiltNetwork {
   const config = new ConfigReader(json, 'CLIPVisionModel')
   const size = readClipSize(config, { hidden_size: 768, intermediate_size: 3072, num_attention_heads: 12 })
-  const image = config.integer('image_size', 224)
+  const image = config.integer('image_size', 224, 1, MOST_EDGE)
   const patch = config.integer('patch_size', 32)
   const channels = config.integer('num_channels', 3)
   const projected = config.integer('projection_dim', 512)

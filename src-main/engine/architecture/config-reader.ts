@@ -1,5 +1,14 @@
 import { FusionError } from '../../contract/errors'
 
+/** Tokens, channels and the like of the largest networks are a hundredth of it. */
+const MOST_WIDTH = 10_000_000
+/** Layers of one kind: the largest text encoders have under 100. */
+export const MOST_LAYERS = 1000
+/** Levels of a UNet or VAE have under 10. */
+const MOST_LEVELS = 100
+/** Pixels along an edge of what a network takes. */
+export const MOST_EDGE = 8192
+
 /** What diffusers' EMAModel adds to the config that it saves: it says how the weights were averaged, not what they are. */
 const EMA_KEYS: ReadonlySet<string> = new Set([
   'decay',
@@ -30,11 +39,11 @@ export class ConfigReader {
     this.#network = network
   }
 
-  /** A whole number of at least `minimum`. */
-  integer(key: string, fallback: number, minimum = 1): number {
+  /** A whole number from `minimum` to `maximum`. */
+  integer(key: string, fallback: number, minimum = 1, maximum = MOST_WIDTH): number {
     const value = this.#value(key, fallback)
-    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < minimum)
-      throw this.#malformed(key, value, `a whole number from ${minimum} on`)
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < minimum || value > maximum)
+      throw this.#malformed(key, value, `a whole number from ${minimum} to ${maximum}`)
     return value
   }
 
@@ -64,14 +73,14 @@ export class ConfigReader {
     return this.#value(key, null) === null ? null : this.integer(key, 1)
   }
 
-  /** `count` whole numbers; one number stands for `count` equal ones. */
-  integers(key: string, fallback: number | readonly number[], count?: number): number[] {
+  /** `count` whole numbers up to `maximum`; one number stands for `count` equal ones. */
+  integers(key: string, fallback: number | readonly number[], count?: number, maximum = MOST_WIDTH): number[] {
     const value = this.#value(key, fallback)
     const list: unknown[] = Array.isArray(value) ? value : Array.from({ length: count ?? 1 }, () => value)
     const whole = list.every(
-      (item): item is number => typeof item === 'number' && Number.isSafeInteger(item) && item > 0,
+      (item): item is number => typeof item === 'number' && Number.isSafeInteger(item) && item > 0 && item <= maximum,
     )
-    if (!whole || list.length === 0 || (count !== undefined && list.length !== count))
+    if (!whole || list.length === 0 || list.length > MOST_LEVELS || (count !== undefined && list.length !== count))
       throw this.#malformed(key, value, count === undefined ? 'a list of whole numbers' : `${count} whole numbers`)
     return list
   }
@@ -124,7 +133,7 @@ export class ConfigReader {
   #malformed(key: string, value: unknown, expected: string): FusionError {
     return new FusionError(
       'malformed',
-      `The config of the ${this.#network} has ${key} = ${JSON.stringify(value)} where ${expected} should be.`,
+      `The config of the ${this.#network} has ${key} = ${JSON.stringify(value)?.slice(0, 100)} where ${expected} should be.`,
       { hint: 'Check config.json against the model that it belongs to.' },
     )
   }
@@ -132,7 +141,7 @@ export class ConfigReader {
   #unsupported(key: string, value: unknown): FusionError {
     return new FusionError(
       'unsupported',
-      `The ${this.#network} has ${key} = ${JSON.stringify(value)}, which is not supported.`,
+      `The ${this.#network} has ${key} = ${JSON.stringify(value)?.slice(0, 100)}, which is not supported.`,
       { hint: 'Stable Diffusion 1.x, 2.x and SDXL base are supported, without extensions.' },
     )
   }

@@ -1,4 +1,4 @@
-import { ConfigReader } from './config-reader'
+import { ConfigReader, MOST_LAYERS } from './config-reader'
 
 const DOWN_BLOCKS = ['CrossAttnDownBlock2D', 'DownBlock2D'] as const
 const UP_BLOCKS = ['CrossAttnUpBlock2D', 'UpBlock2D'] as const
@@ -59,12 +59,14 @@ export function readUnetConfig(json: Readonly<Record<string, unknown>>): UnetCon
     throw config.contradiction(
       `${count} block_out_channels, ${downTypes.length} down_block_types, ${upTypes.length} up_block_types`,
     )
-  const layers = config.integers('layers_per_block', 2, count)
+  const layers = config.integers('layers_per_block', 2, count, MOST_LAYERS)
   const heads = config.integers('attention_head_dim', 8, count)
-  const depths = config.integers('transformer_layers_per_block', 1, count)
+  const depths = config.integers('transformer_layers_per_block', 1, count, MOST_LAYERS)
   const reversed = json['reverse_transformer_layers_per_block'] ?? null
   const upDepths =
-    reversed === null ? [...depths].reverse() : config.integers('reverse_transformer_layers_per_block', 1, count)
+    reversed === null
+      ? [...depths].reverse()
+      : config.integers('reverse_transformer_layers_per_block', 1, count, MOST_LAYERS)
   const contextWidths = new Set(config.integers('cross_attention_dim', 1280, count))
   if (contextWidths.size > 1) throw config.contradiction('cross_attention_dim differs between blocks')
   channels.forEach((width, level) => {

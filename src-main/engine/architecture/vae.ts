@@ -1,6 +1,6 @@
 import type { TensorView } from '../checkpoint/checkpoint'
 import type { Value } from '../graph/onnx-builder'
-import { ConfigReader } from './config-reader'
+import { ConfigReader, MOST_LAYERS } from './config-reader'
 import { activation, attention, conv, fromRows, groupNorm, linear, toRows } from './layers'
 import { NetworkGraph, type BuiltNetwork, type NetworkOptions } from './network-graph'
 import { resnet, upsample } from './resnet'
@@ -53,7 +53,7 @@ export function readVaeConfig(json: Readonly<Record<string, unknown>>): VaeConfi
     outChannels: config.integer('out_channels', 3),
     latentChannels,
     channels,
-    layers: config.integer('layers_per_block', 1),
+    layers: config.integer('layers_per_block', 1, 1, MOST_LAYERS),
     groups: config.integer('norm_num_groups', 32),
     midAttention: config.boolean('mid_block_add_attention', true),
     useQuantConv: config.boolean('use_quant_conv', true),

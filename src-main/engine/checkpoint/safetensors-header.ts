@@ -30,6 +30,8 @@ const BITS_PER_ELEMENT: ReadonlyMap<string, number> = new Map(
 )
 
 const U64_MAX = 0xffff_ffff_ffff_ffffn
+/** The largest files have some thousand. The library limits the header's length alone: 100 MB of it are two million. */
+const MOST_TENSORS = 200_000
 
 /** A tensor as a header describes it; `elementType` is any of the format's, supported here or not. */
 export interface HeaderTensor {
@@ -71,6 +73,7 @@ export function parseHeader(bytes: Uint8Array, dataLength: number, source: strin
   const infos = new Map<string, TensorInfo>()
   reader.object((name) => {
     if (name !== '__metadata__') {
+      if (infos.size >= MOST_TENSORS) reader.fail(`more than ${MOST_TENSORS} tensors`)
       infos.set(name, readTensorInfo(reader)) // of two tensors with one name the later counts, as in the library
       return
     }

@@ -8,6 +8,8 @@ import { parseHeader } from './safetensors-header'
 
 /** Longest header that the safetensors library reads (MAX_HEADER_SIZE): a longer one is an attack, not a model. */
 export const MAX_HEADER_BYTES = 100_000_000
+/** Networks use 5 at most. */
+const MOST_DIMENSIONS = 64
 /** The header's length stands in front of it, as a little-endian u64. */
 export const LENGTH_BYTES = 8
 
@@ -53,6 +55,7 @@ async function readHeader(handle: FileHandle, path: string): Promise<Safetensors
           hint: 'This element type is not supported. Use a float32, float16, bfloat16 or plain float8 file of the model.',
         })
       }
+      if (shape.length > MOST_DIMENSIONS) throw malformed(path, `a tensor has ${shape.length} dimensions`)
       return { name, elementType, shape, path, offset: dataStart + begin, byteLength }
     }),
   }

@@ -5,6 +5,15 @@ import { Kernels } from '../tensor/kernels'
 import type { StoredTensor } from './checkpoint'
 import { TensorReader } from './tensor-reader'
 
+/** Tensors that are data, not weights, are far smaller; kernels hold 4 GiB. */
+const MOST_BYTES = 1e9
+
+/** @throws FusionError 'unsupported' before memory is taken */
+function requireRoom({ name, path, byteLength }: StoredTensor): void {
+  if (byteLength <= MOST_BYTES) return
+  throw new FusionError('unsupported', `${path} has ${byteLength} bytes in the tensor ${name}, more than can be read at once.`)
+}
+
 /**
  * A whole stored tensor as float32: for small tensors that are data, not weights of a network.
  * @throws FusionError 'unsupported' (integers), 'not-finite', 'source-changed', 'unreadable'
@@ -13,6 +22,7 @@ export function readFloats(stored: StoredTensor): Float32Array {
   const { elementType, shape, name, path } = stored
   if (!isFloatType(elementType))
     throw new FusionError('unsupported', `${path} stores ${name} as ${elementType}, not as real numbers.`)
+  requireRoom(stored)
   const count = elementCount(shape)
   const kernels = new Kernels(Kernels.bufferSize(stored.byteLength) + Kernels.bufferSize(count * 4))
   const raw = kernels.allocate(stored.byteLength)
@@ -38,6 +48,7 @@ export function readIntegers(stored: StoredTensor): number[] {
 
 /** A whole stored tensor as it is stored. @throws FusionError 'source-changed', 'unreadable' */
 export function readBytes(stored: StoredTensor): Uint8Array<ArrayBuffer> {
+  requireRoom(stored)
   const reader = new TensorReader()
   try {
     const bytes = new Uint8Array(stored.byteLength)

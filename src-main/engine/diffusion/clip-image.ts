@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { FusionError } from '../../contract/errors'
+import { MOST_EDGE } from '../architecture/config-reader'
 import { readJsonObjectSync } from '../files/json-object'
 import { requireOwn } from '../files/links'
 import { isThere } from '../files/regular-file'
@@ -112,7 +113,7 @@ function edgeOf(path: string, key: string, value: unknown): number | { width: nu
 }
 
 function isEdge(value: unknown): value is number {
-  return typeof value === 'number' && Number.isInteger(value) && value > 0
+  return typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= MOST_EDGE
 }
 
 function channels(path: string, key: string, value: unknown): readonly number[] {

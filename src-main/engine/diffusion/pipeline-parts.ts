@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { FusionError } from '../../contract/errors'
+import { MOST_EDGE } from '../architecture/config-reader'
 import type { Checkpoint, Component, ComponentName } from '../checkpoint/checkpoint'
 import { absence } from '../checkpoint/compare'
 import { refuseEdm } from '../checkpoint/prediction'
@@ -130,6 +131,15 @@ const DEFAULT_LATENTS = 64
  * diffusers wrote before 0.9 say 32 where 64 is meant (StableDiffusionPipeline; SDXL is younger).
  */
 export function nativeSize(unetConfig: Readonly<Record<string, unknown>>, scale: number): PixelSize {
+  const size = statedSize(unetConfig, scale)
+  const isPossible = [size.width, size.height].every((edge) => Number.isSafeInteger(edge) && edge > 0 && edge <= MOST_EDGE)
+  if (isPossible) return size
+  throw new FusionError('malformed', `The UNet's config has sample_size = ${JSON.stringify(unetConfig['sample_size'])}.`, {
+    hint: 'Check config.json against the model that it belongs to.',
+  })
+}
+
+function statedSize(unetConfig: Readonly<Record<string, unknown>>, scale: number): PixelSize {
   const { sample_size: latents, _diffusers_version: version } = unetConfig
   if (Array.isArray(latents) && latents.length === 2 && latents.every((edge) => Number.isInteger(edge) && edge > 0)) {
     const [height, width] = latents as [number, number]

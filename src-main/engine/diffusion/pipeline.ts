@@ -17,6 +17,7 @@ import {
   type TextStates,
 } from './prompt-encoder'
 import type { PixelSize } from './pipeline-parts'
+import { requirePixels } from './png-size'
 import { TorchGenerator } from './random'
 import {
   chooseScheduler,
@@ -372,6 +373,7 @@ function cancelled(signal: AbortSignal | undefined): void {
 }
 
 function checkRequest({ width, height, image, guidance }: GenerateRequest, scale: number): void {
+  requirePixels(width, height)
   for (const [name, size] of Object.entries({ width, height }))
     if (!Number.isInteger(size) || size < MIN_PICTURE_EDGE || size % scale !== 0)
       throw new FusionError('validation', `The ${name} is ${size}; this model makes multiples of ${scale} pixels.`)
