@@ -4,7 +4,7 @@ import { describeCheckpoint, type CheckpointSummary } from '../engine/checkpoint
 import { hashFile } from '../engine/checkpoint/hash'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { cacheFolder } from './folders'
-import { bytes, ProgressLine, printResult, runCommand, type CommonOptions } from './output'
+import { bytes, ProgressLine, printResult, runCommand, type CommonOptions, lines } from './output'
 
 interface OpenOptions extends CommonOptions {
   hash: boolean
@@ -45,7 +45,7 @@ export function summaryInWords(summary: CheckpointSummary): string {
   const { architecture, predictionType, layout, components, elementTypes, files, problems, recipe, leftAside } = summary
   const types = Object.entries(elementTypes).map(([type, count]) => `${type} (${count} tensors)`)
   const millions = (count: number): string => `${(count / 1e6).toFixed(2)} M parameters`
-  return [
+  return lines([
     summary.path,
     `  ${ARCHITECTURE_TITLES[architecture]}${predictionType ? `, predicts ${predictionType}` : ''}; ${layout}`,
     ...components.map(({ name, parameters, tensors }) => `  ${name}: ${millions(parameters)} in ${tensors} tensors`),
@@ -56,5 +56,5 @@ export function summaryInWords(summary: CheckpointSummary): string {
     ),
     ...(recipe ? [`  has a merge recipe (${Object.keys(recipe).join(', ')})`] : []),
     ...problems.map(({ severity, message }) => `  ${severity === 'error' ? 'Problem' : 'Note'}: ${message}`),
-  ].join('\n')
+  ])
 }

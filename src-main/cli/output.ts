@@ -1,4 +1,5 @@
 import { FusionError, toErrorReport } from '../contract/errors'
+import { oneLine, printable, printableJson } from '../contract/printable'
 import { onDamage } from '../engine/files/cache-damage'
 
 /** Exit codes of the command line (cli.md). */
@@ -12,14 +13,19 @@ export interface CommonOptions {
   json?: boolean
 }
 
-/** Prints a result on standard output: as JSON for machines, else in words. */
+/** Prints a result on standard output: as JSON for machines, else in words. Names in it can do nothing to a terminal. */
 export function printResult(options: CommonOptions, result: unknown, words: () => string): void {
-  process.stdout.write(`${options.json ? JSON.stringify(result, null, 2) : words()}\n`)
+  process.stdout.write(`${options.json ? printableJson(result) : printable(words())}\n`)
+}
+
+/** Lines of words; a name in one of them makes no other line. */
+export function lines(texts: readonly string[]): string {
+  return texts.map(oneLine).join('\n')
 }
 
 /** Says something that is no result, on standard error. */
 export function say(text: string): void {
-  process.stderr.write(`${text}\n`)
+  process.stderr.write(`${printable(text)}\n`)
 }
 
 /** Runs a command and ends the process with its exit code; errors are printed as data (--json) or in words. */
@@ -35,10 +41,10 @@ export async function runCommand(
     await sayingDamage(() => command(controller.signal))
   } catch (error) {
     const report = toErrorReport(error)
-    if (options.json) process.stdout.write(`${JSON.stringify({ error: report }, null, 2)}\n`)
-    say(`Error: ${report.message}`)
-    if (report.detail !== undefined) say(firstLines(report.detail))
-    if (report.hint !== undefined) say(report.hint)
+    if (options.json) process.stdout.write(`${printableJson({ error: report })}\n`)
+    say(`Error: ${oneLine(report.message)}`)
+    if (report.detail !== undefined) say(indented(firstLines(report.detail)))
+    if (report.hint !== undefined) say(oneLine(report.hint))
     process.exitCode =
       report.kind === 'cancelled' ? EXIT.cancelled : error instanceof UsageError ? EXIT.usage : EXIT.failed
   } finally {
@@ -55,6 +61,11 @@ async function sayingDamage(command: () => Promise<void>): Promise<void> {
     said.add(note)
   })
   await command().finally(end)
+}
+
+/** So that a name with a line break is seen to be one. */
+function indented(text: string): string {
+  return text.replace(/^/gm, '  ')
 }
 
 /** Long lists (the tensors of another architecture) are whole only with --json. */
@@ -81,7 +92,7 @@ export class ProgressLine {
     if (!process.stderr.isTTY) return
     const elapsed = (performance.now() - this.started) / 1000
     const left = fraction > 0.02 ? `, about ${seconds((elapsed / fraction) * (1 - fraction))} left` : ''
-    const line = `${phase} ${Math.floor(fraction * 100)} %${left}`
+    const line = `${oneLine(phase)} ${Math.floor(fraction * 100)} %${left}`
     if (line === this.last) return
     this.last = line
     process.stderr.write(`\r\x1b[K${line}`)
@@ -107,7 +118,8 @@ export function bytes(value: number): string {
 }
 
 /** Rows of cells as columns of equal width; numbers, and what stands over nothing else, are aligned to the right. */
-export function table(rows: readonly (readonly string[])[]): string {
+export function table(cells: readonly (readonly string[])[]): string {
+  const rows = cells.map((row) => row.map(oneLine))
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
   const isNumber = (cell: string): boolean => /^\(?[+−-]?[\d.,]+( ?%)?( ± [\d.,]+)?\)?( s)?$/.test(cell)
   const overNumbers = widths.map(

@@ -9,6 +9,7 @@ import { EXIT, runCommand, type CommonOptions } from './output'
 interface ServeCommandOptions extends CommonOptions {
   port: number
   address: string
+  allowNetwork?: boolean
   allow: string[]
   data?: string
   demo?: boolean
@@ -22,6 +23,7 @@ export function addServeCommand(program: Command, builtFolder: URL): void {
     .description('the same program in a browser; prints the URL with its token on one line')
     .option('--port <n>', 'port; 0: any free one', portNumber, 0)
     .option('--address <ip>', 'address to listen on', '127.0.0.1')
+    .option('--allow-network', 'let other machines reach the program, where --address is one that they can reach')
     .option('--allow <dir>', 'folder that may be used; can be given more than once', collect, [])
     .option('--data <dir>', 'folder for project, settings and pictures; every running program needs one of its own')
     .option('--demo', 'open the demo project, unless there is unsaved work')
@@ -36,7 +38,8 @@ export function addServeCommand(program: Command, builtFolder: URL): void {
           dataFolder: options.data === undefined ? dataFolder() : resolve(options.data),
           cacheFolder: cacheFolder(),
         }
-        await runServe({ ...options, ...places, version }, signal)
+        const network = options.allowNetwork === true
+        await runServe({ ...options, ...places, network, version }, signal)
         // Everything is written: a device that is still being tried, or a file being read, is not waited for.
         process.exit(EXIT.done)
       }),

@@ -10,7 +10,7 @@ import { readSafetensors } from '../engine/checkpoint/safetensors'
 import { openRegularFile } from '../engine/files/regular-file'
 import { DATA_HASH_KEY, type Recipe } from '../engine/merge/recipe'
 import { cacheFolder } from './folders'
-import { EXIT, printResult, runCommand, type CommonOptions } from './output'
+import { EXIT, printResult, runCommand, type CommonOptions, lines } from './output'
 
 interface VerifyOptions extends CommonOptions {
   sources: string[]
@@ -102,12 +102,12 @@ function inWords({ path, sha256, dataIntact, recipe, sources }: Verification): s
       : dataIntact
         ? 'data are intact'
         : 'data are NOT what was written'
-  return [
+  return lines([
     `${path}: ${state}`,
     `sha256 ${sha256}`,
     recipe
       ? `Recipe: ${recipe.method} of ${recipe.models.map((model) => model.name).join(', ')}`
       : 'No recipe of ours.',
     ...sources.map(({ name, sha256: hash, foundAt }) => `  ${name} [${hash.slice(0, 10)}]: ${foundAt ?? 'not found'}`),
-  ].join('\n')
+  ])
 }

@@ -7,17 +7,22 @@ import { Studio, type Host, type StudioOptions } from '../app/studio'
 import { FusionError } from '../contract/errors'
 import { limitLinks } from '../engine/files/links'
 import { Access } from './access'
+import { acceptedHosts, hostOf, ownAddress, servedAddress } from './addresses'
 import { EventSocket } from './event-socket'
 import { forkCompute } from './fork-compute'
 import { answerHttp } from './http'
 
-const LOCALHOST = '127.0.0.1'
+/** The connection is not encrypted: the token can be read as well. */
+const PUBLIC_WARNING =
+  'Warning: other machines can reach this program. Whoever sees this address, or what is sent, can use the allowed folders.\n'
 
 export interface ServeOptions {
   /** 0 (default): any free one. */
   port?: number
   /** The address to listen on; 127.0.0.1 unless told otherwise. */
   address?: string
+  /** Whether it may be one that other machines reach. */
+  network?: boolean
   /** Folders that may be used; the demo's can be read besides. */
   allow: readonly string[]
   /** Built files: the interface, and the compute process. */
@@ -34,6 +39,8 @@ export interface ServeOptions {
 export interface RunningServer {
   /** With its token. */
   url: string
+  /** Whether other machines may reach it. */
+  isPublic: boolean
   studio: Studio
   close(): Promise<void>
 }
@@ -43,7 +50,7 @@ export interface RunningServer {
  * @throws FusionError 'not-found' for an allowed folder that is not there, 'validation' for a port that is taken
  */
 export async function startServer(options: ServeOptions): Promise<RunningServer> {
-  const { address = LOCALHOST } = options
+  const served = servedAddress(options.address, options.network)
   const access = await accessInside(options.allow, [options.demoFolder])
   const folders = access.roots.map(({ path }) => path)
   const host: Host = {
@@ -58,7 +65,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   }
   // Nobody has the token yet. A port that is taken leaves the document of before untouched.
   const server = createServer()
-  const port = await listen(server, options.port ?? 0, address)
+  const port = await listen(server, options.port ?? 0, served.address)
   const unlimit = limitLinks(folders)
   const studio = await openStudio({ ...options, host }, options.demo).catch((error: unknown) => {
     unlimit()
@@ -66,17 +73,14 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     throw error
   })
   const dispatch = createDispatch(studio)
-  const names = address === LOCALHOST ? [LOCALHOST, 'localhost'] : [LOCALHOST, 'localhost', address]
-  const gate = new Access(
-    names.map((name) => `${name}:${port}`),
-    `featurefusion-${port}`,
-  )
+  const gate = new Access(acceptedHosts(served, port), `featurefusion-${port}`)
   const sockets = new EventSocket({ access: gate, events: studio.events, dispatch })
   const roots = () => interfaceRoots(studio, options.rendererFolder)
   server.on('request', (request, response) => void answerHttp(request, response, { access: gate, roots, dispatch }))
   server.on('upgrade', sockets.upgrade)
   return {
-    url: `http://${address}:${port}/?token=${gate.token}`,
+    url: `http://${hostOf(ownAddress(served.address), port)}/?token=${gate.token}`,
+    isPublic: served.isPublic,
     studio,
     async close() {
       server.close()
@@ -103,6 +107,7 @@ async function openStudio(options: StudioOptions, demo = false): Promise<Studio>
 export async function runServe(options: ServeOptions, signal: AbortSignal): Promise<void> {
   const running = await startServer(options)
   process.stdout.write(`${running.url}\n`)
+  if (running.isPublic) process.stderr.write(PUBLIC_WARNING)
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
   await running.close()
 }
