@@ -3,10 +3,12 @@ import { FusionError } from './errors'
 const SAFETENSORS = /\.(safetensors|sft)$/i
 /** Endings by which programs expect a PyTorch pickle. */
 const PICKLE = /\.(ckpt|pt|pth|bin|pkl)$/i
+/** `out/`, `.`, `out/..` */
+const FOLDER = /[\\/]\.{0,2}$|^\.{1,2}$/
 
 /**
  * The name under which a merge is written: a single file ends in `.safetensors`, so that every program knows what it is.
- * @throws FusionError 'target' for an ending that promises another format
+ * @throws FusionError 'target' for an ending that promises another format, or where a file gets the name of a folder
  */
 export function outputName(path: string, isFolder: boolean): string {
   const ending = PICKLE.exec(path)?.[0]
@@ -16,5 +18,8 @@ export function outputName(path: string, isFolder: boolean): string {
     })
   }
   if (isFolder || SAFETENSORS.test(path)) return path
+  if (FOLDER.test(path)) {
+    throw new FusionError('target', `${path} names a folder; a file is to be written.`, { hint: 'Name a file in it.' })
+  }
   return `${path}.safetensors`
 }

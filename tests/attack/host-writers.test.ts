@@ -136,13 +136,13 @@ it('every command with a path is known to write there or not', () => {
 describe.each(NAMES)('%s', (command) => {
   it('does not replace an allowed folder, even an empty one, or what holds it', async () => {
     for (const path of [server.allowed, `${server.allowed}/`, join(server.allowed, 'x', '..')])
-      await refuses(command, path, /allowed folder/)
-    for (const path of [server.folder, '/', tmpdir()]) await refuses(command, path, /outside the folders/)
+      await refuses(command, path, /allowed folder|outside the folders|names a folder/)
+    for (const path of [server.folder, '/', tmpdir()]) await refuses(command, path, /outside the folders|names a folder/)
     expect(contents()).toEqual(before)
   })
 
   it.each(SPECIAL_FILES)('does not replace a %s', async (kind) => {
-    const path = await makeSpecial(kind, server.allowed, 'special')
+    const path = await makeSpecial(kind, server.allowed, 'special.safetensors')
     before = contents()
     await refuses(command, path)
     expect(contents()).toEqual(before)
@@ -151,33 +151,33 @@ describe.each(NAMES)('%s', (command) => {
   it('writes through no link', async () => {
     const links = { missing: 'outside/new.png', file: 'outside.png', folder: 'outside', inside: 'allowed/models' }
     for (const [name, target] of Object.entries(links))
-      symlinkSync(join(server.folder, target), join(server.allowed, name))
-    symlinkSync(models[0]!, join(server.allowed, 'model'))
+      symlinkSync(join(server.folder, target), join(server.allowed, `${name}.safetensors`))
+    symlinkSync(models[0]!, join(server.allowed, 'model.safetensors'))
     before = contents()
-    for (const name of [...Object.keys(links), 'model', 'folder/new.png', 'missing/new.png'])
-      await refuses(command, join(server.allowed, name))
+    for (const name of [...Object.keys(links), 'model', 'folder.safetensors/new', 'missing.safetensors/new'])
+      await refuses(command, join(server.allowed, `${name}.safetensors`))
     expect(contents()).toEqual(before)
   })
 
   it('leaves folders and files of somebody', async () => {
-    const photos = join(server.allowed, 'photos')
+    const photos = join(server.allowed, 'photos.safetensors')
     mkdirSync(photos)
     writeFileSync(join(photos, 'a.jpg'), 'mine')
-    writeFileSync(join(server.allowed, 'words'), 'mine')
+    writeFileSync(join(server.allowed, 'words.safetensors'), 'mine')
     before = contents()
-    await refuses(command, photos, command === 'export.start' ? /"a.jpg"/ : /as a folder/)
-    await refuses(command, join(server.allowed, 'words'), /not replaced/)
-    await refuses(command, join(server.allowed, 'words', 'x'))
+    await refuses(command, photos, /as a folder/)
+    await refuses(command, join(server.allowed, 'words.safetensors'), /not replaced/)
+    await refuses(command, join(server.allowed, 'words.safetensors', 'x'))
     expect(contents()).toEqual(before)
   })
 
-  it('leaves the models of the project, and the folder that they lie in', async () => {
-    for (const path of [...models, join(server.allowed, 'models')]) await refuses(command, path)
+  it('leaves the models of the project', async () => {
+    for (const path of models) await refuses(command, path)
     expect(contents()).toEqual(before)
   })
 
   it('does not replace what it may without being told', async () => {
-    const path = join(server.allowed, 'own')
+    const path = join(server.allowed, 'own.safetensors')
     writeFileSync(path, '')
     before = contents()
     expect(await server.command(command, { ...WRITING[command](path), overwrite: false })).toMatchObject({
@@ -189,13 +189,29 @@ describe.each(NAMES)('%s', (command) => {
 })
 
 it.each(['export.start', 'preview.saveAs', 'project.save'] as const)('%s replaces what it wrote', async (command) => {
-  const path = join(server.allowed, 'own')
+  const path = join(server.allowed, 'own.safetensors')
   for (let run = 0; run < 2; run++) expect(await errorOf(command, path)).toBeNull()
-  expect(readdirSync(server.allowed).sort()).toEqual(['models', 'own'])
+  expect(readdirSync(server.allowed).sort()).toEqual(['models', 'own.safetensors'])
+})
+
+it('export.start replaces a folder only while nothing but its own export lies in it', async () => {
+  await server.invoke('project.demo', {})
+  await refuses('export.start', server.allowed, /allowed folder/)
+  const path = join(server.allowed, 'merge')
+  mkdirSync(path)
+  writeFileSync(join(path, 'thesis.odt'), 'mine')
+  await refuses('export.start', path, /"thesis.odt"/)
+  rmSync(join(path, 'thesis.odt'))
+  for (let run = 0; run < 2; run++) expect(await errorOf('export.start', path)).toBeNull()
+  writeFileSync(join(path, 'unet', 'notes.txt'), 'mine')
+  const exported = contents()
+  await refuses('export.start', path, /"unet\/notes.txt"/)
+  await refuses('export.start', join(path, 'unet'), /no export of this program/)
+  expect(contents()).toEqual(exported)
 })
 
 it('names as long as the system allows are written', async () => {
-  const name = 'x'.repeat(255)
+  const name = `${'x'.repeat(243)}.safetensors`
   for (const command of ['export.start', 'preview.saveAs', 'project.save'] as const) {
     expect(await errorOf(command, join(server.allowed, name))).toBeNull()
     expect(readdirSync(server.allowed).sort()).toEqual(['models', name])

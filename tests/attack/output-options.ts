@@ -69,6 +69,7 @@ export const OUTPUT_OPTIONS: readonly OutputOption[] = [
       writes: 'file',
       args: (models, out) => [...first, ...files(models), ...overwritten(out)],
       own: model,
+      suffix: '.safetensors',
       replacesModels: true,
     },
   ]),
@@ -135,7 +136,9 @@ export function makeModels(folder: string): Models {
     return join(folder, name)
   }
   const small = [1, 2].map((value) =>
-    writeModel(join(folder, 'small', `model-${value}`), { 'layer.weight': tensor([2, 2], [value, 2, 3, 4]) }),
+    writeModel(join(folder, 'small', `model-${value}.safetensors`), {
+      'layer.weight': tensor([2, 2], [value, 2, 3, 4]),
+    }),
   ) as [string, string]
   const [base, specialist] = familyFolders as [string, string]
   return {

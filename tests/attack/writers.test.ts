@@ -137,7 +137,7 @@ describe.each(named(OUTPUT_OPTIONS.filter(({ writes }) => writes !== 'into folde
 
 describe.each(named(OUTPUT_OPTIONS.filter(({ writes, suffix }) => writes !== 'into folder' && suffix === undefined)))(
   '$name (writes: $writes)',
-  ({ args, replacesModels }) => {
+  ({ args }) => {
     it('leaves a home, the current folder, the root, and their parents', async () => {
       for (const target of [homedir(), dirname(homedir()), process.cwd(), dirname(process.cwd()), '/'])
         await refused(place, args(models, target))
@@ -149,7 +149,7 @@ describe.each(named(OUTPUT_OPTIONS.filter(({ writes, suffix }) => writes !== 'in
         join(base, 'unet', name),
       )
       const read = [config!, join(data, 'evaluation.json'), base, specialist, data, dirname(base)]
-      for (const target of [...read, ...(replacesModels ? [] : [weights!])]) await refused(place, args(models, target))
+      for (const target of [...read, weights!]) await refused(place, args(models, target))
     })
   },
 )
@@ -160,19 +160,19 @@ it.each(named(OUTPUT_OPTIONS.filter(({ replacesModels }) => replacesModels)))(
     const folder = temporaryFolder()
     const [first] = models.small
     symlinkSync(dirname(first), join(folder, 'link'))
-    for (const target of [...models.small, dirname(first), join(first, 'x'), join(folder, 'link', 'model-1')])
+    for (const target of [...models.small, join(first, 'x.safetensors'), join(folder, 'link', 'model-1.safetensors')])
       await refused(place, args(models, target))
   },
 )
 
 describe('a second run replaces', () => {
   it('the file of the first, unasked', async () => {
-    const out = join(temporaryFolder(), 'merge')
+    const out = join(temporaryFolder(), 'merge.safetensors')
     for (let run = 0; run < 2; run++) {
       const args = merge.args(models, out).filter((arg) => arg !== '--overwrite')
       expect(await runHere(args)).toMatchObject({ code: 0 })
     }
-    expect(readdirSync(dirname(out))).toEqual(['merge'])
+    expect(readdirSync(dirname(out))).toEqual(['merge.safetensors'])
   })
 
   it('the folder of the first, unasked, until something else lies in it', async () => {

@@ -1,4 +1,4 @@
-import { lstat, statfs } from 'node:fs/promises'
+import { statfs } from 'node:fs/promises'
 import { freemem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { FusionError } from '../../contract/errors'
@@ -170,11 +170,12 @@ function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
     'export.start': async ({ path, overwrite }) => {
       const project = await studio.readableProject()
       const base = await openCheckpoint(project.models[0]!.path)
-      const target = await host.access.checkTarget(outputName(path, isFolderLayout(base, project.output.layout)))
+      const isFolder = isFolderLayout(base, project.output.layout)
+      const target = await host.access.checkTarget(outputName(path, isFolder))
       if (queue.list().some((job) => job.kind === 'export' && job.endedAt === null && job.title === titleOf(target))) {
         throw new FusionError('target', `${target} is being written already.`)
       }
-      await checkAgreed(target, exportKind(await isFolder(target)), overwrite)
+      await checkAgreed(target, exportKind(isFolder), overwrite)
       return work.start('export', titleOf(target), async () => ({
         type: 'export',
         project,
@@ -185,14 +186,6 @@ function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
       }))
     },
   }
-}
-
-/** Whether what stands there is one; the plan, which says what is to be written, is made by the job. */
-async function isFolder(path: string): Promise<boolean> {
-  return lstat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  )
 }
 
 function titleOf(path: string): string {

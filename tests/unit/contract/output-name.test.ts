@@ -17,3 +17,8 @@ it.each(['m.ckpt', 'm.pt', 'm.pth', 'm.bin', 'm.CKPT'])('%s promises another for
   )
   expect(() => outputName(path, true)).toThrow(expect.objectContaining({ kind: 'target' }))
 })
+
+it.each(['out/', '/', '.', '..', 'out/.', 'out/..', 'out\\'])('%s is no name of a file', (path) => {
+  expect(() => outputName(path, false)).toThrow(expect.objectContaining({ kind: 'target' }))
+  expect(outputName(path, true)).toBe(path)
+})
