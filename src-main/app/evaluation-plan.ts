@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { EvaluationReport } from '../contract/evaluate/losses'
 import type { EvaluationData } from '../contract/evaluate/settings'
+import { figure } from '../contract/figures'
 import { FusionError, toErrorReport } from '../contract/errors'
 import { withModel, type MethodSettings, type ModelEntry, type Project } from '../contract/project'
 import { comparedRows, PLAIN_AVERAGE, withOwnNames } from '../engine/evaluate/compare-methods'
@@ -125,8 +126,9 @@ export function methodWords(method: MethodSettings): string {
   const words = [title]
   if (uses.includes('statistics') && statistics !== 'exact') words.push(statistics)
   if (uses.includes('normaliser')) words.push(normaliser)
-  if (uses.includes('threshold') && threshold !== undefined) words.push(`threshold ${threshold}`)
-  if (uses.includes('density')) words.push(`density ${density}`)
-  if (uses.includes('scale')) words.push(`scale ${Number(scale.toPrecision(3))}`)
+  if (uses.includes('threshold') && threshold !== undefined)
+    words.push(`threshold ${threshold === 'auto' ? threshold : figure(threshold)}`)
+  if (uses.includes('density')) words.push(`density ${figure(density)}`)
+  if (uses.includes('scale')) words.push(`scale ${figure(scale, 3)}`)
   return words.join(', ')
 }

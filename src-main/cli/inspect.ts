@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander'
+import { figure, withMinus } from '../contract/figures'
 import { MATRIX_KINDS, type LayerSummary, type MatrixKind, type WeightAdvice } from '../contract/inspect'
 import { PNG_FILE } from '../engine/files/file-kinds'
 import { checkOutput, writeOutput } from '../engine/files/write-output'
@@ -59,7 +60,8 @@ export function addInspectCommand(program: Command): void {
         printResult(
           options,
           shown,
-          () => `${options.png}: ${options.matrix} of ${options.layer}, blue −${scale} … red ${scale}`,
+          () =>
+            `${options.png}: ${options.matrix} of ${options.layer}, blue ${figure(-scale, 4)} … red ${figure(scale, 4)}`,
         )
         return
       }
@@ -110,9 +112,9 @@ function adviceInWords(advice: readonly WeightAdvice[]): string {
     const lines = [block ?? 'all blocks without weights of their own', `  ${reason}`]
     if (!suggested) return lines.join('\n')
     const weights = specialists.map(({ name, weight, suggestedWeight }) => {
-      return `${name} ${suggestedWeight.toFixed(2)} (now ${weight.toFixed(2)})`
+      return `${name} ${figure(suggestedWeight, 3)} (now ${figure(weight, 3)})`
     })
-    const change = `${agreement.now.toFixed(2)} now, ${agreement.suggested.toFixed(2)} then`
+    const change = `${withMinus(agreement.now.toFixed(2))} now, ${withMinus(agreement.suggested.toFixed(2))} then`
     const least = `  least agreement of the merged change with a specialist's: ${change}`
     return [...lines, `  weights: ${weights.join(', ')}`, least].join('\n')
   })

@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander'
+import { figure } from '../contract/figures'
 import { outputName } from '../contract/output-name'
-import type { Project } from '../contract/project'
+import type { MethodSettings, Project } from '../contract/project'
 import { trimContributions } from '../engine/merge/cache-space'
 import { forecastContributions, type ContributionForecast } from '../engine/merge/contributions'
 import { sharesInWords, sharesOf, noiseWarnings } from '../engine/merge/verdict'
@@ -174,7 +175,7 @@ export function resultInWords(plan: MergePlan, result: MergeResult): string {
 function planInWords(plan: MergePlan): string[] {
   const { method, models, components, base, tasks } = plan
   const layers = tasks.filter(({ kind }) => kind === 'layer').length
-  const settings = Object.entries(settingsInUse(plan)).map(([key, value]) => `${key} ${String(value)}`)
+  const settings = Object.entries(settingsInUse(plan)).map(([key, value]) => `${key} ${settingInWords(value)}`)
   return [
     `Base       ${models[0]!.entry.name}: ${base.architecture}, ${base.layout}`,
     `Merging    ${components.join(', ')} with ${models
@@ -184,6 +185,11 @@ function planInWords(plan: MergePlan): string[] {
     `Method     ${method.title}${settings.length > 0 ? ` (${settings.join(', ')})` : ''}`,
     `Tensors    ${tasks.length}${layers > 0 ? `, of which ${layers} layers by ${method.kind === 'regression' ? 'regression' : 'correlations'}` : ''}`,
   ]
+}
+
+function settingInWords(value: unknown): string {
+  if (Array.isArray(value)) return (value as MethodSettings['layerKinds']).map(({ pattern }) => pattern).join(' ')
+  return typeof value === 'number' ? figure(value) : String(value)
 }
 
 function regressionsInWords({ regressions }: MergeResult): string {
@@ -198,7 +204,9 @@ function regressionsInWords({ regressions }: MergeResult): string {
 function layersInWords({ layers }: MergeResult): string {
   const mean = (pick: (layer: MergeResult['layers'][number]) => number): number =>
     layers.reduce((sum, layer) => sum + pick(layer), 0) / layers.length
-  const thresholds = [...new Set(layers.map(({ threshold }) => threshold.toFixed(2)))].join(', ')
+  const thresholds = [
+    ...new Set(layers.map(({ threshold }) => (threshold > 1 ? 'none (averaged)' : threshold.toFixed(2)))),
+  ].join(', ')
   const worst = [...layers].sort((a, b) => b.maxKappa - a.maxKappa).slice(0, LAYERS_SHOWN)
   return [
     `${layers.length} layers: thresholds ${thresholds}; condition numbers ${mean(({ meanKappa }) => meanKappa).toFixed(3)} on ` +
@@ -208,9 +216,9 @@ function layersInWords({ layers }: MergeResult): string {
       ['layer', 'max κ', 'mean κ', 'min Z', 'length'],
       ...worst.map(({ layer, maxKappa, meanKappa, minZ, normRatio }) => [
         layer,
-        maxKappa.toPrecision(4),
-        meanKappa.toPrecision(4),
-        minZ.toPrecision(4),
+        figure(maxKappa, 4),
+        figure(meanKappa, 4),
+        figure(minZ, 4),
         normRatio.toFixed(4),
       ]),
     ]),
@@ -222,7 +230,7 @@ function forecastInWords(expected: Forecast & { contributions: ContributionForec
   const there = missingBytes === 0 ? 'all there already' : `${bytes(kept - missingBytes)} of it there already`
   return [
     `Forecast   about ${seconds(expected.seconds)}, ${bytes(expected.memoryBytes)} of memory, ` +
-      `${bytes(expected.outputBytes)} on disk (${(expected.flops / 1e12).toPrecision(3)} TFLOP of products)`,
+      `${bytes(expected.outputBytes)} on disk (${figure(expected.flops / 1e12, 3)} TFLOP of products)`,
     ...(kept > 0 ? [`Kept       ${bytes(kept)} of contributions in ${cacheFolder()}, ${there}`] : []),
   ]
 }

@@ -1,3 +1,5 @@
+import { figure, withMinus } from '../../src-main/contract/figures'
+
 const UNITS = ['bytes', 'KB', 'MB', 'GB', 'TB'] as const
 
 /** '6.8 MB': decimal units, as file managers show them. */
@@ -37,24 +39,24 @@ export function formatSeconds(seconds: number): string {
 export function formatPercent(share: number): string {
   const percent = share * 100
   const digits = percent !== 0 && Math.abs(percent) < 1 ? 1 : 0
-  return `${minus(percent.toFixed(digits))}\u00a0%`
+  return `${withMinus(percent.toFixed(digits))}\u00a0%`
 }
 
 /** '+0.9 %', '−2.1 %': how much more or less. */
 export function formatChange(relative: number): string {
   const percent = (relative * 100).toFixed(1)
-  return `${relative > 0 ? '+' : ''}${minus(percent)}\u00a0%`
+  return `${relative > 0 ? '+' : ''}${withMinus(percent)}\u00a0%`
 }
 
 /** Three significant digits with a true minus sign: '−0.0412', '1.3 × 10⁻⁵'. */
 export function formatNumber(value: number): string {
-  if (!Number.isFinite(value)) return Number.isNaN(value) ? 'not a number' : value > 0 ? 'infinite' : '−infinite'
+  if (!Number.isFinite(value)) return figure(value)
   const size = Math.abs(value)
   if (size !== 0 && (size < 1e-3 || size >= 1e5)) {
     const [mantissa, exponent] = value.toExponential(1).split('e') as [string, string]
-    return `${minus(mantissa)} × 10${superscript(Number(exponent))}`
+    return `${withMinus(mantissa)} × 10${superscript(Number(exponent))}`
   }
-  return minus(Number.isInteger(value) ? String(value) : value.toPrecision(3))
+  return size >= 1000 || Number.isInteger(value) ? figure(Math.round(value)) : withMinus(value.toPrecision(3))
 }
 
 /** '1,700'. */
@@ -94,10 +96,6 @@ export function shortPath(path: string): string {
 /** The last part of a path of any system. */
 export function fileName(path: string): string {
   return path.split(/[\\/]/).filter(Boolean).at(-1) ?? path
-}
-
-function minus(text: string): string {
-  return text.replace('-', '−')
 }
 
 function superscript(exponent: number): string {

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { FusionError } from '../../contract/errors'
+import { figure } from '../../contract/figures'
 import { weightOf } from '../../contract/layer-patterns'
 import { CALIBRATE_HINT, openCalibration, type Calibration } from '../calibrate/calibration-file'
 import {
@@ -24,7 +25,7 @@ import type { MergeMethod } from './methods/method'
 import { soup } from './methods/soup'
 import { notesOn } from './notes'
 import { isFolderLayout, layOutFiles, tensorKey, viewOf, type Destination, type OutputFiles } from './output-files'
-import { checkLayerKinds, checkWeightRules } from './rules'
+import { checkLayerKinds, checkWeightRules, unusedWeights } from './rules'
 
 /** A model that takes part, opened. */
 export interface PlannedModel {
@@ -124,14 +125,13 @@ export async function planMerge(project: Project, folder?: string): Promise<Merg
   }
   if (project.method.name === 'weighted-sum') {
     const sum = models.slice(1).reduce((total, { entry }) => total + entry.weight, 0)
-    if (sum > 1) warnings.push(`The specialists' weights add up to ${sum}: the base's share is ${1 - sum}.`)
+    if (sum > 1)
+      warnings.push(`The specialists' weights add up to ${figure(sum)}: the base's share is ${figure(1 - sum)}.`)
   }
   const blocks = UNetBlocks.of(base)
-  checkWeightRules(
-    models.map(({ entry }) => entry),
-    opened,
-    project.method,
-  )
+  const entries = models.map(({ entry }) => entry)
+  checkWeightRules(entries, opened, project.method)
+  warnings.push(...unusedWeights(entries, opened.method))
   const tasks = [...base.components.values()].flatMap((component) => {
     const merged = components.includes(component.name) ? models : [{ ...models[0]!, checkpoint: base }]
     return tasksOf(project, opened, component, merged, blocks, files)

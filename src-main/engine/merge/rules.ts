@@ -55,6 +55,16 @@ export function checkWeightRules(entries: readonly ModelEntry[], parts: MergedPa
   }
 }
 
+/** What is said about weights that the method does not use: of the model that it takes whole. */
+export function unusedWeights(
+  entries: readonly ModelEntry[],
+  { primary = 0, title }: Pick<MergeMethod, 'primary' | 'title'>,
+): string[] {
+  const whole = entries[primary]
+  if (primary === 0 || !whole || !hasOwnWeights(whole)) return []
+  return [`${title} takes ${whole.name} whole: its own weights are not used.`]
+}
+
 /** A model with those of its rules alone that have an effect on these parts. */
 export function withEffectiveRules(model: ModelEntry, parts: MergedParts, settings: MethodSettings): ModelEntry {
   const tensors = weighedTensors(parts, settings)
@@ -89,7 +99,7 @@ export function checkLayerKinds(
 }
 
 function checkBase(base: ModelEntry, { baseTakesPart, title }: MergedParts['method']): void {
-  if (baseTakesPart || (base.weight === 1 && !hasKeys(base.blocks) && base.layers.length === 0)) return
+  if (baseTakesPart || !hasOwnWeights(base)) return
   throw new FusionError('validation', `${base.name} has weights of its own, but ${title} does not weigh the base.`, {
     hint: 'Weigh the specialists, or leave out the weights of the base (1, without weights by block and layer).',
   })
@@ -136,6 +146,10 @@ function checkPattern(
           ? 'They are biases, which are merged with their layers, or tensors that are only copied. Name the layers.'
           : `They are layers of ${elsewhere}, which stays as the base has it. Merge it too: --include ${[...components, elsewhere].join(',')}.`,
   })
+}
+
+function hasOwnWeights({ weight, blocks, layers }: ModelEntry): boolean {
+  return weight !== 1 || hasKeys(blocks) || layers.length > 0
 }
 
 function hasKeys(record: object): boolean {

@@ -1,3 +1,4 @@
+import { figure } from '../../contract/figures'
 import { thresholdOf, type MethodSettings } from '../../contract/project'
 import type { LayerReport } from './layer-report'
 import type { MergePlan } from './plan'
@@ -25,8 +26,8 @@ export function noiseWarnings(layers: readonly LayerReport[], settings: MethodSe
     const longest = cancelling.reduce((a, b) => (b.normRatio > a.normRatio ? b : a))
     warnings.push(
       `In ${cancelling.length} of ${layers.length} layers the terms cancel: condition numbers reach ` +
-        `${worst.maxKappa.toPrecision(3)} (${worst.layer}), and merged weights are up to ` +
-        `${longest.normRatio.toPrecision(3)} times as large as the base's (${longest.layer}). Such layers are noise.` +
+        `${figure(worst.maxKappa, 3)} (${worst.layer}), and merged weights are up to ` +
+        `${figure(longest.normRatio, 3)} times as large as the base's (${longest.layer}). Such layers are noise.` +
         advice(settings.normaliser !== 'aligned' && "the normaliser 'aligned'", !isAuto && "the threshold 'auto'"),
     )
   }
@@ -104,10 +105,6 @@ export function sharesOf(plan: MergePlan, layers: readonly LayerReport[]): { add
 export function sharesInWords({ adds, shares }: ReturnType<typeof sharesOf>): string {
   return shares
     .filter(({ value }) => value !== null)
-    .map(({ name, value }) => (adds ? `${name} × ${round(value!)}` : `${name} ${round(value! * 100)} %`))
+    .map(({ name, value }) => (adds ? `${name} × ${figure(value!, 3)}` : `${name} ${figure(value! * 100, 3)} %`))
     .join(', ')
-}
-
-function round(value: number): string {
-  return String(Number(value.toPrecision(3)))
 }

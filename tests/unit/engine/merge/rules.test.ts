@@ -2,8 +2,10 @@ import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { FusionError } from '../../../../src-main/contract/errors'
-import type { MethodName } from '../../../../src-main/contract/project'
+import { modelSchema, type MethodName } from '../../../../src-main/contract/project'
+import { methodNamed } from '../../../../src-main/engine/merge/methods/index'
 import { planMerge } from '../../../../src-main/engine/merge/plan'
+import { unusedWeights } from '../../../../src-main/engine/merge/rules'
 import { projectOf, temporaryFolder } from './models'
 
 const FILE = 'tests/golden/layouts/sd1-ldm.safetensors'
@@ -92,6 +94,14 @@ describe('a rule that matches nothing says what would match', () => {
     ['a block of an ignored base', { base: { blocks: { IN01: 0 } }, method: 'weighted-sum' }, /Weighted sum/],
   ] satisfies [string, Rules, RegExp][])('%s', async (_, rules, expected) => {
     expect(await refusal(rules)).toMatch(expected)
+  })
+
+  it('and add difference says that it takes its first specialist whole', () => {
+    const entries = ['c', 'a', 'b'].map((name) => modelSchema.parse({ name, path: name, weight: 0.5 }))
+    expect(unusedWeights(entries, methodNamed('add-difference'))).toEqual([
+      'Add difference takes a whole: its own weights are not used.',
+    ])
+    expect(unusedWeights(entries, methodNamed('soup'))).toEqual([])
   })
 
   it('but rules of a dropped model are kept for later', async () => {
