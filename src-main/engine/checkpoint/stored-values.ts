@@ -11,7 +11,10 @@ const MOST_BYTES = 1e9
 /** @throws FusionError 'unsupported' before memory is taken */
 function requireRoom({ name, path, byteLength }: StoredTensor): void {
   if (byteLength <= MOST_BYTES) return
-  throw new FusionError('unsupported', `${path} has ${byteLength} bytes in the tensor ${name}, more than can be read at once.`)
+  throw new FusionError(
+    'unsupported',
+    `${path} has ${byteLength} bytes in the tensor ${name}, more than can be read at once.`,
+  )
 }
 
 /**

@@ -132,11 +132,17 @@ const DEFAULT_LATENTS = 64
  */
 export function nativeSize(unetConfig: Readonly<Record<string, unknown>>, scale: number): PixelSize {
   const size = statedSize(unetConfig, scale)
-  const isPossible = [size.width, size.height].every((edge) => Number.isSafeInteger(edge) && edge > 0 && edge <= MOST_EDGE)
+  const isPossible = [size.width, size.height].every(
+    (edge) => Number.isSafeInteger(edge) && edge > 0 && edge <= MOST_EDGE,
+  )
   if (isPossible) return size
-  throw new FusionError('malformed', `The UNet's config has sample_size = ${JSON.stringify(unetConfig['sample_size'])}.`, {
-    hint: 'Check config.json against the model that it belongs to.',
-  })
+  throw new FusionError(
+    'malformed',
+    `The UNet's config has sample_size = ${JSON.stringify(unetConfig['sample_size'])}.`,
+    {
+      hint: 'Check config.json against the model that it belongs to.',
+    },
+  )
 }
 
 function statedSize(unetConfig: Readonly<Record<string, unknown>>, scale: number): PixelSize {
