@@ -2,6 +2,9 @@ import type { ModelEntry } from './project'
 
 /** Names that a message suggests. */
 const SUGGESTIONS = 3
+/** Characters of patterns and names, and names, that are compared for suggestions: more than any real network has. */
+const MOST_CHARACTERS = 200
+const MOST_NAMES = 10_000
 
 /**
  * Whether a layer pattern matches one of the names of a tensor: the whole name, or a run of whole parts between dots
@@ -47,9 +50,11 @@ export function unmatchedHint(pattern: string, names: readonly string[]): string
  * has; whole names where it has a `*`.
  */
 export function nearestNames(pattern: string, names: readonly string[]): string[] {
+  if (pattern.length > MOST_CHARACTERS) return []
   const isOpen = pattern.includes('*')
   const parts = pattern.split('.').length
-  const candidates = new Set(isOpen ? names : names.flatMap((name) => runsOf(name, parts)))
+  const compared = names.slice(0, MOST_NAMES).filter((name) => name.length <= MOST_CHARACTERS)
+  const candidates = new Set(isOpen ? compared : compared.flatMap((name) => runsOf(name, parts)))
   const wanted = isOpen ? `*${pattern}*` : pattern
   return [...candidates]
     .map((name) => ({ name, distance: editDistance(wanted, name) }))

@@ -66,6 +66,14 @@ describe('a pattern that matches nothing', () => {
     expect(nearestNames(pattern, names).slice(0, expected.length)).toEqual(expected),
   )
 
+  it('of a hostile length, among hostile names, is answered at once', () => {
+    const hostile = [...Array.from({ length: 50_000 }, (_, at) => `a.${at}.weight`), 'a.'.repeat(50_000)]
+    const started = performance.now()
+    expect(nearestNames('*x'.repeat(50_000), hostile)).toEqual([])
+    expect(nearestNames('*x'.repeat(90), hostile)).toHaveLength(3)
+    expect(performance.now() - started).toBeLessThan(30_000)
+  })
+
   it('says how patterns work, also where there are no names', () => {
     expect(unmatchedHint('attn', names)).toContain('attn1, attn2')
     expect(unmatchedHint('attn', [])).toContain('whole parts')
