@@ -137,7 +137,8 @@ describe.each(NAMES)('%s', (command) => {
   it('does not replace an allowed folder, even an empty one, or what holds it', async () => {
     for (const path of [server.allowed, `${server.allowed}/`, join(server.allowed, 'x', '..')])
       await refuses(command, path, /allowed folder|outside the folders|names a folder/)
-    for (const path of [server.folder, '/', tmpdir()]) await refuses(command, path, /outside the folders|names a folder/)
+    for (const path of [server.folder, '/', tmpdir()])
+      await refuses(command, path, /outside the folders|names a folder/)
     expect(contents()).toEqual(before)
   })
 

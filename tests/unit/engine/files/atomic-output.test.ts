@@ -66,6 +66,29 @@ describe('an output', () => {
     expect(readdirSync(path)).toEqual(['new'])
   })
 
+  it('keeps a folder that stepped aside where something else has its name', async () => {
+    const folder = temporaryFolder()
+    const dead = deadProcess()
+    for (const name of ['out', `.out.${dead}.partial`, `.out.${dead}.partial.old`]) mkdirSync(join(folder, name))
+    const before = readdirSync(folder)
+    await expect(AtomicOutput.create(join(folder, 'out'), alwaysFolder)).rejects.toMatchObject({
+      kind: 'target',
+      hint: expect.stringContaining(`.out.${dead}.partial.old`),
+    })
+    expect(readdirSync(folder)).toEqual(before)
+  })
+
+  it('is written once at a time by one process too', async () => {
+    const path = join(temporaryFolder(), 'out')
+    const outputs = await Promise.allSettled([1, 2, 3].map(() => AtomicOutput.create(path, never)))
+    expect(outputs.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    await expect(AtomicOutput.create(path, never)).rejects.toMatchObject({
+      message: expect.stringMatching(/This program is writing/),
+    })
+    for (const output of outputs) if (output.status === 'fulfilled') await output.value.discard()
+    await (await AtomicOutput.create(path, never)).discard()
+  })
+
   it('does not take a name to which a living process writes', async () => {
     const folder = temporaryFolder()
     writeFileSync(join(folder, `.out.${process.ppid}.partial`), 'theirs')
