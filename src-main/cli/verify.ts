@@ -1,36 +1,24 @@
-import { createHash } from 'node:crypto'
 import { readdir, stat } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { Command } from 'commander'
-import { FusionError } from '../contract/errors'
-import { RECIPE_KEY } from '../engine/checkpoint/describe'
-import { hashFile } from '../engine/checkpoint/hash'
-import { openCheckpoint } from '../engine/checkpoint/open'
-import { readSafetensors } from '../engine/checkpoint/safetensors'
-import { openRegularFile } from '../engine/files/regular-file'
-import { DATA_HASH_KEY, type Recipe } from '../engine/merge/recipe'
-import { cacheFolder } from './folders'
-import { EXIT, printResult, runCommand, type CommonOptions, lines } from './output'
+import {
+  isTampered,
+  verifyExport,
+  type ExportVerification,
+  type Proof,
+  type VerifiedFile,
+} from '../engine/merge/verify-export'
+import { EXIT, lines, printResult, runCommand, type CommonOptions } from './output'
 
 interface VerifyOptions extends CommonOptions {
   sources: string[]
 }
 
-interface Verification {
-  path: string
-  sha256: string
-  /** Whether the tensor data are those that were written; null where the file does not say. */
-  dataIntact: boolean | null
-  recipe: Recipe | null
-  /** The recipe's sources: where a file with that name and hash lies, or null. */
-  sources: { name: string; sha256: string; foundAt: string | null }[]
-}
-
-/** `featurefusion verify`: recomputes hashes, reads the recipe, and says whether its sources are at hand. */
+/** `featurefusion verify`: computes all hashes anew, and says what they prove and whether the sources are at hand. */
 export function addVerifyCommand(program: Command): void {
   program
     .command('verify <file>')
-    .description("check an export: its hash, its recipe, and whether the recipe's sources are at hand")
+    .description('check an export: data, names, files and recipe, and whether the sources of the recipe are at hand')
     .option(
       '--sources <folder>',
       "where to look for sources (default: the file's folder)",
@@ -40,74 +28,88 @@ export function addVerifyCommand(program: Command): void {
     .option('--json', 'results as JSON')
     .action((path: string, options: VerifyOptions) =>
       runCommand(options, async (signal) => {
-        const checkpoint = await openCheckpoint(path)
-        const [file] = checkpoint.files
-        if (!file) throw new FusionError('not-found', `${path} has no weights.`)
-        const sha256 = await hashFile(file.path, { cacheFolder: cacheFolder(), signal })
-        const expected = checkpoint.metadata[DATA_HASH_KEY]
-        const dataIntact = expected === undefined ? null : expected === `0x${await dataHash(file.path)}`
-        const recipe = parseRecipe(checkpoint.metadata[RECIPE_KEY])
-        const folders = options.sources.length > 0 ? options.sources : [dirname(checkpoint.path)]
-        const wanted = recipe ? [...recipe.models.flatMap(({ files }) => files), ...(recipe.vae ?? [])] : []
-        const candidates = (await Promise.all(folders.map((folder) => weightFiles(folder)))).flat()
-        const sources: Verification['sources'] = []
-        for (const source of wanted) sources.push({ ...source, foundAt: await find(source, candidates, signal) })
-        const result: Verification = { path: file.path, sha256, dataIntact, recipe, sources }
-        printResult(options, result, () => inWords(result))
-        if (dataIntact === false) process.exitCode = EXIT.failed
+        const folders = options.sources.length > 0 ? options.sources : [dirname(resolve(path))]
+        const candidates = (await Promise.all(folders.map(weightFiles))).flat()
+        const result = await verifyExport(path, candidates, signal)
+        const { files } = result
+        const data = {
+          path: files[0]!.path,
+          sha256: files[0]!.sha256,
+          intact: !isTampered(result),
+          dataIntact: together(files.map((file) => file.data)),
+          namesIntact: together(files.map((file) => file.names)),
+          recipeIntact: recipeProof(result),
+          filesIntact: filesProof(result),
+          ...result,
+        }
+        printResult(options, data, () => inWords(result))
+        if (isTampered(result)) process.exitCode = EXIT.failed
       }),
     )
 }
 
-/** sha256 of the bytes behind the header (modelspec.hash_sha256). */
-async function dataHash(path: string): Promise<string> {
-  const { tensors } = await readSafetensors(path)
-  const start = Math.min(...tensors.map(({ offset }) => offset))
-  const hash = createHash('sha256')
-  const file = await openRegularFile(path)
-  for await (const chunk of file.createReadStream({ start })) hash.update(chunk as Buffer)
-  return hash.digest('hex')
+/** Proven where all are, refuted where one is. */
+function together(proofs: readonly Proof[]): Proof {
+  return proofs.includes(false) ? false : proofs.includes(null) ? null : true
 }
 
-function parseRecipe(text: string | undefined): Recipe | null {
-  if (text === undefined) return null
-  try {
-    return JSON.parse(text) as Recipe
-  } catch (cause) {
-    throw new FusionError('malformed', 'The recipe in the file is not JSON.', { cause })
-  }
+/** Of the files that carry one. */
+function recipeProof({ files, recipe, sameRecipe }: ExportVerification): Proof {
+  if (!sameRecipe || files.some(({ metadata }) => metadata === false)) return false
+  return recipe && files.some(({ metadata }) => metadata === true) ? true : null
+}
+
+function filesProof({ folder }: ExportVerification): Proof {
+  return folder && folder.missing.length + folder.changed.length + folder.added.length === 0 ? true : folder && false
 }
 
 async function weightFiles(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true }).catch(() => [])
-  return entries.filter((entry) => entry.endsWith('.safetensors')).map((entry) => join(folder, entry))
+  const paths = entries.filter((entry) => entry.endsWith('.safetensors')).map((entry) => join(folder, entry))
+  const found = await Promise.all(paths.map((path) => stat(path).catch(() => null)))
+  return paths.filter((_, index) => found[index]?.isFile())
 }
 
-async function find(
-  { name, sha256 }: { name: string; sha256: string },
-  candidates: readonly string[],
-  signal: AbortSignal,
-): Promise<string | null> {
-  for (const path of candidates.filter((candidate) => basename(candidate) === name)) {
-    if ((await stat(path)).isFile() && (await hashFile(path, { cacheFolder: cacheFolder(), signal })) === sha256)
-      return path
-  }
-  return null
-}
-
-function inWords({ path, sha256, dataIntact, recipe, sources }: Verification): string {
-  const state =
-    dataIntact === null
-      ? 'carries no hash of its data'
-      : dataIntact
-        ? 'data are intact'
-        : 'data are NOT what was written'
+function inWords(result: ExportVerification): string {
+  const { files, recipe, sources, sameRecipe } = result
+  const missing = sources.filter(({ foundAt }) => foundAt === null).length
   return lines([
-    `${path}: ${state}`,
-    `sha256 ${sha256}`,
-    recipe
-      ? `Recipe: ${recipe.method} of ${recipe.models.map((model) => model.name).join(', ')}`
-      : 'No recipe of ours.',
-    ...sources.map(({ name, sha256: hash, foundAt }) => `  ${name} [${hash.slice(0, 10)}]: ${foundAt ?? 'not found'}`),
+    ...files.flatMap(fileInWords),
+    ...folderInWords(result),
+    ...(recipe
+      ? [`Recipe   ${recipe.method} of ${recipe.models.map(({ name }) => name).join(', ')}`]
+      : ['Recipe   none of this program']),
+    ...(sameRecipe ? [] : ['         NOT the same in all files']),
+    ...(recipe ? [`Sources  ${sources.length - missing} of ${sources.length} found`] : []),
+    ...sources.map(({ name, sha256, foundAt, otherAt }) => {
+      const place = foundAt ?? (otherAt === null ? 'not found' : `not found; ${otherAt} has other contents`)
+      return `  ${name} [${sha256.slice(0, 10)}]: ${place}`
+    }),
   ])
+}
+
+function fileInWords({ path, sha256, data, names, metadata }: VerifiedFile): string[] {
+  return [
+    path,
+    `  sha256   ${sha256}`,
+    `  data     ${proofInWords(data)}`,
+    `  names    ${proofInWords(names)}`,
+    `  metadata ${proofInWords(metadata)}`,
+  ]
+}
+
+function proofInWords(proof: Proof): string {
+  if (proof === null) return 'not proven: nothing says what was written'
+  return proof ? 'as they were written' : 'NOT what was written'
+}
+
+function folderInWords({ isFolder, folder }: ExportVerification): string[] {
+  if (!isFolder) return []
+  if (!folder) return ['Files    not proven: there is no list of what was written']
+  const lines = [
+    ...folder.missing.map((name) => `  MISSING ${name}`),
+    ...folder.changed.map((name) => `  CHANGED ${name}`),
+    ...folder.added.map((name) => `  ADDED   ${name}`),
+  ]
+  return lines.length === 0 ? ['Files    all there, and no others'] : ['Files    NOT those that were written', ...lines]
 }

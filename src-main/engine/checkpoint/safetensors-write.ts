@@ -33,8 +33,8 @@ export function encodeHeader(
   return header
 }
 
-/** Halves of surrogate pairs, which the format refuses, become U+FFFD. */
-function toJson(value: unknown): string {
+/** JSON as a header has it: halves of surrogate pairs, which the format refuses, become U+FFFD. */
+export function toJson(value: unknown): string {
   return JSON.stringify(value, (_, inner: unknown) =>
     typeof inner === 'string' ? Buffer.from(inner).toString() : inner,
   )

@@ -1,27 +1,35 @@
 import { createHash } from 'node:crypto'
-import { lstat, open, readdir, writeFile } from 'node:fs/promises'
-import { join, relative, sep } from 'node:path'
+import { lstat, readdir, writeFile } from 'node:fs/promises'
+import { isAbsolute, join, relative, sep } from 'node:path'
 import { z } from 'zod'
-import { readSmallText } from './regular-file'
+import { openRegularFile, readSmallText } from './regular-file'
 import { SMALL_FILES } from './small-files'
 import type { Standing, TargetKind } from './target'
 
 /** The file by which a folder that this program wrote is known. Hidden: a merge does not copy it from its base. */
 export const MANIFEST_NAME = '.featurefusion-export.json'
 /** Of a large file the beginning stands for the whole: a header of weights says who wrote them. */
-const HASHED_BYTES = 4 * 1024 * 1024
+export const LISTED_BYTES = 4 * 1024 * 1024
 /** How many things in the way an error names. */
 const NAMED = 3
 /** What file managers put into every folder that they show. */
 const OF_FILE_MANAGERS: ReadonlySet<string> = new Set(['.DS_Store', 'Thumbs.db', 'desktop.ini'])
 
-const fileSchema = z.object({ bytes: z.number(), sha256: z.string() })
-type FileState = z.infer<typeof fileSchema>
+const fileSchema = z.object({
+  bytes: z.number(),
+  sha256: z.string(),
+  /** Of all data behind the header of a weights file. */
+  dataSha256: z.string().optional(),
+})
+export type FileState = z.infer<typeof fileSchema>
 /** The files of an export by their path in it, with '/'; sha256 of their first 4 MiB. */
 const manifestSchema = z.object({
   format: z.literal('featurefusion-export'),
   version: z.literal(1),
-  files: z.record(z.string(), fileSchema),
+  files: z.record(
+    z.string().refine((name) => !name.split('/').includes('..') && !isAbsolute(name)),
+    fileSchema,
+  ),
 })
 
 /**
@@ -49,16 +57,51 @@ export const EXPORT_FOLDER: TargetKind = {
 /**
  * Writes the list of an export's files into its folder.
  * @param files absolute, all of the folder
+ * @param dataSha256 of the data behind the headers of weights files, by path
  * @returns the list's own path
  */
-export async function writeManifest(folder: string, files: readonly string[]): Promise<string> {
+export async function writeManifest(
+  folder: string,
+  files: readonly string[],
+  dataSha256: ReadonlyMap<string, string> = new Map(),
+): Promise<string> {
   const states: [string, FileState][] = []
-  for (const file of files) states.push([relative(folder, file).split(sep).join('/'), await stateOf(file)])
+  for (const file of files) {
+    const data = dataSha256.get(file)
+    const state = { ...(await stateOf(file)), ...(data !== undefined && { dataSha256: data }) }
+    states.push([relative(folder, file).split(sep).join('/'), state])
+  }
   states.sort(([a], [b]) => (a < b ? -1 : 1))
   const manifest = { format: 'featurefusion-export', version: 1, files: Object.fromEntries(states) }
   const path = join(folder, MANIFEST_NAME)
   await writeFile(path, `${JSON.stringify(manifest, null, 2)}\n`, { flag: 'wx' })
   return path
+}
+
+/** How the files of a folder differ from those of its export, each by its path in it. */
+export interface ManifestDifferences {
+  missing: string[]
+  /** Other contents, as far as the list tells: its length, its beginning. */
+  changed: string[]
+  /** A few of what the export did not write. */
+  added: string[]
+}
+
+/** Compares a folder with the list in it; null where it has none that can be read. */
+export async function compareWithManifest(
+  folder: string,
+): Promise<{ listed: ReadonlyMap<string, FileState>; differences: ManifestDifferences } | null> {
+  const listed = await readManifest(folder)
+  if (!listed) return null
+  const differences: ManifestDifferences = { missing: [], changed: [], added: [] }
+  for (const [name, state] of listed) {
+    const found = await stateOf(join(folder, name)).catch(() => null)
+    if (!found) differences.missing.push(name)
+    else if (!isAsListed(found, state)) differences.changed.push(name)
+  }
+  const foreign = await foreignEntries(folder, '', listed)
+  differences.added = foreign.filter((name) => !listed.has(name))
+  return { listed, differences }
 }
 
 /** Null where there is none that can be read. */
@@ -100,10 +143,10 @@ function isAsListed(state: FileState, listed: FileState | undefined): boolean {
 }
 
 async function stateOf(file: string): Promise<FileState> {
-  const handle = await open(file)
+  const handle = await openRegularFile(file)
   try {
     const { size: bytes } = await handle.stat()
-    const head = Buffer.alloc(Math.min(bytes, HASHED_BYTES))
+    const head = Buffer.alloc(Math.min(bytes, LISTED_BYTES))
     const { bytesRead } = await handle.read(head, 0, head.length, 0)
     return { bytes, sha256: createHash('sha256').update(head.subarray(0, bytesRead)).digest('hex') }
   } finally {

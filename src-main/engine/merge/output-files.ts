@@ -6,6 +6,7 @@ import { isDropped } from '../checkpoint/extras'
 import { countsPositions } from '../checkpoint/mergeable'
 import { encodeHeader } from '../checkpoint/safetensors-write'
 import { diffusersTargets, singleFileTargets, storedTargets, type TargetTensor } from '../checkpoint/targets'
+import { sealed } from './seal'
 import { BYTES_PER_ELEMENT, elementCount, isFloatType, type ElementType } from '../tensor/element-type'
 
 /** A tensor's place in an output file. */
@@ -189,7 +190,10 @@ export function viewOf(checkpoint: Checkpoint, component: ComponentName, name: s
 
 /** Bytes that the weights files take, headers included. */
 export function outputBytes({ files }: OutputFiles, metadata: Readonly<Record<string, string>>): number {
-  return files.reduce((sum, file) => sum + file.dataBytes + encodeHeader(file.tensors, metadata).byteLength, 0)
+  return files.reduce(
+    (sum, file) => sum + file.dataBytes + encodeHeader(file.tensors, sealed(metadata, file.tensors)).byteLength,
+    0,
+  )
 }
 
 /** Absolute path of an output file. */

@@ -4,7 +4,8 @@ import { encodeHeader } from '../checkpoint/safetensors-write'
 import { makeFolder } from '../files/make-folder'
 import { outputPath, type OutputFile } from './output-files'
 import { PrefixHash } from './prefix-hash'
-import { DATA_HASH_KEY } from './recipe'
+import { RECIPE_KEY } from '../checkpoint/describe'
+import { sealed } from './seal'
 
 interface OpenFile {
   path: string
@@ -23,14 +24,15 @@ export class OutputWriter {
 
   /**
    * @param root the output's (temporary) path
-   * @param metadataOf `__metadata__` of each file; DATA_HASH_KEY, where it is among them, is filled in at the end
+   * @param metadataOf `__metadata__` of each file; where it has a recipe, hashes of all that
+   * the file holds are put beside
    */
   constructor(root: string, files: readonly OutputFile[], metadataOf: (file: OutputFile) => Record<string, string>) {
     for (const file of files) {
       const path = outputPath(root, file)
       makeFolder(dirname(path))
       const metadata = metadataOf(file)
-      const headerBytes = encodeHeader(file.tensors, metadata).byteLength
+      const headerBytes = encodeHeader(file.tensors, withHashes(metadata, file)).byteLength
       const descriptor = openSync(path, 'w')
       this.open.set(file, { path, headerBytes, metadata, descriptor, hash: new PrefixHash(path, headerBytes) })
     }
@@ -53,13 +55,12 @@ export class OutputWriter {
     this.open.get(file)!.hash.complete(offset, byteLength)
   }
 
-  /** Writes the headers. Returns the files' paths. */
-  finish(): string[] {
+  /** Writes the headers. Returns the files' paths, with the sha256 of the data in each. */
+  finish(): { path: string; dataSha256: string }[] {
     return [...this.open].map(([file, { path, metadata, descriptor, hash }]) => {
-      const digest = hash.digest(file.dataBytes)
-      const whole = DATA_HASH_KEY in metadata ? { ...metadata, [DATA_HASH_KEY]: `0x${digest}` } : metadata
-      writeFully(descriptor, encodeHeader(file.tensors, whole), 0)
-      return path
+      const dataSha256 = hash.digest(file.dataBytes)
+      writeFully(descriptor, encodeHeader(file.tensors, withHashes(metadata, file, dataSha256)), 0)
+      return { path, dataSha256 }
     })
   }
 
@@ -70,6 +71,11 @@ export class OutputWriter {
     }
     this.open.clear()
   }
+}
+
+/** Files that are copies of the base's say only what diffusers asks for. */
+function withHashes(metadata: Readonly<Record<string, string>>, { tensors }: OutputFile, dataSha256?: string) {
+  return RECIPE_KEY in metadata ? sealed(metadata, tensors, dataSha256) : metadata
 }
 
 /** Writes all bytes from `position` of a file on. */

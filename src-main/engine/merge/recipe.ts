@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { cpus } from 'node:os'
 import { basename } from 'node:path'
+import { z } from 'zod'
+import { FusionError } from '../../contract/errors'
 import type { Architecture, Checkpoint } from '../checkpoint/checkpoint'
 import { RECIPE_KEY } from '../checkpoint/describe'
 import { unreadable } from '../checkpoint/file-errors'
@@ -10,15 +12,40 @@ import { RUNTIME_VERSION, type Provider } from '../runtime/session'
 import type { MergeMethod } from './methods/method'
 import { settingsInUse, sourcesOf, type MergePlan } from './plan'
 
-/** Key of the hash of a file's tensor data (Stability's model metadata standard). */
-export const DATA_HASH_KEY = 'modelspec.hash_sha256'
-/** Stands in for the hash until the data are written; of the same length. */
-export const DATA_HASH_PLACEHOLDER = `0x${'0'.repeat(64)}`
-
+const recipeFileSchema = z.object({ name: z.string(), sha256: z.string() })
 /** One file that a model was read from. */
-export interface RecipeFile {
-  name: string
-  sha256: string
+export type RecipeFile = z.infer<typeof recipeFileSchema>
+
+/** What of a recipe has to be there to say what it was made from, in any version. */
+const readRecipeSchema = z
+  .object({
+    format: z.literal('featurefusion-recipe'),
+    method: z.string(),
+    models: z.array(z.object({ name: z.string(), files: z.array(recipeFileSchema) }).loose()),
+    vae: z.array(recipeFileSchema).nullable().default(null),
+    calibration: recipeFileSchema.nullable().default(null),
+  })
+  .loose()
+export type ReadRecipe = z.infer<typeof readRecipeSchema>
+
+/** The recipe in a file's metadata; null where there is none. @throws FusionError 'malformed' */
+export function readRecipe(path: string, metadata: Readonly<Record<string, string>>): ReadRecipe | null {
+  const text = metadata[RECIPE_KEY]
+  if (text === undefined) return null
+  try {
+    return readRecipeSchema.parse(JSON.parse(text))
+  } catch (cause) {
+    throw new FusionError('malformed', `The recipe in ${path} is not one of this program.`, {
+      detail: cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause),
+      hint: 'The file was changed after it was written, or is damaged.',
+      cause,
+    })
+  }
+}
+
+/** Every file that a recipe was made from. */
+export function recipeSources({ models, vae, calibration }: ReadRecipe): RecipeFile[] {
+  return [...models.flatMap(({ files }) => files), ...(vae ?? []), ...(calibration ? [calibration] : [])]
 }
 
 /** How a checkpoint was made: what it takes to make it again, without any path, date or number of threads. */
@@ -167,7 +194,6 @@ export async function mergeMetadata(
     ...(base.predictionType === 'v_prediction' && { 'modelspec.prediction_type': 'v' }),
     ...(base.predictionType === 'epsilon' && { 'modelspec.prediction_type': 'epsilon' }),
     'modelspec.merged_from': models.map(({ entry }) => entry.name).join(', '),
-    [DATA_HASH_KEY]: DATA_HASH_PLACEHOLDER,
   }
 }
 

@@ -108,16 +108,18 @@ async function mergeOnce(plan: MergePlan, options: MergeOptions): Promise<Omit<M
     const columns = PlanColumns.find(plan, hashes)
     const contributions = await contributionsFor(plan, hashes, options)
     const merge = new MergeRun(plan, columns, contributions, writer, options)
-    let files: string[]
+    let written: ReturnType<OutputWriter['finish']>
     try {
       await merge.run()
-      files = writer.finish()
+      written = writer.finish()
     } finally {
       writer.close()
     }
+    const files = written.map(({ path: file }) => file)
     if (folder) {
       files.push(...(await writePipelineFiles(plan.base, output.temporaryPath, options.clipVocabulary)))
-      files.push(await writeManifest(output.temporaryPath, files))
+      const dataSha256 = new Map(written.map((file) => [file.path, file.dataSha256]))
+      files.push(await writeManifest(output.temporaryPath, files, dataSha256))
     }
     onProgress?.('flushing', 0)
     throwIfCancelled(signal)
