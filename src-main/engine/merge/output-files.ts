@@ -94,7 +94,9 @@ export function layOutFiles(base: Checkpoint, layout: OutputLayout, dtype: Outpu
     return { folder: true, files, destinations, leftOut }
   }
   const keepsNames = layout === 'same' && base.layout !== 'single-file'
-  const targets = keepsNames ? [...base.components.values()].flatMap(storedTargets) : singleFileTargets(base, layout === 'single-file')
+  const targets = keepsNames
+    ? [...base.components.values()].flatMap(storedTargets)
+    : singleFileTargets(base, layout === 'single-file')
   const taken = new Set(targets.map(({ name }) => name))
   const unsaid = base.stated.chosen && base.predictionType !== 'v_prediction' ? PREDICTION_MARKERS : []
   const extras = kept.filter(({ name }) => !taken.has(name) && !unsaid.includes(name))
