@@ -57,9 +57,18 @@ function firstUrl(served: ChildProcess): Promise<string> {
   })
 }
 
-/** Runs the command line to its end; what it wrote to standard output. */
-export function runCli(...args: string[]): Promise<string> {
-  const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+/** Runs the command line to its end, with a cache that goes with it; what it wrote to standard output. */
+export async function runCli(...args: string[]): Promise<string> {
+  const cache = await mkdtemp(join(tmpdir(), 'featurefusion-cli-'))
+  try {
+    return await outputOf(args, { ...process.env, FEATUREFUSION_CACHE: cache })
+  } finally {
+    await rm(cache, { recursive: true, force: true })
+  }
+}
+
+function outputOf(args: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
+  const child = spawn(process.execPath, [CLI, ...args], { env, stdio: ['ignore', 'pipe', 'inherit'] })
   return new Promise((resolve, reject) => {
     let output = ''
     child.stdout.setEncoding('utf8')
