@@ -11,8 +11,8 @@ export default defineConfig({
     plugins: [assemblyscript()],
     build: {
       outDir: 'out/main',
-      // Hundreds of small files, which Node would open all at once.
-      externalizeDeps: { exclude: ['zod'] },
+      // zod: hundreds of small files, which Node would open all at once; hash-wasm: one hash of many.
+      externalizeDeps: { exclude: ['zod', 'hash-wasm'] },
       rollupOptions: {
         input: {
           main: at('src-main/main.ts'),

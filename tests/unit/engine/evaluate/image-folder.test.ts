@@ -25,7 +25,11 @@ import { readSquare } from '../../../../src-main/engine/evaluate/image-file'
 import { describeImageFolder, encodeImageFolder } from '../../../../src-main/engine/evaluate/image-folder'
 import { hashComponent } from '../../../../src-main/engine/evaluate/latent-cache'
 import { chooseSplit } from '../../../../src-main/engine/evaluate/loss-table'
+import { collectingDamage } from '../../../../src-main/engine/files/cache-damage'
 import { family } from '../../demo-family'
+
+/** Behind kept latents. */
+const CHECKSUM_BYTES = 32
 
 let root: string
 beforeEach(() => {
@@ -268,8 +272,20 @@ describe('encoding a folder', () => {
     expect(kept.map((file) => statSync(file).size).sort((a, b) => a - b)).toEqual([
       4 * size - 4,
       4 * size - 4,
-      4 * size,
+      4 * size + CHECKSUM_BYTES,
     ])
+    // Nor does one with a flipped bit, in the latents or in the checksum behind them.
+    const whole = kept.find((file) => statSync(file).size === 4 * size + CHECKSUM_BYTES)!
+    for (const position of [0, 4 * size - 1, 4 * size, 4 * size + CHECKSUM_BYTES - 1]) {
+      const bytes = readFileSync(whole)
+      bytes[position]! ^= 1
+      writeFileSync(whole, bytes)
+      await collectingDamage(async (notes) => {
+        const again = await encodeImageFolder(described, one, pipeline, { vaeHash, cacheFolder })
+        expect(again.domains[0]!.latents).toEqual(alone.domains[0]!.latents)
+        expect(notes).toEqual([expect.stringContaining(whole)])
+      })
+    }
     // Another VAE, another seed.
     await expect(encodeImageFolder(described, one, lent, { vaeHash: 'x', cacheFolder })).rejects.toThrow(
       'encoded again',
