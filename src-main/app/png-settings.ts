@@ -1,3 +1,4 @@
+import { guidanceSchema, stepsSchema } from '../contract/limits'
 import type { PngSettings } from '../contract/preview'
 import { parseSeed, seedOf } from '../contract/seed'
 import { readParameters } from '../engine/diffusion/png'
@@ -46,8 +47,8 @@ export function readPngSettings(bytes: Uint8Array): PngSettings | null {
     prompt,
     negativePrompt,
     seed: seed === null ? null : seedOf(seed),
-    steps: numberOf('Steps', (value) => Number.isSafeInteger(value) && value > 0),
-    guidance: numberOf('CFG scale', Number.isFinite),
+    steps: numberOf('Steps', (value) => stepsSchema.safeParse(value).success),
+    guidance: numberOf('CFG scale', (value) => guidanceSchema.safeParse(value).success),
     scheduler: sampler === null ? null : schedulerOf(sampler),
     sampler,
     schedule: schedule !== null && OWN_SCHEDULES.includes(schedule.toLowerCase()) ? null : schedule,
