@@ -1,5 +1,6 @@
 import { Command, Help } from 'commander'
 import { version } from '../../package.json'
+import { printable } from '../contract/printable'
 import { addCalibrateCommand } from './calibrate'
 import { addCompareCommand } from './compare'
 import { addDemoCommand } from './demo'
@@ -35,6 +36,7 @@ export function createProgram(files: BuiltFiles): Command {
       optionDescription: (option) =>
         Array.isArray(option.defaultValue) ? option.description : new Help().optionDescription(option),
     })
+    .configureOutput({ outputError: (text, write) => write(printable(text)) })
     .showHelpAfterError('(featurefusion --help lists the commands)')
     .exitOverride()
   addOpenCommand(program)

@@ -51,6 +51,7 @@ describe('the command line', () => {
     const folder = temporaryFolder()
     const cli = new CommandLine(temporaryFolder())
     const hostile = HOSTILE.join('').replace('\r', '')
+    const typed = hostile.replaceAll('\n', '')
     const name = '\x1b[31m\x9b\u202e\nError: b'
     const model = join(folder, `${name}.safetensors`)
     writeFileSync(model, safetensors({ [hostile]: [2, 2] }, { 'modelspec.title': hostile, [hostile]: hostile }))
@@ -69,9 +70,8 @@ describe('the command line', () => {
       ['inspect', '--base', model, '--specialist', model],
       ['evaluate', '--model', model, '--data', data],
       ['generate', '--model', model, '--prompt', hostile, '--scheduler', hostile, '--out', folder],
-      [hostile],
-      ['merge', `--${hostile}`],
-      ['open', model, '--threads', hostile],
+      // What somebody types cannot deceive them: line breaks stay.
+      ...[[typed], ['merge', `--${typed}`], ['open', model, '--threads', typed]],
     ]
     for (const args of commands)
       for (const json of [[], ['--json']]) {
