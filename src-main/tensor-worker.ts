@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { toErrorReport } from './contract/errors'
-import { TensorJobRunner, type TensorJob } from './engine/merge/tensor-job'
-import type { WorkerReply, WorkerSetup } from './engine/merge/job-pool'
+import { TensorJobRunner, type TensorJob } from './engine/merge/jobs/tensor-job'
+import type { WorkerReply, WorkerSetup } from './engine/merge/jobs/job-pool'
 
 // A thread of the job pool: one job in, one reply out.
 const runner = new TensorJobRunner((workerData as WorkerSetup).sources)

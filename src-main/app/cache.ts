@@ -1,10 +1,10 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HASHES_FILE } from '../engine/checkpoint/hash'
-import { LATENTS_FOLDER } from '../engine/evaluate/latent-cache'
-import { LOSSES_FOLDER } from '../engine/evaluate/loss-store'
+import { LATENTS_FOLDER } from '../engine/evaluate/data/latent-cache'
+import { LOSSES_FOLDER } from '../engine/evaluate/losses/loss-store'
 import { makePrivate } from '../engine/files/private'
-import { cacheBytes, CONTRIBUTIONS_FOLDER, trimCache } from '../engine/merge/cache-space'
+import { cacheBytes, CONTRIBUTIONS_FOLDER, trimCache } from '../engine/merge/contributions/cache-space'
 
 const MERGES = 'featurefusion-merges'
 const TILES = 'featurefusion-tiles'

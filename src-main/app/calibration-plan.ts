@@ -8,18 +8,18 @@ import {
   openCalibration,
   unetFiles,
   type Calibration,
-} from '../engine/calibrate/calibration-file'
+} from '../engine/merge/plan/calibration-file'
 import { layerGroups, passBytes, type CalibratedLayer } from '../engine/calibrate/gather'
 import { runsOf } from '../engine/calibrate/sources'
 import { noPrompts, picturesFor, type CalibrationWish } from '../engine/calibrate/wishes'
 import type { Checkpoint } from '../engine/checkpoint/checkpoint'
 import { cachedHash } from '../engine/checkpoint/hash'
 import { openCheckpoint } from '../engine/checkpoint/open'
-import { openEvaluationData, type EvaluationData } from '../engine/evaluate/evaluation-data'
-import { promptsOf } from '../engine/evaluate/evaluation-set'
-import { countPictures, type ChosenDomain } from '../engine/evaluate/loss-table'
+import { openEvaluationData, type EvaluationData } from '../engine/evaluate/data/evaluation-data'
+import { promptsOf } from '../engine/evaluate/data/evaluation-set'
+import { countPictures, type ChosenDomain } from '../engine/evaluate/losses/loss-table'
 import { methodNamed } from '../engine/merge/methods/index'
-import { needsColumns } from '../engine/merge/plan-columns'
+import { needsColumns } from '../engine/merge/plan/plan-columns'
 import { evaluationFolder } from './evaluation-plan'
 
 /** Captions that stand for prompts where nobody wrote any. */

@@ -1,6 +1,6 @@
 import { projectSchema, type Project } from '../contract/project'
-import { findDemoFamily } from '../engine/evaluate/demo-family'
-import { describeEvaluationSet, promptsOf } from '../engine/evaluate/evaluation-set'
+import { findDemoFamily } from '../engine/evaluate/data/demo-family'
+import { describeEvaluationSet, promptsOf } from '../engine/evaluate/data/evaluation-set'
 
 const PROMPTS = 2
 const SEEDS = [1, 2]

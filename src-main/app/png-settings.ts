@@ -1,7 +1,7 @@
 import { guidanceSchema, stepsSchema } from '../contract/limits'
 import type { PngSettings } from '../contract/preview'
 import { parseSeed, seedOf } from '../contract/seed'
-import { readParameters } from '../engine/diffusion/png'
+import { readParameters } from '../engine/image/png'
 import { SCHEDULER_NAMES } from '../engine/diffusion/schedulers/index'
 
 /** A1111's samplers, and diffusers' classes that this program's own command line may have named; in lower case. */

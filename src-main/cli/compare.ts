@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { leaderboardAsCsv } from '../contract/evaluate/csv-tables'
-import { compareRows, comparedRows, measureRows } from '../engine/evaluate/compare-methods'
+import { compareRows, comparedRows, measureRows } from '../engine/evaluate/compare/compare-methods'
 import { csvFile } from '../engine/files/file-kinds'
 import { checkOutput, writeOutput } from '../engine/files/write-output'
 import { addEvaluationOptions, evaluatedProject, withRun, type EvaluationOptions } from './evaluation-options'

@@ -12,7 +12,7 @@ import {
   type UnlearnedGain,
 } from '../contract/evaluate/losses'
 import type { Split } from '../contract/evaluate/settings'
-import type { ColouredTable } from '../engine/evaluate/table-picture'
+import type { ColouredTable } from '../engine/image/table-picture'
 import { seconds, signed, table } from './output'
 
 /** What `evaluate` measured. */

@@ -13,9 +13,9 @@ import { openCheckpoint } from '../engine/checkpoint/open'
 import { loadPipeline } from '../engine/diffusion/load-pipeline'
 import type { GenerateRequest, Picture, Pipeline } from '../engine/diffusion/pipeline'
 import { predictionNotices, requireComponent, schedulerConfigOf } from '../engine/diffusion/pipeline-parts'
-import { decodePng, encodePng } from '../engine/diffusion/png'
+import { decodePng, encodePng } from '../engine/image/png'
 import { PROMPT_SYNTAXES, type PromptSyntax } from '../engine/diffusion/prompt-encoder'
-import { resizeBicubic, type Picture as Pixels } from '../engine/diffusion/resample'
+import { resizeBicubic, type Picture as Pixels } from '../engine/image/resample'
 import {
   chooseScheduler,
   createScheduler,

@@ -1,5 +1,5 @@
 import type { LeaderboardEntry } from '../contract/evaluate/losses'
-import { differenceInWords } from '../engine/evaluate/paired-difference'
+import { differenceInWords } from '../engine/evaluate/compare/paired-difference'
 import { seconds, table } from './output'
 
 export const LEADERBOARD_COLUMNS = [

@@ -18,7 +18,7 @@ import {
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { readSmallTextSync } from '../engine/files/regular-file'
 import { SMALL_FILES } from '../engine/files/small-files'
-import { presetByBlock, UNetBlocks } from '../engine/merge/blocks'
+import { presetByBlock, UNetBlocks } from '../engine/merge/plan/blocks'
 import { parseModelArgument, withNames } from './model-arguments'
 import { UsageError } from './output'
 

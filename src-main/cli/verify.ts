@@ -7,7 +7,7 @@ import {
   type ExportVerification,
   type Proof,
   type VerifiedFile,
-} from '../engine/merge/verify-export'
+} from '../engine/merge/plan/verify-export'
 import { EXIT, lines, printResult, runCommand, type CommonOptions } from './output'
 
 interface VerifyOptions extends CommonOptions {

@@ -5,8 +5,8 @@ import {
   measureClipScores,
   summariseClipScores,
   type ModelClipScores,
-} from '../engine/evaluate/clip-table'
-import { forEachRow } from '../engine/evaluate/compare-methods'
+} from '../engine/evaluate/clip/clip-table'
+import { forEachRow } from '../engine/evaluate/compare/compare-methods'
 import { openRun } from './evaluate'
 import type { TaskRunner } from './task'
 

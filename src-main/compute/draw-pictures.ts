@@ -1,5 +1,5 @@
 import type { Pipeline } from '../engine/diffusion/pipeline'
-import { encodePng } from '../engine/diffusion/png'
+import { encodePng } from '../engine/image/png'
 import { writeWhole } from '../engine/files/write-whole'
 import type { TaskContext, TaskOf } from './task'
 

@@ -1,6 +1,6 @@
 import { checkDriftable, driftOnData } from '../engine/calibrate/drift-on-data'
 import { openCheckpoint } from '../engine/checkpoint/open'
-import { planMerge } from '../engine/merge/plan'
+import { planMerge } from '../engine/merge/plan/plan'
 import { mergedFile } from './merged-file'
 import { releaseModel } from './resident-model'
 import { phaseProgress, type TaskRunner } from './task'

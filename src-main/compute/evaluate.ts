@@ -1,7 +1,7 @@
-import { compareRows, measureRows } from '../engine/evaluate/compare-methods'
+import { compareRows, measureRows } from '../engine/evaluate/compare/compare-methods'
 import { EvaluationRun } from '../engine/evaluate/evaluation-run'
-import { searchMerge } from '../engine/evaluate/search-merge'
-import { unlearnedGains } from '../engine/evaluate/unlearned-gains'
+import { searchMerge } from '../engine/evaluate/search/search-merge'
+import { unlearnedGains } from '../engine/evaluate/losses/unlearned-gains'
 import { releaseModel } from './resident-model'
 import type { TaskContext, TaskOf, TaskRunner } from './task'
 

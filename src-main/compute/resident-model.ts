@@ -2,7 +2,7 @@ import type { PredictionType } from '../contract/project'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { loadPipeline } from '../engine/diffusion/load-pipeline'
 import type { Pipeline } from '../engine/diffusion/pipeline'
-import { throwIfCancelled } from '../engine/merge/cancel'
+import { throwIfCancelled } from '../engine/cancel'
 import { LiveMerge } from '../engine/merge/live-merge'
 import type { TaskContext, TaskOf } from './task'
 

@@ -14,7 +14,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { COMMANDS, type CommandName } from '../../src-main/contract/commands'
 import type { Picture } from '../../src-main/contract/preview'
 import type { Reply } from '../../src-main/contract/wire'
-import { encodePng } from '../../src-main/engine/diffusion/png'
+import { encodePng } from '../../src-main/engine/image/png'
 import { tensor, writeModel } from '../unit/engine/merge/models'
 import { TestServer } from '../unit/server/server'
 import { closeSockets, makeSpecial, SPECIAL_FILES } from '../unit/special-files'

@@ -1,7 +1,7 @@
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { evaluationAsCsv, leaderboardAsCsv } from '../../src-main/contract/evaluate/csv-tables'
-import { encodePng } from '../../src-main/engine/diffusion/png'
+import { encodePng } from '../../src-main/engine/image/png'
 import { DEMO, familyFolders } from '../unit/demo-family'
 import { tensor, writeModel } from '../unit/engine/merge/models'
 

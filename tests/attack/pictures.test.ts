@@ -3,9 +3,9 @@ import { encode as encodeJpeg } from 'jpeg-js'
 import { describe, expect, it } from 'vitest'
 import { readPngSettings } from '../../src-main/app/png-settings'
 import { FusionError } from '../../src-main/contract/errors'
-import { decodePng, encodePng, readParameters } from '../../src-main/engine/diffusion/png'
-import { makeChunk, SIGNATURE } from '../../src-main/engine/diffusion/png-text'
-import { readSquare } from '../../src-main/engine/evaluate/image-file'
+import { decodePng, encodePng, readParameters } from '../../src-main/engine/image/png'
+import { makeChunk, SIGNATURE } from '../../src-main/engine/image/png-text'
+import { readSquare } from '../../src-main/engine/image/image-file'
 
 /** What a picture of a few pixels may cost; a bomb unpacks to more. */
 const MOST_EXTRA_BYTES = 150e6

@@ -12,7 +12,7 @@ import {
 import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { encodePng } from '../../src-main/engine/diffusion/png'
+import { encodePng } from '../../src-main/engine/image/png'
 import { temporaryFolder } from '../unit/engine/merge/models'
 import { closeSockets, makeSpecial, SPECIAL_FILES } from '../unit/special-files'
 import { CommandLine } from './command-line'

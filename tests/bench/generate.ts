@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { openCheckpoint } from '../../src-main/engine/checkpoint/open'
 import { loadPipeline } from '../../src-main/engine/diffusion/load-pipeline'
-import { decodePng } from '../../src-main/engine/diffusion/png'
-import { findDemoFamily } from '../../src-main/engine/evaluate/demo-family'
+import { decodePng } from '../../src-main/engine/image/png'
+import { findDemoFamily } from '../../src-main/engine/evaluate/data/demo-family'
 import { inWords, measureProcess, median, type Measured } from './process-tree'
 
 const THREADS = 2

@@ -7,8 +7,8 @@ import { dirname, join, resolve } from 'node:path'
 import { projectSchema } from '../../src-main/contract/project'
 import { readSafetensors } from '../../src-main/engine/checkpoint/safetensors'
 import { encodeHeader } from '../../src-main/engine/checkpoint/safetensors-write'
-import { findDemoFamily } from '../../src-main/engine/evaluate/demo-family'
-import { planMerge } from '../../src-main/engine/merge/plan'
+import { findDemoFamily } from '../../src-main/engine/evaluate/data/demo-family'
+import { planMerge } from '../../src-main/engine/merge/plan/plan'
 import { runMerge } from '../../src-main/engine/merge/run'
 
 const python = process.env['FEATUREFUSION_PYTHON']

@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path'
-import { findDemoFamily } from '../../src-main/engine/evaluate/demo-family'
-import { describeEvaluationSet, promptsOf } from '../../src-main/engine/evaluate/evaluation-set'
+import { findDemoFamily } from '../../src-main/engine/evaluate/data/demo-family'
+import { describeEvaluationSet, promptsOf } from '../../src-main/engine/evaluate/data/evaluation-set'
 
 export const DEMO = resolve('resources/demo')
 

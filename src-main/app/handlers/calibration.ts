@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { CALIBRATION_FILE } from '../../engine/calibrate/calibration-file'
+import { CALIBRATION_FILE } from '../../engine/merge/plan/calibration-file'
 import { makePrivate, makePrivateFolder } from '../../engine/files/private'
 import { planCalibration, wishedModels } from '../calibration-plan'
 import { checkAgreed } from '../agreed-target'

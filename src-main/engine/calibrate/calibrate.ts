@@ -6,8 +6,8 @@ import { hashFile } from '../checkpoint/hash'
 import { isMergeable } from '../checkpoint/mergeable'
 import { loadPipeline, type LoadOptions } from '../diffusion/load-pipeline'
 import type { Pipeline } from '../diffusion/pipeline'
-import { throwIfCancelled } from '../merge/cancel'
-import { CalibrationWriter, unetFiles } from './calibration-file'
+import { throwIfCancelled } from '../cancel'
+import { CalibrationWriter, unetFiles } from '../merge/plan/calibration-file'
 import { gatherColumns, layerGroups, passBytes, type CalibratedLayer } from './gather'
 
 /** A model whose layers' inputs are gathered. */

@@ -1,4 +1,4 @@
-import { TorchGenerator } from '../diffusion/random'
+import { TorchGenerator } from '../random'
 
 /**
  * A sample without replacement of a stream whose length nobody knows: every item is as likely to stay (Li 1994,

@@ -1,8 +1,8 @@
 import { FusionError } from '../../contract/errors'
 import { checkPrompt } from '../../contract/prompt'
 import type { Checkpoint } from '../checkpoint/checkpoint'
-import { openEvaluationData, vaeHashFor } from '../evaluate/evaluation-data'
-import { chooseSplit, type ChosenDomain, type PictureList } from '../evaluate/loss-table'
+import { openEvaluationData, vaeHashFor } from '../evaluate/data/evaluation-data'
+import { chooseSplit, type ChosenDomain, type PictureList } from '../evaluate/losses/loss-table'
 import type { CalibratedCheckpoint } from './calibrate'
 import { dataSource, promptSource, trainTimestepsOf } from './sources'
 

@@ -5,7 +5,7 @@ import type { Problem, StoredTensor } from './checkpoint'
 import { readJsonObject } from '../files/json-object'
 import { requireOwn } from '../files/links'
 import { SMALL_FILES } from '../files/small-files'
-import { unreadable } from './file-errors'
+import { unreadable } from '../files/file-errors'
 import { readSafetensors, type SafetensorsFile } from './safetensors'
 
 const WEIGHTS = /^(diffusion_pytorch_model|model)(?:\.([\w-]+))?\.safetensors$/

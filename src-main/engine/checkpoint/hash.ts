@@ -6,7 +6,7 @@ import { FusionError } from '../../contract/errors'
 import { readCheckedJson, writeCheckedJson } from '../files/checked-json'
 import { fileState } from '../files/file-state'
 import { openRegularFile } from '../files/regular-file'
-import { unreadable } from './file-errors'
+import { unreadable } from '../files/file-errors'
 
 /** Inside the cache folder. */
 export const HASHES_FILE = 'hashes.json'

@@ -5,7 +5,7 @@ import { BYTES_PER_ELEMENT } from '../tensor/element-type'
 import { CHECKED_BYTES, checksum } from '../files/checksums'
 import { stateOf } from '../files/file-state'
 import type { SourceFile, StoredTensor } from './checkpoint'
-import { damaged, unreadable } from './file-errors'
+import { damaged, unreadable } from '../files/file-errors'
 
 /** Blocks that are kept: enough for one tensor of every model. */
 const MOST_BLOCKS = 64

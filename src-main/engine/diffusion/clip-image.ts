@@ -4,7 +4,7 @@ import { MOST_EDGE } from '../architecture/config-reader'
 import { readJsonObjectSync } from '../files/json-object'
 import { requireOwn } from '../files/links'
 import { isThere } from '../files/regular-file'
-import { cropMiddle, resize, resizeShortest, type FilterName, type Picture } from './resample'
+import { cropMiddle, resize, resizeShortest, type FilterName, type Picture } from '../image/resample'
 
 /** What is done to a picture before CLIP's vision model sees it (preprocessor_config.json). */
 export interface ClipPreprocessing {

@@ -1,4 +1,4 @@
-import { TorchGenerator } from './random'
+import { TorchGenerator } from '../random'
 import { decodeLatents, type Planes, type Vae } from './vae'
 
 const PROBE_EDGE = 12

@@ -12,7 +12,7 @@ import { SMALL_FILES } from '../files/small-files'
 import { knowsZeroSnr } from './schedulers/betas'
 import { parseSchedulerConfig, type SchedulerConfig } from './schedulers/index'
 import { ClipTokenizer } from './tokenizer'
-import { loadTokenizer, readClipVocabulary } from './vocabulary'
+import { loadTokenizer, readClipVocabulary } from '../checkpoint/vocabulary'
 
 /**
  * A component of a checkpoint, or of the base that lends what the checkpoint lacks.

@@ -17,8 +17,8 @@ import {
   type TextStates,
 } from './prompt-encoder'
 import type { PixelSize } from './pipeline-parts'
-import { requirePixels } from './png-size'
-import { TorchGenerator } from './random'
+import { requirePixels } from '../image/png-size'
+import { TorchGenerator } from '../random'
 import {
   chooseScheduler,
   createScheduler,

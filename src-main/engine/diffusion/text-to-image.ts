@@ -3,7 +3,7 @@ import type { Network } from '../runtime/network'
 import type { Tensor } from '../runtime/session'
 import { guide } from './guidance'
 import { zeroStates, type TextStates } from './prompt-encoder'
-import type { TorchGenerator } from './random'
+import type { TorchGenerator } from '../random'
 import type { Scheduler } from './schedulers/index'
 import { noiseSource } from './schedulers/noise'
 

@@ -1,7 +1,7 @@
 import type { AttendedSize } from '../architecture/attention-slices'
 import type { VaeConfig } from '../architecture/vae'
 import type { Network } from '../runtime/network'
-import type { TorchGenerator } from './random'
+import type { TorchGenerator } from '../random'
 
 /** Numbers of a batch of images or latents, [count, channels, height, width]. */
 export interface Planes {

@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, statSync, type Stats } from 'node:fs'
 import { open, stat, type FileHandle } from 'node:fs/promises'
 import { FusionError } from '../../contract/errors'
-import { unreadable } from '../checkpoint/file-errors'
+import { unreadable } from './file-errors'
 import type { SmallFile } from './small-files'
 
 /** Windows has no such flag, and no named pipes among its files: undefined counts as 0. */

@@ -1,7 +1,7 @@
 import { TILE_SIZE, type MatrixKind } from '../../contract/inspect'
-import type { RowStatistics } from '../merge/statistics'
-import type { FusionLayer } from '../merge/fusion-layer'
-import type { LayerRows } from '../merge/layer-rows'
+import type { RowStatistics } from '../merge/fusion/statistics'
+import type { FusionLayer } from '../merge/fusion/fusion-layer'
+import type { LayerRows } from '../merge/fusion/layer-rows'
 
 /** Rows [start, start + count) of a matrix [rows, models · rows], row-major. */
 export interface MatrixBand {

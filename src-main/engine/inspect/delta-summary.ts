@@ -1,4 +1,4 @@
-import type { LayerRows } from '../merge/layer-rows'
+import type { LayerRows } from '../merge/fusion/layer-rows'
 import { Kernels } from '../tensor/kernels'
 
 /** What the raw weights of a layer say, all entries together (golden/README.md, 'Heat maps'). */

@@ -1,9 +1,9 @@
 import type { LayerSummary } from '../../contract/inspect'
 import { NORMALISERS, type Normaliser } from '../../contract/project'
-import type { FusionLayer } from '../merge/fusion-layer'
-import type { LayerRows } from '../merge/layer-rows'
-import { normaliserOf, type RowSums } from '../merge/normalisers'
-import type { RowStatistics } from '../merge/statistics'
+import type { FusionLayer } from '../merge/fusion/fusion-layer'
+import type { LayerRows } from '../merge/fusion/layer-rows'
+import { normaliserOf, type RowSums } from '../merge/fusion/normalisers'
+import type { RowStatistics } from '../merge/fusion/statistics'
 
 /** What the correlations of a layer's rows say (golden/README.md, 'Heat maps'): no threshold, all weights 1. */
 export type RowSummary = Pick<

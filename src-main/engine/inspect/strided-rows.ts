@@ -1,5 +1,5 @@
 import type { KernelBuffer, Kernels } from '../tensor/kernels'
-import type { LayerRows } from '../merge/layer-rows'
+import type { LayerRows } from '../merge/fusion/layer-rows'
 
 /** Columns that a draft has about: one for every pixel of a common screen's width. */
 const DRAFT_COLUMNS = 1280

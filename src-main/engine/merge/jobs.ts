@@ -2,10 +2,10 @@ import { mayBeInfinite } from '../checkpoint/extras'
 import { countsPositions } from '../checkpoint/mergeable'
 import { BYTES_PER_ELEMENT, elementCount } from '../tensor/element-type'
 import type { MethodSettings } from '../../contract/project'
-import type { OutputFile } from './output-files'
-import type { LayerTask, TensorTask } from './plan'
-import type { ReweightedLayer } from './reweight'
-import type { JobTarget, WritingJob } from './tensor-job'
+import type { OutputFile } from './plan/output-files'
+import type { LayerTask, TensorTask } from './plan/plan'
+import type { ReweightedLayer } from './contributions/reweight'
+import type { JobTarget, WritingJob } from './jobs/tensor-job'
 
 /** Elements per sum job: small enough that a cancel answers at once, large enough that messages cost nothing. */
 export const SUM_JOB_ELEMENTS = 4 * 1024 * 1024

@@ -1,10 +1,10 @@
 import type { Pipeline } from '../diffusion/pipeline'
 import type { Provider } from '../runtime/session'
-import { layerTasksOf, type ContributionForecast, type Contributions } from './contributions'
-import { rebuildingContributions, stillThere } from './kept-contributions'
+import { layerTasksOf, type ContributionForecast, type Contributions } from './contributions/contributions'
+import { rebuildingContributions, stillThere } from './contributions/kept-contributions'
 import { LiveWeights, type LiveUpdate } from './live-weights'
-import { sourcesOf, type MergePlan } from './plan'
-import { contributionsOf } from './plan-contributions'
+import { sourcesOf, type MergePlan } from './plan/plan'
+import { contributionsOf } from './contributions/plan-contributions'
 
 export interface FeedOptions {
   signal?: AbortSignal

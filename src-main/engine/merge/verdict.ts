@@ -1,8 +1,8 @@
 import { figure } from '../../contract/figures'
 import { thresholdOf, type MethodSettings } from '../../contract/project'
-import type { LayerReport } from './layer-report'
-import type { MergePlan } from './plan'
-import { AVERAGED } from './threshold'
+import type { LayerReport } from './fusion/layer-report'
+import type { MergePlan } from './plan/plan'
+import { AVERAGED } from './fusion/threshold'
 
 /** Mean κ from which a layer's terms mostly cancel. */
 const NOISY_KAPPA = 2

@@ -1,5 +1,5 @@
 import { openCheckpoint } from '../../../src-main/engine/checkpoint/open'
-import { clipScore, cosine, loadClip } from '../../../src-main/engine/evaluate/clip-score'
+import { clipScore, cosine, loadClip } from '../../../src-main/engine/evaluate/clip/clip-score'
 import { input, type GoldenCase, type GoldenSet } from '../golden-set'
 import type { OpResult, OpRunner } from '../run-cases'
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { loadTokenizer } from '../../../src-main/engine/diffusion/vocabulary'
+import { loadTokenizer } from '../../../src-main/engine/checkpoint/vocabulary'
 import type { ClipTokenizer } from '../../../src-main/engine/diffusion/tokenizer'
 import type { GoldenCase, GoldenSet } from '../golden-set'
 import type { OpResult, OpRunner } from '../run-cases'

@@ -1,4 +1,4 @@
-import { TorchGenerator, type RandomType } from '../../../src-main/engine/diffusion/random'
+import { TorchGenerator, type RandomType } from '../../../src-main/engine/random'
 import { elementCount } from '../../../src-main/engine/tensor/element-type'
 import type { GoldenCase } from '../golden-set'
 import type { OpResult, OpRunner } from '../run-cases'

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { readPngSettings } from '../../../src-main/app/png-settings'
 import { previewSchema } from '../../../src-main/contract/project'
-import { encodePng } from '../../../src-main/engine/diffusion/png'
+import { encodePng } from '../../../src-main/engine/image/png'
 
 /** What a PNG says whose parameters hold these settings. */
 function read(settings: Record<string, string>): ReturnType<typeof readPngSettings> {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { evaluationAsTable, evaluationInWords, type Evaluation } from '../../../src-main/cli/evaluate-output'
-import { summariseLosses } from '../../../src-main/engine/evaluate/loss-summary'
-import type { ModelLosses } from '../../../src-main/engine/evaluate/loss-table'
+import { summariseLosses } from '../../../src-main/engine/evaluate/losses/loss-summary'
+import type { ModelLosses } from '../../../src-main/engine/evaluate/losses/loss-table'
 
 const BASE = [
   [1, 2, 3],

@@ -5,7 +5,7 @@ import { Command } from 'commander'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { addEvaluateCommand } from '../../../src-main/cli/evaluate'
 import type { Evaluation } from '../../../src-main/cli/evaluate-output'
-import { decodePng, encodePng } from '../../../src-main/engine/diffusion/png'
+import { decodePng, encodePng } from '../../../src-main/engine/image/png'
 import { family } from '../demo-family'
 
 const folder = mkdtempSync(join(tmpdir(), 'ff-evaluate-'))

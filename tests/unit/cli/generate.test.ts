@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import { addGenerateCommand } from '../../../src-main/cli/generate'
-import { decodePng, readParameters } from '../../../src-main/engine/diffusion/png'
+import { decodePng, readParameters } from '../../../src-main/engine/image/png'
 import { family } from '../demo-family'
 
 const folder = mkdtempSync(join(tmpdir(), 'ff-generate-'))

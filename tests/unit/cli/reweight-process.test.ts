@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, write
 import { basename, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { CONTRIBUTIONS_FOLDER } from '../../../src-main/engine/merge/cache-space'
+import { CONTRIBUTIONS_FOLDER } from '../../../src-main/engine/merge/contributions/cache-space'
 import { family, familyFolders } from '../demo-family'
 import { noise } from '../engine/tensor/inputs'
 import { readModel, sha256, temporaryFolder, tensor, writeModel } from '../engine/merge/models'

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { CalibrationPlan } from '../../../src-main/contract/calibration'
 import type { Job } from '../../../src-main/contract/jobs'
 import type { Project } from '../../../src-main/contract/project'
-import { describeEvaluationSet } from '../../../src-main/engine/evaluate/evaluation-set'
+import { describeEvaluationSet } from '../../../src-main/engine/evaluate/data/evaluation-set'
 import { family } from '../demo-family'
 import { TestServer } from './server'
 

@@ -6,7 +6,7 @@ import type { EvaluationResults } from '../../../src-main/contract/evaluate/resu
 import { evaluationKey } from '../../../src-main/contract/project-evaluation'
 import type { Project } from '../../../src-main/contract/project'
 import type { Edit } from '../../../src-main/contract/state'
-import { encodePng } from '../../../src-main/engine/diffusion/png'
+import { encodePng } from '../../../src-main/engine/image/png'
 import { family } from '../demo-family'
 import { TestServer } from './server'
 

@@ -1,7 +1,7 @@
 import { extname } from 'node:path'
 import { FusionError, type ErrorKind } from '../../../contract/errors'
 import { openRegularFile } from '../../files/regular-file'
-import { unreadable } from '../file-errors'
+import { unreadable } from '../../files/file-errors'
 
 /** Bytes that tell what a file is: a tar archive says it last, at byte 257. */
 const START_BYTES = 512

@@ -1,4 +1,4 @@
-import type { TorchGenerator } from '../random'
+import type { TorchGenerator } from '../../random'
 import { combine } from './arithmetic'
 import type { Scheduler } from './scheduler'
 

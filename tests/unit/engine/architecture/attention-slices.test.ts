@@ -5,7 +5,7 @@ import { buildUnet } from '../../../../src-main/engine/architecture/unet'
 import { readUnetConfig } from '../../../../src-main/engine/architecture/unet-config'
 import { readVaeConfig } from '../../../../src-main/engine/architecture/vae'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
-import { TorchGenerator } from '../../../../src-main/engine/diffusion/random'
+import { TorchGenerator } from '../../../../src-main/engine/random'
 import { Network } from '../../../../src-main/engine/runtime/network'
 
 const LIMIT = 512e6

@@ -15,7 +15,7 @@ import { buildVaeDecoder, buildVaeEncoder, readVaeConfig } from '../../../../src
 import type { ComponentName, TensorView } from '../../../../src-main/engine/checkpoint/checkpoint'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { TensorReader } from '../../../../src-main/engine/checkpoint/tensor-reader'
-import { TorchGenerator } from '../../../../src-main/engine/diffusion/random'
+import { TorchGenerator } from '../../../../src-main/engine/random'
 import { convolvesInBlocks } from '../../../../src-main/engine/runtime/blocked-convolution'
 import { Network } from '../../../../src-main/engine/runtime/network'
 import type { Tensor } from '../../../../src-main/engine/runtime/session'

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { preprocessForClip, readClipPreprocessing } from '../../../../src-main/engine/diffusion/clip-image'
-import { resizeBicubic } from '../../../../src-main/engine/diffusion/resample'
+import { resizeBicubic } from '../../../../src-main/engine/image/resample'
 import { temporaryFolder } from '../merge/models'
 
 // Pillow's bytes are goldens (clip_preprocess); here: what holds for every size.

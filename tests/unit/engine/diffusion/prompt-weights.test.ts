@@ -8,7 +8,7 @@ import {
   weightedChunks,
 } from '../../../../src-main/engine/diffusion/prompt-weights'
 import { ClipTokenizer } from '../../../../src-main/engine/diffusion/tokenizer'
-import { readClipVocabulary } from '../../../../src-main/engine/diffusion/vocabulary'
+import { readClipVocabulary } from '../../../../src-main/engine/checkpoint/vocabulary'
 
 const tokenizer = new ClipTokenizer(readClipVocabulary(resolve('resources/clip/bpe_simple_vocab_16e6.txt.gz')))
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { TorchGenerator } from '../../../../src-main/engine/diffusion/random'
+import { TorchGenerator } from '../../../../src-main/engine/random'
 import {
   chooseScheduler,
   createScheduler,

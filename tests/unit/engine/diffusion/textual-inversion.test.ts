@@ -8,7 +8,7 @@ import { readFloats } from '../../../../src-main/engine/checkpoint/stored-values
 import { loadPipeline } from '../../../../src-main/engine/diffusion/load-pipeline'
 import { encodePrompt } from '../../../../src-main/engine/diffusion/prompt-encoder'
 import { readTextualInversion, type TextualInversion } from '../../../../src-main/engine/diffusion/textual-inversion'
-import { loadTokenizer } from '../../../../src-main/engine/diffusion/vocabulary'
+import { loadTokenizer } from '../../../../src-main/engine/checkpoint/vocabulary'
 import { family } from '../../demo-family'
 
 const MODEL = family.base.path

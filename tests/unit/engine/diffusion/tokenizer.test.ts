@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import { ClipTokenizer } from '../../../../src-main/engine/diffusion/tokenizer'
-import { loadTokenizer, readClipVocabulary } from '../../../../src-main/engine/diffusion/vocabulary'
+import { loadTokenizer, readClipVocabulary } from '../../../../src-main/engine/checkpoint/vocabulary'
 import { family } from '../../demo-family'
 
 const ADDED_TOKENS = JSON.parse(readFileSync(new URL('added-tokens.json', import.meta.url), 'utf8')) as {

@@ -1,9 +1,9 @@
 import { afterAll, expect, it } from 'vitest'
 import type { MatrixKind } from '../../../../src-main/contract/inspect'
 import { correlationMatrix } from '../../../../src-main/engine/inspect/correlation-matrix'
-import { FusionLayer } from '../../../../src-main/engine/merge/fusion-layer'
-import { PLAIN_LAYER, TensorRows } from '../../../../src-main/engine/merge/layer-rows'
-import { FusionSessions } from '../../../../src-main/engine/merge/statistics'
+import { FusionLayer } from '../../../../src-main/engine/merge/fusion/fusion-layer'
+import { PLAIN_LAYER, TensorRows } from '../../../../src-main/engine/merge/fusion/layer-rows'
+import { FusionSessions } from '../../../../src-main/engine/merge/fusion/statistics'
 import { Kernels } from '../../../../src-main/engine/tensor/kernels'
 import { floatInputs, noise } from '../tensor/inputs'
 

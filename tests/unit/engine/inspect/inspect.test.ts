@@ -4,7 +4,7 @@ import type { LayerSummary } from '../../../../src-main/contract/inspect'
 import { NORMALISERS, projectSchema } from '../../../../src-main/contract/project'
 import { deltaSummary } from '../../../../src-main/engine/inspect/delta-summary'
 import { findLayer, inspectLayers, openInspection } from '../../../../src-main/engine/inspect/inspect'
-import { PLAIN_LAYER, TensorRows } from '../../../../src-main/engine/merge/layer-rows'
+import { PLAIN_LAYER, TensorRows } from '../../../../src-main/engine/merge/fusion/layer-rows'
 import { floatInputs } from '../tensor/inputs'
 
 const FOLDER = 'tests/golden/checkpoints'

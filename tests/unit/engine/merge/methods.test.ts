@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { methodSchema, type MethodName } from '../../../../src-main/contract/project'
-import { mergeElementwise } from '../../../../src-main/engine/merge/merge-elementwise'
+import { mergeElementwise } from '../../../../src-main/engine/merge/jobs/merge-elementwise'
 import { LargestEntries } from '../../../../src-main/engine/merge/methods/largest-entries'
 import { methodNamed } from '../../../../src-main/engine/merge/methods/index'
 import { seededMasks } from '../../../../src-main/engine/merge/methods/random-mask'

@@ -1,0 +1,204 @@
+import type { LeaderboardEntry, LossSummary } from '../../../contract/evaluate/losses'
+import { FusionError, toErrorReport, type ErrorReport } from '../../../contract/errors'
+import { methodSchema, projectSchema, type MethodSettings, type Project } from '../../../contract/project'
+import { mean } from './bootstrap'
+import type { EvaluatedRow, EvaluationRun, MeasuredRow } from '../evaluation-run'
+import { summariseLosses } from '../losses/loss-summary'
+import { differenceInWords, exceedsTwoErrors, pairedLosses } from './paired-difference'
+
+/** The plain average, which every other method has to beat. */
+export const PLAIN_AVERAGE = 'plain average'
+
+/** Methods as papers and programs use them, all on the same models with equal weights. */
+const METHODS: readonly { name: string; method: (count: number) => Partial<MethodSettings> }[] = [
+  { name: PLAIN_AVERAGE, method: () => ({ name: 'soup' }) },
+  { name: 'weighted sum, half base', method: () => ({ name: 'weighted-sum' }) },
+  { name: 'task arithmetic 0.3', method: () => ({ name: 'task-arithmetic', scale: 0.3 }) },
+  { name: 'task arithmetic 1.0', method: () => ({ name: 'task-arithmetic', scale: 1 }) },
+  { name: 'TIES', method: () => ({ name: 'ties', density: 0.2, scale: 1 }) },
+  { name: 'DARE-TIES', method: (count) => ({ name: 'dare-ties', density: 0.5, scale: 1 / count }) },
+  {
+    name: 'FeatureFusion, aligned',
+    method: () => ({ name: 'featurefusion', normaliser: 'aligned', threshold: 'auto' }),
+  },
+  { name: 'FeatureFusion, abs', method: () => ({ name: 'featurefusion', normaliser: 'abs', threshold: 'auto' }) },
+  { name: 'FeatureFusion, paper', method: () => ({ name: 'featurefusion', normaliser: 'paper', threshold: 'auto' }) },
+  {
+    name: 'FeatureFusion, paper without threshold',
+    method: () => ({ name: 'featurefusion', normaliser: 'paper', threshold: 0 }),
+  },
+  {
+    name: 'FeatureFusion, sampled',
+    method: () => ({ name: 'featurefusion', statistics: 'sampled', normaliser: 'aligned', threshold: 'auto' }),
+  },
+]
+/** Methods on real inputs of every layer. */
+const CALIBRATED: typeof METHODS = [
+  {
+    name: 'FeatureFusion, calibrated',
+    method: () => ({ name: 'featurefusion', statistics: 'calibrated', normaliser: 'aligned', threshold: 'auto' }),
+  },
+  { name: 'feature regression', method: () => ({ name: 'feature-regression' }) },
+]
+
+/** Rows of a comparison: base and specialists that take part, then every method with equal weights. */
+export function comparedRows(project: Project): EvaluatedRow[] {
+  const models = project.models.filter(({ enabled }, index) => index === 0 || enabled)
+  const [base, ...specialists] = models
+  if (!base || specialists.length === 0)
+    throw new FusionError('validation', 'A comparison needs a base and at least one specialist.', {
+      hint: 'Add them, or let one that was dropped take part again.',
+    })
+  const { layerKinds, seed, samples, ridge, calibration } = project.method
+  const methods = calibration === undefined ? METHODS : [...METHODS, ...CALIBRATED]
+  const merges = methods.map(({ name, method }): EvaluatedRow => {
+    const own = method(specialists.length)
+    // A weighted sum with weights of 1 has nothing left of the base, which has the rest.
+    const weightOf = (index: number): number =>
+      index > 0 && own.name === 'weighted-sum' ? 0.5 / specialists.length : 1
+    return {
+      name,
+      role: 'merge',
+      path: null,
+      merge: projectSchema.parse({
+        ...project,
+        models: models.map(({ name, path }, index) => ({ name, path, weight: weightOf(index) })),
+        method: methodSchema.parse({ layerKinds, seed, samples, ridge, calibration, ...own }),
+        output: { include: project.output.include },
+      }),
+    }
+  })
+  return withOwnNames([
+    { name: base.name, role: 'base', path: base.path, merge: null },
+    ...specialists.map((model): EvaluatedRow => ({
+      name: model.name,
+      role: 'specialist',
+      path: model.path,
+      merge: null,
+    })),
+    ...merges,
+  ])
+}
+
+/** Names of merges that models have already get another ending: rows are known by their names. */
+export function withOwnNames(rows: readonly EvaluatedRow[]): EvaluatedRow[] {
+  const taken = new Set(rows.filter(({ merge }) => !merge).map(({ name }) => name))
+  return rows.map((row) => {
+    let { name } = row
+    while (row.merge && taken.has(name)) name += ' (merge)'
+    taken.add(name)
+    return { ...row, name }
+  })
+}
+
+export interface RowNews {
+  onProgress?: (phase: string, fraction: number) => void
+  /** Called with all rows that are measured so far. */
+  onRow?: (measured: readonly MeasuredRow[]) => void
+  onFailed?: (name: string, error: ErrorReport) => void
+}
+
+/**
+ * Measures rows one after the other. A merge that cannot be made is told and left out; whatever stops the base, or would
+ * stop every other row, stops all.
+ * @throws FusionError 'cancelled', 'device', 'out-of-memory', and what the base's measurement throws
+ */
+export async function measureRows(
+  run: EvaluationRun,
+  rows: readonly EvaluatedRow[],
+  { onProgress, onRow, onFailed }: RowNews = {},
+): Promise<MeasuredRow[]> {
+  const measured: MeasuredRow[] = []
+  await forEachRow(
+    rows,
+    async (row, index) => {
+      measured.push(
+        await run.measure(row, (phase, fraction) =>
+          onProgress?.(
+            row.merge && phase === 'merging' ? `making ${row.name}` : `measuring ${row.name}`,
+            (index + fraction) / rows.length,
+          ),
+        ),
+      )
+      onRow?.(measured)
+    },
+    onFailed,
+  )
+  return measured
+}
+
+/**
+ * Works on rows one after the other. One that fails is told and left out, unless it is the base, or what happened would
+ * happen to every other row.
+ */
+export async function forEachRow(
+  rows: readonly EvaluatedRow[],
+  work: (row: EvaluatedRow, index: number) => Promise<void>,
+  onFailed?: RowNews['onFailed'],
+): Promise<void> {
+  for (const [index, row] of rows.entries()) {
+    try {
+      await work(row, index)
+    } catch (error) {
+      const fatal = ['cancelled', 'device', 'out-of-memory'] as const
+      const report = toErrorReport(error)
+      if (row.role === 'base' || (fatal as readonly string[]).includes(report.kind)) throw error
+      onFailed?.(row.name, report)
+    }
+  }
+}
+
+/** Rows by their mean loss, best first. */
+export function leaderboardOf(summary: LossSummary, measured: readonly MeasuredRow[]): LeaderboardEntry[] {
+  const base = measured.find(({ role }) => role === 'base')!
+  const soup = measured.find(({ name, role }) => role === 'merge' && name === PLAIN_AVERAGE)
+  return summary.models
+    .map((model): LeaderboardEntry => {
+      const own = measured.find(({ name }) => name === model.name)!
+      return {
+        name: model.name,
+        role: model.role,
+        loss: model.mean.loss.value,
+        againstBase: own === base ? null : pairedLosses(own, base),
+        againstSoup: !soup || own === soup ? null : pairedLosses(own, soup),
+        keptPercent: model.kept.length === 0 ? null : mean(model.kept.map(({ percent }) => percent.value)),
+        seconds: own.seconds,
+      }
+    })
+    .sort((a, b) => a.loss - b.loss)
+}
+
+/** What a leaderboard says, as sentences. */
+export function verdictOf(board: readonly LeaderboardEntry[]): string {
+  const [best, second] = board.filter(({ role }) => role === 'merge')
+  if (!best) return 'No merge is measured yet.'
+  const base = board.find(({ role }) => role === 'base')!
+  const first = `Of the merges ${best.name} has the least loss on these pictures.`
+  const againstSoup =
+    best.name === PLAIN_AVERAGE
+      ? `No other method beats the plain average${second ? `; the next is ${second.name} (${differenceInWords(second.againstSoup!)})` : ''}.`
+      : best.againstSoup
+        ? exceedsTwoErrors(best.againstSoup)
+          ? `It beats the plain average: ${differenceInWords(best.againstSoup)}.`
+          : `That is not measurably better than the plain average: ${differenceInWords(best.againstSoup)}.`
+        : ''
+  const difference = best.againstBase!
+  const againstBase = !exceedsTwoErrors(difference)
+    ? `It cannot be told from ${base.name} alone: ${differenceInWords(difference)}.`
+    : difference.mean < 0
+      ? `It is better than ${base.name} alone: ${differenceInWords(difference)}.`
+      : `${base.name} alone is better over all domains: ${differenceInWords(difference)}.`
+  const top = board[0]!
+  const specialist = top.role === 'specialist' ? `The best of all is a specialist, ${top.name}.` : ''
+  return [first, againstSoup, againstBase, specialist].filter(Boolean).join(' ')
+}
+
+/** A comparison of rows as far as it is measured; the base, which comes first, must be among them. */
+export function compareRows(
+  run: EvaluationRun,
+  measured: readonly MeasuredRow[],
+): { summary: LossSummary; leaderboard: LeaderboardEntry[]; verdict: string } {
+  const summary = summariseLosses(run.tableOf(measured))
+  const leaderboard = leaderboardOf(summary, measured)
+  return { summary, leaderboard, verdict: verdictOf(leaderboard) }
+}

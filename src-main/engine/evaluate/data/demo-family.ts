@@ -1,0 +1,38 @@
+import { existsSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { FusionError } from '../../../contract/errors'
+import { unreadable } from '../../files/file-errors'
+
+/** A family of models in one folder: a pipeline, its fine-tunes, and what to measure them with. */
+export interface DemoFamily {
+  base: { name: string; path: string }
+  /** In the order of their names. */
+  specialists: { name: string; path: string }[]
+  /** Folder of the evaluation set. */
+  evaluation: string
+}
+
+/**
+ * Finds the models of a family by their files alone: the base is the folder with model_index.json, specialists are the
+ * others with a unet.
+ * @throws FusionError 'not-found', 'unreadable'
+ */
+export async function findDemoFamily(folder: string): Promise<DemoFamily> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
+    throw unreadable(folder, cause)
+  })
+  const folders = entries.flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])).sort()
+  const isBase = (name: string): boolean => existsSync(join(folder, name, 'model_index.json'))
+  const base = folders.find(isBase)
+  const specialists = folders.filter((name) => !isBase(name) && existsSync(join(folder, name, 'unet')))
+  if (base === undefined || specialists.length === 0)
+    throw new FusionError('not-found', `${folder} holds no family of demo models.`, {
+      hint: 'It needs one folder with model_index.json, and others with unet/.',
+    })
+  return {
+    base: { name: base, path: join(folder, base) },
+    specialists: specialists.map((name) => ({ name, path: join(folder, name, 'unet') })),
+    evaluation: join(folder, 'evaluation'),
+  }
+}

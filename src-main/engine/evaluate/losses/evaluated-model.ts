@@ -1,0 +1,133 @@
+import { FusionError } from '../../../contract/errors'
+import type { ModelRole } from '../../../contract/evaluate/losses'
+import type { WeightInput } from '../../architecture/network-graph'
+import { readUnetConfig } from '../../architecture/unet-config'
+import type { Checkpoint, SourceFile, TensorView } from '../../checkpoint/checkpoint'
+import { TensorReader } from '../../checkpoint/tensor-reader'
+import { withPartsOf, type LoadOptions } from '../../diffusion/load-pipeline'
+import type { Pipeline } from '../../diffusion/pipeline'
+import type { Tensor } from '../../runtime/session'
+import { elementCount, isFloatType } from '../../tensor/element-type'
+import { SUM_BLOCK_ELEMENTS, WeightedSum } from '../../tensor/weighted-sum'
+
+/** A model that is measured on a pipeline whose UNet takes its weights as inputs (LoadOptions.liveUnet). */
+export interface EvaluatedModel {
+  name: string
+  role: ModelRole
+  /**
+   * Makes the pipeline's UNet this model.
+   * @returns the pipeline to measure: the same one, or one around its UNet with this model's own scheduler and text
+   *   encoders, which is released after the measurement
+   */
+  prepare(pipeline: Pipeline): Promise<Pipeline>
+}
+
+/** A model whose UNet's weights are made in memory. @param make gives them by the names of `unetWeightInputs` */
+export function liveModel(
+  name: string,
+  role: ModelRole,
+  make: (inputs: readonly WeightInput[]) => Promise<Readonly<Record<string, Tensor>>>,
+): EvaluatedModel {
+  return {
+    name,
+    role,
+    async prepare(pipeline) {
+      pipeline.setUnetWeights({}) // two models need not be in memory at once
+      pipeline.setUnetWeights(await make(pipeline.unetWeightInputs))
+      return pipeline
+    },
+  }
+}
+
+/**
+ * A checkpoint, or a UNet alone, which the pipeline then lends its text encoders; what it predicts is its own.
+ * @param options what the pipeline was loaded with
+ */
+export function checkpointModel(
+  name: string,
+  role: ModelRole,
+  checkpoint: Checkpoint,
+  options: Omit<LoadOptions, 'device'>,
+): EvaluatedModel {
+  const weights = liveModel(name, role, (inputs) => Promise.resolve(readUnetWeights(checkpoint, inputs)))
+  return {
+    name,
+    role,
+    async prepare(pipeline) {
+      checkUnet(checkpoint, pipeline)
+      await weights.prepare(pipeline)
+      return withPartsOf(checkpoint, pipeline, options)
+    },
+  }
+}
+
+/**
+ * The weights of a checkpoint's UNet as a network takes them.
+ * @throws FusionError 'incompatible' (no UNet, a missing tensor or another shape), 'not-finite', 'source-changed'
+ */
+export function readUnetWeights(checkpoint: Checkpoint, inputs: readonly WeightInput[]): Record<string, Tensor> {
+  const { tensors } = requireUnet(checkpoint)
+  const summing = new WeightedSum()
+  const reader = new TensorReader(checkpoint.files satisfies SourceFile[])
+  try {
+    return Object.fromEntries(
+      inputs.map((input) => {
+        const view = tensors.get(input.name)
+        if (!view || elementCount(view.shape) !== elementCount(input.dims))
+          throw new FusionError(
+            'incompatible',
+            `The UNet of ${checkpoint.path} ${view ? `has another shape of` : 'lacks'} the tensor ${input.name}.`,
+            { hint: 'Compare models of one architecture.' },
+          )
+        return [input.name, readWeight(view, input, summing, reader)]
+      }),
+    )
+  } finally {
+    reader.close()
+  }
+}
+
+function readWeight(
+  { stored, start: first }: TensorView,
+  { name, dims }: WeightInput,
+  summing: WeightedSum,
+  reader: TensorReader,
+): Tensor {
+  const type = stored.elementType
+  if (!isFloatType(type))
+    throw new FusionError('unsupported', `${stored.path} stores ${name} as ${type}, not as real numbers.`)
+  const count = elementCount(dims)
+  const data = new Float32Array(count)
+  const bytes = new Uint8Array(data.buffer)
+  const source = {
+    name,
+    count,
+    types: [type],
+    sources: [stored.path],
+    read: (_model: number, start: number, into: Uint8Array) => reader.read(stored, first + start, into),
+  }
+  for (let start = 0; start < count; start += SUM_BLOCK_ELEMENTS) {
+    const length = Math.min(SUM_BLOCK_ELEMENTS, count - start)
+    const block = summing.sum(source, { coefficients: [1], divisor: 1 }, start, length, 'F32')
+    bytes.set(block.bytes, start * data.BYTES_PER_ELEMENT)
+  }
+  return { data, dims }
+}
+
+function requireUnet(checkpoint: Checkpoint) {
+  const unet = checkpoint.components.get('unet')
+  if (unet) return unet
+  throw new FusionError('incompatible', `${checkpoint.path} has no unet.`, {
+    hint: 'Name a pipeline folder, a single file, or a UNet.',
+  })
+}
+
+/** Two UNets run in one graph only if their configs say the same. */
+function checkUnet(checkpoint: Checkpoint, { parts }: Pipeline): void {
+  const { config } = requireUnet(checkpoint)
+  const own = config ? readUnetConfig(config) : parts.unetConfig // a file that tells none has the base's, or other shapes
+  if (JSON.stringify(own) !== JSON.stringify(parts.unetConfig))
+    throw new FusionError('incompatible', `The UNet of ${checkpoint.path} has another config than the base's.`, {
+      hint: 'Compare models of one architecture.',
+    })
+}

@@ -1,0 +1,159 @@
+import { FusionError } from '../../../contract/errors'
+import type { ModelRole } from '../../../contract/evaluate/losses'
+import type { Split } from '../../../contract/evaluate/settings'
+import type { Pipeline } from '../../diffusion/pipeline'
+import { throwIfCancelled } from '../../cancel'
+import { denoisingLosses } from './denoising-loss'
+import { encodeTexts, type DomainTexts } from '../data/domain-texts'
+import type { EvaluatedModel } from './evaluated-model'
+import type { EvaluationDomain, EvaluationPicture, EvaluationSet } from '../data/evaluation-set'
+
+/** Domains and their pictures, before anything is read of them. */
+export interface PictureList {
+  domains: readonly { name: string; pictures: readonly EvaluationPicture[] }[]
+}
+
+/** The pictures of a domain that take part, by their indices in the set. */
+export interface ChosenDomain {
+  name: string
+  pictures: { index: number; picture: EvaluationPicture }[]
+}
+
+/** Losses of one model. */
+export interface ModelLosses {
+  name: string
+  role: ModelRole
+  /** By domain, picture and timestep. */
+  losses: readonly (readonly ArrayLike<number>[])[]
+}
+
+/** Denoising losses of models, measured on the same pictures, noise and timesteps. */
+export interface LossTable {
+  timesteps: readonly number[]
+  domains: readonly ChosenDomain[]
+  models: readonly ModelLosses[]
+}
+
+export interface MeasureOptions {
+  signal?: AbortSignal
+  /** Called after every batch: the model, and the fraction done of all models. */
+  onProgress?: (model: string, fraction: number) => void
+  /** Called with every model that is done, so that an end before the last one keeps what was measured. */
+  onModel?: (losses: ModelLosses) => void
+}
+
+/**
+ * The pictures of a split, at most `most` of each domain; domains without any are left out.
+ * @throws FusionError 'validation' where nothing is left
+ */
+export function chooseSplit({ domains }: PictureList, split: Split, most = Infinity): ChosenDomain[] {
+  const chosen = domains.map(({ name, pictures }) => ({
+    name,
+    pictures: pictures
+      .map((picture, index) => ({ index, picture }))
+      .filter(({ picture }) => split === 'all' || picture.split === split)
+      .slice(0, most),
+  }))
+  const left = chosen.filter(({ pictures }) => pictures.length > 0)
+  if (left.length === 0)
+    throw new FusionError('validation', `The evaluation data have no ${split} pictures.`, {
+      hint: 'Choose another split.',
+    })
+  return left
+}
+
+/** Pictures of all domains. */
+export function countPictures(domains: readonly Pick<ChosenDomain, 'pictures'>[]): number {
+  return domains.reduce((sum, { pictures }) => sum + pictures.length, 0)
+}
+
+/**
+ * Parts a choice in two, picture by picture: one to search weights with, one that the search never sees and that says
+ * what its result is worth.
+ */
+export function halves(domains: readonly ChosenDomain[]): [search: ChosenDomain[], check: ChosenDomain[]] {
+  const half = (rest: number): ChosenDomain[] =>
+    domains.map(({ name, pictures }) => ({ name, pictures: pictures.filter((_, place) => place % 2 === rest) }))
+  return [half(0), half(1)]
+}
+
+/** Measures models one after the other on one pipeline; texts are encoded once for all that share its text encoders. */
+export class LossMeter {
+  readonly #texts = new Map<EvaluationDomain, DomainTexts>()
+
+  /** @param pipeline loaded with `liveUnet`; its VAE made the latents */
+  constructor(
+    private readonly pipeline: Pipeline,
+    private readonly set: EvaluationSet,
+  ) {}
+
+  /** @throws FusionError 'cancelled' between batches, and what denoisingLosses throws */
+  async measure(
+    model: EvaluatedModel,
+    domains: readonly ChosenDomain[],
+    { signal, onProgress }: Pick<MeasureOptions, 'signal' | 'onProgress'> = {},
+  ): Promise<ModelLosses> {
+    const all = countPictures(domains)
+    let before = 0
+    const prepared = await model.prepare(this.pipeline)
+    try {
+      const losses: Float64Array[][] = []
+      for (const chosen of domains) {
+        throwIfCancelled(signal)
+        const domain = this.set.domains.find(({ name }) => name === chosen.name)!
+        const pictures = chosen.pictures.map(({ index }) => index)
+        losses.push(
+          await denoisingLosses(prepared, this.set, domain, {
+            pictures,
+            texts: await this.#textsOf(prepared, domain, pictures, signal),
+            ...(signal && { signal }),
+            ...(onProgress && {
+              onProgress: (done, total) => onProgress(model.name, (before + (pictures.length * done) / total) / all),
+            }),
+          }),
+        )
+        before += pictures.length
+      }
+      return { name: model.name, role: model.role, losses }
+    } finally {
+      if (prepared !== this.pipeline) await prepared.release()
+    }
+  }
+
+  async #textsOf(
+    pipeline: Pipeline,
+    domain: EvaluationDomain,
+    pictures: readonly number[],
+    signal: AbortSignal | undefined,
+  ): Promise<DomainTexts> {
+    if (pipeline !== this.pipeline) return encodeTexts(pipeline, domain, pictures, signal)
+    const known = this.#texts.get(domain)
+    const missing = pictures.filter((picture) => !known?.has(picture))
+    if (known && missing.length === 0) return known
+    const texts = new Map([...(known ?? []), ...(await encodeTexts(pipeline, domain, missing, signal))])
+    this.#texts.set(domain, texts)
+    return texts
+  }
+}
+
+/** Losses of every model on the same pictures. @param pipeline loaded with `liveUnet` */
+export async function measureLosses(
+  pipeline: Pipeline,
+  set: EvaluationSet,
+  models: readonly EvaluatedModel[],
+  domains: readonly ChosenDomain[],
+  { signal, onProgress, onModel }: MeasureOptions = {},
+): Promise<LossTable> {
+  const meter = new LossMeter(pipeline, set)
+  const measured: ModelLosses[] = []
+  for (const [index, model] of models.entries()) {
+    throwIfCancelled(signal)
+    const losses = await meter.measure(model, domains, {
+      ...(signal && { signal }),
+      ...(onProgress && { onProgress: (name, fraction) => onProgress(name, (index + fraction) / models.length) }),
+    })
+    measured.push(losses)
+    onModel?.(losses)
+  }
+  return { timesteps: set.timesteps, domains, models: measured }
+}

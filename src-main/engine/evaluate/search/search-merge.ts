@@ -1,0 +1,181 @@
+import type { PairedLosses } from '../../../contract/evaluate/losses'
+import type { FoundWeights, SearchReport, SearchStrategy } from '../../../contract/evaluate/search'
+import { FusionError } from '../../../contract/errors'
+import { methodSchema, type ModelEntry, type Project } from '../../../contract/project'
+import { methodNamed } from '../../merge/methods/index'
+import { reasonAgainstFeeding } from '../../merge/live-merge'
+import { planMerge, type MergePlan } from '../../merge/plan/plan'
+import { withEffectiveRules } from '../../merge/plan/rules'
+import { mean } from '../compare/bootstrap'
+import type { EvaluatedModel } from '../losses/evaluated-model'
+import type { EvaluationRun } from '../evaluation-run'
+import { greedySoup } from './greedy-soup'
+import { countPictures, halves, type ModelLosses } from '../losses/loss-table'
+import { differenceInWords, exceedsTwoErrors, pairedLosses } from '../compare/paired-difference'
+import { flatWeights, searchWeights, weightsOfFlat } from './weight-search'
+import type { Trial, WeightScore } from './weight-trials'
+
+export interface MergeSearchOptions {
+  strategy: SearchStrategy
+  trials: number
+  /** A weight for every block of the network instead of one for each model; CMA-ES alone. */
+  perBlock: boolean
+  seed: number
+}
+
+/** What a search has to tell while it runs. */
+export interface MergeSearchNews {
+  onProgress?: (phase: string, fraction: number) => void
+  /** Called once, with what the result is compared with. */
+  onStart?: (start: Pick<SearchReport, 'pictures' | 'base' | 'soup'>) => void
+  /** Called with every trial, and with its weights where it is the best so far. */
+  onTrial?: (trial: Trial, models: FoundWeights[] | null) => void
+}
+
+export interface FoundMerge {
+  best: { score: number; models: FoundWeights[] }
+  /** On pictures that the search never saw; null where it was stopped. */
+  check: SearchReport['check']
+  trials: number
+  stopped: boolean
+}
+
+/**
+ * Searches weights of a project's merge on one half of the pictures, and says what they are worth on the other. Greedy
+ * strategies are soups of whole models (the base is one of them); CMA-ES searches the project's own method.
+ * @throws FusionError 'validation' where the method's weights cannot be changed in memory, or a domain has fewer than two
+ *   pictures; 'cancelled' before the first trial; what merging and measuring throw
+ */
+export async function searchMerge(
+  run: EvaluationRun,
+  project: Project,
+  { strategy, trials, perBlock, seed }: MergeSearchOptions,
+  { onProgress, onStart, onTrial }: MergeSearchNews,
+  signal?: AbortSignal,
+): Promise<FoundMerge> {
+  const searched = await searchedProject(project, strategy)
+  const models = searched.models
+  const plan = await planMerge(searched)
+  checkSearchable(plan)
+  if (run.domains.some(({ pictures }) => pictures.length < 2))
+    throw new FusionError('validation', 'A search needs at least two pictures of every domain.', {
+      hint: 'Half of them choose the weights, the other half says what they are worth.',
+    })
+  const { live, meter, chosen } = await run.load((phase, fraction) => onProgress?.(phase, 0.05 * fraction))
+  const [search, unseen] = halves(chosen)
+  const cancel = signal ? { signal } : {}
+
+  const mergeOf = (weighed: readonly ModelEntry[], method = searched.method): EvaluatedModel => ({
+    name: 'trial',
+    role: 'merge',
+    prepare: async (pipeline) => {
+      const made = await planMerge({ ...searched, method, models: [...weighed] })
+      await live.feed(made, { ...cancel, onContributions: (part) => onProgress?.('contributions', 0.05 + 0.1 * part) })
+      return pipeline
+    },
+  })
+  const soup = methodSchema.parse({ name: 'soup' })
+  const equal = models.map((model) => ({ ...model, weight: 1, blocks: {}, layers: [] }))
+  const onBoth = async (model: EvaluatedModel) => ({
+    search: await meter.measure(model, search, cancel),
+    check: await meter.measure(model, unseen, cancel),
+  })
+  const base = await onBoth(await run.baseModel())
+  const average = await onBoth(mergeOf(equal, soup))
+  onStart?.({
+    pictures: { search: countPictures(search), check: countPictures(unseen) },
+    base: { search: meanLoss(base.search), check: meanLoss(base.check) },
+    soup: { search: meanLoss(average.search), check: meanLoss(average.check) },
+  })
+
+  const isGreedy = strategy !== 'cma-es'
+  const blocks = perBlock && !isGreedy ? plan.blocks : []
+  const free = isGreedy || methodNamed(searched.method.name).baseTakesPart ? models : models.slice(1)
+  const weigh = (flat: readonly number[]): ModelEntry[] => {
+    const found = weightsOfFlat(flat, free, blocks)
+    return models.map((model) => ({ ...model, ...found[free.indexOf(model)] }))
+  }
+  const foundOf = (flat: readonly number[]): FoundWeights[] =>
+    weigh(flat).map(({ name, weight, blocks: own }) => ({ name, weight, blocks: own }))
+  const score: WeightScore = async (flat) => meanLoss(await meter.measure(mergeOf(weigh(flat)), search, cancel))
+  let checked = average.check
+  const check: WeightScore = async (flat) => {
+    checked = await meter.measure(mergeOf(weigh(flat)), unseen, cancel)
+    return meanLoss(checked)
+  }
+  const expected = isGreedy ? models.length * 3 : trials
+  const options = {
+    ...cancel,
+    check,
+    onTrial: (trial: Trial) => {
+      onProgress?.('trying weights', 0.15 + 0.85 * Math.min(1, (trial.index + 1) / expected))
+      onTrial?.(trial, trial.isBest ? foundOf(trial.weights) : null)
+    },
+  }
+  const result = isGreedy
+    ? await greedySoup(models.length, strategy === 'greedy-once' ? 'once' : 'repeated', score, options)
+    : await searchWeights(startOf(free, blocks), score, { ...options, trials, seed })
+  return {
+    best: { score: result.best.score, models: foundOf(result.best.weights) },
+    check: result.check && judge(result.check, checked, base.check, average.check),
+    trials: result.trials.length,
+    stopped: result.stopped,
+  }
+}
+
+/** What the weights found are worth. @param found @param base @param average their losses on the unseen pictures */
+function judge(
+  check: { start: number; best: number },
+  found: ModelLosses,
+  base: ModelLosses,
+  average: ModelLosses,
+): NonNullable<SearchReport['check']> {
+  const [againstBase, againstSoup] = [pairedLosses(found, base), pairedLosses(found, average)]
+  const against = (difference: PairedLosses, name: string): string => {
+    const relation = difference.mean < 0 ? 'better than' : 'worse than'
+    return `${exceedsTwoErrors(difference) ? relation : 'not measurably different from'} ${name} (${differenceInWords(difference)})`
+  }
+  const words = `On pictures that the search never saw these weights are ${against(againstSoup, 'the plain average')}, and ${against(againstBase, 'the base alone')}.`
+  const fits =
+    check.best < check.start
+      ? ''
+      : check.best === check.start
+        ? ' Nothing better than where the search began was found.'
+        : ' They fit the pictures that they were chosen on: where the search began is better.'
+  return { ...check, againstBase, againstSoup, verdict: words + fits }
+}
+
+/** The merge that a search re-weights: contributions are kept, dropped models stay out. */
+async function searchedProject(project: Project, strategy: SearchStrategy): Promise<Project> {
+  const enabled = project.models.filter(({ enabled }, index) => index === 0 || enabled)
+  const plan = await planMerge({ ...project, models: enabled })
+  // Rules for parts that a search leaves alone would be refused.
+  const parts = { ...plan, components: ['unet' as const] }
+  const models = enabled.map((model) => withEffectiveRules(model, parts, project.method))
+  const reused = { ...project, models, output: { ...project.output, include: parts.components } }
+  if (strategy === 'cma-es') return { ...reused, method: { ...project.method, reuse: true } }
+  const whole = models.map((model) => ({ ...model, blocks: {}, layers: [] }))
+  return { ...reused, models: whole, method: methodSchema.parse({ name: 'soup' }) }
+}
+
+function checkSearchable(plan: MergePlan): void {
+  if (plan.models.length < 2)
+    throw new FusionError('validation', 'There are no specialists to weigh.', {
+      hint: 'Add one, or let one take part.',
+    })
+  if (reasonAgainstFeeding(plan) !== null)
+    throw new FusionError('unsupported', `Weights of ${plan.method.title} cannot be tried in memory.`, {
+      hint: 'Search them with another method, or use a greedy soup.',
+    })
+}
+
+/** A search begins with the weights as they are; models without any begin with none. */
+function startOf(models: readonly ModelEntry[], blocks: readonly string[]): number[] {
+  const flat = flatWeights(models, blocks).map((weight) => Math.max(0, weight))
+  return flat.some((weight) => weight > 0) ? flat : flat.map(() => 1)
+}
+
+/** Every domain counts the same. */
+function meanLoss({ losses }: ModelLosses): number {
+  return mean(losses.map((own) => mean(own.map((row) => mean(row)))))
+}

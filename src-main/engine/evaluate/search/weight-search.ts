@@ -1,0 +1,77 @@
+import { FusionError } from '../../../contract/errors'
+import { CmaEs } from './cma-es'
+import { Trials, type SearchOptions, type SearchResult, type WeightScore } from './weight-trials'
+
+export interface WeightSearchOptions extends SearchOptions {
+  /** Trials, the start included. */
+  trials?: number
+  seed?: number
+  /** How far around the start the search begins to look. */
+  spread?: number
+}
+
+const DEFAULT_TRIALS = 100
+const DEFAULT_SPREAD = 0.3
+/** Candidates that may be asked for per trial. */
+const MOST_ASKED = 10
+
+/**
+ * Searches weights of at least 0 by CMA-ES, the method that the field searches merges with; npm has no library of it
+ * whose score may be asynchronous. The first trial is the start; weights below 0 become exactly 0: the model is dropped.
+ * @param start where to begin; at least one weight above 0
+ * @throws FusionError 'validation' (no such start), 'cancelled' where it was stopped before the first trial; what the
+ *   score throws
+ */
+export function searchWeights(
+  start: readonly number[],
+  score: WeightScore,
+  { trials: most = DEFAULT_TRIALS, seed = 0, spread = DEFAULT_SPREAD, ...options }: WeightSearchOptions = {},
+): Promise<SearchResult> {
+  if (!start.every((weight) => weight >= 0 && Number.isFinite(weight)) || !start.some((weight) => weight > 0))
+    throw new FusionError('validation', 'A search must start from weights of at least 0, one of them above it.')
+  const trials = new Trials(score, options)
+  const strategy = new CmaEs(start, spread, seed)
+  return trials.collect(async () => {
+    await trials.run(start)
+    let scored: { candidate: number[]; score: number }[] = []
+    // Candidates that were tried before, or drop every model, are no trials: a search that has settled must end as well.
+    for (let asked = 0; asked < MOST_ASKED * most && trials.list.length < most; asked++) {
+      const candidate = strategy.ask().map((weight) => Math.max(0, weight))
+      if (!candidate.some((weight) => weight > 0)) continue
+      scored.push({ candidate, score: await trials.run(candidate) })
+      if (scored.length < strategy.candidates) continue
+      strategy.tell(scored)
+      scored = []
+    }
+  })
+}
+
+/** A model's weight, and other ones for some blocks: as in a project's ModelEntry. */
+export interface WeightsByBlock {
+  weight: number
+  blocks: Record<string, number>
+}
+
+/** Weights of models as one list of numbers: one per model and block, or one per model where `blocks` is empty. */
+export function flatWeights(models: readonly WeightsByBlock[], blocks: readonly string[]): number[] {
+  return models.flatMap(({ weight, blocks: own }) =>
+    blocks.length === 0 ? [weight] : blocks.map((block) => own[block] ?? weight),
+  )
+}
+
+/**
+ * The weights of models that a list of numbers stands for.
+ * @param models as they were before: their weight stays for what lies in none of the blocks; without blocks one weight
+ *   holds for all of them
+ */
+export function weightsOfFlat(
+  flat: readonly number[],
+  models: readonly WeightsByBlock[],
+  blocks: readonly string[],
+): WeightsByBlock[] {
+  return models.map(({ weight, blocks: before }, model) => {
+    if (blocks.length === 0) return { weight: flat[model]!, blocks: {} }
+    const own = blocks.map((block, index) => [block, flat[model * blocks.length + index]!] as const)
+    return { weight, blocks: { ...before, ...Object.fromEntries(own) } }
+  })
+}

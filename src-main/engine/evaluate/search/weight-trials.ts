@@ -1,0 +1,106 @@
+import { FusionError } from '../../../contract/errors'
+import { throwIfCancelled } from '../../cancel'
+
+/** What weights are worth: less is better (a mean denoising loss on pictures that the models were not trained on). */
+export type WeightScore = (weights: readonly number[]) => Promise<number>
+
+/** Weights that a search tried. */
+export interface Trial {
+  index: number
+  weights: readonly number[]
+  /** Infinity where the score was no number. */
+  score: number
+  /** Whether no trial before it was as good. */
+  isBest: boolean
+}
+
+export interface SearchOptions {
+  /** Ends the search with the best so far. */
+  signal?: AbortSignal
+  onTrial?: (trial: Trial) => void
+  /** The score on data that the search never sees: what its result is worth, without the luck of having been chosen. */
+  check?: WeightScore
+}
+
+export interface SearchResult {
+  /** Where the search began. */
+  start: Trial
+  best: Trial
+  trials: Trial[]
+  /** Whether it was stopped before its end. */
+  stopped: boolean
+  /** The check of the start and of the best; null without one, or if the search was stopped. */
+  check: { start: number; best: number } | null
+}
+
+/** Scores weights one after the other, remembers them, and knows when to stop. */
+export class Trials {
+  readonly list: Trial[] = []
+  readonly #known = new Map<string, Trial>()
+  readonly #score: WeightScore
+  readonly #options: SearchOptions
+  #best: Trial | undefined
+
+  constructor(score: WeightScore, options: SearchOptions) {
+    this.#score = score
+    this.#options = options
+  }
+
+  /**
+   * The score of weights; those that were tried before cost nothing and are no new trial.
+   * @throws FusionError 'cancelled' once the signal is aborted; what the score throws
+   */
+  async run(weights: readonly number[]): Promise<number> {
+    const key = weights.join()
+    const known = this.#known.get(key)
+    if (known) return known.score
+    throwIfCancelled(this.#options.signal)
+    const value = await this.#score(weights)
+    const score = Number.isNaN(value) ? Infinity : value
+    const isBest = score < (this.#best?.score ?? Infinity) || !this.#best
+    const trial = { index: this.list.length, weights: [...weights], score, isBest }
+    if (isBest) this.#best = trial
+    this.list.push(trial)
+    this.#known.set(key, trial)
+    this.#options.onTrial?.(trial)
+    return score
+  }
+
+  /**
+   * Runs a search to its end, or to a stop.
+   * @param chosen says afterwards which trial's weights are the result; null: the best one's
+   * @throws FusionError 'cancelled' where it was stopped before the first trial; what the score throws
+   */
+  async collect(
+    search: () => Promise<void>,
+    chosen: () => readonly number[] | null = () => null,
+  ): Promise<SearchResult> {
+    let stopped = false
+    try {
+      await search()
+    } catch (error) {
+      if (!this.#isStop(error) || !this.#best) throw error
+      stopped = true
+    }
+    const start = this.list[0]!
+    const best = this.#known.get(chosen()?.join() ?? '') ?? this.#best!
+    const { check } = this.#options
+    let checked: SearchResult['check'] = null
+    try {
+      if (check && !stopped) checked = { start: await check(start.weights), best: await check(best.weights) }
+    } catch (error) {
+      if (!this.#isStop(error)) throw error
+      stopped = true
+    }
+    return { start, best, trials: this.list, stopped, check: checked }
+  }
+
+  #isStop(error: unknown): boolean {
+    return error instanceof FusionError && error.kind === 'cancelled' && this.#options.signal?.aborted === true
+  }
+}
+
+/** Sorts what is scored, best first; what has no score (Infinity) comes last. */
+export function bestFirst<T extends { score: number }>(scored: readonly T[]): T[] {
+  return [...scored].sort((a, b) => (a.score < b.score ? -1 : a.score > b.score ? 1 : 0))
+}

@@ -1,0 +1,59 @@
+import type { Picture } from './resample'
+import { drawText, LETTER_WIDTH, LINE_HEIGHT } from './bitmap-font'
+
+const PAPER = 255
+const INK = 32
+const GAP = 8
+/** Lines that a column's label may take. */
+const MOST_LINES = 4
+
+/** Pictures of one size, with a label per row and per column. */
+export interface ContactSheet {
+  rows: readonly string[]
+  columns: readonly string[]
+  /** By row and column; RGB. */
+  cells: readonly (readonly Picture[])[]
+}
+
+/** The sheet as one RGB picture on white; labels of rows at the left, of columns above, broken into lines. */
+export function drawContactSheet({ rows, columns, cells }: ContactSheet): Picture {
+  const { width: cellWidth, height: cellHeight } = cells[0]![0]!
+  const labels = columns.map((label) =>
+    brokenLines(label, Math.max(1, Math.floor((cellWidth - GAP / 2) / LETTER_WIDTH))),
+  )
+  const left = Math.max(...rows.map((label) => label.length)) * LETTER_WIDTH + GAP * 2
+  const top = Math.max(...labels.map((lines) => lines.length)) * LINE_HEIGHT + GAP * 2
+  const width = left + columns.length * (cellWidth + GAP)
+  const height = top + rows.length * (cellHeight + GAP)
+  const data = new Uint8Array(width * height * 3).fill(PAPER)
+  const fill = (x: number, y: number): void => {
+    if (x < width && y < height) data.fill(INK, (y * width + x) * 3, (y * width + x) * 3 + 3)
+  }
+  labels.forEach((lines, column) =>
+    lines.forEach((line, index) => drawText(line, left + column * (cellWidth + GAP), GAP + index * LINE_HEIGHT, fill)),
+  )
+  rows.forEach((label, row) => {
+    const y = top + row * (cellHeight + GAP)
+    drawText(label, GAP, y + Math.floor((cellHeight - LINE_HEIGHT) / 2), fill)
+    cells[row]!.forEach((cell, column) => paste(cell, left + column * (cellWidth + GAP), y))
+  })
+  return { width, height, channels: 3, data }
+
+  function paste(cell: Picture, x: number, y: number): void {
+    for (let line = 0; line < cell.height; line++) {
+      const source = cell.data.subarray(line * cell.width * 3, (line + 1) * cell.width * 3)
+      data.set(source, ((y + line) * width + x) * 3)
+    }
+  }
+}
+
+/** Words in lines of at most `most` letters; what is longer is cut. */
+function brokenLines(text: string, most: number): string[] {
+  const lines: string[] = []
+  for (const word of text.split(/\s+/)) {
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + 1 + word.length <= most) lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(word.slice(0, most))
+  }
+  return lines.slice(0, MOST_LINES)
+}

@@ -1,0 +1,246 @@
+import { closeSync, openSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { FusionError } from '../../../contract/errors'
+import type { StoredTensor } from '../../checkpoint/checkpoint'
+import { encodeHeader } from '../../checkpoint/safetensors-write'
+import { TensorReader } from '../../checkpoint/tensor-reader'
+import { AtomicOutput } from '../../files/atomic-output'
+import { makePrivate } from '../../files/private'
+import { tellDamage } from '../../files/cache-damage'
+import { blockCount, BlockChecksums, checksum } from '../../files/checksums'
+import { fileKind } from '../../files/target'
+import { writingError } from '../../files/writing-error'
+import { BYTES_PER_ELEMENT, elementCount } from '../../tensor/element-type'
+import type { Contribution } from '../fusion/fusion-layer'
+import { writeFully } from '../jobs/output-writer'
+
+/** A layer as a matrix: what its contribution takes on disk. */
+export interface LayerSize {
+  /** The weight's name in diffusers' form. */
+  name: string
+  /** Rows of all groups. */
+  rows: number
+  inputs: number
+}
+
+/** Values of a row that stand beside its differences, in the order of the file, float64. */
+const ROW_VALUES = [
+  'unit',
+  'baseSigma',
+  'sigma',
+  'own',
+  'baseSquaredNorm',
+  'signed',
+  'absolute',
+  'aligned',
+  'bias',
+] as const
+
+/**
+ * What belongs to the rows [rows] of a model's contribution to a layer: `unit` of the stored differences (a power of
+ * two; 0 where a row does not differ), lengths σ of the feature rows, correlation with the base's own row, squared
+ * length of the base's weight row, and the sums of fusion-layer.ts.
+ */
+export type RowValues = Record<(typeof ROW_VALUES)[number], Float64Array>
+
+/** One layer's contribution as it lies in a file. */
+export interface StoredContribution {
+  /** D_m = A_m − z_m K_0 [rows, inputs], float16 in each row's unit (method.md, 'Model weights'). */
+  differences: StoredTensor
+  rows: RowValues
+}
+
+/** Values of rows that are still to be found. */
+export function emptyRowValues(rows: number): RowValues {
+  return Object.fromEntries(ROW_VALUES.map((key) => [key, new Float64Array(rows)])) as RowValues
+}
+
+/** Puts a group's rows into those of its layer, from row `first` on. */
+export function setRowValues(into: RowValues, first: number, { sigma, own, parts }: Contribution): void {
+  into.baseSigma.set(sigma.base, first)
+  into.sigma.set(sigma.model, first)
+  into.own.set(own, first)
+  for (const key of ['signed', 'absolute', 'aligned', 'bias'] as const) into[key].set(parts[key], first)
+}
+
+const CHECKSUM_BYTES = 8
+const CHECKSUMS = '#checksums'
+
+/** What a file of these layers holds: the header is known before anything of it is. */
+class FileLayout {
+  readonly tensors: StoredTensor[]
+  readonly header: Uint8Array
+  readonly byteLength: number
+
+  constructor(path: string, layers: readonly LayerSize[]) {
+    const data = layers.flatMap(({ name, rows, inputs }) => [
+      { name, elementType: 'F16' as const, shape: [rows, inputs] },
+      { name: rowsName(name), elementType: 'F64' as const, shape: [ROW_VALUES.length, rows] },
+    ])
+    const checked = data.map((tensor) => ({ ...tensor, byteLength: byteLengthOf(tensor) }))
+    const blocks = checked.reduce((sum, { byteLength }) => sum + blockCount(byteLength), 0)
+    // Of every block, and in the end of these checksums themselves.
+    const checksums = { name: CHECKSUMS, elementType: 'U8' as const, shape: [blocks + 1, CHECKSUM_BYTES] }
+    const all = [...checked, { ...checksums, byteLength: byteLengthOf(checksums) }]
+    this.header = encodeHeader(all, {})
+    let offset = this.header.byteLength
+    this.tensors = all.map((tensor) => {
+      const placed = { ...tensor, path, offset }
+      offset += tensor.byteLength
+      return placed
+    })
+    this.byteLength = offset
+  }
+
+  /** What has checksums: everything but the checksums. */
+  get checked(): StoredTensor[] {
+    return this.tensors.slice(0, -1)
+  }
+
+  get checksums(): StoredTensor {
+    return this.tensors.at(-1)!
+  }
+}
+
+function byteLengthOf({ elementType, shape }: Pick<StoredTensor, 'elementType' | 'shape'>): number {
+  return elementCount(shape) * BYTES_PER_ELEMENT[elementType]
+}
+
+function rowsName(layer: string): string {
+  return `${layer}#rows`
+}
+
+/** Bytes on disk of one model's contributions to these layers. */
+export function contributionBytes(layers: readonly LayerSize[]): number {
+  return new FileLayout('', layers).byteLength
+}
+
+/** Whatever file has the name is one, perhaps a damaged one. */
+const CONTRIBUTIONS = fileKind('file of contributions', async () => true)
+
+/** A file of one model's contributions while it is written, under a temporary name. */
+export class ContributionWriter {
+  private readonly descriptor: number
+  private readonly layout: FileLayout
+  /** By tensor: what was written of it so far, in the order of its bytes. */
+  private readonly checksums = new Map<string, { end: number; blocks: BlockChecksums }>()
+
+  private constructor(
+    private readonly output: AtomicOutput,
+    layers: readonly LayerSize[],
+  ) {
+    this.layout = new FileLayout(output.temporaryPath, layers)
+    makePrivate(output.temporaryPath)
+    this.descriptor = openSync(output.temporaryPath, 'w')
+    writeFully(this.descriptor, this.layout.header, 0)
+    for (const { name } of this.layout.checked) this.checksums.set(name, { end: 0, blocks: new BlockChecksums() })
+  }
+
+  /** @throws FusionError 'target': another process is writing the same file, or its folder is not to be written */
+  static async create(path: string, layers: readonly LayerSize[]): Promise<ContributionWriter> {
+    const output = await AtomicOutput.create(path, { kind: CONTRIBUTIONS, overwrite: true })
+    try {
+      return new ContributionWriter(output, layers)
+    } catch (error) {
+      await output.discard()
+      throw writingError(error, path)
+    }
+  }
+
+  /** Writes bytes of a layer's differences from byte `at` of them on: one after the other. */
+  writeDifferences(layer: string, at: number, bytes: Uint8Array): void {
+    this.write(layer, at, bytes)
+  }
+
+  writeRows(layer: string, rows: RowValues): void {
+    this.write(rowsName(layer), 0, Buffer.concat(ROW_VALUES.map((key) => Buffer.from(rows[key].buffer))))
+  }
+
+  /** Gives the file its final name. */
+  async commit(): Promise<void> {
+    const { checked, checksums } = this.layout
+    const ofBlocks = Buffer.from(
+      checked.map(({ name }) => this.checksums.get(name)!.blocks.finish().join('')).join(''),
+      'hex',
+    )
+    writeFully(this.descriptor, Buffer.concat([ofBlocks, Buffer.from(checksum(ofBlocks), 'hex')]), checksums.offset)
+    closeSync(this.descriptor)
+    await this.output.commit([this.output.temporaryPath])
+  }
+
+  /** Removes what was written. Returns the error in words. */
+  async discard(error: unknown): Promise<unknown> {
+    closeSync(this.descriptor)
+    await this.output.discard()
+    return writingError(error, this.output.finalPath)
+  }
+
+  private write(name: string, at: number, bytes: Uint8Array): void {
+    const written = this.checksums.get(name)!
+    if (at !== written.end) throw new FusionError('internal', `${name} was not written from its start to its end.`)
+    written.blocks.add(bytes)
+    written.end += bytes.byteLength
+    writeFully(this.descriptor, bytes, this.layout.tensors.find((tensor) => tensor.name === name)!.offset + at)
+  }
+}
+
+/**
+ * Reads a file of contributions: where the differences lie, to be checked as they are read, and all values of rows.
+ * @returns null where nothing is there, and where what is there is damaged or does not hold these layers, which is said
+ */
+export async function readContributions(
+  path: string,
+  layers: readonly LayerSize[],
+): Promise<Map<string, StoredContribution> | null> {
+  const found = await stat(path).catch(() => null)
+  if (!found) return null
+  const layout = new FileLayout(path, layers)
+  const isWhole = found.isFile() && found.size === layout.byteLength
+  const contributions = isWhole ? readWhole(layout, layers) : null
+  if (!contributions) tellDamage(path)
+  return contributions
+}
+
+/** null where a checksum is not met, or the file cannot be read. */
+function readWhole(layout: FileLayout, layers: readonly LayerSize[]): Map<string, StoredContribution> | null {
+  const reader = new TensorReader()
+  const read = (tensor: StoredTensor): Uint8Array<ArrayBuffer> => {
+    const bytes = new Uint8Array(tensor.byteLength)
+    reader.read(tensor, 0, bytes)
+    return bytes
+  }
+  try {
+    const { header, checksums, checked } = layout
+    const start = { ...checksums, name: 'header', offset: 0, byteLength: header.byteLength }
+    if (Buffer.compare(read(start), header) !== 0) return null
+    const values = Buffer.from(read(checksums))
+    const ofBlocks = values.subarray(0, -CHECKSUM_BYTES)
+    if (checksum(ofBlocks) !== values.subarray(-CHECKSUM_BYTES).toString('hex')) return null
+    const tensors = withChecksums(checked, ofBlocks)
+    return new Map(
+      layers.map(({ name, rows: count }) => {
+        const all = new Float64Array(read(tensors.get(rowsName(name))!).buffer)
+        const rows = ROW_VALUES.map((key, index) => [key, all.subarray(index * count, (index + 1) * count)] as const)
+        return [name, { differences: tensors.get(name)!, rows: Object.fromEntries(rows) as RowValues }]
+      }),
+    )
+  } catch {
+    return null
+  } finally {
+    reader.close()
+  }
+}
+
+/** Gives every tensor the checksums of its blocks. By name. */
+function withChecksums(tensors: readonly StoredTensor[], ofBlocks: Buffer): Map<string, StoredTensor> {
+  let next = 0
+  return new Map(
+    tensors.map((tensor) => {
+      const checksums = Array.from({ length: blockCount(tensor.byteLength) }, () => {
+        const first = next++ * CHECKSUM_BYTES
+        return ofBlocks.toString('hex', first, first + CHECKSUM_BYTES)
+      })
+      return [tensor.name, { ...tensor, checksums }]
+    }),
+  )
+}

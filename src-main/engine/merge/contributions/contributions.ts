@@ -1,0 +1,382 @@
+import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
+import { access } from 'node:fs/promises'
+import { cpus } from 'node:os'
+import { basename, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
+import { FusionError } from '../../../contract/errors'
+import { thresholdOf } from '../../../contract/project'
+import { makePrivateFolder } from '../../files/private'
+import { isBeingWritten } from '../../files/temporary-name'
+import { readCheckedJson, writeCheckedJson } from '../../files/checked-json'
+import { writingError } from '../../files/writing-error'
+import { checkSpace } from '../../checkpoint/disk-space'
+import { cachedHash } from '../../checkpoint/hash'
+import { TensorReader } from '../../checkpoint/tensor-reader'
+import { RUNTIME_VERSION, type Provider } from '../../runtime/session'
+import { BYTES_PER_ELEMENT, elementCount } from '../../tensor/element-type'
+import { FloatEncoder } from '../../tensor/float-encoder'
+import { Kernels } from '../../tensor/kernels'
+import { CONTRIBUTIONS_FOLDER } from './cache-space'
+import { throwIfCancelled } from '../../cancel'
+import {
+  contributionBytes,
+  ContributionWriter,
+  emptyRowValues,
+  readContributions,
+  type LayerSize,
+  type StoredContribution,
+} from './contribution-file'
+import { assumedSeconds, taskCost } from '../plan/cost'
+import { makeWay, markUsed } from './kept-contributions'
+import { FusionLayer } from '../fusion/fusion-layer'
+import { differencesMemory, writeDifferences } from './layer-differences'
+import { sourcesOf, type LayerTask, type MergePlan } from '../plan/plan'
+import { PlanColumns } from '../plan/plan-columns'
+import { groupsOf, layerMemory, readBiases, samplesFor } from '../run-layer'
+import type { LayerRows } from '../fusion/layer-rows'
+import { FusionSessions } from '../fusion/statistics'
+import { viewInputs } from '../jobs/tensor-job'
+
+/** Part of every key: another form of the files, or another arithmetic behind them, is another key. */
+const FORMAT = 3
+/** τ by layer and group. */
+const thresholdsSchema = z.record(z.string(), z.array(z.number()))
+/** How often it is looked whether another process has finished the same contributions. */
+const WAIT_MS = 500
+/** What deciding thresholds costs beside computing a model's contributions: a reading of all rows. */
+const DECISION_SHARE = 0.1
+
+/** What re-weighting reads: every model's contributions by the layer's name, and the thresholds they were made with. */
+export interface Contributions {
+  /** Base first; null for a model that has no weight anywhere and was not asked for. */
+  models: (ReadonlyMap<string, StoredContribution> | null)[]
+  /** τ of every group of a layer. */
+  thresholds: ReadonlyMap<string, readonly number[]>
+}
+
+export interface ContributionOptions {
+  cacheFolder: string
+  provider: Provider
+  /** sha256 of every source file, by path. */
+  hashes: ReadonlyMap<string, string>
+  /** Contributions of models without weight too: what unlearning them changes can only be told with them. */
+  all?: boolean
+  threads?: number
+  signal?: AbortSignal
+  /** Fraction of the work that is done, 0 … 1, never falling; not called where everything is there. */
+  onProgress?: (fraction: number) => void
+}
+
+/** A model's contributions that are wanted: where they lie and what they take. */
+interface Wanted {
+  model: number
+  path: string
+  found: Map<string, StoredContribution> | null
+}
+
+/** What contributions to a plan's layers take on disk: in all, and those that are not there yet. */
+export interface ContributionForecast {
+  bytes: number
+  missingBytes: number
+}
+
+/** The layers of a plan that are merged by correlations. */
+export function layerTasksOf({ tasks }: Pick<MergePlan, 'tasks'>): LayerTask[] {
+  return tasks.filter((task): task is LayerTask => task.kind === 'layer')
+}
+
+/** Whether a merge of a plan sums contributions that are kept. */
+export function reusesContributions(plan: Pick<MergePlan, 'project' | 'method' | 'tasks'>): boolean {
+  return plan.method.kind === 'fusion' && plan.project.method.reuse && layerTasksOf(plan).length > 0
+}
+
+/** A layer's matrix over all groups. */
+export function layerSize({ layer: { weight, shape, kind } }: LayerTask): LayerSize {
+  const rows = shape[kind.transposedConvolution ? 1 : 0]!
+  return { name: weight, rows, inputs: elementCount(shape) / rows }
+}
+
+/**
+ * The contributions of all models that have a weight: from the cache, or computed now, model by model, and kept there.
+ * They are named by the hashes of the sources and by all parameters, so what is found is what would be computed; a new
+ * specialist leaves those of the others as they are unless it moves an automatic threshold.
+ * @throws FusionError 'not-finite', 'source-changed', 'target' (disk full, folder read-only), 'cancelled', 'device',
+ * 'out-of-memory'
+ */
+export async function ensureContributions(plan: MergePlan, options: ContributionOptions): Promise<Contributions> {
+  const work = new ContributionWork(plan, options)
+  try {
+    return await work.run()
+  } finally {
+    await work.release()
+  }
+}
+
+/**
+ * What a merge takes on disk for contributions, without reading any weight: contributions to files whose hash is not
+ * known yet count as missing. 0 for methods that keep none, and for a plan that does not reuse them.
+ */
+export async function forecastContributions(
+  plan: MergePlan,
+  options: Pick<ContributionOptions, 'cacheFolder' | 'provider'>,
+): Promise<ContributionForecast> {
+  const tasks = layerTasksOf(plan)
+  if (!reusesContributions(plan)) return { bytes: 0, missingBytes: 0 }
+  const hashes = new Map<string, string>()
+  for (const { path } of sourcesOf(plan)) {
+    const known = await cachedHash(path, options.cacheFolder)
+    if (known !== undefined) hashes.set(path, known)
+  }
+  const work = new ContributionWork(plan, { ...options, hashes })
+  const each = contributionBytes(tasks.map(layerSize))
+  const thresholds = await work.knownThresholds()
+  const wanted = thresholds ? await work.wanted(thresholds) : work.models().map(() => ({ found: null }))
+  return { bytes: each * wanted.length, missingBytes: each * wanted.filter(({ found }) => !found).length }
+}
+
+class ContributionWork {
+  private readonly folder: string
+  private readonly tasks: LayerTask[]
+  private readonly sizes: LayerSize[]
+  private readonly reader: TensorReader
+  private readonly sessions: FusionSessions
+  private tools: { kernels: Kernels; encoder: FloatEncoder } | undefined
+  private done = 0
+  private total = 0
+
+  constructor(
+    private readonly plan: MergePlan,
+    private readonly options: Omit<ContributionOptions, 'signal'> & { signal?: AbortSignal },
+  ) {
+    this.folder = join(options.cacheFolder, CONTRIBUTIONS_FOLDER)
+    this.tasks = layerTasksOf(plan)
+    this.sizes = this.tasks.map(layerSize)
+    this.reader = new TensorReader(sourcesOf(plan))
+    this.sessions = new FusionSessions(options.provider, options.threads)
+  }
+
+  async run(): Promise<Contributions> {
+    const known = await this.knownThresholds()
+    const perModel = this.tasks.reduce((sum, task) => sum + secondsOf(task), 0)
+    this.total = perModel * (this.models().length + DECISION_SHARE)
+    if (!known) await this.makeFolder()
+    const thresholds = known ?? (await this.decideThresholds())
+    const wanted = await this.wanted(thresholds)
+    const missing = wanted.filter(({ found }) => !found)
+    if (missing.length > 0) {
+      this.total = this.done + missing.length * perModel
+      await this.makeFolder()
+      await checkSpace(join(this.folder, 'contributions'), missing.length * contributionBytes(this.sizes))
+    }
+    for (const { model, path } of missing) await this.compute(model, path, thresholds)
+    const models = this.plan.models.map(() => null) as Contributions['models']
+    for (const { model, path, found } of missing.length > 0 ? await this.wanted(thresholds) : wanted) {
+      if (!found) throw new FusionError('internal', `The contributions in ${path} vanished.`, { hint: 'Try again.' })
+      models[model] = found
+    }
+    return { models, thresholds }
+  }
+
+  async release(): Promise<void> {
+    await this.sessions.release()
+    this.reader.close()
+  }
+
+  /** Models that have a weight somewhere, or all. */
+  models(): number[] {
+    return this.plan.models.flatMap((_, model) =>
+      this.options.all || this.tasks.some(({ weights }) => weights[model] !== 0) ? [model] : [],
+    )
+  }
+
+  /** Files that lie there are marked as used. */
+  async wanted(thresholds: Contributions['thresholds']): Promise<Wanted[]> {
+    return Promise.all(
+      this.models().map(async (model) => {
+        const path = join(this.folder, `${this.key(model, thresholds)}.safetensors`)
+        const found = await readContributions(path, this.sizes)
+        if (found) await markUsed(path)
+        return { model, path, found }
+      }),
+    )
+  }
+
+  /** τ by layer and group, where it was given or decided before; else null. */
+  async knownThresholds(): Promise<Contributions['thresholds'] | null> {
+    const threshold = thresholdOf(this.plan.project.method)
+    if (threshold !== 'auto')
+      return new Map(this.tasks.map(({ layer }) => [layer.weight, Array<number>(layer.kind.groups).fill(threshold)]))
+    const path = this.thresholdsPath()
+    const stored = await readCheckedJson(path, basename(path), thresholdsSchema)
+    if (stored) await markUsed(path)
+    return stored && new Map(Object.entries(stored))
+  }
+
+  /** 'auto' looks at all models of the set, whatever their weights (method.md): so its decisions have a file of their own. */
+  private async decideThresholds(): Promise<Contributions['thresholds']> {
+    const decided = new Map<string, number[]>()
+    for (const task of this.tasks) {
+      const { rows, fusionOf } = this.open(task, task.weightViews, null)
+      const groups: number[] = []
+      for (const group of rows) groups.push(await fusionOf(group, 'auto').decideThreshold())
+      decided.set(task.layer.weight, groups)
+      await this.advance(secondsOf(task) * DECISION_SHARE)
+    }
+    this.reader.checkUnchanged()
+    const path = this.thresholdsPath()
+    await makeWay(path)
+    await writeCheckedJson(path, basename(path), Object.fromEntries(decided)).catch((error: unknown) => {
+      throw writingError(error, path)
+    })
+    return decided
+  }
+
+  /** Refuses a folder that cannot be written to before anything is computed for it. */
+  private async makeFolder(): Promise<void> {
+    try {
+      makePrivateFolder(this.folder)
+      await access(this.folder, constants.W_OK)
+    } catch (error) {
+      throw writingError(error, this.folder)
+    }
+  }
+
+  /** Computes one model's contributions; waits where another process does so already. */
+  private async compute(model: number, path: string, thresholds: Contributions['thresholds']): Promise<void> {
+    const writer = await this.startWriting(path)
+    if (!writer) return
+    try {
+      for (const [index, task] of this.tasks.entries()) {
+        await this.computeLayer(model, task, this.sizes[index]!, thresholds.get(task.layer.weight)!, writer)
+        await this.advance(secondsOf(task))
+      }
+      this.reader.checkUnchanged()
+      await writer.commit()
+    } catch (error) {
+      throw await writer.discard(error)
+    }
+  }
+
+  /** Returns null where another process has written the same file, perhaps while this one waited. */
+  private async startWriting(path: string): Promise<ContributionWriter | null> {
+    for (;;) {
+      while (await isBeingWritten(path)) {
+        await sleep(WAIT_MS)
+        throwIfCancelled(this.options.signal)
+      }
+      if (await readContributions(path, this.sizes)) return null
+      try {
+        await makeWay(path)
+        return await ContributionWriter.create(path, this.sizes)
+      } catch (error) {
+        if (!(await isBeingWritten(path))) throw error // another process was faster
+      }
+    }
+  }
+
+  /** A model's contribution depends on the base and on itself alone. */
+  private async computeLayer(
+    model: number,
+    task: LayerTask,
+    { name, rows: count, inputs }: LayerSize,
+    thresholds: readonly number[],
+    writer: ContributionWriter,
+  ): Promise<void> {
+    const pair = model === 0 ? [0] : [0, model]
+    const pick = <T>(all: readonly T[]): T[] => pair.map((index) => all[index]!)
+    const biases = readBiases({ biasViews: task.biasViews && pick(task.biasViews) }, this.reader)
+    const { rows, fusionOf } = this.open(task, pick(task.weightViews), biases)
+    const values = emptyRowValues(count)
+    for (const [index, group] of rows.entries()) {
+      const first = index * group.rows
+      const fusion = fusionOf(group, thresholds[index]!)
+      await writeDifferences(
+        { rows: group, fusion, ...this.tools! },
+        { model: pair.length - 1, normaliser: this.plan.project.method.normaliser },
+        values,
+        first,
+        (at, bytes) => writer.writeDifferences(name, first * inputs * BYTES_PER_ELEMENT.F16 + at, bytes),
+        () => this.pause(),
+      )
+    }
+    writer.writeRows(name, values)
+  }
+
+  /** The groups of a layer for the models of `views`, one after the other to be worked on in the same memory. */
+  private open(task: LayerTask, views: LayerTask['weightViews'], biases: Float64Array[] | null) {
+    const { kernels } = (this.tools ??= this.makeTools())
+    const settings = this.plan.project.method
+    const rows = groupsOf(task.layer, viewInputs(views, this.reader), biases)
+    const weights = views.map(() => 1)
+    const samples = samplesFor(settings, task, rows[0]!, this.columns(), this.reader)
+    const fusionOf = (group: LayerRows, threshold: number | 'auto'): FusionLayer => {
+      const options = { normaliser: settings.normaliser, threshold, weights, samples }
+      return new FusionLayer(group, options, this.sessions, kernels)
+    }
+    return { rows, fusionOf }
+  }
+
+  private columns(): PlanColumns | null {
+    return PlanColumns.find(this.plan, this.options.hashes)
+  }
+
+  /** Large enough for every layer. */
+  private makeTools(): { kernels: Kernels; encoder: FloatEncoder } {
+    const { reader, plan } = this
+    const bytes = this.tasks.map((task) => {
+      const [rows] = groupsOf(task.layer, viewInputs(task.weightViews, reader), null)
+      return layerMemory(task, reader, plan.project.method, this.columns()) + differencesMemory(rows!)
+    })
+    return { kernels: new Kernels(Math.max(...bytes)), encoder: new FloatEncoder() }
+  }
+
+  private thresholdsPath(): string {
+    const models = this.plan.models.map((_, model) => this.sourceHashes(model))
+    return join(this.folder, `thresholds-${digest([models, this.parameters()])}.json`)
+  }
+
+  private key(model: number, thresholds: Contributions['thresholds']): string {
+    const layers = this.sizes.map(({ name, rows, inputs }) => [name, rows, inputs, thresholds.get(name)])
+    const { normaliser } = this.plan.project.method
+    return digest([this.sourceHashes(0), this.sourceHashes(model), this.parameters(), normaliser, layers])
+  }
+
+  /** Everything but the models, the threshold and the normaliser that the bytes of a contribution depend on. */
+  private parameters(): unknown[] {
+    const { statistics, samples, seed, layerKinds } = this.plan.project.method
+    const { calibration } = this.plan
+    const sampling =
+      statistics === 'sampled' ? [samples, seed] : calibration ? [this.options.hashes.get(calibration.file.path)] : []
+    const processor = `${process.arch} ${cpus()[0]?.model ?? ''}`
+    return [FORMAT, statistics, sampling, layerKinds, this.options.provider, RUNTIME_VERSION, processor]
+  }
+
+  /** Of the files that a model's layers lie in. */
+  private sourceHashes(model: number): string[] {
+    const paths = this.tasks.flatMap(({ weightViews, biasViews }) =>
+      [weightViews[model]!, ...(biasViews ? [biasViews[model]!] : [])].map(({ stored }) => stored.path),
+    )
+    return [...new Set(paths)].map((path) => this.options.hashes.get(path)!).sort()
+  }
+
+  private async pause(): Promise<void> {
+    await new Promise(setImmediate)
+    throwIfCancelled(this.options.signal)
+  }
+
+  private async advance(seconds: number): Promise<void> {
+    this.done += seconds
+    this.options.onProgress?.(Math.min(1, this.done / this.total))
+    await this.pause()
+  }
+}
+
+function secondsOf(task: LayerTask): number {
+  return assumedSeconds(taskCost(task)) / task.weightViews.length
+}
+
+function digest(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex')
+}

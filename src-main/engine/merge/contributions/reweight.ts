@@ -1,0 +1,128 @@
+import type { MethodSettings } from '../../../contract/project'
+import type { TensorView } from '../../checkpoint/checkpoint'
+import type { RowCombination } from '../../tensor/weighted-sum'
+import { layerSize, type Contributions } from './contributions'
+import type { StoredContribution } from './contribution-file'
+import { emptySums, reportOf, rowSums, weightedMean, weightedSums, type LayerReport } from '../fusion/layer-report'
+import { normaliserOf } from '../fusion/normalisers'
+import type { LayerTask } from '../plan/plan'
+
+/** A layer's merge as sums by rows: K(α) = K_0 + Σ α_m D_m / Σ α_m z_m (method.md, 'Model weights'; ADR 0008). */
+export interface ReweightedLayer {
+  /** What is summed: K_0, the models' differences, and the specialists' own weights. */
+  views: TensorView[]
+  combination: RowCombination
+  /** Merged bias [rows]; null where the layer has none. */
+  bias: Float64Array | null
+  /** What the merge did to the layer, group by group. */
+  report(mergedSquaredNorm: number): LayerReport[]
+}
+
+/**
+ * Re-weights a layer from contributions.
+ * @param biases of every model [rows], where the layer has some
+ */
+export function reweightLayer(
+  task: LayerTask,
+  contributions: Contributions,
+  settings: MethodSettings,
+  biases: readonly Float64Array[] | null,
+): ReweightedLayer {
+  const { layer, weights } = task
+  const size = layerSize(task)
+  const { rows } = size
+  const stored = contributions.models.map((model) => model?.get(layer.weight) ?? null)
+  const known = stored.find((contribution) => contribution !== null)!
+  const none = new Float64Array(rows)
+  const parts = stored.map((contribution) => contribution?.rows ?? emptySums(rows))
+  const total = weights.reduce((sum, weight) => sum + weight, 0)
+
+  const base = new Float64Array(rows)
+  const differences = weights.map((weight) => (weight === 0 ? null : new Float64Array(rows)))
+  // Read only for rows that have nothing but their mean.
+  const own = weights.map((weight, model) => (model === 0 || weight === 0 ? null : new Float64Array(rows)))
+  const weighted = weightedSums(parts, weights, 0, rows)
+  const z = new Float64Array(rows)
+  const kappa = new Float64Array(rows)
+  const bias = biases && new Float64Array(rows)
+  const withoutWeight = new Float64Array(rows)
+  const divisors = new Float64Array(rows).fill(Infinity)
+  for (let row = 0; row < rows; row++) {
+    const sigma = known.rows.baseSigma[row]!
+    const sums = rowSums(weighted, row)
+    const normaliser = sigma > 0 ? normaliserOf(settings.normaliser, sums, sigma) : 0
+    if (normaliser === 0) {
+      if (sigma > 0) withoutWeight[row] = 1
+      base[row] = weights[0]! / total
+      own.forEach((coefficients, model) => coefficients && (coefficients[row] = weights[model]! / total))
+      z[row] = total
+      kappa[row] = 1
+      if (bias) bias[row] = weightedMean(weights, biases, row)
+      continue
+    }
+    base[row] = 1
+    divisors[row] = normaliser
+    z[row] = normaliser
+    kappa[row] = sums.absolute / (sigma * Math.abs(normaliser))
+    if (bias) bias[row] = sums.bias / (sigma * normaliser)
+  }
+  differences.forEach((coefficients, model) => {
+    if (!coefficients) return
+    const { unit } = stored[model]!.rows
+    for (let row = 0; row < rows; row++) coefficients[row] = (weights[model]! * unit[row]!) / divisors[row]!
+  })
+  const baseView = rowView(task, 0)
+  return {
+    views: [
+      baseView,
+      ...stored.map((contribution) => differenceView(task, contribution ?? known)),
+      ...weights.slice(1).map((_, index) => rowView(task, index + 1)),
+    ],
+    combination: { rowLength: size.inputs, firstRow: 0, coefficients: [base, ...differences, ...own.slice(1)] },
+    bias,
+    report: (mergedSquaredNorm) => {
+      const baseSquaredNorm = known.rows.baseSquaredNorm.reduce((sum, value) => sum + value, 0)
+      const normRatio = baseSquaredNorm > 0 ? Math.sqrt(mergedSquaredNorm / baseSquaredNorm) : 1
+      const inGroup = rows / layer.kind.groups
+      return contributions.thresholds.get(layer.weight)!.map((threshold, group) => {
+        const cut = (values: Float64Array): Float64Array => values.subarray(group * inGroup, (group + 1) * inGroup)
+        const cutSums = ({ signed, absolute, aligned, bias: biasSums }: (typeof parts)[number]) => ({
+          signed: cut(signed),
+          absolute: cut(absolute),
+          aligned: cut(aligned),
+          bias: cut(biasSums),
+        })
+        return reportOf({
+          layer: { name: layer.weight, rows: inGroup, inputs: size.inputs },
+          statistics: {
+            sigma: stored.map((contribution, model) =>
+              cut(model === 0 ? known.rows.baseSigma : (contribution?.rows.sigma ?? none)),
+            ),
+            own: stored.slice(1).map((contribution) => cut(contribution?.rows.own ?? none)),
+          },
+          weights,
+          normaliser: settings.normaliser,
+          threshold,
+          parts: parts.map(cutSums),
+          z: cut(z),
+          kappa: cut(kappa),
+          normRatio,
+          rowsWithoutWeight: cut(withoutWeight).reduce((sum, one) => sum + one, 0),
+        })
+      })
+    },
+  }
+}
+
+/** A layer's weight with its rows as outputs: those of a transposed convolution are its second axis. */
+function rowView({ weightViews, layer: { kind } }: LayerTask, model: number): TensorView {
+  const view = weightViews[model]!
+  if (!kind.transposedConvolution) return view
+  const [first, second, ...area] = view.shape
+  return { ...view, shape: [second!, first!, ...area], transposed: !view.transposed }
+}
+
+function differenceView(task: LayerTask, { differences }: StoredContribution): TensorView {
+  const { name, shape } = rowView(task, 0)
+  return { name, shape, stored: differences, start: 0, transposed: false }
+}

@@ -1,0 +1,383 @@
+import type { Normaliser } from '../../../contract/project'
+import type { Tensor } from '../../runtime/session'
+import type { KernelBuffer, Kernels } from '../../tensor/kernels'
+import {
+  blockSizes,
+  fusionBuffers,
+  fusionMemory,
+  TILE_COLUMNS,
+  TILE_ROWS,
+  type BlockSizes,
+  type FusionBuffers,
+} from './fusion-blocks'
+import {
+  emptySums,
+  reportOf,
+  rowSums,
+  weightedMean,
+  weightedSums,
+  type LayerReport,
+  type ModelSums,
+} from './layer-report'
+import type { LayerRows } from './layer-rows'
+import { normaliserOf } from './normalisers'
+import {
+  FeatureRows,
+  rowStatistics,
+  type FeatureSamples,
+  type FusionSessions,
+  type RowStatistics,
+  type ScanKind,
+} from './statistics'
+import { autoThreshold } from './threshold'
+
+export interface FusionOptions {
+  normaliser: Normaliser
+  threshold: number | 'auto'
+  /** Weight α_m ≥ 0 per model, base first; not all 0. */
+  weights: readonly number[]
+  /** Samples of the statistics; null: exact. */
+  samples: FeatureSamples | null
+}
+
+/** Merged rows of a layer, as they are made. */
+export interface MergedRows {
+  start: number
+  count: number
+  /** [count, inputs], float32 */
+  weights: KernelBuffer
+}
+
+/** Rows of one model's contribution to a layer, as they are made. */
+export interface ContributedRows {
+  start: number
+  count: number
+  /** σ_i · A_m [count, inputs], float64; rows of dead base rows are 0. May be overwritten. */
+  sums: KernelBuffer
+  /** What goes with them, complete for these rows. */
+  contribution: Contribution
+}
+
+/** What one model gives to a layer beside A_m: enough for Z, the bias and the report of any re-weighting. */
+export interface Contribution {
+  /** σ of the base's rows and of the model's. */
+  sigma: { base: Float64Array; model: Float64Array }
+  /** P of the model's own rows with the base's [rows]; 1 for the base itself. */
+  own: Float64Array
+  parts: ModelSums
+}
+
+/** Outputs of a scan for base rows [start, start + count) and rows [first, first + columns) of a model. */
+export interface ScannedTile {
+  start: number
+  count: number
+  model: number
+  first: number
+  columns: number
+  outputs: Record<string, Tensor>
+}
+
+export interface FusionResult {
+  report: LayerReport
+  /** Merged bias [rows]; null where the layer has none. */
+  bias: Float64Array | null
+  /** Z_i [rows] and κ_i [rows]; Σ α and 1 for rows that took the mean. */
+  z: Float64Array
+  kappa: Float64Array
+}
+
+/** Merges one layer by FeatureFusion (paper, equations 14–17; method.md). */
+export class FusionLayer {
+  private readonly featureRows: FeatureRows
+  private readonly sizes: BlockSizes
+  private readonly buffers: FusionBuffers
+
+  /** @param kernels its buffers are taken back first: one layer at a time */
+  constructor(
+    private readonly layer: LayerRows,
+    private readonly options: FusionOptions,
+    private readonly sessions: FusionSessions,
+    private readonly kernels: Kernels,
+  ) {
+    this.featureRows = new FeatureRows(layer, options.samples, sessions, kernels)
+    const { width } = this.featureRows
+    this.sizes = blockSizes(layer, width)
+    this.buffers = fusionBuffers(layer, options.samples !== null, width, kernels)
+  }
+
+  /** Memory that a Kernels object needs for this layer; `samples` null: exact statistics. */
+  static memory(layer: LayerRows, samples: number | null): number {
+    return fusionMemory(layer, samples !== null, samples ?? layer.inputs)
+  }
+
+  /**
+   * Merges the layer and hands its rows to `write` as they are done.
+   * @param checkpoint called between products: throws to stop
+   */
+  async merge(write: (rows: MergedRows) => void, checkpoint: () => Promise<void>): Promise<FusionResult> {
+    const { layer, options, sizes } = this
+    const statistics = await this.statistics()
+    const threshold = this.threshold(statistics)
+    const parts = Array.from({ length: layer.models }, () => emptySums(layer.rows))
+    const z = new Float64Array(layer.rows)
+    const kappa = new Float64Array(layer.rows)
+    const bias = layer.biases ? new Float64Array(layer.rows) : null
+    let rowsWithoutWeight = 0
+    let baseNorm = 0
+    let mergedNorm = 0
+    for (let start = 0; start < layer.rows; start += sizes.block) {
+      const count = Math.min(sizes.block, layer.rows - start)
+      await this.combine({ start, count }, options.weights, statistics, threshold, parts, checkpoint)
+      const { merged } = this.buffers
+      const weighted = weightedSums(parts, options.weights, start, count)
+      for (let row = start; row < start + count; row++) {
+        const sigma = statistics.sigma[0]![row]!
+        const sums = rowSums(weighted, row - start)
+        const normaliser = sigma > 0 ? normaliserOf(options.normaliser, sums, sigma) : 0
+        const sum = merged.pointer + (row - start) * layer.inputs * 8
+        // Merged rows take the place of the sums: none is longer than what it was made from.
+        const pointer = merged.pointer + (row - start) * layer.inputs * 4
+        if (normaliser === 0) {
+          if (sigma > 0) rowsWithoutWeight++
+          this.meanRow(row, merged.floats(layer.inputs, (row - start) * layer.inputs))
+          z[row] = options.weights.reduce((sum, weight) => sum + weight, 0)
+          kappa[row] = 1
+          if (bias) bias[row] = weightedMean(options.weights, layer.biases!, row)
+        } else {
+          this.kernels.run.divide(sum, pointer, layer.inputs, sigma * normaliser)
+          z[row] = normaliser
+          kappa[row] = sums.absolute / (sigma * Math.abs(normaliser))
+          if (bias) bias[row] = sums.bias / (sigma * normaliser)
+        }
+        mergedNorm += this.kernels.run.dot(pointer, pointer, layer.inputs)
+      }
+      baseNorm += this.squaredNorm(start, count)
+      write({ start, count, weights: merged })
+    }
+    const report = reportOf({
+      layer,
+      statistics,
+      weights: options.weights,
+      normaliser: options.normaliser,
+      threshold,
+      parts,
+      z,
+      kappa,
+      normRatio: baseNorm > 0 ? Math.sqrt(mergedNorm / baseNorm) : 1,
+      rowsWithoutWeight,
+    })
+    return { report, bias, z, kappa }
+  }
+
+  /**
+   * A_m = C_m K_m of one model and what goes with it (method.md, 'Model weights'): before weights and normalisation.
+   * @param checkpoint called between products: throws to stop
+   */
+  async contribution(
+    model: number,
+    write: (rows: ContributedRows) => void,
+    checkpoint: () => Promise<void>,
+  ): Promise<Contribution> {
+    const { layer, sizes } = this
+    const statistics = await this.statistics()
+    const threshold = this.threshold(statistics)
+    const alone = Array.from({ length: layer.models }, (_, m) => (m === model ? 1 : 0))
+    const parts = alone.map(() => emptySums(layer.rows))
+    const { sigma, own } = statistics
+    const contribution: Contribution = {
+      sigma: { base: sigma[0]!, model: sigma[model]! },
+      own: model === 0 ? new Float64Array(layer.rows).fill(1) : own[model - 1]!,
+      parts: parts[model]!,
+    }
+    for (let start = 0; start < layer.rows; start += sizes.block) {
+      const count = Math.min(sizes.block, layer.rows - start)
+      await this.combine({ start, count }, alone, statistics, threshold, parts, checkpoint)
+      write({ start, count, sums: this.buffers.merged, contribution })
+    }
+    return contribution
+  }
+
+  /** The threshold that holds for this layer: the setting's, or what 'auto' makes of its rows. */
+  async decideThreshold(): Promise<number> {
+    const { threshold } = this.options
+    return threshold === 'auto' ? this.threshold(await this.statistics()) : threshold
+  }
+
+  /**
+   * Runs over all pairs of base rows and rows of every model without merging: `look` gets the outputs of the graph of
+   * that kind (fusion-graph.ts). Bands of base rows come in order, each with all models in order.
+   * @param statistics null: lengths are taken from the rows as they come by, for whom needs no more
+   * @param bandRows base rows of a band, for which all models are read once; as many as are held if absent
+   */
+  async scan(
+    kind: ScanKind,
+    statistics: RowStatistics | null,
+    look: (tile: ScannedTile) => void,
+    checkpoint: () => Promise<void>,
+    bandRows = this.sizes.block,
+  ): Promise<void> {
+    const { layer, sizes, buffers, featureRows } = this
+    const { width } = featureRows
+    const band = Math.min(bandRows, sizes.block)
+    const tile = Math.floor((TILE_ROWS * TILE_COLUMNS) / sizes.columns)
+    for (let start = 0; start < layer.rows; start += band) {
+      const count = Math.min(band, layer.rows - start)
+      await this.loadLeft(start, count, statistics && statistics.sigma[0]!)
+      for (let model = 0; model < layer.models; model++) {
+        for (let first = 0; first < layer.rows; first += sizes.columns) {
+          const columns = Math.min(sizes.columns, layer.rows - first)
+          const { weights, features, scratch } = buffers
+          const right = await featureRows.load(model, first, columns, weights, features, scratch)
+          const inverse = statistics
+            ? inverseLengths(statistics.sigma[model]!.subarray(first, first + columns))
+            : inverseLengths(featureRows.lengths(right, columns))
+          for (let row = 0; row < count; row += tile) {
+            await checkpoint()
+            const rows = Math.min(tile, count - row)
+            const session = await this.sessions.scan(kind, { rows, columns, width })
+            const outputs = await session.run({
+              left: { data: buffers.left.floats(rows * width, row * width), dims: [rows, width] },
+              right: { data: right.floats(columns * width), dims: [columns, width] },
+              inverse: { data: inverse, dims: [columns] },
+            })
+            look({ start: start + row, count: rows, model, first, columns, outputs })
+          }
+        }
+      }
+    }
+  }
+
+  /** Row lengths and own-row correlations, in blocks that fit the buffers of `merge`. */
+  async statistics(): Promise<RowStatistics> {
+    const { left, merged, weights, features, scratch } = this.buffers
+    const base = this.options.samples
+      ? { baseWeights: merged, baseFeatures: left }
+      : { baseWeights: left, baseFeatures: left }
+    const { columns, tile } = this.sizes
+    return rowStatistics(
+      this.layer,
+      this.featureRows,
+      this.kernels,
+      { weights, features, ...base },
+      scratch,
+      Math.min(columns, tile),
+    )
+  }
+
+  private threshold({ sigma, own }: RowStatistics): number {
+    const { threshold } = this.options
+    if (threshold !== 'auto') return threshold
+    const { layer, featureRows } = this
+    const freedom = Math.min(layer.inputs, featureRows.width)
+    return autoThreshold(own, (row) => sigma[0]![row]! > 0, layer.models * layer.rows, freedom)
+  }
+
+  /** Fills `merged` with Σ_m α_m W_m K_m (float64) of a block of base rows, and `parts` with the sums beside it. */
+  private async combine(
+    { start, count }: { start: number; count: number },
+    modelWeights: readonly number[],
+    { sigma }: RowStatistics,
+    threshold: number,
+    parts: ModelSums[],
+    checkpoint: () => Promise<void>,
+  ): Promise<void> {
+    const { layer, sizes, kernels, buffers, featureRows } = this
+    const { width } = featureRows
+    await this.loadLeft(start, count, sigma[0]!)
+    buffers.merged.doubles(count * layer.inputs).fill(0)
+    for (let model = 0; model < layer.models; model++) {
+      const weight = modelWeights[model]!
+      if (weight === 0) continue
+      const bias = layer.biases?.[model]
+      for (let first = 0; first < layer.rows; first += sizes.columns) {
+        const columns = Math.min(sizes.columns, layer.rows - first)
+        const { weights, features, scratch, product } = buffers
+        const right = await featureRows.load(model, first, columns, weights, features, scratch)
+        const inverse = inverseLengths(sigma[model]!.subarray(first, first + columns))
+        const aside = Float32Array.from({ length: columns * 2 }, (_, i) =>
+          i % 2 === 1 ? 1 : (bias?.[first + (i >> 1)] ?? 0),
+        )
+        for (let row = 0; row < count; row += sizes.tile) {
+          await checkpoint()
+          const rows = Math.min(sizes.tile, count - row)
+          const session = await this.sessions.tile({ rows, columns, width }, layer.inputs, threshold > 0)
+          const { sums, absolute, aligned } = await session.run(
+            {
+              left: { data: buffers.left.floats(rows * width, row * width), dims: [rows, width] },
+              right: { data: right.floats(columns * width), dims: [columns, width] },
+              inverse: { data: inverse, dims: [columns] },
+              weights: { data: weights.floats(columns * layer.inputs), dims: [columns, layer.inputs] },
+              aside: { data: aside, dims: [columns, 2] },
+              ...(threshold > 0 && { threshold: { data: Float32Array.of(threshold), dims: [] } }),
+            },
+            {
+              product: { data: product.floats(rows * layer.inputs), dims: [rows, layer.inputs] },
+              sums: null,
+              absolute: null,
+              aligned: null,
+            },
+          )
+          // In float64, so that re-weighting contributions gives the same sums (ADR 0008).
+          const target = buffers.merged.pointer + row * layer.inputs * 8
+          kernels.run.accumulate(target, product.pointer, rows * layer.inputs, weight)
+          const part = parts[model]!
+          for (let i = 0; i < rows; i++) {
+            const at = start + row + i
+            part.bias[at]! += Number(sums!.data[2 * i])
+            part.signed[at]! += Number(sums!.data[2 * i + 1])
+            part.absolute[at]! += Number(absolute!.data[i])
+            part.aligned[at]! += Number(aligned!.data[i])
+          }
+        }
+      }
+    }
+  }
+
+  /** Unit feature rows of the base into `left`. */
+  private async loadLeft(start: number, count: number, sigma: Float64Array | null): Promise<void> {
+    const { featureRows, kernels, sizes } = this
+    const { left, weights, scratch, product } = this.buffers
+    const { width } = featureRows
+    // Weights that are only passed through on the way to features go by the buffers of a tile.
+    for (let row = 0; row < count; row += sizes.tile) {
+      const rows = Math.min(sizes.tile, count - row)
+      const loaded = await featureRows.load(0, start + row, rows, weights, product, scratch)
+      left.floats(rows * width, row * width).set(loaded.floats(rows * width))
+      const lengths = sigma ? sigma.subarray(start + row, start + row + rows) : featureRows.lengths(loaded, rows)
+      lengths.forEach((length, i) => {
+        kernels.run.scale(left.pointer + (row + i) * width * 4, width, length > 0 ? 1 / length : 0)
+      })
+    }
+  }
+
+  /** Σ α_m w_m,i / Σ α_m: what a row takes that has no correlations. */
+  private meanRow(row: number, into: Float32Array): void {
+    const { layer, options, buffers } = this
+    const sum = new Float64Array(layer.inputs)
+    options.weights.forEach((weight, model) => {
+      if (weight === 0) return
+      layer.read(model, row, 1, buffers.weights, buffers.scratch, this.kernels)
+      const values = buffers.weights.floats(layer.inputs)
+      for (let i = 0; i < sum.length; i++) sum[i]! += weight * values[i]!
+    })
+    const total = options.weights.reduce((all, weight) => all + weight, 0)
+    into.set(sum.map((value) => value / total))
+  }
+
+  private squaredNorm(start: number, count: number): number {
+    const { layer, sizes, kernels } = this
+    const { weights, scratch } = this.buffers
+    let sum = 0
+    for (let row = start; row < start + count; row += sizes.columns) {
+      const rows = Math.min(sizes.columns, start + count - row)
+      layer.read(0, row, rows, weights, scratch, kernels)
+      sum += kernels.run.dot(weights.pointer, weights.pointer, rows * layer.inputs)
+    }
+    return sum
+  }
+}
+
+/** 1/σ_j; 0 for a dead row, whose correlations are 0. */
+function inverseLengths(sigma: Float64Array): Float32Array {
+  return Float32Array.from(sigma, (length) => (length > 0 ? 1 / length : 0))
+}

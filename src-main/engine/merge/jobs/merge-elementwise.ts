@@ -1,0 +1,67 @@
+import type { MethodSettings } from '../../../contract/project'
+import { decodeFloats, encodeFloats } from '../../tensor/convert'
+import { BYTES_PER_ELEMENT, type FloatType } from '../../tensor/element-type'
+import { Kernels } from '../../tensor/kernels'
+import { notFiniteError, type TensorInputs } from '../../tensor/tensor-inputs'
+import { SUM_BLOCK_ELEMENTS, type EncodedBlock } from '../../tensor/weighted-sum'
+import type { ElementBlock, ElementwiseMethod } from '../methods/method'
+
+/** One tensor to merge by a method that is no linear combination. */
+export interface TensorMerge {
+  method: ElementwiseMethod
+  settings: MethodSettings
+  /** Weight of every model for this tensor, base first. */
+  weights: readonly number[]
+  inputs: TensorInputs
+  /** Element type of the result. */
+  type: FloatType
+}
+
+/** Memory that a Kernels object needs to merge tensors of so many models. */
+export function elementwiseMemory(models: number): number {
+  return (models + 2) * Kernels.bufferSize(SUM_BLOCK_ELEMENTS * 8)
+}
+
+/**
+ * Merges a tensor block by block; `write` gets each block with its first element, in order.
+ * @param kernels of elementwiseMemory, whose buffers are taken back first
+ * @throws FusionError 'not-finite' with the file and the tensor
+ */
+export function mergeElementwise(
+  { method, settings, weights, inputs, type }: TensorMerge,
+  write: (block: EncodedBlock, start: number) => void,
+  kernels = new Kernels(elementwiseMemory(inputs.types.length)),
+): void {
+  const capacity = Math.min(SUM_BLOCK_ELEMENTS, inputs.count)
+  kernels.reset()
+  const raw = kernels.allocate(capacity * 8)
+  const encoded = kernels.allocate(capacity * 8)
+  const values = inputs.types.map(() => kernels.allocate(capacity * 4))
+  const results = new Float64Array(capacity)
+  const load = (start: number): ElementBlock => {
+    const count = Math.min(capacity, inputs.count - start)
+    inputs.types.forEach((stored, model) => {
+      inputs.read(model, start, raw.bytes(count * BYTES_PER_ELEMENT[stored]))
+      if (!decodeFloats(kernels, stored, raw, values[model]!, count)) throw notFiniteError(inputs, model)
+    })
+    const [base, ...others] = values.map((buffer) => buffer.floats(count))
+    return { count, base: base!, others }
+  }
+  const { name: tensor, count } = inputs
+  const merge = method.start({ tensor, count, weights: weights.slice(1), settings })
+  for (const scan of merge.scans) {
+    for (let start = 0; start < count; start += capacity) scan(load(start))
+  }
+  for (let start = 0; start < count; start += capacity) {
+    const block = load(start)
+    merge.apply(block, results.subarray(0, block.count))
+    if (type === 'F64') {
+      const bytes = new Uint8Array(results.slice(0, block.count).buffer)
+      write({ bytes, overflowed: !results.subarray(0, block.count).every(Number.isFinite) }, start)
+      continue
+    }
+    values[0]!.floats(block.count).set(results.subarray(0, block.count))
+    const finite = encodeFloats(kernels, type, values[0]!, encoded, block.count)
+    write({ bytes: encoded.bytes(block.count * BYTES_PER_ELEMENT[type]), overflowed: !finite }, start)
+  }
+}

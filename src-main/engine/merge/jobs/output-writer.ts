@@ -1,0 +1,86 @@
+import { closeSync, openSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { encodeHeader } from '../../checkpoint/safetensors-write'
+import { makeFolder } from '../../files/make-folder'
+import { outputPath, type OutputFile } from '../plan/output-files'
+import { PrefixHash } from './prefix-hash'
+import { RECIPE_KEY } from '../../checkpoint/describe'
+import { sealed } from '../plan/seal'
+
+interface OpenFile {
+  path: string
+  headerBytes: number
+  metadata: Readonly<Record<string, string>>
+  descriptor: number
+  hash: PrefixHash
+}
+
+/**
+ * The weights files of an export while they are written, by any thread in any order. Headers come last, since they carry
+ * the hash of the data.
+ */
+export class OutputWriter {
+  private readonly open = new Map<OutputFile, OpenFile>()
+
+  /**
+   * @param root the output's (temporary) path
+   * @param metadataOf `__metadata__` of each file; where it has a recipe, hashes of all that
+   * the file holds are put beside
+   */
+  constructor(root: string, files: readonly OutputFile[], metadataOf: (file: OutputFile) => Record<string, string>) {
+    for (const file of files) {
+      const path = outputPath(root, file)
+      makeFolder(dirname(path))
+      const metadata = metadataOf(file)
+      const headerBytes = encodeHeader(file.tensors, withHashes(metadata, file)).byteLength
+      const descriptor = openSync(path, 'w')
+      this.open.set(file, { path, headerBytes, metadata, descriptor, hash: new PrefixHash(path, headerBytes) })
+    }
+  }
+
+  /** Path of a file and the byte in it where data from `offset` on lie. */
+  target(file: OutputFile, offset: number): { path: string; position: number } {
+    const { path, headerBytes } = this.open.get(file)!
+    return { path, position: headerBytes + offset }
+  }
+
+  /** Writes data of a file from byte `offset` of its data on. Whoever writes says `written` when a tensor is whole. */
+  write(file: OutputFile, offset: number, bytes: Uint8Array): void {
+    const { descriptor, headerBytes } = this.open.get(file)!
+    writeFully(descriptor, bytes, headerBytes + offset)
+  }
+
+  /** Says that `byteLength` bytes of a file's data from `offset` on are final. */
+  written(file: OutputFile, offset: number, byteLength: number): void {
+    this.open.get(file)!.hash.complete(offset, byteLength)
+  }
+
+  /** Writes the headers. Returns the files' paths, with the sha256 of the data in each. */
+  finish(): { path: string; dataSha256: string }[] {
+    return [...this.open].map(([file, { path, metadata, descriptor, hash }]) => {
+      const dataSha256 = hash.digest(file.dataBytes)
+      writeFully(descriptor, encodeHeader(file.tensors, withHashes(metadata, file, dataSha256)), 0)
+      return { path, dataSha256 }
+    })
+  }
+
+  close(): void {
+    for (const { descriptor, hash } of this.open.values()) {
+      closeSync(descriptor)
+      hash.close()
+    }
+    this.open.clear()
+  }
+}
+
+/** Files that are copies of the base's say only what diffusers asks for. */
+function withHashes(metadata: Readonly<Record<string, string>>, { tensors }: OutputFile, dataSha256?: string) {
+  return RECIPE_KEY in metadata ? sealed(metadata, tensors, dataSha256) : metadata
+}
+
+/** Writes all bytes from `position` of a file on. */
+export function writeFully(descriptor: number, bytes: Uint8Array, position: number): void {
+  for (let done = 0; done < bytes.byteLength;) {
+    done += writeSync(descriptor, bytes, done, bytes.byteLength - done, position + done)
+  }
+}

@@ -1,0 +1,263 @@
+import { closeSync, openSync, writeSync } from 'node:fs'
+import type { MethodName, MethodSettings } from '../../../contract/project'
+import type { SourceFile, StoredTensor, TensorView } from '../../checkpoint/checkpoint'
+import { TensorReader } from '../../checkpoint/tensor-reader'
+import { BYTES_PER_ELEMENT, elementCount, type ElementType, type FloatType } from '../../tensor/element-type'
+import { Kernels } from '../../tensor/kernels'
+import { FiniteCheck } from '../../tensor/finite-check'
+import { notFiniteError, type TensorInputs } from '../../tensor/tensor-inputs'
+import { WeightedSum, type EncodedBlock, type LinearCombination, type RowCombination } from '../../tensor/weighted-sum'
+import { elementwiseMemory, mergeElementwise } from './merge-elementwise'
+import { methodNamed } from '../methods/index'
+
+/** A run of bytes of an output file that a job fills. */
+export interface JobTarget {
+  path: string
+  /** First byte in the file. */
+  position: number
+  elementType: ElementType
+  /** Whether the tensor is written with its first two axes swapped; such a job covers the whole tensor. */
+  transposed: boolean
+}
+
+interface JobBase {
+  target: JobTarget
+  /** Bytes that it writes. */
+  byteLength: number
+}
+
+/** Copies a run of elements of a stored tensor byte for byte. */
+export interface CopyJob extends JobBase {
+  kind: 'copy'
+  stored: StoredTensor
+  /** First element. */
+  start: number
+  /** Name for messages; null where infinity is allowed. */
+  checked: string | null
+}
+
+/** Writes the numbers 0 … n − 1 as int64. */
+export interface CountJob extends JobBase {
+  kind: 'count'
+}
+
+/** Sums a range of elements of the models' tensors. */
+export interface SumJob extends JobBase {
+  kind: 'sum'
+  views: TensorView[]
+  combination: LinearCombination | RowCombination
+  start: number
+  count: number
+}
+
+/** Merges a whole tensor by a method that is no linear combination. */
+export interface ElementwiseJob extends JobBase {
+  kind: 'elementwise'
+  views: TensorView[]
+  method: MethodName
+  settings: MethodSettings
+  weights: number[]
+}
+
+/** Measures what two sums of a range of elements would give, and writes nothing. */
+export interface MeasureJob {
+  kind: 'measure'
+  views: TensorView[]
+  combinations: [RowCombination, RowCombination]
+  start: number
+  count: number
+}
+
+/** A job that fills bytes of an output. */
+export type WritingJob = CopyJob | CountJob | SumJob | ElementwiseJob
+
+/** Work on one tensor that needs no ONNX Runtime: plain data, so that any thread can do it. */
+export type TensorJob = WritingJob | MeasureJob
+
+export interface JobResult {
+  /** Whether a finite value became infinite in the output's element type. */
+  overflowed: boolean
+  /** Sums of the squares of what each sum by rows gave; none of other jobs. */
+  squaredNorms: readonly number[]
+}
+
+/** Takes a job's bytes from byte `at` of its target on. */
+export type WriteJobBytes = (at: number, bytes: Uint8Array) => void
+
+const COPY_BLOCK_BYTES = 4 * 1024 * 1024
+
+/** One thread's tools for jobs: open files and buffers, reused from job to job. */
+export class TensorJobRunner {
+  private readonly reader: TensorReader
+  private readonly sums = new WeightedSum()
+  private readonly outputs = new Map<string, number>()
+  /** Made for the first such job: all jobs of a merge have as many models. */
+  private elementwiseKernels: Kernels | undefined
+  private finiteCheck: FiniteCheck | undefined
+  private readonly copyBuffer = new Uint8Array(COPY_BLOCK_BYTES)
+
+  constructor(sources: readonly SourceFile[]) {
+    this.reader = new TensorReader(sources)
+  }
+
+  /**
+   * @param into where the bytes go instead of the job's target
+   * @throws FusionError 'not-finite', 'source-changed'; file system errors of writing
+   */
+  run(job: TensorJob, into?: WriteJobBytes): JobResult {
+    if (job.kind === 'measure') return this.measure(job)
+    const write: WriteJobBytes = into ?? ((at, bytes) => this.write(job.target, at, bytes))
+    switch (job.kind) {
+      case 'copy':
+        return this.copy(job, write)
+      case 'count':
+        write(0, new Uint8Array(countingNumbers(job.byteLength / BYTES_PER_ELEMENT.I64).buffer))
+        return { overflowed: false, squaredNorms: [] }
+      case 'sum':
+        return this.sum(job, write)
+      case 'elementwise':
+        return this.elementwise(job, write)
+    }
+  }
+
+  /** Closes all files. */
+  close(): void {
+    this.reader.close()
+    for (const descriptor of this.outputs.values()) closeSync(descriptor)
+    this.outputs.clear()
+  }
+
+  private copy({ stored, start, byteLength, checked }: CopyJob, write: WriteJobBytes): JobResult {
+    const size = BYTES_PER_ELEMENT[stored.elementType]
+    for (let done = 0; done < byteLength; done += COPY_BLOCK_BYTES) {
+      const block = this.copyBuffer.subarray(0, Math.min(COPY_BLOCK_BYTES, byteLength - done))
+      this.reader.read(stored, start + done / size, block)
+      if (checked !== null && !(this.finiteCheck ??= new FiniteCheck()).isFinite(stored.elementType, block))
+        throw notFiniteError({ sources: [stored.path], name: checked }, 0)
+      write(done, block)
+    }
+    return { overflowed: false, squaredNorms: [] }
+  }
+
+  private measure({ views, combinations, start, count }: MeasureJob): JobResult {
+    const inputs = viewInputs(views, this.reader)
+    const { capacity } = this.sums
+    const squaredNorms = [0, 0]
+    for (let done = 0; done < count; done += capacity) {
+      const length = Math.min(capacity, count - done)
+      const measured = this.sums.measureRows(inputs, combinations, start + done, length)
+      measured.forEach((value, index) => (squaredNorms[index]! += value))
+    }
+    return { overflowed: false, squaredNorms }
+  }
+
+  private sum({ views, combination, start, count, target, byteLength }: SumJob, write: WriteJobBytes): JobResult {
+    const inputs = viewInputs(views, this.reader)
+    const output = swappedOutput(target, views[0]!.shape, byteLength, write)
+    const type = target.elementType as FloatType
+    const size = BYTES_PER_ELEMENT[type]
+    let overflowed = false
+    let squaredNorm = 0
+    for (let done = 0; done < count; done += this.sums.capacity) {
+      const length = Math.min(this.sums.capacity, count - done)
+      const block =
+        'rowLength' in combination
+          ? this.sums.sumRows(inputs, combination, start + done, length, type)
+          : { ...this.sums.sum(inputs, combination, start + done, length, type), squaredNorm: 0 }
+      overflowed ||= block.overflowed
+      squaredNorm += block.squaredNorm
+      output.write(done * size, block.bytes)
+    }
+    output.finish()
+    return { overflowed, squaredNorms: [squaredNorm] }
+  }
+
+  private elementwise(
+    { views, method: name, settings, weights, target, byteLength }: ElementwiseJob,
+    write: WriteJobBytes,
+  ): JobResult {
+    const method = methodNamed(name)
+    if (method.kind !== 'elementwise') throw new Error(`${name} is no elementwise method`)
+    const inputs = viewInputs(views, this.reader)
+    const output = swappedOutput(target, views[0]!.shape, byteLength, write)
+    const size = BYTES_PER_ELEMENT[target.elementType]
+    let overflowed = false
+    mergeElementwise(
+      { method, settings, weights, inputs, type: target.elementType as FloatType },
+      (block: EncodedBlock, start: number) => {
+        overflowed ||= block.overflowed
+        output.write(start * size, block.bytes)
+      },
+      (this.elementwiseKernels ??= new Kernels(elementwiseMemory(views.length))),
+    )
+    output.finish()
+    return { overflowed, squaredNorms: [] }
+  }
+
+  private write({ path, position }: JobTarget, at: number, bytes: Uint8Array): void {
+    let descriptor = this.outputs.get(path)
+    if (descriptor === undefined) this.outputs.set(path, (descriptor = openSync(path, 'r+')))
+    for (let done = 0; done < bytes.byteLength;) {
+      done += writeSync(descriptor, bytes, done, bytes.byteLength - done, position + at + done)
+    }
+  }
+}
+
+/** 0 … n − 1. */
+export function countingNumbers(count: number): BigInt64Array<ArrayBuffer> {
+  return BigInt64Array.from({ length: count }, (_, index) => BigInt(index))
+}
+
+/** Passes bytes on, or collects them and passes them on with the first two axes of their tensor swapped. */
+function swappedOutput(
+  { transposed, elementType }: JobTarget,
+  shape: readonly number[],
+  byteLength: number,
+  write: WriteJobBytes,
+): { write: WriteJobBytes; finish: () => void } {
+  if (!transposed) return { write, finish: () => {} }
+  const whole = new Uint8Array(byteLength)
+  return {
+    write: (at, bytes) => whole.set(bytes, at),
+    finish: () => write(0, swapFirstAxes(whole, shape, BYTES_PER_ELEMENT[elementType])),
+  }
+}
+
+/** The bytes of a tensor [rows, columns, …] as [columns, rows, …]. */
+export function swapFirstAxes(bytes: Uint8Array, shape: readonly number[], elementBytes: number): Uint8Array {
+  const [rows, columns] = [shape[0]!, shape[1]!]
+  const size = elementCount(shape.slice(2)) * elementBytes
+  const result = new Uint8Array(bytes.byteLength)
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++) {
+      const from = (row * columns + column) * size
+      const to = (column * rows + row) * size
+      for (let byte = 0; byte < size; byte++) result[to + byte] = bytes[from + byte]!
+    }
+  return result
+}
+
+/** The same canonical tensor of several checkpoints, base first, as inputs of a merge. */
+export function viewInputs(views: readonly TensorView[], reader: TensorReader): TensorInputs {
+  const transposed = new Map<number, Uint8Array>()
+  const { name, shape } = views[0]!
+  return {
+    name,
+    count: elementCount(shape),
+    types: views.map(({ stored }) => stored.elementType as FloatType),
+    sources: views.map(({ stored }) => stored.path),
+    read(model, start, into) {
+      const view = views[model]!
+      if (!view.transposed) return reader.read(view.stored, view.start + start, into)
+      let whole = transposed.get(model)
+      const size = BYTES_PER_ELEMENT[view.stored.elementType]
+      if (!whole) {
+        const bytes = new Uint8Array(elementCount(shape) * size)
+        reader.read(view.stored, view.start, bytes)
+        whole = swapFirstAxes(bytes, [shape[1]!, shape[0]!, ...shape.slice(2)], size)
+        transposed.set(model, whole)
+      }
+      into.set(whole.subarray(start * size, start * size + into.byteLength))
+    },
+  }
+}

@@ -1,0 +1,226 @@
+import { closeSync, openSync, writeSync } from 'node:fs'
+import { z } from 'zod'
+import { calibrationRecordSchema, type CalibrationRecord } from '../../../contract/calibration'
+import { FusionError } from '../../../contract/errors'
+import { damaged } from '../../files/file-errors'
+import { BlockChecksums, blockCount, checksum } from '../../files/checksums'
+import { AtomicOutput } from '../../files/atomic-output'
+import { fileKind } from '../../files/target'
+import { writingError } from '../../files/writing-error'
+import type { Checkpoint, SourceFile, StoredTensor } from '../../checkpoint/checkpoint'
+import { readSafetensors } from '../../checkpoint/safetensors'
+import { encodeHeader } from '../../checkpoint/safetensors-write'
+import type { CalibratedLayer, LayerColumns } from '../../calibrate/gather'
+
+/** What to do about a calibration that does not fit. */
+export const CALIBRATE_HINT = 'Calibrate again: in Tune, or with featurefusion calibrate.'
+
+const METADATA_KEY = 'featurefusion_calibration'
+/** Of every tensor's blocks, and of all that the header says. */
+const CHECKSUMS_KEY = 'featurefusion_checksums'
+const checksumsSchema = z.object({ header: z.string(), tensors: z.record(z.string(), z.array(z.string())) })
+const TENSOR_NAME = /^(.+)\.columns\.(\d+)$/
+
+/** A calibration file opened from its header alone. */
+export interface Calibration {
+  file: SourceFile
+  record: CalibrationRecord
+  /** By a layer's module: the tensor [columns, inputs] of every model of the record; absent where it had no inputs. */
+  columns: ReadonlyMap<string, readonly (StoredTensor | undefined)[]>
+  /** Whether it carries checksums: files of earlier versions have none. */
+  checked: boolean
+}
+
+/**
+ * Opens a calibration file: safetensors with a tensor `MODULE.columns.MODEL` [columns, inputs] float16 per layer and
+ * model (by its place in the record), one input column of the layer after the other. Columns are checked as they are
+ * read.
+ * @throws FusionError 'not-found', 'unreadable', 'malformed', 'damaged'
+ */
+export async function openCalibration(path: string): Promise<Calibration> {
+  const { file, metadata, tensors } = await readSafetensors(path).catch((cause: unknown) => {
+    if (!(cause instanceof FusionError) || cause.kind !== 'not-found') throw cause
+    throw new FusionError('not-found', `The calibration ${path} is not there any more.`, {
+      hint: CALIBRATE_HINT,
+      cause,
+    })
+  })
+  const record = calibrationRecordSchema.safeParse(parseJson(metadata[METADATA_KEY]))
+  if (!record.success)
+    throw new FusionError('malformed', `${path} is no calibration file.`, {
+      detail: z.prettifyError(record.error),
+      hint: 'Make one: in Tune, or with featurefusion calibrate.',
+    })
+  const checksums = checksumsOf(path, metadata, tensors)
+  const columns = new Map<string, (StoredTensor | undefined)[]>()
+  for (const tensor of tensors) {
+    const match = TENSOR_NAME.exec(tensor.name)
+    const model = Number(match?.[2])
+    if (!match || model >= record.data.models.length || tensor.shape.length !== 2 || tensor.elementType !== 'F16')
+      throw new FusionError('malformed', `${path} holds the tensor ${tensor.name}, which is no calibration's.`)
+    const own = columns.get(match[1]!) ?? new Array<undefined>(record.data.models.length).fill(undefined)
+    const blocks = checksums?.get(tensor.name)
+    own[model] = { ...tensor, ...(blocks && { checksums: blocks }) }
+    columns.set(match[1]!, own)
+  }
+  return { file, record: record.data, columns, checked: checksums !== null }
+}
+
+/** Checksums by tensor; null for a file of a version that had none. @throws FusionError 'damaged' */
+function checksumsOf(
+  path: string,
+  metadata: Readonly<Record<string, string>>,
+  tensors: readonly StoredTensor[],
+): Map<string, string[]> | null {
+  if (!(CHECKSUMS_KEY in metadata)) return null
+  const parsed = checksumsSchema.safeParse(parseJson(metadata[CHECKSUMS_KEY]))
+  const found = new Map(parsed.success ? Object.entries(parsed.data.tensors) : [])
+  const isWhole = tensors.every(({ name, byteLength }) => found.get(name)?.length === blockCount(byteLength))
+  if (!parsed.success || !isWhole || parsed.data.header !== headerChecksum(metadata[METADATA_KEY]!, tensors, found))
+    throw damaged(path, 'its header')
+  return found
+}
+
+/** Of the record, and of each tensor's name, type, shape and checksums. */
+function headerChecksum(
+  record: string,
+  tensors: readonly Pick<StoredTensor, 'name' | 'elementType' | 'shape'>[],
+  checksums: ReadonlyMap<string, readonly string[]>,
+): string {
+  const described = tensors.map(({ name, elementType, shape }) => [name, elementType, shape, checksums.get(name)])
+  return checksum(Buffer.from(JSON.stringify([record, described])))
+}
+
+/** What `CalibrationWriter` writes: another calibration file may be replaced unasked, a model never. */
+export const CALIBRATION_FILE = fileKind(
+  'calibration file',
+  async (path) => METADATA_KEY in (await readSafetensors(path)).metadata,
+  openCalibration,
+)
+
+/** Paths of the files in which a checkpoint's UNet lies, in the order of its files. */
+export function unetFiles({ components, files }: Checkpoint): string[] {
+  const used = new Set([...(components.get('unet')?.tensors.values() ?? [])].map(({ stored }) => stored.path))
+  return files.flatMap(({ path }) => (used.has(path) ? [path] : []))
+}
+
+/** The place in a record of the model with these hashes of its UNet's files; −1 if it is not there. */
+export function calibratedModel({ models }: CalibrationRecord, sha256: readonly string[]): number {
+  const wanted = [...sha256].sort().join()
+  return models.findIndex((model) => [...model.sha256].sort().join() === wanted)
+}
+
+/** Bytes of a calibration file's columns, at most. */
+export function calibrationBytes(layers: readonly CalibratedLayer[], models: number, samples: number): number {
+  return layers.reduce((sum, { inputs }) => sum + inputs * samples * 2 * models, 0)
+}
+
+/** Writes a calibration file as its columns come, under a temporary name until it is whole. */
+export class CalibrationWriter {
+  private readonly tensors: Parameters<typeof encodeHeader>[0][number][] = []
+  private readonly checksums = new Map<string, string[]>()
+  private descriptor: number | null
+  private end: number
+
+  private constructor(
+    private readonly output: AtomicOutput,
+    private readonly record: string,
+    /** Room for the longest header that the columns may need. */
+    private readonly headerBytes: number,
+  ) {
+    this.descriptor = openSync(output.temporaryPath, 'r+')
+    this.end = headerBytes
+  }
+
+  /**
+   * @param overwrite whether a calibration file may be replaced that this version cannot read, or an empty file
+   * @throws FusionError 'target'
+   */
+  static async create(
+    path: string,
+    layers: readonly CalibratedLayer[],
+    record: CalibrationRecord,
+    overwrite: boolean,
+  ): Promise<CalibrationWriter> {
+    const text = JSON.stringify(record)
+    const longest = record.models.flatMap((_, model) =>
+      layers.map(({ module, inputs }) => entryOf({ module, inputs, count: record.samples }, model)),
+    )
+    const places = new Map(
+      longest.map(({ name, byteLength }) => [
+        name,
+        new Array<string>(blockCount(byteLength)).fill(checksum(new Uint8Array())),
+      ]),
+    )
+    const output = await AtomicOutput.create(path, { kind: CALIBRATION_FILE, overwrite })
+    return new CalibrationWriter(output, text, encodeHeader(longest, metadataOf(text, longest, places)).byteLength)
+  }
+
+  /** @param model its place in the record */
+  add(model: number, columns: LayerColumns): void {
+    const entry = entryOf(columns, model)
+    this.tensors.push(entry)
+    this.checksums.set(entry.name, blocksOf(columns.bytes))
+    this.write(columns.bytes, this.end)
+    this.end += columns.bytes.byteLength
+  }
+
+  /** Gives the file its name. */
+  async finish(): Promise<void> {
+    const { tensors, checksums, record, headerBytes } = this
+    this.write(encodeHeader(tensors, metadataOf(record, tensors, checksums), headerBytes), 0)
+    this.close()
+    await this.output.commit([this.output.temporaryPath])
+  }
+
+  /** Removes what was written. */
+  async discard(): Promise<void> {
+    this.close()
+    await this.output.discard()
+  }
+
+  private close(): void {
+    if (this.descriptor !== null) closeSync(this.descriptor)
+    this.descriptor = null
+  }
+
+  private write(bytes: Uint8Array, position: number): void {
+    try {
+      for (let done = 0; done < bytes.byteLength;)
+        done += writeSync(this.descriptor!, bytes, done, bytes.byteLength - done, position + done)
+    } catch (error) {
+      throw writingError(error, this.output.finalPath)
+    }
+  }
+}
+
+function metadataOf(
+  record: string,
+  tensors: Parameters<typeof headerChecksum>[1],
+  checksums: ReadonlyMap<string, readonly string[]>,
+): Record<string, string> {
+  const header = headerChecksum(record, tensors, checksums)
+  return {
+    [METADATA_KEY]: record,
+    [CHECKSUMS_KEY]: JSON.stringify({ header, tensors: Object.fromEntries(checksums) }),
+  }
+}
+
+function blocksOf(bytes: Uint8Array): string[] {
+  const blocks = new BlockChecksums()
+  blocks.add(bytes)
+  return blocks.finish()
+}
+
+function entryOf({ module, inputs, count }: Omit<LayerColumns, 'bytes'>, model: number) {
+  const shape = [count, inputs]
+  return { name: `${module}.columns.${model}`, elementType: 'F16' as const, shape, byteLength: count * inputs * 2 }
+}
+
+function parseJson(text: string | undefined): unknown {
+  try {
+    return text === undefined ? undefined : JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,48 @@
+import { BYTES_PER_ELEMENT, elementCount } from '../../tensor/element-type'
+import type { LayerTask, MergePlan, TensorTask } from './plan'
+
+/** What a task costs: floating-point operations of matrix products, and bytes read and written. */
+export interface Cost {
+  flops: number
+  bytes: number
+}
+
+/**
+ * Cost of a task (method.md, 'Cost'): two products of n · N·n · d multiply-adds for a layer (with a threshold the
+ * second is mostly left out, which nobody knows before), or the products and the solve of a regression; and the bytes of
+ * every model and of the output.
+ */
+export function taskCost(task: TensorTask | LayerTask): Cost {
+  const views = task.kind === 'tensor' ? task.views : task.weightViews
+  const elements = elementCount(views[0]!.shape)
+  const read = views.reduce((sum, { stored }) => sum + elements * BYTES_PER_ELEMENT[stored.elementType], 0)
+  const bytes = read + elements * BYTES_PER_ELEMENT[task.destination.elementType]
+  if (task.kind === 'tensor') return { flops: 0, bytes }
+  const { shape, kind } = task.layer
+  const rows = shape[kind.transposedConvolution ? 1 : 0]! / kind.groups
+  if (task.columns === null) return { flops: 4 * rows * elements * views.length, bytes }
+  const inputs = elements / (rows * kind.groups)
+  const size = Math.min(task.columns, inputs)
+  return {
+    flops: 4 * elements * task.columns + size * inputs * task.columns + 2 * (rows * kind.groups + size) * size ** 2,
+    bytes,
+  }
+}
+
+/** Cost of a whole plan. */
+export function planCost(plan: MergePlan): Cost {
+  const costs = plan.tasks.map(taskCost)
+  return {
+    flops: costs.reduce((sum, cost) => sum + cost.flops, 0),
+    bytes: costs.reduce((sum, cost) => sum + cost.bytes, 0),
+  }
+}
+
+/** Operations and bytes per second to weigh a plan's parts by when nothing has been measured. */
+const ASSUMED_FLOPS = 1e11
+const ASSUMED_BYTES = 1e9
+
+/** A task's share of the work, in assumed seconds: for progress. */
+export function assumedSeconds({ flops, bytes }: Cost): number {
+  return flops / ASSUMED_FLOPS + bytes / ASSUMED_BYTES
+}

@@ -1,0 +1,76 @@
+import type { Checkpoint, ComponentName } from '../../checkpoint/checkpoint'
+import { groupExtras, groupInWords } from '../../checkpoint/extras'
+import { countsPositions } from '../../checkpoint/mergeable'
+import { readIntegers } from '../../checkpoint/stored-values'
+import { missingProjection } from '../../checkpoint/text-projection'
+import { elementCount } from '../../tensor/element-type'
+import type { MergePlan } from './plan'
+
+type Planned = Pick<MergePlan, 'models' | 'base' | 'components' | 'project'>
+
+/** What a merge leaves aside, copies without merging it, or puts right: one sentence for each. */
+export function notesOn(plan: Planned): string[] {
+  const projection = missingProjection(plan.base)
+  return [
+    ...(projection === undefined ? [] : [projection]),
+    ...unmergedParts(plan),
+    ...extrasOfBase(plan.base),
+    ...extrasOfSpecialists(plan),
+    ...wrongPositions(plan.base),
+  ]
+}
+
+/** Parts that specialists have too, but that are not merged. */
+function unmergedParts({ models, base, components, project }: Planned): string[] {
+  const specialists = models.filter(({ checkpoint }) => checkpoint.path !== base.path)
+  const { vae } = project.output
+  const holders = (name: ComponentName): string[] =>
+    specialists.filter(({ checkpoint }) => checkpoint.components.has(name)).map(({ entry }) => entry.name)
+  const own = [...base.components.keys()].filter((name) => !components.includes(name))
+  const kept = own.filter((name) => holders(name).length > 0 && !(name === 'vae' && vae !== undefined))
+  const others = (['text_encoder', 'text_encoder_2', 'vae'] as const).filter((name) => !base.components.has(name))
+  const foreign = others.filter((name) => holders(name).length > 0)
+  const names = (parts: readonly ComponentName[]): string => [...new Set(parts.flatMap(holders))].join(', ')
+  const notes: string[] = []
+  if (kept.length > 0) {
+    const whose = models.find(({ checkpoint }) => checkpoint.path === base.path)?.entry.name ?? base.path
+    notes.push(
+      `Not merged: ${kept.join(', ')}. ${kept.length === 1 ? 'It stays' : 'They stay'} as in ${whose}, though ${names(kept)} ` +
+        `${names(kept).includes(', ') ? 'have their' : 'has its'} own. To merge all parts: --include ${[...components, ...kept].join(',')}.`,
+    )
+  }
+  if (foreign.length > 0) {
+    notes.push(`${names(foreign)}: ${foreign.join(', ')} left out, since ${base.path} has none.`)
+  }
+  return notes
+}
+
+function extrasOfBase({ path, extras }: Checkpoint): string[] {
+  return groupExtras(extras).flatMap((group) => {
+    if (group.usual) return []
+    return group.dropped
+      ? [`${path}: ${groupInWords(group)} left out: they belong to this model, not to the merge.`]
+      : [`${path}: ${groupInWords(group)} copied, not merged.`]
+  })
+}
+
+function extrasOfSpecialists({ models, base }: Planned): string[] {
+  return models.flatMap(({ checkpoint: { path, extras } }) => {
+    if (path === base.path) return []
+    const unusual = groupExtras(extras).filter(({ usual }) => !usual)
+    return unusual.length > 0 ? [`${path}: ${unusual.map(groupInWords).join(', ')} left aside.`] : []
+  })
+}
+
+/** Position numbers that are not 0 … n − 1, or no integers: the merge has them right. */
+function wrongPositions({ path, components }: Checkpoint): string[] {
+  const views = [...components.values()].flatMap(({ tensors }) => [...tensors.values()])
+  return views.filter(countsPositions).flatMap(({ name, shape, stored }) => {
+    const { elementType } = stored
+    const isInteger = elementType === 'I64' || elementType === 'I32'
+    const isRight = isInteger && readIntegers(stored).every((value, index) => value === index)
+    if (isRight && elementType === 'I64') return []
+    const fault = isRight || !isInteger ? `are stored as ${elementType}` : 'are not 0, 1, 2 …'
+    return [`${path}: the ${elementCount(shape)} numbers of ${name} ${fault}. The merge has 0, 1, 2 … as int64.`]
+  })
+}

@@ -1,0 +1,363 @@
+import { resolve } from 'node:path'
+import { FusionError } from '../../../contract/errors'
+import { figure } from '../../../contract/figures'
+import { weightOf } from '../../../contract/layer-patterns'
+import { CALIBRATE_HINT, openCalibration, type Calibration } from './calibration-file'
+import {
+  needsCalibration,
+  thresholdOf,
+  type ModelEntry,
+  type OutputSettings,
+  type Project,
+} from '../../../contract/project'
+import type { Checkpoint, Component, ComponentName, SourceFile, TensorView } from '../../checkpoint/checkpoint'
+import { compareCheckpoints } from '../../checkpoint/compare'
+import { groupExtras, groupInWords, isMarker } from '../../checkpoint/extras'
+import { vaeFor } from '../../checkpoint/infer-config'
+import { isMergeable } from '../../checkpoint/mergeable'
+import { openCheckpoint } from '../../checkpoint/open'
+import { tensorNames } from '../../checkpoint/tensor-names'
+import { isFloatType } from '../../tensor/element-type'
+import { UNetBlocks } from './blocks'
+import { layersOf, type Layer } from './layers'
+import { methodNamed } from '../methods/index'
+import type { MergeMethod } from '../methods/method'
+import { soup } from '../methods/soup'
+import { notesOn } from './notes'
+import { isFolderLayout, layOutFiles, tensorKey, viewOf, type Destination, type OutputFiles } from './output-files'
+import { checkLayerKinds, checkWeightRules, unusedWeights } from './rules'
+
+/** A model that takes part, opened. */
+export interface PlannedModel {
+  entry: ModelEntry
+  checkpoint: Checkpoint
+}
+
+/** A tensor that is merged by itself, or taken from the base alone. */
+export interface TensorTask {
+  kind: 'tensor'
+  component: ComponentName
+  views: TensorView[]
+  /** Weight per model, base first; the views of a tensor that only comes from the base are one. */
+  weights: number[]
+  method: Extract<MergeMethod, { kind: 'linear' | 'elementwise' }>
+  destination: Destination
+}
+
+/** A layer that is merged as a matrix: by its rows' correlations, or by regression on real inputs. */
+export interface LayerTask {
+  kind: 'layer'
+  component: ComponentName
+  layer: Layer
+  weightViews: TensorView[]
+  biasViews: TensorView[] | null
+  weights: number[]
+  destination: Destination
+  biasDestination: Destination | null
+  /** Columns that a regression of the layer takes, about; null where rows are merged by correlations. */
+  columns: number | null
+}
+
+/** Everything about a merge that headers tell, before any weight is read. */
+export interface MergePlan {
+  project: Project
+  method: MergeMethod
+  /** Base first. */
+  models: PlannedModel[]
+  /** The base with the components that the output has: another VAE in place, where one is baked in. */
+  base: Checkpoint
+  components: ComponentName[]
+  /** Labels of the UNet's blocks, in network order. */
+  blocks: readonly string[]
+  /** Real inputs of the layers, where the method takes them. */
+  calibration: Calibration | null
+  output: OutputFiles
+  tasks: (TensorTask | LayerTask)[]
+  warnings: string[]
+}
+
+/** The models of a project, opened and found compatible. */
+export type OpenedModels = Pick<MergePlan, 'method' | 'models' | 'base' | 'components' | 'calibration' | 'warnings'>
+
+/**
+ * Opens the models of a project that take part, from headers alone.
+ * @param folder to which the project's paths are relative
+ * @throws FusionError 'incompatible' with every reason, 'validation', and whatever opening a model throws
+ */
+export async function openModels(project: Project, folder = process.cwd()): Promise<OpenedModels> {
+  const method = methodNamed(project.method.name)
+  const entries = project.models.filter((entry, index) => index === 0 || entry.enabled || method.kind === 'fusion')
+  checkEntries(project, method, entries)
+  // At once: a slider's answer waits for them.
+  const opening = entries.map(async (entry): Promise<PlannedModel> => {
+    return { entry, checkpoint: await openCheckpoint(resolve(folder, entry.path), project.prediction) }
+  })
+  const models = await Promise.all(opening)
+  const components = includedComponents(models[0]!.checkpoint, project.output)
+  const base = await baseWithVae(primaryOf(method, models, components), project.output, folder)
+  checkLayerKinds({ base, components }, project.method)
+  const calibration = await calibrationOf(project, method, folder)
+  const warnings = checkCompatible(base, models, components)
+  if (calibration && !calibration.checked)
+    warnings.push(`${calibration.file.path} has no checksums: damage would not be noticed. ${CALIBRATE_HINT}`)
+  return { method, models, base, components, calibration, warnings }
+}
+
+/**
+ * Opens the models of a project and plans their merge from headers alone.
+ * @param folder to which the project's paths are relative
+ * @throws FusionError 'incompatible' with every reason, 'validation', and whatever opening a model throws
+ */
+export async function planMerge(project: Project, folder?: string): Promise<MergePlan> {
+  const opened = await openModels(project, folder)
+  const { models, base, components, calibration, warnings } = opened
+  const { output } = project
+  const files = layOutFiles(base, output.layout, output.dtype)
+  if (files.leftOut.length > 0) {
+    const groups = groupExtras(files.leftOut).map(groupInWords)
+    warnings.push(`The new layout has no place for ${groups.join(', ')} of the base.`)
+  }
+  warnings.push(...notesOn({ ...opened, project }))
+  if (files.folder && !isFolderLayout(base, 'same') && base.predictionType === null) {
+    warnings.push(
+      `${base.path} does not say what it predicts. Say --prediction epsilon or v_prediction: it becomes prediction_type.`,
+    )
+  }
+  if (project.method.name === 'weighted-sum') {
+    const sum = models.slice(1).reduce((total, { entry }) => total + entry.weight, 0)
+    if (sum > 1)
+      warnings.push(`The specialists' weights add up to ${figure(sum)}: the base's share is ${figure(1 - sum)}.`)
+  }
+  const blocks = UNetBlocks.of(base)
+  const entries = models.map(({ entry }) => entry)
+  checkWeightRules(entries, opened, project.method)
+  warnings.push(...unusedWeights(entries, opened.method))
+  const tasks = [...base.components.values()].flatMap((component) => {
+    const merged = components.includes(component.name) ? models : [{ ...models[0]!, checkpoint: base }]
+    return tasksOf(project, opened, component, merged, blocks, files)
+  })
+  if (calibration && components.some((name) => name !== 'unet'))
+    warnings.push('The calibration is of the UNet: other parts are merged without it.')
+  return { ...opened, project, blocks: blocks.labels, output: files, tasks }
+}
+
+function checkEntries(project: Project, method: MergeMethod, entries: readonly ModelEntry[]): void {
+  if (project.models.length === 0) {
+    throw new FusionError('validation', 'The project has no models.', {
+      hint: 'Add a base and at least one specialist.',
+    })
+  }
+  const specialists = entries.length - 1
+  const { least, most } = method.specialists
+  if (specialists < least || specialists > most) {
+    const wanted = least === most ? `exactly ${least}` : `at least ${least}`
+    throw new FusionError('validation', `${method.title} takes ${wanted} specialists; there are ${specialists}.`)
+  }
+  const names = new Set<string>()
+  const paths = new Map<string, string>()
+  for (const { name, path } of entries) {
+    if (names.has(name)) throw new FusionError('validation', `Two models are named ${name}.`, { hint: 'Rename one.' })
+    names.add(name)
+    const twin = paths.get(resolve(path))
+    if (twin !== undefined) {
+      throw new FusionError('validation', `${name} and ${twin} are the same path: ${path}.`, {
+        hint: 'Give the model once, with a larger weight.',
+      })
+    }
+    paths.set(resolve(path), name)
+  }
+  const negative = entries.find(({ weight, blocks, layers }) =>
+    [weight, ...Object.values(blocks), ...layers.map((layer) => layer.weight)].some((value) => value < 0),
+  )
+  if (negative && method.baseTakesPart) {
+    throw new FusionError('validation', `${negative.name} has a negative weight, which ${method.title} cannot use.`)
+  }
+}
+
+/** @throws FusionError 'validation' where the method needs a calibration and the project names none */
+async function calibrationOf(project: Project, method: MergeMethod, folder: string): Promise<Calibration | null> {
+  const { calibration } = project.method
+  if (!needsCalibration(project.method)) return null
+  if (calibration !== undefined) return openCalibration(resolve(folder, calibration))
+  const what = method.kind === 'fusion' ? 'Calibrated statistics take' : `${method.title} takes`
+  throw new FusionError('validation', `${what} real inputs of the models' layers: no file with them is named.`, {
+    hint: 'Collect calibration data: in Tune, or with featurefusion calibrate and --calibration FILE.',
+  })
+}
+
+const OTHER_MODELS = 'Merge only models of one architecture, or leave the parts that differ out with --include.'
+
+function checkCompatible(base: Checkpoint, models: readonly PlannedModel[], components: ComponentName[]): string[] {
+  const others = models.map(({ checkpoint }) => checkpoint).filter(({ path }) => path !== base.path)
+  const found = compareCheckpoints(base, others, components)
+  const errors = found.filter(({ severity }) => severity === 'error')
+  if (errors.length > 0) {
+    // Of another family nearly every tensor differs: the family says it all.
+    const family = errors.filter(({ kind }) => kind === 'family')
+    const told = family.length > 0 ? family : errors
+    const hints = [...new Set(told.flatMap(({ hint }) => hint ?? []))]
+    throw new FusionError('incompatible', told.map(({ message }) => message).join('\n'), {
+      detail: errors
+        .flatMap(({ tensors }) => tensors)
+        .map(({ name, base: ours, other }) => `${name}: base ${shapeText(ours)}, other ${shapeText(other)}`)
+        .join('\n'),
+      hint: hints.length > 0 ? hints.join('\n') : OTHER_MODELS,
+    })
+  }
+  return found.map(({ message }) => message)
+}
+
+function shapeText(shape: readonly number[] | null): string {
+  return shape ? `[${shape.join(', ')}]` : 'has none'
+}
+
+/** The checkpoint that gives everything that is not merged. */
+function primaryOf(
+  { primary = 0 }: MergeMethod,
+  models: readonly PlannedModel[],
+  merged: readonly ComponentName[],
+): Checkpoint {
+  const base = models[0]!.checkpoint
+  const other = models[primary]!.checkpoint
+  const isWhole = [...base.components.keys()].every((name) => other.components.has(name))
+  if (primary === 0 || isWhole) return other
+  // A UNet alone cannot give the rest: it gives the parts and the markers that it has.
+  const components = [...base.components].map(([name, component]): [ComponentName, Component] => [
+    name,
+    merged.includes(name) ? component : (other.components.get(name) ?? component),
+  ])
+  const isStated = other.stated.type !== null || other.stated.edm
+  return {
+    ...base,
+    components: new Map(components),
+    ...(isStated && { architecture: other.architecture, predictionType: other.predictionType, stated: other.stated }),
+    extras: [...base.extras.filter((extra) => !isMarker(extra)), ...other.extras.filter(isMarker)],
+    files: [...base.files, ...other.files],
+  }
+}
+
+/** The base with the VAE that the output shall have. */
+async function baseWithVae(base: Checkpoint, { vae, layout }: OutputSettings, folder: string): Promise<Checkpoint> {
+  if (vae === undefined) return base
+  const other = await openCheckpoint(resolve(folder, vae))
+  const component = vaeFor(base.architecture, other)
+  if (!component) throw new FusionError('validation', `${other.path} has no VAE to bake in.`)
+  checkPlaceForVae(base, layout)
+  // Where it is new, it takes its place among the others.
+  const components = new Map([...base.components, ['vae', component]] as const)
+  return { ...base, components, files: [...base.files, ...other.files] }
+}
+
+/** @throws FusionError 'validation' for a base that has no VAE, in a layout that has no place for one */
+function checkPlaceForVae(base: Checkpoint, layout: OutputSettings['layout']): void {
+  if (base.components.has('vae')) return
+  const isPart = base.layout === 'unet-file' || base.layout === 'generic' || base.layout === 'diffusers-component'
+  const isInPlace = layout === 'same' || (layout === 'diffusers' && base.layout === 'diffusers-component')
+  if (!base.components.has('model') && !(isPart && isInPlace)) return
+  throw new FusionError('validation', `${base.path} is a part alone: written like this it has no place for a VAE.`, {
+    hint: 'Write a whole file (--layout single-file), or leave --vae out and name the VAE when pictures are drawn.',
+  })
+}
+
+function includedComponents(base: Checkpoint, { include, vae }: OutputSettings): ComponentName[] {
+  if (base.components.has('model')) return ['model']
+  const absent = include.filter((name) => !base.components.has(name))
+  if (absent.length > 0 || include.length === 0) {
+    throw new FusionError('validation', `${base.path} has no ${absent.join(', ') || 'part'} to merge.`, {
+      hint: `Choose among its parts with --include: ${[...base.components.keys()].join(', ')}.`,
+    })
+  }
+  if (vae !== undefined && include.includes('vae')) {
+    throw new FusionError('validation', 'The VAE is either merged or replaced by another one, not both.', {
+      hint: 'Leave vae out of --include, or leave --vae out.',
+    })
+  }
+  return include
+}
+
+function tasksOf(
+  project: Project,
+  { base, method, calibration }: OpenedModels,
+  component: Component,
+  models: readonly PlannedModel[],
+  blocks: UNetBlocks,
+  files: OutputFiles,
+): (TensorTask | LayerTask)[] {
+  const isLayered = method.kind === 'fusion' || method.kind === 'regression'
+  const layers = isLayered && models.length > 1 ? layersOf(base, component.name, project.method) : []
+  const layerOfWeight = new Map(layers.map((layer) => [layer.weight, layer]))
+  const inLayers = new Set(layers.flatMap(({ bias }) => (bias === null ? [] : [bias])))
+  const destinationOf = (name: string): Destination => files.destinations.get(tensorKey(component.name, name))!
+  const viewsOf = (name: string): TensorView[] =>
+    models.map(({ checkpoint }) => realView(viewOf(checkpoint, component.name, name)))
+  const names = tensorNames(base, component.name)
+  const weightsOf = (name: string): number[] =>
+    models.map(({ entry }) => weightOf(entry, names.get(name)!, blocks.blockOf(component.name, name)))
+  return [...component.tensors.values()].flatMap((view): (TensorTask | LayerTask)[] => {
+    const { name } = view
+    if (inLayers.has(name) || !files.destinations.has(tensorKey(component.name, name))) return []
+    const task = { component: component.name, destination: destinationOf(name) }
+    if (models.length === 1 || !isMergeable(view)) {
+      return [{ ...task, kind: 'tensor', views: [view], weights: [1], method: soup }]
+    }
+    const weights = weightsOf(name)
+    if (method.baseTakesPart && weights.every((weight) => weight === 0)) {
+      throw new FusionError('validation', `All weights are 0 for ${name}.`, { hint: 'Give one model a weight.' })
+    }
+    const layer = layerOfWeight.get(name)
+    if (!layer) {
+      const own = method.kind === 'fusion' || method.kind === 'regression' ? soup : method
+      return [{ ...task, kind: 'tensor', views: viewsOf(name), weights, method: own }]
+    }
+    return [
+      {
+        ...task,
+        kind: 'layer',
+        layer,
+        weightViews: viewsOf(name),
+        biasViews: layer.bias === null ? null : viewsOf(layer.bias),
+        weights,
+        biasDestination: layer.bias === null ? null : destinationOf(layer.bias),
+        columns: method.kind === 'regression' ? calibration!.record.samples * weights.filter(Boolean).length : null,
+      },
+    ]
+  })
+}
+
+/** @throws FusionError 'incompatible' for a tensor that its file stores as integers where the base has real numbers */
+function realView(view: TensorView): TensorView {
+  const { elementType, path } = view.stored
+  if (isFloatType(elementType)) return view
+  throw new FusionError('incompatible', `${path} stores ${view.name} as ${elementType}, the base as real numbers.`, {
+    hint: 'Leave this model out, or get a copy of it that is not quantised.',
+  })
+}
+
+/** Everything that a plan reads, the base first. */
+export function checkpointsOf({ base, models }: Pick<MergePlan, 'base' | 'models'>): Checkpoint[] {
+  return [base, ...models.map(({ checkpoint }) => checkpoint)]
+}
+
+/** The files that a plan reads. */
+export function sourcesOf(plan: Pick<MergePlan, 'base' | 'models' | 'calibration'>): SourceFile[] {
+  const files = checkpointsOf(plan).flatMap((checkpoint) => checkpoint.files)
+  if (plan.calibration) files.push(plan.calibration.file)
+  return [...new Map(files.map((file) => [file.path, file])).values()]
+}
+
+/** The method in words, with the settings that it reads: for people and for the recipe. */
+export function settingsInUse({ method, project }: Pick<MergePlan, 'method' | 'project'>): Record<string, unknown> {
+  const used = Object.fromEntries(method.uses.map((key) => [key, project.method[key]]))
+  const { layerKinds, statistics, reuse } = project.method
+  const kinds = layerKinds.length > 0 && { layerKinds }
+  if (method.kind === 'regression') return { ...used, ...kinds }
+  if (method.kind !== 'fusion') return used
+  const { samples, seed, ...others } = used
+  return {
+    ...others,
+    ...(statistics === 'sampled' && { samples, seed }),
+    threshold: thresholdOf(project.method),
+    ...kinds,
+    ...(reuse && { reuse }),
+  }
+}

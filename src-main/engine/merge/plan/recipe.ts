@@ -1,0 +1,249 @@
+import { createHash } from 'node:crypto'
+import { cpus } from 'node:os'
+import { basename } from 'node:path'
+import { z } from 'zod'
+import { FusionError } from '../../../contract/errors'
+import type { Architecture, Checkpoint } from '../../checkpoint/checkpoint'
+import { RECIPE_KEY } from '../../checkpoint/describe'
+import { unreadable } from '../../files/file-errors'
+import { hashFile } from '../../checkpoint/hash'
+import { openRegularFile } from '../../files/regular-file'
+import { RUNTIME_VERSION, type Provider } from '../../runtime/session'
+import type { MergeMethod } from '../methods/method'
+import { settingsInUse, sourcesOf, type MergePlan } from './plan'
+
+const recipeFileSchema = z.object({ name: z.string(), sha256: z.string() })
+/** One file that a model was read from. */
+export type RecipeFile = z.infer<typeof recipeFileSchema>
+
+/** What of a recipe has to be there to say what it was made from, in any version. */
+const readRecipeSchema = z
+  .object({
+    format: z.literal('featurefusion-recipe'),
+    method: z.string(),
+    models: z.array(z.object({ name: z.string(), files: z.array(recipeFileSchema) }).loose()),
+    vae: z.array(recipeFileSchema).nullable().default(null),
+    calibration: recipeFileSchema.nullable().default(null),
+  })
+  .loose()
+export type ReadRecipe = z.infer<typeof readRecipeSchema>
+
+/** The recipe in a file's metadata; null where there is none. @throws FusionError 'malformed' */
+export function readRecipe(path: string, metadata: Readonly<Record<string, string>>): ReadRecipe | null {
+  const text = metadata[RECIPE_KEY]
+  if (text === undefined) return null
+  try {
+    return readRecipeSchema.parse(JSON.parse(text))
+  } catch (cause) {
+    throw new FusionError('malformed', `The recipe in ${path} is not one of this program.`, {
+      detail: cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause),
+      hint: 'The file was changed after it was written, or is damaged.',
+      cause,
+    })
+  }
+}
+
+/** Every file that a recipe was made from. */
+export function recipeSources({ models, vae, calibration }: ReadRecipe): RecipeFile[] {
+  return [...models.flatMap(({ files }) => files), ...(vae ?? []), ...(calibration ? [calibration] : [])]
+}
+
+/** How a checkpoint was made: what it takes to make it again, without any path, date or number of threads. */
+export interface Recipe {
+  format: 'featurefusion-recipe'
+  version: 1
+  method: string
+  settings: Record<string, unknown>
+  /** Base first. */
+  models: {
+    name: string
+    weight: number
+    enabled: boolean
+    blocks: Record<string, number>
+    layers: { pattern: string; weight: number }[]
+    files: RecipeFile[]
+  }[]
+  components: string[]
+  /** What the models were said to predict; absent: what their files say. */
+  prediction?: string
+  layout: string
+  dtype: string
+  vae: RecipeFile[] | null
+  /** The file with real inputs of the layers, where the method takes them. */
+  calibration: RecipeFile | null
+  /** Present where ONNX Runtime computed: the same bytes come out for the same values of all of these. */
+  runtime: { onnxruntime: string; provider: Provider; processor: string } | null
+}
+
+const ARCHITECTURE_IDS: Record<Architecture, string | null> = {
+  sd1: 'stable-diffusion-v1',
+  'sd1-inpainting': 'stable-diffusion-v1/inpainting',
+  'sd1-pix2pix': 'stable-diffusion-v1/instruct-pix2pix',
+  sd2: 'stable-diffusion-v2-512',
+  'sd2-v': 'stable-diffusion-v2-768-v',
+  'sd2-inpainting': 'stable-diffusion-v2-512/inpainting',
+  'sdxl-base': 'stable-diffusion-xl-v1-base',
+  'sdxl-inpainting': 'stable-diffusion-xl-v1-base/inpainting',
+  'sdxl-refiner': 'stable-diffusion-xl-v1-refiner',
+  unknown: null,
+}
+
+export interface HashOptions {
+  /** Where hashes are remembered. */
+  cacheFolder?: string
+  signal?: AbortSignal
+  onProgress?: (done: number, total: number) => void
+}
+
+/**
+ * Hashes every file that a plan reads; cached by path and state. By path.
+ * @throws FusionError 'source-changed' where a file is not the one that was planned with
+ */
+export async function hashSources(plan: MergePlan, options: HashOptions): Promise<Map<string, string>> {
+  const files = sourcesOf(plan)
+  const total = files.reduce((sum, { size }) => sum + size, 0)
+  const hashes = new Map<string, string>()
+  let before = 0
+  for (const { path, size, state } of files) {
+    const { onProgress, ...others } = options
+    const progress = onProgress && ((done: number) => onProgress(before + done, total))
+    hashes.set(path, await hashFile(path, { ...others, state, ...(progress && { onProgress: progress }) }))
+    before += size
+  }
+  return hashes
+}
+
+/** The recipe of a plan. */
+export function recipeOf(plan: MergePlan, hashes: ReadonlyMap<string, string>, provider: Provider): Recipe {
+  const { project, method, models, components, calibration } = plan
+  const { layout, dtype, vae } = project.output
+  const filesOf = ({ files }: Checkpoint): RecipeFile[] =>
+    files.map(({ path }) => ({ name: basename(path), sha256: hashes.get(path)! }))
+  const used = new Set(models.flatMap(({ checkpoint }) => checkpoint.files.map(({ path }) => path)))
+  return {
+    format: 'featurefusion-recipe',
+    version: 1,
+    method: method.name,
+    settings: settingsInUse(plan),
+    models: models.map(({ entry: { name, weight, enabled, blocks, layers }, checkpoint }) => ({
+      name,
+      weight,
+      enabled,
+      blocks,
+      layers,
+      files: filesOf(checkpoint),
+    })),
+    components,
+    ...(project.prediction !== undefined && { prediction: project.prediction }),
+    layout,
+    dtype,
+    vae: vae === undefined ? null : filesOf(plan.base).filter((_, i) => !used.has(plan.base.files[i]!.path)),
+    calibration: calibration && {
+      name: basename(calibration.file.path),
+      sha256: hashes.get(calibration.file.path)!,
+    },
+    runtime:
+      method.kind === 'fusion' || method.kind === 'regression'
+        ? { onnxruntime: RUNTIME_VERSION, provider, processor: `${process.arch} ${cpus()[0]?.model ?? ''}`.trim() }
+        : null,
+  }
+}
+
+/**
+ * The `__metadata__` of a merged file: our recipe, the field's (A1111's `sd_merge_recipe` and `sd_merge_models`,
+ * ancestors included) and modelspec.*. Values are text; no date, so that the same recipe gives the same bytes.
+ */
+export async function mergeMetadata(
+  plan: MergePlan,
+  recipe: Recipe,
+  hashes: ReadonlyMap<string, string>,
+): Promise<Record<string, string>> {
+  const { models, base, method, project, output } = plan
+  const { title, license, notes, dtype } = project.output
+  const first = models.map(({ checkpoint }) => hashes.get(checkpoint.files[0]!.path)!)
+  const [primary, secondary, tertiary] = inOrderOfField(first, method)
+  const fieldRecipe = {
+    type: 'featurefusion-studio',
+    primary_model_hash: primary,
+    secondary_model_hash: secondary ?? null,
+    tertiary_model_hash: tertiary ?? null,
+    interp_method: method.title,
+    multiplier: models.slice(1).map(({ entry }) => entry.weight),
+    save_as_half: dtype === 'fp16',
+    custom_name: title ?? null,
+    config_source: 0,
+    bake_in_vae: recipe.vae?.[0]?.name ?? null,
+    discard_weights: '',
+    is_inpainting: base.architecture.endsWith('inpainting'),
+    is_instruct_pix2pix: base.architecture.endsWith('pix2pix'),
+  }
+  const architecture = ARCHITECTURE_IDS[base.architecture]
+  const isLdm = !output.folder && (base.layout === 'single-file' || project.output.layout === 'single-file')
+  return {
+    ...inheritedMetadata(base.metadata),
+    format: 'pt',
+    [RECIPE_KEY]: JSON.stringify(recipe),
+    sd_merge_recipe: JSON.stringify(fieldRecipe),
+    sd_merge_models: JSON.stringify(await mergedModels(plan, first)),
+    'modelspec.sai_model_spec': '1.0.0',
+    ...(architecture !== null && { 'modelspec.architecture': architecture }),
+    'modelspec.implementation': isLdm ? 'sgm' : 'diffusers',
+    'modelspec.title': title ?? `${method.title} of ${models.map(({ entry }) => entry.name).join(', ')}`,
+    ...(license !== undefined && { 'modelspec.license': license }),
+    ...(notes !== undefined && { 'modelspec.description': notes }),
+    ...(base.predictionType === 'v_prediction' && { 'modelspec.prediction_type': 'v' }),
+    ...(base.predictionType === 'epsilon' && { 'modelspec.prediction_type': 'epsilon' }),
+    'modelspec.merged_from': models.map(({ entry }) => entry.name).join(', '),
+  }
+}
+
+/** What of a base's metadata is as true of the merge: whose it is, under which terms, and how it is used. */
+const INHERITED =
+  /^(?:modelspec\.(?:license|author|usage_hint|tags|trigger_phrase|resolution|encoder_layer|preprocessor|timestep_range)|license|license_name|license_link|author)$/
+
+function inheritedMetadata(metadata: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata).filter(([key]) => INHERITED.test(key)))
+}
+
+/** A1111 calls the model A to which a difference B − C is added the primary one; here the base is C. */
+function inOrderOfField(hashes: readonly string[], { primary = 0 }: MergeMethod): readonly string[] {
+  return primary === 0 ? hashes : [...hashes.slice(1), hashes[0]!]
+}
+
+/** A1111's table of the merged models by sha256, and of the models that these were merged from. */
+async function mergedModels({ models }: MergePlan, sha256: readonly string[]): Promise<Record<string, unknown>> {
+  const table: Record<string, unknown> = {}
+  for (const [index, { entry, checkpoint }] of models.entries()) {
+    const { metadata, files } = checkpoint
+    Object.assign(table, asObject(metadata['sd_merge_models']))
+    table[sha256[index]!] = {
+      name: entry.name,
+      legacy_hash: await legacyHash(files[0]!.path),
+      sd_merge_recipe: asObject(metadata['sd_merge_recipe']),
+    }
+  }
+  return table
+}
+
+function asObject(text: string | undefined): object | null {
+  if (text === undefined) return null
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' ? value : null
+  } catch {
+    return null
+  }
+}
+
+/** The 8-character hash by which the field knew models before sha256: of 64 KB at 1 MB. */
+async function legacyHash(path: string): Promise<string> {
+  const handle = await openRegularFile(path)
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(0x10000), 0, 0x10000, 0x100000)
+    return createHash('sha256').update(buffer.subarray(0, bytesRead)).digest('hex').slice(0, 8)
+  } catch (cause) {
+    throw unreadable(path, cause)
+  } finally {
+    await handle.close()
+  }
+}

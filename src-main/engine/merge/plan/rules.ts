@@ -1,0 +1,157 @@
+import { blockLabel } from '../../../contract/block-labels'
+import { FusionError } from '../../../contract/errors'
+import { matchesPattern, unmatchedHint } from '../../../contract/layer-patterns'
+import type { MethodSettings, ModelEntry } from '../../../contract/project'
+import type { Checkpoint, ComponentName } from '../../checkpoint/checkpoint'
+import { isMergeable } from '../../checkpoint/mergeable'
+import { tensorNames } from '../../checkpoint/tensor-names'
+import { UNetBlocks } from './blocks'
+import { layersOf } from './layers'
+import type { MergeMethod } from '../methods/method'
+
+/** A tensor that has a weight of its own in a merge. */
+export interface WeighedTensor {
+  component: ComponentName
+  /** All its names, diffusers' first. */
+  names: readonly string[]
+  block: string
+}
+
+/** What is merged, and how. */
+export interface MergedParts {
+  base: Checkpoint
+  components: readonly ComponentName[]
+  method: Pick<MergeMethod, 'kind' | 'baseTakesPart' | 'title'>
+}
+
+/** The tensors of the merged components that rules can weigh. A layer that is merged as a matrix takes its bias along. */
+export function weighedTensors({ base, components, method }: MergedParts, settings: MethodSettings): WeighedTensor[] {
+  const blocks = UNetBlocks.of(base)
+  const isLayered = method.kind === 'fusion' || method.kind === 'regression'
+  return components.flatMap((component) => {
+    const names = tensorNames(base, component)
+    const layers = isLayered ? layersOf(base, component, settings) : []
+    const biases = new Set(layers.map(({ bias }) => bias))
+    return [...base.components.get(component)!.tensors.values()]
+      .filter((view) => isMergeable(view) && !biases.has(view.name))
+      .map(({ name }) => ({ component, names: names.get(name)!, block: blocks.blockOf(component, name) }))
+  })
+}
+
+/**
+ * Sees that every rule of the models that take part has an effect: weights of blocks and layers match something that is
+ * merged, and the base has none where the method does not weigh it.
+ * @param entries base first
+ * @throws FusionError 'validation' that says what would match
+ */
+export function checkWeightRules(entries: readonly ModelEntry[], parts: MergedParts, settings: MethodSettings): void {
+  checkBase(entries[0]!, parts.method)
+  const active = entries.filter(({ enabled, blocks, layers }) => enabled && (layers.length > 0 || hasKeys(blocks)))
+  if (active.length === 0) return
+  const tensors = weighedTensors(parts, settings)
+  for (const model of active) {
+    checkBlocks(model, parts, tensors)
+    for (const { pattern } of model.layers) checkPattern(model, pattern, parts, tensors)
+  }
+}
+
+/** What is said about weights that the method does not use: of the model that it takes whole. */
+export function unusedWeights(
+  entries: readonly ModelEntry[],
+  { primary = 0, title }: Pick<MergeMethod, 'primary' | 'title'>,
+): string[] {
+  const whole = entries[primary]
+  if (primary === 0 || !whole || !hasOwnWeights(whole)) return []
+  return [`${title} takes ${whole.name} whole: its own weights are not used.`]
+}
+
+/** A model with those of its rules alone that have an effect on these parts. */
+export function withEffectiveRules(model: ModelEntry, parts: MergedParts, settings: MethodSettings): ModelEntry {
+  const tensors = weighedTensors(parts, settings)
+  return {
+    ...model,
+    blocks: Object.fromEntries(
+      Object.entries(model.blocks).filter(([label]) => tensors.some(({ block }) => block === label)),
+    ),
+    layers: model.layers.filter(({ pattern }) => tensors.some(({ names }) => matchesPattern(pattern, names))),
+  }
+}
+
+/**
+ * Sees that every pattern that says what kind a layer is matches a layer.
+ * @throws FusionError 'validation' that says what would match
+ */
+export function checkLayerKinds(
+  { base, components }: Pick<MergedParts, 'base' | 'components'>,
+  settings: MethodSettings,
+): void {
+  if (settings.layerKinds.length === 0) return
+  const layers = components.flatMap((component) => {
+    const names = tensorNames(base, component)
+    return layersOf(base, component, settings).map(({ weight }) => names.get(weight)!)
+  })
+  for (const { pattern } of settings.layerKinds) {
+    if (layers.some((names) => matchesPattern(pattern, names))) continue
+    throw new FusionError('validation', `No layer of ${base.path} matches ${pattern}, whose kind is given.`, {
+      hint: unmatchedHint(pattern, layers.flat()),
+    })
+  }
+}
+
+function checkBase(base: ModelEntry, { baseTakesPart, title }: MergedParts['method']): void {
+  if (baseTakesPart || !hasOwnWeights(base)) return
+  throw new FusionError('validation', `${base.name} has weights of its own, but ${title} does not weigh the base.`, {
+    hint: 'Weigh the specialists, or leave out the weights of the base (1, without weights by block and layer).',
+  })
+}
+
+function checkBlocks({ name, blocks }: ModelEntry, { base }: MergedParts, tensors: readonly WeighedTensor[]): void {
+  const merged = new Set(tensors.map(({ block }) => block))
+  const unknown = Object.keys(blocks).filter((block) => !merged.has(block))
+  if (unknown.length === 0) return
+  const order = [...UNetBlocks.of(base).labels, ...merged]
+  const known = [...new Set(order)].filter((block) => merged.has(block))
+  throw new FusionError(
+    'validation',
+    `${name} has weights for blocks that nothing merged lies in: ${unknown.join(' ')}.`,
+    {
+      hint: `The blocks of what is merged are ${known.join(' ')}.`,
+    },
+  )
+}
+
+function checkPattern(
+  { name }: ModelEntry,
+  pattern: string,
+  { base, components }: MergedParts,
+  tensors: readonly WeighedTensor[],
+): void {
+  if (tensors.some(({ names }) => matchesPattern(pattern, names))) return
+  const message = `${name} has a weight for the layers ${pattern}, which match nothing that is merged.`
+  if (tensors.some(({ block }) => block === blockLabel(pattern))) {
+    const hint = `${blockLabel(pattern)} is a block: weigh it by block (--block-weights ${name}=${blockLabel(pattern)}:WEIGHT).`
+    throw new FusionError('validation', message, { hint })
+  }
+  const elsewhere = [...base.components.keys()].find((component) =>
+    [...tensorNames(base, component).values()].some((names) => matchesPattern(pattern, names)),
+  )
+  throw new FusionError('validation', message, {
+    hint:
+      elsewhere === undefined
+        ? unmatchedHint(
+            pattern,
+            tensors.flatMap(({ names }) => names),
+          )
+        : components.includes(elsewhere)
+          ? 'They are biases, which are merged with their layers, or tensors that are only copied. Name the layers.'
+          : `They are layers of ${elsewhere}, which stays as the base has it. Merge it too: --include ${[...components, elsewhere].join(',')}.`,
+  })
+}
+
+function hasOwnWeights({ weight, blocks, layers }: ModelEntry): boolean {
+  return weight !== 1 || hasKeys(blocks) || layers.length > 0
+}
+
+function hasKeys(record: object): boolean {
+  return Object.keys(record).length > 0
+}

@@ -1,0 +1,180 @@
+import { FusionError } from '../../../contract/errors'
+import type { Tensor } from '../../runtime/session'
+import { Kernels, type KernelBuffer } from '../../tensor/kernels'
+import { ColumnSystem, type InputColumns } from './column-system'
+import type { MergedRows } from '../fusion/fusion-layer'
+import type { LayerRows } from '../fusion/layer-rows'
+import type { RegressionSessions } from './regression-sessions'
+
+/** Elements of the rows that are merged at a time: 16 MB per float32 buffer. */
+const BLOCK_ELEMENTS = 4 * 1024 * 1024
+const BLOCK_ROWS = 640
+
+export interface RegressionOptions {
+  /** Weight α_m ≥ 0 per model, base first; not all 0. */
+  weights: readonly number[]
+  /** λ as a multiple of mean(diag XᵀX). */
+  ridge: number
+}
+
+/** What a regression did to one layer. */
+export interface RegressionReport {
+  layer: string
+  rows: number
+  inputs: number
+  /** ΣS, columns of all models that take part. */
+  columns: number
+  /** Σ α_m ‖(W − K_m) X_m‖² as a part of what the weighted mean K̄ leaves; 1 where there was nothing to fit. */
+  remaining: number
+}
+
+export interface RegressionResult {
+  report: RegressionReport
+  /** Weighted mean [rows]; null where the layer has none. */
+  bias: Float64Array | null
+  lambda: number
+}
+
+/** Merges one layer by feature regression (method.md): W = K̄ + R (XᵀX + λI)⁻¹ Xᵀ. */
+export class RegressionLayer {
+  private readonly system: ColumnSystem
+  private readonly block: number
+  private readonly buffers
+
+  /** @param kernels its buffers are taken back first: one layer at a time */
+  constructor(
+    private readonly layer: LayerRows,
+    columns: InputColumns,
+    private readonly options: RegressionOptions,
+    private readonly sessions: RegressionSessions,
+    private readonly kernels: Kernels,
+  ) {
+    kernels.reset()
+    this.system = new ColumnSystem(layer.inputs, columns, options.weights, sessions, kernels)
+    this.block = blockRows(layer)
+    const [scratch, sums, mean, weights, merged] = rowBufferBytes(layer, columns, options.weights).map((bytes) =>
+      kernels.allocate(bytes),
+    )
+    this.buffers = { scratch: scratch!, sums: sums!, mean: mean!, weights: weights!, merged: merged! }
+  }
+
+  /** Memory that a Kernels object needs for this layer. */
+  static memory(layer: LayerRows, columns: InputColumns, weights: readonly number[]): number {
+    const sizes = [
+      ...ColumnSystem.bufferBytes(layer.inputs, columns, weights),
+      ...rowBufferBytes(layer, columns, weights),
+    ]
+    return sizes.reduce((total, bytes) => total + Kernels.bufferSize(bytes), 0)
+  }
+
+  /**
+   * Merges the layer and hands its rows to `write` as they are done.
+   * @param checkpoint called between products: throws to stop
+   * @throws FusionError 'validation' where the ridge is too small for the columns
+   */
+  async merge(write: (rows: MergedRows) => void, checkpoint: () => Promise<void>): Promise<RegressionResult> {
+    const { layer, system, block, buffers } = this
+    const solvable = await this.factor(checkpoint)
+    let before = 0
+    let after = 0
+    for (let start = 0; start < layer.rows; start += block) {
+      const count = Math.min(block, layer.rows - start)
+      await checkpoint()
+      this.loadMean(start, count)
+      if (!solvable) {
+        write({ start, count, weights: buffers.mean })
+        continue
+      }
+      const solved = await system.solve(await this.featureErrors(start, count, checkpoint), checkpoint)
+      before += solved.before
+      after += solved.after
+      if (solved.right) {
+        const [mean, merged] = [buffers.mean, buffers.merged].map((buffer) => rows(buffer, count, layer.inputs))
+        await this.sessions.addedProduct(mean!, solved.left, solved.right, merged!)
+      } else {
+        const merged = buffers.merged.floats(count * layer.inputs)
+        merged.set(solved.left.data as Float32Array)
+        this.kernels.run.addScaled(buffers.merged.pointer, buffers.mean.pointer, merged.length, 1)
+      }
+      write({ start, count, weights: buffers.merged })
+    }
+    const { name, rows: outputs, inputs } = layer
+    const remaining = before > 0 ? after / before : 1
+    const report = { layer: name, rows: outputs, inputs, columns: system.total, remaining }
+    return { report, bias: this.meanBias(), lambda: system.lambda }
+  }
+
+  private async factor(checkpoint: () => Promise<void>): Promise<boolean> {
+    const { ridge } = this.options
+    try {
+      return await this.system.factor(ridge, this.buffers.scratch, checkpoint)
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause
+      throw new FusionError('validation', `The ridge ${ridge} is too small for ${this.layer.name}.`, {
+        hint: 'The inputs of this layer depend on each other. Use a larger ridge; 1 is the default.',
+        cause,
+      })
+    }
+  }
+
+  /** K̄ of some rows into `mean`. */
+  private loadMean(start: number, count: number): void {
+    const { layer, options, kernels, buffers } = this
+    const length = count * layer.inputs
+    buffers.sums.doubles(length).fill(0)
+    options.weights.forEach((weight, model) => {
+      if (weight === 0) return
+      layer.read(model, start, count, buffers.weights, buffers.scratch, kernels)
+      kernels.run.accumulate(buffers.sums.pointer, buffers.weights.pointer, length, weight)
+    })
+    kernels.run.divide(buffers.sums.pointer, buffers.mean.pointer, length, totalOf(options.weights))
+  }
+
+  /** R = [√α_m (K_m − K̄) X_m] of some rows, [count, ΣS]. */
+  private async featureErrors(start: number, count: number, checkpoint: () => Promise<void>): Promise<Float32Array> {
+    const { layer, system, kernels, buffers } = this
+    const result = new Float32Array(count * system.total)
+    let first = 0
+    for (const [model, columns] of system.counts.entries()) {
+      if (columns === 0) continue
+      await checkpoint()
+      layer.read(model, start, count, buffers.weights, buffers.scratch, kernels)
+      kernels.run.addScaled(buffers.weights.pointer, buffers.mean.pointer, count * layer.inputs, -1)
+      const errors = await this.sessions.rowProduct(rows(buffers.weights, count, layer.inputs), system.ofModel(model))
+      for (let row = 0; row < count; row++)
+        result.set(errors.subarray(row * columns, (row + 1) * columns), row * system.total + first)
+      first += columns
+    }
+    return result
+  }
+
+  private meanBias(): Float64Array | null {
+    const { biases, rows: count } = this.layer
+    if (!biases) return null
+    const { weights } = this.options
+    return Float64Array.from({ length: count }, (_, row) => {
+      const sum = weights.reduce((all, weight, model) => all + (weight === 0 ? 0 : weight * biases[model]![row]!), 0)
+      return sum / totalOf(weights)
+    })
+  }
+}
+
+function blockRows({ rows: all, inputs }: LayerRows): number {
+  return Math.max(1, Math.min(all, BLOCK_ROWS, Math.floor(BLOCK_ELEMENTS / inputs)))
+}
+
+/** scratch, sums, mean, weights, merged */
+function rowBufferBytes(layer: LayerRows, columns: InputColumns, weights: readonly number[]): number[] {
+  const count = blockRows(layer)
+  const length = count * layer.inputs
+  const scratch = Math.max(layer.scratchBytes(count), ColumnSystem.scratchBytes(columns, weights))
+  return [scratch, length * 8, length * 4, length * 4, length * 4]
+}
+
+function rows(buffer: KernelBuffer, count: number, columns: number): Tensor {
+  return { data: buffer.floats(count * columns), dims: [count, columns] }
+}
+
+function totalOf(weights: readonly number[]): number {
+  return weights.reduce((sum, weight) => sum + weight, 0)
+}

@@ -1,0 +1,161 @@
+import { describe, expect, it } from 'vitest'
+import type { LeaderboardEntry } from '../../../../../src-main/contract/evaluate/losses'
+import { methodSchema, projectSchema } from '../../../../../src-main/contract/project'
+import {
+  comparedRows,
+  leaderboardOf,
+  PLAIN_AVERAGE,
+  verdictOf,
+  withOwnNames,
+} from '../../../../../src-main/engine/evaluate/compare/compare-methods'
+import type { MeasuredRow } from '../../../../../src-main/engine/evaluate/evaluation-run'
+import { summariseLosses } from '../../../../../src-main/engine/evaluate/losses/loss-summary'
+
+const project = (models: object[], more: object = {}) =>
+  projectSchema.parse({ format: 'featurefusion-project', version: 1, models, ...more })
+const three = [
+  { name: 'base', path: 'b', weight: 3 },
+  { name: 'one', path: '1', weight: 0.2, blocks: { M00: 5 }, layers: [{ pattern: '*', weight: 2 }] },
+  { name: 'two', path: '2' },
+]
+
+describe('the rows of a comparison', () => {
+  it('are base, specialists, and every method on them with equal weights, whatever the project weighs', () => {
+    const rows = comparedRows(project(three, { output: { layout: 'single-file', path: 'elsewhere' } }))
+    expect(rows.slice(0, 3)).toMatchObject([
+      { name: 'base', role: 'base', path: 'b', merge: null },
+      { name: 'one', role: 'specialist', path: '1' },
+      { name: 'two', role: 'specialist', path: '2' },
+    ])
+    const merges = rows.slice(3)
+    expect(new Set(rows.map(({ name }) => name)).size).toBe(rows.length)
+    expect(merges[0]).toMatchObject({ name: PLAIN_AVERAGE, role: 'merge' })
+    for (const { merge } of merges) {
+      // A weighted sum gives the base the rest: it has no weight of its own there.
+      const weights = merge!.method.name === 'weighted-sum' ? [1, 0.25, 0.25] : [1, 1, 1]
+      expect(merge!.models).toEqual(
+        three.map(({ name, path }, index) => ({
+          name,
+          path,
+          weight: weights[index],
+          enabled: true,
+          blocks: {},
+          layers: [],
+        })),
+      )
+      expect(merge!.output).toEqual(project([]).output)
+    }
+    const methods = new Set(merges.map(({ merge }) => merge!.method.name))
+    expect(methods).toEqual(new Set(['soup', 'weighted-sum', 'task-arithmetic', 'ties', 'dare-ties', 'featurefusion']))
+    // DARE-TIES adds what is left of every specialist: its scale makes that their mean.
+    expect(merges.find(({ merge }) => merge!.method.name === 'dare-ties')!.merge!.method.scale).toBe(0.5)
+  })
+
+  it('leave dropped models out, and need one that takes part', () => {
+    const dropped = [three[0]!, { ...three[1]!, enabled: false }, three[2]!]
+    const rows = comparedRows(project(dropped))
+    expect(rows.map(({ name }) => name)).not.toContain('one')
+    for (const { merge } of rows) expect(merge?.models.length ?? 2).toBe(2)
+    expect(() => comparedRows(project([three[0]!, { ...three[1]!, enabled: false }]))).toThrow(
+      /at least one specialist/,
+    )
+    expect(() => comparedRows(project([]))).toThrow(/at least one specialist/)
+  })
+
+  it('have methods on real inputs where there are some, and keep what belongs to the models', () => {
+    const layerKinds = [{ pattern: 'x.*', transposedConvolution: true, groups: 1 }]
+    const own = { calibration: 'c.safetensors', layerKinds, ridge: 0.5, seed: 7, normaliser: 'paper', threshold: 0.3 }
+    const plain = comparedRows(project(three)).map(({ name }) => name)
+    const rows = comparedRows(project(three, { method: own }))
+    const more = rows.filter(({ name }) => !plain.includes(name))
+    expect(more.map(({ merge }) => [merge!.method.name, merge!.method.statistics])).toEqual([
+      ['featurefusion', 'calibrated'],
+      ['feature-regression', 'exact'],
+    ])
+    const { ridge, seed, calibration } = methodSchema.parse(own)
+    for (const { merge } of rows.slice(3)) expect(merge!.method).toMatchObject({ ridge, seed, calibration, layerKinds })
+  })
+
+  it('are known by their names, also where a model is named like a method', () => {
+    const rows = comparedRows(project([three[0]!, { name: PLAIN_AVERAGE, path: '1' }, { name: 'TIES', path: '2' }]))
+    expect(new Set(rows.map(({ name }) => name)).size).toBe(rows.length)
+    expect(rows[1]).toMatchObject({ name: PLAIN_AVERAGE, role: 'specialist' })
+    const row = { name: 'x', role: 'merge' as const, path: null, merge: project([]) }
+    expect(withOwnNames([row, row, row]).map(({ name }) => name)).toEqual(['x', 'x (merge)', 'x (merge) (merge)'])
+  })
+})
+
+const BASE = [
+  [1, 2, 3],
+  [2, 2.5, 3],
+]
+const row = (name: string, role: MeasuredRow['role'], factors: readonly number[], seconds: number | null = null) => ({
+  name,
+  role,
+  seconds,
+  // Every picture has its own factor, so that a difference has an error.
+  losses: BASE.map((own) => own.map((loss, i) => [loss * factors[i]!])),
+})
+const equal = (factor: number): number[] => [factor, factor, factor]
+
+function board(...rows: MeasuredRow[]): LeaderboardEntry[] {
+  const measured = [row('base', 'base', equal(1)), ...rows]
+  const pictures = BASE[0]!.map((_, index) => ({ index, picture: { caption: '', split: 'held-out' } }))
+  const domains = BASE.map((_, i) => ({ name: `domain ${i}`, pictures }))
+  return leaderboardOf(summariseLosses({ timesteps: [1], domains, models: measured }, { resamples: 50 }), measured)
+}
+
+describe('the leaderboard', () => {
+  it('is in the order of the losses, with differences to base and average, cost, and what is kept', () => {
+    const places = board(
+      row('specialist', 'specialist', equal(0.5)),
+      row('ruined', 'merge', equal(9), 3),
+      row(PLAIN_AVERAGE, 'merge', equal(0.75), 0.1),
+    )
+    expect(places.map(({ name }) => name)).toEqual(['specialist', PLAIN_AVERAGE, 'base', 'ruined'])
+    const [specialist, average, base, ruined] = places
+    expect(base).toMatchObject({ loss: 2.25, againstBase: null, keptPercent: null, seconds: null })
+    expect(base!.againstSoup!.relative).toBeCloseTo(1 / 0.75 - 1, 12)
+    expect(average).toMatchObject({ againstSoup: null, seconds: 0.1 })
+    expect(average!.againstBase!.relative).toBeCloseTo(-0.25, 12)
+    expect(average!.keptPercent).toBeCloseTo(50, 9)
+    expect(specialist!.keptPercent).toBeCloseTo(100, 9)
+    expect(ruined!.seconds).toBe(3)
+  })
+
+  it('has no difference to an average that was not measured', () => {
+    expect(board(row('m', 'merge', equal(2))).map(({ againstSoup }) => againstSoup)).toEqual([null, null])
+  })
+})
+
+describe('the verdict', () => {
+  const verdict = (...rows: MeasuredRow[]): string => verdictOf(board(...rows))
+  const average = row(PLAIN_AVERAGE, 'merge', equal(0.9))
+
+  it('says that the average wins where it does', () => {
+    const words = verdict(average, row('clever', 'merge', [0.95, 0.96, 0.97]))
+    expect(words).toMatch(/^Of the merges plain average has the least loss/)
+    expect(words).toMatch(/No other method beats the plain average; the next is clever \(\+/)
+    expect(words).toMatch(/It is better than base alone: −10\.00 % ± /)
+  })
+
+  it('says that a method wins only where that is more than the choice of pictures', () => {
+    expect(verdict(average, row('clever', 'merge', [0.8, 0.81, 0.8]))).toMatch(/It beats the plain average: −1\d\./)
+    const noise = verdict(average, row('lucky', 'merge', [0.5, 1.2, 0.78]))
+    expect(noise).toMatch(/lucky has the least loss/)
+    expect(noise).toMatch(/That is not measurably better than the plain average/)
+    expect(noise).not.toMatch(/beats/)
+    expect(noise).toMatch(/It cannot be told from base alone/)
+  })
+
+  it('says that the base, or a specialist, is better than every merge', () => {
+    const worse = verdict(row(PLAIN_AVERAGE, 'merge', equal(1.2)), row('other', 'merge', equal(1.3)))
+    expect(worse).toMatch(/base alone is better over all domains: \+20\.00 %/)
+    expect(verdict(average, row('one', 'specialist', equal(0.5)))).toMatch(/best of all is a specialist, one\./)
+  })
+
+  it('claims nothing before there is a merge', () => {
+    expect(verdict()).toBe('No merge is measured yet.')
+    expect(verdict(row('m', 'merge', equal(0.5)))).not.toMatch(/plain average/)
+  })
+})
