@@ -180,7 +180,7 @@ async function clipOf(
   }
 }
 
-/** @throws UsageError where there is nothing to compare, or a name stands for two models */
+/** @throws UsageError where there is nothing to compare, a model is given twice, or a name stands for two models */
 function namedModels(options: EvaluateOptions): { base: NamedModel; others: NamedModel[] } {
   const named = withNames([
     ...options.model.map((text) => ({ ...withoutWeight(text), isMerge: false })),
@@ -189,6 +189,8 @@ function namedModels(options: EvaluateOptions): { base: NamedModel; others: Name
   const own = options.base === undefined ? named[0] : { ...withoutWeight(options.base), name: 'base', isMerge: false }
   if (!own || named.length === 0)
     throw new UsageError('Say what to measure: --model PATH.', 'The first one is the base unless --base is given.')
+  const twice = named.find(({ path }, at) => named.findIndex((other) => other.path === path) < at)
+  if (twice) throw new UsageError(`${twice.path} is given twice.`, 'Name every model once.')
   // A base that is also among the models is measured once, by the name that it has there.
   const base = named.find(({ path }) => path === own.path) ?? own
   const others = named.filter((model) => model !== base)

@@ -111,7 +111,7 @@ describe('featurefusion evaluate', () => {
         images,
       ],
       code: 2,
-      error: /Two models are named/,
+      error: /is given twice/,
     },
     { args: ['--model', family.base.path, '--data', join(folder, 'none')], code: 1, error: /none is not there/ },
     { args: ['--model', family.base.path, '--data', images, '--split', 'train'], code: 1, error: /no train pictures/ },
