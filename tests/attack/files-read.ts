@@ -9,6 +9,7 @@ import type { Checkpoint } from '../../src-main/engine/checkpoint/checkpoint'
 import { hashFile } from '../../src-main/engine/checkpoint/hash'
 import { openCheckpoint } from '../../src-main/engine/checkpoint/open'
 import { writePipelineFiles } from '../../src-main/engine/checkpoint/pipeline-files'
+import { readClipPreprocessing } from '../../src-main/engine/diffusion/clip-image'
 import { forcesZeros, schedulerConfigOf } from '../../src-main/engine/diffusion/pipeline-parts'
 import { readTextualInversion } from '../../src-main/engine/diffusion/textual-inversion'
 import { loadTokenizer } from '../../src-main/engine/checkpoint/vocabulary'
@@ -97,6 +98,26 @@ export const FILES_READ: readonly FileRead[] = [
     file: 'tokenizer/special_tokens_map.json',
     read: (f) => loadTokenizer(join(f, 'tokenizer')),
   },
+  {
+    what: 'added_tokens.json',
+    file: 'tokenizer/added_tokens.json',
+    read: (f) => loadTokenizer(join(f, 'tokenizer')),
+  },
+  {
+    what: 'config beside a UNet file',
+    file: 'beside/config.json',
+    read: (f) => openModel(join(f, 'beside/unet.safetensors')),
+  },
+  {
+    what: 'configuration of LDM beside a UNet file',
+    file: 'beside/unet.yaml',
+    read: (f) => openModel(join(f, 'beside/unet.safetensors')),
+  },
+  {
+    what: 'preprocessor_config.json',
+    file: 'clip/preprocessor_config.json',
+    read: (f) => readClipPreprocessing(join(f, 'clip'), 32),
+  },
   { what: 'tokenizer.json', file: 'tokenizer/tokenizer.json', read: (f) => loadTokenizer(join(f, 'tokenizer')) },
   {
     what: 'file of the base that is copied into an export',
@@ -168,7 +189,7 @@ export function fixture(folder: string): string {
   cpSync(join(golden, 'sd1/pipeline'), join(folder, 'pipeline'), { recursive: true })
   cpSync(join(golden, 'clip/model'), join(folder, 'clip'), { recursive: true })
   cpSync(resolve('resources/demo/evaluation'), join(folder, 'evaluation'), { recursive: true })
-  for (const name of ['shards', 'tokenizer', 'cache', 'pictures/b', 'pictures/c'])
+  for (const name of ['shards', 'beside', 'tokenizer', 'cache', 'pictures/b', 'pictures/c'])
     mkdirSync(join(folder, name), { recursive: true })
   const write = (file: string, contents: string | Uint8Array): void => writeFileSync(join(folder, file), contents)
   const json = (file: string, value: unknown): void => write(file, JSON.stringify(value))
@@ -181,6 +202,10 @@ export function fixture(folder: string): string {
   json('pictures/b/metadata.jsonl', { file_name: 'b.png', text: 'a tree' })
   json('pictures/c/captions.json', { 'c.png': 'a cat' })
   json('tokenizer/special_tokens_map.json', {})
+  json('tokenizer/added_tokens.json', {})
+  for (const name of ['config.json', 'diffusion_pytorch_model.safetensors'])
+    cpSync(join(folder, 'pipeline/unet', name), join(folder, 'beside', name.replace('diffusion_pytorch_model', 'unet')))
+  write('beside/unet.yaml', 'model:\n')
   json('tokenizer/tokenizer.json', { model: { vocab: { '<|startoftext|>': 0, '<|endoftext|>': 1 }, merges: [] } })
   const one = safetensors({ 'conv.weight': [1] })
   write('shards/one.safetensors', one)

@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path'
 import { FusionError } from '../../../contract/errors'
 import { readOwnConfig } from '../component-folder'
+import { isThere } from '../../files/regular-file'
 import type { Problem } from '../checkpoint'
 
 /**
@@ -11,12 +12,13 @@ export async function configBeside(
   path: string,
   className: string,
 ): Promise<{ config: Record<string, unknown> | null; problems: Problem[] }> {
+  const file = join(dirname(path), 'config.json')
+  if (!isThere(file)) return { config: null, problems: [] }
   try {
-    const config = await readOwnConfig(join(dirname(path), 'config.json'), dirname(path))
+    const config = await readOwnConfig(file, dirname(path))
     return { config: config['_class_name'] === className ? config : null, problems: [] }
   } catch (error) {
     if (!(error instanceof FusionError)) throw error
-    const { kind, message } = error
-    return { config: null, problems: kind === 'not-found' ? [] : [{ severity: 'warning', message }] }
+    return { config: null, problems: [{ severity: 'warning', message: error.message }] }
   }
 }
