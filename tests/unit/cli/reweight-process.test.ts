@@ -58,7 +58,8 @@ function contributionFiles(cache: string): string[] {
 
 function partials(cache: string): string[] {
   const folder = join(cache, CONTRIBUTIONS_FOLDER)
-  return existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.partial')) : []
+  // Thresholds are written there too, in a moment, before contributions are.
+  return existsSync(folder) ? readdirSync(folder).filter((name) => /\.safetensors\..*\.partial$/.test(name)) : []
 }
 
 /** Waits until contributions are being written. */
