@@ -46,7 +46,7 @@ async function usable(settings: Settings, { access, warn }: OpenOptions): Promis
   const found = await Promise.all(modelFolders.map((folder) => orNull(folder, (path) => access.check(path))))
   return {
     ...settings,
-    cacheFolder: cacheFolder === null ? null : await orNull(cacheFolder, (path) => access.checkTarget(path)),
+    cacheFolder: cacheFolder === null ? null : await orNull(cacheFolder, (path) => access.checkFolder(path)),
     modelFolders: found.filter((folder) => folder !== null),
   }
 }

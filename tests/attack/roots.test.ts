@@ -307,3 +307,16 @@ describe('serve', () => {
     }
   })
 })
+
+it('a restart of serve keeps a cache folder that it was told to use, also an allowed folder itself', async () => {
+  const [allowed, data] = [temporaryFolder(), join(temporaryFolder(), 'data')]
+  const before = await TestServer.start({ allow: [allowed], dataFolder: data })
+  const { cacheFolder } = await before.invoke('settings.set', { cacheFolder: allowed })
+  await before.close()
+  const after = await TestServer.start({ allow: [allowed], dataFolder: data })
+  try {
+    expect((await after.invoke('settings.get', {})).cacheFolder).toBe(cacheFolder)
+  } finally {
+    await after.close()
+  }
+})
