@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
 import type { CommandInput, CommandName, CommandOutput } from '../../src-main/contract/commands'
 import type { Job } from '../../src-main/contract/jobs'
-import { API_PATH, type Reply } from '../../src-main/contract/wire'
+import { cookieOf, sendCommand } from '../serve-command'
 import { signalGroup, type CommandLine, type CommandOptions, type Ended } from './command-line'
 
 const POLL_MS = 50
@@ -34,25 +34,14 @@ export class ServedProgram {
     return new ServedProgram(process, ended, await Promise.race([url, failed]))
   }
 
-  get cookie(): string {
-    return `featurefusion-${this.url.port}=${this.url.searchParams.get('token')}`
-  }
-
   /** A page or file, as a browser that came with the token asks for it. */
   get(path: string): Promise<Response> {
-    return fetch(new URL(path, this.url), { headers: { cookie: this.cookie } })
+    return fetch(new URL(path, this.url), { headers: { cookie: cookieOf(this.url) } })
   }
 
   /** A command as the interface sends it. @throws the error that it answers */
-  async invoke<C extends CommandName>(name: C, input: CommandInput<C>): Promise<CommandOutput<C>> {
-    const answer = await fetch(new URL(API_PATH + name, this.url), {
-      method: 'POST',
-      headers: { cookie: this.cookie, 'content-type': 'application/json' },
-      body: JSON.stringify(input),
-    })
-    const reply = (await answer.json()) as Reply
-    if (reply.ok) return reply.value as CommandOutput<C>
-    throw Object.assign(new Error(reply.error.message), reply.error)
+  invoke<C extends CommandName>(name: C, input: CommandInput<C>): Promise<CommandOutput<C>> {
+    return sendCommand(this.url, name, input)
   }
 
   /** The job when it has come to one of these states. */

@@ -3,7 +3,8 @@ import type { CommandInput, CommandName, CommandOutput } from '../../src-main/co
 import type { AppEvent } from '../../src-main/contract/events'
 import type { Job } from '../../src-main/contract/jobs'
 import type { LiveState } from '../../src-main/contract/preview'
-import { API_PATH, EVENTS_PATH, type Reply, type ServerMessage } from '../../src-main/contract/wire'
+import { EVENTS_PATH, type ServerMessage } from '../../src-main/contract/wire'
+import { cookieOf, sendCommand } from '../serve-command'
 
 /** A plain client of `serve`, as the interface is one. */
 export class ServeClient {
@@ -15,7 +16,6 @@ export class ServeClient {
   private constructor(
     private readonly url: URL,
     private readonly socket: WebSocket,
-    private readonly cookie: string,
   ) {
     socket.on('message', (data) => {
       const message = JSON.parse(String(data)) as ServerMessage
@@ -26,22 +26,13 @@ export class ServeClient {
   /** @param address with its token, as `serve` prints it */
   static async connect(address: string): Promise<ServeClient> {
     const url = new URL(address)
-    const cookie = `featurefusion-${url.port}=${url.searchParams.get('token')}`
-    const socket = new WebSocket(`ws://${url.host}${EVENTS_PATH}?after=0`, { headers: { cookie } })
+    const socket = new WebSocket(`ws://${url.host}${EVENTS_PATH}?after=0`, { headers: { cookie: cookieOf(url) } })
     await new Promise((resolve, reject) => socket.on('open', resolve).on('error', reject))
-    return new ServeClient(url, socket, cookie)
+    return new ServeClient(url, socket)
   }
 
-  async invoke<C extends CommandName>(name: C, input: CommandInput<C>): Promise<CommandOutput<C>> {
-    const headers = { cookie: this.cookie, 'content-type': 'application/json' }
-    const answer = await fetch(new URL(API_PATH + name, this.url), {
-      method: 'POST',
-      headers,
-      body: JSON.stringify(input),
-    })
-    const reply = (await answer.json()) as Reply
-    if (!reply.ok) throw new Error(reply.error.message)
-    return reply.value as CommandOutput<C>
+  invoke<C extends CommandName>(name: C, input: CommandInput<C>): Promise<CommandOutput<C>> {
+    return sendCommand(this.url, name, input)
   }
 
   edit(edits: CommandInput<'project.edit'>['edits']): Promise<unknown> {

@@ -6,6 +6,7 @@ import { WebSocket, type ClientOptions } from 'ws'
 import type { CommandInput, CommandName, CommandOutput } from '../../../src-main/contract/commands'
 import { API_PATH, EVENTS_PATH, type Reply, type ServerMessage } from '../../../src-main/contract/wire'
 import { startServer, type RunningServer, type ServeOptions } from '../../../src-main/server/serve'
+import { cookieOf } from '../../serve-command'
 import { COMPUTE_FILE } from '../app/compute'
 import { DEMO } from '../demo-family'
 
@@ -49,7 +50,7 @@ export class TestServer {
   }
 
   get cookie(): string {
-    return `featurefusion-${this.url.port}=${this.url.searchParams.get('token')}`
+    return cookieOf(this.url)
   }
 
   /** One request as any program may send it. */
