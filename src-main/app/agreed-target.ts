@@ -1,5 +1,5 @@
-import { lstat } from 'node:fs/promises'
 import { FusionError } from '../contract/errors'
+import { isThere } from '../engine/files/regular-file'
 import { checkTarget, type TargetKind } from '../engine/files/target'
 
 /**
@@ -9,11 +9,7 @@ import { checkTarget, type TargetKind } from '../engine/files/target'
  * @throws FusionError 'target'
  */
 export async function checkAgreed(path: string, kind: TargetKind, agreed: boolean): Promise<void> {
-  const isThere = await lstat(path).then(
-    () => true,
-    () => false,
-  )
-  if (!isThere) return
+  if (!isThere(path)) return
   await checkTarget(path, { kind, overwrite: true })
   if (agreed) return
   throw new FusionError('target', `${path} exists already.`, { hint: 'Choose another name, or replace it.' })

@@ -2,18 +2,6 @@ import type { LeaderboardEntry } from '../contract/evaluate/losses'
 import { differenceInWords } from '../engine/evaluate/compare/paired-difference'
 import { seconds, table } from './output'
 
-export const LEADERBOARD_COLUMNS = [
-  'name',
-  'role',
-  'loss',
-  'base-difference',
-  'base-error',
-  'average-difference',
-  'average-error',
-  'kept-percent',
-  'seconds',
-]
-
 /** The leaderboard for people: losses, differences in per cent with their errors, cost. */
 export function leaderboardInWords(board: readonly LeaderboardEntry[]): string {
   const relative = (difference: LeaderboardEntry['againstBase']): string =>

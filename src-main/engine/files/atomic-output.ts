@@ -1,8 +1,9 @@
 import { closeSync, constants, fsyncSync, openSync } from 'node:fs'
-import { access, lstat, mkdir, open, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
+import { access, mkdir, open, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import { makeTargetFolder } from './make-folder'
+import { isThere } from './regular-file'
 import { checkTarget, type TargetRule } from './target'
 import { isAlive, nameAside, temporaryName, temporaryNameOf } from './temporary-name'
 import { targetError, writingError } from './writing-error'
@@ -75,7 +76,7 @@ export class AtomicOutput {
   /** A folder cannot be renamed over another: the old one steps aside first and goes when the new one stands. */
   private async replaceFolder(): Promise<void> {
     const aside = nameAside(this.temporaryPath)
-    const steppedAside = await isThere(this.realPath)
+    const steppedAside = isThere(this.realPath)
     if (steppedAside) await rename(this.realPath, aside)
     try {
       await rename(this.temporaryPath, this.realPath)
@@ -111,7 +112,7 @@ async function clearLeftovers(parent: string, name: string, finalPath: string): 
   // First what stepped aside: while the new one lies beside it, it has not been replaced.
   for (const { path, steppedAside } of leftovers) {
     if (!steppedAside) continue
-    if (!(await isThere(join(parent, name)))) await rename(path, join(parent, name))
+    if (!isThere(join(parent, name))) await rename(path, join(parent, name))
     else if (!leftovers.some((other) => nameAside(other.path) === path))
       await rm(path, { recursive: true, force: true })
     else {
@@ -128,13 +129,6 @@ function beingWritten(finalPath: string, owner: number, temporaryPath: string): 
   return new FusionError('target', `${who} is writing ${finalPath}.`, {
     hint: `Wait until it is done, or choose another name. If no merge is running, remove ${temporaryPath}.`,
   })
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    () => false,
-  )
 }
 
 /** Makes a rename last; not every system can open folders. */

@@ -13,14 +13,15 @@ export function makePrivateFolder(path: string): void {
 
 /**
  * Takes a file of the program's own, or a folder with all that is in it, from everybody else. What is missing, is a
- * link, or belongs to somebody else stays as it is.
+ * link, or belongs to somebody else stays as it is; so does what lies in a folder that nobody else can enter.
  */
 export function makePrivate(path: string): void {
   try {
     const found = lstatSync(path)
     const mode = found.isDirectory() ? PRIVATE_FOLDER : PRIVATE_FILE
     if (!found.isDirectory() && !found.isFile()) return
-    if ((found.mode & 0o777) !== mode) chmodSync(path, mode)
+    if ((found.mode & 0o777) === mode) return
+    chmodSync(path, mode)
     if (found.isDirectory()) for (const name of readdirSync(path)) makePrivate(join(path, name))
   } catch {
     // Missing, or not this person's.

@@ -108,7 +108,8 @@ export function requireRegularFile(path: string, entry: Stats): void {
   })
 }
 
-function kindInWords(entry: Stats): string {
+/** What stands at a path, if it is no regular file: 'a folder', 'a named pipe'. */
+export function kindInWords(entry: Stats): string {
   if (entry.isDirectory()) return 'a folder'
   if (entry.isFIFO()) return 'a named pipe'
   if (entry.isSocket()) return 'a socket'

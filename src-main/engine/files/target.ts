@@ -3,6 +3,7 @@ import { homedir, userInfo } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import { isInside } from './inside'
+import { kindInWords } from './regular-file'
 import { writingError } from './writing-error'
 
 /**
@@ -74,7 +75,7 @@ export async function checkTarget(path: string, { kind, overwrite, sources = [] 
     })
   }
   if (!found.isFile() && !found.isDirectory()) {
-    throw new FusionError('target', `${path} is no regular file but a ${specialTitle(found)}.`, {
+    throw new FusionError('target', `${path} is no regular file but ${kindInWords(found)}.`, {
       hint: 'Choose another name.',
     })
   }
@@ -166,10 +167,4 @@ async function realPath(path: string): Promise<string> {
 async function realTarget(path: string): Promise<string> {
   const parent = dirname(path)
   return parent === path ? path : join(await realPath(parent), basename(path))
-}
-
-function specialTitle(found: Awaited<ReturnType<typeof lstat>>): string {
-  if (found.isFIFO()) return 'FIFO'
-  if (found.isSocket()) return 'socket'
-  return found.isCharacterDevice() || found.isBlockDevice() ? 'device' : 'special file'
 }

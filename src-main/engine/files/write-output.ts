@@ -1,6 +1,7 @@
-import { lstat, stat, writeFile } from 'node:fs/promises'
+import { stat, writeFile } from 'node:fs/promises'
 import { FusionError } from '../../contract/errors'
 import { AtomicOutput, writableFolder } from './atomic-output'
+import { isThere } from './regular-file'
 import type { TargetRule } from './target'
 import { writingError } from './writing-error'
 
@@ -29,9 +30,8 @@ export async function checkOutput(path: string, rule: TargetRule): Promise<void>
  * to one. @throws FusionError 'target'
  */
 export async function checkOutputFolder(path: string): Promise<void> {
-  const isThere = (await lstat(path).catch(() => null)) !== null
   const isFolder = (await stat(path).catch(() => null))?.isDirectory()
-  if (isThere && !isFolder) {
+  if (isThere(path) && !isFolder) {
     throw new FusionError('target', `${path} is no folder.`, { hint: 'Name a folder, or one that is not there yet.' })
   }
   await writableFolder(path)

@@ -8,9 +8,10 @@ let writes = 0
 const cleaned = new Set<string>()
 
 /**
- * Writes a file of the program's own (settings, caches), for nobody else to read, under a temporary name beside its own and renames it: a reader
- * sees the old contents or the new ones, never a part, and a link at the name is replaced, not followed. Of several
- * writes at once, of any process, the last one stays. What a person names as a target is written by `writeOutput`.
+ * Writes a file of the program's own (settings, caches), for nobody else to read, under a temporary name beside its own
+ * and renames it: a reader sees the old contents or the new ones, never a part, and a link at the name is replaced, not
+ * followed. Of several writes at once, of any process, the last one stays. What a person names as a target is written by
+ * `writeOutput`.
  * @throws the file system's own error; then nothing is left behind
  */
 export async function writeWhole(path: string, data: string | Uint8Array): Promise<void> {

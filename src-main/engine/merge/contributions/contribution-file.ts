@@ -123,7 +123,7 @@ export class ContributionWriter {
   private readonly descriptor: number
   private readonly layout: FileLayout
   /** By tensor: what was written of it so far, in the order of its bytes. */
-  private readonly checksums = new Map<string, { end: number; blocks: BlockChecksums }>()
+  private readonly checksums = new Map<string, { offset: number; end: number; blocks: BlockChecksums }>()
 
   private constructor(
     private readonly output: AtomicOutput,
@@ -133,7 +133,8 @@ export class ContributionWriter {
     makePrivate(output.temporaryPath)
     this.descriptor = openSync(output.temporaryPath, 'w')
     writeFully(this.descriptor, this.layout.header, 0)
-    for (const { name } of this.layout.checked) this.checksums.set(name, { end: 0, blocks: new BlockChecksums() })
+    for (const { name, offset } of this.layout.checked)
+      this.checksums.set(name, { offset, end: 0, blocks: new BlockChecksums() })
   }
 
   /** @throws FusionError 'target': another process is writing the same file, or its folder is not to be written */
@@ -180,7 +181,7 @@ export class ContributionWriter {
     if (at !== written.end) throw new FusionError('internal', `${name} was not written from its start to its end.`)
     written.blocks.add(bytes)
     written.end += bytes.byteLength
-    writeFully(this.descriptor, bytes, this.layout.tensors.find((tensor) => tensor.name === name)!.offset + at)
+    writeFully(this.descriptor, bytes, written.offset + at)
   }
 }
 
