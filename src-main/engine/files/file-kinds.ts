@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises'
+import { readBeginning } from './regular-file'
 import { fileKind, type TargetKind } from './target'
 
 const PNG_SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
@@ -6,7 +6,7 @@ const PNG_SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0
 const TELLING_COLUMNS = 3
 
 export const PNG_FILE = fileKind('PNG picture', async (path) => {
-  return (await beginningOf(path, PNG_SIGNATURE.length)).equals(PNG_SIGNATURE)
+  return (await readBeginning(path, PNG_SIGNATURE.length)).equals(PNG_SIGNATURE)
 })
 
 /**
@@ -16,16 +16,6 @@ export const PNG_FILE = fileKind('PNG picture', async (path) => {
 export function csvFile(empty: string): TargetKind {
   const beginning = Buffer.from(`${empty.trimEnd().split(',').slice(0, TELLING_COLUMNS).join(',')},`)
   return fileKind('table of this kind that this program wrote', async (path) => {
-    return (await beginningOf(path, beginning.length)).equals(beginning)
+    return (await readBeginning(path, beginning.length)).equals(beginning)
   })
-}
-
-async function beginningOf(path: string, bytes: number): Promise<Buffer> {
-  const handle = await open(path)
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(bytes), 0, bytes, 0)
-    return buffer.subarray(0, bytesRead)
-  } finally {
-    await handle.close()
-  }
 }

@@ -45,6 +45,19 @@ export function openRegularFileSync(path: string): number {
   }
 }
 
+/** The first `count` bytes of a file, or all of a shorter one. @throws what openRegularFile throws */
+export async function readBeginning(path: string, count: number): Promise<Buffer> {
+  const handle = await openRegularFile(path)
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(count), 0, count, 0)
+    return buffer.subarray(0, bytesRead)
+  } catch (cause) {
+    throw asFusionError(path, cause)
+  } finally {
+    await handle.close()
+  }
+}
+
 /**
  * Reads a whole file that is small by its nature; what is larger than its kind can be is refused before memory is taken.
  * @throws what openRegularFile throws; 'malformed' where it is too large
@@ -108,10 +121,10 @@ export function requireRegularFile(path: string, entry: Stats): void {
   })
 }
 
-/** What stands at a path, if it is no regular file: 'a folder', 'a named pipe'. */
+/** What stands at a path, if it is no regular file: 'a folder', 'a named pipe (FIFO)'. */
 export function kindInWords(entry: Stats): string {
   if (entry.isDirectory()) return 'a folder'
-  if (entry.isFIFO()) return 'a named pipe'
+  if (entry.isFIFO()) return 'a named pipe (FIFO)'
   if (entry.isSocket()) return 'a socket'
   return entry.isCharacterDevice() || entry.isBlockDevice() ? 'a device' : 'something else'
 }

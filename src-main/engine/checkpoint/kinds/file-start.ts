@@ -1,7 +1,6 @@
 import { extname } from 'node:path'
 import { FusionError, type ErrorKind } from '../../../contract/errors'
-import { openRegularFile } from '../../files/regular-file'
-import { unreadable } from '../../files/file-errors'
+import { readBeginning } from '../../files/regular-file'
 
 /** Bytes that tell what a file is: a tar archive says it last, at byte 257. */
 const START_BYTES = 512
@@ -84,7 +83,7 @@ const EXTENSIONS: Record<string, Omit<FileStart, 'is'>> = {
  * @throws FusionError 'unsupported' or (an empty file, a text) 'malformed', naming the kind; 'unreadable'
  */
 export async function refuseOtherFile(path: string): Promise<void> {
-  const start = await firstBytes(path)
+  const start = (await readBeginning(path, START_BYTES)).toString('latin1')
   const found: Omit<FileStart, 'is'> | undefined =
     FILE_STARTS.find(({ is }) => is(start)) ?? EXTENSIONS[extname(path).toLowerCase()] ?? textIn(start)
   if (found) throw new FusionError(found.kind ?? 'unsupported', `${path} is ${found.what}.`, { hint: found.hint })
@@ -99,17 +98,4 @@ function textIn(start: string): Omit<FileStart, 'is'> | undefined {
   const words = start.replace(/[^\x20-\x7e]+/g, ' ').trim()
   const shown = words.length > TEXT_SHOWN ? `${words.slice(0, TEXT_SHOWN)}…` : words
   return { what: `a text, not a model: “${shown}”`, kind: 'malformed', hint: DOWNLOAD }
-}
-
-async function firstBytes(path: string): Promise<string> {
-  const handle = await openRegularFile(path)
-  try {
-    const buffer = Buffer.alloc(START_BYTES)
-    const { bytesRead } = await handle.read(buffer, 0, START_BYTES, 0)
-    return buffer.toString('latin1', 0, bytesRead)
-  } catch (cause) {
-    throw unreadable(path, cause)
-  } finally {
-    await handle.close()
-  }
 }
