@@ -9,7 +9,8 @@ import {
   unetFiles,
   type Calibration,
 } from '../engine/merge/plan/calibration-file'
-import { layerGroups, passBytes, type CalibratedLayer } from '../engine/calibrate/gather'
+import { layerGroups, passBytes } from '../engine/calibrate/gather'
+import type { CalibratedLayer } from '../engine/merge/plan/calibration-file'
 import { runsOf } from '../engine/calibrate/sources'
 import { noPrompts, picturesFor, type CalibrationWish } from '../engine/calibrate/wishes'
 import type { Checkpoint } from '../engine/checkpoint/checkpoint'
@@ -17,7 +18,7 @@ import { cachedHash } from '../engine/checkpoint/hash'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { openEvaluationData, type EvaluationData } from '../engine/evaluate/data/evaluation-data'
 import { promptsOf } from '../engine/evaluate/data/evaluation-set'
-import { countPictures, type ChosenDomain } from '../engine/evaluate/losses/loss-table'
+import { countPictures, type ChosenDomain } from '../engine/evaluate/data/splits'
 import { methodNamed } from '../engine/merge/methods/index'
 import { needsColumns } from '../engine/merge/plan/plan-columns'
 import { evaluationFolder } from './evaluation-plan'

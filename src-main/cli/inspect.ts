@@ -7,7 +7,7 @@ import { correlationMatrix } from '../engine/inspect/correlation-matrix'
 import { HeatMap } from '../engine/inspect/heat-map'
 import { findLayer, inspectLayers, openInspection, openLayer } from '../engine/inspect/inspect'
 import { suggestWeights } from '../engine/inspect/suggest-weights'
-import { throwIfCancelled } from '../engine/cancel'
+import { yieldOrCancel } from '../engine/cancel'
 import { FusionSessions } from '../engine/merge/fusion/statistics'
 import { chooseProvider, DEVICES, type Device } from '../engine/runtime/providers'
 import { addModelOptions, loadProject, type ModelOptions } from './model-options'
@@ -50,7 +50,7 @@ export function addInspectCommand(program: Command): void {
           rows,
           fusion,
           (band) => map.add(band),
-          async () => throwIfCancelled(signal),
+          () => yieldOrCancel(signal),
         )
         close()
         await sessions.release()

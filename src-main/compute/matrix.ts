@@ -2,7 +2,7 @@ import type { MatrixInfo, MatrixKind } from '../contract/inspect'
 import { bandRowsOf, correlationMatrix } from '../engine/inspect/correlation-matrix'
 import { findLayer, openLayer, type OpenedLayer } from '../engine/inspect/inspect'
 import { TilePyramid, type PyramidSummary } from '../engine/inspect/tile-pyramid'
-import { throwIfCancelled } from '../engine/cancel'
+import { yieldOrCancel } from '../engine/cancel'
 import { FusionSessions } from '../engine/merge/fusion/statistics'
 import { heldInspection } from './held-inspection'
 import type { TaskRunner } from './task'
@@ -20,10 +20,7 @@ export const matrix: TaskRunner<'matrix'> = async (task, { signal, tell }) => {
   const info = (stride: number, summary: PyramidSummary, url: string): MatrixInfo => {
     return { layer, matrix: kind, models, rows: rows.rows, columns: rows.models * rows.rows, stride, ...summary, url }
   }
-  const pause = async (): Promise<void> => {
-    await new Promise(setImmediate)
-    throwIfCancelled(signal)
-  }
+  const pause = (): Promise<void> => yieldOrCancel(signal)
   try {
     const drafted = draft()
     if (drafted) {

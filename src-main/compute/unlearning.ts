@@ -1,7 +1,7 @@
 import { withModel, type Project } from '../contract/project'
 import type { Unlearning } from '../contract/unlearning'
 import type { EvaluatedRow, MeasuredRow } from '../engine/evaluate/evaluation-run'
-import { unlearningLossesOf } from '../engine/evaluate/losses/unlearning-losses'
+import { unlearningLossesOf } from '../engine/evaluate/losses/unlearned-gains'
 import { rebuildingContributions } from '../engine/merge/contributions/kept-contributions'
 import { planMerge } from '../engine/merge/plan/plan'
 import { contributionsOf } from '../engine/merge/contributions/plan-contributions'
@@ -80,7 +80,7 @@ async function lossesOf(
     for (const row of rows) {
       measured.push(await run.measure(row, (_, fraction) => onProgress((measured.length + fraction) / rows.length)))
     }
-    return unlearningLossesOf(run.tableOf(measured))
+    return unlearningLossesOf(run.tableOf(measured), task.name)
   } finally {
     await run.release()
   }

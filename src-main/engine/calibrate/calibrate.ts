@@ -8,7 +8,8 @@ import { loadPipeline, type LoadOptions } from '../diffusion/load-pipeline'
 import type { Pipeline } from '../diffusion/pipeline'
 import { throwIfCancelled } from '../cancel'
 import { CalibrationWriter, unetFiles } from '../merge/plan/calibration-file'
-import { gatherColumns, layerGroups, passBytes, type CalibratedLayer } from './gather'
+import { gatherColumns, layerGroups, passBytes } from './gather'
+import type { CalibratedLayer } from '../merge/plan/calibration-file'
 
 /** A model whose layers' inputs are gathered. */
 export interface CalibratedCheckpoint {

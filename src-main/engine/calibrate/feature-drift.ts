@@ -3,21 +3,22 @@ import { thresholdOf } from '../../contract/project'
 import type { Checkpoint } from '../checkpoint/checkpoint'
 import { TensorReader } from '../checkpoint/tensor-reader'
 import { loadPipeline, type LoadOptions } from '../diffusion/load-pipeline'
-import { throwIfCancelled } from '../cancel'
+import { throwIfCancelled, yieldOrCancel } from '../cancel'
 import { FusionLayer } from '../merge/fusion/fusion-layer'
 import { rowSums } from '../merge/fusion/layer-report'
 import { PLAIN_LAYER, TensorRows, type LayerRows } from '../merge/fusion/layer-rows'
 import { normaliserOf } from '../merge/fusion/normalisers'
-import { sourcesOf, type LayerTask, type MergePlan, type TensorTask } from '../merge/plan/plan'
+import { sourcesOf, type LayerTask, type MergePlan, type TensorTask } from '../merge/plan/merge-plan'
 import type { PlanColumns } from '../merge/plan/plan-columns'
 import { RegressionSessions } from '../merge/regression/regression-sessions'
-import { samplesFor } from '../merge/run-layer'
+import { samplesFor } from '../merge/jobs/layer-inputs'
 import { FusionSessions } from '../merge/fusion/statistics'
-import { viewInputs } from '../merge/jobs/tensor-job'
+import { viewInputs } from '../merge/jobs/view-inputs'
 import { decodeFloats } from '../tensor/convert'
 import { Kernels } from '../tensor/kernels'
 import { calibratedLayers, type CalibratedCheckpoint } from './calibrate'
-import { gatherColumns, layerGroups, type CalibratedLayer, type LayerColumns } from './gather'
+import { gatherColumns, layerGroups } from './gather'
+import type { CalibratedLayer, LayerColumns } from '../merge/plan/calibration-file'
 
 /** How far a merged layer's features are from the models' own, combined by the merge's coefficients (equation 20). */
 export interface LayerDrift {
@@ -63,10 +64,9 @@ export async function featureDrift(
   checkCombinesFeatures(plan)
   const { samples, onProgress, signal, layers: wanted } = options
   const tasks = new Map(
-    plan.tasks.flatMap((task) => {
-      const name = task.kind === 'layer' ? task.layer.weight : task.views[0]!.name
-      return task.component === 'unet' ? [[name.replace(/\.weight$/, ''), task] as const] : []
-    }),
+    plan.tasks.flatMap((task) =>
+      task.component === 'unet' ? [[task.name.replace(/\.weight$/, ''), task] as const] : [],
+    ),
   )
   const layers = calibratedLayers(merged).filter(({ module }) => !wanted || wanted.includes(module))
   const groups = layerGroups(layers, samples)
@@ -87,8 +87,7 @@ export async function featureDrift(
         if (index === 0) order.push(...gathered.order)
       }
       for (const [index, { module }] of group.entries()) {
-        await new Promise(setImmediate) // a cancel is a message
-        throwIfCancelled(signal)
+        await yieldOrCancel(signal)
         const own = columns.map((all) => all[index]!)
         drifts.set(module, await work.drift(module, tasks.get(module)!, own))
         report(place, GATHERING_PART + ((1 - GATHERING_PART) * (index + 1)) / group.length)
@@ -149,7 +148,7 @@ class DriftWork {
     const [merged, ...models] = columns.map(floatsOf)
     const shared = models[0]!
     const { inputs, count } = columns[0]!
-    const views = task.kind === 'layer' ? task.weightViews : task.views
+    const { views } = task
     const rows = new TensorRows(viewInputs(views, this.reader), views[0]!.shape, PLAIN_LAYER, 0, null)
     const own = this.merged.components.get('unet')!.tensors.get(`${module}.weight`)!
     const ownRows = new TensorRows(viewInputs([own], this.reader), own.shape, PLAIN_LAYER, 0, null)
@@ -235,7 +234,7 @@ class DriftWork {
             matrix[start * rows.inputs + i] = values[i]! / length
         }
       },
-      async () => throwIfCancelled(this.options.signal),
+      () => yieldOrCancel(this.options.signal),
     )
     return { matrix, z }
   }

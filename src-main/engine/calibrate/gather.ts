@@ -1,3 +1,4 @@
+import type { CalibratedLayer, LayerColumns } from '../merge/plan/calibration-file'
 import { createHash } from 'node:crypto'
 import type { LayerInput } from '../architecture/network-graph'
 import type { Pipeline } from '../diffusion/pipeline'
@@ -6,24 +7,6 @@ import type { Tensor } from '../runtime/session'
 import { FloatEncoder } from '../tensor/float-encoder'
 import { positionsOf } from './layer-positions'
 import { Reservoir } from './reservoir'
-
-/** A layer whose inputs are gathered. */
-export interface CalibratedLayer {
-  /** Its module: the name of its weight without `.weight`. */
-  module: string
-  /** d, inputs of a row of its matrix. */
-  inputs: number
-}
-
-/** Columns X of one layer as they are stored: float16, one after the other. */
-export interface LayerColumns {
-  module: string
-  inputs: number
-  /** S at most: fewer where the layer had fewer inputs. */
-  count: number
-  /** [count, inputs] float16 */
-  bytes: Uint8Array
-}
 
 /** Bytes of columns that are gathered in one pass over the data, on any machine. */
 const GROUP_BYTES = 256e6

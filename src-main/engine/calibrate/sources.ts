@@ -5,7 +5,7 @@ import type { Pipeline } from '../diffusion/pipeline'
 import { TorchGenerator } from '../random'
 import { denoisingLosses } from '../evaluate/losses/denoising-loss'
 import type { EvaluationSet } from '../evaluate/data/evaluation-set'
-import { countPictures, type ChosenDomain } from '../evaluate/losses/loss-table'
+import { countPictures, type ChosenDomain } from '../evaluate/data/splits'
 import type { CalibratedCheckpoint } from './calibrate'
 
 /** Timesteps at which every picture is seen. */

@@ -2,7 +2,7 @@ import { FusionError } from '../../contract/errors'
 import { checkPrompt } from '../../contract/prompt'
 import type { Checkpoint } from '../checkpoint/checkpoint'
 import { openEvaluationData, vaeHashFor } from '../evaluate/data/evaluation-data'
-import { chooseSplit, type ChosenDomain, type PictureList } from '../evaluate/losses/loss-table'
+import { chooseSplit, type ChosenDomain, type PictureList } from '../evaluate/data/splits'
 import type { CalibratedCheckpoint } from './calibrate'
 import { dataSource, promptSource, trainTimestepsOf } from './sources'
 

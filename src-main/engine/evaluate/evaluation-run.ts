@@ -10,14 +10,16 @@ import { loadPipeline } from '../diffusion/load-pipeline'
 import type { Pipeline } from '../diffusion/pipeline'
 import { throwIfCancelled } from '../cancel'
 import { LiveMerge, reasonAgainstFeeding } from '../merge/live-merge'
-import { planMerge, type MergePlan } from '../merge/plan/plan'
+import { planMerge } from '../merge/plan/plan'
+import type { MergePlan } from '../merge/plan/merge-plan'
 import { runMerge } from '../merge/run'
 import type { ProviderStatus } from '../runtime/providers'
 import { checkpointModel, liveModel, readUnetWeights, type EvaluatedModel } from './losses/evaluated-model'
 import { openEvaluationData, vaeHashFor, type EvaluationData } from './data/evaluation-data'
 import type { EvaluationSet } from './data/evaluation-set'
 import { LossStore } from './losses/loss-store'
-import { chooseSplit, LossMeter, type ChosenDomain, type LossTable, type ModelLosses } from './losses/loss-table'
+import { LossMeter, type LossTable, type ModelLosses } from './losses/loss-table'
+import { chooseSplit, type ChosenDomain } from './data/splits'
 
 /** What is measured: a model's file, or a merge. */
 export interface EvaluatedRow {

@@ -5,17 +5,18 @@ import { unetFiles } from '../merge/plan/calibration-file'
 import type { ComponentName, SourceFile, TensorView } from '../checkpoint/checkpoint'
 import { hashFile } from '../checkpoint/hash'
 import { TensorReader } from '../checkpoint/tensor-reader'
-import { throwIfCancelled } from '../cancel'
+import { yieldOrCancel } from '../cancel'
 import { FusionLayer } from '../merge/fusion/fusion-layer'
 import { layersOf, type Layer } from '../merge/plan/layers'
 import { TensorRows, type LayerRows } from '../merge/fusion/layer-rows'
 import { UNetBlocks } from '../merge/plan/blocks'
-import { openModels, sourcesOf, type PlannedModel } from '../merge/plan/plan'
+import { openModels } from '../merge/plan/plan'
+import { sourcesOf, type PlannedModel } from '../merge/plan/merge-plan'
 import { PlanColumns } from '../merge/plan/plan-columns'
 import { viewOf } from '../merge/plan/output-files'
-import { samplesFor } from '../merge/run-layer'
+import { samplesFor } from '../merge/jobs/layer-inputs'
 import { FusionSessions } from '../merge/fusion/statistics'
-import { viewInputs } from '../merge/jobs/tensor-job'
+import { viewInputs } from '../merge/jobs/view-inputs'
 import type { Provider } from '../runtime/session'
 import { Kernels } from '../tensor/kernels'
 import { deltaSummary } from './delta-summary'
@@ -135,8 +136,7 @@ export async function inspectLayers(
 ): Promise<void> {
   const sessions = new FusionSessions(provider)
   const pause = async (): Promise<void> => {
-    await new Promise(setImmediate)
-    throwIfCancelled(signal)
+    await yieldOrCancel(signal)
   }
   const work = layers.map(({ layer }) => layer.shape[0]! * layer.shape.reduce((product, size) => product * size, 1))
   const total = work.reduce((sum, value) => sum + value, 0)

@@ -3,7 +3,7 @@ import { countsPositions } from '../checkpoint/mergeable'
 import { BYTES_PER_ELEMENT, elementCount } from '../tensor/element-type'
 import type { MethodSettings } from '../../contract/project'
 import type { OutputFile } from './plan/output-files'
-import type { LayerTask, TensorTask } from './plan/plan'
+import type { LayerTask, TensorTask } from './plan/merge-plan'
 import type { ReweightedLayer } from './contributions/reweight'
 import type { JobTarget, WritingJob } from './jobs/tensor-job'
 

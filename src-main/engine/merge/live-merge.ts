@@ -1,9 +1,10 @@
 import type { Pipeline } from '../diffusion/pipeline'
 import type { Provider } from '../runtime/session'
-import { layerTasksOf, type ContributionForecast, type Contributions } from './contributions/contributions'
+import { layerTasksOf, type ContributionForecast } from './contributions/contributions'
+import type { Contributions } from './contributions/contribution-file'
 import { rebuildingContributions, stillThere } from './contributions/kept-contributions'
 import { LiveWeights, type LiveUpdate } from './live-weights'
-import { sourcesOf, type MergePlan } from './plan/plan'
+import { sourcesOf, type MergePlan } from './plan/merge-plan'
 import { contributionsOf } from './contributions/plan-contributions'
 
 export interface FeedOptions {

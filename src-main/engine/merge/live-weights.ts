@@ -7,13 +7,13 @@ import { decodeFloats } from '../tensor/convert'
 import { BYTES_PER_ELEMENT, elementCount, type FloatType } from '../tensor/element-type'
 import { FloatEncoder } from '../tensor/float-encoder'
 import { Kernels } from '../tensor/kernels'
-import { throwIfCancelled } from '../cancel'
-import type { Contributions } from './contributions/contributions'
+import { yieldOrCancel } from '../cancel'
+import type { Contributions } from './contributions/contribution-file'
 import { jobsOf, reweightJobs, type JobPlaces, type PlannedJob } from './jobs'
-import type { LayerTask, MergePlan, TensorTask } from './plan/plan'
-import { sourcesOf } from './plan/plan'
+import type { LayerTask, MergePlan, TensorTask } from './plan/merge-plan'
+import { sourcesOf } from './plan/merge-plan'
 import { reweightLayer } from './contributions/reweight'
-import { readBiases } from './run-layer'
+import { readBiases } from './jobs/layer-inputs'
 import { TensorJobRunner } from './jobs/tensor-job'
 
 export interface LiveUpdate {
@@ -62,18 +62,17 @@ export class LiveWeights {
     const origin = originOf(plan)
     if (origin !== this.origin) this.biases.clear()
     this.origin = origin
-    const changed = tasks.filter((task) => this.made.get(nameOf(task)) !== signatureOf(task, origin))
+    const changed = tasks.filter((task) => this.made.get(task.name) !== signatureOf(task, origin))
     const runner = new TensorJobRunner(sourcesOf(plan))
     const reader = new TensorReader(sourcesOf(plan))
     try {
       for (const task of changed) {
-        await new Promise(setImmediate)
-        throwIfCancelled(signal)
-        this.made.delete(nameOf(task))
+        await yieldOrCancel(signal)
+        this.made.delete(task.name)
         if (task.kind === 'tensor')
-          this.take(nameOf(task), task, jobsOf(upright(task), plan.project.method, MEMORY), runner)
+          this.take(task.name, task, jobsOf(upright(task), plan.project.method, MEMORY), runner)
         else this.takeLayer(task, contributions, plan, runner, reader)
-        this.made.set(nameOf(task), signatureOf(task, origin))
+        this.made.set(task.name, signatureOf(task, origin))
       }
     } finally {
       runner.close()
@@ -90,7 +89,7 @@ export class LiveWeights {
     reader: TensorReader,
   ): void {
     if (!contributions) throw new FusionError('internal', 'A merge by correlations needs contributions to be live.')
-    const name = nameOf(task)
+    const name = task.name
     if (!this.biases.has(name)) this.biases.set(name, readBiases(task, reader))
     const layer = reweightLayer(task, contributions, project.method, this.biases.get(name)!)
     this.take(name, task, reweightJobs(upright(task), layer, MEMORY), runner)
@@ -120,10 +119,6 @@ export class LiveWeights {
 /** In the order of diffusers' form, whatever the output's layout. */
 function upright<Task extends TensorTask | LayerTask>(task: Task): Task {
   return { ...task, destination: { ...task.destination, transposed: false } }
-}
-
-function nameOf(task: TensorTask | LayerTask): string {
-  return task.kind === 'tensor' ? task.views[0]!.name : task.layer.weight
 }
 
 /** What all tensors of a plan depend on: sources as they are, method and parameters. */

@@ -13,13 +13,9 @@ import type { Provider } from '../runtime/session'
 import { BYTES_PER_ELEMENT, elementCount, type FloatType } from '../tensor/element-type'
 import { FloatEncoder } from '../tensor/float-encoder'
 import { Kernels } from '../tensor/kernels'
-import { throwIfCancelled } from '../cancel'
-import {
-  ensureContributions,
-  layerTasksOf,
-  reusesContributions,
-  type Contributions,
-} from './contributions/contributions'
+import { throwIfCancelled, yieldOrCancel } from '../cancel'
+import { ensureContributions, layerTasksOf, reusesContributions } from './contributions/contributions'
+import type { Contributions } from './contributions/contribution-file'
 import { assumedSeconds, taskCost } from './plan/cost'
 import { exportKind } from './plan/export-target'
 import type { LayerReport } from './fusion/layer-report'
@@ -28,13 +24,14 @@ import { extraJobs, jobsOf, reweightJobs } from './jobs'
 import { outputBytes, type OutputFile } from './plan/output-files'
 import { OutputWriter } from './jobs/output-writer'
 import { rebuildingContributions } from './contributions/kept-contributions'
-import { checkpointsOf, sourcesOf, type LayerTask, type MergePlan, type TensorTask } from './plan/plan'
+import { checkpointsOf, sourcesOf, type LayerTask, type MergePlan, type TensorTask } from './plan/merge-plan'
 import { PlanColumns } from './plan/plan-columns'
 import { hashSources, mergeMetadata, recipeOf, type Recipe } from './plan/recipe'
 import { reweightLayer, type ReweightedLayer } from './contributions/reweight'
 import type { RegressionReport } from './regression/regression-layer'
 import { RegressionSessions } from './regression/regression-sessions'
-import { FusionMerger, layerMemory, readBiases, RegressionMerger, runLayer } from './run-layer'
+import { readBiases } from './jobs/layer-inputs'
+import { FusionMerger, layerMemory, RegressionMerger, runLayer } from './run-layer'
 import { FusionSessions } from './fusion/statistics'
 
 export type MergePhase = 'hashing' | 'contributing' | 'merging' | 'flushing'
@@ -217,11 +214,10 @@ class MergeRun {
       const { task, file, offset } = byJob.get(job)!
       writer.written(file, offset, job.byteLength)
       if (task === null || job.byteLength === 0) return
-      const [view] = task.kind === 'layer' ? task.weightViews : task.views
-      if (overflowed) this.overflowed.add(view!.name)
+      if (overflowed) this.overflowed.add(task.name)
       if (task.kind === 'layer') lengths.set(task, lengths.get(task)! + squaredNorms[0]!)
       const size = BYTES_PER_ELEMENT[task.destination.elementType]
-      this.advance((this.secondsOf(task) * job.byteLength) / (elementCount(view!.shape) * size))
+      this.advance((this.secondsOf(task) * job.byteLength) / (elementCount(task.views[0]!.shape) * size))
     })
     for (const { task, layer } of reweighted) this.layers.push(...layer.report(lengths.get(task)!))
   }
@@ -280,10 +276,10 @@ class MergeRun {
     const { plan, columns, options } = this
     const { provider = 'cpu', threads } = options
     const settings = plan.project.method
-    const pause = (): Promise<void> => this.pause()
+    const pause = (): Promise<void> => yieldOrCancel(options.signal)
     return plan.method.kind === 'regression'
-      ? new RegressionMerger(settings, columns!, new RegressionSessions(provider, threads), pause)
-      : new FusionMerger(settings, columns, new FusionSessions(provider, threads), pause)
+      ? new RegressionMerger(columns!, settings, new RegressionSessions(provider, threads), pause)
+      : new FusionMerger(columns, settings, new FusionSessions(provider, threads), pause)
   }
 
   /** A task's share of the work; contributions have no products left to compute. */
@@ -294,12 +290,6 @@ class MergeRun {
 
   private markWritten({ file, offset, elementType }: LayerTask['destination'], count: number): void {
     this.writer.written(file, offset, count * BYTES_PER_ELEMENT[elementType])
-  }
-
-  /** Lets messages in, a cancel among them. */
-  private async pause(): Promise<void> {
-    await new Promise(setImmediate)
-    throwIfCancelled(this.options.signal)
   }
 
   private advance(seconds: number): void {

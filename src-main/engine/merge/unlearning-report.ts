@@ -4,12 +4,12 @@ import { TensorReader } from '../checkpoint/tensor-reader'
 import { elementCount } from '../tensor/element-type'
 import type { RowCombination } from '../tensor/weighted-sum'
 import { UNetBlocks } from './plan/blocks'
-import type { Contributions } from './contributions/contributions'
+import type { Contributions } from './contributions/contribution-file'
 import { runJobs } from './jobs/job-pool'
 import { SUM_JOB_ELEMENTS } from './jobs'
-import { sourcesOf, type MergePlan, type TensorTask } from './plan/plan'
+import { sourcesOf, type MergePlan, type TensorTask } from './plan/merge-plan'
 import { reweightLayer } from './contributions/reweight'
-import { readBiases } from './run-layer'
+import { readBiases } from './jobs/layer-inputs'
 import type { MeasureJob } from './jobs/tensor-job'
 
 /** How far one merge is from another: Frobenius lengths, ‖with − without‖ and the same over ‖with‖. */
@@ -177,13 +177,12 @@ function summarise(
   const unet = UNetBlocks.of(base)
   const byBlock = new Map<string, Lengths[]>(blocks.map((block) => [block, []]))
   const tensors = measured.flatMap(({ task, jobs, bias }): TensorChange[] => {
-    const views = task.kind === 'layer' ? task.weightViews : task.views
-    const block = unet.blockOf(task.component, views[0]!.name)
+    const block = unet.blockOf(task.component, task.name)
     const entry = (tensor: string, shape: readonly number[], own: Lengths): TensorChange => {
       byBlock.set(block, [...(byBlock.get(block) ?? []), own])
       return { tensor, block, parameters: elementCount(shape), ...changeOf(own) }
     }
-    const weight = entry(views[0]!.name, views[0]!.shape, sumOf(jobs.map((job) => lengths.get(job)!)))
+    const weight = entry(task.name, task.views[0]!.shape, sumOf(jobs.map((job) => lengths.get(job)!)))
     if (!bias || task.kind === 'tensor') return [weight]
     return [weight, entry(task.layer.bias!, task.biasViews![0]!.shape, bias)]
   })

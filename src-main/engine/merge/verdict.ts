@@ -1,7 +1,7 @@
 import { figure } from '../../contract/figures'
 import { thresholdOf, type MethodSettings } from '../../contract/project'
 import type { LayerReport } from './fusion/layer-report'
-import type { MergePlan } from './plan/plan'
+import type { MergePlan } from './plan/merge-plan'
 import { AVERAGED } from './fusion/threshold'
 
 /** Mean κ from which a layer's terms mostly cancel. */

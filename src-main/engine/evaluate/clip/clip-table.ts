@@ -8,10 +8,10 @@ import { loadTokenizer } from '../../checkpoint/vocabulary'
 import { throwIfCancelled } from '../../cancel'
 import type { Device } from '../../runtime/providers'
 import type { Provider } from '../../runtime/session'
-import { mean } from '../compare/bootstrap'
+import { mean } from '../losses/bootstrap'
 import { clipScore, loadClip, type ClipModel } from './clip-score'
 import type { EvaluatedModel } from '../losses/evaluated-model'
-import type { ChosenDomain } from '../losses/loss-table'
+import type { ChosenDomain } from '../data/splits'
 import { pairedDifference, standardError } from '../compare/paired-difference'
 
 /** What is drawn for every prompt. */

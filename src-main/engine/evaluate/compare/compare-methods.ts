@@ -1,7 +1,7 @@
 import type { LeaderboardEntry, LossSummary } from '../../../contract/evaluate/losses'
 import { FusionError, toErrorReport, type ErrorReport } from '../../../contract/errors'
 import { methodSchema, projectSchema, type MethodSettings, type Project } from '../../../contract/project'
-import { mean } from './bootstrap'
+import { mean } from '../losses/bootstrap'
 import type { EvaluatedRow, EvaluationRun, MeasuredRow } from '../evaluation-run'
 import { summariseLosses } from '../losses/loss-summary'
 import { differenceInWords, exceedsTwoErrors, pairedLosses } from './paired-difference'

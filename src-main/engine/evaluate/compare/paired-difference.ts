@@ -1,5 +1,5 @@
 import type { PairedLosses } from '../../../contract/evaluate/losses'
-import { mean } from './bootstrap'
+import { mean } from '../losses/bootstrap'
 import type { ModelLosses } from '../losses/loss-table'
 
 /** How two models differ on the same pictures: a − b. */

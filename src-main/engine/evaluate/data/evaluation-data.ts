@@ -6,7 +6,7 @@ import { isThere } from '../../files/regular-file'
 import { describeEvaluationSet, readEvaluationSet, type EvaluationSet } from './evaluation-set'
 import { describeImageFolder, encodeImageFolder, type EncodeOptions } from './image-folder'
 import { hashComponent } from './latent-cache'
-import type { ChosenDomain, PictureList } from '../losses/loss-table'
+import type { ChosenDomain, PictureList } from './splits'
 
 /** Evaluation data of either kind, described from their text files alone. */
 export interface EvaluationData extends PictureList {

@@ -8,7 +8,7 @@ import { throwIfCancelled } from '../../cancel'
 import { findCaptionedImages, type CaptionedImage } from './captioned-images'
 import type { EvaluationDescription, EvaluationDomain, EvaluationPicture, EvaluationSet } from './evaluation-set'
 import { LatentCache } from './latent-cache'
-import { countPictures, type ChosenDomain } from '../losses/loss-table'
+import { countPictures, type ChosenDomain } from './splits'
 
 /** As the demo family's evaluation set has them. */
 const TIMESTEPS = [50, 150, 250, 350, 450, 550, 650, 750, 850, 950]

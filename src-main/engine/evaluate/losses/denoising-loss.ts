@@ -5,7 +5,7 @@ import { alphasCumprodOf, betasOf, knowsZeroSnr, type BetaConfig } from '../../d
 import { readConfig, type SchedulerConfig } from '../../diffusion/schedulers/config'
 import { conditionTensors } from '../../diffusion/text-to-image'
 import { throwIfCancelled } from '../../cancel'
-import { mean } from '../compare/bootstrap'
+import { mean } from './bootstrap'
 import { encodeTexts, type DomainTexts } from '../data/domain-texts'
 import type { EvaluationDomain, EvaluationSet } from '../data/evaluation-set'
 

@@ -8,7 +8,7 @@ import { openCheckpoint } from '../../checkpoint/open'
 import { readCheckedJson, writeCheckedJson } from '../../files/checked-json'
 import { fileState } from '../../files/file-state'
 import { RUNTIME_VERSION } from '../../runtime/session'
-import type { ChosenDomain } from './loss-table'
+import type { ChosenDomain } from '../data/splits'
 
 /** Where measured losses lie, below the program's cache. */
 export const LOSSES_FOLDER = 'featurefusion-losses'

@@ -1,6 +1,6 @@
 import { FusionError } from '../../../contract/errors'
 import type { BootstrapOptions, Estimate, KeptGain, LossCell, LossSummary } from '../../../contract/evaluate/losses'
-import { Bootstrap, mean, meanOf } from '../compare/bootstrap'
+import { Bootstrap, mean, meanOf } from './bootstrap'
 import type { LossTable, ModelLosses } from './loss-table'
 
 /**

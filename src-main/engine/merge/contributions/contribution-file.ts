@@ -50,6 +50,14 @@ export interface StoredContribution {
   rows: RowValues
 }
 
+/** What re-weighting reads: every model's contributions by the layer's name, and the thresholds they were made with. */
+export interface Contributions {
+  /** Base first; null for a model that has no weight anywhere and was not asked for. */
+  models: (ReadonlyMap<string, StoredContribution> | null)[]
+  /** τ of every group of a layer. */
+  thresholds: ReadonlyMap<string, readonly number[]>
+}
+
 /** Values of rows that are still to be found. */
 export function emptyRowValues(rows: number): RowValues {
   return Object.fromEntries(ROW_VALUES.map((key) => [key, new Float64Array(rows)])) as RowValues

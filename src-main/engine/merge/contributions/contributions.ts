@@ -19,12 +19,13 @@ import { BYTES_PER_ELEMENT, elementCount } from '../../tensor/element-type'
 import { FloatEncoder } from '../../tensor/float-encoder'
 import { Kernels } from '../../tensor/kernels'
 import { CONTRIBUTIONS_FOLDER } from './cache-space'
-import { throwIfCancelled } from '../../cancel'
+import { throwIfCancelled, yieldOrCancel } from '../../cancel'
 import {
   contributionBytes,
   ContributionWriter,
   emptyRowValues,
   readContributions,
+  type Contributions,
   type LayerSize,
   type StoredContribution,
 } from './contribution-file'
@@ -32,12 +33,12 @@ import { assumedSeconds, taskCost } from '../plan/cost'
 import { makeWay, markUsed } from './kept-contributions'
 import { FusionLayer } from '../fusion/fusion-layer'
 import { differencesMemory, writeDifferences } from './layer-differences'
-import { sourcesOf, type LayerTask, type MergePlan } from '../plan/plan'
+import { sourcesOf, type LayerTask, type MergePlan } from '../plan/merge-plan'
 import { PlanColumns } from '../plan/plan-columns'
-import { groupsOf, layerMemory, readBiases, samplesFor } from '../run-layer'
+import { fusionMemory, groupsOf, readBiases, samplesFor } from '../jobs/layer-inputs'
 import type { LayerRows } from '../fusion/layer-rows'
 import { FusionSessions } from '../fusion/statistics'
-import { viewInputs } from '../jobs/tensor-job'
+import { viewInputs } from '../jobs/view-inputs'
 
 /** Part of every key: another form of the files, or another arithmetic behind them, is another key. */
 const FORMAT = 3
@@ -47,14 +48,6 @@ const thresholdsSchema = z.record(z.string(), z.array(z.number()))
 const WAIT_MS = 500
 /** What deciding thresholds costs beside computing a model's contributions: a reading of all rows. */
 const DECISION_SHARE = 0.1
-
-/** What re-weighting reads: every model's contributions by the layer's name, and the thresholds they were made with. */
-export interface Contributions {
-  /** Base first; null for a model that has no weight anywhere and was not asked for. */
-  models: (ReadonlyMap<string, StoredContribution> | null)[]
-  /** τ of every group of a layer. */
-  thresholds: ReadonlyMap<string, readonly number[]>
-}
 
 export interface ContributionOptions {
   cacheFolder: string
@@ -218,7 +211,7 @@ class ContributionWork {
   private async decideThresholds(): Promise<Contributions['thresholds']> {
     const decided = new Map<string, number[]>()
     for (const task of this.tasks) {
-      const { rows, fusionOf } = this.open(task, task.weightViews, null)
+      const { rows, fusionOf } = this.open(task, task.views, null)
       const groups: number[] = []
       for (const group of rows) groups.push(await fusionOf(group, 'auto').decideThreshold())
       decided.set(task.layer.weight, groups)
@@ -287,7 +280,7 @@ class ContributionWork {
     const pair = model === 0 ? [0] : [0, model]
     const pick = <T>(all: readonly T[]): T[] => pair.map((index) => all[index]!)
     const biases = readBiases({ biasViews: task.biasViews && pick(task.biasViews) }, this.reader)
-    const { rows, fusionOf } = this.open(task, pick(task.weightViews), biases)
+    const { rows, fusionOf } = this.open(task, pick(task.views), biases)
     const values = emptyRowValues(count)
     for (const [index, group] of rows.entries()) {
       const first = index * group.rows
@@ -298,14 +291,14 @@ class ContributionWork {
         values,
         first,
         (at, bytes) => writer.writeDifferences(name, first * inputs * BYTES_PER_ELEMENT.F16 + at, bytes),
-        () => this.pause(),
+        () => yieldOrCancel(this.options.signal),
       )
     }
     writer.writeRows(name, values)
   }
 
   /** The groups of a layer for the models of `views`, one after the other to be worked on in the same memory. */
-  private open(task: LayerTask, views: LayerTask['weightViews'], biases: Float64Array[] | null) {
+  private open(task: LayerTask, views: LayerTask['views'], biases: Float64Array[] | null) {
     const { kernels } = (this.tools ??= this.makeTools())
     const settings = this.plan.project.method
     const rows = groupsOf(task.layer, viewInputs(views, this.reader), biases)
@@ -326,8 +319,8 @@ class ContributionWork {
   private makeTools(): { kernels: Kernels; encoder: FloatEncoder } {
     const { reader, plan } = this
     const bytes = this.tasks.map((task) => {
-      const [rows] = groupsOf(task.layer, viewInputs(task.weightViews, reader), null)
-      return layerMemory(task, reader, plan.project.method, this.columns()) + differencesMemory(rows!)
+      const [rows] = groupsOf(task.layer, viewInputs(task.views, reader), null)
+      return fusionMemory(task, reader, plan.project.method, this.columns()) + differencesMemory(rows!)
     })
     return { kernels: new Kernels(Math.max(...bytes)), encoder: new FloatEncoder() }
   }
@@ -355,26 +348,21 @@ class ContributionWork {
 
   /** Of the files that a model's layers lie in. */
   private sourceHashes(model: number): string[] {
-    const paths = this.tasks.flatMap(({ weightViews, biasViews }) =>
-      [weightViews[model]!, ...(biasViews ? [biasViews[model]!] : [])].map(({ stored }) => stored.path),
+    const paths = this.tasks.flatMap(({ views, biasViews }) =>
+      [views[model]!, ...(biasViews ? [biasViews[model]!] : [])].map(({ stored }) => stored.path),
     )
     return [...new Set(paths)].map((path) => this.options.hashes.get(path)!).sort()
-  }
-
-  private async pause(): Promise<void> {
-    await new Promise(setImmediate)
-    throwIfCancelled(this.options.signal)
   }
 
   private async advance(seconds: number): Promise<void> {
     this.done += seconds
     this.options.onProgress?.(Math.min(1, this.done / this.total))
-    await this.pause()
+    await yieldOrCancel(this.options.signal)
   }
 }
 
 function secondsOf(task: LayerTask): number {
-  return assumedSeconds(taskCost(task)) / task.weightViews.length
+  return assumedSeconds(taskCost(task)) / task.views.length
 }
 
 function digest(value: unknown): string {

@@ -3,7 +3,7 @@ import { basename, dirname } from 'node:path'
 import { FusionError } from '../../../contract/errors'
 import { tellDamage } from '../../files/cache-damage'
 import { CONTRIBUTIONS_FOLDER } from './cache-space'
-import type { Contributions } from './contributions'
+import type { Contributions } from './contribution-file'
 
 /** Files that are made again for one task at most: a disk that damages more than that cannot be worked on. */
 const MOST_REBUILT = 20

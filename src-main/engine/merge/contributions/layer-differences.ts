@@ -1,3 +1,4 @@
+import type { YieldOrCancel } from '../../cancel'
 import type { Normaliser } from '../../../contract/project'
 import { BYTES_PER_ELEMENT } from '../../tensor/element-type'
 import type { FloatEncoder } from '../../tensor/float-encoder'
@@ -37,7 +38,7 @@ export async function writeDifferences(
   values: RowValues,
   first: number,
   write: (at: number, bytes: Uint8Array) => void,
-  checkpoint: () => Promise<void>,
+  yieldOrCancel: YieldOrCancel,
 ): Promise<void> {
   const { inputs } = rows
   const held = blockRows(rows)
@@ -66,7 +67,7 @@ export async function writeDifferences(
       write(start * inputs * BYTES_PER_ELEMENT.F16 + at, bytes),
     )
   }
-  setRowValues(values, first, await fusion.contribution(model, takeBlock, checkpoint))
+  setRowValues(values, first, await fusion.contribution(model, takeBlock, yieldOrCancel))
 }
 
 /** The power of two in which `largest` is at most LARGEST; 0 for 0 and for what is no number. */

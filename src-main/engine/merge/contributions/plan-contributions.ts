@@ -4,9 +4,9 @@ import {
   reusesContributions,
   type ContributionForecast,
   type ContributionOptions,
-  type Contributions,
 } from './contributions'
-import type { MergePlan } from '../plan/plan'
+import type { Contributions } from './contribution-file'
+import type { MergePlan } from '../plan/merge-plan'
 import { hashSources } from '../plan/recipe'
 
 export interface PlanContributionOptions extends Omit<ContributionOptions, 'hashes'> {

@@ -1,11 +1,12 @@
 import type { MethodSettings } from '../../../contract/project'
 import type { TensorView } from '../../checkpoint/checkpoint'
 import type { RowCombination } from '../../tensor/weighted-sum'
-import { layerSize, type Contributions } from './contributions'
+import { layerSize } from './contributions'
+import type { Contributions } from './contribution-file'
 import type { StoredContribution } from './contribution-file'
 import { emptySums, reportOf, rowSums, weightedMean, weightedSums, type LayerReport } from '../fusion/layer-report'
 import { normaliserOf } from '../fusion/normalisers'
-import type { LayerTask } from '../plan/plan'
+import type { LayerTask } from '../plan/merge-plan'
 
 /** A layer's merge as sums by rows: K(α) = K_0 + Σ α_m D_m / Σ α_m z_m (method.md, 'Model weights'; ADR 0008). */
 export interface ReweightedLayer {
@@ -115,8 +116,8 @@ export function reweightLayer(
 }
 
 /** A layer's weight with its rows as outputs: those of a transposed convolution are its second axis. */
-function rowView({ weightViews, layer: { kind } }: LayerTask, model: number): TensorView {
-  const view = weightViews[model]!
+function rowView({ views, layer: { kind } }: LayerTask, model: number): TensorView {
+  const view = views[model]!
   if (!kind.transposedConvolution) return view
   const [first, second, ...area] = view.shape
   return { ...view, shape: [second!, first!, ...area], transposed: !view.transposed }

@@ -1,3 +1,4 @@
+import type { YieldOrCancel } from '../../cancel'
 import type { Normaliser } from '../../../contract/project'
 import type { Tensor } from '../../runtime/session'
 import type { KernelBuffer, Kernels } from '../../tensor/kernels'
@@ -112,9 +113,9 @@ export class FusionLayer {
 
   /**
    * Merges the layer and hands its rows to `write` as they are done.
-   * @param checkpoint called between products: throws to stop
+   * @param yieldOrCancel called between products: throws to stop
    */
-  async merge(write: (rows: MergedRows) => void, checkpoint: () => Promise<void>): Promise<FusionResult> {
+  async merge(write: (rows: MergedRows) => void, yieldOrCancel: YieldOrCancel): Promise<FusionResult> {
     const { layer, options, sizes } = this
     const statistics = await this.statistics()
     const threshold = this.threshold(statistics)
@@ -127,7 +128,7 @@ export class FusionLayer {
     let mergedNorm = 0
     for (let start = 0; start < layer.rows; start += sizes.block) {
       const count = Math.min(sizes.block, layer.rows - start)
-      await this.combine({ start, count }, options.weights, statistics, threshold, parts, checkpoint)
+      await this.combine({ start, count }, options.weights, statistics, threshold, parts, yieldOrCancel)
       const { merged } = this.buffers
       const weighted = weightedSums(parts, options.weights, start, count)
       for (let row = start; row < start + count; row++) {
@@ -171,12 +172,12 @@ export class FusionLayer {
 
   /**
    * A_m = C_m K_m of one model and what goes with it (method.md, 'Model weights'): before weights and normalisation.
-   * @param checkpoint called between products: throws to stop
+   * @param yieldOrCancel called between products: throws to stop
    */
   async contribution(
     model: number,
     write: (rows: ContributedRows) => void,
-    checkpoint: () => Promise<void>,
+    yieldOrCancel: YieldOrCancel,
   ): Promise<Contribution> {
     const { layer, sizes } = this
     const statistics = await this.statistics()
@@ -191,7 +192,7 @@ export class FusionLayer {
     }
     for (let start = 0; start < layer.rows; start += sizes.block) {
       const count = Math.min(sizes.block, layer.rows - start)
-      await this.combine({ start, count }, alone, statistics, threshold, parts, checkpoint)
+      await this.combine({ start, count }, alone, statistics, threshold, parts, yieldOrCancel)
       write({ start, count, sums: this.buffers.merged, contribution })
     }
     return contribution
@@ -213,7 +214,7 @@ export class FusionLayer {
     kind: ScanKind,
     statistics: RowStatistics | null,
     look: (tile: ScannedTile) => void,
-    checkpoint: () => Promise<void>,
+    yieldOrCancel: YieldOrCancel,
     bandRows = this.sizes.block,
   ): Promise<void> {
     const { layer, sizes, buffers, featureRows } = this
@@ -232,7 +233,7 @@ export class FusionLayer {
             ? inverseLengths(statistics.sigma[model]!.subarray(first, first + columns))
             : inverseLengths(featureRows.lengths(right, columns))
           for (let row = 0; row < count; row += tile) {
-            await checkpoint()
+            await yieldOrCancel()
             const rows = Math.min(tile, count - row)
             const session = await this.sessions.scan(kind, { rows, columns, width })
             const outputs = await session.run({
@@ -279,7 +280,7 @@ export class FusionLayer {
     { sigma }: RowStatistics,
     threshold: number,
     parts: ModelSums[],
-    checkpoint: () => Promise<void>,
+    yieldOrCancel: YieldOrCancel,
   ): Promise<void> {
     const { layer, sizes, kernels, buffers, featureRows } = this
     const { width } = featureRows
@@ -298,7 +299,7 @@ export class FusionLayer {
           i % 2 === 1 ? 1 : (bias?.[first + (i >> 1)] ?? 0),
         )
         for (let row = 0; row < count; row += sizes.tile) {
-          await checkpoint()
+          await yieldOrCancel()
           const rows = Math.min(sizes.tile, count - row)
           const session = await this.sessions.tile({ rows, columns, width }, layer.inputs, threshold > 0)
           const { sums, absolute, aligned } = await session.run(

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { FusionError, fromErrorReport, type ErrorReport } from '../../../contract/errors'
 import type { SourceFile } from '../../checkpoint/checkpoint'
-import { throwIfCancelled } from '../../cancel'
+import { throwIfCancelled, yieldOrCancel } from '../../cancel'
 import { TensorJobRunner, type JobResult, type TensorJob } from './tensor-job'
 
 /** What a worker thread gets when it starts. */
@@ -80,8 +80,7 @@ async function runInline<Job extends TensorJob>(
   const runner = new TensorJobRunner(sources)
   try {
     for (const job of jobs) {
-      await new Promise(setImmediate)
-      throwIfCancelled(signal)
+      await yieldOrCancel(signal)
       onDone(job, runner.run(job))
     }
   } finally {

@@ -2,13 +2,15 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 import type { MethodName, MethodSettings } from '../../../contract/project'
 import type { SourceFile, StoredTensor, TensorView } from '../../checkpoint/checkpoint'
 import { TensorReader } from '../../checkpoint/tensor-reader'
-import { BYTES_PER_ELEMENT, elementCount, type ElementType, type FloatType } from '../../tensor/element-type'
+import { BYTES_PER_ELEMENT, type ElementType, type FloatType } from '../../tensor/element-type'
 import { Kernels } from '../../tensor/kernels'
 import { FiniteCheck } from '../../tensor/finite-check'
-import { notFiniteError, type TensorInputs } from '../../tensor/tensor-inputs'
+import { notFiniteError } from '../../tensor/tensor-inputs'
 import { WeightedSum, type EncodedBlock, type LinearCombination, type RowCombination } from '../../tensor/weighted-sum'
 import { elementwiseMemory, mergeElementwise } from './merge-elementwise'
 import { methodNamed } from '../methods/index'
+import { swappedOutput, type WriteBytes } from './transposition'
+import { viewInputs } from './view-inputs'
 
 /** A run of bytes of an output file that a job fills. */
 export interface JobTarget {
@@ -81,9 +83,6 @@ export interface JobResult {
   squaredNorms: readonly number[]
 }
 
-/** Takes a job's bytes from byte `at` of its target on. */
-export type WriteJobBytes = (at: number, bytes: Uint8Array) => void
-
 const COPY_BLOCK_BYTES = 4 * 1024 * 1024
 
 /** One thread's tools for jobs: open files and buffers, reused from job to job. */
@@ -104,9 +103,9 @@ export class TensorJobRunner {
    * @param into where the bytes go instead of the job's target
    * @throws FusionError 'not-finite', 'source-changed'; file system errors of writing
    */
-  run(job: TensorJob, into?: WriteJobBytes): JobResult {
+  run(job: TensorJob, into?: WriteBytes): JobResult {
     if (job.kind === 'measure') return this.measure(job)
-    const write: WriteJobBytes = into ?? ((at, bytes) => this.write(job.target, at, bytes))
+    const write: WriteBytes = into ?? ((at, bytes) => this.write(job.target, at, bytes))
     switch (job.kind) {
       case 'copy':
         return this.copy(job, write)
@@ -127,7 +126,7 @@ export class TensorJobRunner {
     this.outputs.clear()
   }
 
-  private copy({ stored, start, byteLength, checked }: CopyJob, write: WriteJobBytes): JobResult {
+  private copy({ stored, start, byteLength, checked }: CopyJob, write: WriteBytes): JobResult {
     const size = BYTES_PER_ELEMENT[stored.elementType]
     for (let done = 0; done < byteLength; done += COPY_BLOCK_BYTES) {
       const block = this.copyBuffer.subarray(0, Math.min(COPY_BLOCK_BYTES, byteLength - done))
@@ -151,9 +150,9 @@ export class TensorJobRunner {
     return { overflowed: false, squaredNorms }
   }
 
-  private sum({ views, combination, start, count, target, byteLength }: SumJob, write: WriteJobBytes): JobResult {
+  private sum({ views, combination, start, count, target }: SumJob, write: WriteBytes): JobResult {
     const inputs = viewInputs(views, this.reader)
-    const output = swappedOutput(target, views[0]!.shape, byteLength, write)
+    const output = swappedOutput(target.transposed ? views[0]!.shape : null, target.elementType, write)
     const type = target.elementType as FloatType
     const size = BYTES_PER_ELEMENT[type]
     let overflowed = false
@@ -173,13 +172,13 @@ export class TensorJobRunner {
   }
 
   private elementwise(
-    { views, method: name, settings, weights, target, byteLength }: ElementwiseJob,
-    write: WriteJobBytes,
+    { views, method: name, settings, weights, target }: ElementwiseJob,
+    write: WriteBytes,
   ): JobResult {
     const method = methodNamed(name)
     if (method.kind !== 'elementwise') throw new Error(`${name} is no elementwise method`)
     const inputs = viewInputs(views, this.reader)
-    const output = swappedOutput(target, views[0]!.shape, byteLength, write)
+    const output = swappedOutput(target.transposed ? views[0]!.shape : null, target.elementType, write)
     const size = BYTES_PER_ELEMENT[target.elementType]
     let overflowed = false
     mergeElementwise(
@@ -206,58 +205,4 @@ export class TensorJobRunner {
 /** 0 … n − 1. */
 export function countingNumbers(count: number): BigInt64Array<ArrayBuffer> {
   return BigInt64Array.from({ length: count }, (_, index) => BigInt(index))
-}
-
-/** Passes bytes on, or collects them and passes them on with the first two axes of their tensor swapped. */
-function swappedOutput(
-  { transposed, elementType }: JobTarget,
-  shape: readonly number[],
-  byteLength: number,
-  write: WriteJobBytes,
-): { write: WriteJobBytes; finish: () => void } {
-  if (!transposed) return { write, finish: () => {} }
-  const whole = new Uint8Array(byteLength)
-  return {
-    write: (at, bytes) => whole.set(bytes, at),
-    finish: () => write(0, swapFirstAxes(whole, shape, BYTES_PER_ELEMENT[elementType])),
-  }
-}
-
-/** The bytes of a tensor [rows, columns, …] as [columns, rows, …]. */
-export function swapFirstAxes(bytes: Uint8Array, shape: readonly number[], elementBytes: number): Uint8Array {
-  const [rows, columns] = [shape[0]!, shape[1]!]
-  const size = elementCount(shape.slice(2)) * elementBytes
-  const result = new Uint8Array(bytes.byteLength)
-  for (let row = 0; row < rows; row++)
-    for (let column = 0; column < columns; column++) {
-      const from = (row * columns + column) * size
-      const to = (column * rows + row) * size
-      for (let byte = 0; byte < size; byte++) result[to + byte] = bytes[from + byte]!
-    }
-  return result
-}
-
-/** The same canonical tensor of several checkpoints, base first, as inputs of a merge. */
-export function viewInputs(views: readonly TensorView[], reader: TensorReader): TensorInputs {
-  const transposed = new Map<number, Uint8Array>()
-  const { name, shape } = views[0]!
-  return {
-    name,
-    count: elementCount(shape),
-    types: views.map(({ stored }) => stored.elementType as FloatType),
-    sources: views.map(({ stored }) => stored.path),
-    read(model, start, into) {
-      const view = views[model]!
-      if (!view.transposed) return reader.read(view.stored, view.start + start, into)
-      let whole = transposed.get(model)
-      const size = BYTES_PER_ELEMENT[view.stored.elementType]
-      if (!whole) {
-        const bytes = new Uint8Array(elementCount(shape) * size)
-        reader.read(view.stored, view.start, bytes)
-        whole = swapFirstAxes(bytes, [shape[1]!, shape[0]!, ...shape.slice(2)], size)
-        transposed.set(model, whole)
-      }
-      into.set(whole.subarray(start * size, start * size + into.byteLength))
-    },
-  }
 }

@@ -10,7 +10,6 @@ import { writingError } from '../../files/writing-error'
 import type { Checkpoint, SourceFile, StoredTensor } from '../../checkpoint/checkpoint'
 import { readSafetensors } from '../../checkpoint/safetensors'
 import { encodeHeader } from '../../checkpoint/safetensors-write'
-import type { CalibratedLayer, LayerColumns } from '../../calibrate/gather'
 
 /** What to do about a calibration that does not fit. */
 export const CALIBRATE_HINT = 'Calibrate again: in Tune, or with featurefusion calibrate.'
@@ -20,6 +19,24 @@ const METADATA_KEY = 'featurefusion_calibration'
 const CHECKSUMS_KEY = 'featurefusion_checksums'
 const checksumsSchema = z.object({ header: z.string(), tensors: z.record(z.string(), z.array(z.string())) })
 const TENSOR_NAME = /^(.+)\.columns\.(\d+)$/
+
+/** A layer whose inputs are gathered. */
+export interface CalibratedLayer {
+  /** Its module: the name of its weight without `.weight`. */
+  module: string
+  /** d, inputs of a row of its matrix. */
+  inputs: number
+}
+
+/** Columns X of one layer as they are stored: float16, one after the other. */
+export interface LayerColumns {
+  module: string
+  inputs: number
+  /** S at most: fewer where the layer had fewer inputs. */
+  count: number
+  /** [count, inputs] float16 */
+  bytes: Uint8Array
+}
 
 /** A calibration file opened from its header alone. */
 export interface Calibration {

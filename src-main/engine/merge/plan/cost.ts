@@ -1,5 +1,5 @@
 import { BYTES_PER_ELEMENT, elementCount } from '../../tensor/element-type'
-import type { LayerTask, MergePlan, TensorTask } from './plan'
+import type { LayerTask, MergePlan, TensorTask } from './merge-plan'
 
 /** What a task costs: floating-point operations of matrix products, and bytes read and written. */
 export interface Cost {
@@ -13,7 +13,7 @@ export interface Cost {
  * every model and of the output.
  */
 export function taskCost(task: TensorTask | LayerTask): Cost {
-  const views = task.kind === 'tensor' ? task.views : task.weightViews
+  const { views } = task
   const elements = elementCount(views[0]!.shape)
   const read = views.reduce((sum, { stored }) => sum + elements * BYTES_PER_ELEMENT[stored.elementType], 0)
   const bytes = read + elements * BYTES_PER_ELEMENT[task.destination.elementType]

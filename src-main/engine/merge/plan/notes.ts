@@ -4,7 +4,7 @@ import { countsPositions } from '../../checkpoint/mergeable'
 import { readIntegers } from '../../checkpoint/stored-values'
 import { missingProjection } from '../../checkpoint/text-projection'
 import { elementCount } from '../../tensor/element-type'
-import type { MergePlan } from './plan'
+import type { MergePlan } from './merge-plan'
 
 type Planned = Pick<MergePlan, 'models' | 'base' | 'components' | 'project'>
 

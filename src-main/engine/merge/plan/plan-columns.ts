@@ -6,7 +6,7 @@ import { decodeFloats } from '../../tensor/convert'
 import { Kernels } from '../../tensor/kernels'
 import type { InputColumns } from '../regression/column-system'
 import type { MergeMethod } from '../methods/method'
-import type { LayerTask, MergePlan } from './plan'
+import type { LayerTask, MergePlan } from './merge-plan'
 import type { FeatureSamples } from '../fusion/statistics'
 
 /**

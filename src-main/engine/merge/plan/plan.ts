@@ -3,14 +3,8 @@ import { FusionError } from '../../../contract/errors'
 import { figure } from '../../../contract/figures'
 import { weightOf } from '../../../contract/layer-patterns'
 import { CALIBRATE_HINT, openCalibration, type Calibration } from './calibration-file'
-import {
-  needsCalibration,
-  thresholdOf,
-  type ModelEntry,
-  type OutputSettings,
-  type Project,
-} from '../../../contract/project'
-import type { Checkpoint, Component, ComponentName, SourceFile, TensorView } from '../../checkpoint/checkpoint'
+import { needsCalibration, type ModelEntry, type OutputSettings, type Project } from '../../../contract/project'
+import type { Checkpoint, Component, ComponentName, TensorView } from '../../checkpoint/checkpoint'
 import { compareCheckpoints } from '../../checkpoint/compare'
 import { groupExtras, groupInWords, isMarker } from '../../checkpoint/extras'
 import { vaeFor } from '../../checkpoint/infer-config'
@@ -19,65 +13,14 @@ import { openCheckpoint } from '../../checkpoint/open'
 import { tensorNames } from '../../checkpoint/tensor-names'
 import { isFloatType } from '../../tensor/element-type'
 import { UNetBlocks } from './blocks'
-import { layersOf, type Layer } from './layers'
+import { layersOf } from './layers'
+import type { LayerTask, MergePlan, OpenedModels, PlannedModel, TensorTask } from './merge-plan'
 import { methodNamed } from '../methods/index'
 import type { MergeMethod } from '../methods/method'
 import { soup } from '../methods/soup'
 import { notesOn } from './notes'
 import { isFolderLayout, layOutFiles, tensorKey, viewOf, type Destination, type OutputFiles } from './output-files'
 import { checkLayerKinds, checkWeightRules, unusedWeights } from './rules'
-
-/** A model that takes part, opened. */
-export interface PlannedModel {
-  entry: ModelEntry
-  checkpoint: Checkpoint
-}
-
-/** A tensor that is merged by itself, or taken from the base alone. */
-export interface TensorTask {
-  kind: 'tensor'
-  component: ComponentName
-  views: TensorView[]
-  /** Weight per model, base first; the views of a tensor that only comes from the base are one. */
-  weights: number[]
-  method: Extract<MergeMethod, { kind: 'linear' | 'elementwise' }>
-  destination: Destination
-}
-
-/** A layer that is merged as a matrix: by its rows' correlations, or by regression on real inputs. */
-export interface LayerTask {
-  kind: 'layer'
-  component: ComponentName
-  layer: Layer
-  weightViews: TensorView[]
-  biasViews: TensorView[] | null
-  weights: number[]
-  destination: Destination
-  biasDestination: Destination | null
-  /** Columns that a regression of the layer takes, about; null where rows are merged by correlations. */
-  columns: number | null
-}
-
-/** Everything about a merge that headers tell, before any weight is read. */
-export interface MergePlan {
-  project: Project
-  method: MergeMethod
-  /** Base first. */
-  models: PlannedModel[]
-  /** The base with the components that the output has: another VAE in place, where one is baked in. */
-  base: Checkpoint
-  components: ComponentName[]
-  /** Labels of the UNet's blocks, in network order. */
-  blocks: readonly string[]
-  /** Real inputs of the layers, where the method takes them. */
-  calibration: Calibration | null
-  output: OutputFiles
-  tasks: (TensorTask | LayerTask)[]
-  warnings: string[]
-}
-
-/** The models of a project, opened and found compatible. */
-export type OpenedModels = Pick<MergePlan, 'method' | 'models' | 'base' | 'components' | 'calibration' | 'warnings'>
 
 /**
  * Opens the models of a project that take part, from headers alone.
@@ -296,7 +239,7 @@ function tasksOf(
   return [...component.tensors.values()].flatMap((view): (TensorTask | LayerTask)[] => {
     const { name } = view
     if (inLayers.has(name) || !files.destinations.has(tensorKey(component.name, name))) return []
-    const task = { component: component.name, destination: destinationOf(name) }
+    const task = { component: component.name, name, destination: destinationOf(name) }
     if (models.length === 1 || !isMergeable(view)) {
       return [{ ...task, kind: 'tensor', views: [view], weights: [1], method: soup }]
     }
@@ -314,7 +257,7 @@ function tasksOf(
         ...task,
         kind: 'layer',
         layer,
-        weightViews: viewsOf(name),
+        views: viewsOf(name),
         biasViews: layer.bias === null ? null : viewsOf(layer.bias),
         weights,
         biasDestination: layer.bias === null ? null : destinationOf(layer.bias),
@@ -331,33 +274,4 @@ function realView(view: TensorView): TensorView {
   throw new FusionError('incompatible', `${path} stores ${view.name} as ${elementType}, the base as real numbers.`, {
     hint: 'Leave this model out, or get a copy of it that is not quantised.',
   })
-}
-
-/** Everything that a plan reads, the base first. */
-export function checkpointsOf({ base, models }: Pick<MergePlan, 'base' | 'models'>): Checkpoint[] {
-  return [base, ...models.map(({ checkpoint }) => checkpoint)]
-}
-
-/** The files that a plan reads. */
-export function sourcesOf(plan: Pick<MergePlan, 'base' | 'models' | 'calibration'>): SourceFile[] {
-  const files = checkpointsOf(plan).flatMap((checkpoint) => checkpoint.files)
-  if (plan.calibration) files.push(plan.calibration.file)
-  return [...new Map(files.map((file) => [file.path, file])).values()]
-}
-
-/** The method in words, with the settings that it reads: for people and for the recipe. */
-export function settingsInUse({ method, project }: Pick<MergePlan, 'method' | 'project'>): Record<string, unknown> {
-  const used = Object.fromEntries(method.uses.map((key) => [key, project.method[key]]))
-  const { layerKinds, statistics, reuse } = project.method
-  const kinds = layerKinds.length > 0 && { layerKinds }
-  if (method.kind === 'regression') return { ...used, ...kinds }
-  if (method.kind !== 'fusion') return used
-  const { samples, seed, ...others } = used
-  return {
-    ...others,
-    ...(statistics === 'sampled' && { samples, seed }),
-    threshold: thresholdOf(project.method),
-    ...kinds,
-    ...(reuse && { reuse }),
-  }
 }

@@ -10,7 +10,7 @@ import { hashFile } from '../../checkpoint/hash'
 import { openRegularFile } from '../../files/regular-file'
 import { RUNTIME_VERSION, type Provider } from '../../runtime/session'
 import type { MergeMethod } from '../methods/method'
-import { settingsInUse, sourcesOf, type MergePlan } from './plan'
+import { settingsInUse, sourcesOf, type MergePlan } from './merge-plan'
 
 const recipeFileSchema = z.object({ name: z.string(), sha256: z.string() })
 /** One file that a model was read from. */

@@ -1,3 +1,4 @@
+import type { YieldOrCancel } from '../../cancel'
 import type { Tensor } from '../../runtime/session'
 import { KernelBuffer, type Kernels } from '../../tensor/kernels'
 import { PositiveSolver, SOLVER_BLOCK } from './positive-solver'
@@ -77,7 +78,7 @@ export class ColumnSystem {
    * Reads the columns and factors the system; false where there is nothing to solve (no columns, or all are 0).
    * @throws RangeError where the ridge is too small
    */
-  async factor(ridge: number, scratch: KernelBuffer, checkpoint: () => Promise<void>): Promise<boolean> {
+  async factor(ridge: number, scratch: KernelBuffer, yieldOrCancel: YieldOrCancel): Promise<boolean> {
     this.load(scratch)
     const { total, inputs, transposed, x, sessions } = this
     const [matrix, size, length] = transposed ? [transposed, inputs, total] : [x, total, inputs]
@@ -93,7 +94,7 @@ export class ColumnSystem {
       for (let i = 0; i < width; i++) product[i * width + i] = diagonal[first + i]! + this.ridge
       return product
     }
-    this.solver = await PositiveSolver.factor(size, sessions, panel, checkpoint)
+    this.solver = await PositiveSolver.factor(size, sessions, panel, yieldOrCancel)
     return true
   }
 
@@ -103,12 +104,12 @@ export class ColumnSystem {
   }
 
   /** @param errors R [n, ΣS] of some rows, row-major */
-  async solve(errors: Float32Array, checkpoint: () => Promise<void>): Promise<SolvedRows> {
+  async solve(errors: Float32Array, yieldOrCancel: YieldOrCancel): Promise<SolvedRows> {
     const { total, inputs, transposed, x, sessions, ridge } = this
     const count = errors.length / total
     const before = product(errors, errors)
     if (!transposed) {
-      const solved = await this.solver!.solve(blocksOf(errors, count), checkpoint)
+      const solved = await this.solver!.solve(blocksOf(errors, count), yieldOrCancel)
       const left = joined(solved, count)
       const after = ridge ** 2 * product(left, left) // R − (W − K̄) X = λ Y
       return { left: { data: left, dims: [count, total] }, right: this.part(x, 0, total, inputs), before, after }
@@ -117,7 +118,7 @@ export class ColumnSystem {
       { data: errors, dims: [count, total] },
       this.part(transposed, 0, inputs, total),
     )
-    const left = joined(await this.solver!.solve(blocksOf(right, count), checkpoint), count)
+    const left = joined(await this.solver!.solve(blocksOf(right, count), yieldOrCancel), count)
     const after = before - product(right, left) - ridge * product(left, left)
     return { left: { data: left, dims: [count, inputs] }, right: null, before, after: Math.max(0, after) }
   }

@@ -1,3 +1,4 @@
+import type { YieldOrCancel } from '../../cancel'
 import type { Tensor } from '../../runtime/session'
 import type { RegressionSessions } from './regression-sessions'
 
@@ -31,11 +32,11 @@ export class PositiveSolver {
     size: number,
     sessions: Pick<RegressionSessions, 'blockProduct'>,
     panel: (first: number, width: number) => Promise<Float64Array>,
-    checkpoint: () => Promise<void>,
+    yieldOrCancel: YieldOrCancel,
   ): Promise<PositiveSolver> {
     const panels: Panel[] = []
     for (let first = 0; first < size; first += SOLVER_BLOCK) {
-      await checkpoint()
+      await yieldOrCancel()
       const width = Math.min(SOLVER_BLOCK, size - first)
       let rows = await panel(first, width)
       for (const [index, done] of panels.entries()) {
@@ -59,11 +60,11 @@ export class PositiveSolver {
    * Solves for some rows of R, given and returned as blocks of columns.
    * @param right R [n, SOLVER_BLOCK] per block, the last may be narrower; used up
    */
-  async solve(right: readonly Float64Array[], checkpoint: () => Promise<void>): Promise<Float64Array[]> {
+  async solve(right: readonly Float64Array[], yieldOrCancel: YieldOrCancel): Promise<Float64Array[]> {
     const { panels, sessions } = this
     const blocks = [...right]
     const step = async (block: number, factor: 'transposed' | 'plain', others: readonly number[]): Promise<void> => {
-      await checkpoint()
+      await yieldOrCancel()
       const { width, inverse } = panels[block]!
       for (const other of others) {
         const [near, far] = other < block ? [other, block] : [block, other]

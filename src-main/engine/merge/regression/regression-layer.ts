@@ -1,3 +1,4 @@
+import type { YieldOrCancel } from '../../cancel'
 import { FusionError } from '../../../contract/errors'
 import type { Tensor } from '../../runtime/session'
 import { Kernels, type KernelBuffer } from '../../tensor/kernels'
@@ -69,23 +70,23 @@ export class RegressionLayer {
 
   /**
    * Merges the layer and hands its rows to `write` as they are done.
-   * @param checkpoint called between products: throws to stop
+   * @param yieldOrCancel called between products: throws to stop
    * @throws FusionError 'validation' where the ridge is too small for the columns
    */
-  async merge(write: (rows: MergedRows) => void, checkpoint: () => Promise<void>): Promise<RegressionResult> {
+  async merge(write: (rows: MergedRows) => void, yieldOrCancel: YieldOrCancel): Promise<RegressionResult> {
     const { layer, system, block, buffers } = this
-    const solvable = await this.factor(checkpoint)
+    const solvable = await this.factor(yieldOrCancel)
     let before = 0
     let after = 0
     for (let start = 0; start < layer.rows; start += block) {
       const count = Math.min(block, layer.rows - start)
-      await checkpoint()
+      await yieldOrCancel()
       this.loadMean(start, count)
       if (!solvable) {
         write({ start, count, weights: buffers.mean })
         continue
       }
-      const solved = await system.solve(await this.featureErrors(start, count, checkpoint), checkpoint)
+      const solved = await system.solve(await this.featureErrors(start, count, yieldOrCancel), yieldOrCancel)
       before += solved.before
       after += solved.after
       if (solved.right) {
@@ -104,10 +105,10 @@ export class RegressionLayer {
     return { report, bias: this.meanBias(), lambda: system.lambda }
   }
 
-  private async factor(checkpoint: () => Promise<void>): Promise<boolean> {
+  private async factor(yieldOrCancel: YieldOrCancel): Promise<boolean> {
     const { ridge } = this.options
     try {
-      return await this.system.factor(ridge, this.buffers.scratch, checkpoint)
+      return await this.system.factor(ridge, this.buffers.scratch, yieldOrCancel)
     } catch (cause) {
       if (!(cause instanceof RangeError)) throw cause
       throw new FusionError('validation', `The ridge ${ridge} is too small for ${this.layer.name}.`, {
@@ -131,13 +132,13 @@ export class RegressionLayer {
   }
 
   /** R = [√α_m (K_m − K̄) X_m] of some rows, [count, ΣS]. */
-  private async featureErrors(start: number, count: number, checkpoint: () => Promise<void>): Promise<Float32Array> {
+  private async featureErrors(start: number, count: number, yieldOrCancel: YieldOrCancel): Promise<Float32Array> {
     const { layer, system, kernels, buffers } = this
     const result = new Float32Array(count * system.total)
     let first = 0
     for (const [model, columns] of system.counts.entries()) {
       if (columns === 0) continue
-      await checkpoint()
+      await yieldOrCancel()
       layer.read(model, start, count, buffers.weights, buffers.scratch, kernels)
       kernels.run.addScaled(buffers.weights.pointer, buffers.mean.pointer, count * layer.inputs, -1)
       const errors = await this.sessions.rowProduct(rows(buffers.weights, count, layer.inputs), system.ofModel(model))

@@ -24,7 +24,7 @@ import { denoisingLoss } from '../../../../../src-main/engine/evaluate/losses/de
 import { readSquare } from '../../../../../src-main/engine/image/image-file'
 import { describeImageFolder, encodeImageFolder } from '../../../../../src-main/engine/evaluate/data/image-folder'
 import { hashComponent } from '../../../../../src-main/engine/evaluate/data/latent-cache'
-import { chooseSplit } from '../../../../../src-main/engine/evaluate/losses/loss-table'
+import { chooseSplit } from '../../../../../src-main/engine/evaluate/data/splits'
 import { collectingDamage } from '../../../../../src-main/engine/files/cache-damage'
 import { family } from '../../../demo-family'
 

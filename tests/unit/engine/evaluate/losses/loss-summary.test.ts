@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Bootstrap, mean, meanOf, quantile } from '../../../../../src-main/engine/evaluate/compare/bootstrap'
+import { Bootstrap, mean, meanOf, quantile } from '../../../../../src-main/engine/evaluate/losses/bootstrap'
 import { summariseLosses } from '../../../../../src-main/engine/evaluate/losses/loss-summary'
 import type { LossTable, ModelLosses } from '../../../../../src-main/engine/evaluate/losses/loss-table'
 

@@ -12,13 +12,9 @@ import {
   readUnetWeights,
 } from '../../../../../src-main/engine/evaluate/losses/evaluated-model'
 import { readEvaluationSet, type EvaluationSet } from '../../../../../src-main/engine/evaluate/data/evaluation-set'
-import {
-  chooseSplit,
-  halves,
-  measureLosses,
-  type LossTable,
-} from '../../../../../src-main/engine/evaluate/losses/loss-table'
-import { mean } from '../../../../../src-main/engine/evaluate/compare/bootstrap'
+import { measureLosses, type LossTable } from '../../../../../src-main/engine/evaluate/losses/loss-table'
+import { chooseSplit, halves } from '../../../../../src-main/engine/evaluate/data/splits'
+import { mean } from '../../../../../src-main/engine/evaluate/losses/bootstrap'
 import { family } from '../../../demo-family'
 
 /** Pictures of every domain that are measured. */

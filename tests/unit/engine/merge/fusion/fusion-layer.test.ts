@@ -5,7 +5,7 @@ import {
   type FusionResult,
 } from '../../../../../src-main/engine/merge/fusion/fusion-layer'
 import { PLAIN_LAYER, TensorRows, type LayerKind } from '../../../../../src-main/engine/merge/fusion/layer-rows'
-import { randomSamples } from '../../../../../src-main/engine/merge/run-layer'
+import { randomSamples } from '../../../../../src-main/engine/merge/jobs/layer-inputs'
 import { FusionSessions } from '../../../../../src-main/engine/merge/fusion/statistics'
 import { Kernels } from '../../../../../src-main/engine/tensor/kernels'
 import { floatInputs, noise } from '../../tensor/inputs'

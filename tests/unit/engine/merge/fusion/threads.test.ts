@@ -5,7 +5,7 @@ import { FusionLayer, type FusionOptions } from '../../../../../src-main/engine/
 import { PLAIN_LAYER, TensorRows } from '../../../../../src-main/engine/merge/fusion/layer-rows'
 import { RegressionLayer } from '../../../../../src-main/engine/merge/regression/regression-layer'
 import { RegressionSessions } from '../../../../../src-main/engine/merge/regression/regression-sessions'
-import { randomSamples } from '../../../../../src-main/engine/merge/run-layer'
+import { randomSamples } from '../../../../../src-main/engine/merge/jobs/layer-inputs'
 import { FusionSessions, type FeatureSamples } from '../../../../../src-main/engine/merge/fusion/statistics'
 import { threadLimit } from '../../../../../src-main/engine/runtime/product-sessions'
 import { Kernels } from '../../../../../src-main/engine/tensor/kernels'

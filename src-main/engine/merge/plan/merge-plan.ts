@@ -1,0 +1,89 @@
+import { thresholdOf, type ModelEntry, type Project } from '../../../contract/project'
+import type { Checkpoint, ComponentName, SourceFile, TensorView } from '../../checkpoint/checkpoint'
+import type { MergeMethod } from '../methods/method'
+import type { Calibration } from './calibration-file'
+import type { Layer } from './layers'
+import type { Destination, OutputFiles } from './output-files'
+
+/** A model that takes part, opened. */
+export interface PlannedModel {
+  entry: ModelEntry
+  checkpoint: Checkpoint
+}
+
+interface TaskBase {
+  component: ComponentName
+  /** Canonical name of the tensor, or of the layer's weight. */
+  name: string
+  /** The tensor, or the layer's weight, per model, base first; what only comes from the base is one view. */
+  views: TensorView[]
+  /** Weight per view. */
+  weights: number[]
+  destination: Destination
+}
+
+/** A tensor that is merged by itself, or taken from the base alone. */
+export interface TensorTask extends TaskBase {
+  kind: 'tensor'
+  method: Extract<MergeMethod, { kind: 'linear' | 'elementwise' }>
+}
+
+/** A layer that is merged as a matrix: by its rows' correlations, or by regression on real inputs. */
+export interface LayerTask extends TaskBase {
+  kind: 'layer'
+  layer: Layer
+  biasViews: TensorView[] | null
+  biasDestination: Destination | null
+  /** Columns that a regression of the layer takes, about; null where rows are merged by correlations. */
+  columns: number | null
+}
+
+/** Everything about a merge that headers tell, before any weight is read. */
+export interface MergePlan {
+  project: Project
+  method: MergeMethod
+  /** Base first. */
+  models: PlannedModel[]
+  /** The base with the components that the output has: another VAE in place, where one is baked in. */
+  base: Checkpoint
+  components: ComponentName[]
+  /** Labels of the UNet's blocks, in network order. */
+  blocks: readonly string[]
+  /** Real inputs of the layers, where the method takes them. */
+  calibration: Calibration | null
+  output: OutputFiles
+  tasks: (TensorTask | LayerTask)[]
+  warnings: string[]
+}
+
+/** The models of a project, opened and found compatible. */
+export type OpenedModels = Pick<MergePlan, 'method' | 'models' | 'base' | 'components' | 'calibration' | 'warnings'>
+
+/** Everything that a plan reads, the base first. */
+export function checkpointsOf({ base, models }: Pick<MergePlan, 'base' | 'models'>): Checkpoint[] {
+  return [base, ...models.map(({ checkpoint }) => checkpoint)]
+}
+
+/** The files that a plan reads. */
+export function sourcesOf(plan: Pick<MergePlan, 'base' | 'models' | 'calibration'>): SourceFile[] {
+  const files = checkpointsOf(plan).flatMap((checkpoint) => checkpoint.files)
+  if (plan.calibration) files.push(plan.calibration.file)
+  return [...new Map(files.map((file) => [file.path, file])).values()]
+}
+
+/** The method in words, with the settings that it reads: for people and for the recipe. */
+export function settingsInUse({ method, project }: Pick<MergePlan, 'method' | 'project'>): Record<string, unknown> {
+  const used = Object.fromEntries(method.uses.map((key) => [key, project.method[key]]))
+  const { layerKinds, statistics, reuse } = project.method
+  const kinds = layerKinds.length > 0 && { layerKinds }
+  if (method.kind === 'regression') return { ...used, ...kinds }
+  if (method.kind !== 'fusion') return used
+  const { samples, seed, ...others } = used
+  return {
+    ...others,
+    ...(statistics === 'sampled' && { samples, seed }),
+    threshold: thresholdOf(project.method),
+    ...kinds,
+    ...(reuse && { reuse }),
+  }
+}
