@@ -91,7 +91,7 @@ function keptInWords(others: readonly ModelSummary[]): string[] {
   return lines
 }
 
-function unlearnedInWords(unlearned: readonly UnlearnedGain[]): string[] {
+export function unlearnedInWords(unlearned: readonly UnlearnedGain[]): string[] {
   const rows = unlearned.map(({ specialist, domain, before, after, difference, kept }) => {
     const change = `${signed((100 * difference.value) / before.value, 1)} %`
     const gain = kept ? `${round(kept.before.value)} % → ${round(kept.after.value)} %` : 'none'

@@ -3,18 +3,23 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { withModel, type ModelEntry, type Project } from '../contract/project'
+import type { UnlearningLosses } from '../contract/unlearning'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { loadPipeline } from '../engine/diffusion/load-pipeline'
 import { checkpointModel } from '../engine/evaluate/losses/evaluated-model'
 import { readEvaluationSet } from '../engine/evaluate/data/evaluation-set'
-import { unlearningLosses, type UnlearningLosses } from '../engine/evaluate/losses/unlearning-losses'
+import { chooseSplit } from '../engine/evaluate/data/splits'
+import { measureLosses } from '../engine/evaluate/losses/loss-table'
+import { unlearningLossesOf } from '../engine/evaluate/losses/unlearned-gains'
 import { contributionsOf } from '../engine/merge/contributions/plan-contributions'
 import { rebuildingContributions } from '../engine/merge/contributions/kept-contributions'
-import { planMerge, type MergePlan } from '../engine/merge/plan/plan'
+import { planMerge } from '../engine/merge/plan/plan'
+import type { MergePlan } from '../engine/merge/plan/merge-plan'
 import { runMerge } from '../engine/merge/run'
 import { unlearningReport, type UnlearningReport } from '../engine/merge/unlearning-report'
 import { chooseProvider } from '../engine/runtime/providers'
 import type { Provider } from '../engine/runtime/session'
+import { unlearnedInWords } from './evaluate-output'
 import { cacheFolder } from './folders'
 import {
   addMergeOptions,
@@ -101,7 +106,7 @@ async function unlearn(
       const result = await mergeWithProgress(after, outOf(after, options), provider, files, signal, options)
       const work: Work = { options, files, provider, signal, progress }
       const report = options.report ? await measure(before, after, work) : null
-      const losses = options.evaluation === undefined ? null : await evaluate(before, result.path, work)
+      const losses = options.evaluation === undefined ? null : await evaluate(before, result.path, name, work)
       printResult(options, { ...(resultAsData(after, result) as object), unlearned: name, report, losses }, () =>
         [
           resultInWords(after, result),
@@ -146,7 +151,7 @@ async function measure(before: MergePlan, after: MergePlan, work: Work): Promise
 }
 
 /** Losses of the base, of the merge with the model (made for this, thrown away), and of the one that was written. */
-async function evaluate(before: MergePlan, after: string, work: Work): Promise<UnlearningLosses> {
+async function evaluate(before: MergePlan, after: string, name: string, work: Work): Promise<UnlearningLosses> {
   const { options, files, provider, signal, progress } = work
   const set = await readEvaluationSet(options.evaluation!)
   const scratch = await mkdtemp(join(tmpdir(), 'featurefusion-unlearn-'))
@@ -168,16 +173,16 @@ async function evaluate(before: MergePlan, after: string, work: Work): Promise<U
     // A merge of the UNet alone borrows the rest from the base.
     const borrowed = { base, ...lent }
     try {
-      return await unlearningLosses(
-        pipeline,
-        set,
-        {
-          base: checkpointModel('base', 'base', base, borrowed),
-          before: checkpointModel('before', 'merge', await openCheckpoint(path), borrowed),
-          after: checkpointModel('after', 'merge', await openCheckpoint(after), borrowed),
-        },
-        { signal, onProgress: (model, fraction) => progress.show(`measuring ${model}`, fraction) },
-      )
+      const models = [
+        checkpointModel('base', 'base', base, borrowed),
+        checkpointModel('before', 'merge', await openCheckpoint(path), borrowed),
+        checkpointModel('after', 'merge', await openCheckpoint(after), borrowed),
+      ]
+      const table = await measureLosses(pipeline, set, models, chooseSplit(set, 'held-out'), {
+        signal,
+        onProgress: (model, fraction) => progress.show(`measuring ${model}`, fraction),
+      })
+      return unlearningLossesOf(table, name)
     } finally {
       await pipeline.release()
     }
@@ -219,7 +224,7 @@ function reportInWords(name: string, { tensors, blocks, total }: UnlearningRepor
   ]
 }
 
-function lossesInWords({ domains, mostChanged }: UnlearningLosses): string[] {
+function lossesInWords({ domains, gain }: UnlearningLosses): string[] {
   const cell = (value: number): string => value.toFixed(4)
   return [
     'Denoising loss on held-out pictures (less is better):',
@@ -229,6 +234,7 @@ function lossesInWords({ domains, mostChanged }: UnlearningLosses): string[] {
         return [domain, cell(base), cell(before), cell(after), `${signed(100 * (after / before - 1), 1)} %`]
       }),
     ]),
-    `Changed most: ${mostChanged}.`,
+    '',
+    ...unlearnedInWords([gain]),
   ]
 }

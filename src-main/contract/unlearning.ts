@@ -1,13 +1,14 @@
 import { z } from 'zod'
+import { unlearnedGainSchema } from './evaluate/losses'
 
 /** ‖with − without‖ / ‖with‖; null where the merge is 0 with the model. */
 const relativeChange = z.number().nullable()
 
-/** What dropping a specialist changes, as the engine's unlearning report and unlearning losses tell it. */
+/** What dropping a specialist changes, as the engine's unlearning report and unlearned gains tell it. */
 export const unlearningSchema = z.object({
   /** Of the specialist. */
   name: z.string(),
-  /** null for methods whose result is no sum of what the models contribute. */
+  /** null for methods whose result is not a linear combination of what the models contribute. */
   change: z
     .object({
       total: relativeChange,
@@ -28,9 +29,11 @@ export const unlearningSchema = z.object({
           after: z.number(),
         }),
       ),
-      mostChanged: z.string(),
+      /** On the specialist's own domain, with intervals. */
+      gain: unlearnedGainSchema,
     })
     .nullable(),
 })
 
 export type Unlearning = z.infer<typeof unlearningSchema>
+export type UnlearningLosses = NonNullable<Unlearning['losses']>

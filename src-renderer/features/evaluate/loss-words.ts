@@ -1,4 +1,9 @@
-import { excludesZero, relativeChange, type LossCell } from '../../../src-main/contract/evaluate/losses'
+import {
+  excludesZero,
+  relativeChange,
+  type LossCell,
+  type UnlearnedGain,
+} from '../../../src-main/contract/evaluate/losses'
 
 /** '−1.2 %', with a space that does not break. */
 export function signedPercent(share: number, digits = 1): string {
@@ -16,4 +21,13 @@ export function cellWords(model: string, domain: string, cell: LossCell): string
       ? ''
       : `; ${signedPercent(change)} against the base${excludesZero(cell.difference!) ? '' : ', not significant'}`
   return `${model} on ${domain}: loss ${value.toFixed(4)}${range}${against}`
+}
+
+/** What dropping a specialist did on its own domain, in a sentence. */
+export function unlearnedInWords({ domain, before, difference }: UnlearnedGain): string {
+  const relative = (value: number): string => signedPercent(value / before.value)
+  const { interval, value } = difference
+  const range = interval ? ` (95\u00a0% interval: ${relative(interval.low)} … ${relative(interval.high)})` : ''
+  const verdict = excludesZero(difference) ? '' : ', not significant'
+  return `Loss on ${domain} without it: ${relative(value)}${range}${verdict}.`
 }

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, write
 import { basename, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import type { UnlearningLosses } from '../../../src-main/contract/unlearning'
 import { CONTRIBUTIONS_FOLDER } from '../../../src-main/engine/merge/contributions/cache-space'
 import { family, familyFolders } from '../demo-family'
 import { noise } from '../engine/tensor/inputs'
@@ -122,7 +123,9 @@ describe('the shipped models', () => {
     const { report, losses } = unlearnt
     expect(report.total.relative).toBeGreaterThan(0)
     expect(report.blocks.map(({ block }) => block)).toEqual(expect.arrayContaining(['IN00', 'M00', 'OUT00']))
-    expect(losses.domains.map(({ domain }) => domain)).toContain(losses.mostChanged)
+    const own = losses.domains.find(({ domain }) => domain === losses.gain.domain)!
+    expect([losses.gain.before.value, losses.gain.after.value]).toEqual([own.before, own.after])
+    expect(losses.gain.difference.value).toBeCloseTo(own.after - own.before, 12)
     for (const { base, before: with_, after } of losses.domains) {
       expect([base, with_, after].every((loss) => loss > 0 && loss < 2)).toBe(true)
       expect(with_).not.toBe(after)
@@ -132,7 +135,7 @@ describe('the shipped models', () => {
 
 interface Unlearnt {
   report: { total: { relative: number }; blocks: { block: string }[]; tensors: { tensor: string; relative: number }[] }
-  losses: { domains: { domain: string; base: number; before: number; after: number }[]; mostChanged: string }
+  losses: UnlearningLosses
 }
 
 describe('one cache folder', () => {

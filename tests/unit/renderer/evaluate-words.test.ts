@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import type { FeatureDrift } from '../../../src-main/contract/evaluate/drift'
 import { clipText, clipWords } from '../../../src-renderer/features/evaluate/clip-words'
 import { driftPercent, driftSentence, farthest } from '../../../src-renderer/features/evaluate/drift-words'
+import { unlearnedInWords } from '../../../src-renderer/features/evaluate/loss-words'
 
 const layer = (name: string, alone: number | null, inside: number | null): FeatureDrift['layers'][number] => {
   return { layer: name, block: 'IN00', alone, inside }
@@ -35,4 +36,21 @@ it('tells CLIP scores with their errors', () => {
   expect(clipText(cell.score)).toBe('24.31 ± 0.42')
   expect(clipText({ value: 3, standardError: null })).toBe('3.00')
   expect(clipWords('food', 'travel', cell)).toBe('food on travel: 24.31 ± 0.42; −1.50 ± 0.25 against the base')
+})
+
+it('says what dropping a specialist did on its own domain, and when that is not significant', () => {
+  const gain = {
+    specialist: 'food',
+    domain: 'food',
+    before: { value: 0.1, interval: null },
+    after: { value: 0.102, interval: null },
+    kept: null,
+  }
+  const wordsOf = (low: number): string =>
+    unlearnedInWords({ ...gain, difference: { value: 0.002, interval: { low, high: 0.003 } } }).replaceAll(
+      '\u00a0',
+      ' ',
+    )
+  expect(wordsOf(0.001)).toBe('Loss on food without it: +2.0 % (95 % interval: +1.0 % … +3.0 %).')
+  expect(wordsOf(-0.001)).toContain('(95 % interval: −1.0 % … +3.0 %), not significant.')
 })

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import type { Estimate, LossSummary, ModelSummary, UnlearnedGain } from '../../../contract/evaluate/losses'
-import { Bootstrap, mean, meanOf } from '../compare/bootstrap'
+import type { UnlearningLosses } from '../../../contract/unlearning'
+import { Bootstrap, mean, meanOf } from './bootstrap'
+import { summariseLosses } from './loss-summary'
 import type { LossTable } from './loss-table'
 
 /** A merge with a specialist and the same without it, by their names in a table. */
@@ -53,6 +55,23 @@ export function unlearnedGains(
   })
 }
 
+/**
+ * What dropping a specialist changes in the losses.
+ * @param table of the base, the merge with the specialist, and the merge without it, in this order
+ */
+export function unlearningLossesOf(table: LossTable, specialist: string): UnlearningLosses {
+  const summary = summariseLosses(table)
+  const [base, before, after] = summary.models.map(({ domains }) => domains.map(({ loss }) => loss.value))
+  const [, { name: whole }, { name: rest }] = table.models as [unknown, { name: string }, { name: string }]
+  const [gain] = unlearnedGains(table, summary, [{ specialist, before: whole, after: rest }])
+  return {
+    domains: summary.domains.map(({ name, pictures }, place) => {
+      return { domain: name, pictures, base: base![place]!, before: before![place]!, after: after![place]! }
+    }),
+    gain: gain!,
+  }
+}
+
 /** What tells merges apart, of a recipe as a file has it. */
 const recipeSchema = z.object({
   method: z.string(),
@@ -84,7 +103,8 @@ export function unlearningPairs(merges: readonly { name: string; recipe: unknown
 function droppedBetween(before: Recipe, after: Recipe): string | null {
   const [left, right] = [partsOf(before), partsOf(after)]
   const dropped = [...left.keys()].filter((name) => !right.has(name))
-  const isAlike = [...right].every(([name, part]) => left.get(name) === part) && wayOf(before) === wayOf(after)
+  const isAlike =
+    [...right].every(([name, part]) => left.get(name) === part) && settingsKey(before) === settingsKey(after)
   return isAlike && dropped.length === 1 ? dropped[0]! : null
 }
 
@@ -95,8 +115,8 @@ function partsOf({ models }: Recipe): Map<string, string> {
   )
 }
 
-/** How a merge is made; from contributions or at once comes to the same. */
-function wayOf({
+/** How a merge is made; from contributions or at once is equivalent. */
+function settingsKey({
   method,
   settings: { reuse: _reuse, ...settings },
   components,

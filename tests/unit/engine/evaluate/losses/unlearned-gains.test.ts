@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { summariseLosses } from '../../../../../src-main/engine/evaluate/losses/loss-summary'
 import type { LossTable, ModelLosses } from '../../../../../src-main/engine/evaluate/losses/loss-table'
-import { unlearnedGains, unlearningPairs } from '../../../../../src-main/engine/evaluate/losses/unlearned-gains'
+import {
+  unlearnedGains,
+  unlearningLossesOf,
+  unlearningPairs,
+} from '../../../../../src-main/engine/evaluate/losses/unlearned-gains'
 
 const picture = { caption: '', split: 'held-out' }
 const DOMAINS = ['food', 'travel']
@@ -38,6 +42,20 @@ describe('what dropping a specialist did', () => {
     const some = table(model('with', 'merge', 1, 0.6), model('without', 'merge', 1, 0.9))
     const pairs = [{ specialist: 'unknown', before: 'with', after: 'without' }]
     expect(unlearnedGains(some, summariseLosses(some), pairs)).toMatchObject([{ domain: 'travel', kept: null }])
+  })
+
+  it('is told for every domain, and with an interval on its own', () => {
+    const three = table(model('with', 'merge', 0.6, 1.1), model('without', 'merge', 0.9, 1))
+    const { domains, gain } = unlearningLossesOf(three, 'food')
+    expect(domains.map(({ domain, pictures }) => [domain, pictures])).toEqual([
+      ['food', 3],
+      ['travel', 3],
+    ])
+    const [food, travel] = domains.map(({ base, before, after }) => [base, before, after])
+    expect(food).toEqual([2, expect.closeTo(1.2, 12), expect.closeTo(1.8, 12)])
+    expect(travel).toEqual([2, expect.closeTo(2.2, 12), 2])
+    expect(gain).toMatchObject({ specialist: 'food', domain: 'food' })
+    expect(gain.difference.interval!.low).toBeGreaterThan(0)
   })
 
   it('waits for both merges', () => {
