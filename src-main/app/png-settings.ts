@@ -2,7 +2,7 @@ import { guidanceSchema, stepsSchema } from '../contract/limits'
 import type { PngSettings } from '../contract/preview'
 import { parseSeed, seedOf } from '../contract/seed'
 import { readParameters } from '../engine/image/png'
-import { SCHEDULER_NAMES } from '../engine/diffusion/schedulers/index'
+import { SCHEDULER_NAMES } from '../engine/schedulers/index'
 
 /** A1111's samplers, and diffusers' classes that this program's own command line may have named; in lower case. */
 const SAMPLERS: Readonly<Record<string, string>> = {

@@ -22,7 +22,7 @@ import {
   SCHEDULER_NAMES,
   SIGMA_CHOICES,
   type SigmaChoice,
-} from '../engine/diffusion/schedulers/index'
+} from '../engine/schedulers/index'
 import { readTextualInversion, type TextualInversion } from '../engine/diffusion/textual-inversion'
 import { PNG_FILE } from '../engine/files/file-kinds'
 import { readSmallFile } from '../engine/files/regular-file'

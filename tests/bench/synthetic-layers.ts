@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { projectSchema } from '../../src-main/contract/project'
-import { encodeHeader } from '../../src-main/engine/checkpoint/safetensors-write'
+import { encodeHeader } from '../../src-main/engine/checkpoint/containers/safetensors-write'
 import { TorchGenerator } from '../../src-main/engine/random'
 
 /** How far a fine-tune's weights are from the base's, relative to them. */

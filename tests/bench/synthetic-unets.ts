@@ -3,7 +3,7 @@
 //   node scripts/run-ts.mjs tests/bench/synthetic-unets.ts FOLDER [SPECIALISTS]
 import { closeSync, existsSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { encodeHeader } from '../../src-main/engine/checkpoint/safetensors-write'
+import { encodeHeader } from '../../src-main/engine/checkpoint/containers/safetensors-write'
 import { singleFileTargets } from '../../src-main/engine/checkpoint/targets'
 import type { Checkpoint, TensorView } from '../../src-main/engine/checkpoint/checkpoint'
 import { TorchGenerator } from '../../src-main/engine/random'

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { readSafetensors } from '../../src-main/engine/checkpoint/safetensors'
-import { TensorReader } from '../../src-main/engine/checkpoint/tensor-reader'
+import { readSafetensors } from '../../src-main/engine/checkpoint/containers/safetensors'
+import { TensorReader } from '../../src-main/engine/checkpoint/containers/tensor-reader'
 import type { StoredTensor } from '../../src-main/engine/checkpoint/checkpoint'
 import type { ElementType } from '../../src-main/engine/tensor/element-type'
 

@@ -1,7 +1,7 @@
 import { FusionError } from '../../contract/errors'
 import { thresholdOf } from '../../contract/project'
 import type { Checkpoint } from '../checkpoint/checkpoint'
-import { TensorReader } from '../checkpoint/tensor-reader'
+import { TensorReader } from '../checkpoint/containers/tensor-reader'
 import { loadPipeline, type LoadOptions } from '../diffusion/load-pipeline'
 import { throwIfCancelled, yieldOrCancel } from '../cancel'
 import { FusionLayer } from '../merge/fusion/fusion-layer'

@@ -1,5 +1,5 @@
 import type { Architecture, Checkpoint, Component, ComponentName } from './checkpoint'
-import { unetTraits, type UnetTraits } from './identify'
+import { unetTraits, type UnetTraits } from './identify/identify'
 import { isMergeable } from './mergeable'
 
 /** Architectures in words. */

@@ -2,7 +2,7 @@ import { FusionError } from '../../contract/errors'
 import type { VaeConfig } from '../architecture/vae'
 import type { Network } from '../runtime/network'
 import { drawNoise, type BatchPicture, type LatentSize } from './text-to-image'
-import type { Scheduler } from './schedulers/index'
+import type { Scheduler } from '../schedulers/index'
 import { encodeImage, type Planes } from './vae'
 
 /** A picture to start from: bytes [height, width, 3]. */

@@ -6,7 +6,7 @@ import { buildUnet } from '../architecture/unet'
 import { readUnetConfig } from '../architecture/unet-config'
 import { buildVaeDecoder, buildVaeEncoder, readVaeConfig } from '../architecture/vae'
 import type { Checkpoint, Component } from '../checkpoint/checkpoint'
-import { vaeFor } from '../checkpoint/infer-config'
+import { vaeFor } from '../checkpoint/identify/infer-config'
 import { missingProjection } from '../checkpoint/text-projection'
 import { convolutionBlock } from '../runtime/blocked-convolution'
 import { requireDeviceMemory, weightBytes } from '../runtime/memory'
@@ -26,7 +26,7 @@ import {
   tokenizerOf,
 } from './pipeline-parts'
 import type { TextEncoder } from './prompt-encoder'
-import { TOKEN_LIMIT } from './tokenizer'
+import { TOKEN_LIMIT } from '../tokenizer/tokenizer'
 import { addedTokens, type TextualInversion } from './textual-inversion'
 
 export interface LoadOptions {

@@ -25,7 +25,7 @@ import {
   type Scheduler,
   type SchedulerConfig,
   type SigmaChoice,
-} from './schedulers/index'
+} from '../schedulers/index'
 import { denoise, drawNoise, type BatchPicture, type LatentSize } from './text-to-image'
 import { decodedTogether, decodeLatents, toPixels, type Planes, type Vae } from './vae'
 

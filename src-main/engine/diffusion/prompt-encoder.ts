@@ -3,7 +3,7 @@ import { FusionError } from '../../contract/errors'
 import type { Network } from '../runtime/network'
 import type { Tensor } from '../runtime/session'
 import { applyWeights, padChunks, weightedChunks, type PromptChunk } from './prompt-weights'
-import type { ClipTokenizer } from './tokenizer'
+import type { ClipTokenizer } from '../tokenizer/tokenizer'
 
 /** One text encoder with its tokenizer. */
 export interface TextEncoder {

@@ -1,4 +1,4 @@
-import { TOKEN_LIMIT, type ClipTokenizer } from './tokenizer'
+import { TOKEN_LIMIT, type ClipTokenizer } from '../tokenizer/tokenizer'
 
 /** A stretch of a prompt with one weight, or a place where a new chunk begins. */
 export type PromptPart = { text: string; weight: number } | 'break'

@@ -4,8 +4,8 @@ import type { Tensor } from '../runtime/session'
 import { guide } from './guidance'
 import { zeroStates, type TextStates } from './prompt-encoder'
 import type { TorchGenerator } from '../random'
-import type { Scheduler } from './schedulers/index'
-import { noiseSource } from './schedulers/noise'
+import type { Scheduler } from '../schedulers/index'
+import { noiseSource } from '../schedulers/shared/noise'
 
 /** What the pictures of one batch share. */
 export interface BatchSettings {

@@ -1,9 +1,9 @@
 import { basename, extname } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import type { StoredTensor } from '../checkpoint/checkpoint'
-import { refuseOtherFile } from '../checkpoint/kinds/file-start'
-import { readSafetensors } from '../checkpoint/safetensors'
-import { readFloats } from '../checkpoint/stored-values'
+import { refuseOtherFile } from '../checkpoint/containers/file-start'
+import { readSafetensors } from '../checkpoint/containers/safetensors'
+import { readFloats } from '../checkpoint/containers/stored-values'
 
 /** Vectors for one text encoder, [count, width]. */
 export interface TokenVectors {

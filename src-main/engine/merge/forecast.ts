@@ -2,11 +2,11 @@ import { GraphBuilder } from '../graph/onnx-builder'
 import { createSession, type Provider } from '../runtime/session'
 import type { ContributionForecast } from './contributions/contributions'
 import { planCost } from './plan/cost'
-import { encodeHeader } from '../checkpoint/safetensors-write'
+import { encodeHeader } from '../checkpoint/containers/safetensors-write'
 import type { MergePlan } from './plan/merge-plan'
 import { PlanColumns } from './plan/plan-columns'
 import { layerMemory } from './run-layer'
-import { TensorReader } from '../checkpoint/tensor-reader'
+import { TensorReader } from '../checkpoint/containers/tensor-reader'
 
 /** What a merge will cost, before it starts. */
 export interface Forecast {

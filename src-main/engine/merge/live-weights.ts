@@ -1,6 +1,6 @@
 import { FusionError } from '../../contract/errors'
 import type { ComponentName } from '../checkpoint/checkpoint'
-import { TensorReader } from '../checkpoint/tensor-reader'
+import { TensorReader } from '../checkpoint/containers/tensor-reader'
 import type { Tensor } from '../runtime/session'
 import type { WeightInput } from '../architecture/network-graph'
 import { decodeFloats } from '../tensor/convert'

@@ -1,7 +1,7 @@
 import type { MethodSettings } from '../../contract/project'
 import { thresholdOf } from '../../contract/project'
 import type { YieldOrCancel } from '../cancel'
-import type { TensorReader } from '../checkpoint/tensor-reader'
+import type { TensorReader } from '../checkpoint/containers/tensor-reader'
 import { BYTES_PER_ELEMENT, type FloatType } from '../tensor/element-type'
 import type { FloatEncoder } from '../tensor/float-encoder'
 import type { Kernels } from '../tensor/kernels'

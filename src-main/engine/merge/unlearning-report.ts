@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { FusionError } from '../../contract/errors'
-import { TensorReader } from '../checkpoint/tensor-reader'
+import { TensorReader } from '../checkpoint/containers/tensor-reader'
 import { elementCount } from '../tensor/element-type'
 import type { RowCombination } from '../tensor/weighted-sum'
 import { UNetBlocks } from './plan/blocks'

@@ -1,5 +1,5 @@
-import { alphasCumprodOf, betasOf, type BetaConfig } from '../../../src-main/engine/diffusion/schedulers/betas'
-import { createScheduler, type Scheduler, type SchedulerConfig } from '../../../src-main/engine/diffusion/schedulers'
+import { alphasCumprodOf, betasOf, type BetaConfig } from '../../../src-main/engine/schedulers/shared/betas'
+import { createScheduler, type Scheduler, type SchedulerConfig } from '../../../src-main/engine/schedulers'
 import { input, type GoldenCase } from '../golden-set'
 import type { OpResult, OpRunner } from '../run-cases'
 

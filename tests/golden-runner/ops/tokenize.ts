@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { loadTokenizer } from '../../../src-main/engine/checkpoint/vocabulary'
-import type { ClipTokenizer } from '../../../src-main/engine/diffusion/tokenizer'
+import { loadTokenizer } from '../../../src-main/engine/tokenizer/vocabulary'
+import type { ClipTokenizer } from '../../../src-main/engine/tokenizer/tokenizer'
 import type { GoldenCase, GoldenSet } from '../golden-set'
 import type { OpResult, OpRunner } from '../run-cases'
 

@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path'
 import { FusionError } from '../../../contract/errors'
-import { readOwnConfig } from '../component-folder'
+import { readOwnConfig } from './component-folder'
 import { isThere } from '../../files/regular-file'
 import type { Problem } from '../checkpoint'
 

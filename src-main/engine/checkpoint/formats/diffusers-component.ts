@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import type { Component, ComponentName, StoredTensor } from '../checkpoint'
 import { isExtraName } from '../extras'
-import { readComponentFolder, type ComponentFolder } from '../component-folder'
+import { readComponentFolder, type ComponentFolder } from './component-folder'
 import type { Naming } from '../key-maps/name-table'
 import { clipText, clipTextWithProjection } from '../key-maps/text-encoder'
 import { diffusersVae } from '../key-maps/vae'

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { FusionError } from '../../../contract/errors'
 import { COMPONENT_NAMES, type Component, type ComponentName, type Problem } from '../checkpoint'
-import { readComponentFolder, readOwnConfig } from '../component-folder'
+import { readComponentFolder, readOwnConfig } from './component-folder'
 import { isThere } from '../../files/regular-file'
 import { toComponent } from './diffusers-component'
 import type { FolderFormat, OpenedParts } from './format'

@@ -1,6 +1,6 @@
 import type { Checkpoint, Component, ComponentName, StoredTensor, TensorView } from '../checkpoint'
 import { type NameTable, type Naming, viewOf } from '../key-maps/name-table'
-import type { SafetensorsFile } from '../safetensors'
+import type { SafetensorsFile } from '../containers/safetensors'
 
 /** A checkpoint as its format opens it, before it is identified. */
 export type OpenedParts = Omit<Checkpoint, 'architecture' | 'predictionType' | 'stated' | 'kind'> & {

@@ -1,5 +1,5 @@
 import type { Component, ComponentName, Problem, StoredTensor } from '../checkpoint'
-import { architectureOf } from '../identify'
+import { architectureOf } from '../identify/identify'
 import { SECTIONS, sectionsOf, type Section } from '../key-maps/single-file'
 import { readComponent, type FileFormat } from './format'
 

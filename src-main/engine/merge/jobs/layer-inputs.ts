@@ -1,5 +1,5 @@
 import type { MethodSettings } from '../../../contract/project'
-import type { TensorReader } from '../../checkpoint/tensor-reader'
+import type { TensorReader } from '../../checkpoint/containers/tensor-reader'
 import { TorchGenerator } from '../../random'
 import { decodeFloats } from '../../tensor/convert'
 import { BYTES_PER_ELEMENT } from '../../tensor/element-type'

@@ -1,6 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { encodeHeader } from '../../checkpoint/safetensors-write'
+import { encodeHeader } from '../../checkpoint/containers/safetensors-write'
 import { makeFolder } from '../../files/make-folder'
 import { outputPath, type OutputFile } from '../plan/output-files'
 import { PrefixHash } from './prefix-hash'

@@ -1,5 +1,5 @@
 import type { TensorView } from '../../checkpoint/checkpoint'
-import type { TensorReader } from '../../checkpoint/tensor-reader'
+import type { TensorReader } from '../../checkpoint/containers/tensor-reader'
 import { BYTES_PER_ELEMENT, elementCount, type FloatType } from '../../tensor/element-type'
 import type { TensorInputs } from '../../tensor/tensor-inputs'
 import { swapFirstAxes } from './transposition'

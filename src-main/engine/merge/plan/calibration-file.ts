@@ -8,8 +8,8 @@ import { AtomicOutput } from '../../files/atomic-output'
 import { fileKind } from '../../files/target'
 import { writingError } from '../../files/writing-error'
 import type { Checkpoint, SourceFile, StoredTensor } from '../../checkpoint/checkpoint'
-import { readSafetensors } from '../../checkpoint/safetensors'
-import { encodeHeader } from '../../checkpoint/safetensors-write'
+import { readSafetensors } from '../../checkpoint/containers/safetensors'
+import { encodeHeader } from '../../checkpoint/containers/safetensors-write'
 
 /** What to do about a calibration that does not fit. */
 export const CALIBRATE_HINT = 'Calibrate again: in Tune, or with featurefusion calibrate.'

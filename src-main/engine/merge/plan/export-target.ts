@@ -1,5 +1,5 @@
 import { RECIPE_KEY } from '../../checkpoint/describe'
-import { readSafetensors } from '../../checkpoint/safetensors'
+import { readSafetensors } from '../../checkpoint/containers/safetensors'
 import { EXPORT_FOLDER } from '../../files/export-manifest'
 import { fileKind, type TargetKind } from '../../files/target'
 

@@ -1,7 +1,7 @@
 import type { Checkpoint, ComponentName } from '../../checkpoint/checkpoint'
 import { groupExtras, groupInWords } from '../../checkpoint/extras'
 import { countsPositions } from '../../checkpoint/mergeable'
-import { readIntegers } from '../../checkpoint/stored-values'
+import { readIntegers } from '../../checkpoint/containers/stored-values'
 import { missingProjection } from '../../checkpoint/text-projection'
 import { elementCount } from '../../tensor/element-type'
 import type { MergePlan } from './merge-plan'

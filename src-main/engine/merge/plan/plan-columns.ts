@@ -1,7 +1,7 @@
 import { FusionError } from '../../../contract/errors'
 import { CALIBRATE_HINT, calibratedModel, unetFiles, type Calibration } from './calibration-file'
 import type { StoredTensor } from '../../checkpoint/checkpoint'
-import type { TensorReader } from '../../checkpoint/tensor-reader'
+import type { TensorReader } from '../../checkpoint/containers/tensor-reader'
 import { decodeFloats } from '../../tensor/convert'
 import { Kernels } from '../../tensor/kernels'
 import type { InputColumns } from '../regression/column-system'

@@ -7,7 +7,7 @@ import { needsCalibration, type ModelEntry, type OutputSettings, type Project } 
 import type { Checkpoint, Component, ComponentName, TensorView } from '../../checkpoint/checkpoint'
 import { compareCheckpoints } from '../../checkpoint/compare'
 import { groupExtras, groupInWords, isMarker } from '../../checkpoint/extras'
-import { vaeFor } from '../../checkpoint/infer-config'
+import { vaeFor } from '../../checkpoint/identify/infer-config'
 import { isMergeable } from '../../checkpoint/mergeable'
 import { openCheckpoint } from '../../checkpoint/open'
 import { tensorNames } from '../../checkpoint/tensor-names'

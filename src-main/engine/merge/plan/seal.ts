@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { toJson } from '../../checkpoint/safetensors-write'
+import { toJson } from '../../checkpoint/containers/safetensors-write'
 import type { ElementType } from '../../tensor/element-type'
 
 /** Key of the hash of a file's tensor data (Stability's model metadata standard). */

@@ -5,7 +5,7 @@ import { FusionError } from '../../../contract/errors'
 import { RECIPE_KEY } from '../../checkpoint/describe'
 import { hashFile } from '../../checkpoint/hash'
 import { openCheckpoint } from '../../checkpoint/open'
-import { readSafetensors } from '../../checkpoint/safetensors'
+import { readSafetensors } from '../../checkpoint/containers/safetensors'
 import {
   compareWithManifest,
   LISTED_BYTES,

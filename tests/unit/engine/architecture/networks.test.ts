@@ -14,7 +14,7 @@ import { readUnetConfig } from '../../../../src-main/engine/architecture/unet-co
 import { buildVaeDecoder, buildVaeEncoder, readVaeConfig } from '../../../../src-main/engine/architecture/vae'
 import type { ComponentName, TensorView } from '../../../../src-main/engine/checkpoint/checkpoint'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
-import { TensorReader } from '../../../../src-main/engine/checkpoint/tensor-reader'
+import { TensorReader } from '../../../../src-main/engine/checkpoint/containers/tensor-reader'
 import { TorchGenerator } from '../../../../src-main/engine/random'
 import { convolvesInBlocks } from '../../../../src-main/engine/runtime/blocked-convolution'
 import { Network } from '../../../../src-main/engine/runtime/network'

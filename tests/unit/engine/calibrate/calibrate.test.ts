@@ -6,7 +6,7 @@ import { calibratedModel, openCalibration } from '../../../../src-main/engine/me
 import { layerGroups, passBytes } from '../../../../src-main/engine/calibrate/gather'
 import { dataSource, promptSource } from '../../../../src-main/engine/calibrate/sources'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
-import { readFloats } from '../../../../src-main/engine/checkpoint/stored-values'
+import { readFloats } from '../../../../src-main/engine/checkpoint/containers/stored-values'
 import { readEvaluationSet } from '../../../../src-main/engine/evaluate/data/evaluation-set'
 import { family, prompts } from '../../demo-family'
 import { sha256, temporaryFolder } from '../merge/models'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
-import { readFloats } from '../../../../src-main/engine/checkpoint/stored-values'
+import { readFloats } from '../../../../src-main/engine/checkpoint/containers/stored-values'
 import { buildUnet } from '../../../../src-main/engine/architecture/unet'
 import { calibratedLayers } from '../../../../src-main/engine/calibrate/calibrate'
 import { positionsOf } from '../../../../src-main/engine/calibrate/layer-positions'

@@ -1,6 +1,6 @@
 import { closeSync, ftruncateSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { encodeHeader } from '../../../../src-main/engine/checkpoint/safetensors-write'
+import { encodeHeader } from '../../../../src-main/engine/checkpoint/containers/safetensors-write'
 import { BYTES_PER_ELEMENT, elementCount, type ElementType } from '../../../../src-main/engine/tensor/element-type'
 
 export const GOLDEN = 'tests/golden'

@@ -8,14 +8,14 @@ import type {
   TensorView,
 } from '../../../../src-main/engine/checkpoint/checkpoint'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
-import { readSafetensors } from '../../../../src-main/engine/checkpoint/safetensors'
+import { readSafetensors } from '../../../../src-main/engine/checkpoint/containers/safetensors'
 import {
   diffusersTargets,
   singleFileTargets,
   storedTargets,
   type TargetTensor,
 } from '../../../../src-main/engine/checkpoint/targets'
-import { TensorReader } from '../../../../src-main/engine/checkpoint/tensor-reader'
+import { TensorReader } from '../../../../src-main/engine/checkpoint/containers/tensor-reader'
 import { elementCount } from '../../../../src-main/engine/tensor/element-type'
 import { GOLDEN } from './files'
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { loadPipeline } from '../../../../src-main/engine/diffusion/load-pipeline'
-import { createScheduler } from '../../../../src-main/engine/diffusion/schedulers/index'
+import { createScheduler } from '../../../../src-main/engine/schedulers/index'
 import { family } from '../../demo-family'
 
 const folder = mkdtempSync(join(tmpdir(), 'ff-model-scheduler-'))

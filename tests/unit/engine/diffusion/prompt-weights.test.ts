@@ -7,8 +7,8 @@ import {
   parseWeightedPrompt,
   weightedChunks,
 } from '../../../../src-main/engine/diffusion/prompt-weights'
-import { ClipTokenizer } from '../../../../src-main/engine/diffusion/tokenizer'
-import { readClipVocabulary } from '../../../../src-main/engine/checkpoint/vocabulary'
+import { ClipTokenizer } from '../../../../src-main/engine/tokenizer/tokenizer'
+import { readClipVocabulary } from '../../../../src-main/engine/tokenizer/vocabulary'
 
 const tokenizer = new ClipTokenizer(readClipVocabulary(resolve('resources/clip/bpe_simple_vocab_16e6.txt.gz')))
 

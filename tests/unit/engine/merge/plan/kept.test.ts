@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { describeCheckpoint } from '../../../../../src-main/engine/checkpoint/describe'
 import { openCheckpoint } from '../../../../../src-main/engine/checkpoint/open'
 import { planMerge } from '../../../../../src-main/engine/merge/plan/plan'
-import { readSafetensors } from '../../../../../src-main/engine/checkpoint/safetensors'
+import { readSafetensors } from '../../../../../src-main/engine/checkpoint/containers/safetensors'
 import { noise } from '../../tensor/inputs'
 import {
   merge,

@@ -3,12 +3,15 @@ import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Checkpoint, TensorView } from '../../../../../src-main/engine/checkpoint/checkpoint'
 import { openCheckpoint } from '../../../../../src-main/engine/checkpoint/open'
-import { publishedModelIndex, publishedScheduler } from '../../../../../src-main/engine/checkpoint/published-pipeline'
-import { TensorReader } from '../../../../../src-main/engine/checkpoint/tensor-reader'
+import {
+  publishedModelIndex,
+  publishedScheduler,
+} from '../../../../../src-main/engine/checkpoint/pipeline/published-pipeline'
+import { TensorReader } from '../../../../../src-main/engine/checkpoint/containers/tensor-reader'
 import { planMerge } from '../../../../../src-main/engine/merge/plan/plan'
 import { viewInputs } from '../../../../../src-main/engine/merge/jobs/view-inputs'
 import { BYTES_PER_ELEMENT, elementCount } from '../../../../../src-main/engine/tensor/element-type'
-import { loadTokenizer } from '../../../../../src-main/engine/checkpoint/vocabulary'
+import { loadTokenizer } from '../../../../../src-main/engine/tokenizer/vocabulary'
 import { family } from '../../../demo-family'
 import { noise } from '../../tensor/inputs'
 import { SD2_UNET, SDXL_UNET, unetShapes } from '../../checkpoint/network-shapes'

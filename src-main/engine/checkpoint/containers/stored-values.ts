@@ -1,0 +1,63 @@
+import { FusionError } from '../../../contract/errors'
+import { decodeFloats } from '../../tensor/convert'
+import { BYTES_PER_ELEMENT, elementCount, isFloatType } from '../../tensor/element-type'
+import { Kernels } from '../../tensor/kernels'
+import type { StoredTensor } from '../checkpoint'
+import { TensorReader } from './tensor-reader'
+
+/** Tensors that are data, not weights, are far smaller; kernels hold 4 GiB. */
+const MOST_BYTES = 1e9
+
+/** @throws FusionError 'unsupported' before memory is taken */
+function requireRoom({ name, path, byteLength }: StoredTensor): void {
+  if (byteLength <= MOST_BYTES) return
+  throw new FusionError(
+    'unsupported',
+    `${path} has ${byteLength} bytes in the tensor ${name}, more than can be read at once.`,
+  )
+}
+
+/**
+ * A whole stored tensor as float32: for small tensors that are data, not weights of a network.
+ * @throws FusionError 'unsupported' (integers), 'not-finite', 'source-changed', 'unreadable'
+ */
+export function readFloats(stored: StoredTensor): Float32Array {
+  const { elementType, shape, name, path } = stored
+  if (!isFloatType(elementType))
+    throw new FusionError('unsupported', `${path} stores ${name} as ${elementType}, not as real numbers.`)
+  requireRoom(stored)
+  const count = elementCount(shape)
+  const kernels = new Kernels(Kernels.bufferSize(stored.byteLength) + Kernels.bufferSize(count * 4))
+  const raw = kernels.allocate(stored.byteLength)
+  const values = kernels.allocate(count * 4)
+  raw.bytes().set(readBytes(stored))
+  if (!decodeFloats(kernels, elementType, raw, values, count))
+    throw new FusionError('not-finite', `${path} has NaN or infinity in the tensor ${name}.`)
+  return values.floats(count).slice()
+}
+
+/** A whole stored tensor of int32 or int64 as numbers. @throws FusionError 'unsupported', 'source-changed', 'unreadable' */
+export function readIntegers(stored: StoredTensor): number[] {
+  const { elementType, shape, name, path } = stored
+  if (elementType !== 'I32' && elementType !== 'I64')
+    throw new FusionError('unsupported', `${path} stores ${name} as ${elementType}, not as I32 or I64.`)
+  const bytes = readBytes(stored)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const size = BYTES_PER_ELEMENT[elementType]
+  return Array.from({ length: elementCount(shape) }, (_, i) =>
+    elementType === 'I32' ? view.getInt32(i * size, true) : Number(view.getBigInt64(i * size, true)),
+  )
+}
+
+/** A whole stored tensor as it is stored. @throws FusionError 'source-changed', 'unreadable' */
+export function readBytes(stored: StoredTensor): Uint8Array<ArrayBuffer> {
+  requireRoom(stored)
+  const reader = new TensorReader()
+  try {
+    const bytes = new Uint8Array(stored.byteLength)
+    reader.read(stored, 0, bytes)
+    return bytes
+  } finally {
+    reader.close()
+  }
+}

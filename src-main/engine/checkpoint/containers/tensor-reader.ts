@@ -1,0 +1,116 @@
+import { closeSync, fstatSync, readSync, statSync, type BigIntStats } from 'node:fs'
+import { FusionError } from '../../../contract/errors'
+import { openRegularFileSync } from '../../files/regular-file'
+import { BYTES_PER_ELEMENT } from '../../tensor/element-type'
+import { CHECKED_BYTES, checksum } from '../../files/checksums'
+import { stateOf } from '../../files/file-state'
+import type { SourceFile, StoredTensor } from '../checkpoint'
+import { damaged, unreadable } from '../../files/file-errors'
+
+/** Blocks that are kept: enough for one tensor of every model. */
+const MOST_BLOCKS = 64
+
+/**
+ * Reads stretches of stored tensors; every file is opened once, checked against what it was, and held until `close`.
+ * Synchronous on purpose: it serves loops on threads that have nothing else to do, some thousand reads a second.
+ */
+export class TensorReader {
+  private readonly sources: ReadonlyMap<string, SourceFile>
+  private readonly descriptors = new Map<string, number>()
+  private readonly blocks = new Map<string, { index: number; bytes: Uint8Array }>()
+
+  /** @param files as they were when their headers were read; other files are opened without a check */
+  constructor(files: readonly SourceFile[] = []) {
+    this.sources = new Map(files.map((file) => [file.path, file]))
+  }
+
+  /**
+   * Fills `into` with the elements of `stored` from element `start` on, as they are stored.
+   * @throws FusionError 'source-changed' if the file is not the one whose header was read, or ends too early;
+   * 'damaged' where its checksums are not met; 'not-found', 'unreadable'
+   */
+  read(stored: StoredTensor, start: number, into: Uint8Array): void {
+    const first = start * BYTES_PER_ELEMENT[stored.elementType]
+    if (first + into.byteLength > stored.byteLength) {
+      throw new FusionError('internal', `A read past the end of tensor ${stored.name} of ${stored.path}.`)
+    }
+    if (!stored.checksums) return this.fill(stored, first, into)
+    for (let done = 0; done < into.byteLength;) {
+      const index = Math.floor((first + done) / CHECKED_BYTES)
+      const start = first + done - index * CHECKED_BYTES
+      const part = this.checkedBlock(stored, index).subarray(start, start + into.byteLength - done)
+      into.set(part, done)
+      done += part.byteLength
+    }
+  }
+
+  /** A block of a tensor with checksums: the one read last of each tensor is kept, since reads are smaller. */
+  private checkedBlock(stored: StoredTensor, index: number): Uint8Array {
+    const key = `${stored.path}\n${stored.offset}`
+    const kept = this.blocks.get(key)
+    if (kept?.index === index) return kept.bytes
+    this.blocks.delete(key)
+    const oldest = this.blocks.size < MOST_BLOCKS ? undefined : this.blocks.keys().next().value
+    if (oldest !== undefined) this.blocks.delete(oldest)
+    const first = index * CHECKED_BYTES
+    const bytes = new Uint8Array(Math.min(CHECKED_BYTES, stored.byteLength - first))
+    this.fill(stored, first, bytes)
+    if (checksum(bytes) !== stored.checksums![index]) throw damaged(stored.path, `the tensor ${stored.name}`)
+    this.blocks.set(key, { index, bytes })
+    return bytes
+  }
+
+  /** Fills `into` with the bytes of a tensor from byte `first` on. */
+  private fill(stored: StoredTensor, first: number, into: Uint8Array): void {
+    const descriptor = this.descriptorOf(stored.path)
+    for (let done = 0; done < into.byteLength;) {
+      const position = stored.offset + first + done
+      const count = attempt(stored.path, () => readSync(descriptor, into, done, into.byteLength - done, position))
+      if (count === 0) {
+        throw new FusionError('source-changed', `${stored.path} ends inside the tensor ${stored.name}.`, {
+          hint: 'The file became shorter while it was in use. Restore it and try again.',
+        })
+      }
+      done += count
+    }
+  }
+
+  /** @throws FusionError 'source-changed' if what stands at a file's path is not what stood there when it was opened */
+  checkUnchanged(): void {
+    for (const path of this.sources.keys()) this.check(path, () => statSync(path, { bigint: true }))
+  }
+
+  close(): void {
+    for (const descriptor of this.descriptors.values()) closeSync(descriptor)
+    this.descriptors.clear()
+  }
+
+  private descriptorOf(path: string): number {
+    const known = this.descriptors.get(path)
+    if (known !== undefined) return known
+    const descriptor = openRegularFileSync(path)
+    this.descriptors.set(path, descriptor)
+    this.check(path, () => fstatSync(descriptor, { bigint: true }))
+    return descriptor
+  }
+
+  private check(path: string, look: () => BigIntStats): void {
+    const source = this.sources.get(path)
+    if (!source) return
+    const found = attempt(path, look)
+    if (stateOf(found) === source.state) return
+    throw new FusionError('source-changed', `${path} changed while it was in use.`, {
+      detail: `It had ${source.size} bytes when it was opened and has ${found.size} now.`,
+      hint: 'Wait until the program that writes it is done, then open the model again.',
+    })
+  }
+}
+
+/** A system call on a file that is read, with its refusal as an error of ours. */
+function attempt<T>(path: string, call: () => T): T {
+  try {
+    return call()
+  } catch (cause) {
+    throw unreadable(path, cause)
+  }
+}
