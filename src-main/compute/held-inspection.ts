@@ -1,5 +1,5 @@
 import type { Project } from '../contract/project'
-import type { SourceFile } from '../engine/checkpoint/checkpoint'
+import type { SourceFile } from '../engine/checkpoint/containers/container'
 import { fileState } from '../engine/files/file-state'
 import { openInspection, type Inspection } from '../engine/inspect/inspect'
 

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { readSafetensors } from '../../src-main/engine/checkpoint/containers/safetensors'
 import { TensorReader } from '../../src-main/engine/checkpoint/containers/tensor-reader'
-import type { StoredTensor } from '../../src-main/engine/checkpoint/checkpoint'
+import type { StoredTensor } from '../../src-main/engine/checkpoint/containers/container'
 import type { ElementType } from '../../src-main/engine/tensor/element-type'
 
 /** What one golden may differ by: |x − golden| ≤ atol + rtol · |golden|. */

@@ -1,22 +1,7 @@
 import type { PredictionType } from '../../contract/project'
-import type { ElementType } from '../tensor/element-type'
+import type { SourceFile, StoredTensor } from './containers/container'
 
 export type { PredictionType }
-
-/** One tensor as a file stores it. */
-export interface StoredTensor {
-  /** Name in the file. */
-  name: string
-  elementType: ElementType
-  shape: readonly number[]
-  /** Absolute path of the file. */
-  path: string
-  /** First byte of the tensor's data, counted from the start of the file. */
-  offset: number
-  byteLength: number
-  /** Of its blocks, where the file has some: checked whenever they are read (files/checksums.ts). */
-  checksums?: readonly string[]
-}
 
 /**
  * A tensor in diffusers' form, seen through the layout of the file that stores it (architecture.md, rule 4): a run of
@@ -75,14 +60,6 @@ export interface StatedPrediction {
   chosen: boolean
 }
 
-/** A file that a checkpoint reads, with what is needed to notice that it changed. */
-export interface SourceFile {
-  path: string
-  size: number
-  /** Of the file when it was opened (file-state.ts). */
-  state: string
-}
-
 /** Something about a checkpoint that a person should know; it does not stop the checkpoint from opening. */
 export interface Problem {
   severity: 'error' | 'warning'
@@ -110,8 +87,14 @@ export interface Checkpoint {
   extras: StoredTensor[]
   files: SourceFile[]
   /** `__metadata__` of the (first) weights file. */
-  metadata: Record<string, string>
+  metadata: Readonly<Record<string, string>>
   problems: Problem[]
   /** What it is, where it is no checkpoint of Stable Diffusion (a ControlNet, a VAE alone); after 'PATH is '. */
   kind: CheckpointKind | null
+}
+
+/** A checkpoint as its format opens it, before it is identified. */
+export type OpenedParts = Omit<Checkpoint, 'architecture' | 'predictionType' | 'stated' | 'kind'> & {
+  /** scheduler_config.json of a pipeline. */
+  schedulerConfig: Record<string, unknown> | null
 }

@@ -1,5 +1,6 @@
 import { elementCount, type ElementType } from '../tensor/element-type'
-import type { Checkpoint, Component, ComponentName, StoredTensor } from './checkpoint'
+import type { Checkpoint, Component, ComponentName } from './checkpoint'
+import type { StoredTensor } from './containers/container'
 import { groupExtras, groupInWords } from './extras'
 import { cachedHash, shortHash } from './hash'
 

@@ -2,23 +2,28 @@ import { stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import { requireRegularFile } from '../files/regular-file'
-import { COMPONENT_NAMES, type Checkpoint, type ComponentName, type PredictionType } from './checkpoint'
+import {
+  COMPONENT_NAMES,
+  type Checkpoint,
+  type ComponentName,
+  type PredictionType,
+  type OpenedParts,
+} from './checkpoint'
 import { listFolder } from './formats/component-folder'
 import { unreadable } from '../files/file-errors'
 import { diffusersComponent } from './formats/diffusers-component'
 import { diffusersPipeline } from './formats/diffusers-pipeline'
-import type { FileFormat, FolderFormat, OpenedParts } from './formats/format'
+import type { FileFormat, FolderFormat } from './formats/format'
 import { generic } from './formats/generic'
 import { singleFile } from './formats/single-file'
 import { unetFile } from './formats/unet-file'
 import { vaeFile } from './formats/vae-file'
 import { identify } from './identify/identify'
 import { inferConfig } from './identify/infer-config'
-import { refuseOtherFile } from './containers/file-start'
 import { refuseQuantised } from './kinds/quantised'
 import { kindOf, networkKind, refuseAdapter } from './kinds/tensor-kinds'
 import { withPrediction } from './identify/prediction'
-import { readSafetensors } from './containers/safetensors'
+import { openContainer } from './containers/open-container'
 import { missingProjection } from './text-projection'
 
 const FOLDER_FORMATS: FolderFormat[] = [diffusersPipeline, diffusersComponent]
@@ -84,14 +89,12 @@ async function refuseAdapterIn(path: string, entries: ReadonlySet<string>): Prom
   const name = [...entries].sort().find((entry) => entry.endsWith('.safetensors'))
   if (name === undefined) return
   const file = join(path, name)
-  await refuseOtherFile(file)
-  refuseAdapter(file, (await readSafetensors(file)).tensors)
+  refuseAdapter(file, (await openContainer(file)).tensors)
   throw new FusionError('unsupported', `${path} is no folder of a model.`, { hint: `Choose the file in it: ${name}.` })
 }
 
 async function openFile(path: string): Promise<OpenedParts> {
-  await refuseOtherFile(path)
-  const file = await readSafetensors(path)
+  const file = await openContainer(path)
   for (const format of networkKind(file.tensors) ? [generic] : FILE_FORMATS) {
     const parts = await format.open(file)
     if (parts) return parts

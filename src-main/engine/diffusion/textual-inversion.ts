@@ -1,6 +1,6 @@
 import { basename, extname } from 'node:path'
 import { FusionError } from '../../contract/errors'
-import type { StoredTensor } from '../checkpoint/checkpoint'
+import type { StoredTensor } from '../checkpoint/containers/container'
 import { refuseOtherFile } from '../checkpoint/containers/file-start'
 import { readSafetensors } from '../checkpoint/containers/safetensors'
 import { readFloats } from '../checkpoint/containers/stored-values'

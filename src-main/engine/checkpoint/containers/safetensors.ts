@@ -3,7 +3,7 @@ import { FusionError } from '../../../contract/errors'
 import { openRegularFile } from '../../files/regular-file'
 import { BYTES_PER_ELEMENT, type ElementType } from '../../tensor/element-type'
 import { stateOf } from '../../files/file-state'
-import type { SourceFile, StoredTensor } from '../checkpoint'
+import type { WeightsContainer } from './container'
 import { parseHeader } from './safetensors-header'
 
 /** Longest header that the safetensors library reads (MAX_HEADER_SIZE): a longer one is an attack, not a model. */
@@ -13,21 +13,13 @@ const MOST_DIMENSIONS = 64
 /** The header's length stands in front of it, as a little-endian u64. */
 export const LENGTH_BYTES = 8
 
-/** A safetensors file opened from its header alone. */
-export interface SafetensorsFile {
-  file: SourceFile
-  metadata: Record<string, string>
-  /** In the order of their data. */
-  tensors: StoredTensor[]
-}
-
 /**
  * Reads the header of a safetensors file; accepts what the safetensors library 0.8.0 accepts.
  *
  * @throws FusionError 'not-found', 'unreadable', 'malformed'; 'unsupported' for element types that nothing here computes
  * with (F4, F6, F8_E8M0, C64 …), naming tensor and type
  */
-export async function readSafetensors(path: string): Promise<SafetensorsFile> {
+export async function readSafetensors(path: string): Promise<WeightsContainer> {
   const handle = await openRegularFile(path)
   try {
     return await readHeader(handle, path)
@@ -36,7 +28,7 @@ export async function readSafetensors(path: string): Promise<SafetensorsFile> {
   }
 }
 
-async function readHeader(handle: FileHandle, path: string): Promise<SafetensorsFile> {
+async function readHeader(handle: FileHandle, path: string): Promise<WeightsContainer> {
   const found = await handle.stat({ bigint: true })
   const size = Number(found.size)
   if (size < LENGTH_BYTES) throw malformed(path, `it holds ${size} bytes, fewer than the length of its header`)

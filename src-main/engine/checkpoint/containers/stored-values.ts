@@ -2,7 +2,7 @@ import { FusionError } from '../../../contract/errors'
 import { decodeFloats } from '../../tensor/convert'
 import { BYTES_PER_ELEMENT, elementCount, isFloatType } from '../../tensor/element-type'
 import { Kernels } from '../../tensor/kernels'
-import type { StoredTensor } from '../checkpoint'
+import type { StoredTensor } from './container'
 import { TensorReader } from './tensor-reader'
 
 /** Tensors that are data, not weights, are far smaller; kernels hold 4 GiB. */

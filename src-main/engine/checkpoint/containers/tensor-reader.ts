@@ -4,7 +4,7 @@ import { openRegularFileSync } from '../../files/regular-file'
 import { BYTES_PER_ELEMENT } from '../../tensor/element-type'
 import { CHECKED_BYTES, checksum } from '../../files/checksums'
 import { stateOf } from '../../files/file-state'
-import type { SourceFile, StoredTensor } from '../checkpoint'
+import type { SourceFile, StoredTensor } from './container'
 import { damaged, unreadable } from '../../files/file-errors'
 
 /** Blocks that are kept: enough for one tensor of every model. */

@@ -1,12 +1,13 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FusionError } from '../../../contract/errors'
-import type { Problem, StoredTensor } from '../checkpoint'
+import type { Problem } from '../checkpoint'
+import type { StoredTensor, WeightsContainer } from '../containers/container'
 import { readJsonObject } from '../../files/json-object'
 import { requireOwn } from '../../files/links'
 import { SMALL_FILES } from '../../files/small-files'
 import { unreadable } from '../../files/file-errors'
-import { readSafetensors, type SafetensorsFile } from '../containers/safetensors'
+import { openContainer } from '../containers/open-container'
 
 const WEIGHTS = /^(diffusion_pytorch_model|model)(?:\.([\w-]+))?\.safetensors$/
 const SHARD = /-\d{5}-of-\d{5}(?:\.[\w-]+)?\.safetensors$/
@@ -16,8 +17,8 @@ const PICKLE = /^(?:diffusion_pytorch_model|pytorch_model|model).*\.(?:bin|pt|pt
 /** The weights and config.json of one component's folder. */
 export interface ComponentFolder {
   config: Record<string, unknown> | null
-  files: SafetensorsFile[]
-  tensors: StoredTensor[]
+  files: WeightsContainer[]
+  tensors: readonly StoredTensor[]
   problems: Problem[]
 }
 
@@ -79,9 +80,9 @@ export async function readOwnConfig(path: string, owner: string): Promise<Record
   return readJsonObject(path, SMALL_FILES.config)
 }
 
-async function readOwnWeights(path: string, owner: string): Promise<SafetensorsFile> {
+async function readOwnWeights(path: string, owner: string): Promise<WeightsContainer> {
   requireOwn(path, owner, 'read')
-  return readSafetensors(path)
+  return openContainer(path)
 }
 
 function toCandidate(file: string): Candidate[] {
@@ -115,7 +116,7 @@ async function readShards(
     }
     shardOf.set(tensor, shard)
   }
-  const files: SafetensorsFile[] = []
+  const files: WeightsContainer[] = []
   const tensors: StoredTensor[] = []
   const found = new Set<string>()
   for (const shard of [...new Set(shardOf.values())].sort()) {

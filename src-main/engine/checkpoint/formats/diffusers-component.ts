@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
-import type { Component, ComponentName, StoredTensor } from '../checkpoint'
+import type { Component, ComponentName } from '../checkpoint'
+import type { StoredTensor } from '../containers/container'
 import { isExtraName } from '../extras'
 import { readComponentFolder, type ComponentFolder } from './component-folder'
 import type { Naming } from '../key-maps/name-table'

@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { FusionError } from '../../../contract/errors'
-import { COMPONENT_NAMES, type Component, type ComponentName, type Problem } from '../checkpoint'
+import { COMPONENT_NAMES, type Component, type ComponentName, type Problem, type OpenedParts } from '../checkpoint'
 import { readComponentFolder, readOwnConfig } from './component-folder'
 import { isThere } from '../../files/regular-file'
 import { toComponent } from './diffusers-component'
-import type { FolderFormat, OpenedParts } from './format'
+import type { FolderFormat } from './format'
 
 /** Where a pipeline keeps a component; Stable Diffusion 3 and FLUX have a transformer in place of the UNet. */
 const FOLDERS: Record<ComponentName, string> = {

@@ -1,17 +1,11 @@
-import type { Checkpoint, Component, ComponentName, StoredTensor, TensorView } from '../checkpoint'
+import type { Component, ComponentName, OpenedParts, TensorView } from '../checkpoint'
+import type { StoredTensor, WeightsContainer } from '../containers/container'
 import { type NameTable, type Naming, viewOf } from '../key-maps/name-table'
-import type { SafetensorsFile } from '../containers/safetensors'
 
-/** A checkpoint as its format opens it, before it is identified. */
-export type OpenedParts = Omit<Checkpoint, 'architecture' | 'predictionType' | 'stated' | 'kind'> & {
-  /** scheduler_config.json of a pipeline. */
-  schedulerConfig: Record<string, unknown> | null
-}
-
-/** A format that is one file. */
+/** A format that is one file, in whatever container. */
 export interface FileFormat {
   /** undefined where the file is of another format. */
-  open(file: SafetensorsFile): Promise<OpenedParts | undefined>
+  open(file: WeightsContainer): Promise<OpenedParts | undefined>
 }
 
 /** A format that is a folder. */

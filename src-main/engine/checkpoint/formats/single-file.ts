@@ -1,4 +1,5 @@
-import type { Component, ComponentName, Problem, StoredTensor } from '../checkpoint'
+import type { Component, ComponentName, Problem } from '../checkpoint'
+import type { StoredTensor } from '../containers/container'
 import { architectureOf } from '../identify/identify'
 import { SECTIONS, sectionsOf, type Section } from '../key-maps/single-file'
 import { readComponent, type FileFormat } from './format'

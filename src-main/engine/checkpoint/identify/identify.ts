@@ -1,5 +1,4 @@
-import type { Architecture, Component, ComponentName, PredictionType } from '../checkpoint'
-import type { OpenedParts } from '../formats/format'
+import type { Architecture, Component, ComponentName, OpenedParts, PredictionType } from '../checkpoint'
 import { statedPrediction, type Identity } from './prediction'
 
 const LATENT_CHANNELS = 4

@@ -1,8 +1,7 @@
 import { FusionError } from '../../../contract/errors'
-import type { Checkpoint, PredictionType, StatedPrediction } from '../checkpoint'
+import type { Checkpoint, OpenedParts, PredictionType, StatedPrediction } from '../checkpoint'
 import { isThere, readSmallTextSync } from '../../files/regular-file'
 import { SMALL_FILES } from '../../files/small-files'
-import type { OpenedParts } from '../formats/format'
 
 /** What a checkpoint is. */
 export type Identity = Pick<Checkpoint, 'architecture' | 'predictionType' | 'stated'>

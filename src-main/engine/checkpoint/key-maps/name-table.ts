@@ -1,5 +1,6 @@
 import { elementCount } from '../../tensor/element-type'
-import type { StoredTensor, TensorView } from '../checkpoint'
+import type { TensorView } from '../checkpoint'
+import type { StoredTensor } from '../containers/container'
 
 /**
  * How a stored tensor holds its canonical one: a [a, b, 1, 1] convolution for an [a, b] matrix, its transpose, or the

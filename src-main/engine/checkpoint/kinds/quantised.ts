@@ -1,6 +1,7 @@
 import { FusionError } from '../../../contract/errors'
 import { isFloatType } from '../../tensor/element-type'
-import type { Checkpoint, StoredTensor } from '../checkpoint'
+import type { Checkpoint } from '../checkpoint'
+import type { StoredTensor } from '../containers/container'
 
 /** A way to store weights as codes, recognised by what lies beside them. First fit counts. */
 const QUANTISATIONS: readonly { title: string; name: RegExp }[] = [

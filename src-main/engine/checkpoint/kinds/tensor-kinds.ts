@@ -1,5 +1,6 @@
 import { FusionError } from '../../../contract/errors'
-import type { Checkpoint, CheckpointKind, StoredTensor } from '../checkpoint'
+import type { Checkpoint, CheckpointKind } from '../checkpoint'
+import type { StoredTensor } from '../containers/container'
 
 /** A kind of safetensors file that is no Stable Diffusion checkpoint, recognised by its tensors. */
 interface TensorKind extends CheckpointKind {

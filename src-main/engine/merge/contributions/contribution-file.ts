@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { FusionError } from '../../../contract/errors'
-import type { StoredTensor } from '../../checkpoint/checkpoint'
+import type { StoredTensor } from '../../checkpoint/containers/container'
 import { encodeHeader } from '../../checkpoint/containers/safetensors-write'
 import { TensorReader } from '../../checkpoint/containers/tensor-reader'
 import { AtomicOutput } from '../../files/atomic-output'

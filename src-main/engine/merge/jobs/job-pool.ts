@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { FusionError, fromErrorReport, type ErrorReport } from '../../../contract/errors'
-import type { SourceFile } from '../../checkpoint/checkpoint'
+import type { SourceFile } from '../../checkpoint/containers/container'
 import { throwIfCancelled, yieldOrCancel } from '../../cancel'
 import { TensorJobRunner, type JobResult, type TensorJob } from './tensor-job'
 

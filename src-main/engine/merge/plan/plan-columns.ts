@@ -1,6 +1,6 @@
 import { FusionError } from '../../../contract/errors'
 import { CALIBRATE_HINT, calibratedModel, unetFiles, type Calibration } from './calibration-file'
-import type { StoredTensor } from '../../checkpoint/checkpoint'
+import type { StoredTensor } from '../../checkpoint/containers/container'
 import type { TensorReader } from '../../checkpoint/containers/tensor-reader'
 import { decodeFloats } from '../../tensor/convert'
 import { Kernels } from '../../tensor/kernels'

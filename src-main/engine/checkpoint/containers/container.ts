@@ -1,0 +1,44 @@
+import type { ElementType } from '../../tensor/element-type'
+
+/** A file that is read, with what is needed to notice that it changed. */
+export interface SourceFile {
+  /** Absolute: messages name the file by it. */
+  path: string
+  size: number
+  /** Of the file when it was opened (files/file-state.ts). */
+  state: string
+}
+
+/**
+ * One tensor as a file stores it: what it is, and where its bytes are. Plain data, since it is sent to the threads that
+ * read. Its elements lie in the file one after the other, row-major, little-endian, not compressed. They are read in two
+ * places: by TensorReader, and by ONNX Runtime itself from the place that NetworkGraph gives it. A container whose
+ * tensors lie otherwise (strides, products of factors) needs one more optional field here, and both to honour it.
+ */
+export interface StoredTensor {
+  /** Name in the file. */
+  name: string
+  elementType: ElementType
+  shape: readonly number[]
+  /** Absolute path of the file. */
+  path: string
+  /** First byte of the tensor's data, counted from the start of the file. */
+  offset: number
+  /** Elements times bytes per element. */
+  byteLength: number
+  /** Of its blocks, where the file has some: checked whenever they are read (files/checksums.ts). */
+  checksums?: readonly string[]
+}
+
+/**
+ * A file of named tensors, whatever its container (safetensors, …): all that the formats in `formats/` know of it. It was
+ * opened from its header alone. No weight was read and nothing is held open: weights are read, and files closed, by
+ * TensorReader.
+ */
+export interface WeightsContainer {
+  readonly file: SourceFile
+  /** Texts by key; empty where the container has none. */
+  readonly metadata: Readonly<Record<string, string>>
+  /** Each name once, in the order of their data. */
+  readonly tensors: readonly StoredTensor[]
+}
