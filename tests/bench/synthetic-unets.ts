@@ -5,7 +5,7 @@ import { closeSync, existsSync, mkdirSync, openSync, renameSync, writeSync } fro
 import { join } from 'node:path'
 import { encodeHeader } from '../../src-main/engine/checkpoint/containers/safetensors-write'
 import { singleFileTargets } from '../../src-main/engine/checkpoint/targets'
-import type { Checkpoint, TensorView } from '../../src-main/engine/checkpoint/checkpoint'
+import type { Checkpoint, TensorView } from '../../src-main/engine/checkpoint/model/checkpoint'
 import { TorchGenerator } from '../../src-main/engine/random'
 import { elementCount } from '../../src-main/engine/tensor/element-type'
 import { FloatEncoder } from '../../src-main/engine/tensor/float-encoder'

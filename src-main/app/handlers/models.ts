@@ -1,7 +1,7 @@
 import type { ModelDescription } from '../../contract/models'
 import { toErrorReport } from '../../contract/errors'
 import { ARCHITECTURE_TITLES, compareCheckpoints } from '../../engine/checkpoint/compare'
-import type { Checkpoint, ComponentName } from '../../engine/checkpoint/checkpoint'
+import type { Checkpoint, ComponentName } from '../../engine/checkpoint/model/checkpoint'
 import { describeCheckpoint } from '../../engine/checkpoint/describe'
 import { openCheckpoint } from '../../engine/checkpoint/open'
 import { tensorNames } from '../../engine/checkpoint/tensor-names'

@@ -1,4 +1,4 @@
-import type { TensorView } from '../checkpoint/checkpoint'
+import type { TensorView } from '../checkpoint/model/checkpoint'
 import type { Value } from '../graph/onnx-builder'
 import { clipEncoder, readClipSize } from './clip-layers'
 import { ConfigReader } from './config-reader'

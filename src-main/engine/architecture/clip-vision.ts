@@ -1,4 +1,4 @@
-import type { TensorView } from '../checkpoint/checkpoint'
+import type { TensorView } from '../checkpoint/model/checkpoint'
 import { clipEncoder, readClipSize } from './clip-layers'
 import { ConfigReader, MOST_EDGE } from './config-reader'
 import { conv, layerNorm, linear } from './layers'

@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { FusionError } from '../../contract/errors'
-import type { TensorView } from '../checkpoint/checkpoint'
+import type { TensorView } from '../checkpoint/model/checkpoint'
 import { GraphBuilder, type Attribute, type Dimension, type Value } from '../graph/onnx-builder'
 import { ONNX_DATA_TYPE } from '../graph/onnx-schema'
 import { BYTES_PER_ELEMENT, elementCount, isFloatType, type ElementType } from '../tensor/element-type'

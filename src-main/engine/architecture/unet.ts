@@ -1,4 +1,4 @@
-import type { TensorView } from '../checkpoint/checkpoint'
+import type { TensorView } from '../checkpoint/model/checkpoint'
 import type { Value } from '../graph/onnx-builder'
 import { activation, conv, groupNorm, linear } from './layers'
 import { NetworkGraph, type BuiltNetwork, type NetworkOptions } from './network-graph'

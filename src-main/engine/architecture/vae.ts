@@ -1,4 +1,4 @@
-import type { TensorView } from '../checkpoint/checkpoint'
+import type { TensorView } from '../checkpoint/model/checkpoint'
 import type { Value } from '../graph/onnx-builder'
 import { ConfigReader, MOST_LAYERS } from './config-reader'
 import { activation, attention, conv, fromRows, groupNorm, linear, toRows } from './layers'

@@ -1,6 +1,6 @@
 import type { CalibrationRecord, CalibrationSource } from '../../contract/calibration'
 import { FusionError } from '../../contract/errors'
-import type { Checkpoint } from '../checkpoint/checkpoint'
+import type { Checkpoint } from '../checkpoint/model/checkpoint'
 import { checkTargetOutsideSources } from '../files/target'
 import { hashFile } from '../checkpoint/hash'
 import { isMergeable } from '../checkpoint/mergeable'

@@ -1,6 +1,6 @@
 import { FusionError } from '../../contract/errors'
 import type { FeatureDrift } from '../../contract/evaluate/drift'
-import type { Checkpoint } from '../checkpoint/checkpoint'
+import type { Checkpoint } from '../checkpoint/model/checkpoint'
 import { hashFile } from '../checkpoint/hash'
 import { openEvaluationData, vaeHashFor } from '../evaluate/data/evaluation-data'
 import type { DataSettings } from '../evaluate/evaluation-run'

@@ -1,6 +1,6 @@
 import { FusionError } from '../../contract/errors'
 import { thresholdOf } from '../../contract/project'
-import type { Checkpoint } from '../checkpoint/checkpoint'
+import type { Checkpoint } from '../checkpoint/model/checkpoint'
 import { TensorReader } from '../checkpoint/containers/tensor-reader'
 import { loadPipeline, type LoadOptions } from '../diffusion/load-pipeline'
 import { throwIfCancelled, yieldOrCancel } from '../cancel'

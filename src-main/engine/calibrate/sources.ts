@@ -1,5 +1,5 @@
 import { FusionError } from '../../contract/errors'
-import type { Checkpoint } from '../checkpoint/checkpoint'
+import type { Checkpoint } from '../checkpoint/model/checkpoint'
 import { schedulerConfigOf } from '../diffusion/pipeline-parts'
 import type { Pipeline } from '../diffusion/pipeline'
 import { TorchGenerator } from '../random'

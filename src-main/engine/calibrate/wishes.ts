@@ -1,6 +1,6 @@
 import { FusionError } from '../../contract/errors'
 import { checkPrompt } from '../../contract/prompt'
-import type { Checkpoint } from '../checkpoint/checkpoint'
+import type { Checkpoint } from '../checkpoint/model/checkpoint'
 import { openEvaluationData, vaeHashFor } from '../evaluate/data/evaluation-data'
 import { chooseSplit, type ChosenDomain, type PictureList } from '../evaluate/data/splits'
 import type { CalibratedCheckpoint } from './calibrate'

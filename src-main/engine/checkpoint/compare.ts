@@ -1,4 +1,4 @@
-import type { Architecture, Checkpoint, Component, ComponentName } from './checkpoint'
+import type { Architecture, Checkpoint, Component, ComponentName } from './model/checkpoint'
 import { unetTraits, type UnetTraits } from './identify/identify'
 import { isMergeable } from './mergeable'
 

@@ -1,7 +1,7 @@
 import { elementCount, type ElementType } from '../tensor/element-type'
-import type { Checkpoint, Component, ComponentName } from './checkpoint'
+import type { Checkpoint, Component, ComponentName } from './model/checkpoint'
 import type { StoredTensor } from './containers/container'
-import { groupExtras, groupInWords } from './extras'
+import { groupExtras, groupInWords } from './model/extras'
 import { cachedHash, shortHash } from './hash'
 
 /** Key of our recipe in a file's metadata. */

@@ -1,5 +1,5 @@
 import { elementCount, isFloatType } from '../tensor/element-type'
-import type { TensorView } from './checkpoint'
+import type { TensorView } from './model/checkpoint'
 
 /** Counting buffers of text encoders, which some files store as floats. */
 const POSITION_IDS = /(?:^|\.)position_ids$/

@@ -8,7 +8,7 @@ import {
   type ComponentName,
   type PredictionType,
   type OpenedParts,
-} from './checkpoint'
+} from './model/checkpoint'
 import { listFolder } from './formats/component-folder'
 import { unreadable } from '../files/file-errors'
 import { diffusersComponent } from './formats/diffusers-component'

@@ -1,6 +1,6 @@
 import { FusionError } from '../../contract/errors'
 import { elementCount } from '../tensor/element-type'
-import type { Checkpoint, Component, ComponentName } from './checkpoint'
+import type { Checkpoint, Component, ComponentName } from './model/checkpoint'
 import { storedShape } from './key-maps/name-table'
 import { sectionsOf } from './key-maps/single-file'
 import { isMergeable } from './mergeable'

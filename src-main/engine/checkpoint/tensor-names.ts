@@ -1,4 +1,4 @@
-import type { Checkpoint, ComponentName } from './checkpoint'
+import type { Checkpoint, ComponentName } from './model/checkpoint'
 import { sectionsOf, UNET_SECTION, VAE_SECTION } from './key-maps/single-file'
 
 /** By its name in diffusers' form: every name by which a tensor is known, that one first. */

@@ -1,4 +1,4 @@
-import type { Checkpoint } from './checkpoint'
+import type { Checkpoint } from './model/checkpoint'
 
 const TEXT_PROJECTION = 'text_projection.weight'
 

@@ -5,7 +5,7 @@ import type { BuiltNetwork, LayerInput, NetworkOptions, WeightInput } from '../a
 import { buildUnet } from '../architecture/unet'
 import { readUnetConfig } from '../architecture/unet-config'
 import { buildVaeDecoder, buildVaeEncoder, readVaeConfig } from '../architecture/vae'
-import type { Checkpoint, Component } from '../checkpoint/checkpoint'
+import type { Checkpoint, Component } from '../checkpoint/model/checkpoint'
 import { vaeFor } from '../checkpoint/identify/infer-config'
 import { missingProjection } from '../checkpoint/text-projection'
 import { convolutionBlock } from '../runtime/blocked-convolution'

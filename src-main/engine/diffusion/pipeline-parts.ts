@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import { MOST_EDGE } from '../architecture/config-reader'
-import type { Checkpoint, Component, ComponentName } from '../checkpoint/checkpoint'
+import type { Checkpoint, Component, ComponentName } from '../checkpoint/model/checkpoint'
 import { absence } from '../checkpoint/compare'
 import { refuseEdm } from '../checkpoint/identify/prediction'
 import { publishedScheduler, ZERO_TERMINAL_SNR } from '../checkpoint/pipeline/published-pipeline'

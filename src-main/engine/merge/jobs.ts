@@ -1,4 +1,4 @@
-import { mayBeInfinite } from '../checkpoint/extras'
+import { mayBeInfinite } from '../checkpoint/model/extras'
 import { countsPositions } from '../checkpoint/mergeable'
 import { BYTES_PER_ELEMENT, elementCount } from '../tensor/element-type'
 import type { MethodSettings } from '../../contract/project'

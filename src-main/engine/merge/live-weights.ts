@@ -1,5 +1,5 @@
 import { FusionError } from '../../contract/errors'
-import type { ComponentName } from '../checkpoint/checkpoint'
+import type { ComponentName } from '../checkpoint/model/checkpoint'
 import { TensorReader } from '../checkpoint/containers/tensor-reader'
 import type { Tensor } from '../runtime/session'
 import type { WeightInput } from '../architecture/network-graph'

@@ -1,5 +1,5 @@
 import { FusionError } from '../../contract/errors'
-import type { TensorView } from '../checkpoint/checkpoint'
+import type { TensorView } from '../checkpoint/model/checkpoint'
 import { elementCount } from '../tensor/element-type'
 import type { ProviderStatus } from './providers'
 

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FusionError } from '../../../contract/errors'
-import type { Problem } from '../checkpoint'
+import type { Problem } from '../model/checkpoint'
 import type { StoredTensor, WeightsContainer } from '../containers/container'
 import { readJsonObject } from '../../files/json-object'
 import { requireOwn } from '../../files/links'

@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path'
 import { FusionError } from '../../../contract/errors'
 import { readOwnConfig } from './component-folder'
 import { isThere } from '../../files/regular-file'
-import type { Problem } from '../checkpoint'
+import type { Problem } from '../model/checkpoint'
 
 /**
  * The config.json beside a file, where it is of the class that is meant; one that cannot be read is a problem to tell of,

@@ -1,6 +1,12 @@
 import { join } from 'node:path'
 import { FusionError } from '../../../contract/errors'
-import { COMPONENT_NAMES, type Component, type ComponentName, type Problem, type OpenedParts } from '../checkpoint'
+import {
+  COMPONENT_NAMES,
+  type Component,
+  type ComponentName,
+  type Problem,
+  type OpenedParts,
+} from '../model/checkpoint'
 import { readComponentFolder, readOwnConfig } from './component-folder'
 import { isThere } from '../../files/regular-file'
 import { toComponent } from './diffusers-component'

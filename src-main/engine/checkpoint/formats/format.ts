@@ -1,4 +1,4 @@
-import type { Component, ComponentName, OpenedParts, TensorView } from '../checkpoint'
+import type { Component, ComponentName, OpenedParts, TensorView } from '../model/checkpoint'
 import type { StoredTensor, WeightsContainer } from '../containers/container'
 import { type NameTable, type Naming, viewOf } from '../key-maps/name-table'
 

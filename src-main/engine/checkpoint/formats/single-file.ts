@@ -1,4 +1,4 @@
-import type { Component, ComponentName, Problem } from '../checkpoint'
+import type { Component, ComponentName, Problem } from '../model/checkpoint'
 import type { StoredTensor } from '../containers/container'
 import { architectureOf } from '../identify/identify'
 import { SECTIONS, sectionsOf, type Section } from '../key-maps/single-file'

@@ -1,4 +1,4 @@
-import { isExtraName } from '../extras'
+import { isExtraName } from '../model/extras'
 import { UNET_SECTIONS } from '../key-maps/single-file'
 import { configBeside } from './config-beside'
 import { componentOfNames } from './diffusers-component'

@@ -1,4 +1,4 @@
-import type { Architecture, Component, ComponentName, OpenedParts, PredictionType } from '../checkpoint'
+import type { Architecture, Component, ComponentName, OpenedParts, PredictionType } from '../model/checkpoint'
 import { statedPrediction, type Identity } from './prediction'
 
 const LATENT_CHANNELS = 4

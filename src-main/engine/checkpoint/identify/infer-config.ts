@@ -1,4 +1,4 @@
-import type { Architecture, Checkpoint, Component } from '../checkpoint'
+import type { Architecture, Checkpoint, Component } from '../model/checkpoint'
 import { modulesOf } from '../key-maps/name-table'
 
 /** Width of one attention head in Stable Diffusion 2, SDXL and all CLIP text encoders. */

@@ -1,5 +1,5 @@
 import { FusionError } from '../../../contract/errors'
-import type { Checkpoint, OpenedParts, PredictionType, StatedPrediction } from '../checkpoint'
+import type { Checkpoint, OpenedParts, PredictionType, StatedPrediction } from '../model/checkpoint'
 import { isThere, readSmallTextSync } from '../../files/regular-file'
 import { SMALL_FILES } from '../../files/small-files'
 

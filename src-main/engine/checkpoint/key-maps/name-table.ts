@@ -1,5 +1,5 @@
 import { elementCount } from '../../tensor/element-type'
-import type { TensorView } from '../checkpoint'
+import type { TensorView } from '../model/checkpoint'
 import type { StoredTensor } from '../containers/container'
 
 /**

@@ -1,4 +1,4 @@
-import type { Architecture, ComponentName } from '../checkpoint'
+import type { Architecture, ComponentName } from '../model/checkpoint'
 import type { Naming } from './name-table'
 import { identity } from './identity'
 import { clipText, clipTextWithProjection, openClipText } from './text-encoder'

@@ -1,6 +1,6 @@
 import { FusionError } from '../../../contract/errors'
 import { isFloatType } from '../../tensor/element-type'
-import type { Checkpoint } from '../checkpoint'
+import type { Checkpoint } from '../model/checkpoint'
 import type { StoredTensor } from '../containers/container'
 
 /** A way to store weights as codes, recognised by what lies beside them. First fit counts. */

@@ -1,5 +1,5 @@
 import { FusionError } from '../../../contract/errors'
-import type { Checkpoint, CheckpointKind } from '../checkpoint'
+import type { Checkpoint, CheckpointKind } from '../model/checkpoint'
 import type { StoredTensor } from '../containers/container'
 
 /** A kind of safetensors file that is no Stable Diffusion checkpoint, recognised by its tensors. */

@@ -8,7 +8,7 @@ import { makeFolder } from '../../files/make-folder'
 import { requireOwn } from '../../files/links'
 import { readSmallText, requireRegularFile } from '../../files/regular-file'
 import { SMALL_FILES } from '../../files/small-files'
-import type { Checkpoint, ComponentName } from '../checkpoint'
+import type { Checkpoint, ComponentName } from '../model/checkpoint'
 import { unreadable } from '../../files/file-errors'
 import { paddingToken, publishedModelIndex, publishedScheduler, tokenizerFolder } from './published-pipeline'
 

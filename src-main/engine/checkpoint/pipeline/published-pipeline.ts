@@ -1,4 +1,4 @@
-import type { Architecture, Checkpoint, ComponentName } from '../checkpoint'
+import type { Architecture, Checkpoint, ComponentName } from '../model/checkpoint'
 import type { Identity } from '../identify/prediction'
 
 /** An architecture whose pipelines diffusers has. */

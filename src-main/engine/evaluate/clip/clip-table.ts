@@ -1,6 +1,6 @@
 import type { ClipSummary } from '../../../contract/evaluate/clip'
 import type { ModelRole } from '../../../contract/evaluate/losses'
-import type { Checkpoint } from '../../checkpoint/checkpoint'
+import type { Checkpoint } from '../../checkpoint/model/checkpoint'
 import { preprocessForClip } from '../../diffusion/clip-image'
 import type { GenerateRequest, Picture, Pipeline } from '../../diffusion/pipeline'
 import type { ClipTokenizer } from '../../tokenizer/tokenizer'

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Checkpoint } from '../../checkpoint/checkpoint'
+import type { Checkpoint } from '../../checkpoint/model/checkpoint'
 import type { Pipeline } from '../../diffusion/pipeline'
 import { requireComponent } from '../../diffusion/pipeline-parts'
 import { isThere } from '../../files/regular-file'

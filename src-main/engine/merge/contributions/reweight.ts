@@ -1,5 +1,5 @@
 import type { MethodSettings } from '../../../contract/project'
-import type { TensorView } from '../../checkpoint/checkpoint'
+import type { TensorView } from '../../checkpoint/model/checkpoint'
 import type { RowCombination } from '../../tensor/weighted-sum'
 import { layerSize } from './contributions'
 import type { Contributions } from './contribution-file'

@@ -1,6 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import type { MethodName, MethodSettings } from '../../../contract/project'
-import type { TensorView } from '../../checkpoint/checkpoint'
+import type { TensorView } from '../../checkpoint/model/checkpoint'
 import type { SourceFile, StoredTensor } from '../../checkpoint/containers/container'
 import { TensorReader } from '../../checkpoint/containers/tensor-reader'
 import { BYTES_PER_ELEMENT, type ElementType, type FloatType } from '../../tensor/element-type'

@@ -1,4 +1,4 @@
-import type { TensorView } from '../../checkpoint/checkpoint'
+import type { TensorView } from '../../checkpoint/model/checkpoint'
 import type { TensorReader } from '../../checkpoint/containers/tensor-reader'
 import { BYTES_PER_ELEMENT, elementCount, type FloatType } from '../../tensor/element-type'
 import type { TensorInputs } from '../../tensor/tensor-inputs'

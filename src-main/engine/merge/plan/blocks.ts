@@ -1,4 +1,4 @@
-import type { Checkpoint, ComponentName } from '../../checkpoint/checkpoint'
+import type { Checkpoint, ComponentName } from '../../checkpoint/model/checkpoint'
 
 /** Everything outside the numbered blocks of the UNet: embeddings of time and conditions, and the text encoders. */
 const BASE_BLOCK = 'BASE'

@@ -1,7 +1,7 @@
 import { FusionError } from '../../../contract/errors'
 import { matchesPattern } from '../../../contract/layer-patterns'
 import type { MethodSettings } from '../../../contract/project'
-import type { Checkpoint, ComponentName } from '../../checkpoint/checkpoint'
+import type { Checkpoint, ComponentName } from '../../checkpoint/model/checkpoint'
 import { isMergeable } from '../../checkpoint/mergeable'
 import { tensorNames } from '../../checkpoint/tensor-names'
 import { elementCount } from '../../tensor/element-type'

@@ -1,5 +1,5 @@
 import { thresholdOf, type ModelEntry, type Project } from '../../../contract/project'
-import type { Checkpoint, ComponentName, TensorView } from '../../checkpoint/checkpoint'
+import type { Checkpoint, ComponentName, TensorView } from '../../checkpoint/model/checkpoint'
 import type { SourceFile } from '../../checkpoint/containers/container'
 import type { MergeMethod } from '../methods/method'
 import type { Calibration } from './calibration-file'

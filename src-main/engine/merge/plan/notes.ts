@@ -1,5 +1,5 @@
-import type { Checkpoint, ComponentName } from '../../checkpoint/checkpoint'
-import { groupExtras, groupInWords } from '../../checkpoint/extras'
+import type { Checkpoint, ComponentName } from '../../checkpoint/model/checkpoint'
+import { groupExtras, groupInWords } from '../../checkpoint/model/extras'
 import { countsPositions } from '../../checkpoint/mergeable'
 import { readIntegers } from '../../checkpoint/containers/stored-values'
 import { missingProjection } from '../../checkpoint/text-projection'

@@ -12,7 +12,7 @@ import {
 import { buildUnet } from '../../../../src-main/engine/architecture/unet'
 import { readUnetConfig } from '../../../../src-main/engine/architecture/unet-config'
 import { buildVaeDecoder, buildVaeEncoder, readVaeConfig } from '../../../../src-main/engine/architecture/vae'
-import type { ComponentName, TensorView } from '../../../../src-main/engine/checkpoint/checkpoint'
+import type { ComponentName, TensorView } from '../../../../src-main/engine/checkpoint/model/checkpoint'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { TensorReader } from '../../../../src-main/engine/checkpoint/containers/tensor-reader'
 import { TorchGenerator } from '../../../../src-main/engine/random'

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { Checkpoint, ComponentName, TensorView } from '../../../../src-main/engine/checkpoint/checkpoint'
+import type { Checkpoint, ComponentName, TensorView } from '../../../../src-main/engine/checkpoint/model/checkpoint'
 import type { StoredTensor } from '../../../../src-main/engine/checkpoint/containers/container'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { readSafetensors } from '../../../../src-main/engine/checkpoint/containers/safetensors'

@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, write
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import type { Checkpoint, ComponentName } from '../../../../src-main/engine/checkpoint/checkpoint'
+import type { Checkpoint, ComponentName } from '../../../../src-main/engine/checkpoint/model/checkpoint'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { singleFileTargets } from '../../../../src-main/engine/checkpoint/targets'
 import { family, familyFolders } from '../../demo-family'

@@ -4,7 +4,7 @@ import { buildClipText } from '../../../../src-main/engine/architecture/clip-tex
 import type { NetworkOptions } from '../../../../src-main/engine/architecture/network-graph'
 import { buildUnet } from '../../../../src-main/engine/architecture/unet'
 import { buildVaeDecoder, buildVaeEncoder } from '../../../../src-main/engine/architecture/vae'
-import type { ComponentName } from '../../../../src-main/engine/checkpoint/checkpoint'
+import type { ComponentName } from '../../../../src-main/engine/checkpoint/model/checkpoint'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { loadPipeline } from '../../../../src-main/engine/diffusion/load-pipeline'
 import { Network } from '../../../../src-main/engine/runtime/network'

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Checkpoint } from '../../../../../src-main/engine/checkpoint/checkpoint'
+import type { Checkpoint } from '../../../../../src-main/engine/checkpoint/model/checkpoint'
 import { openCheckpoint } from '../../../../../src-main/engine/checkpoint/open'
 import { loadPipeline } from '../../../../../src-main/engine/diffusion/load-pipeline'
 import type { Pipeline } from '../../../../../src-main/engine/diffusion/pipeline'

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { Checkpoint, TensorView } from '../../../../../src-main/engine/checkpoint/checkpoint'
+import type { Checkpoint, TensorView } from '../../../../../src-main/engine/checkpoint/model/checkpoint'
 import { openCheckpoint } from '../../../../../src-main/engine/checkpoint/open'
 import {
   publishedModelIndex,

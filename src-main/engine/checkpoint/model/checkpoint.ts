@@ -1,5 +1,5 @@
-import type { PredictionType } from '../../contract/project'
-import type { SourceFile, StoredTensor } from './containers/container'
+import type { PredictionType } from '../../../contract/project'
+import type { SourceFile, StoredTensor } from '../containers/container'
 
 export type { PredictionType }
 

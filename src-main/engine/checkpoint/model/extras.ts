@@ -1,4 +1,4 @@
-import type { StoredTensor } from './containers/container'
+import type { StoredTensor } from '../containers/container'
 
 /** What tensors that belong to no component are, and what a merge does with the base's. */
 interface ExtraKind {
