@@ -2,26 +2,8 @@ import { guidanceSchema, stepsSchema } from '../contract/limits'
 import type { PngSettings } from '../contract/preview'
 import { parseSeed, seedOf } from '../contract/seed'
 import { readParameters } from '../engine/image/png'
-import { SCHEDULER_NAMES } from '../engine/schedulers/index'
+import { schedulerOfSampler } from '../engine/schedulers/index'
 
-/** A1111's samplers, and diffusers' classes that this program's own command line may have named; in lower case. */
-const SAMPLERS: Readonly<Record<string, string>> = {
-  plms: 'pndm',
-  'euler a': 'euler-ancestral',
-  'dpm++ 2m': 'dpmpp-2m',
-  'dpm++ 2m sde': 'dpmpp-2m-sde',
-  'dpm++ sde': 'dpmpp-sde',
-  ddimscheduler: 'ddim',
-  ddpmscheduler: 'ddpm',
-  pndmscheduler: 'pndm',
-  lmsdiscretescheduler: 'lms',
-  eulerdiscretescheduler: 'euler',
-  eulerancestraldiscretescheduler: 'euler-ancestral',
-  heundiscretescheduler: 'heun',
-  dpmsolversdescheduler: 'dpmpp-sde',
-  unipcmultistepscheduler: 'unipc',
-  lcmscheduler: 'lcm',
-}
 /** A1111's schedule types, which older versions write behind the sampler's name. */
 const SCHEDULE = /\s+(karras|exponential|polyexponential)$/i
 /** They leave the noise levels as the model has them. */
@@ -49,15 +31,8 @@ export function readPngSettings(bytes: Uint8Array): PngSettings | null {
     seed: seed === null ? null : seedOf(seed),
     steps: numberOf('Steps', (value) => stepsSchema.safeParse(value).success),
     guidance: numberOf('CFG scale', (value) => guidanceSchema.safeParse(value).success),
-    scheduler: sampler === null ? null : schedulerOf(sampler),
+    scheduler: schedulerOfSampler((sampler ?? '').replace(SCHEDULE, '').trim()) ?? null,
     sampler,
     schedule: schedule !== null && OWN_SCHEDULES.includes(schedule.toLowerCase()) ? null : schedule,
   }
-}
-
-/** This program's name of a sampler; null for one that it does not have. */
-function schedulerOf(sampler: string): string | null {
-  const name = sampler.replace(SCHEDULE, '').trim().toLowerCase()
-  if (SCHEDULER_NAMES.includes(name)) return name
-  return Object.hasOwn(SAMPLERS, name) ? SAMPLERS[name]! : null
 }

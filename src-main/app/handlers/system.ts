@@ -4,7 +4,7 @@ import { freemem, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { CommandOutput } from '../../contract/commands'
 import { FusionError } from '../../contract/errors'
-import { SCHEDULER_NAMES } from '../../engine/schedulers/index'
+import { SCHEDULER_CHOICES } from '../../engine/schedulers/index'
 import { METHODS } from '../../engine/merge/methods/index'
 import { probeProviders } from '../../engine/runtime/providers'
 import type { PathAccess } from '../path-access'
@@ -25,21 +25,6 @@ const EXTERNAL_PAGES = [
 ]
 /** More than a person looks through. */
 const MAX_ENTRIES = 5000
-
-const SCHEDULER_TITLES: Readonly<Record<string, string>> = {
-  ddim: 'DDIM',
-  ddpm: 'DDPM',
-  pndm: 'PNDM',
-  lms: 'LMS',
-  euler: 'Euler',
-  'euler-ancestral': 'Euler ancestral',
-  heun: 'Heun',
-  'dpmpp-2m': 'DPM++ 2M',
-  'dpmpp-2m-sde': 'DPM++ 2M SDE',
-  'dpmpp-sde': 'DPM++ SDE',
-  unipc: 'UniPC',
-  lcm: 'LCM',
-}
 
 /** What has to do with the program and its machine, not with the document. */
 export function systemHandlers(studio: Studio): Handlers<SystemCommands> {
@@ -75,7 +60,7 @@ export function systemHandlers(studio: Studio): Handlers<SystemCommands> {
         leastSpecialists: least,
         mostSpecialists: Number.isFinite(most) ? most : null,
       })),
-      schedulers: SCHEDULER_NAMES.map((name) => ({ name, title: SCHEDULER_TITLES[name] ?? name })),
+      schedulers: SCHEDULER_CHOICES.map(({ name, title }) => ({ name, title })),
     }),
     'app.openExternal': async ({ url }) => {
       if (!EXTERNAL_PAGES.some((page) => url.startsWith(page))) {

@@ -1,64 +1,26 @@
 import { FusionError } from '../../contract/errors'
 import type { SchedulerConfig } from './shared/config'
-import { DDIMScheduler } from './ddim'
-import { DDPMScheduler } from './ddpm'
-import { DEISMultistepScheduler } from './deis-multistep'
-import { DPMSolverMultistepScheduler } from './dpmsolver-multistep'
-import { DPMSolverSDEScheduler } from './dpmsolver-sde'
-import { DPMSolverSinglestepScheduler } from './dpmsolver-singlestep'
-import { EulerAncestralDiscreteScheduler } from './euler-ancestral-discrete'
-import { EulerDiscreteScheduler } from './euler-discrete'
-import { HeunDiscreteScheduler } from './heun-discrete'
-import { KDPM2AncestralDiscreteScheduler } from './k-dpm-2-ancestral-discrete'
-import { KDPM2DiscreteScheduler } from './k-dpm-2-discrete'
-import { LCMScheduler } from './lcm'
-import { LMSDiscreteScheduler } from './lms-discrete'
-import { PNDMScheduler } from './pndm'
 import type { RunOptions, Scheduler } from './shared/scheduler'
-import { UniPCMultistepScheduler } from './unipc-multistep'
+import { SCHEDULERS, type SchedulerChoice } from './table'
 
 export { parseSchedulerConfig, type SchedulerConfig } from './shared/config'
 export type { RunOptions, Scheduler, StepOptions } from './shared/scheduler'
 
-/** By diffusers' class names. */
-const SCHEDULERS = {
-  DDIMScheduler,
-  DDPMScheduler,
-  DEISMultistepScheduler,
-  DPMSolverMultistepScheduler,
-  DPMSolverSDEScheduler,
-  DPMSolverSinglestepScheduler,
-  EulerAncestralDiscreteScheduler,
-  EulerDiscreteScheduler,
-  HeunDiscreteScheduler,
-  KDPM2AncestralDiscreteScheduler,
-  KDPM2DiscreteScheduler,
-  LCMScheduler,
-  LMSDiscreteScheduler,
-  PNDMScheduler,
-  UniPCMultistepScheduler,
-} satisfies Record<string, new (config: SchedulerConfig, run: RunOptions) => Scheduler>
-
 export type SchedulerClassName = keyof typeof SCHEDULERS
 
-/** The command line's names, and what each changes in the model's own config. */
-const COMMAND_LINE_NAMES: Readonly<Record<string, { className: SchedulerClassName; config?: SchedulerConfig }>> = {
-  ddim: { className: 'DDIMScheduler' },
-  ddpm: { className: 'DDPMScheduler' },
-  pndm: { className: 'PNDMScheduler' },
-  lms: { className: 'LMSDiscreteScheduler' },
-  euler: { className: 'EulerDiscreteScheduler' },
-  'euler-ancestral': { className: 'EulerAncestralDiscreteScheduler' },
-  heun: { className: 'HeunDiscreteScheduler' },
-  'dpmpp-2m': { className: 'DPMSolverMultistepScheduler', config: { algorithm_type: 'dpmsolver++' } },
-  'dpmpp-2m-sde': { className: 'DPMSolverMultistepScheduler', config: { algorithm_type: 'sde-dpmsolver++' } },
-  'dpmpp-sde': { className: 'DPMSolverSDEScheduler' },
-  unipc: { className: 'UniPCMultistepScheduler' },
-  lcm: { className: 'LCMScheduler' },
-}
+/** For messages. */
+const CLASS_NAMES = (Object.keys(SCHEDULERS) as SchedulerClassName[]).sort()
+
+const CHOICES: readonly (SchedulerChoice & { className: SchedulerClassName })[] = Object.entries(SCHEDULERS).flatMap(
+  ([className, { choices }]) =>
+    choices.map((choice: SchedulerChoice) => ({ ...choice, className: className as SchedulerClassName })),
+)
+
+/** What people choose from, besides diffusers' class names. */
+export const SCHEDULER_CHOICES: readonly Pick<SchedulerChoice, 'name' | 'title'>[] = CHOICES
 
 /** Names for `--scheduler`, besides diffusers' class names. */
-export const SCHEDULER_NAMES = Object.keys(COMMAND_LINE_NAMES)
+export const SCHEDULER_NAMES = CHOICES.map(({ name }) => name)
 
 /** Choices for `--sigmas`; `default` leaves the model's config as it is. */
 export const SIGMA_CHOICES = ['default', 'karras', 'exponential'] as const
@@ -73,10 +35,10 @@ export type SigmaChoice = (typeof SIGMA_CHOICES)[number]
 export function createScheduler(className: string, config: SchedulerConfig, run: RunOptions): Scheduler {
   if (!isSchedulerClassName(className)) {
     throw new FusionError('unsupported', `The scheduler ${className} is not supported.`, {
-      hint: `Choose one of ${SCHEDULER_NAMES.join(', ')}, or of diffusers' ${Object.keys(SCHEDULERS).join(', ')}.`,
+      hint: `Choose one of ${SCHEDULER_NAMES.join(', ')}, or of diffusers' ${CLASS_NAMES.join(', ')}.`,
     })
   }
-  return new SCHEDULERS[className](config, run)
+  return new SCHEDULERS[className].class(config, run)
 }
 
 /**
@@ -88,7 +50,7 @@ export function chooseScheduler(
   name?: string,
   sigmas: SigmaChoice = 'default',
 ): { className: string; config: SchedulerConfig } {
-  const named = name !== undefined && Object.hasOwn(COMMAND_LINE_NAMES, name) ? COMMAND_LINE_NAMES[name] : undefined
+  const named = CHOICES.find((choice) => choice.name === name)
   const className = named?.className ?? name ?? modelConfig['_class_name']
   if (typeof className !== 'string') {
     throw new FusionError('malformed', 'The scheduler_config.json names no _class_name.', {
@@ -97,27 +59,27 @@ export function chooseScheduler(
   }
   const config = { ...modelConfig, ...named?.config }
   if (sigmas === 'default') return { className, config }
-  if (isSchedulerClassName(className) && !SCHEDULERS_WITH_SIGMAS.includes(className)) {
+  if (isSchedulerClassName(className) && !SCHEDULERS[className].spreadsSigmas) {
+    const others = CLASS_NAMES.filter((other) => SCHEDULERS[other].spreadsSigmas)
     throw new FusionError('unsupported', `${className} cannot use ${sigmas} sigmas.`, {
-      hint: `Choose --sigmas default, or one of ${SCHEDULERS_WITH_SIGMAS.join(', ')}.`,
+      hint: `Choose --sigmas default, or one of ${others.join(', ')}.`,
     })
   }
   const spread = { use_karras_sigmas: sigmas === 'karras', use_exponential_sigmas: sigmas === 'exponential' }
   return { className, config: { ...config, ...spread, use_beta_sigmas: false, use_lu_lambdas: false } }
 }
 
-const SCHEDULERS_WITH_SIGMAS: readonly SchedulerClassName[] = [
-  'DEISMultistepScheduler',
-  'DPMSolverMultistepScheduler',
-  'DPMSolverSDEScheduler',
-  'DPMSolverSinglestepScheduler',
-  'EulerDiscreteScheduler',
-  'HeunDiscreteScheduler',
-  'KDPM2AncestralDiscreteScheduler',
-  'KDPM2DiscreteScheduler',
-  'LMSDiscreteScheduler',
-  'UniPCMultistepScheduler',
-]
+/**
+ * The name of the scheduler that a picture's text calls `sampler`: by a name or title of this program's, by another
+ * program's name, or by diffusers' class where that is one scheduler only; whatever the case of its letters.
+ */
+export function schedulerOfSampler(sampler: string): string | undefined {
+  const wanted = sampler.toLowerCase()
+  return CHOICES.find(({ name, title, otherNames = [], className }) => {
+    const names = [name, title, ...otherNames, ...(SCHEDULERS[className].choices.length === 1 ? [className] : [])]
+    return names.some((known) => known.toLowerCase() === wanted)
+  })?.name
+}
 
 function isSchedulerClassName(name: string): name is SchedulerClassName {
   return Object.hasOwn(SCHEDULERS, name)

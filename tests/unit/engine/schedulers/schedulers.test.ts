@@ -1,15 +1,20 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { findGoldenFolders } from '../../../golden-runner/golden-set'
 import { TorchGenerator } from '../../../../src-main/engine/random'
 import {
   chooseScheduler,
   createScheduler,
   parseSchedulerConfig,
-  SCHEDULER_NAMES,
+  schedulerOfSampler,
+  SIGMA_CHOICES,
   type SchedulerConfig,
 } from '../../../../src-main/engine/schedulers'
 import { betaQuantile } from '../../../../src-main/engine/schedulers/shared/beta-distribution'
 import { noiseSource } from '../../../../src-main/engine/schedulers/shared/noise'
+import { SCHEDULERS, type SchedulerChoice } from '../../../../src-main/engine/schedulers/table'
 
 // Traces against diffusers are goldens (tests/golden-runner); here: what holds for every setting.
 const SD1: SchedulerConfig = {
@@ -22,7 +27,58 @@ const SD1: SchedulerConfig = {
   skip_prk_steps: true,
   steps_offset: 1,
 }
-const CLASSES = [...SCHEDULER_NAMES, 'DEISMultistepScheduler', 'DPMSolverSinglestepScheduler', 'KDPM2DiscreteScheduler']
+const ENTRIES = Object.entries(SCHEDULERS)
+const CHOICES: readonly SchedulerChoice[] = ENTRIES.flatMap(([, { choices }]) => [...choices])
+/** Every scheduler once: by its names, or by its class where it has none. */
+const CLASSES = ENTRIES.flatMap(([className, { choices }]) =>
+  choices.length === 0 ? [className] : choices.map(({ name }) => name),
+)
+
+describe('the table of schedulers', () => {
+  it.each(ENTRIES)('has diffusers’ class under its own name: %s', (className, entry) => {
+    expect(entry.class.name).toBe(className)
+  })
+
+  it.each(ENTRIES)('says whether the noise levels of %s can be spread otherwise', (className, { spreadsSigmas }) => {
+    const config = { ...SD1, algorithm_type: 'dpmsolver++' }
+    const own = createScheduler(className, config, { steps: 9 })
+    for (const sigmas of SIGMA_CHOICES.filter((choice) => choice !== 'default')) {
+      const spread = createScheduler(className, { ...config, [`use_${sigmas}_sigmas`]: true }, { steps: 9 })
+      expect(spread.timesteps.join() !== own.timesteps.join()).toBe(spreadsSigmas)
+      const choose = () => chooseScheduler(SD1, className, sigmas)
+      if (spreadsSigmas) expect(choose()).toMatchObject({ className })
+      else expect(choose).toThrow(sigmas)
+    }
+  })
+
+  it('has every name once', () => {
+    const names = CHOICES.flatMap(({ name, title, otherNames = [] }) => [
+      ...new Set([name, title.toLowerCase(), ...otherNames.map((other) => other.toLowerCase())]),
+    ])
+    expect(names).toEqual([...new Set(names)])
+  })
+
+  it('has reference data for each', () => {
+    const traced = findGoldenFolders('tests/golden').flatMap((folder) => {
+      const manifest = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as {
+        cases: { op: string; params: { class?: string } }[]
+      }
+      return manifest.cases.flatMap(({ op, params }) => (op === 'scheduler' ? [params.class] : []))
+    })
+    expect(ENTRIES.map(([className]) => className).filter((className) => !traced.includes(className))).toEqual([])
+  })
+
+  it.each(CHOICES)('is found in pictures as $name and $title', ({ name, title, otherNames = [] }) => {
+    for (const known of [name, title, ...otherNames]) expect(schedulerOfSampler(known.toUpperCase())).toBe(name)
+  })
+
+  it('is found in pictures by diffusers’ class where that is one scheduler', () => {
+    expect(schedulerOfSampler('EulerAncestralDiscreteScheduler')).toBe('euler-ancestral')
+    expect(schedulerOfSampler('DPMSolverMultistepScheduler')).toBeUndefined()
+    expect(schedulerOfSampler('DEISMultistepScheduler')).toBeUndefined()
+    expect(schedulerOfSampler('')).toBeUndefined()
+  })
+})
 
 /** A whole run whose model always means the clean sample `target`. */
 function sampleTowards(target: Float32Array, className: string, config: SchedulerConfig, steps: number) {
@@ -39,7 +95,10 @@ function sampleTowards(target: Float32Array, className: string, config: Schedule
 
 describe('every scheduler', () => {
   const names = CLASSES.filter(
-    (name) => !['pndm', 'euler-ancestral', 'dpmpp-sde', 'KDPM2DiscreteScheduler'].includes(name),
+    (name) =>
+      !['pndm', 'euler-ancestral', 'dpmpp-sde', 'KDPM2DiscreteScheduler', 'KDPM2AncestralDiscreteScheduler'].includes(
+        name,
+      ),
   )
 
   it.each(names)('%s ends at the sample that the model predicts throughout', (name) => {
