@@ -2,14 +2,13 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { EvaluationReport } from '../contract/evaluate/losses'
 import type { EvaluationData } from '../contract/evaluate/settings'
-import { figure } from '../contract/figures'
 import { FusionError, toErrorReport } from '../contract/errors'
-import { withModel, type MethodSettings, type ModelEntry, type Project } from '../contract/project'
+import { methodWords } from '../contract/methods/words'
+import { withModel, type ModelEntry, type Project } from '../contract/project'
 import { comparedRows, PLAIN_AVERAGE, withOwnNames } from '../engine/evaluate/compare/compare-methods'
 import { openEvaluationData } from '../engine/evaluate/data/evaluation-data'
 import type { EvaluatedRow } from '../engine/evaluate/evaluation-run'
 import type { UnlearningPair } from '../engine/evaluate/losses/unlearned-gains'
-import { methodNamed } from '../engine/merge/methods/index'
 import { notExported } from './preview-plan'
 
 /** Where a family keeps its evaluation data, beside its base. */
@@ -117,18 +116,4 @@ function mergeRow(name: string, project: Project): EvaluatedRow {
 /** How a row is made, in words; empty for a model that was there. */
 export function rowWords({ merge }: EvaluatedRow): string {
   return merge ? methodWords(merge.method) : ''
-}
-
-/** A method with the settings that tell it from others: 'FeatureFusion, aligned'. */
-export function methodWords(method: MethodSettings): string {
-  const { name, normaliser, threshold, statistics, scale, density } = method
-  const { title, uses } = methodNamed(name)
-  const words = [title]
-  if (uses.includes('statistics') && statistics !== 'exact') words.push(statistics)
-  if (uses.includes('normaliser')) words.push(normaliser)
-  if (uses.includes('threshold') && threshold !== undefined)
-    words.push(`threshold ${threshold === 'auto' ? threshold : figure(threshold)}`)
-  if (uses.includes('density')) words.push(`density ${figure(density)}`)
-  if (uses.includes('scale')) words.push(`scale ${figure(scale, 3)}`)
-  return words.join(', ')
 }

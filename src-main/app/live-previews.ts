@@ -2,6 +2,8 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ComputeNews } from '../contract/compute'
 import { FusionError, toErrorReport } from '../contract/errors'
+import { reweightingOf } from '../contract/methods/descriptor'
+import { describedMethod } from '../contract/methods/index'
 import type { LiveState } from '../contract/preview'
 import { LIVE_URL } from './interface-files'
 import { planLive, type LivePlan } from './preview-plan'
@@ -75,7 +77,7 @@ export class LivePreviews {
     await rm(this.studio.cache.live, { recursive: true, force: true })
     this.tell({ stage: 'waiting' })
     // What is seen is what is exported: both are made from contributions from now on.
-    if (method.name === 'featurefusion' && !method.reuse) {
+    if (reweightingOf(describedMethod(method.name)) === 'contributions' && !method.reuse) {
       const edit = { type: 'set-method', method: { ...method, reuse: true } } as const
       this.studio.project.edit([edit], 'Tune live')
     } else {

@@ -11,7 +11,8 @@ import { readSmallText } from '../engine/files/regular-file'
 import { SMALL_FILES } from '../engine/files/small-files'
 import { chooseProvider, DEVICES, type Device } from '../engine/runtime/providers'
 import { cacheFolder } from './folders'
-import { addSourceOptions, collect, count, loadProject, number, type SourceOptions, threads } from './model-options'
+import { addSourceOptions, loadProject, type SourceOptions } from './model-options'
+import { collect, count, number, threads } from './option-values'
 import { bytes, ProgressLine, printResult, runCommand, say, seconds, UsageError, type CommonOptions } from './output'
 
 interface CalibrateCommandOptions extends CommonOptions, SourceOptions {

@@ -14,7 +14,7 @@ import { runMerge, type MergeOptions } from '../engine/merge/run'
 import { chooseProvider } from '../engine/runtime/providers'
 import { cacheFolder } from './folders'
 import { addEvaluationOptions, evaluatedProject, type EvaluationOptions } from './evaluation-options'
-import { count } from './model-options'
+import { count } from './option-values'
 import { ProgressLine, printResult, runCommand, table } from './output'
 
 /** Files of the program: without the worker a merge is made in this thread. */

@@ -25,7 +25,8 @@ import { DEVICES, type Device } from '../engine/runtime/providers'
 import { evaluationAsTable, evaluationInWords, type Evaluation } from './evaluate-output'
 import { cacheFolder } from './folders'
 import { parseModelArgument, withNames, type ModelArgument } from './model-arguments'
-import { collect, count, number, predictionOption, steps, threads } from './model-options'
+import { predictionOption } from './model-options'
+import { collect, count, number, steps, threads } from './option-values'
 import { ProgressLine, printResult, runCommand, say, UsageError, type CommonOptions } from './output'
 
 interface EvaluateOptions extends CommonOptions {

@@ -8,7 +8,8 @@ import { EvaluationRun } from '../engine/evaluate/evaluation-run'
 import { chooseDevice, DEVICES, type Device } from '../engine/runtime/providers'
 import { cacheFolder } from './folders'
 import type { ProgramFiles } from './merge'
-import { addModelOptions, count, loadProject, type ModelOptions, threads } from './model-options'
+import { addModelOptions, loadProject, type ModelOptions } from './model-options'
+import { count, threads } from './option-values'
 import { ProgressLine, type CommonOptions } from './output'
 
 /** Options of commands that measure a project's models and merges. */

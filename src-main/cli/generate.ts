@@ -30,7 +30,8 @@ import { SMALL_FILES } from '../engine/files/small-files'
 import { checkOutput, checkOutputFolder, writeOutput } from '../engine/files/write-output'
 import { DEVICES, type Device } from '../engine/runtime/providers'
 import { cacheFolder } from './folders'
-import { collect, count, number, predictionOption, steps, threads } from './model-options'
+import { predictionOption } from './model-options'
+import { collect, count, number, steps, threads } from './option-values'
 import { ProgressLine, printResult, runCommand, say, seconds, UsageError, type CommonOptions } from './output'
 
 interface GenerateOptions extends CommonOptions {

@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander'
 import { figure } from '../contract/figures'
 import { outputName } from '../contract/output-name'
+import { reweightingOf } from '../contract/methods/descriptor'
 import type { MethodSettings, Project } from '../contract/project'
 import { trimContributions } from '../engine/merge/contributions/cache-space'
 import { forecastContributions, type ContributionForecast } from '../engine/merge/contributions/contributions'
@@ -12,7 +13,8 @@ import { PHASE_WORDS, runMerge, type MergeOptions, type MergeResult } from '../e
 import { chooseProvider, DEVICES, type Device } from '../engine/runtime/providers'
 import type { Provider } from '../engine/runtime/session'
 import { cacheFolder } from './folders'
-import { addModelOptions, addOutputOptions, loadProject, number, type ModelOptions, threads } from './model-options'
+import { addModelOptions, addOutputOptions, loadProject, type ModelOptions } from './model-options'
+import { number, threads } from './option-values'
 import {
   bytes,
   ProgressLine,
@@ -129,7 +131,7 @@ export async function mergeWithProgress(
   const progress = new ProgressLine()
   for (const warning of plan.warnings) say(`Note: ${warning}`)
   const { method, project } = plan
-  if (project.method.reuse && method.kind !== 'fusion' && method.kind !== 'linear')
+  if (project.method.reuse && reweightingOf(method) === 'merge')
     say(`Note: ${method.title} is no sum of what the models contribute: it is run again as a whole.`)
   try {
     return await runMerge(plan, {

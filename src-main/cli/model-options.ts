@@ -1,17 +1,13 @@
 import { dirname, resolve } from 'node:path'
-import { InvalidArgumentError, Option, type Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { z } from 'zod'
 import { blockLabel } from '../contract/block-labels'
 import { FusionError } from '../contract/errors'
-import { MOST_COUNT, MOST_STEPS, MOST_THREADS } from '../contract/limits'
 import {
-  METHOD_NAMES,
-  NORMALISERS,
   OUTPUT_LAYOUTS,
   OUTPUT_TYPES,
   PREDICTION_TYPES,
   projectSchema,
-  STATISTICS,
   type ModelEntry,
   type Project,
 } from '../contract/project'
@@ -19,7 +15,9 @@ import { openCheckpoint } from '../engine/checkpoint/open'
 import { readSmallTextSync } from '../engine/files/regular-file'
 import { SMALL_FILES } from '../engine/files/small-files'
 import { presetByBlock, UNetBlocks } from '../engine/merge/plan/blocks'
+import { addMethodOptions, methodGiven, type MethodOptions } from './method-options'
 import { parseModelArgument, withNames } from './model-arguments'
+import { collect } from './option-values'
 import { UsageError } from './output'
 
 /** What options say about the models themselves. */
@@ -29,19 +27,9 @@ export interface SourceOptions {
 }
 
 /** What the options of `merge`, `inspect` and the like say about models, method and output. */
-export interface ModelOptions extends SourceOptions {
+export interface ModelOptions extends SourceOptions, MethodOptions {
   blockWeights: string[]
   layerWeights: string[]
-  method?: string
-  statistics?: string
-  samples?: number
-  seed?: number
-  normaliser?: string
-  threshold?: number | 'auto'
-  density?: number
-  scale?: number
-  sign?: string
-  rescale?: string
   transposed: string[]
   groups: string[]
   layout?: string
@@ -53,44 +41,7 @@ export interface ModelOptions extends SourceOptions {
   notes?: string
   prediction?: string
   reuse?: boolean
-  ridge?: number
   calibration?: string
-}
-
-/** One more value of an option that can be given often. */
-export const collect = (value: string, previous: string[]): string[] => [...previous, value]
-
-/** A number of an option. */
-export function number(text: string): number {
-  const value = Number(text)
-  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('It is not a number.')
-  return value
-}
-
-/** A whole number of at least 1 of an option. */
-function countUpTo(text: string, most: number): number {
-  const value = number(text)
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It is not a whole number from 1 on.')
-  if (value > most) throw new InvalidArgumentError(`It is more than ${most}.`)
-  return value
-}
-
-export function count(text: string): number {
-  return countUpTo(text, MOST_COUNT)
-}
-
-/** How many steps a picture takes. */
-export function steps(text: string): number {
-  return countUpTo(text, MOST_STEPS)
-}
-
-/** How many threads an operator has. */
-export function threads(text: string): number {
-  return countUpTo(text, MOST_THREADS)
-}
-
-function threshold(text: string): number | 'auto' {
-  return text === 'auto' ? text : number(text)
 }
 
 /** Adds the options that choose models. */
@@ -102,7 +53,7 @@ export function addSourceOptions(command: Command): Command {
 
 /** Adds the options that choose models, weights and method. */
 export function addModelOptions(command: Command): Command {
-  return addSourceOptions(command)
+  addSourceOptions(command)
     .option(
       '--block-weights <name=numbers>',
       "a model's weights by block: BLOCK:WEIGHT,… or a number for every block (26 for SD 1 and 2, 20 for SDXL)",
@@ -115,18 +66,9 @@ export function addModelOptions(command: Command): Command {
       collect,
       [],
     )
-    .addOption(new Option('--method <name>', 'how to merge').choices(METHOD_NAMES))
-    .addOption(new Option('--statistics <kind>', 'statistics behind the correlations').choices(STATISTICS))
-    .option('--samples <n>', 'samples of sampled statistics', number)
-    .option('--seed <n>', 'seed of everything random', number)
-    .addOption(new Option('--normaliser <kind>', 'what merged rows are divided by').choices(NORMALISERS))
-    .option('--threshold <auto|number>', 'least |correlation| that takes part', threshold)
-    .option('--density <number>', 'share of entries that TIES and DARE keep', number)
-    .option('--scale <number>', 'factor on merged differences', number)
-    .addOption(new Option('--sign <kind>', 'how TIES elects a sign').choices(['sum', 'count']))
-    .addOption(new Option('--rescale <kind>', 'how DARE makes up for what it drops').choices(['density', 'l1']))
+  addMethodOptions(command)
+  return command
     .option('--calibration <file>', 'real inputs of the layers (featurefusion calibrate), for what needs them')
-    .option('--ridge <number>', 'how strongly a feature regression holds to the mean', number)
     .option('--transposed <pattern>', 'layers that are transposed convolutions (files do not tell)', collect, [])
     .option('--groups <pattern=n>', 'layers that are convolutions in n groups (files do not tell)', collect, [])
     .addOption(predictionOption())
@@ -177,20 +119,8 @@ export async function loadProject(path: string | undefined, options: ModelOption
     models,
     method: {
       ...project.method,
-      ...given([
-        'statistics',
-        'samples',
-        'seed',
-        'normaliser',
-        'threshold',
-        'density',
-        'scale',
-        'sign',
-        'rescale',
-        'reuse',
-        'ridge',
-      ]),
-      ...(options.method !== undefined && { name: options.method }),
+      ...methodGiven(options),
+      ...given(['reuse']),
       ...(options.calibration !== undefined && { calibration: resolve(options.calibration) }),
       layerKinds: [...project.method.layerKinds, ...layerKinds(options)],
     },

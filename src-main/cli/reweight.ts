@@ -32,7 +32,8 @@ import {
   type MergeCommandOptions,
   type ProgramFiles,
 } from './merge'
-import { collect, loadProject, parseNumber, type LoadedProject } from './model-options'
+import { loadProject, parseNumber, type LoadedProject } from './model-options'
+import { collect } from './option-values'
 import { ProgressLine, printResult, runCommand, signed, table, UsageError } from './output'
 
 /** How many of the most changed tensors are printed. */

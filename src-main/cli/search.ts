@@ -7,7 +7,7 @@ import type { Trial } from '../engine/evaluate/search/weight-trials'
 import { checkOutput } from '../engine/files/write-output'
 import { addEvaluationOptions, evaluatedProject, withRun, type EvaluationOptions } from './evaluation-options'
 import type { ProgramFiles } from './merge'
-import { count } from './model-options'
+import { count } from './option-values'
 import { printResult, runCommand, say, table, UsageError } from './output'
 
 interface SearchOptions extends EvaluationOptions {

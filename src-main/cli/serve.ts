@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { InvalidArgumentError, type Command } from 'commander'
 import { version } from '../../package.json'
 import { cacheFolder, dataFolder } from './folders'
-import { collect } from './model-options'
+import { collect } from './option-values'
 import { EXIT, runCommand, type CommonOptions } from './output'
 
 interface ServeCommandOptions extends CommonOptions {

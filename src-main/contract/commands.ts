@@ -9,7 +9,6 @@ import { forecastSchema, jobSchema } from './jobs'
 import { pathSchema } from './limits'
 import { incompatibilitySchema, networkSchema, modelDescriptionSchema } from './models'
 import { liveStateSchema, pictureSchema, pngSettingsSchema, variantSchema } from './preview'
-import { methodSchema } from './project'
 import {
   DEVICES,
   editSchema,
@@ -36,23 +35,10 @@ export const COMMANDS = {
     z.strictObject({ after: z.number().int().nonnegative() }),
     z.object({ events: z.array(numberedEventSchema).nullable() }),
   ),
-  /** What the program can do, for menus and explanations. */
+  /** What the program can do, for menus; contract/methods lists the methods. */
   'app.catalog': command(
     nothing,
     z.object({
-      methods: z.array(
-        z.object({
-          name: methodSchema.shape.name.unwrap(),
-          title: z.string(),
-          description: z.string(),
-          /** Settings that it reads. */
-          uses: z.array(z.string()),
-          baseTakesPart: z.boolean(),
-          leastSpecialists: z.number(),
-          /** null: any number. */
-          mostSpecialists: z.number().nullable(),
-        }),
-      ),
       schedulers: z.array(z.object({ name: z.string(), title: z.string() })),
     }),
   ),

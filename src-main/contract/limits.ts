@@ -25,7 +25,7 @@ export const MOST_THREADS = 1024
 /** Any other number of things that somebody asks for. */
 export const MOST_COUNT = 1_000_000
 /** A weight or a factor; beyond it half precision has no numbers anyway. */
-const MOST_WEIGHT = 1e6
+export const MOST_WEIGHT = 1e6
 
 const MOST_NAME = 200
 /** As long as a tensor's name may be in a pattern. */

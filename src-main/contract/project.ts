@@ -16,31 +16,23 @@ import {
   stepsSchema,
   weightSchema,
 } from './limits'
+import { NORMALISER, THRESHOLD, type STATISTICS } from './methods/feature-fusion'
+import { describedMethod, METHOD_NAMES, type MethodName } from './methods/index'
+import { needOf, parameterSchemas, parameterValue, type ValueOf } from './methods/settings'
 import { promptSchema } from './prompt'
 
-/** Statistics behind the correlations (method.md, 'Statistics of a layer'). */
-export const STATISTICS = ['exact', 'sampled', 'calibrated'] as const
-export const NORMALISERS = ['aligned', 'paper', 'abs'] as const
-export const METHOD_NAMES = [
-  'featurefusion',
-  'feature-regression',
-  'soup',
-  'weighted-sum',
-  'add-difference',
-  'task-arithmetic',
-  'ties',
-  'dare',
-  'dare-ties',
-] as const
+export { METHOD_NAMES, type MethodName }
+
+/** What merged rows can be divided by. */
+export const NORMALISERS = NORMALISER.choices.map(({ value }) => value)
 export const OUTPUT_LAYOUTS = ['same', 'diffusers', 'single-file'] as const
 export const OUTPUT_TYPES = ['same', 'fp16', 'bf16', 'fp32'] as const
 /** What a UNet was trained to predict; diffusers' names. */
 export const PREDICTION_TYPES = ['epsilon', 'v_prediction', 'sample'] as const
 export const MERGEABLE_COMPONENTS = ['unet', 'text_encoder', 'text_encoder_2', 'vae'] as const
 
-export type Statistics = (typeof STATISTICS)[number]
-export type Normaliser = (typeof NORMALISERS)[number]
-export type MethodName = (typeof METHOD_NAMES)[number]
+export type Statistics = ValueOf<typeof STATISTICS>
+export type Normaliser = ValueOf<typeof NORMALISER>
 export type PredictionType = (typeof PREDICTION_TYPES)[number]
 export type OutputLayout = (typeof OUTPUT_LAYOUTS)[number]
 export type OutputType = (typeof OUTPUT_TYPES)[number]
@@ -72,17 +64,10 @@ export const modelSchema = z.strictObject({
     .default([]),
 })
 
-/** Method and parameters; what a method does not use is ignored by it. */
+/** Method and parameters of all methods; what a method does not use is ignored by it. */
 export const methodSchema = z.strictObject({
   name: z.enum(METHOD_NAMES).default('featurefusion'),
-  statistics: z.enum(STATISTICS).default('exact'),
-  /** Samples of the `sampled` statistics; the paper's own number is 100. */
-  samples: z.number().int().positive().max(MOST_SAMPLES).default(100),
-  /** Seed of everything random in the merge. */
-  seed: z.number().int().nonnegative().default(0),
-  normaliser: z.enum(NORMALISERS).default('aligned'),
-  /** Least |P| that takes part; absent: 'auto' with aligned and abs, 0 with paper. */
-  threshold: z.union([z.literal('auto'), z.number().min(0).max(1)]).optional(),
+  ...parameterSchemas,
   /**
    * Merge by what every model contributes to a layer, kept on disk: other weights then cost a sum. Differs from the
    * direct merge by float16's precision of the differences (FeatureFusion; linear methods need nothing kept).
@@ -99,17 +84,7 @@ export const methodSchema = z.strictObject({
     )
     .max(MOST_PATTERNS)
     .default([]),
-  /** Share of the entries that TIES and DARE keep. */
-  density: z.number().gt(0).max(1).default(0.5),
-  /** Factor on the merged difference (task arithmetic, TIES, DARE). */
-  scale: weightSchema.default(1),
-  /** How TIES elects a sign: by the sum of the values or by the number of signs. */
-  sign: z.enum(['sum', 'count']).default('sum'),
-  /** How DARE makes up for what it dropped: 1/density (the paper) or the L1 norm from before. */
-  rescale: z.enum(['density', 'l1']).default('density'),
-  /** Feature regression: how strongly the merge holds to the mean, as a multiple of the columns' mean square. */
-  ridge: z.number().positive().max(1e6).default(1),
-  /** The file with real inputs of every layer, for feature regression and calibrated statistics. */
+  /** The file with real inputs of every layer, for methods and settings that need them. */
   calibration: pathSchema.optional(),
 })
 
@@ -155,14 +130,14 @@ export type OutputSettings = z.infer<typeof outputSchema>
 export type PreviewSettings = z.infer<typeof previewSchema>
 export type Project = z.infer<typeof projectSchema>
 
-/** The threshold that holds when the settings name none (method.md, 'Normalisation and merge'). */
+/** The threshold that holds (method.md, 'Normalisation and merge'). */
 export function thresholdOf(settings: MethodSettings): number | 'auto' {
-  return settings.threshold ?? (settings.normaliser === 'paper' ? 0 : 'auto')
+  return parameterValue(THRESHOLD, settings) as ValueOf<typeof THRESHOLD>
 }
 
 /** Whether a merge learns from real inputs of every layer. */
-export function needsCalibration({ name, statistics }: MethodSettings): boolean {
-  return name === 'feature-regression' || (name === 'featurefusion' && statistics === 'calibrated')
+export function needsCalibration(settings: MethodSettings): boolean {
+  return needOf(describedMethod(settings.name), settings)?.kind === 'columns'
 }
 
 /** The project with a person's word on what its models predict; null: what their files say. */

@@ -5,7 +5,6 @@ import { dirname, join } from 'node:path'
 import type { CommandOutput } from '../../contract/commands'
 import { FusionError } from '../../contract/errors'
 import { SCHEDULER_CHOICES } from '../../engine/schedulers/index'
-import { METHODS } from '../../engine/merge/methods/index'
 import { probeProviders } from '../../engine/runtime/providers'
 import type { PathAccess } from '../path-access'
 import { PROJECT_SUFFIX } from '../project-file'
@@ -51,15 +50,6 @@ export function systemHandlers(studio: Studio): Handlers<SystemCommands> {
     },
     'app.events': ({ after }) => ({ events: events.since(after) }),
     'app.catalog': () => ({
-      methods: METHODS.map(({ name, title, summary, uses, baseTakesPart, specialists: { least, most } }) => ({
-        name,
-        title,
-        description: summary,
-        uses: [...uses],
-        baseTakesPart,
-        leastSpecialists: least,
-        mostSpecialists: Number.isFinite(most) ? most : null,
-      })),
       schedulers: SCHEDULER_CHOICES.map(({ name, title }) => ({ name, title })),
     }),
     'app.openExternal': async ({ url }) => {

@@ -1,4 +1,6 @@
 import { FusionError } from '../../contract/errors'
+import type { MethodDescriptor } from '../../contract/methods/descriptor'
+import { METHODS } from '../../contract/methods/index'
 import { thresholdOf } from '../../contract/project'
 import type { Checkpoint } from '../checkpoint/model/checkpoint'
 import { TensorReader } from '../checkpoint/containers/tensor-reader'
@@ -99,11 +101,18 @@ export async function featureDrift(
   return order.map((module) => drifts.get(module)!)
 }
 
-/** @throws FusionError 'unsupported' for a method whose merge is no sum of its models' features */
+/** Whether a method's features are the models' features times coefficients. */
+function combinesFeatures({ kind }: Pick<MethodDescriptor, 'kind'>): boolean {
+  return kind === 'fusion' || kind === 'linear'
+}
+
+/** @throws FusionError 'unsupported' for a method that does not combine features by coefficients */
 export function checkCombinesFeatures({ method }: Pick<MergePlan, 'method'>): void {
-  if (method.kind === 'fusion' || method.kind === 'linear') return
+  if (combinesFeatures(method)) return
   throw new FusionError('unsupported', `${method.title} does not combine features by coefficients.`, {
-    hint: 'Choose FeatureFusion, soup or another sum of models.',
+    hint: `Choose one that does: ${METHODS.filter(combinesFeatures)
+      .map(({ title }) => title)
+      .join(', ')}.`,
   })
 }
 

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { FusionError } from '../../contract/errors'
+import { reweightingOf } from '../../contract/methods/descriptor'
 import { TensorReader } from '../checkpoint/containers/tensor-reader'
 import { elementCount } from '../tensor/element-type'
 import type { RowCombination } from '../tensor/weighted-sum'
@@ -72,7 +73,7 @@ export async function unlearningReport(
   contributions: Contributions | null,
   { workerFile = null, threads = availableParallelism(), signal, onProgress }: UnlearningOptions = {},
 ): Promise<UnlearningReport | null> {
-  if (before.method.kind === 'elementwise' || before.method.kind === 'regression') return null
+  if (reweightingOf(before.method) === 'merge') return null
   const measured = measurementsOf(before, after, contributions)
   const jobs = measured.flatMap((each) => each.jobs)
   const total = jobs.reduce((sum, { count }) => sum + count, 0)

@@ -1,4 +1,6 @@
 import { figure } from '../../contract/figures'
+import { SCALE } from '../../contract/methods/parameters'
+import { partsOfAverage } from '../../contract/methods/shares'
 import { thresholdOf, type MethodSettings } from '../../contract/project'
 import type { LayerReport } from './fusion/layer-report'
 import type { MergePlan } from './plan/merge-plan'
@@ -84,21 +86,20 @@ export function sharesOf(plan: MergePlan, layers: readonly LayerReport[]): { add
     )
     return { adds: false, shares: named(values) }
   }
-  if (method.kind === 'regression') {
-    const total = weights.reduce((sum, weight) => sum + weight, 0)
-    return { adds: false, shares: named(weights.map((weight) => weight / total)) }
-  }
   if (method.kind === 'linear') {
     const { coefficients, divisor } = method.combine(weights, project.method)
     return {
-      adds: method.name === 'task-arithmetic' || method.name === 'add-difference',
+      adds: method.result.kind === 'changes',
       shares: named(coefficients.map((value) => value / divisor)),
     }
   }
-  return {
-    adds: true,
-    shares: named(weights.map((weight, index) => (index === 0 ? null : weight * project.method.scale))),
+  if (method.result.kind === 'average') {
+    const parts = partsOfAverage(method.result, weights)
+    const total = parts.reduce((sum, part) => sum + part, 0)
+    return { adds: false, shares: named(parts.map((part) => part / total)) }
   }
+  const scale = method.parameters.some(({ key }) => key === SCALE.key) ? project.method.scale : 1
+  return { adds: true, shares: named(weights.map((weight, index) => (index === 0 ? null : weight * scale))) }
 }
 
 /** Shares in words: 'base 40 %, style 60 %'. */

@@ -1,4 +1,5 @@
 import type { LayerSummary } from '../../../src-main/contract/inspect'
+import { describedMethod } from '../../../src-main/contract/methods/index'
 import type { MethodSettings } from '../../../src-main/contract/project'
 import { countOf, formatNumber, formatPercent, listOf, shorten } from '../../shared/format'
 
@@ -21,23 +22,20 @@ function sharesInWords(models: readonly string[], shares: readonly number[]): st
 }
 
 /** What the method will do to this layer, in one sentence. */
-export function layerSentence(
-  summary: LayerSummary,
-  method: MethodSettings,
-  methodTitle: string,
-  models: readonly string[],
-): string {
+export function layerSentence(summary: LayerSummary, method: MethodSettings, models: readonly string[]): string {
   const size = summary.deltaNormRatio.reduce(
     (largest, value, index, all) => (value > all[largest]! ? index : largest),
     0,
   )
   const most = shorten(models[size + 1] ?? 'no specialist', LONGEST_NAME)
   const changed = `${most} changed it most, by ${formatPercent(summary.deltaNormRatio[size] ?? 0)} of its size`
-  if (method.name !== 'featurefusion') return `${methodTitle} merges it entry by entry; ${changed}.`
+  const { kind, title } = describedMethod(method.name)
+  if (kind === 'regression') return `${title} fits it to features on real inputs; ${changed}.`
+  if (kind !== 'fusion') return `${title} merges it entry by entry; ${changed}.`
   const report = summary.normalisers[method.normaliser]
-  if (!report) return `FeatureFusion was not computed for this normaliser; ${changed}.`
+  if (!report) return `${title} was not computed for this normaliser; ${changed}.`
   const shares = sharesInWords(models, report.shares)
-  const mixes = `At equal weights FeatureFusion mixes ${shares} here`
+  const mixes = `At equal weights ${title} mixes ${shares} here`
   if (report.minZ <= 0) {
     return `${mixes}, and in some rows the coefficients cancel completely (Z as low as ${formatNumber(report.minZ)}): expect noise, or choose the aligned normaliser.`
   }

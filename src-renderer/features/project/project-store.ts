@@ -2,7 +2,9 @@ import { defineStore } from 'pinia'
 import { computed, shallowRef } from 'vue'
 import type { CalibrationSettings } from '../../../src-main/contract/calibration'
 import type { EvaluationSettings } from '../../../src-main/contract/evaluate/settings'
+import { describedMethod } from '../../../src-main/contract/methods/index'
 import {
+  methodSchema,
   withPrediction,
   type MethodSettings,
   type ModelEntry,
@@ -26,7 +28,7 @@ const NO_PROJECT: Project = {
   format: 'featurefusion-project',
   version: 1,
   models: [],
-  method: {} as MethodSettings,
+  method: methodSchema.parse({}),
   output: {} as OutputSettings,
   preview: {} as PreviewSettings,
   evaluation: {} as EvaluationSettings,
@@ -57,6 +59,8 @@ export const useProject = defineStore('project', () => {
     const edits = pending.value.flatMap((one) => one.edits)
     return keepEqual(before, edits.reduce(applyEdit, state.value?.project ?? NO_PROJECT))
   })
+  /** What its method is. */
+  const method = computed(() => describedMethod(project.value.method.name))
   const models = computed(() => project.value.models)
   const base = computed<ModelEntry | undefined>(() => models.value[0])
   const specialists = computed(() => models.value.slice(1))
@@ -142,6 +146,7 @@ export const useProject = defineStore('project', () => {
   return {
     state,
     project,
+    method,
     models,
     base,
     specialists,

@@ -16,7 +16,7 @@ export const useShares = defineStore('shares', () => {
   /** Where the statistics of every model lie in those of a layer; null where there are none for all that take part. */
   const places = computed<readonly number[] | null>((before) => {
     const computedYet = inspect.rows.length > 0 && !inspect.running
-    if (method.value.name !== 'featurefusion' || !computedYet) return null
+    if (project.method.kind !== 'fusion' || !computedYet) return null
     const found = project.models.map(({ name }) => inspect.modelNames.indexOf(name))
     const complete = project.models.every(({ enabled }, index) => !enabled || found[index]! >= 0)
     return complete ? keepEqual(before, found) : null

@@ -1,4 +1,6 @@
 import { weightOf } from '../../../src-main/contract/layer-patterns'
+import { describedMethod } from '../../../src-main/contract/methods/index'
+import { partsOfAverage } from '../../../src-main/contract/methods/shares'
 import type { MethodName, ModelEntry } from '../../../src-main/contract/project'
 import { formatPercent } from '../../shared/format'
 
@@ -13,14 +15,12 @@ export interface Share {
   value: number | null
 }
 
-const CHANGES: readonly MethodName[] = ['task-arithmetic', 'ties', 'dare', 'dare-ties', 'add-difference']
-
 /** Shares by the weights of models alone, without layers, blocks and correlations. */
 export function sharesOfWeights(models: readonly ModelEntry[], method: MethodName): Share[] {
-  if (CHANGES.includes(method)) return changesOf(models, method)
+  const { result } = describedMethod(method)
+  if (result.kind === 'changes') return changesOf(models, result.addedTo)
   const weights = models.map((model) => (model.enabled ? model.weight : 0))
-  if (method === 'weighted-sum') weights[0] = 1 - weights.slice(1).reduce((sum, weight) => sum + weight, 0)
-  return normalised(models, weights)
+  return normalised(models, partsOfAverage(result, weights))
 }
 
 /** Shares of weighted contributions; those of a merge whose contributions cancel cannot be told. */
@@ -35,11 +35,11 @@ export function normalised(models: readonly ModelEntry[], parts: readonly number
   }))
 }
 
-function changesOf(models: readonly ModelEntry[], method: MethodName): Share[] {
+/** @param addedTo the model that is taken whole */
+function changesOf(models: readonly ModelEntry[], addedTo: number): Share[] {
   return models.map(({ name, enabled, weight }, index) => {
-    if (index === 0) return { name, index, enabled: true, kind: 'share', value: method === 'add-difference' ? 0 : 1 }
-    // Add difference: the first specialist is taken whole, the second one's difference is added.
-    const whole = method === 'add-difference' && index === 1
+    const whole = index === addedTo
+    if (index === 0) return { name, index, enabled: true, kind: 'share', value: whole ? 1 : 0 }
     return { name, index, enabled, kind: whole ? 'share' : 'changes', value: !enabled ? 0 : whole ? 1 : weight }
   })
 }
@@ -73,7 +73,8 @@ export function sharesOfLayers(
   method: MethodName,
   layers: readonly SharedLayer[],
 ): Share[] {
-  if (CHANGES.includes(method) || layers.length === 0) return sharesOfWeights(models, method)
+  const { result } = describedMethod(method)
+  if (result.kind === 'changes' || layers.length === 0) return sharesOfWeights(models, method)
   // Plain copies: the project's own objects note every reading.
   const weighed = models.map(({ enabled, weight, blocks, layers: patterns }, index) => ({
     enabled: enabled || index === 0,
@@ -83,10 +84,8 @@ export function sharesOfLayers(
   }))
   const totals = models.map(() => 0)
   for (const layer of layers) {
-    const parts = weighed.map(
-      (model, index) => weightOf(model, layer.names, layer.block) * (layer.contributions?.[index] ?? 1),
-    )
-    if (method === 'weighted-sum') parts[0] = 1 - parts.slice(1).reduce((sum, part) => sum + part, 0)
+    const weights = weighed.map((model) => weightOf(model, layer.names, layer.block))
+    const parts = partsOfAverage(result, weights).map((part, index) => part * (layer.contributions?.[index] ?? 1))
     const sum = parts.reduce((total, part) => total + part, 0)
     if (sum > 0) parts.forEach((part, index) => (totals[index]! += (part / sum) * layer.size))
   }

@@ -10,6 +10,7 @@ import { planMerge } from '../../../src-main/engine/merge/plan/plan'
 import { runMerge } from '../../../src-main/engine/merge/run'
 import { decodeTensor, type GoldenCase, type GoldenSet } from '../golden-set'
 import type { OpRunner } from '../run-cases'
+import { givenParameters } from './merges'
 
 /** Tolerance per tensor (golden/README.md, 'checkpoints'). */
 const RTOL = 1e-4
@@ -36,10 +37,9 @@ const checkpointMerge: OpRunner = async (goldenCase, set) => {
   const { params } = goldenCase
   const name = METHOD_OF_GOLDEN[String(params['method'])]
   if (!name) return { skipped: `method ${String(params['method'])}` }
-  const given = ['statistics', 'normaliser', 'samples', 'seed', 'threshold', 'density', 'scale', 'sign', 'rescale']
   const method = methodSchema.parse({
     name,
-    ...Object.fromEntries(given.flatMap((key) => (params[key] == null ? [] : [[key, params[key]]]))),
+    ...givenParameters(name, params),
     ...(params['threshold_value'] !== undefined && { threshold: params['threshold_value'] }),
   })
   const project = projectSchema.parse({

@@ -1,4 +1,6 @@
-import { methodSchema, METHOD_NAMES, type MethodName } from '../../../src-main/contract/project'
+import { primaryModel, weighsBase } from '../../../src-main/contract/methods/descriptor'
+import { describedMethod, METHOD_NAMES, type MethodName } from '../../../src-main/contract/methods/index'
+import { methodSchema } from '../../../src-main/contract/project'
 import { normaliserOf } from '../../../src-main/engine/merge/fusion/normalisers'
 import { rowSums } from '../../../src-main/engine/merge/fusion/layer-report'
 import { FusionLayer, type FusionOptions } from '../../../src-main/engine/merge/fusion/fusion-layer'
@@ -153,6 +155,12 @@ const METHOD_OF_GOLDEN: Readonly<Record<string, MethodName>> = {
   dare_linear: 'dare',
 }
 
+/** The parameters of a method that a case gives. */
+export function givenParameters(name: MethodName, params: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const keys = describedMethod(name).parameters.map(({ key }) => key)
+  return Object.fromEntries(keys.flatMap((key) => (params[key] == null ? [] : [[key, params[key]]])))
+}
+
 const mergeMethod: OpRunner = async (goldenCase) => {
   const { params } = goldenCase
   const name = METHOD_OF_GOLDEN[String(params['method'])]
@@ -161,21 +169,18 @@ const mergeMethod: OpRunner = async (goldenCase) => {
   const models = inputs.types.length
   const settings = methodSchema.parse({
     name,
-    ...Object.fromEntries(
-      ['density', 'scale', 'sign', 'rescale'].flatMap((key) => (params[key] === undefined ? [] : [[key, params[key]]])),
-    ),
+    ...givenParameters(name, params),
   })
   const specialists = (params['weights'] as number[] | undefined) ?? []
   const t = Number(params['t'])
-  const weights =
-    name === 'soup'
-      ? ((params['alpha'] as number[] | undefined) ?? inputs.types.map(() => 1))
-      : name === 'weighted-sum'
-        ? [0, t, ...Array<number>(models - 2).fill(0)]
-        : name === 'add-difference'
-          ? [0, 1, t]
-          : [0, ...specialists]
   let method: MergeMethod = methodNamed(name)
+  const weights = weighsBase(method)
+    ? ((params['alpha'] as number[] | undefined) ?? inputs.types.map(() => 1))
+    : method.result.kind === 'average'
+      ? [0, t, ...Array<number>(models - 2).fill(0)]
+      : primaryModel(method) === 1
+        ? [0, 1, t]
+        : [0, ...specialists]
   if (goldenCase.inputs['mask_1']) {
     const masks = specialists.map((_, m) => input(goldenCase, `mask_${m + 1}`).values())
     const given = (m: number) => {
@@ -186,7 +191,7 @@ const mergeMethod: OpRunner = async (goldenCase) => {
     method = { ...methodNamed('dare'), kind: 'elementwise', start: (context) => startDare(context, mix, given) }
   }
   if (method.kind === 'fusion' || method.kind === 'regression') return { skipped: `method ${name} on a single tensor` }
-  const used = name === 'add-difference' ? { ...inputs, types: inputs.types.slice(0, 3) } : inputs
+  const used = { ...inputs, types: inputs.types.slice(0, method.specialists.most + 1) }
   const merged = new Float64Array(inputs.count)
   const write = ({ bytes }: EncodedBlock, start: number): void => new Uint8Array(merged.buffer).set(bytes, start * 8)
   if (method.kind === 'linear') {

@@ -1,45 +1,28 @@
 import type { LeaderboardEntry, LossSummary } from '../../../contract/evaluate/losses'
 import { FusionError, toErrorReport, type ErrorReport } from '../../../contract/errors'
-import { methodSchema, projectSchema, type MethodSettings, type Project } from '../../../contract/project'
+import type { LeaderboardRow } from '../../../contract/methods/descriptor'
+import { METHODS, PARAMETERS } from '../../../contract/methods/index'
+import { parameterValue } from '../../../contract/methods/settings'
+import { PLAIN_AVERAGE } from '../../../contract/methods/soup'
+import {
+  methodSchema,
+  needsCalibration,
+  projectSchema,
+  type MethodName,
+  type MethodSettings,
+  type Project,
+} from '../../../contract/project'
 import { mean } from '../losses/bootstrap'
 import type { EvaluatedRow, EvaluationRun, MeasuredRow } from '../evaluation-run'
 import { summariseLosses } from '../losses/loss-summary'
 import { differenceInWords, exceedsTwoErrors, pairedLosses } from './paired-difference'
 
-/** The plain average, which every other method has to beat. */
-export const PLAIN_AVERAGE = 'plain average'
+export { PLAIN_AVERAGE }
 
-/** Methods as papers and programs use them, all on the same models with equal weights. */
-const METHODS: readonly { name: string; method: (count: number) => Partial<MethodSettings> }[] = [
-  { name: PLAIN_AVERAGE, method: () => ({ name: 'soup' }) },
-  { name: 'weighted sum, half base', method: () => ({ name: 'weighted-sum' }) },
-  { name: 'task arithmetic 0.3', method: () => ({ name: 'task-arithmetic', scale: 0.3 }) },
-  { name: 'task arithmetic 1.0', method: () => ({ name: 'task-arithmetic', scale: 1 }) },
-  { name: 'TIES', method: () => ({ name: 'ties', density: 0.2, scale: 1 }) },
-  { name: 'DARE-TIES', method: (count) => ({ name: 'dare-ties', density: 0.5, scale: 1 / count }) },
-  {
-    name: 'FeatureFusion, aligned',
-    method: () => ({ name: 'featurefusion', normaliser: 'aligned', threshold: 'auto' }),
-  },
-  { name: 'FeatureFusion, abs', method: () => ({ name: 'featurefusion', normaliser: 'abs', threshold: 'auto' }) },
-  { name: 'FeatureFusion, paper', method: () => ({ name: 'featurefusion', normaliser: 'paper', threshold: 'auto' }) },
-  {
-    name: 'FeatureFusion, paper without threshold',
-    method: () => ({ name: 'featurefusion', normaliser: 'paper', threshold: 0 }),
-  },
-  {
-    name: 'FeatureFusion, sampled',
-    method: () => ({ name: 'featurefusion', statistics: 'sampled', normaliser: 'aligned', threshold: 'auto' }),
-  },
-]
-/** Methods on real inputs of every layer. */
-const CALIBRATED: typeof METHODS = [
-  {
-    name: 'FeatureFusion, calibrated',
-    method: () => ({ name: 'featurefusion', statistics: 'calibrated', normaliser: 'aligned', threshold: 'auto' }),
-  },
-  { name: 'feature regression', method: () => ({ name: 'feature-regression' }) },
-]
+/** The leaderboard's rows of all methods; the plain average first, because all others are compared with it. */
+const ROWS: readonly { method: MethodName; row: LeaderboardRow }[] = METHODS.flatMap(({ name, leaderboard }) =>
+  leaderboard.map((row) => ({ method: name, row })),
+).sort((a, b) => Number(b.row.name === PLAIN_AVERAGE) - Number(a.row.name === PLAIN_AVERAGE))
 
 /** Rows of a comparison: base and specialists that take part, then every method with equal weights. */
 export function comparedRows(project: Project): EvaluatedRow[] {
@@ -49,25 +32,21 @@ export function comparedRows(project: Project): EvaluatedRow[] {
     throw new FusionError('validation', 'A comparison needs a base and at least one specialist.', {
       hint: 'Add them, or let one that was dropped take part again.',
     })
-  const { layerKinds, seed, samples, ridge, calibration } = project.method
-  const methods = calibration === undefined ? METHODS : [...METHODS, ...CALIBRATED]
-  const merges = methods.map(({ name, method }): EvaluatedRow => {
-    const own = method(specialists.length)
-    // A weighted sum with weights of 1 has nothing left of the base, which has the rest.
-    const weightOf = (index: number): number =>
-      index > 0 && own.name === 'weighted-sum' ? 0.5 / specialists.length : 1
+  const merges = ROWS.map(({ method, row }): EvaluatedRow & { merge: Project } => {
+    const { name, totalWeight } = row
+    const weight = totalWeight === undefined ? 1 : totalWeight / specialists.length
     return {
       name,
       role: 'merge',
       path: null,
       merge: projectSchema.parse({
         ...project,
-        models: models.map(({ name, path }, index) => ({ name, path, weight: weightOf(index) })),
-        method: methodSchema.parse({ layerKinds, seed, samples, ridge, calibration, ...own }),
+        models: models.map(({ name, path }, index) => ({ name, path, weight: index === 0 ? 1 : weight })),
+        method: comparedMethod(project.method, method, row, specialists.length),
         output: { include: project.output.include },
       }),
     }
-  })
+  }).filter(({ merge: { method } }) => method.calibration !== undefined || !needsCalibration(method))
   return withOwnNames([
     { name: base.name, role: 'base', path: base.path, merge: null },
     ...specialists.map((model): EvaluatedRow => ({
@@ -78,6 +57,25 @@ export function comparedRows(project: Project): EvaluatedRow[] {
     })),
     ...merges,
   ])
+}
+
+/** A method as its row of the leaderboard has it; what belongs to the models and the project stays. */
+function comparedMethod(
+  own: MethodSettings,
+  name: MethodName,
+  { settings, perSpecialist = [] }: LeaderboardRow,
+  specialists: number,
+): MethodSettings {
+  const ofProject = PARAMETERS.filter(({ isOfProject }) => isOfProject).map((parameter) => [
+    parameter.key,
+    parameterValue(parameter, own),
+  ])
+  const ofRow = Object.entries(settings ?? {}).map(([key, value]) => [
+    key,
+    perSpecialist.includes(key) ? Number(value) / specialists : value,
+  ])
+  const { layerKinds, calibration } = own
+  return methodSchema.parse({ name, layerKinds, calibration, ...Object.fromEntries([...ofProject, ...ofRow]) })
 }
 
 /** Names of merges that models have already get another ending: rows are known by their names. */

@@ -1,8 +1,9 @@
 import type { PairedLosses } from '../../../contract/evaluate/losses'
 import type { FoundWeights, SearchReport, SearchStrategy } from '../../../contract/evaluate/search'
 import { FusionError } from '../../../contract/errors'
+import { weighsBase } from '../../../contract/methods/descriptor'
+import { describedMethod } from '../../../contract/methods/index'
 import { methodSchema, type ModelEntry, type Project } from '../../../contract/project'
-import { methodNamed } from '../../merge/methods/index'
 import { reasonAgainstFeeding } from '../../merge/live-merge'
 import { planMerge } from '../../merge/plan/plan'
 import type { MergePlan } from '../../merge/plan/merge-plan'
@@ -92,7 +93,7 @@ export async function searchMerge(
 
   const isGreedy = strategy !== 'cma-es'
   const blocks = perBlock && !isGreedy ? plan.blocks : []
-  const free = isGreedy || methodNamed(searched.method.name).baseTakesPart ? models : models.slice(1)
+  const free = isGreedy || weighsBase(describedMethod(searched.method.name)) ? models : models.slice(1)
   const weigh = (flat: readonly number[]): ModelEntry[] => {
     const found = weightsOfFlat(flat, free, blocks)
     return models.map((model) => ({ ...model, ...found[free.indexOf(model)] }))

@@ -1,14 +1,8 @@
+import { addDifference as descriptor } from '../../../contract/methods/add-difference'
 import type { LinearMethod } from './method'
 
 /** Add difference: first specialist + weight · (second specialist − base); the weight is the second specialist's. */
-export const addDifference: LinearMethod = {
-  kind: 'linear',
-  name: 'add-difference',
-  title: 'Add difference',
-  summary: 'Adds to the first specialist what the second one learnt beyond the base.',
-  baseTakesPart: false,
-  specialists: { least: 2, most: 2 },
-  primary: 1,
-  uses: [],
+export const addDifference = {
+  ...descriptor,
   combine: ([, , weight]) => ({ coefficients: [-weight!, 1, weight!], divisor: 1 }),
-}
+} satisfies LinearMethod

@@ -1,3 +1,4 @@
+import { dare as descriptor } from '../../../contract/methods/dare'
 import type { ElementwiseContext, ElementwiseMerge, ElementwiseMethod } from './method'
 import { seededMasks, type MaskSource } from './random-mask'
 import { signConsensus } from './sign-consensus'
@@ -66,13 +67,7 @@ export const addDeltas: MixDeltas = (deltas, weights, into) => {
 export const electDeltas: MixDeltas = (deltas, weights, into) => signConsensus(deltas, weights, 'sum', false, into)
 
 /** DARE: random entries of each delta are dropped, the rest grows, and the deltas add up. */
-export const dare: ElementwiseMethod = {
-  kind: 'elementwise',
-  name: 'dare',
-  title: 'DARE',
-  summary: 'Drops random changes of each specialist, scales up the rest and adds them to the base.',
-  baseTakesPart: false,
-  specialists: { least: 1, most: Infinity },
-  uses: ['density', 'rescale', 'scale', 'seed'],
+export const dare = {
+  ...descriptor,
   start: (context) => startDare(context, addDeltas),
-}
+} satisfies ElementwiseMethod

@@ -1,5 +1,4 @@
-import { FusionError } from '../../../contract/errors'
-import type { MethodName } from '../../../contract/project'
+import type { MethodName } from '../../../contract/methods/index'
 import { addDifference } from './add-difference'
 import { dare } from './dare'
 import { dareTies } from './dare-ties'
@@ -11,24 +10,19 @@ import { taskArithmetic } from './task-arithmetic'
 import { ties } from './ties'
 import { weightedSum } from './weighted-sum'
 
-/** Every method that is built, in the order in which people see them. */
-export const METHODS: readonly MergeMethod[] = [
-  featureFusion,
-  featureRegression,
+/** The arithmetic of every method that contract/methods describes. */
+const METHODS: { readonly [Name in MethodName]: MergeMethod & { name: Name } } = {
+  featurefusion: featureFusion,
+  'feature-regression': featureRegression,
   soup,
-  weightedSum,
-  addDifference,
-  taskArithmetic,
+  'weighted-sum': weightedSum,
+  'add-difference': addDifference,
+  'task-arithmetic': taskArithmetic,
   ties,
   dare,
-  dareTies,
-]
+  'dare-ties': dareTies,
+}
 
-/** @throws FusionError 'unsupported' for a method that has a name and is not built yet */
 export function methodNamed(name: MethodName): MergeMethod {
-  const method = METHODS.find((candidate) => candidate.name === name)
-  if (method) return method
-  throw new FusionError('unsupported', `The method ${name} is not available in this version.`, {
-    hint: `Available are ${METHODS.map((candidate) => candidate.name).join(', ')}.`,
-  })
+  return METHODS[name]
 }

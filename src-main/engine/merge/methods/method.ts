@@ -1,4 +1,6 @@
-import type { MethodName, MethodSettings } from '../../../contract/project'
+import type { MethodDescriptor } from '../../../contract/methods/descriptor'
+import type { MethodName } from '../../../contract/methods/index'
+import type { MethodSettings } from '../../../contract/project'
 import type { LinearCombination } from '../../tensor/weighted-sum'
 
 /** The deltas and base of one block of a tensor, as a method sees them. */
@@ -28,41 +30,28 @@ export interface ElementwiseContext {
   settings: MethodSettings
 }
 
-interface MethodDescription {
-  name: MethodName
-  /** For people. */
-  title: string
-  /** What it does, in one sentence. */
-  summary: string
-  /** Whether the base has a weight of its own. */
-  baseTakesPart: boolean
-  /** Number of specialists that it takes. */
-  specialists: { least: number; most: number }
-  /** Which model gives everything that is not merged: the base (0) where nothing else is said. */
-  primary?: 0 | 1
-  /** Which settings it reads. */
-  uses: readonly (keyof MethodSettings)[]
-}
+/** What is known of a method as data; its arithmetic follows. */
+type Described = MethodDescriptor & { name: MethodName }
 
 /** Every tensor is a linear combination of the models' (weights: base first). */
-export interface LinearMethod extends MethodDescription {
+export interface LinearMethod extends Described {
   kind: 'linear'
   combine(weights: readonly number[], settings: MethodSettings): LinearCombination
 }
 
 /** Every element is merged by itself, after what scans of its tensor found. */
-export interface ElementwiseMethod extends MethodDescription {
+export interface ElementwiseMethod extends Described {
   kind: 'elementwise'
   start(context: ElementwiseContext): ElementwiseMerge
 }
 
 /** Matrices are merged by correlations of their rows; all other tensors by the weighted mean. */
-export interface FusionMethod extends MethodDescription {
+export interface FusionMethod extends Described {
   kind: 'fusion'
 }
 
 /** Matrices are fitted to the models' features on real inputs; all other tensors are the weighted mean. */
-export interface RegressionMethod extends MethodDescription {
+export interface RegressionMethod extends Described {
   kind: 'regression'
 }
 

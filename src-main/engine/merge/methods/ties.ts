@@ -1,3 +1,4 @@
+import { ties as descriptor } from '../../../contract/methods/ties'
 import { LargestEntries } from './largest-entries'
 import type { ElementwiseMethod } from './method'
 import { signConsensus } from './sign-consensus'
@@ -6,14 +7,8 @@ import { signConsensus } from './sign-consensus'
  * TIES (Yadav et al. 2023; mergekit's `ties`): of each delta the `density` largest entries of a tensor stay, a sign is
  * elected per entry, and those that agree are averaged by weight.
  */
-export const ties: ElementwiseMethod = {
-  kind: 'elementwise',
-  name: 'ties',
-  title: 'TIES',
-  summary: 'Keeps the largest changes of each specialist and averages those that agree in sign.',
-  baseTakesPart: false,
-  specialists: { least: 1, most: Infinity },
-  uses: ['density', 'scale', 'sign'],
+export const ties = {
+  ...descriptor,
   start({ count, weights, settings: { density, scale, sign } }) {
     const largest = weights.map(() => new LargestEntries(Math.max(1, Math.floor(density * count))))
     return {
@@ -32,4 +27,4 @@ export const ties: ElementwiseMethod = {
       },
     }
   },
-}
+} satisfies ElementwiseMethod

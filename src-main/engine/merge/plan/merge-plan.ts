@@ -1,4 +1,5 @@
-import { thresholdOf, type ModelEntry, type Project } from '../../../contract/project'
+import { activeParameters, parameterValue } from '../../../contract/methods/settings'
+import type { ModelEntry, Project } from '../../../contract/project'
 import type { Checkpoint, ComponentName, TensorView } from '../../checkpoint/model/checkpoint'
 import type { SourceFile } from '../../checkpoint/containers/container'
 import type { MergeMethod } from '../methods/method'
@@ -72,19 +73,14 @@ export function sourcesOf(plan: Pick<MergePlan, 'base' | 'models' | 'calibration
   return [...new Map(files.map((file) => [file.path, file])).values()]
 }
 
-/** The method in words, with the settings that it reads: for people and for the recipe. */
+/** What a merge reads of the method's settings: for people and for the recipe. */
 export function settingsInUse({ method, project }: Pick<MergePlan, 'method' | 'project'>): Record<string, unknown> {
-  const used = Object.fromEntries(method.uses.map((key) => [key, project.method[key]]))
-  const { layerKinds, statistics, reuse } = project.method
-  const kinds = layerKinds.length > 0 && { layerKinds }
-  if (method.kind === 'regression') return { ...used, ...kinds }
-  if (method.kind !== 'fusion') return used
-  const { samples, seed, ...others } = used
+  const { layerKinds, reuse } = project.method
+  const parameters = activeParameters(method, project.method)
+  const isLayered = method.kind === 'fusion' || method.kind === 'regression'
   return {
-    ...others,
-    ...(statistics === 'sampled' && { samples, seed }),
-    threshold: thresholdOf(project.method),
-    ...kinds,
-    ...(reuse && { reuse }),
+    ...Object.fromEntries(parameters.map((parameter) => [parameter.key, parameterValue(parameter, project.method)])),
+    ...(isLayered && layerKinds.length > 0 && { layerKinds }),
+    ...(method.kind === 'fusion' && reuse && { reuse }),
   }
 }

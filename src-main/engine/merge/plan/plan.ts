@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { FusionError } from '../../../contract/errors'
 import { figure } from '../../../contract/figures'
 import { weightOf } from '../../../contract/layer-patterns'
+import { primaryModel, weighsBase } from '../../../contract/methods/descriptor'
 import { CALIBRATE_HINT, openCalibration, type Calibration } from './calibration-file'
 import { needsCalibration, type ModelEntry, type OutputSettings, type Project } from '../../../contract/project'
 import type { Checkpoint, Component, ComponentName, TensorView } from '../../checkpoint/model/checkpoint'
@@ -66,7 +67,8 @@ export async function planMerge(project: Project, folder?: string): Promise<Merg
       `${base.path} does not say what it predicts. Say --prediction epsilon or v_prediction: it becomes prediction_type.`,
     )
   }
-  if (project.method.name === 'weighted-sum') {
+  const { result } = opened.method
+  if (result.kind === 'average' && result.base === 'rest') {
     const sum = models.slice(1).reduce((total, { entry }) => total + entry.weight, 0)
     if (sum > 1)
       warnings.push(`The specialists' weights add up to ${figure(sum)}: the base's share is ${figure(1 - sum)}.`)
@@ -112,7 +114,7 @@ function checkEntries(project: Project, method: MergeMethod, entries: readonly M
   const negative = entries.find(({ weight, blocks, layers }) =>
     [weight, ...Object.values(blocks), ...layers.map((layer) => layer.weight)].some((value) => value < 0),
   )
-  if (negative && method.baseTakesPart) {
+  if (negative && weighsBase(method)) {
     throw new FusionError('validation', `${negative.name} has a negative weight, which ${method.title} cannot use.`)
   }
 }
@@ -155,11 +157,8 @@ function shapeText(shape: readonly number[] | null): string {
 }
 
 /** The checkpoint that gives everything that is not merged. */
-function primaryOf(
-  { primary = 0 }: MergeMethod,
-  models: readonly PlannedModel[],
-  merged: readonly ComponentName[],
-): Checkpoint {
+function primaryOf(method: MergeMethod, models: readonly PlannedModel[], merged: readonly ComponentName[]): Checkpoint {
+  const primary = primaryModel(method)
   const base = models[0]!.checkpoint
   const other = models[primary]!.checkpoint
   const isWhole = [...base.components.keys()].every((name) => other.components.has(name))
@@ -244,7 +243,7 @@ function tasksOf(
       return [{ ...task, kind: 'tensor', views: [view], weights: [1], method: soup }]
     }
     const weights = weightsOf(name)
-    if (method.baseTakesPart && weights.every((weight) => weight === 0)) {
+    if (weighsBase(method) && weights.every((weight) => weight === 0)) {
       throw new FusionError('validation', `All weights are 0 for ${name}.`, { hint: 'Give one model a weight.' })
     }
     const layer = layerOfWeight.get(name)

@@ -3,6 +3,7 @@ import { cpus } from 'node:os'
 import { basename } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../../../contract/errors'
+import { primaryModel } from '../../../contract/methods/descriptor'
 import type { Architecture, Checkpoint } from '../../checkpoint/model/checkpoint'
 import { RECIPE_KEY } from '../../checkpoint/describe'
 import { unreadable } from '../../files/file-errors'
@@ -206,8 +207,8 @@ function inheritedMetadata(metadata: Readonly<Record<string, string>>): Record<s
 }
 
 /** A1111 calls the model A to which a difference B − C is added the primary one; here the base is C. */
-function inOrderOfField(hashes: readonly string[], { primary = 0 }: MergeMethod): readonly string[] {
-  return primary === 0 ? hashes : [...hashes.slice(1), hashes[0]!]
+function inOrderOfField(hashes: readonly string[], method: MergeMethod): readonly string[] {
+  return primaryModel(method) === 0 ? hashes : [...hashes.slice(1), hashes[0]!]
 }
 
 /** A1111's table of the merged models by sha256, and of the models that these were merged from. */

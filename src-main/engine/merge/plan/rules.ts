@@ -1,6 +1,7 @@
 import { blockLabel } from '../../../contract/block-labels'
 import { FusionError } from '../../../contract/errors'
 import { matchesPattern, unmatchedHint } from '../../../contract/layer-patterns'
+import { primaryModel, weighsBase } from '../../../contract/methods/descriptor'
 import type { MethodSettings, ModelEntry } from '../../../contract/project'
 import type { Checkpoint, ComponentName } from '../../checkpoint/model/checkpoint'
 import { isMergeable } from '../../checkpoint/mergeable'
@@ -21,7 +22,7 @@ export interface WeighedTensor {
 export interface MergedParts {
   base: Checkpoint
   components: readonly ComponentName[]
-  method: Pick<MergeMethod, 'kind' | 'baseTakesPart' | 'title'>
+  method: Pick<MergeMethod, 'kind' | 'result' | 'title'>
 }
 
 /** The tensors of the merged components that rules can weigh. A layer that is merged as a matrix takes its bias along. */
@@ -56,13 +57,11 @@ export function checkWeightRules(entries: readonly ModelEntry[], parts: MergedPa
 }
 
 /** What is said about weights that the method does not use: of the model that it takes whole. */
-export function unusedWeights(
-  entries: readonly ModelEntry[],
-  { primary = 0, title }: Pick<MergeMethod, 'primary' | 'title'>,
-): string[] {
+export function unusedWeights(entries: readonly ModelEntry[], method: Pick<MergeMethod, 'result' | 'title'>): string[] {
+  const primary = primaryModel(method)
   const whole = entries[primary]
   if (primary === 0 || !whole || !hasOwnWeights(whole)) return []
-  return [`${title} takes ${whole.name} whole: its own weights are not used.`]
+  return [`${method.title} takes ${whole.name} whole: its own weights are not used.`]
 }
 
 /** A model with those of its rules alone that have an effect on these parts. */
@@ -98,11 +97,15 @@ export function checkLayerKinds(
   }
 }
 
-function checkBase(base: ModelEntry, { baseTakesPart, title }: MergedParts['method']): void {
-  if (baseTakesPart || !hasOwnWeights(base)) return
-  throw new FusionError('validation', `${base.name} has weights of its own, but ${title} does not weigh the base.`, {
-    hint: 'Weigh the specialists, or leave out the weights of the base (1, without weights by block and layer).',
-  })
+function checkBase(base: ModelEntry, method: MergedParts['method']): void {
+  if (weighsBase(method) || !hasOwnWeights(base)) return
+  throw new FusionError(
+    'validation',
+    `${base.name} has weights of its own, but ${method.title} does not weigh the base.`,
+    {
+      hint: 'Weigh the specialists, or leave out the weights of the base (1, without weights by block and layer).',
+    },
+  )
 }
 
 function checkBlocks({ name, blocks }: ModelEntry, { base }: MergedParts, tensors: readonly WeighedTensor[]): void {

@@ -1,0 +1,25 @@
+import { figure } from '../figures'
+import type { MethodSettings } from '../project'
+import type { Parameter } from './descriptor'
+import { describedMethod } from './index'
+import { activeParameters, choiceOf, parameterValue } from './settings'
+
+/** A method with the settings that tell it from others: 'FeatureFusion, aligned', 'TIES, density 0.2, scale 1'. */
+export function methodWords(settings: MethodSettings): string {
+  const method = describedMethod(settings.name)
+  const told = activeParameters(method, settings).filter((parameter) => isTold(parameter, settings))
+  return [method.title, ...told.map((parameter) => parameterWords(parameter, settings))].join(', ')
+}
+
+function isTold(parameter: Parameter, settings: Readonly<Record<string, unknown>>): boolean {
+  if (parameter.isOfProject) return false
+  const value = settings[parameter.key]
+  return parameter.isAlwaysNamed === true || (value !== undefined && value !== parameter.default)
+}
+
+function parameterWords(parameter: Parameter, settings: MethodSettings): string {
+  const value = parameterValue(parameter, settings)
+  const choice = choiceOf(parameter, settings)
+  if (choice && choice.label === undefined) return choice.value
+  return `${parameter.key} ${choice?.label ?? (typeof value === 'number' ? figure(value, 3) : value)}`
+}
