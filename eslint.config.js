@@ -12,7 +12,8 @@ const forbid = (files, patterns, ignores = []) => ({
 const electron = { regex: '^electron$', message: 'Only desktop/, main.ts and preload.ts know Electron.' }
 const http = { regex: '^node:https?$', message: 'Only server/ knows HTTP.' }
 const runtime = { regex: '^onnxruntime-node$', message: 'Only engine/runtime/onnxruntime.ts loads it.' }
-const hosts = { regex: '/(app|desktop|server|cli)(/|$)', message: 'The engine is a library: it knows no host.' }
+const hosts = { regex: '/(app|desktop|server|cli)(/|$)', message: 'Only hosts and command line know these.' }
+const project = { regex: '/project/', message: 'The engine is a library: it knows no project file.' }
 const mainProcess = {
   regex: 'src-main/(?!contract/)',
   message: 'The renderer knows the main process by its contract alone.',
@@ -63,10 +64,11 @@ export default tseslint.config(
     files: ['src-main/**'],
     rules: { 'no-restricted-syntax': ['error', readers] },
   },
-  forbid(['src-main/engine/**'], [electron, http, runtime, hosts], ['src-main/engine/runtime/onnxruntime.ts']),
-  forbid(['src-main/engine/runtime/onnxruntime.ts'], [electron, http, hosts]),
+  forbid(['src-main/engine/**'], [electron, http, runtime, hosts, project], ['src-main/engine/runtime/onnxruntime.ts']),
+  forbid(['src-main/engine/runtime/onnxruntime.ts'], [electron, http, hosts, project]),
   forbid(['tests/**', 'scripts/**'], [runtime]),
-  forbid(['src-main/contract/**'], [electron, http, runtime, hosts]),
+  forbid(['src-main/contract/**'], [electron, http, runtime, hosts, project]),
+  forbid(['src-main/project/**'], [electron, http, runtime, hosts]),
   forbid(['src-main/app/**', 'src-main/cli/**', 'src-main/cli.ts'], [electron, http, runtime]),
   forbid(['src-main/server/**'], [electron, runtime]),
   forbid(['src-main/desktop/**', 'src-main/main.ts', 'src-main/preload.ts'], [runtime]),

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { fileURLToPath } from 'node:url'
 import { CommanderError } from 'commander'
-import { EXIT } from './cli/output'
+import { EXIT } from './cli/output/output'
 import { createProgram } from './cli/program'
 
 /** Relative to the built file. */

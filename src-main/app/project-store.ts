@@ -4,9 +4,9 @@ import { FusionError } from '../contract/errors'
 import type { AppEvent } from '../contract/events'
 import { projectSchema, type Project } from '../contract/project'
 import type { Edit, ProjectState, RecentProject } from '../contract/state'
-import { readJsonFile, writeJsonFile } from './json-file'
-import { applyEdit, EMPTY_PROJECT } from './project-edits'
-import { exists, projectTitle, readProject, writeProject } from './project-file'
+import { readJsonFile, writeJsonFile } from './files/json-file'
+import { applyEdit, EMPTY_PROJECT } from '../project/edits'
+import { exists, projectTitle, readProject, writeProject } from '../project/project-file'
 
 const AUTOSAVE_DELAY_MS = 300
 const KEPT_RECENT = 20

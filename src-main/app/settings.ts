@@ -1,8 +1,8 @@
 import { toErrorReport } from '../contract/errors'
 import type { AppEvent } from '../contract/events'
 import { settingsSchema, type Settings } from '../contract/state'
-import { readJsonFile, writeJsonFile } from './json-file'
-import type { PathAccess } from './path-access'
+import { readJsonFile, writeJsonFile } from './files/json-file'
+import type { PathAccess } from './files/path-access'
 
 interface OpenOptions {
   access: PathAccess

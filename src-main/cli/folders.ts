@@ -1,10 +1,10 @@
 import { accessSync, chmodSync, constants, mkdtempSync, rmSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { Cache } from '../app/cache'
+import { Cache } from '../project/cache'
 import { makePrivateFolder, PRIVATE_FOLDER } from '../engine/files/private'
 import { targetError } from '../engine/files/writing-error'
-import { say } from './output'
+import { say } from './output/output'
 
 const NAME = 'featurefusion-studio'
 

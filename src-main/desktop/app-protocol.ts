@@ -4,7 +4,7 @@ import {
   findInterfaceFile,
   readInterfaceFile,
   type InterfaceRoots,
-} from '../app/interface-files'
+} from '../app/files/interface-files'
 
 const SCHEME = 'featurefusion'
 export const APP_ORIGIN = `${SCHEME}://studio`

@@ -1,5 +1,5 @@
 import { utilityProcess } from 'electron'
-import type { ComputeChild } from '../app/compute-supervisor'
+import type { ComputeChild } from '../app/jobs/compute-supervisor'
 
 /** Starts the compute process as a utility process: Node, with Electron's own binary. */
 export function forkCompute(file: string): ComputeChild {

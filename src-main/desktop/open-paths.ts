@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { PROJECT_SUFFIX } from '../app/project-file'
+import { PROJECT_SUFFIX } from '../project/project-file'
 import type { Studio } from '../app/studio'
 import { toErrorReport } from '../contract/errors'
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { app, BrowserWindow, screen, session, type WebContents } from 'electron'
 import { z } from 'zod'
-import { readJsonFile, writeJsonFile } from '../app/json-file'
+import { readJsonFile, writeJsonFile } from '../app/files/json-file'
 import { APP_ORIGIN } from './app-protocol'
 
 const windowStateSchema = z.object({

@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process'
-import type { ComputeChild } from '../app/compute-supervisor'
+import type { ComputeChild } from '../app/jobs/compute-supervisor'
 import { LINKS_INSIDE } from '../contract/compute'
 
 /**

@@ -5,7 +5,7 @@ import {
   findInterfaceFile,
   readInterfaceFile,
   type InterfaceRoots,
-} from '../app/interface-files'
+} from '../app/files/interface-files'
 import { FusionError, toErrorReport, type ErrorKind } from '../contract/errors'
 import { API_PATH, type Reply } from '../contract/wire'
 import type { Access, Refusal } from './access'

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { readProject } from '../../src-main/app/project-file'
+import { readProject } from '../../src-main/project/project-file'
 import { FusionError } from '../../src-main/contract/errors'
 import { readClipPreprocessing } from '../../src-main/engine/diffusion/clip-image'
 import { readTextualInversion } from '../../src-main/engine/diffusion/textual-inversion'

@@ -1,7 +1,7 @@
 import { deflateSync } from 'node:zlib'
 import { encode as encodeJpeg } from 'jpeg-js'
 import { describe, expect, it } from 'vitest'
-import { readPngSettings } from '../../src-main/app/png-settings'
+import { readPngSettings } from '../../src-main/app/previews/png-settings'
 import { FusionError } from '../../src-main/contract/errors'
 import { decodePng, encodePng, readParameters } from '../../src-main/engine/image/png'
 import { makeChunk, SIGNATURE } from '../../src-main/engine/image/png-text'

@@ -4,7 +4,7 @@
 import { loadavg } from 'node:os'
 import { chromium, type Browser, type Locator, type Page } from '@playwright/test'
 import config from '../../playwright.config'
-import { IDLE_MS } from '../../src-main/app/compute-supervisor'
+import { IDLE_MS } from '../../src-main/app/jobs/compute-supervisor'
 import { GraphBuilder } from '../../src-main/engine/graph/onnx-builder'
 import { createSession } from '../../src-main/engine/runtime/session'
 import { Studio } from '../e2e/pages/studio'

@@ -1,4 +1,4 @@
-import { describeData } from '../evaluation-plan'
+import { describeData } from '../evaluation/evaluation-plan'
 import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
 

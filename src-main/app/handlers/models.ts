@@ -11,7 +11,7 @@ import { methodNamed } from '../../engine/merge/methods/index'
 import { tensorKey } from '../../engine/merge/plan/output-files'
 import { weighedTensors } from '../../engine/merge/plan/rules'
 import type { OutputSettings } from '../../contract/project'
-import { knownModelHashes, modelHash } from '../model-hash'
+import { knownModelHashes, modelHash } from '../files/model-hash'
 import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
 

@@ -1,8 +1,8 @@
-import { restoreRecipe } from '../restore-recipe'
+import { restoreRecipe } from '../../project/restore-recipe'
 import type { Studio } from '../studio'
-import { EMPTY_PROJECT } from '../project-edits'
-import { mapEditPaths } from '../edit-paths'
-import { knownModelHashes } from '../model-hash'
+import { EMPTY_PROJECT } from '../../project/edits'
+import { mapEditPaths } from '../../project/edit-paths'
+import { knownModelHashes } from '../files/model-hash'
 import type { Group, Handlers } from './handlers'
 
 export function projectHandlers(studio: Studio): Handlers<Group<'project'>> {

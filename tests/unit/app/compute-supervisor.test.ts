@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { ComputeSupervisor } from '../../../src-main/app/compute-supervisor'
+import { ComputeSupervisor } from '../../../src-main/app/jobs/compute-supervisor'
 import type { ComputeTask } from '../../../src-main/contract/compute'
 import type { ComputeState } from '../../../src-main/contract/state'
 import { family } from '../demo-family'

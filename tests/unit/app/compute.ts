@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import type { ComputeChild } from '../../../src-main/app/compute-supervisor'
+import type { ComputeChild } from '../../../src-main/app/jobs/compute-supervisor'
 import { forkCompute } from '../../../src-main/server/fork-compute'
 
 /** The compute process as it is built: `npm test` builds before it tests. */

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSyn
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { DataLock } from '../../../src-main/app/data-lock'
+import { DataLock } from '../../../src-main/app/files/data-lock'
 
 let folder: string
 let file: string

@@ -8,7 +8,7 @@ import {
   findInterfaceFile,
   readInterfaceFile,
   type InterfaceRoots,
-} from '../../../src-main/app/interface-files'
+} from '../../../src-main/app/files/interface-files'
 
 let folder: string
 let roots: InterfaceRoots

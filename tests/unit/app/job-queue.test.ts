@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { JobQueue, type JobContext } from '../../../src-main/app/job-queue'
+import { JobQueue, type JobContext } from '../../../src-main/app/jobs/job-queue'
 import { FusionError } from '../../../src-main/contract/errors'
 import type { AppEvent } from '../../../src-main/contract/events'
 import type { Job, JobResult } from '../../../src-main/contract/jobs'

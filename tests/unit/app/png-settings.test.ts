@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readPngSettings } from '../../../src-main/app/png-settings'
+import { readPngSettings } from '../../../src-main/app/previews/png-settings'
 import { previewSchema } from '../../../src-main/contract/project'
 import { encodePng } from '../../../src-main/engine/image/png'
 

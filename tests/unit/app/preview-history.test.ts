@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { PreviewHistory } from '../../../src-main/app/preview-history'
+import { PreviewHistory } from '../../../src-main/app/previews/preview-history'
 import type { Picture } from '../../../src-main/contract/preview'
 
 let folder: string

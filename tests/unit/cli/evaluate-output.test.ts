@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { evaluationAsTable, evaluationInWords, type Evaluation } from '../../../src-main/cli/evaluate-output'
+import { evaluationAsTable, evaluationInWords, type Evaluation } from '../../../src-main/cli/output/evaluate-output'
 import { summariseLosses } from '../../../src-main/engine/evaluate/losses/loss-summary'
 import type { ModelLosses } from '../../../src-main/engine/evaluate/losses/loss-table'
 

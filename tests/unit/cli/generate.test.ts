@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
-import { addGenerateCommand } from '../../../src-main/cli/generate'
+import { addGenerateCommand } from '../../../src-main/cli/commands/generate'
 import { decodePng, readParameters } from '../../../src-main/engine/image/png'
 import { family } from '../demo-family'
 

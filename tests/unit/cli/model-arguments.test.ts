@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { parseModelArgument, withNames } from '../../../src-main/cli/model-arguments'
+import { parseModelArgument, withNames } from '../../../src-main/cli/options/model-arguments'
 
 const folder = mkdtempSync(join(tmpdir(), 'arguments-'))
 const at = (name: string): string => join(folder, name)

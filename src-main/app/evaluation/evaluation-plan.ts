@@ -1,0 +1,91 @@
+import type { EvaluationReport } from '../../contract/evaluate/losses'
+import type { EvaluationData } from '../../contract/evaluate/settings'
+import { toErrorReport } from '../../contract/errors'
+import { methodWords } from '../../contract/methods/words'
+import { withModel, type ModelEntry, type Project } from '../../contract/project'
+import { comparedRows, PLAIN_AVERAGE, withOwnNames } from '../../engine/evaluate/compare/compare-methods'
+import { openEvaluationData } from '../../engine/evaluate/data/evaluation-data'
+import type { EvaluatedRow } from '../../engine/evaluate/evaluation-run'
+import type { UnlearningPair } from '../../engine/evaluate/losses/unlearned-gains'
+import { notExported } from '../previews/preview-plan'
+
+/** What a project's evaluation data are, from their text files alone. @param folderOf evaluationFolder with its checks */
+export async function describeData(
+  project: Project,
+  folderOf: (project: Project) => Promise<string>,
+): Promise<EvaluationData> {
+  try {
+    const folder = await folderOf(project)
+    const { kind, timesteps, domains } = await openEvaluationData(folder, project.evaluation.seed)
+    const count = (pictures: (typeof domains)[number]['pictures'], wanted: string): number =>
+      pictures.filter(({ split }) => split === wanted).length
+    return {
+      folder,
+      kind,
+      timesteps: timesteps.length,
+      domains: domains.map(({ name, pictures }) => ({
+        name,
+        heldOut: count(pictures, 'held-out'),
+        train: count(pictures, 'train'),
+      })),
+      problem: null,
+    }
+  } catch (error) {
+    const folder = project.evaluation.data
+    return { folder, kind: null, timesteps: 0, domains: [], problem: toErrorReport(error) }
+  }
+}
+
+/** What is measured, base first. @throws FusionError 'validation' */
+export function evaluatedRows(project: Project, kind: EvaluationReport['kind']): EvaluatedRow[] {
+  if (kind === 'comparison') {
+    const rows = comparedRows(project)
+    return withOwnNames([...rows, mergeRow('this merge', project)])
+  }
+  const wanted = new Set(project.evaluation.rows)
+  if (wanted.has('without')) wanted.add('merge')
+  const [base, ...specialists] = project.models
+  const enabled = specialists.filter((model) => model.enabled)
+  const dropped = specialists.filter((model) => !model.enabled)
+  const modelRow = ({ name, path }: ModelEntry, role: 'base' | 'specialist'): EvaluatedRow => {
+    return { name, role, path, merge: null }
+  }
+  const soup: Project = { ...project, method: { ...project.method, name: 'soup' } }
+  const equal = soup.models.map((model) => ({ ...model, weight: 1, blocks: {}, layers: [] }))
+  return withOwnNames([
+    modelRow(base!, 'base'),
+    ...(wanted.has('specialists') ? specialists.map((model) => modelRow(model, 'specialist')) : []),
+    ...(wanted.has('merge') && enabled.length > 0 ? [mergeRow('this merge', project)] : []),
+    ...(wanted.has('soup') && enabled.length > 0 ? [mergeRow(PLAIN_AVERAGE, { ...soup, models: equal })] : []),
+    ...(wanted.has('without') && enabled.length > 1
+      ? enabled.map(({ name }) => mergeRow(`without ${name}`, withModel(project, name, { enabled: false })))
+      : []),
+    ...(wanted.has('merge') && enabled.length > 0
+      ? dropped.map(({ name }) => mergeRow(`with ${name}`, withModel(project, name, { enabled: true })))
+      : []),
+  ])
+}
+
+/** Rows whose difference is one specialist: this merge, and it without one, or with one that was dropped. */
+export function unlearningRows(project: Project, rows: readonly EvaluatedRow[]): UnlearningPair[] {
+  const rowOf = (merge: Project): string | undefined => {
+    const wanted = JSON.stringify(notExported(merge))
+    return rows.find((row) => row.merge && JSON.stringify(row.merge) === wanted)?.name
+  }
+  const own = rowOf(project)
+  if (own === undefined) return []
+  return project.models.slice(1).flatMap(({ name: specialist, enabled }) => {
+    const other = rowOf(withModel(project, specialist, { enabled: !enabled }))
+    if (other === undefined) return []
+    return [{ specialist, before: enabled ? own : other, after: enabled ? other : own }]
+  })
+}
+
+function mergeRow(name: string, project: Project): EvaluatedRow {
+  return { name, role: 'merge', path: null, merge: notExported(project) }
+}
+
+/** How a row is made, in words; empty for a model that was there. */
+export function rowWords({ merge }: EvaluatedRow): string {
+  return merge ? methodWords(merge.method) : ''
+}

@@ -1,0 +1,277 @@
+import { join } from 'node:path'
+import type { ClipReport } from '../../contract/evaluate/clip'
+import type { EvaluationReport, EvaluationRow } from '../../contract/evaluate/losses'
+import { EMPTY_RESULTS, evaluationResultsSchema, type EvaluationResults } from '../../contract/evaluate/results'
+import type { SearchReport } from '../../contract/evaluate/search'
+import { evaluationKey } from '../../contract/project-evaluation'
+import { FusionError } from '../../contract/errors'
+import type { Job } from '../../contract/jobs'
+import { methodWords } from '../../contract/methods/words'
+import type { PredictionType, Project } from '../../contract/project'
+import type { EvaluatedRow } from '../../engine/evaluate/evaluation-run'
+import { readSmallText } from '../../engine/files/regular-file'
+import { SMALL_FILES } from '../../engine/files/small-files'
+import { evaluatedRows, rowWords, unlearningRows } from './evaluation-plan'
+import type { HandlerInput } from '../handlers/handlers'
+import { writeJsonFile } from '../files/json-file'
+import { cachedMerge } from '../previews/preview-plan'
+import type { Studio } from '../studio'
+import type { WorkNews } from '../jobs/compute-jobs'
+
+/** Evaluations and searches, their last results kept over a restart. */
+export class Evaluations {
+  /** Scores that are not there yet: earlier ones stand until then. */
+  private startedClip: ClipReport | null = null
+  private results: EvaluationResults = EMPTY_RESULTS
+  private readonly file: string
+  private writing: Promise<void> = Promise.resolve()
+
+  constructor(private readonly studio: Studio) {
+    this.file = join(studio.options.dataFolder, 'evaluations.json')
+  }
+
+  /** What an earlier session measured; nothing where that cannot be read. */
+  async open(): Promise<void> {
+    try {
+      this.results = evaluationResultsSchema.parse(JSON.parse(await readSmallText(this.file, SMALL_FILES.own)))
+    } catch (error) {
+      if (error instanceof FusionError && error.kind === 'not-found') return
+      this.studio.log.add('warning', `Earlier evaluations could not be read: ${String(error)}`)
+    }
+  }
+
+  get current(): EvaluationResults {
+    return this.results
+  }
+
+  /** @throws FusionError 'validation' where there is nothing to measure, or nothing to measure on */
+  async start(kind: EvaluationReport['kind']): Promise<{ job: Job }> {
+    const { work, queue, events } = this.studio
+    const project = await this.studio.readableProject()
+    const rows = evaluatedRows(project, kind)
+    const data = await this.data()
+    const title = kind === 'table' ? `Evaluate ${rows.length} models` : 'Compare methods'
+    for (const job of queue.list()) if (job.kind === 'evaluate' && job.endedAt === null) queue.cancel(job.id)
+    const slot = kind
+    const started = work.start(
+      'evaluate',
+      title,
+      async () => ({
+        type: 'evaluate',
+        ...basisOf(project),
+        rows,
+        pairs: unlearningRows(project, rows),
+        comparison: kind === 'comparison',
+        data,
+        device: await this.studio.device(),
+        cacheFolder: this.studio.cache.folder,
+      }),
+      (news) => this.takeRows(slot, news),
+      () => this.update(slot, started.job.id, { done: true }),
+    )
+    const report: EvaluationReport = {
+      kind,
+      job: started.job.id,
+      time: Date.now(),
+      key: evaluationKey(project, kind),
+      folder: data.folder,
+      split: data.split,
+      rows: reportRows(rows),
+      summary: null,
+      unlearned: [],
+      leaderboard: null,
+      verdict: null,
+      done: false,
+    }
+    this.results = { ...this.results, [slot]: report }
+    events.emit({ type: 'evaluation', report })
+    return started
+  }
+
+  /** @throws FusionError 'validation' where there is nothing to measure on */
+  async search(input: HandlerInput<'evaluate.search'>): Promise<{ job: Job }> {
+    const { work, queue, events } = this.studio
+    const project = await this.studio.readableProject()
+    const data = await this.data()
+    queue.cancelAll('search')
+    const started = work.start(
+      'search',
+      'Search weights',
+      async () => ({
+        type: 'search',
+        project,
+        ...input,
+        data,
+        device: await this.studio.device(),
+        cacheFolder: this.studio.cache.folder,
+      }),
+      (news) => this.takeTrials(news),
+      () => this.update('search', started.job.id, { done: true }),
+    )
+    const search: SearchReport = {
+      job: started.job.id,
+      time: Date.now(),
+      key: evaluationKey(project, 'search'),
+      strategy: input.strategy,
+      perBlock: input.perBlock,
+      planned: input.strategy === 'cma-es' ? input.trials : null,
+      folder: data.folder,
+      split: data.split,
+      pictures: null,
+      base: null,
+      soup: null,
+      trials: [],
+      best: null,
+      check: null,
+      done: false,
+    }
+    this.results = { ...this.results, search }
+    events.emit({ type: 'weight-search', search })
+    return started
+  }
+
+  /** @throws FusionError 'validation' where there is nothing to measure on, or nothing is merged */
+  async drift({ domain, pictures, samples }: HandlerInput<'evaluate.drift'>): Promise<{ job: Job }> {
+    const { work, queue, cache } = this.studio
+    const project = await this.studio.readableProject()
+    const data = { ...(await this.data()), domain, pictures }
+    const report = {
+      time: Date.now(),
+      key: evaluationKey(project, 'drift'),
+      method: methodWords(project.method),
+      folder: data.folder,
+      split: data.split,
+    }
+    queue.cancelAll('drift')
+    return work.start(
+      'drift',
+      'Sampling check',
+      async () => {
+        const { path, merge } = await cachedMerge(project, cache.merges)
+        const device = await this.studio.device()
+        return { type: 'drift', project: merge, path, data, samples, device, cacheFolder: cache.folder }
+      },
+      ({ news }) => {
+        if (news.type === 'feature-drift') void this.keep('drift', { ...report, drift: news.drift })
+      },
+      () => this.writing,
+    )
+  }
+
+  /** @throws FusionError 'validation' where there is no CLIP model, or nothing to draw */
+  async clip(): Promise<{ job: Job }> {
+    const { work, queue, cache } = this.studio
+    const project = await this.studio.readableProject()
+    const { model, ...settings } = project.evaluation.clip
+    if (model === null)
+      throw new FusionError('validation', 'No CLIP model is chosen.', { hint: 'Choose the folder of one.' })
+    const rows = evaluatedRows(project, 'table')
+    const data = await this.data()
+    const clip = { ...settings, model: await this.studio.host.access.check(model) }
+    queue.cancelAll('clip')
+    const started = work.start(
+      'clip',
+      `CLIP scores of ${rows.length} models`,
+      async () => {
+        const device = await this.studio.device()
+        return { type: 'clip', ...basisOf(project), rows, clip, data, device, cacheFolder: cache.folder }
+      },
+      (news) => this.takeScores(news),
+      () => this.update('clip', started.job.id, { done: true }),
+    )
+    const report: ClipReport = {
+      job: started.job.id,
+      time: Date.now(),
+      key: evaluationKey(project, 'clip'),
+      folder: data.folder,
+      split: data.split,
+      settings: clip,
+      rows: reportRows(rows),
+      domains: [],
+      scores: [],
+      done: false,
+    }
+    this.startedClip = report
+    return started
+  }
+
+  /** What the project is measured on. @throws FusionError 'validation' where there is nothing */
+  async data() {
+    const project = await this.studio.readableProject()
+    const { split, pictures, seed } = project.evaluation
+    return { folder: await this.studio.dataFolder(project), split, pictures, seed }
+  }
+
+  private takeRows(slot: EvaluationReport['kind'], { news, job }: WorkNews): void {
+    const report = this.results[slot]
+    if (report?.job !== job) return
+    if (news.type === 'losses') {
+      const { type: _type, ...measured } = news
+      void this.update(slot, job, measured)
+    } else if (news.type === 'row-failed') {
+      void this.update(slot, job, { rows: withFailure(report.rows, news) })
+    }
+  }
+
+  private takeScores({ news, job }: WorkNews): void {
+    const clip = this.startedClip?.job === job ? this.startedClip : this.results.clip
+    if (clip?.job !== job || (news.type !== 'clip-scores' && news.type !== 'row-failed')) return
+    this.startedClip = null
+    const change =
+      news.type === 'clip-scores'
+        ? { domains: news.domains, scores: news.scores }
+        : { rows: withFailure(clip.rows, news) }
+    void this.keep('clip', { ...clip, ...change })
+  }
+
+  private takeTrials({ news, job }: WorkNews): void {
+    const { search } = this.results
+    if (search?.job !== job) return
+    if (news.type === 'search') void this.update('search', job, news.search)
+    else if (news.type === 'trial') {
+      const { trial, models } = news
+      const best = models && trial.score !== null ? { score: trial.score, models } : search.best
+      void this.update('search', job, { trials: [...search.trials, trial], best })
+    } else if (news.type === 'found') void this.update('search', job, { best: news.best, check: news.check })
+  }
+
+  /** Changes a result of a job, tells it and keeps it; a job that another one has followed changes nothing. */
+  private update<Slot extends Exclude<keyof EvaluationResults, 'drift'>>(
+    slot: Slot,
+    job: string,
+    change: Partial<NonNullable<EvaluationResults[Slot]>>,
+  ): Promise<void> {
+    const result = this.results[slot]
+    return result?.job === job ? this.keep(slot, { ...result, ...change }) : Promise.resolve()
+  }
+
+  private keep<Slot extends keyof EvaluationResults>(slot: Slot, result: EvaluationResults[Slot]): Promise<void> {
+    this.results = { ...this.results, [slot]: result }
+    const { events, log } = this.studio
+    const { search, clip, drift } = this.results
+    if (slot === 'search') events.emit({ type: 'weight-search', search: search! })
+    else if (slot === 'clip') events.emit({ type: 'clip-scores', clip: clip! })
+    else if (slot === 'drift') events.emit({ type: 'feature-drift', drift: drift! })
+    else events.emit({ type: 'evaluation', report: this.results[slot as EvaluationReport['kind']]! })
+    this.writing = this.writing
+      .then(() => writeJsonFile(this.file, this.results))
+      .catch((error: unknown) => log.add('warning', `Evaluations could not be kept: ${String(error)}`))
+    return this.writing
+  }
+}
+
+function reportRows(rows: readonly EvaluatedRow[]): EvaluationRow[] {
+  return rows.map((row) => ({ name: row.name, role: row.role, words: rowWords(row), error: null }))
+}
+
+function withFailure(
+  rows: readonly EvaluationRow[],
+  { name, error }: Pick<EvaluationRow, 'name' | 'error'>,
+): EvaluationRow[] {
+  return rows.map((row) => (row.name === name ? { ...row, error } : row))
+}
+
+/** What rows are measured with: the base's pipeline, and what a person says of the models' prediction. */
+function basisOf({ models, prediction }: Project): { base: string; prediction?: PredictionType } {
+  return { base: models[0]!.path, ...(prediction !== undefined && { prediction }) }
+}

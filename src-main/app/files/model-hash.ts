@@ -1,0 +1,30 @@
+import { createHash } from 'node:crypto'
+import { cachedHash } from '../../engine/checkpoint/hash'
+import { openCheckpoint } from '../../engine/checkpoint/open'
+
+/**
+ * The one hash of a model: its weights file's sha256; of more files, the sha256 of theirs, one a line, in their order.
+ * null while one of them is unknown.
+ */
+export function modelHash(files: readonly { sha256: string | null }[]): string | null {
+  const hashes = files.flatMap(({ sha256 }) => (sha256 === null ? [] : [sha256]))
+  if (hashes.length === 0 || hashes.length < files.length) return null
+  return hashes.length === 1 ? hashes[0]! : createHash('sha256').update(hashes.join('\n')).digest('hex')
+}
+
+/** The hashes of models by path, of those whose files have been hashed as they are now. Reads no weights. */
+export async function knownModelHashes(paths: readonly string[], cacheFolder: string): Promise<Map<string, string>> {
+  const found = await Promise.all(
+    paths.map(async (path) => {
+      try {
+        const { files } = await openCheckpoint(path)
+        const known = await Promise.all(files.map((file) => cachedHash(file.path, cacheFolder)))
+        return [path, modelHash(known.map((sha256) => ({ sha256: sha256 ?? null })))] as const
+      } catch {
+        // A model that cannot be opened says so on its card.
+        return [path, null] as const
+      }
+    }),
+  )
+  return new Map(found.flatMap(([path, sha256]) => (sha256 === null ? [] : [[path, sha256] as const])))
+}

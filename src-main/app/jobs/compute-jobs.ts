@@ -1,0 +1,60 @@
+import type { ComputeNews, ComputeTask } from '../../contract/compute'
+import type { Job, JobKind } from '../../contract/jobs'
+import { toErrorReport } from '../../contract/errors'
+import type { ComputeSupervisor } from './compute-supervisor'
+import type { JobQueue } from './job-queue'
+import type { Log } from '../log'
+
+/** Tasks of the compute process that people see as jobs. */
+export type JobTask = Extract<ComputeTask, { type: JobKind }>
+
+export interface WorkNews {
+  /** What came, except progress, which goes to the job. */
+  news: Exclude<ComputeNews, { type: 'progress' }>
+  job: string
+}
+
+/** Puts tasks of the compute process on the queue. */
+export class Work {
+  constructor(
+    private readonly queue: JobQueue,
+    private readonly compute: ComputeSupervisor,
+    private readonly log: Log,
+    /** Called after every job has ended, whether it succeeded or not. */
+    private readonly afterwards: () => Promise<void>,
+  ) {}
+
+  /** @param task made when the job's turn comes */
+  start(
+    kind: JobTask['type'],
+    title: string,
+    task: (jobId: string) => Promise<JobTask> | JobTask,
+    onNews: (news: WorkNews) => void = () => {},
+    /** Called before the job has ended. */
+    onSuccess: () => Promise<void> = () => Promise.resolve(),
+  ): { job: Job } {
+    const job = this.queue.add({
+      kind,
+      title,
+      run: async ({ id, signal, report }) => {
+        try {
+          const result = await this.compute.run(await task(id), {
+            signal,
+            onNews: (news) =>
+              news.type === 'progress' ? report(news.phase, news.fraction) : onNews({ news, job: id }),
+          })
+          await onSuccess()
+          return result
+        } catch (error) {
+          const { kind, message, detail } = toErrorReport(error)
+          if (kind !== 'cancelled') this.log.add('error', `${title}: ${message}`, detail)
+          throw error
+        } finally {
+          // Once people know how it ended.
+          void this.queue.between(this.afterwards)
+        }
+      },
+    })
+    return { job }
+  }
+}

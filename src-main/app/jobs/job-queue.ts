@@ -1,0 +1,177 @@
+import { randomUUID } from 'node:crypto'
+import { FusionError, toErrorReport } from '../../contract/errors'
+import type { AppEvent } from '../../contract/events'
+import type { Job, JobKind, JobResult } from '../../contract/jobs'
+
+/** Events of one job come no faster than this. */
+const EVENT_INTERVAL_MS = 100
+/** Before that an ETA is a guess. */
+const ETA_AFTER_MS = 1000
+const ETA_AFTER_PROGRESS = 0.02
+/** Ended jobs that stay on the list. */
+const KEPT_ENDED = 50
+
+export interface JobContext {
+  id: string
+  signal: AbortSignal
+  /** What it is doing and how far it is, 0 … 1. */
+  report(phase: string, progress: number): void
+}
+
+export interface JobSpec {
+  kind: JobKind
+  title: string
+  run(context: JobContext): Promise<JobResult>
+}
+
+interface Entry {
+  job: Job
+  spec: JobSpec
+  abort: AbortController
+  lastEvent: number
+  timer: NodeJS.Timeout | null
+}
+
+/** Long tasks, one after another. Progress never falls; an ended job keeps its error or result until it is dismissed. */
+export class JobQueue {
+  private readonly entries: Entry[] = []
+  private busy = false
+  /** Short work that waits for the running job, before the queued ones. */
+  private readonly waiting: (() => Promise<void>)[] = []
+
+  constructor(private readonly emit: (event: AppEvent) => void) {}
+
+  add(spec: JobSpec): Job {
+    const job: Job = {
+      id: randomUUID(),
+      kind: spec.kind,
+      title: spec.title,
+      state: 'queued',
+      progress: 0,
+      phase: null,
+      eta: null,
+      createdAt: Date.now(),
+      startedAt: null,
+      endedAt: null,
+      error: null,
+      result: null,
+    }
+    const entry: Entry = { job, spec, abort: new AbortController(), lastEvent: 0, timer: null }
+    this.entries.push(entry)
+    this.send(entry)
+    this.startNext()
+    return entry.job
+  }
+
+  /** Runs something short when no job runs, ahead of those that wait; it is no job itself. */
+  between<T>(work: () => Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.waiting.push(() => work().then(resolve, reject))
+      this.startNext()
+    })
+  }
+
+  /** Oldest first. */
+  list(): Job[] {
+    return this.entries.map(({ job }) => job)
+  }
+
+  /** @throws FusionError 'not-found' */
+  cancel(id: string): void {
+    const entry = this.find(id)
+    if (entry.job.endedAt !== null) return
+    entry.abort.abort()
+    if (entry.job.state === 'queued') this.end(entry, { state: 'cancelled' })
+    else this.update(entry, { phase: 'cancelling' })
+  }
+
+  /** Cancels what has not ended of a kind. */
+  cancelAll(kind?: JobKind): void {
+    for (const { job } of [...this.entries]) {
+      if (job.endedAt === null && (kind === undefined || job.kind === kind)) this.cancel(job.id)
+    }
+  }
+
+  /**
+   * Takes an ended job off the list; without an id all ended ones.
+   * @throws FusionError 'not-found', 'validation' where it has not ended
+   */
+  dismiss(id?: string): void {
+    if (id !== undefined && this.find(id).job.endedAt === null) {
+      throw new FusionError('validation', 'This job has not ended.', { hint: 'Cancel it first.' })
+    }
+    for (const entry of [...this.entries]) {
+      if (entry.job.endedAt !== null && (id === undefined || entry.job.id === id)) this.remove(entry)
+    }
+  }
+
+  private find(id: string): Entry {
+    const entry = this.entries.find(({ job }) => job.id === id)
+    if (!entry) throw new FusionError('not-found', `There is no job ${id}.`)
+    return entry
+  }
+
+  private remove(entry: Entry): void {
+    this.entries.splice(this.entries.indexOf(entry), 1)
+    this.emit({ type: 'job-removed', id: entry.job.id })
+  }
+
+  private startNext(): void {
+    if (this.busy) return
+    const short = this.waiting.shift()
+    const entry = short ? undefined : this.entries.find(({ job }) => job.state === 'queued')
+    const work = short?.() ?? (entry && this.run(entry))
+    if (!work) return
+    this.busy = true
+    void work.then(() => {
+      this.busy = false
+      this.startNext()
+    })
+  }
+
+  private async run(entry: Entry): Promise<void> {
+    this.update(entry, { state: 'running', startedAt: Date.now() })
+    const context: JobContext = {
+      id: entry.job.id,
+      signal: entry.abort.signal,
+      report: (phase, progress) => this.progress(entry, phase, progress),
+    }
+    try {
+      const result = await entry.spec.run(context)
+      this.end(entry, { state: 'done', progress: 1, result })
+    } catch (error) {
+      const cancelled = entry.abort.signal.aborted
+      this.end(entry, cancelled ? { state: 'cancelled' } : { state: 'failed', error: toErrorReport(error) })
+    }
+  }
+
+  private progress(entry: Entry, phase: string, fraction: number): void {
+    const { job } = entry
+    if (job.endedAt !== null || entry.abort.signal.aborted) return
+    const progress = Math.max(job.progress, Math.min(1, Number.isFinite(fraction) ? fraction : 0))
+    const elapsed = Date.now() - (job.startedAt ?? Date.now())
+    const known = elapsed >= ETA_AFTER_MS && progress >= ETA_AFTER_PROGRESS
+    entry.job = { ...job, phase, progress, eta: known ? ((elapsed / progress) * (1 - progress)) / 1000 : null }
+    const wait = entry.lastEvent + EVENT_INTERVAL_MS - Date.now()
+    if (wait <= 0) this.send(entry)
+    else entry.timer ??= setTimeout(() => this.send(entry), wait)
+  }
+
+  private update(entry: Entry, changes: Partial<Job>): void {
+    entry.job = { ...entry.job, ...changes }
+    this.send(entry)
+  }
+
+  private end(entry: Entry, changes: Partial<Job>): void {
+    this.update(entry, { ...changes, phase: null, eta: null, endedAt: Date.now() })
+    const ended = this.entries.filter(({ job }) => job.endedAt !== null)
+    for (const old of ended.slice(0, Math.max(0, ended.length - KEPT_ENDED))) this.remove(old)
+  }
+
+  private send(entry: Entry): void {
+    if (entry.timer) clearTimeout(entry.timer)
+    entry.timer = null
+    entry.lastEvent = Date.now()
+    this.emit({ type: 'job', job: entry.job })
+  }
+}

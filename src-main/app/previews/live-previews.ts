@@ -1,0 +1,198 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ComputeNews } from '../../contract/compute'
+import { FusionError, toErrorReport } from '../../contract/errors'
+import { reweightingOf } from '../../contract/methods/descriptor'
+import { describedMethod } from '../../contract/methods/index'
+import type { LiveState } from '../../contract/preview'
+import { LIVE_URL } from '../files/interface-files'
+import { planLive, type LivePlan } from './preview-plan'
+import type { Studio } from '../studio'
+
+/** No more often than eyes follow. */
+const EMIT_MS = 16
+/** A step of a large network takes seconds, and what it holds is worth waiting for. */
+const CANCEL_GRACE_MS = 60_000
+
+const OFF: LiveState = {
+  stage: 'off',
+  progress: 0,
+  feeding: null,
+  contributions: null,
+  summed: null,
+  seconds: null,
+  steps: 0,
+  pictures: [],
+  current: true,
+  error: null,
+}
+
+/** One state of the project that is drawn, or waits to be. */
+interface Run extends LivePlan {
+  folder: string
+  /** When the project changed to this. */
+  since: number
+}
+
+/**
+ * Pictures that follow the project while it changes: the latest state wins, what is drawn of an older one is cut at its
+ * next step (contributions, which serve every state, are finished first).
+ */
+export class LivePreviews {
+  private current: LiveState = OFF
+  private wanted: Run | null = null
+  private drawing: { run: Run; job: string } | null = null
+  /** Whose pictures are shown. */
+  private shown: Run | null = null
+  private requests = 0
+  private timer: NodeJS.Timeout | null = null
+
+  constructor(private readonly studio: Studio) {
+    studio.events.listen(({ event }) => {
+      if (event.type === 'project' && this.on) void this.request()
+    })
+  }
+
+  get state(): LiveState {
+    return this.current
+  }
+
+  private get on(): boolean {
+    return this.current.stage !== 'off'
+  }
+
+  /** @throws FusionError 'validation' where there is nothing to show */
+  async set(on: boolean): Promise<LiveState> {
+    if (on === this.on) return this.current
+    this.studio.compute.keepWhenIdle(on)
+    if (!on) {
+      this.wanted = null
+      this.shown = null
+      if (this.drawing) this.studio.queue.cancel(this.drawing.job)
+      this.current = OFF
+      this.emit()
+      return OFF
+    }
+    const { method } = await this.studio.readableProject()
+    await rm(this.studio.cache.live, { recursive: true, force: true })
+    this.tell({ stage: 'waiting' })
+    // What is seen is what is exported: both are made from contributions from now on.
+    if (reweightingOf(describedMethod(method.name)) === 'contributions' && !method.reuse) {
+      const edit = { type: 'set-method', method: { ...method, reuse: true } } as const
+      this.studio.project.edit([edit], 'Tune live')
+    } else {
+      await this.request()
+    }
+    return this.current
+  }
+
+  /** The project may have changed: draws it, if what it shows has. */
+  private async request(): Promise<void> {
+    const request = ++this.requests
+    const { cache } = this.studio
+    const since = performance.now()
+    const folder = `${Date.now().toString(36)}-${request}`
+    const places = { merges: cache.merges, pictureFile: (id: string) => join(cache.live, folder, `${id}.png`) }
+    try {
+      const plan = await planLive(await this.studio.readableProject(), places)
+      if (request !== this.requests || !this.on || plan.key === this.wanted?.key) return
+      this.wanted = { ...plan, folder, since }
+      this.tell({ current: false, error: null })
+      if (!this.drawing) this.start(this.wanted)
+      else if (this.current.stage !== 'contributions') this.studio.queue.cancel(this.drawing.job)
+    } catch (error) {
+      if (request === this.requests && this.on) this.tell({ error: toErrorReport(error), stage: 'waiting' })
+    }
+  }
+
+  private start(run: Run): void {
+    const { queue } = this.studio
+    this.tell({ stage: 'waiting', progress: 0 })
+    const job = queue.add({
+      kind: 'live',
+      title: 'Live preview',
+      run: async ({ signal, report }) => {
+        try {
+          const { cache, compute } = this.studio
+          const device = await this.studio.device()
+          const task = { type: 'live', ...run.task, device, cacheFolder: cache.folder } as const
+          const onNews = (news: ComputeNews): void => {
+            if (news.type === 'progress') report(news.phase, news.fraction)
+            this.take(run, news)
+          }
+          return await compute.run(task, { signal, onNews, cancelGraceMs: CANCEL_GRACE_MS })
+        } catch (error) {
+          if (!(error instanceof FusionError && error.kind === 'cancelled') && this.on) {
+            this.tell({ error: toErrorReport(error), stage: 'waiting' })
+          }
+          throw error
+        } finally {
+          setImmediate(() => this.ended(run))
+        }
+      },
+    })
+    this.drawing = { run, job: job.id }
+  }
+
+  private ended(run: Run): void {
+    const job = this.drawing?.job
+    this.drawing = null
+    // A slider makes a hundred of them: the list keeps those that failed.
+    const ended = this.studio.queue.list().find(({ id }) => id === job)
+    if (ended && ended.state !== 'failed') this.studio.queue.dismiss(ended.id)
+    if (this.wanted && this.wanted !== run) this.start(this.wanted)
+    else if (this.on && !this.current.error) this.tell({ stage: 'shown', current: true })
+  }
+
+  private take(run: Run, news: ComputeNews): void {
+    if (!this.on) return
+    switch (news.type) {
+      case 'progress':
+        return this.tell({ stage: stageOf(news.phase), progress: news.fraction })
+      case 'feeding':
+        return this.tell({ feeding: news.feeding })
+      case 'contributions':
+        return this.tell({ contributions: { bytes: news.bytes, missingBytes: news.missingBytes } })
+      case 'summed':
+        return this.tell({ summed: { tensors: news.tensors, of: news.of, seconds: news.seconds } })
+      case 'picture':
+        return this.show(run, news.id)
+      case 'rows':
+        return
+    }
+  }
+
+  /** Takes a picture in; the first one of a state or of a number of steps clears the grid of what was there. */
+  private show(run: Run, id: string): void {
+    const [index, steps] = id.split('-').map(Number) as [number, number]
+    const before = this.shown
+    const sameGrid = before === run && this.current.steps === steps
+    const pictures = sameGrid ? [...this.current.pictures] : run.places.map((place) => ({ ...place, url: null }))
+    pictures[index] = { ...run.places[index]!, url: `${LIVE_URL}${run.folder}/${id}.png` }
+    const isWhole = pictures.every(({ url }) => url !== null)
+    const isFirst = steps === run.task.stages[0]![0]!.steps
+    this.shown = run
+    this.tell({
+      pictures,
+      steps,
+      current: run === this.wanted,
+      ...(isWhole && isFirst && { seconds: (performance.now() - run.since) / 1000 }),
+    })
+    if (before && before !== run) void rm(join(this.studio.cache.live, before.folder), { recursive: true, force: true })
+  }
+
+  private tell(change: Partial<LiveState>): void {
+    this.current = { ...this.current, ...change }
+    this.timer ??= setTimeout(() => this.emit(), EMIT_MS)
+  }
+
+  private emit(): void {
+    if (this.timer) clearTimeout(this.timer)
+    this.timer = null
+    this.studio.events.emit({ type: 'live', live: this.current })
+  }
+}
+
+function stageOf(phase: string): LiveState['stage'] {
+  return phase === 'contributions' || phase === 'loading' || phase === 'summing' ? phase : 'drawing'
+}

@@ -1,0 +1,159 @@
+import { resolve } from 'node:path'
+import { Option, type Command } from 'commander'
+import { wishedModels } from '../../project/calibration-plan'
+import { mapPaths } from '../../project/project-file'
+import type { Project } from '../../contract/project'
+import { calibratedLayers, calibrate, type CalibratedCheckpoint } from '../../engine/calibrate/calibrate'
+import { calibrationBytes } from '../../engine/merge/plan/calibration-file'
+import { calibrated, promptsIn, type CalibrationWish } from '../../engine/calibrate/wishes'
+import { openCheckpoint } from '../../engine/checkpoint/open'
+import { readSmallText } from '../../engine/files/regular-file'
+import { SMALL_FILES } from '../../engine/files/small-files'
+import { chooseProvider, DEVICES, type Device } from '../../engine/runtime/providers'
+import { cacheFolder } from '../folders'
+import { addSourceOptions, loadProject, type SourceOptions } from '../options/model-options'
+import { collect, count, number, threads } from '../options/option-values'
+import {
+  bytes,
+  ProgressLine,
+  printResult,
+  runCommand,
+  say,
+  seconds,
+  UsageError,
+  type CommonOptions,
+} from '../output/output'
+
+interface CalibrateCommandOptions extends CommonOptions, SourceOptions {
+  data: string[]
+  prompts: string[]
+  samples?: number
+  seed?: number
+  out: string
+  overwrite?: boolean
+  device: Device
+  threads?: number
+}
+
+/** `featurefusion calibrate`: what every layer of the models really gets, for merges that learn from it. */
+export function addCalibrateCommand(program: Command, files: { clipVocabulary: string }): void {
+  const command = program
+    .command('calibrate [project]')
+    .description(
+      "gather real inputs of every layer of the models, for feature regression and calibrated statistics; without --data and --prompts on what the project's models run on",
+    )
+    .option(
+      '--data <[name=]dir>',
+      "pictures with captions, or a folder with evaluation.json, that a model runs on: of several domains the one of the model's name; without a name: every specialist's",
+      collect,
+      [],
+    )
+    .option('--prompts <name=file>', 'prompts, one a line, that a model makes pictures for', collect, [])
+    .option('--samples <n>', "input columns per layer and model (default: the project's, or 1024)", count)
+    .option('--seed <n>', "seed of everything random (default: the project's, or 0)", number)
+    .requiredOption('--out <file>', 'the calibration file to write (.safetensors)')
+    .option(
+      '--overwrite',
+      'replace a calibration file of another version at --out, or an empty file; nothing else is replaced',
+    )
+    .addOption(new Option('--device <name>', 'where networks run').choices(DEVICES).default('auto'))
+    .option('--threads <n>', 'threads inside an operator', threads)
+    .option('--json', 'results as JSON')
+  addSourceOptions(command).action((path: string | undefined, options: CalibrateCommandOptions) =>
+    runCommand(options, (signal) => run(path, options, files, signal)),
+  )
+}
+
+async function run(
+  path: string | undefined,
+  options: CalibrateCommandOptions,
+  files: { clipVocabulary: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const started = performance.now()
+  const { samples, seed, ...given } = options
+  const loaded = await loadProject(path, { ...given, blockWeights: [], layerWeights: [], transposed: [], groups: [] })
+  const project = mapPaths(loaded.project, (own) => resolve(loaded.folder, own))
+  const settings = {
+    samples: samples ?? project.calibration.samples,
+    seed: seed ?? project.calibration.seed,
+    cacheFolder: cacheFolder(),
+    signal,
+  }
+  const isGiven = path === undefined || options.data.length + options.prompts.length > 0
+  const wishes = isGiven ? await givenWishes(options, project, project.evaluation.seed) : await ownWishes(project)
+  const base = await openCheckpoint(project.models[0]!.path, project.prediction)
+  const models: CalibratedCheckpoint[] = []
+  for (const { name, path: own } of project.models) {
+    const wish = wishes.get(name)
+    if (!wish) continue
+    const checkpoint = own === project.models[0]!.path ? base : await openCheckpoint(own, project.prediction)
+    models.push(await calibrated(name, checkpoint, wish, { base, ...settings }))
+  }
+  const layers = models.flatMap(({ checkpoint }) => calibratedLayers(checkpoint))
+  say(`Gathering up to ${bytes(calibrationBytes(layers, 1, settings.samples))} from ${models.length} models …`)
+  const provider = await chooseProvider(options.device)
+  const progress = new ProgressLine()
+  try {
+    const record = await calibrate(models, {
+      path: options.out,
+      overwrite: options.overwrite === true,
+      base,
+      device: provider,
+      ...files,
+      ...(options.threads !== undefined && { threads: options.threads }),
+      ...settings,
+      onProgress: (fraction) => progress.show('gathering', fraction),
+    })
+    progress.end()
+    const result = { path: resolve(options.out), ...record, seconds: (performance.now() - started) / 1000 }
+    printResult(
+      options,
+      result,
+      () => `${result.path}: ${record.models.map(inWords).join('; ')}; in ${seconds(result.seconds)}`,
+    )
+  } finally {
+    progress.end()
+  }
+}
+
+/** What the project says that its models run on. */
+async function ownWishes(project: Project): Promise<Map<string, CalibrationWish>> {
+  return new Map((await wishedModels(project, cacheFolder())).map(({ name, wish }) => [name, wish]))
+}
+
+/** What the options say that models run on. */
+async function givenWishes(
+  { data, prompts }: CalibrateCommandOptions,
+  { models }: Project,
+  seed: number,
+): Promise<Map<string, CalibrationWish>> {
+  const names = models.map(({ name }) => name)
+  const wishes = new Map<string, CalibrationWish>()
+  for (const [kind, texts] of [
+    ['data', data],
+    ['prompts', prompts],
+  ] as const)
+    for (const text of texts) {
+      const [, name, path] = /^([^=/\\]+)=(.+)$/.exec(text) ?? []
+      if (name === undefined && kind === 'prompts') throw new UsageError(`--prompts ${text}: NAME=FILE expected.`)
+      if (name !== undefined && !names.includes(name))
+        throw new UsageError(`--${kind} ${text}: no model is named ${name}.`, `The models are ${names.join(', ')}.`)
+      for (const model of name === undefined ? names.slice(1) : [name]) {
+        if (wishes.has(model)) throw new UsageError(`--${kind} ${text}: ${model} has something to run on already.`)
+        wishes.set(model, await wishFrom(kind, resolve(path ?? text), seed))
+      }
+    }
+  if (wishes.size === 0) throw new UsageError('Say what the models run on: --data [NAME=]DIR or --prompts NAME=FILE.')
+  return wishes
+}
+
+async function wishFrom(kind: CalibrationWish['kind'], path: string, seed: number): Promise<CalibrationWish> {
+  if (kind === 'data') return { kind, folder: path, splitSeed: seed, pictures: null }
+  return { kind, prompts: promptsIn(await readSmallText(path, SMALL_FILES.prompts)) }
+}
+
+function inWords({ name, source }: Awaited<ReturnType<typeof calibrate>>['models'][number]): string {
+  if (source.kind === 'prompts') return `${name} while it made ${source.prompts.length} pictures`
+  return `${name} on ${source.pictures} pictures (${source.domains.join(', ')})`
+}

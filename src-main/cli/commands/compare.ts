@@ -1,0 +1,42 @@
+import type { Command } from 'commander'
+import { leaderboardAsCsv } from '../../contract/evaluate/csv-tables'
+import { compareRows, comparedRows, measureRows } from '../../engine/evaluate/compare/compare-methods'
+import { csvFile } from '../../engine/files/file-kinds'
+import { checkOutput, writeOutput } from '../../engine/files/write-output'
+import { addEvaluationOptions, evaluatedProject, withRun, type EvaluationOptions } from '../options/evaluation-options'
+import { leaderboardInWords } from '../output/leaderboard-output'
+import type { ProgramFiles } from './merge'
+import { printResult, runCommand, say, seconds } from '../output/output'
+
+const CSV_RULE = { kind: csvFile(leaderboardAsCsv([])), overwrite: true }
+
+/** `featurefusion compare`: every method on the same models and pictures, as a leaderboard. */
+export function addCompareCommand(program: Command, files: ProgramFiles): void {
+  const command = program
+    .command('compare [project]')
+    .description('merge the models by every method and measure each: a leaderboard by denoising loss')
+    .option('--csv <file>', 'write the leaderboard as CSV')
+  addEvaluationOptions(command)
+  command.action((path: string | undefined, options: EvaluationOptions & { csv?: string }) =>
+    runCommand(options, async (signal) => {
+      const started = performance.now()
+      const project = await evaluatedProject(path, options)
+      if (options.csv !== undefined) await checkOutput(options.csv, CSV_RULE)
+      await withRun(project, options, files, signal, async (run, progress) => {
+        const failed: { name: string; message: string }[] = []
+        const measured = await measureRows(run, comparedRows(project), {
+          onProgress: (phase, fraction) => progress.show(phase, fraction),
+          onFailed: (name, { message }) => failed.push({ name, message }),
+        })
+        const { summary, leaderboard, verdict } = compareRows(run, measured)
+        progress.end()
+        for (const { name, message } of failed) say(`${name}: ${message}`)
+        if (options.csv !== undefined) await writeOutput(options.csv, leaderboardAsCsv(leaderboard), CSV_RULE)
+        const took = (performance.now() - started) / 1000
+        printResult(options, { verdict, leaderboard, failed, summary, seconds: took }, () =>
+          [leaderboardInWords(leaderboard), '', verdict, `Done in ${seconds(took)}.`].join('\n'),
+        )
+      })
+    }),
+  )
+}

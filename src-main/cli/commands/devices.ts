@@ -1,0 +1,25 @@
+import type { Command } from 'commander'
+import { probeProviders } from '../../engine/runtime/providers'
+import { printResult, runCommand, type CommonOptions } from '../output/output'
+
+/** `featurefusion devices`: execution providers, tried one by one. */
+export function addDevicesCommand(program: Command): void {
+  program
+    .command('devices')
+    .description('try the execution providers and say which are used, and why not the others')
+    .option('--json', 'results as JSON')
+    .action((options: CommonOptions) =>
+      runCommand(options, async () => {
+        const statuses = await probeProviders()
+        printResult(options, statuses, () =>
+          statuses
+            .map(({ provider, available, reason, deviceName }) =>
+              available
+                ? `${provider}: works${deviceName ? ` (${deviceName})` : ''}`
+                : `${provider}: not used: ${reason ?? ''}`,
+            )
+            .join('\n'),
+        )
+      }),
+    )
+}

@@ -1,0 +1,209 @@
+import { resolve } from 'node:path'
+import { Option, type Command } from 'commander'
+import type { ClipSummary } from '../../contract/evaluate/clip'
+import { evaluationAsCsv } from '../../contract/evaluate/csv-tables'
+import { SPLITS, type Split } from '../../contract/evaluate/settings'
+import type { Checkpoint, PredictionType } from '../../engine/checkpoint/model/checkpoint'
+import { describeCheckpoint, RECIPE_KEY } from '../../engine/checkpoint/describe'
+import { openCheckpoint } from '../../engine/checkpoint/open'
+import { refuseEdm } from '../../engine/checkpoint/identify/prediction'
+import { loadPipeline } from '../../engine/diffusion/load-pipeline'
+import type { Pipeline } from '../../engine/diffusion/pipeline'
+import { predictionNotices } from '../../engine/diffusion/pipeline-parts'
+import { encodePng } from '../../engine/image/png'
+import { captionsOf, ClipScorer, measureClipScores, summariseClipScores } from '../../engine/evaluate/clip/clip-table'
+import { checkpointModel, type EvaluatedModel } from '../../engine/evaluate/losses/evaluated-model'
+import { openEvaluationData, vaeHashFor } from '../../engine/evaluate/data/evaluation-data'
+import { summariseLosses } from '../../engine/evaluate/losses/loss-summary'
+import { measureLosses } from '../../engine/evaluate/losses/loss-table'
+import { chooseSplit, type ChosenDomain } from '../../engine/evaluate/data/splits'
+import { drawTable } from '../../engine/image/table-picture'
+import { unlearnedGains, unlearningPairs } from '../../engine/evaluate/losses/unlearned-gains'
+import { csvFile, PNG_FILE } from '../../engine/files/file-kinds'
+import { checkOutput, writeOutput } from '../../engine/files/write-output'
+import { DEVICES, type Device } from '../../engine/runtime/providers'
+import { evaluationAsTable, evaluationInWords, type Evaluation } from '../output/evaluate-output'
+import { cacheFolder } from '../folders'
+import { parseModelArgument, withNames, type ModelArgument } from '../options/model-arguments'
+import { predictionOption } from '../options/model-options'
+import { collect, count, number, steps, threads } from '../options/option-values'
+import { ProgressLine, printResult, runCommand, say, UsageError, type CommonOptions } from '../output/output'
+
+interface EvaluateOptions extends CommonOptions {
+  model: string[]
+  merge: string[]
+  data: string
+  base?: string
+  prediction?: PredictionType
+  split: Split
+  pictures?: number
+  seed: number
+  csv?: string
+  png?: string
+  clip?: string
+  seeds: number
+  steps: number
+  guidance: number
+  scheduler?: string
+  device: Device
+  threads?: number
+}
+
+/** A model that the command line names. */
+interface NamedModel {
+  name: string
+  path: string
+  isMerge: boolean
+}
+
+const NO_FIGURES = { models: [], domains: [], timesteps: [], unlearned: [], clip: null }
+const CSV_RULE = { kind: csvFile(evaluationAsCsv(NO_FIGURES)), overwrite: true }
+
+/** `featurefusion evaluate`: the denoising loss of every model on every domain, and what merges keep. */
+export function addEvaluateCommand(program: Command, files: { clipVocabulary: string }): void {
+  program
+    .command('evaluate')
+    .description('measure models on pictures with captions: denoising loss by domain, and what merges keep')
+    .option(
+      '--model <[name=]path>',
+      'a model; once for each; the first is the base unless --base is given',
+      collect,
+      [],
+    )
+    .option('--merge <[name=]path>', 'a merge whose file does not say that it is one', collect, [])
+    .requiredOption('--data <dir>', 'pictures with captions, sub-folders are domains; or a folder with evaluation.json')
+    .option('--base <path>', 'a whole pipeline: what models are compared with, and what lends the parts that they lack')
+    .addOption(predictionOption())
+    .addOption(new Option('--split <name>', 'which pictures').choices(SPLITS).default('held-out'))
+    .option('--pictures <n>', 'at most so many pictures of each domain', count)
+    .option('--seed <n>', 'seed of split, noise, intervals and pictures', number, 0)
+    .option('--csv <file>', 'write all figures as CSV')
+    .option('--png <file>', 'write the table as a picture')
+    .option('--clip <dir>', 'a CLIP model: also draw every caption and score the pictures')
+    .option('--seeds <n>', 'pictures per caption for --clip', count, 2)
+    .option('--steps <n>', 'denoising steps for --clip', steps, 20)
+    .option('--guidance <number>', 'guidance scale for --clip', number, 7.5)
+    .option('--scheduler <name>', "scheduler for --clip (default: the model's own)")
+    .addOption(new Option('--device <name>', 'where networks run').choices(DEVICES).default('auto'))
+    .option('--threads <n>', 'threads inside an operator', threads)
+    .option('--json', 'results as JSON')
+    .action((options: EvaluateOptions) => runCommand(options, (signal) => evaluate(options, files, signal)))
+}
+
+async function evaluate(
+  options: EvaluateOptions,
+  files: { clipVocabulary: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const started = performance.now()
+  const { base: baseModel, others } = namedModels(options)
+  // Pictures that are measured on are PNGs too.
+  const pngRule = { kind: PNG_FILE, overwrite: true, sources: [options.data] }
+  if (options.csv !== undefined) await checkOutput(options.csv, CSV_RULE)
+  if (options.png !== undefined) await checkOutput(options.png, pngRule)
+  const data = await openEvaluationData(resolve(options.data), options.seed)
+  const wanted = chooseSplit(data, options.split, options.pictures)
+  const base = await openCheckpoint(baseModel.path, options.prediction)
+  const loading = { base, ...files, ...(options.threads !== undefined && { threads: options.threads }) }
+  const models: EvaluatedModel[] = [checkpointModel(baseModel.name, 'base', base, loading)]
+  for (const notice of predictionNotices(base)) say(`Note: ${notice}`)
+  const merges: { name: string; recipe: unknown }[] = []
+  for (const { name, path, isMerge } of others) {
+    const checkpoint = await openCheckpoint(path, options.prediction)
+    refuseEdm(checkpoint)
+    for (const notice of predictionNotices(checkpoint, base)) say(`Note: ${notice}`)
+    const { recipe } = await describeCheckpoint(checkpoint)
+    if (recipe) merges.push({ name, recipe: recipe[RECIPE_KEY] })
+    models.push(checkpointModel(name, isMerge || recipe ? 'merge' : 'specialist', checkpoint, loading))
+  }
+  const progress = new ProgressLine()
+  progress.show('loading', 0)
+  const pipeline = await loadPipeline(base, { ...loading, device: options.device, liveUnet: true })
+  try {
+    const { set, chosen } = await data.load(wanted, pipeline, {
+      vaeHash: vaeHashFor(data, base),
+      cacheFolder: cacheFolder(),
+      signal,
+      onProgress: (done, total) => progress.show('encoding pictures', done / total),
+    })
+    const table = await measureLosses(pipeline, set, models, chosen, {
+      signal,
+      onProgress: (name, fraction) => progress.show(`measuring ${name}`, fraction),
+    })
+    const clip =
+      options.clip === undefined
+        ? null
+        : await clipOf(options.clip, options, pipeline, models, chosen, signal, progress)
+    const summary = summariseLosses(table, { seed: options.seed })
+    const result: Evaluation = {
+      ...summary,
+      unlearned: unlearnedGains(table, summary, unlearningPairs(merges)),
+      split: options.split,
+      seed: options.seed,
+      clip,
+      provider: pipeline.provider,
+      seconds: (performance.now() - started) / 1000,
+    }
+    if (options.csv !== undefined) {
+      const figures = { ...result, clip: clip && { domains: result.domains, scores: clip } }
+      await writeOutput(options.csv, evaluationAsCsv(figures), CSV_RULE)
+    }
+    if (options.png !== undefined)
+      await writeOutput(options.png, encodePng(drawTable(evaluationAsTable(result))), pngRule)
+    progress.end()
+    printResult(options, result, () => evaluationInWords(result))
+  } finally {
+    progress.end()
+    await pipeline.release()
+  }
+}
+
+/** CLIP scores of pictures that the models draw for the captions of the chosen pictures. */
+async function clipOf(
+  path: string,
+  { seeds, seed, steps, guidance, scheduler, device }: EvaluateOptions,
+  pipeline: Pipeline,
+  models: readonly EvaluatedModel[],
+  chosen: readonly ChosenDomain[],
+  signal: AbortSignal,
+  progress: ProgressLine,
+): Promise<ClipSummary[]> {
+  const checkpoint: Checkpoint = await openCheckpoint(path)
+  const scorer = await ClipScorer.load(checkpoint, device)
+  try {
+    const settings = { seeds, seed, steps, guidance, ...(scheduler !== undefined && { scheduler }) }
+    const scores = await measureClipScores(pipeline, scorer, models, captionsOf(chosen), settings, {
+      signal,
+      onProgress: (name, fraction) => progress.show(`drawing with ${name}`, fraction),
+    })
+    return summariseClipScores(scores)
+  } finally {
+    await scorer.release()
+  }
+}
+
+/** @throws UsageError where there is nothing to compare, a model is given twice, or a name stands for two models */
+function namedModels(options: EvaluateOptions): { base: NamedModel; others: NamedModel[] } {
+  const named = withNames([
+    ...options.model.map((text) => ({ ...withoutWeight(text), isMerge: false })),
+    ...options.merge.map((text) => ({ ...withoutWeight(text), isMerge: true })),
+  ])
+  const own = options.base === undefined ? named[0] : { ...withoutWeight(options.base), name: 'base', isMerge: false }
+  if (!own || named.length === 0)
+    throw new UsageError('Say what to measure: --model PATH.', 'The first one is the base unless --base is given.')
+  const twice = named.find(({ path }, at) => named.findIndex((other) => other.path === path) < at)
+  if (twice) throw new UsageError(`${twice.path} is given twice.`, 'Name every model once.')
+  // A base that is also among the models is measured once, by the name that it has there.
+  const base = named.find(({ path }) => path === own.path) ?? own
+  const others = named.filter((model) => model !== base)
+  if (others.some(({ name }) => name === base.name))
+    throw new UsageError(`Two models are named ${base.name}.`, 'Give one another name: NAME=PATH.')
+  return { base, others }
+}
+
+/** @throws UsageError for a weight: models are measured as they are */
+function withoutWeight(text: string): ModelArgument {
+  const argument = parseModelArgument(text)
+  if (argument.weight === undefined) return argument
+  throw new UsageError(`${text}: models are measured as they are, without a weight.`, 'Leave out what stands after @.')
+}

@@ -1,0 +1,239 @@
+import { Option, type Command } from 'commander'
+import { figure } from '../../contract/figures'
+import { outputName } from '../../contract/output-name'
+import { reweightingOf } from '../../contract/methods/descriptor'
+import type { MethodSettings, Project } from '../../contract/project'
+import { trimContributions } from '../../engine/merge/contributions/cache-space'
+import { forecastContributions, type ContributionForecast } from '../../engine/merge/contributions/contributions'
+import { sharesInWords, sharesOf, noiseWarnings } from '../../engine/merge/verdict'
+import { forecast, type Forecast } from '../../engine/merge/forecast'
+import { planMerge } from '../../engine/merge/plan/plan'
+import { settingsInUse, type MergePlan } from '../../engine/merge/plan/merge-plan'
+import { PHASE_WORDS, runMerge, type MergeOptions, type MergeResult } from '../../engine/merge/run'
+import { chooseProvider, DEVICES, type Device } from '../../engine/runtime/providers'
+import type { Provider } from '../../engine/runtime/session'
+import { cacheFolder } from '../folders'
+import { addModelOptions, addOutputOptions, loadProject, type ModelOptions } from '../options/model-options'
+import { number, threads } from '../options/option-values'
+import {
+  bytes,
+  ProgressLine,
+  printResult,
+  runCommand,
+  say,
+  seconds,
+  table,
+  UsageError,
+  type CommonOptions,
+} from '../output/output'
+
+/** Options of every command that writes a merge. */
+export interface MergeCommandOptions extends CommonOptions, ModelOptions {
+  out?: string
+  device: Device
+  overwrite?: boolean
+  threads?: number
+  /** Of contributions, in GB. */
+  cacheLimit: number
+}
+
+/** What `--cache-limit` says where nobody says otherwise, in GB. */
+const CACHE_LIMIT = 20
+
+/** How many of the most changed layers are printed. */
+const LAYERS_SHOWN = 5
+
+/** Files of the built program that a merge needs. */
+export type ProgramFiles = Required<Pick<MergeOptions, 'workerFile' | 'clipVocabulary'>>
+
+/** `featurefusion merge`: merges a project, or models given by options. */
+export function addMergeCommand(program: Command, files: ProgramFiles): void {
+  const command = program
+    .command('merge [project]')
+    .description('merge a base and specialists into one checkpoint')
+    .option('--reuse', 'keep what every model contributes, and use what is kept: other weights then cost a sum')
+    .option('--dry-run', 'check and forecast only')
+  addMergeOptions(command)
+  command.action((path: string | undefined, options: MergeCommandOptions & { dryRun?: boolean }) =>
+    runCommand(options, async (signal) => {
+      const { project, folder } = await loadProject(path, options)
+      if (!options.dryRun) checkOut(project, options)
+      const plan = await planMerge(project, folder)
+      const provider = await chooseProvider(options.device)
+      if (options.dryRun) {
+        const contributions = await forecastContributions(plan, { cacheFolder: cacheFolder(), provider })
+        const expected = { ...(await forecast(plan, provider, contributions)), contributions }
+        printResult(options, { forecast: expected, warnings: plan.warnings }, () =>
+          [...planInWords(plan), ...forecastInWords(expected), ...plan.warnings].join('\n'),
+        )
+        return
+      }
+      const result = await withinCacheLimit(options, () =>
+        mergeWithProgress(plan, outOf(plan, options), provider, files, signal, options),
+      )
+      printResult(options, resultAsData(plan, result), () => resultInWords(plan, result))
+    }),
+  )
+}
+
+/** Adds the options of every command that writes a merge. */
+export function addMergeOptions(command: Command): Command {
+  command
+    .option('--out <path>', "file or folder to write (default: the project's)")
+    .addOption(new Option('--device <name>', 'where matrix products run').choices(DEVICES).default('auto'))
+    .option('--threads <n>', 'threads of sums and products; no byte depends on them', threads)
+    .option(
+      '--overwrite',
+      'replace a safetensors file or an empty folder at --out that this program did not write; nothing else is replaced',
+    )
+    .option('--cache-limit <gb>', 'what kept contributions may take on disk', number, CACHE_LIMIT)
+    .option('--json', 'results as JSON')
+  return addOutputOptions(addModelOptions(command))
+}
+
+/** Sees before any work that it is said where the merge goes, under a name that a merge can have. */
+export function checkOut({ output }: Pick<Project, 'output'>, { out }: Pick<MergeCommandOptions, 'out'>): void {
+  const path = out ?? output.path
+  if (path === undefined) throw new UsageError('Say where to write: --out PATH.')
+  outputName(path, true)
+}
+
+/** Where a merge goes: a single file always ends in .safetensors. */
+export function outOf(
+  { project, output }: Pick<MergePlan, 'project' | 'output'>,
+  { out }: Pick<MergeCommandOptions, 'out'>,
+): string {
+  return outputName(out ?? project.output.path!, output.folder)
+}
+
+/** Afterwards contributions go until the rest fits, those first that were not used for longest; none of this task's. */
+export async function withinCacheLimit<Result>(
+  { cacheLimit }: Pick<MergeCommandOptions, 'cacheLimit'>,
+  task: () => Promise<Result>,
+): Promise<Result> {
+  const started = Date.now()
+  const result = await task()
+  await trimContributions(cacheFolder(), cacheLimit * 1e9, started).catch((error: unknown) => {
+    say(`Note: the contributions in ${cacheFolder()} could not be trimmed: ${String(error)}`)
+  })
+  return result
+}
+
+/** Runs a merge with a line of progress. */
+export async function mergeWithProgress(
+  plan: MergePlan,
+  path: string,
+  provider: Provider,
+  files: ProgramFiles,
+  signal: AbortSignal,
+  options: { threads?: number; overwrite?: boolean },
+): Promise<MergeResult> {
+  const progress = new ProgressLine()
+  for (const warning of plan.warnings) say(`Note: ${warning}`)
+  const { method, project } = plan
+  if (project.method.reuse && reweightingOf(method) === 'merge')
+    say(`Note: ${method.title} is no sum of what the models contribute: it is run again as a whole.`)
+  try {
+    return await runMerge(plan, {
+      path,
+      provider,
+      ...files,
+      cacheFolder: cacheFolder(),
+      signal,
+      ...(options.threads !== undefined && { threads: options.threads }),
+      ...(options.overwrite === true && { overwrite: true }),
+      onProgress: (phase, fraction) => progress.show(PHASE_WORDS[phase], fraction),
+    })
+  } finally {
+    progress.end()
+  }
+}
+
+/** What a merge did, for machines. */
+export function resultAsData(plan: MergePlan, result: MergeResult): unknown {
+  const { shares } = sharesOf(plan, result.layers)
+  return { ...result, shares, warnings: [...plan.warnings, ...noiseWarnings(result.layers, plan.project.method)] }
+}
+
+/** What a merge did, for people. */
+export function resultInWords(plan: MergePlan, result: MergeResult): string {
+  const lines = [
+    ...planInWords(plan),
+    `Shares     ${sharesInWords(sharesOf(plan, result.layers))}`,
+    `Written    ${result.path} (${bytes(result.bytes)}) in ${seconds(result.seconds)}`,
+  ]
+  if (result.layers.length > 0) lines.push('', layersInWords(result))
+  if (result.regressions.length > 0) lines.push(regressionsInWords(result))
+  if (result.overflowed.length > 0) {
+    lines.push(
+      '',
+      `Warning: values became infinite in ${result.overflowed.length} tensors: ${result.overflowed.join(', ')}.`,
+    )
+    lines.push('They are too large for half precision. Merge with --dtype bf16 or fp32.')
+  }
+  for (const warning of noiseWarnings(result.layers, plan.project.method)) lines.push('', `Warning: ${warning}`)
+  return lines.join('\n')
+}
+
+function planInWords(plan: MergePlan): string[] {
+  const { method, models, components, base, tasks } = plan
+  const layers = tasks.filter(({ kind }) => kind === 'layer').length
+  const settings = Object.entries(settingsInUse(plan)).map(([key, value]) => `${key} ${settingInWords(value)}`)
+  return [
+    `Base       ${models[0]!.entry.name}: ${base.architecture}, ${base.layout}`,
+    `Merging    ${components.join(', ')} with ${models
+      .slice(1)
+      .map(({ entry }) => entry.name)
+      .join(', ')}`,
+    `Method     ${method.title}${settings.length > 0 ? ` (${settings.join(', ')})` : ''}`,
+    `Tensors    ${tasks.length}${layers > 0 ? `, of which ${layers} layers by ${method.kind === 'regression' ? 'regression' : 'correlations'}` : ''}`,
+  ]
+}
+
+function settingInWords(value: unknown): string {
+  if (Array.isArray(value)) return (value as MethodSettings['layerKinds']).map(({ pattern }) => pattern).join(' ')
+  return typeof value === 'number' ? figure(value) : String(value)
+}
+
+function regressionsInWords({ regressions }: MergeResult): string {
+  const fitted = regressions.filter(({ columns }) => columns > 0)
+  const left = fitted.reduce((sum, { remaining }) => sum + remaining, 0) / Math.max(1, fitted.length)
+  return (
+    `Fitted     ${fitted.length} layers to real inputs: on these, features are off by ${Math.round(left * 100)} % of what ` +
+    `the plain mean is off (mean square)`
+  )
+}
+
+function layersInWords({ layers }: MergeResult): string {
+  const mean = (pick: (layer: MergeResult['layers'][number]) => number): number =>
+    layers.reduce((sum, layer) => sum + pick(layer), 0) / layers.length
+  const thresholds = [
+    ...new Set(layers.map(({ threshold }) => (threshold > 1 ? 'none (averaged)' : threshold.toFixed(2)))),
+  ].join(', ')
+  const worst = [...layers].sort((a, b) => b.maxKappa - a.maxKappa).slice(0, LAYERS_SHOWN)
+  return [
+    `${layers.length} layers: thresholds ${thresholds}; condition numbers ${mean(({ meanKappa }) => meanKappa).toFixed(3)} on ` +
+      `average; merged length ${mean(({ normRatio }) => normRatio).toFixed(4)} of the base's`,
+    'Highest condition numbers:',
+    table([
+      ['layer', 'max κ', 'mean κ', 'min Z', 'length'],
+      ...worst.map(({ layer, maxKappa, meanKappa, minZ, normRatio }) => [
+        layer,
+        figure(maxKappa, 4),
+        figure(meanKappa, 4),
+        figure(minZ, 4),
+        normRatio.toFixed(4),
+      ]),
+    ]),
+  ].join('\n')
+}
+
+function forecastInWords(expected: Forecast & { contributions: ContributionForecast }): string[] {
+  const { bytes: kept, missingBytes } = expected.contributions
+  const there = missingBytes === 0 ? 'all there already' : `${bytes(kept - missingBytes)} of it there already`
+  return [
+    `Forecast   about ${seconds(expected.seconds)}, ${bytes(expected.memoryBytes)} of memory, ` +
+      `${bytes(expected.outputBytes)} on disk (${figure(expected.flops / 1e12, 3)} TFLOP of products)`,
+    ...(kept > 0 ? [`Kept       ${bytes(kept)} of contributions in ${cacheFolder()}, ${there}`] : []),
+  ]
+}

@@ -1,0 +1,60 @@
+import type { Command } from 'commander'
+import { ARCHITECTURE_TITLES } from '../../engine/checkpoint/compare'
+import { describeCheckpoint, type CheckpointSummary } from '../../engine/checkpoint/describe'
+import { hashFile } from '../../engine/checkpoint/hash'
+import { openCheckpoint } from '../../engine/checkpoint/open'
+import { cacheFolder } from '../folders'
+import { bytes, ProgressLine, printResult, runCommand, type CommonOptions, lines } from '../output/output'
+
+interface OpenOptions extends CommonOptions {
+  hash: boolean
+}
+
+/** `featurefusion open`: what is this file or folder? From headers alone; hashes are computed unless --no-hash. */
+export function addOpenCommand(program: Command): void {
+  program
+    .command('open <path...>')
+    .description('say what checkpoints are: architecture, layout, element type, hashes, problems')
+    .option('--no-hash', 'do not compute hashes that are not known yet')
+    .option('--json', 'results as JSON')
+    .action((paths: string[], options: OpenOptions) =>
+      runCommand(options, async (signal) => {
+        const summaries: CheckpointSummary[] = []
+        for (const path of paths) {
+          const checkpoint = await openCheckpoint(path)
+          if (options.hash) {
+            const progress = new ProgressLine()
+            for (const { path: file } of checkpoint.files) {
+              await hashFile(file, {
+                cacheFolder: cacheFolder(),
+                signal,
+                onProgress: (done, total) => progress.show('hashing', total > 0 ? done / total : 1),
+              })
+            }
+            progress.end()
+          }
+          summaries.push(await describeCheckpoint(checkpoint, { cacheFolder: cacheFolder() }))
+        }
+        printResult(options, summaries, () => summaries.map(summaryInWords).join('\n\n'))
+      }),
+    )
+}
+
+/** A checkpoint, for people. */
+export function summaryInWords(summary: CheckpointSummary): string {
+  const { architecture, predictionType, layout, components, elementTypes, files, problems, recipe, leftAside } = summary
+  const types = Object.entries(elementTypes).map(([type, count]) => `${type} (${count} tensors)`)
+  const millions = (count: number): string => `${(count / 1e6).toFixed(2)} M parameters`
+  return lines([
+    summary.path,
+    `  ${ARCHITECTURE_TITLES[architecture]}${predictionType ? `, predicts ${predictionType}` : ''}; ${layout}`,
+    ...components.map(({ name, parameters, tensors }) => `  ${name}: ${millions(parameters)} in ${tensors} tensors`),
+    ...leftAside.map((group) => `  beside them: ${group}`),
+    `  ${types.join(', ')}; ${bytes(summary.size)}`,
+    ...files.map(({ path, sha256, shortHash }) =>
+      sha256 === null ? `  ${path}: hash not computed` : `  ${path}: [${shortHash}] sha256 ${sha256}`,
+    ),
+    ...(recipe ? [`  has a merge recipe (${Object.keys(recipe).join(', ')})`] : []),
+    ...problems.map(({ severity, message }) => `  ${severity === 'error' ? 'Problem' : 'Note'}: ${message}`),
+  ])
+}

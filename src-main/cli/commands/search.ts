@@ -1,0 +1,129 @@
+import { Option, type Command } from 'commander'
+import { PROJECT_FILE, PROJECT_SUFFIX, writeProject } from '../../project/project-file'
+import { SEARCH_STRATEGIES, type SearchReport, type SearchStrategy } from '../../contract/evaluate/search'
+import { withFoundWeights } from '../../contract/project-evaluation'
+import { searchMerge, type FoundMerge } from '../../engine/evaluate/search/search-merge'
+import type { Trial } from '../../engine/evaluate/search/weight-trials'
+import { checkOutput } from '../../engine/files/write-output'
+import { addEvaluationOptions, evaluatedProject, withRun, type EvaluationOptions } from '../options/evaluation-options'
+import type { ProgramFiles } from './merge'
+import { count } from '../options/option-values'
+import { printResult, runCommand, say, table, UsageError } from '../output/output'
+
+interface SearchOptions extends EvaluationOptions {
+  strategy: SearchStrategy
+  trials: number
+  perBlock?: boolean
+  out?: string
+}
+
+/** What the result is compared with. */
+type Start = Pick<SearchReport, 'pictures' | 'base' | 'soup'>
+
+/** `featurefusion search`: weights chosen on one half of the pictures, and what they are worth on the other. */
+export function addSearchCommand(program: Command, files: ProgramFiles): void {
+  const command = program
+    .command('search [project]')
+    .summary('find weights for a merge on one half of the pictures, and check them on the other')
+    .description(
+      "find weights for a merge. Of every domain's pictures the first, third … choose them; the others, which the search never sees, say what they are worth. Ctrl C ends it with the best so far.",
+    )
+    .addOption(
+      new Option(
+        '--strategy <name>',
+        "cma-es: weights of the project's own method; greedy-once, greedy-repeated: a plain average of the models that help, each once or more often",
+      )
+        .choices(SEARCH_STRATEGIES)
+        .default('cma-es'),
+    )
+    .option('--trials <n>', 'weights that CMA-ES tries', count, 100)
+    .option('--per-block', 'a weight for every block of the network (CMA-ES)')
+    .option('--out <file>', `write the project with the weights found (*${PROJECT_SUFFIX}), for featurefusion merge`)
+  addEvaluationOptions(command)
+  command.action((path: string | undefined, options: SearchOptions) =>
+    runCommand(options, (signal) => search(path, options, files, signal)),
+  )
+}
+
+async function search(
+  path: string | undefined,
+  options: SearchOptions,
+  files: ProgramFiles,
+  signal: AbortSignal,
+): Promise<void> {
+  const { strategy, trials, perBlock = false, seed = 0, out } = options
+  if (trials < 2) throw new UsageError('--trials: at least 2.')
+  if (perBlock && strategy !== 'cma-es') throw new UsageError('--per-block goes with --strategy cma-es.')
+  if (out !== undefined && !out.endsWith(PROJECT_SUFFIX))
+    throw new UsageError(`--out ${out}: a project's file ends with ${PROJECT_SUFFIX}.`)
+  const project = await evaluatedProject(path, options)
+  if (out !== undefined) await checkOutput(out, { kind: PROJECT_FILE, overwrite: true })
+  await withRun(project, options, files, signal, async (run, progress) => {
+    let start: Start = { pictures: null, base: null, soup: null }
+    const history: Trial[] = []
+    const found = await searchMerge(
+      run,
+      project,
+      { strategy, trials, perBlock, seed },
+      {
+        onProgress: (phase, fraction) => progress.show(phase, fraction),
+        onStart: (told) => {
+          start = told
+          progress.end()
+          const { search: chosenOn, check } = told.pictures!
+          say(`${chosenOn} pictures of ${run.domains.length} domains choose the weights, ${check} others check them.`)
+        },
+        onTrial: (trial) => {
+          history.push(trial)
+          if (!trial.isBest) return
+          progress.end()
+          say(`Trial ${trial.index + 1}: ${trial.score.toFixed(5)}, the best so far.`)
+        },
+      },
+      signal,
+    )
+    progress.end()
+    if (out !== undefined) await writeProject(out, withFoundWeights(project, strategy, found.best.models), true)
+    printResult(options, { ...found, ...start, history, project: out ?? null }, () =>
+      [
+        weightTable(found),
+        '',
+        lossesInWords(found, start, history[0]!.score, strategy),
+        '',
+        found.check?.verdict ?? 'It was stopped: the weights are not checked on pictures that the search never saw.',
+        out === undefined
+          ? 'With --out FILE.fusion.json these weights become a project.'
+          : `Written to ${out}: featurefusion merge ${out} --out PATH makes this merge.`,
+      ].join('\n'),
+    )
+  })
+}
+
+/** One weight for each model, or one for each of its blocks. */
+function weightTable({ best: { models } }: FoundMerge): string {
+  const blocks = [...new Set(models.flatMap((model) => Object.keys(model.blocks)))]
+  if (blocks.length === 0)
+    return table([['model', 'weight'], ...models.map(({ name, weight }) => [name, weight.toFixed(4)])])
+  return table([
+    ['block', ...models.map(({ name }) => name)],
+    ...blocks.map((block) => [block, ...models.map(({ weight, blocks: own }) => (own[block] ?? weight).toFixed(4))]),
+  ])
+}
+
+function lossesInWords(
+  { best, check, trials }: FoundMerge,
+  { pictures, base, soup }: Start,
+  began: number,
+  strategy: SearchStrategy,
+): string {
+  const cell = (loss: number | undefined): string => loss?.toFixed(5) ?? ''
+  // A greedy soup begins with the base alone.
+  const start = strategy === 'cma-es' ? [['where the search began', cell(began), cell(check?.start)]] : []
+  return table([
+    ['loss on pictures that', `chose (${pictures?.search})`, `never seen (${pictures?.check})`],
+    ['base', cell(base?.search), cell(base?.check)],
+    ['plain average', cell(soup?.search), cell(soup?.check)],
+    ...start,
+    [`best of ${trials} trials`, cell(best.score), cell(check?.best)],
+  ])
+}

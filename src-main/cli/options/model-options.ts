@@ -1,0 +1,247 @@
+import { dirname, resolve } from 'node:path'
+import { Option, type Command } from 'commander'
+import { z } from 'zod'
+import { blockLabel } from '../../contract/block-labels'
+import { FusionError } from '../../contract/errors'
+import {
+  OUTPUT_LAYOUTS,
+  OUTPUT_TYPES,
+  PREDICTION_TYPES,
+  projectSchema,
+  type ModelEntry,
+  type Project,
+} from '../../contract/project'
+import { openCheckpoint } from '../../engine/checkpoint/open'
+import { readSmallTextSync } from '../../engine/files/regular-file'
+import { SMALL_FILES } from '../../engine/files/small-files'
+import { presetByBlock, UNetBlocks } from '../../engine/merge/plan/blocks'
+import { addMethodOptions, methodGiven, type MethodOptions } from './method-options'
+import { parseModelArgument, withNames } from './model-arguments'
+import { collect } from './option-values'
+import { UsageError } from '../output/output'
+
+/** What options say about the models themselves. */
+export interface SourceOptions {
+  base?: string
+  specialist: string[]
+}
+
+/** What the options of `merge`, `inspect` and the like say about models, method and output. */
+export interface ModelOptions extends SourceOptions, MethodOptions {
+  blockWeights: string[]
+  layerWeights: string[]
+  transposed: string[]
+  groups: string[]
+  layout?: string
+  dtype?: string
+  include?: string
+  vae?: string
+  title?: string
+  license?: string
+  notes?: string
+  prediction?: string
+  reuse?: boolean
+  calibration?: string
+}
+
+/** Adds the options that choose models. */
+export function addSourceOptions(command: Command): Command {
+  return command
+    .option('--base <path[@weight]>', 'the base model')
+    .option('--specialist <[name=]path[@weight]>', 'a specialist; once for each', collect, [])
+}
+
+/** Adds the options that choose models, weights and method. */
+export function addModelOptions(command: Command): Command {
+  addSourceOptions(command)
+    .option(
+      '--block-weights <name=numbers>',
+      "a model's weights by block: BLOCK:WEIGHT,… or a number for every block (26 for SD 1 and 2, 20 for SDXL)",
+      collect,
+      [],
+    )
+    .option(
+      '--layer-weights <name=pattern:weight>',
+      'a weight for the layers that match a pattern: whole parts of a name between dots, * for anything',
+      collect,
+      [],
+    )
+  addMethodOptions(command)
+  return command
+    .option('--calibration <file>', 'real inputs of the layers (featurefusion calibrate), for what needs them')
+    .option('--transposed <pattern>', 'layers that are transposed convolutions (files do not tell)', collect, [])
+    .option('--groups <pattern=n>', 'layers that are convolutions in n groups (files do not tell)', collect, [])
+    .addOption(predictionOption())
+    .option(
+      '--include <parts>',
+      'parts to merge, by commas: unet,text_encoder,text_encoder_2,vae (default: unet; the others stay as in the base)',
+    )
+}
+
+/** For models whose files do not say what they predict, or say it wrongly. */
+export function predictionOption(): Option {
+  const option = new Option('--prediction <type>', "what the models' UNets predict (default: what their files say)")
+  return option.choices(PREDICTION_TYPES)
+}
+
+/** Adds the options of what is written. */
+export function addOutputOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--layout <kind>', 'layout of the output').choices(OUTPUT_LAYOUTS))
+    .addOption(new Option('--dtype <type>', 'element type of the output').choices(OUTPUT_TYPES))
+    .option('--vae <path>', "a VAE to bake in: in place of the base's, or for a base that has none")
+    .option('--title <text>', "the merged model's title, for its metadata")
+    .option('--license <text>', "the merged model's licence, for its metadata")
+    .option('--notes <text>', 'a description, for its metadata')
+}
+
+/** A project and the folder to which its paths are relative. */
+export interface LoadedProject {
+  project: Project
+  folder: string
+}
+
+/**
+ * The project that a file or the options describe; options win over the file.
+ * @throws UsageError, FusionError 'not-found', 'malformed', and what opening the base throws where numbers are given for
+ * its blocks
+ */
+export async function loadProject(path: string | undefined, options: ModelOptions): Promise<LoadedProject> {
+  if (path !== undefined && (options.base !== undefined || options.specialist.length > 0))
+    throw new UsageError('Give either a project file or --base and --specialist: a file names its models itself.')
+  const { project, folder } = path === undefined ? projectFromOptions(options) : readProject(path)
+  const models = await withRules(project.models, folder, options)
+  const given = (keys: readonly (keyof ModelOptions)[]): Record<string, unknown> =>
+    Object.fromEntries(keys.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])))
+  const merged = {
+    ...project,
+    ...given(['prediction']),
+    models,
+    method: {
+      ...project.method,
+      ...methodGiven(options),
+      ...given(['reuse']),
+      ...(options.calibration !== undefined && { calibration: resolve(options.calibration) }),
+      layerKinds: [...project.method.layerKinds, ...layerKinds(options)],
+    },
+    output: {
+      ...project.output,
+      ...given(['layout', 'dtype', 'title', 'license', 'notes']),
+      ...(options.vae !== undefined && { vae: resolve(options.vae) }),
+      ...(options.include !== undefined && { include: options.include.split(',').map((part) => part.trim()) }),
+    },
+  }
+  return { project: fitting(merged), folder }
+}
+
+/** @throws UsageError where options ask for what a project cannot have */
+function fitting(project: unknown): Project {
+  const parsed = projectSchema.safeParse(project)
+  if (parsed.success) return parsed.data
+  const problems = z.prettifyError(parsed.error)
+  throw new UsageError(`These options do not fit: ${problems.replaceAll(/\s*\n\s*/g, ' ')}`)
+}
+
+/**
+ * @throws FusionError 'not-found', 'malformed' with the place in the document
+ */
+export function readProject(path: string): LoadedProject {
+  const text = readSmallTextSync(path, SMALL_FILES.project)
+  let document: unknown
+  try {
+    document = JSON.parse(text)
+  } catch (cause) {
+    throw new FusionError('malformed', `${path} is not JSON.`, { detail: String(cause), cause })
+  }
+  const parsed = projectSchema.safeParse(document)
+  if (!parsed.success) {
+    throw new FusionError('malformed', `${path} is not a FeatureFusion project.`, {
+      detail: z.prettifyError(parsed.error),
+    })
+  }
+  return { project: parsed.data, folder: dirname(resolve(path)) }
+}
+
+function projectFromOptions(options: ModelOptions): LoadedProject {
+  if (options.base === undefined || options.specialist.length === 0) {
+    throw new UsageError('Give a project file, or --base and at least one --specialist.')
+  }
+  const base = { name: 'base', ...parseModelArgument(options.base) }
+  const models = withNames([base, ...options.specialist.map(parseModelArgument)])
+  return { project: fitting({ format: 'featurefusion-project', version: 1, models }), folder: process.cwd() }
+}
+
+/** The models with the weights by block and layer that options give them. */
+async function withRules(
+  models: readonly ModelEntry[],
+  folder: string,
+  { blockWeights, layerWeights }: Pick<ModelOptions, 'blockWeights' | 'layerWeights'>,
+): Promise<ModelEntry[]> {
+  const weighed = models.map((model) => ({ ...model, layers: [...model.layers] }))
+  for (const text of blockWeights) {
+    const { model, rest } = ofModel(weighed, text, '--block-weights')
+    model.blocks = await parseBlocks(rest, text, resolve(folder, models[0]!.path))
+  }
+  for (const text of layerWeights) {
+    const { model, rest } = ofModel(weighed, text, '--layer-weights')
+    const colon = rest.lastIndexOf(':')
+    if (colon <= 0) throw new UsageError(`--layer-weights ${text}: PATTERN:WEIGHT expected.`)
+    model.layers.push({ pattern: rest.slice(0, colon), weight: parseNumber(rest.slice(colon + 1), text) })
+  }
+  return weighed
+}
+
+/** `NAME=…`: names may have any characters, so the longest that fits is meant. */
+function ofModel(models: ModelEntry[], text: string, option: string): { model: ModelEntry; rest: string } {
+  const [model] = models
+    .filter(({ name }) => text.startsWith(`${name}=`))
+    .sort((one, other) => other.name.length - one.name.length)
+  if (!model) {
+    throw new UsageError(
+      `${option} ${text}: NAME=… expected.`,
+      `The models are ${models.map(({ name }) => name).join(', ')}.`,
+    )
+  }
+  return { model, rest: text.slice(model.name.length + 1) }
+}
+
+/** `IN00:0.5,M00:1`, or one number for every block of the base's UNet, as the field's presets have them. */
+async function parseBlocks(text: string, where: string, base: string): Promise<Record<string, number>> {
+  const parts = text.split(',').map((part) => part.trim())
+  if (parts.every((part) => part.includes(':'))) {
+    const blocks: Record<string, number> = {}
+    for (const part of parts) {
+      const [block, weight] = part.split(':') as [string, string]
+      const label = blockLabel(block)
+      if (Object.hasOwn(blocks, label)) throw new UsageError(`--block-weights ${where}: ${label} has two weights.`)
+      blocks[label] = parseNumber(weight, where)
+    }
+    return blocks
+  }
+  const numbers = parts.map((part) => parseNumber(part, where))
+  const { labels } = UNetBlocks.of(await openCheckpoint(base))
+  const preset = presetByBlock(labels, numbers)
+  if (preset) return preset
+  throw new UsageError(
+    `--block-weights ${where}: ${numbers.length} numbers, but the UNet of ${base} has ${labels.length} blocks.`,
+    `Give a number for each of ${labels.join(' ')}, or BLOCK:WEIGHT,… for some of them.`,
+  )
+}
+
+/** @throws UsageError that says where the text stands */
+export function parseNumber(text: string, where: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value)) throw new UsageError(`${where}: ${text} is not a number.`)
+  return value
+}
+
+function layerKinds(options: ModelOptions): unknown[] {
+  return [
+    ...options.transposed.map((pattern) => ({ pattern, transposedConvolution: true })),
+    ...options.groups.map((text) => {
+      const separator = text.lastIndexOf('=')
+      if (separator <= 0) throw new UsageError(`--groups ${text}: PATTERN=NUMBER expected.`)
+      return { pattern: text.slice(0, separator), groups: parseNumber(text.slice(separator + 1), `--groups ${text}`) }
+    }),
+  ]
+}

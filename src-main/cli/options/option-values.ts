@@ -1,0 +1,34 @@
+import { InvalidArgumentError } from 'commander'
+import { MOST_COUNT, MOST_STEPS, MOST_THREADS } from '../../contract/limits'
+
+/** One more value of an option that can be given often. */
+export const collect = (value: string, previous: string[]): string[] => [...previous, value]
+
+/** A number of an option. */
+export function number(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('It is not a number.')
+  return value
+}
+
+/** A whole number of at least 1 of an option. */
+function countUpTo(text: string, most: number): number {
+  const value = number(text)
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It is not a whole number from 1 on.')
+  if (value > most) throw new InvalidArgumentError(`It is more than ${most}.`)
+  return value
+}
+
+export function count(text: string): number {
+  return countUpTo(text, MOST_COUNT)
+}
+
+/** How many steps a picture takes. */
+export function steps(text: string): number {
+  return countUpTo(text, MOST_STEPS)
+}
+
+/** How many threads an operator has. */
+export function threads(text: string): number {
+  return countUpTo(text, MOST_THREADS)
+}

@@ -1,0 +1,192 @@
+import type { CalibrationFile, CalibrationPlan, CalibrationUse, PlannedCalibration } from '../contract/calibration'
+import { FusionError, toErrorReport, type ErrorReport } from '../contract/errors'
+import { needsCalibration, type ModelEntry, type Project } from '../contract/project'
+import { calibratedLayers } from '../engine/calibrate/calibrate'
+import {
+  calibratedModel,
+  calibrationBytes,
+  openCalibration,
+  unetFiles,
+  type Calibration,
+} from '../engine/merge/plan/calibration-file'
+import { layerGroups, passBytes } from '../engine/calibrate/gather'
+import type { CalibratedLayer } from '../engine/merge/plan/calibration-file'
+import { runsOf } from '../engine/calibrate/sources'
+import { noPrompts, picturesFor, type CalibrationWish } from '../engine/calibrate/wishes'
+import type { Checkpoint } from '../engine/checkpoint/model/checkpoint'
+import { cachedHash } from '../engine/checkpoint/hash'
+import { openCheckpoint } from '../engine/checkpoint/open'
+import { openEvaluationData, type EvaluationData } from '../engine/evaluate/data/evaluation-data'
+import { promptsOf } from '../engine/evaluate/data/evaluation-set'
+import { countPictures, type ChosenDomain } from '../engine/evaluate/data/splits'
+import { methodNamed } from '../engine/merge/methods/index'
+import { needsColumns } from '../engine/merge/plan/plan-columns'
+import { evaluationFolder } from './evaluation-folder'
+
+/** Captions that stand for prompts where nobody wrote any. */
+const CAPTIONS = 12
+
+/** What failed stays what it is until somebody needs it. */
+type Attempt<T> = { value: T; problem: null } | { value: null; problem: ErrorReport }
+
+/** What of a project's files may be read; whatever it refuses throws. */
+export interface CalibrationAccess {
+  checkPath: (path: string) => Promise<string>
+  /** evaluationFolder with its checks. */
+  dataFolder: (project: Project) => Promise<string>
+}
+
+const UNLIMITED: CalibrationAccess = {
+  checkPath: (path) => Promise.resolve(path),
+  dataFolder: async (project) => evaluationFolder(project),
+}
+
+/**
+ * What the models of a project that take part would run on for a calibration, what that costs, and whether the file that
+ * the project has still fits. Reads headers and text files alone.
+ * @param cacheFolder where hashes are remembered
+ */
+export async function planCalibration(
+  project: Project,
+  cacheFolder: string,
+  { checkPath, dataFolder }: CalibrationAccess = UNLIMITED,
+): Promise<CalibrationPlan> {
+  const entries = project.models.filter(({ enabled }, index) => index === 0 || enabled)
+  const data = await attempt(async () => {
+    return openEvaluationData(await dataFolder(project), project.evaluation.seed)
+  })
+  const opened = await Promise.all(
+    entries.map(({ path }) => attempt(async () => openCheckpoint(await checkPath(path)))),
+  )
+  const { samples } = project.calibration
+  let bytes = 0
+  const models = entries.map((entry, index) => {
+    const { value: checkpoint, problem } = opened[index]!
+    const layers = checkpoint?.components.has('unet') ? calibratedLayers(checkpoint) : []
+    const planned = plannedModel(project, entry, layers, data)
+    if (planned.use !== 'none') bytes += calibrationBytes(layers, 1, samples)
+    return { ...planned, problem: planned.use === 'none' ? null : (problem ?? planned.problem) }
+  })
+  const checkpoints = opened.map(({ value }) => value)
+  return { models, bytes, file: await fileOf(project, entries, checkpoints, cacheFolder, checkPath) }
+}
+
+/**
+ * The models of a project that shall run for a calibration, and on what.
+ * @throws FusionError 'validation' where none shall; why one cannot
+ */
+export async function wishedModels(
+  project: Project,
+  cacheFolder: string,
+  access: CalibrationAccess = UNLIMITED,
+): Promise<{ name: string; path: string; wish: CalibrationWish }[]> {
+  const { models } = await planCalibration(project, cacheFolder, access)
+  const wished = models.flatMap((planned) => {
+    const { name, problem } = planned
+    if (problem) throw new FusionError(problem.kind, `${name}: ${problem.message}`, problem)
+    const { path } = project.models.find((model) => model.name === name)!
+    const wish = wishOf(project, planned)
+    return wish ? [{ name, path, wish }] : []
+  })
+  if (wished.length > 0) return wished
+  throw new FusionError('validation', 'All models are left out.', { hint: 'Choose what at least one shall run on.' })
+}
+
+/** null: the model is left out. */
+function wishOf(project: Project, { use, prompts }: PlannedCalibration): CalibrationWish | null {
+  if (use === 'none') return null
+  if (use === 'prompts') return { kind: 'prompts', prompts }
+  const { evaluation, calibration } = project
+  return {
+    kind: 'data',
+    folder: evaluationFolder(project),
+    splitSeed: evaluation.seed,
+    pictures: calibration.pictures,
+  }
+}
+
+function plannedModel(
+  { calibration: { choices, pictures: most, samples } }: Project,
+  { name }: ModelEntry,
+  layers: readonly CalibratedLayer[],
+  data: Attempt<EvaluationData>,
+): PlannedCalibration {
+  const choice = choices.find((candidate) => candidate.name === name)
+  const use: CalibrationUse = choice?.use ?? (data.value ? 'data' : 'prompts')
+  const seen = data.value ? attemptNow(() => picturesFor(data.value, name, most ?? undefined)) : data
+  const chosen = seen.value ?? []
+  const pictures = countPictures(chosen)
+  const prompts = choice && choice.prompts.length > 0 ? choice.prompts : captionsOf(chosen)
+  const once = { data: runsOf.data(pictures), prompts: runsOf.prompts(prompts.length), none: 0 }[use]
+  const problems = {
+    data: seen.problem,
+    prompts: prompts.length > 0 ? null : toErrorReport(noPrompts(name)),
+    none: null,
+  }
+  return {
+    name,
+    use,
+    domains: chosen.map((domain) => domain.name),
+    pictures,
+    prompts,
+    runs: once * layerGroups(layers, samples, passBytes()).length,
+    problem: problems[use],
+  }
+}
+
+function captionsOf(chosen: readonly ChosenDomain[]): string[] {
+  if (chosen.length === 0) return []
+  const domains = chosen.map(({ pictures }) => ({ pictures: pictures.map(({ picture }) => picture) }))
+  return promptsOf({ domains }, CAPTIONS).filter(Boolean)
+}
+
+async function fileOf(
+  { method }: Project,
+  entries: readonly ModelEntry[],
+  checkpoints: readonly (Checkpoint | null)[],
+  cacheFolder: string,
+  checkPath: CalibrationAccess['checkPath'],
+): Promise<CalibrationFile | null> {
+  const path = method.calibration
+  if (path === undefined) return null
+  const { value, problem } = await attempt(async () => openCalibration(await checkPath(path)))
+  if (!value) return { path, bytes: 0, record: null, problem, models: [] }
+  const models = await Promise.all(
+    entries.map(async ({ name }, index) => ({
+      name,
+      fit: await fitOf(value, name, checkpoints[index]!, cacheFolder),
+      needed: needsCalibration(method) && needsColumns(methodNamed(method.name), index),
+    })),
+  )
+  return { path, bytes: value.file.size, record: value.record, problem: null, models }
+}
+
+async function fitOf(
+  { record }: Calibration,
+  name: string,
+  checkpoint: Checkpoint | null,
+  cacheFolder: string,
+): Promise<CalibrationFile['models'][number]['fit']> {
+  const files = checkpoint ? unetFiles(checkpoint) : []
+  const hashes = await Promise.all(files.map((path) => cachedHash(path, cacheFolder)))
+  const known = hashes.filter((hash) => hash !== undefined)
+  if (known.length < files.length || files.length === 0) return 'unknown'
+  if (calibratedModel(record, known) >= 0) return 'fits'
+  return record.models.some((model) => model.name === name) ? 'changed' : 'absent'
+}
+
+async function attempt<T>(run: () => Promise<T>): Promise<Attempt<T>> {
+  try {
+    return { value: await run(), problem: null }
+  } catch (error) {
+    return { value: null, problem: toErrorReport(error) }
+  }
+}
+
+function attemptNow<T>(run: () => T): Attempt<T> {
+  try {
+    return { value: run(), problem: null }
+  } catch (error) {
+    return { value: null, problem: toErrorReport(error) }
+  }
+}

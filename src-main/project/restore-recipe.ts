@@ -1,0 +1,133 @@
+import { basename, dirname } from 'node:path'
+import { z } from 'zod'
+import { FusionError } from '../contract/errors'
+import { modelNames } from '../contract/model-names'
+import {
+  methodSchema,
+  modelSchema,
+  outputSchema,
+  projectSchema,
+  type ModelEntry,
+  type Project,
+} from '../contract/project'
+import { cachedPaths } from '../engine/checkpoint/hash'
+import { ownFile } from '../engine/files/own-file'
+import { openCheckpoint } from '../engine/checkpoint/open'
+import { RECIPE_KEY } from '../engine/checkpoint/describe'
+import { EMPTY_PROJECT } from './edits'
+
+const recipeSchema = z.object({
+  format: z.literal('featurefusion-recipe'),
+  method: methodSchema.shape.name,
+  settings: z.record(z.string(), z.unknown()),
+  models: z.array(
+    modelSchema
+      .pick({ name: true, weight: true, enabled: true, blocks: true, layers: true })
+      .extend({ files: z.array(z.object({ name: z.string(), sha256: z.string() })).min(1) })
+      .loose(),
+  ),
+  calibration: z.object({ name: z.string(), sha256: z.string() }).nullable().default(null),
+  components: z.array(z.string()),
+  prediction: projectSchema.shape.prediction,
+  layout: outputSchema.shape.layout,
+  dtype: outputSchema.shape.dtype,
+})
+
+/**
+ * The project that made an exported checkpoint, from the recipe in its metadata. Sources are found by their hashes among
+ * the files that this program has hashed; a model whose files are not found is looked for beside the export, by name.
+ * @param mayRead whether a source may be used
+ * @throws FusionError 'unsupported' where there is no recipe of this program; whatever opening throws
+ */
+export async function restoreRecipe(
+  path: string,
+  cacheFolder: string,
+  mayRead: (path: string) => Promise<boolean>,
+): Promise<{ project: Project; title: string; missing: string[] }> {
+  const text = (await openCheckpoint(path)).metadata[RECIPE_KEY]
+  if (text === undefined) {
+    throw new FusionError('unsupported', `${path} carries no recipe of this program.`, {
+      hint: 'Open it as a model instead.',
+    })
+  }
+  const recipe = parseRecipe(path, text)
+  const missing: string[] = []
+  const models: ModelEntry[] = []
+  for (const { name, weight, enabled, blocks, layers, files } of recipe.models) {
+    const found = await sourcePath(files, cacheFolder, mayRead)
+    if (found === null) missing.push(name)
+    models.push({ name, weight, enabled, blocks, layers, path: found ?? ownFile(dirname(path), files[0]!.name, path) })
+  }
+  const calibration = recipe.calibration && (await readablePath(recipe.calibration.sha256, cacheFolder, mayRead))
+  if (recipe.calibration && calibration === null) missing.push(recipe.calibration.name)
+  const method = methodSchema.safeParse({
+    ...recipe.settings,
+    name: recipe.method,
+    ...(recipe.calibration && { calibration: calibration ?? ownFile(dirname(path), recipe.calibration.name, path) }),
+  })
+  if (!method.success) throw malformed(path, method.error)
+  const { components, layout, dtype, prediction } = recipe
+  const include = outputSchema.shape.include.safeParse(components)
+  const output = outputSchema.parse({ layout, dtype, ...(include.success && { include: include.data }) })
+  const stated = prediction !== undefined && { prediction }
+  return {
+    project: { ...EMPTY_PROJECT, ...stated, models, method: method.data, output },
+    title: modelNames([{ path }])[0]!,
+    missing,
+  }
+}
+
+function parseRecipe(path: string, text: string): z.infer<typeof recipeSchema> {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    throw malformed(path, cause)
+  }
+  const parsed = recipeSchema.safeParse(value)
+  if (!parsed.success) throw malformed(path, parsed.error)
+  return parsed.data
+}
+
+function malformed(path: string, cause: unknown): FusionError {
+  return new FusionError('malformed', `The recipe in ${path} cannot be read.`, {
+    detail: cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause),
+    cause,
+  })
+}
+
+/** A file with this hash that may be read, or null. */
+async function readablePath(
+  sha256: string,
+  cacheFolder: string,
+  mayRead: (path: string) => Promise<boolean>,
+): Promise<string | null> {
+  for (const path of await cachedPaths(sha256, cacheFolder)) if (await mayRead(path)) return path
+  return null
+}
+
+/** The path that opens a model which these files belong to: a single file, a component's folder, or a pipeline. */
+async function sourcePath(
+  files: readonly { name: string; sha256: string }[],
+  cacheFolder: string,
+  mayRead: (path: string) => Promise<boolean>,
+): Promise<string | null> {
+  const found = await Promise.all(files.map(({ sha256 }) => cachedPaths(sha256, cacheFolder)))
+  for (const first of found[0]!) {
+    const folder = dirname(first)
+    const inFolder = basename(first) !== basename(folder) && /^(diffusion_pytorch_)?model[.-]/.test(basename(first))
+    const pipeline = dirname(folder)
+    const candidate =
+      files.length === 1
+        ? inFolder
+          ? folder
+          : first
+        : found.every((paths) => paths.some((other) => dirname(other) === folder))
+          ? folder
+          : pipeline
+    if (!(await mayRead(candidate))) continue
+    const checkpoint = await openCheckpoint(candidate).catch(() => null)
+    if (checkpoint?.files.length === files.length) return candidate
+  }
+  return null
+}
