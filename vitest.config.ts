@@ -1,9 +1,10 @@
 import { fileURLToPath } from 'node:url'
+import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vitest/config'
 import { assemblyscript } from './build/assemblyscript-plugin.ts'
 
 export default defineConfig({
-  plugins: [assemblyscript()],
+  plugins: [assemblyscript(), vue()],
   resolve: { alias: { electron: fileURLToPath(new URL('tests/unit/electron-alias.ts', import.meta.url)) } },
   test: {
     include: ['tests/unit/**/*.test.ts'],

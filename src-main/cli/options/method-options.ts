@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander'
-import type { Parameter } from '../../contract/methods/descriptor'
+import { keyInWords, type Parameter } from '../../contract/methods/descriptor'
 import { METHOD_NAMES, METHODS, PARAMETERS, type MethodName } from '../../contract/methods/index'
 import type { ParameterSettings } from '../../contract/methods/settings'
 import { number } from './option-values'
@@ -24,7 +24,7 @@ export function methodGiven(options: MethodOptions): Record<string, unknown> {
 
 function parameterOption(parameter: Parameter): Option {
   const { key, help } = parameter
-  const flag = `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+  const flag = `--${keyInWords(key).replaceAll(' ', '-')}`
   const users = METHODS.filter(({ parameters }) => parameters.some((used) => used.key === key))
   const words = `${help} (${users.map(({ title }) => title).join(', ')})`
   switch (parameter.kind) {

@@ -136,6 +136,11 @@ export interface MethodDescriptor {
   leaderboard: readonly LeaderboardRow[]
 }
 
+/** A parameter's key in words: `baseWeight` is 'base weight'. */
+export function keyInWords(key: string): string {
+  return key.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+}
+
 export function reweightingOf({ kind }: Pick<MethodDescriptor, 'kind'>): Reweighting {
   return REWEIGHTING[kind]
 }

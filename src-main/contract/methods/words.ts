@@ -1,6 +1,6 @@
 import { figure } from '../figures'
 import type { MethodSettings } from '../project'
-import type { Parameter } from './descriptor'
+import { keyInWords, type Parameter } from './descriptor'
 import { describedMethod } from './index'
 import { activeParameters, choiceOf, parameterValue } from './settings'
 
@@ -21,5 +21,5 @@ function parameterWords(parameter: Parameter, settings: MethodSettings): string 
   const value = parameterValue(parameter, settings)
   const choice = choiceOf(parameter, settings)
   if (choice && choice.label === undefined) return choice.value
-  return `${parameter.key} ${choice?.label ?? (typeof value === 'number' ? figure(value, 3) : value)}`
+  return `${keyInWords(parameter.key)} ${choice?.label ?? (typeof value === 'number' ? figure(value, 3) : value)}`
 }

