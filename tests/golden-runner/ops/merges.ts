@@ -8,7 +8,7 @@ import { PLAIN_LAYER, TensorRows } from '../../../src-main/engine/merge/fusion/l
 import { mergeElementwise } from '../../../src-main/engine/merge/jobs/merge-elementwise'
 import { addDeltas, electDeltas, startDare } from '../../../src-main/engine/merge/methods/dare'
 import { methodNamed } from '../../../src-main/engine/merge/methods/index'
-import type { MergeMethod } from '../../../src-main/engine/merge/methods/method'
+import { mergesLayers, type MergeMethod } from '../../../src-main/engine/merge/methods/method'
 import { samplesFromMoments } from '../../../src-main/engine/merge/fusion/moments'
 import { FusionSessions, type FeatureSamples } from '../../../src-main/engine/merge/fusion/statistics'
 import { Kernels } from '../../../src-main/engine/tensor/kernels'
@@ -190,7 +190,7 @@ const mergeMethod: OpRunner = async (goldenCase) => {
     const mix = name === 'dare' ? addDeltas : electDeltas
     method = { ...methodNamed('dare'), kind: 'elementwise', start: (context) => startDare(context, mix, given) }
   }
-  if (method.kind === 'fusion' || method.kind === 'regression') return { skipped: `method ${name} on a single tensor` }
+  if (mergesLayers(method)) return { skipped: `method ${name} on a single tensor` }
   const used = { ...inputs, types: inputs.types.slice(0, method.specialists.most + 1) }
   const merged = new Float64Array(inputs.count)
   const write = ({ bytes }: EncodedBlock, start: number): void => new Uint8Array(merged.buffer).set(bytes, start * 8)

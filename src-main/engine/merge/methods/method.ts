@@ -56,3 +56,8 @@ export interface RegressionMethod extends Described {
 }
 
 export type MergeMethod = LinearMethod | ElementwiseMethod | FusionMethod | RegressionMethod
+
+/** Whether a method merges layers as matrices, by ONNX Runtime, and only averages the other tensors. */
+export function mergesLayers(method: Pick<MergeMethod, 'kind'>): method is FusionMethod | RegressionMethod {
+  return method.kind === 'fusion' || method.kind === 'regression'
+}

@@ -2,7 +2,7 @@ import { activeParameters, parameterValue } from '../../../contract/methods/sett
 import type { ModelEntry, Project } from '../../../contract/project'
 import type { Checkpoint, ComponentName, TensorView } from '../../checkpoint/model/checkpoint'
 import type { SourceFile } from '../../checkpoint/containers/container'
-import type { MergeMethod } from '../methods/method'
+import { mergesLayers, type MergeMethod } from '../methods/method'
 import type { Calibration } from './calibration-file'
 import type { Layer } from './layers'
 import type { Destination, OutputFiles } from './output-files'
@@ -77,10 +77,9 @@ export function sourcesOf(plan: Pick<MergePlan, 'base' | 'models' | 'calibration
 export function settingsInUse({ method, project }: Pick<MergePlan, 'method' | 'project'>): Record<string, unknown> {
   const { layerKinds, reuse } = project.method
   const parameters = activeParameters(method, project.method)
-  const isLayered = method.kind === 'fusion' || method.kind === 'regression'
   return {
     ...Object.fromEntries(parameters.map((parameter) => [parameter.key, parameterValue(parameter, project.method)])),
-    ...(isLayered && layerKinds.length > 0 && { layerKinds }),
+    ...(mergesLayers(method) && layerKinds.length > 0 && { layerKinds }),
     ...(method.kind === 'fusion' && reuse && { reuse }),
   }
 }

@@ -17,7 +17,7 @@ import { UNetBlocks } from './blocks'
 import { layersOf } from './layers'
 import type { LayerTask, MergePlan, OpenedModels, PlannedModel, TensorTask } from './merge-plan'
 import { methodNamed } from '../methods/index'
-import type { MergeMethod } from '../methods/method'
+import { mergesLayers, type MergeMethod } from '../methods/method'
 import { soup } from '../methods/soup'
 import { notesOn } from './notes'
 import { isFolderLayout, layOutFiles, tensorKey, viewOf, type Destination, type OutputFiles } from './output-files'
@@ -225,8 +225,7 @@ function tasksOf(
   blocks: UNetBlocks,
   files: OutputFiles,
 ): (TensorTask | LayerTask)[] {
-  const isLayered = method.kind === 'fusion' || method.kind === 'regression'
-  const layers = isLayered && models.length > 1 ? layersOf(base, component.name, project.method) : []
+  const layers = mergesLayers(method) && models.length > 1 ? layersOf(base, component.name, project.method) : []
   const layerOfWeight = new Map(layers.map((layer) => [layer.weight, layer]))
   const inLayers = new Set(layers.flatMap(({ bias }) => (bias === null ? [] : [bias])))
   const destinationOf = (name: string): Destination => files.destinations.get(tensorKey(component.name, name))!
@@ -248,7 +247,7 @@ function tasksOf(
     }
     const layer = layerOfWeight.get(name)
     if (!layer) {
-      const own = method.kind === 'fusion' || method.kind === 'regression' ? soup : method
+      const own = mergesLayers(method) ? soup : method
       return [{ ...task, kind: 'tensor', views: viewsOf(name), weights, method: own }]
     }
     return [

@@ -10,7 +10,7 @@ import { unreadable } from '../../files/file-errors'
 import { hashFile } from '../../checkpoint/hash'
 import { openRegularFile } from '../../files/regular-file'
 import { RUNTIME_VERSION, type Provider } from '../../runtime/session'
-import type { MergeMethod } from '../methods/method'
+import { mergesLayers, type MergeMethod } from '../methods/method'
 import { settingsInUse, sourcesOf, type MergePlan } from './merge-plan'
 
 const recipeFileSchema = z.object({ name: z.string(), sha256: z.string() })
@@ -143,10 +143,9 @@ export function recipeOf(plan: MergePlan, hashes: ReadonlyMap<string, string>, p
       name: basename(calibration.file.path),
       sha256: hashes.get(calibration.file.path)!,
     },
-    runtime:
-      method.kind === 'fusion' || method.kind === 'regression'
-        ? { onnxruntime: RUNTIME_VERSION, provider, processor: `${process.arch} ${cpus()[0]?.model ?? ''}`.trim() }
-        : null,
+    runtime: mergesLayers(method)
+      ? { onnxruntime: RUNTIME_VERSION, provider, processor: `${process.arch} ${cpus()[0]?.model ?? ''}`.trim() }
+      : null,
   }
 }
 

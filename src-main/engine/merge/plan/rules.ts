@@ -8,7 +8,7 @@ import { isMergeable } from '../../checkpoint/mergeable'
 import { tensorNames } from '../../checkpoint/tensor-names'
 import { UNetBlocks } from './blocks'
 import { layersOf } from './layers'
-import type { MergeMethod } from '../methods/method'
+import { mergesLayers, type MergeMethod } from '../methods/method'
 
 /** A tensor that has a weight of its own in a merge. */
 export interface WeighedTensor {
@@ -28,10 +28,9 @@ export interface MergedParts {
 /** The tensors of the merged components that rules can weigh. A layer that is merged as a matrix takes its bias along. */
 export function weighedTensors({ base, components, method }: MergedParts, settings: MethodSettings): WeighedTensor[] {
   const blocks = UNetBlocks.of(base)
-  const isLayered = method.kind === 'fusion' || method.kind === 'regression'
   return components.flatMap((component) => {
     const names = tensorNames(base, component)
-    const layers = isLayered ? layersOf(base, component, settings) : []
+    const layers = mergesLayers(method) ? layersOf(base, component, settings) : []
     const biases = new Set(layers.map(({ bias }) => bias))
     return [...base.components.get(component)!.tensors.values()]
       .filter((view) => isMergeable(view) && !biases.has(view.name))
