@@ -1,10 +1,15 @@
 import { realpathSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { FusionError } from '../../contract/errors'
+import { readBytes } from '../checkpoint/containers/stored-values'
+import type { StoredTensor } from '../checkpoint/containers/container'
 import type { TensorView } from '../checkpoint/model/checkpoint'
 import { GraphBuilder, type Attribute, type Dimension, type Value } from '../graph/onnx-builder'
 import { ONNX_DATA_TYPE } from '../graph/onnx-schema'
 import { BYTES_PER_ELEMENT, elementCount, isFloatType, type ElementType } from '../tensor/element-type'
+
+/** The format takes 2 GB, the runtime a copy of them. */
+const MOST_BYTES_IN_GRAPH = 1.5e9
 
 /** How a network is built. */
 export interface NetworkOptions {
@@ -80,6 +85,7 @@ export class NetworkGraph {
   readonly #missingInputs: Set<string>
   readonly #layerInputs: LayerInput[] = []
   #externalFolder: string | undefined
+  #bytesInGraph = 0
 
   /** @param name what messages call the network: `UNet2DConditionModel` */
   constructor(
@@ -296,14 +302,35 @@ export class NetworkGraph {
     return this.transpose(this.#initializer(view, [...dims].reverse()), [1, 0])
   }
 
-  /** A stored tensor as an initializer that lies in its file. @param dims as they are stored */
+  /**
+   * A stored tensor as an initializer that lies in its file, or, where the runtime could not read it there (PyTorch's
+   * strides), in the graph. @param dims as they are stored
+   */
   #initializer({ name, stored, start }: TensorView, dims: readonly number[]): Value {
     const bytes = BYTES_PER_ELEMENT[stored.elementType]
+    if (stored.strides) {
+      const values = readBytes(stored).subarray(start * bytes, (start + elementCount(dims)) * bytes)
+      this.#countInGraph(stored, values.byteLength)
+      return this.graph.initializer(name, stored.elementType, dims, values)
+    }
     return this.graph.externalInitializer(name, stored.elementType, dims, {
       location: this.#location(stored.path),
       offset: stored.offset + start * bytes,
       length: elementCount(dims) * bytes,
     })
+  }
+
+  /** @throws FusionError 'unsupported' where a graph would become too large for its format */
+  #countInGraph({ path }: StoredTensor, byteLength: number): void {
+    this.#bytesInGraph += byteLength
+    if (this.#bytesInGraph <= MOST_BYTES_IN_GRAPH) return
+    throw new FusionError(
+      'unsupported',
+      `${path} stores most weights of the ${this.#name} in another order (strides).`,
+      {
+        hint: 'Merge it alone with weight 1, which writes them in their usual order, and draw with that.',
+      },
+    )
   }
 
   /** A file's name inside the one folder that the runtime may read; links (of a model cache) are followed first. */

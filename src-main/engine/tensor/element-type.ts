@@ -31,3 +31,9 @@ export function isFloatType(type: ElementType): type is FloatType {
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1)
 }
+
+/** Elements from the first to the last of a tensor with strides, both of them included. */
+export function spanOf(shape: readonly number[], strides: readonly number[]): number {
+  if (elementCount(shape) === 0) return 0
+  return 1 + shape.reduce((sum, length, axis) => sum + (length - 1) * (strides[axis] as number), 0)
+}

@@ -11,9 +11,9 @@ export interface SourceFile {
 
 /**
  * One tensor as a file stores it: what it is, and where its bytes are. Plain data, since it is sent to the threads that
- * read. Its elements lie in the file one after the other, row-major, little-endian, not compressed. They are read in two
- * places: by TensorReader, and by ONNX Runtime itself from the place that NetworkGraph gives it. A container whose
- * tensors lie otherwise (strides, products of factors) needs one more optional field here, and both to honour it.
+ * read. Its elements lie in the file one after the other, row-major, little-endian, not compressed, but for `strides`.
+ * They are read in two places: by TensorReader, and by ONNX Runtime itself from the place that NetworkGraph gives it. A
+ * container whose tensors lie otherwise (products of factors) needs one more optional field here, and both to honour it.
  */
 export interface StoredTensor {
   /** Name in the file. */
@@ -26,12 +26,14 @@ export interface StoredTensor {
   offset: number
   /** Elements times bytes per element. */
   byteLength: number
+  /** Elements between neighbours along every axis, where they do not lie row-major (PyTorch's transposed tensors). */
+  strides?: readonly number[]
   /** Of its blocks, where the file has some: checked whenever they are read (files/checksums.ts). */
   checksums?: readonly string[]
 }
 
 /**
- * A file of named tensors, whatever its container (safetensors, …): all that the formats in `formats/` know of it. It was
+ * A file of named tensors, whatever its container (safetensors, PyTorch's pickles): all that the formats in `formats/` know of it. It was
  * opened from its header alone. No weight was read and nothing is held open: weights are read, and files closed, by
  * TensorReader.
  */
@@ -41,4 +43,6 @@ export interface WeightsContainer {
   readonly metadata: Readonly<Record<string, string>>
   /** Each name once, in the order of their data. */
   readonly tensors: readonly StoredTensor[]
+  /** What else it holds and is not read, in words, each after 'left aside is'. */
+  readonly leftAside: readonly string[]
 }

@@ -41,6 +41,7 @@ async function readHeader(handle: FileHandle, path: string): Promise<WeightsCont
   return {
     file: { path, size, state: stateOf(found) },
     metadata,
+    leftAside: [],
     tensors: tensors.map(({ name, elementType, shape, begin, byteLength }) => {
       if (!isSupported(elementType)) {
         throw new FusionError('unsupported', `Tensor ${name} of ${path} is stored as ${elementType}.`, {

@@ -6,6 +6,7 @@ import { CHECKED_BYTES, checksum } from '../../files/checksums'
 import { stateOf } from '../../files/file-state'
 import type { SourceFile, StoredTensor } from './container'
 import { damaged, unreadable } from '../../files/file-errors'
+import { StridedTensors } from './strided-tensors'
 
 /** Blocks that are kept: enough for one tensor of every model. */
 const MOST_BLOCKS = 64
@@ -18,6 +19,7 @@ export class TensorReader {
   private readonly sources: ReadonlyMap<string, SourceFile>
   private readonly descriptors = new Map<string, number>()
   private readonly blocks = new Map<string, { index: number; bytes: Uint8Array }>()
+  private readonly strided = new StridedTensors((stored, first, into) => this.fill(stored, first, into))
 
   /** @param files as they were when their headers were read; other files are opened without a check */
   constructor(files: readonly SourceFile[] = []) {
@@ -25,7 +27,7 @@ export class TensorReader {
   }
 
   /**
-   * Fills `into` with the elements of `stored` from element `start` on, as they are stored.
+   * Fills `into` with the elements of `stored` from element `start` on, in the order of its shape.
    * @throws FusionError 'source-changed' if the file is not the one whose header was read, or ends too early;
    * 'damaged' where its checksums are not met; 'not-found', 'unreadable'
    */
@@ -34,6 +36,7 @@ export class TensorReader {
     if (first + into.byteLength > stored.byteLength) {
       throw new FusionError('internal', `A read past the end of tensor ${stored.name} of ${stored.path}.`)
     }
+    if (stored.strides) return this.strided.read(stored, start, into)
     if (!stored.checksums) return this.fill(stored, first, into)
     for (let done = 0; done < into.byteLength;) {
       const index = Math.floor((first + done) / CHECKED_BYTES)

@@ -21,6 +21,7 @@ function writeContainer(path: string, tensors: Record<string, readonly [shape: n
   const container: WeightsContainer = {
     file: { path, size: Number(found.size), state: stateOf(found) },
     metadata: { 'modelspec.title': 'of our own' },
+    leftAside: [],
     tensors: Object.entries(tensors).map(([name, [shape]], index) => {
       const byteLength = data[index]!.byteLength
       const stored = { name, elementType: 'F32' as const, shape, path, offset, byteLength }
