@@ -4,7 +4,9 @@ import { asName } from './limits'
 const COMPONENT_FOLDERS = ['unet', 'transformer', 'vae', 'text_encoder', 'text_encoder_2']
 /** Weights files of diffusers and transformers, without their ending: named alike in every model. */
 const COMMON_FILE = /^((diffusion_)?pytorch_)?model(\.(fp16|bf16|fp32|ema|non_ema))*(-\d+-of-\d+)?$/
-const WEIGHTS_ENDING = /\.(safetensors|sft|ckpt)$/i
+/** Endings of files of weights: safetensors, and what PyTorch wrote. */
+export const WEIGHTS_ENDINGS = ['safetensors', 'sft', 'ckpt', 'pt', 'pth', 'bin']
+const WEIGHTS_ENDING = new RegExp(`\\.(?:${WEIGHTS_ENDINGS.join('|')})$`, 'i')
 
 /**
  * Names of models: those that were given, the others by their paths: a file's without its ending, a folder's; of
@@ -27,6 +29,11 @@ export function modelNames(
     }
     for (const index of deeper) depths[index]!++
   }
+}
+
+/** Whether a file is one of weights, by its name alone. */
+export function isWeightsName(name: string): boolean {
+  return WEIGHTS_ENDING.test(name)
 }
 
 /** The parts of a path up to the last one that tells models apart. */

@@ -1,8 +1,10 @@
 import { dialog, type BrowserWindow, type FileFilter, type OpenDialogOptions } from 'electron'
 import type { DialogPurpose } from '../app/studio'
+import { WEIGHTS_ENDINGS } from '../contract/model-names'
 
 const PROJECTS: FileFilter[] = [{ name: 'Projects', extensions: ['fusion.json', 'json'] }]
-const MODELS: FileFilter[] = [{ name: 'Checkpoints', extensions: ['safetensors'] }]
+const MODELS: FileFilter[] = [{ name: 'Checkpoints', extensions: WEIGHTS_ENDINGS }]
+const EXPORTS: FileFilter[] = [{ name: 'Checkpoints', extensions: ['safetensors'] }]
 const PICTURES: FileFilter[] = [{ name: 'PNG pictures', extensions: ['png'] }]
 
 const OPEN: Partial<Record<DialogPurpose, OpenDialogOptions>> = {
@@ -14,7 +16,7 @@ const OPEN: Partial<Record<DialogPurpose, OpenDialogOptions>> = {
 
 const SAVE: Partial<Record<DialogPurpose, { title: string; filters: FileFilter[] }>> = {
   'save-project': { title: 'Save the project', filters: PROJECTS },
-  'export-file': { title: 'Export to a file', filters: MODELS },
+  'export-file': { title: 'Export to a file', filters: EXPORTS },
   'export-folder': { title: 'Export to a folder', filters: [] },
   'save-picture': { title: 'Save the picture', filters: PICTURES },
 }

@@ -3,11 +3,12 @@ import { resolve } from 'node:path'
 import { PROJECT_SUFFIX } from '../project/project-file'
 import type { Studio } from '../app/studio'
 import { toErrorReport } from '../contract/errors'
+import { isWeightsName } from '../contract/model-names'
 
 /** Paths of projects and models among a command line's arguments; options and what is not there are left out. */
 export function pathsInArguments(args: readonly string[], folder: string): string[] {
   return args
-    .filter((argument) => !argument.startsWith('-') && /(\.fusion\.json|\.safetensors)$/.test(argument))
+    .filter((argument) => !argument.startsWith('-') && (argument.endsWith(PROJECT_SUFFIX) || isWeightsName(argument)))
     .map((argument) => resolve(folder, argument))
     .filter((path) => existsSync(path))
 }

@@ -115,7 +115,7 @@ async function sourcePath(
   const found = await Promise.all(files.map(({ sha256 }) => cachedPaths(sha256, cacheFolder)))
   for (const first of found[0]!) {
     const folder = dirname(first)
-    const inFolder = basename(first) !== basename(folder) && /^(diffusion_pytorch_)?model[.-]/.test(basename(first))
+    const inFolder = basename(first) !== basename(folder) && /^((diffusion_)?pytorch_)?model[.-]/.test(basename(first))
     const pipeline = dirname(folder)
     const candidate =
       files.length === 1

@@ -20,6 +20,7 @@ import { loadClip } from '../../src-main/engine/evaluate/clip/clip-score'
 import { readSmallFile, readSmallText } from '../../src-main/engine/files/regular-file'
 import { SMALL_FILES } from '../../src-main/engine/files/small-files'
 import { z } from 'zod'
+import { dict, legacyFile, pickle, tensor, torchFile } from '../unit/engine/checkpoint/containers/pickle/build-pickles'
 
 /** A file that the program reads because somebody names it, or because a model or a folder holds it. */
 export interface FileRead {
@@ -67,6 +68,13 @@ export const FILES_READ: readonly FileRead[] = [
     what: 'single file',
     file: 'calibration.safetensors',
     read: (f) => openCheckpoint(join(f, 'calibration.safetensors')),
+  },
+  { what: 'single file of PyTorch', file: 'pickled.ckpt', read: (f) => openCheckpoint(join(f, 'pickled.ckpt')) },
+  { what: 'the same in its older form', file: 'older.pt', read: (f) => openCheckpoint(join(f, 'older.pt')) },
+  {
+    what: 'weights of a component that PyTorch wrote',
+    file: 'bins/diffusion_pytorch_model.bin',
+    read: (f) => openModel(join(f, 'bins')),
   },
   { what: 'weights of the UNet', file: 'pipeline/unet/diffusion_pytorch_model.safetensors', read: model },
   { what: 'weights of a text encoder', file: 'pipeline/text_encoder/model.safetensors', read: model },
@@ -149,6 +157,11 @@ export const FILES_READ: readonly FileRead[] = [
     read: (f) => readTextualInversion(join(f, 'inversion.safetensors')),
   },
   {
+    what: 'textual inversion of PyTorch',
+    file: 'inversion.pt',
+    read: (f) => readTextualInversion(join(f, 'inversion.pt')),
+  },
+  {
     what: 'evaluation.json',
     file: 'evaluation/evaluation.json',
     read: (f) => openEvaluationData(join(f, 'evaluation'), 0),
@@ -189,7 +202,7 @@ export function fixture(folder: string): string {
   cpSync(join(golden, 'sd1/pipeline'), join(folder, 'pipeline'), { recursive: true })
   cpSync(join(golden, 'clip/model'), join(folder, 'clip'), { recursive: true })
   cpSync(resolve('resources/demo/evaluation'), join(folder, 'evaluation'), { recursive: true })
-  for (const name of ['shards', 'beside', 'tokenizer', 'cache', 'pictures/b', 'pictures/c'])
+  for (const name of ['shards', 'beside', 'tokenizer', 'cache', 'pictures/b', 'pictures/c', 'bins'])
     mkdirSync(join(folder, name), { recursive: true })
   const write = (file: string, contents: string | Uint8Array): void => writeFileSync(join(folder, file), contents)
   const json = (file: string, value: unknown): void => write(file, JSON.stringify(value))
@@ -210,6 +223,11 @@ export function fixture(folder: string): string {
   const one = safetensors({ 'conv.weight': [1] })
   write('shards/one.safetensors', one)
   json('shards/diffusion_pytorch_model.safetensors.index.json', { weight_map: { 'conv.weight': 'one.safetensors' } })
+  const pickled = pickle(dict({ 'conv.weight': tensor() }))
+  write('pickled.ckpt', torchFile(pickled))
+  write('older.pt', legacyFile(pickled))
+  write('bins/diffusion_pytorch_model.bin', torchFile(pickled))
+  write('inversion.pt', torchFile(pickle(dict({ '<word>': tensor() }))))
   write('inversion.safetensors', safetensors({ emb_params: [1, 4] }))
   const source = { kind: 'data', domains: ['a'], pictures: 1, timesteps: [0] }
   const record = {

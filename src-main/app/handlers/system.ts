@@ -4,6 +4,7 @@ import { freemem, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { CommandOutput } from '../../contract/commands'
 import { FusionError } from '../../contract/errors'
+import { isWeightsName } from '../../contract/model-names'
 import { SCHEDULER_CHOICES } from '../../engine/schedulers/index'
 import { probeProviders } from '../../engine/runtime/providers'
 import type { PathAccess } from '../files/path-access'
@@ -132,15 +133,11 @@ async function entryOf(folder: string, entry: Dirent, access: PathAccess): Promi
 
 async function isModelFolder(path: string): Promise<boolean> {
   const names: string[] = await readdir(path).catch(() => [])
-  return names.includes('model_index.json') || (names.includes('config.json') && names.some(isWeights))
-}
-
-function isWeights(name: string): boolean {
-  return name.endsWith('.safetensors')
+  return names.includes('model_index.json') || (names.includes('config.json') && names.some(isWeightsName))
 }
 
 function fileKind(name: string): FolderEntry['kind'] {
   if (name.endsWith(PROJECT_SUFFIX)) return 'project'
-  if (isWeights(name)) return 'model'
+  if (isWeightsName(name)) return 'model'
   return name.endsWith('.png') ? 'picture' : 'file'
 }

@@ -4,6 +4,7 @@ import { basename, extname, join, resolve } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { version } from '../../../package.json'
 import { FusionError, toErrorReport } from '../../contract/errors'
+import { isWeightsName } from '../../contract/model-names'
 import { MOST_SEED, parseSeed, SEED_RANGE } from '../../contract/seed'
 import { MOST_PICTURES } from '../../contract/limits'
 import { checkPrompt } from '../../contract/prompt'
@@ -84,7 +85,7 @@ export function addGenerateCommand(program: Command, files: { clipVocabulary: st
     .option('--base <path>', 'a whole pipeline that lends the parts that the model lacks')
     .option('--vae <path>', 'another VAE')
     .addOption(predictionOption())
-    .option('--embedding <[token=]file>', 'a textual inversion (safetensors); once for each', collect, [])
+    .option('--embedding <[token=]file>', 'a textual inversion (.safetensors, .pt, .bin); once for each', collect, [])
     .option('--prompt <text>', 'what to show; once for each', collect, [])
     .option('--negative <text>', 'what not to show')
     .option('--seed <n>', 'seed of the random numbers (default: 0); once for each', addSeed, [])
@@ -278,8 +279,8 @@ function capitalised(word: string): string {
 }
 
 function nameOf(path: string): string {
-  const absolute = resolve(path)
-  return extname(absolute) === '.safetensors' ? basename(absolute, '.safetensors') : basename(absolute)
+  const name = basename(resolve(path))
+  return isWeightsName(name) ? basename(name, extname(name)) : name
 }
 
 /** The file by whose hash the field knows the model: the one with the UNet. */

@@ -9,7 +9,7 @@ import {
   type PredictionType,
   type OpenedParts,
 } from './model/checkpoint'
-import { listFolder } from './formats/component-folder'
+import { leftAside, listFolder } from './formats/component-folder'
 import { unreadable } from '../files/file-errors'
 import { diffusersComponent } from './formats/diffusers-component'
 import { diffusersPipeline } from './formats/diffusers-pipeline'
@@ -27,15 +27,17 @@ import { openContainer } from './containers/open-container'
 import { missingProjection } from './text-projection'
 
 const FOLDER_FORMATS: FolderFormat[] = [diffusersPipeline, diffusersComponent]
+/** Weights that are no model, by the names that programs give them. */
+const OTHER_WEIGHTS = /\.safetensors$|^(?:adapter_model|pytorch_lora_weights|learned_embeds)[\w.-]*\.bin$/
 const FILE_FORMATS: FileFormat[] = [unetFile, vaeFile, singleFile, generic]
 
 /**
  * Opens a checkpoint from its headers and configs; no weight is read. Components without a config.json get one inferred
  * from their shapes.
  *
- * @param path a pipeline's folder, a component's folder, or a safetensors file
+ * @param path a pipeline's folder, a component's folder, or a file (safetensors, PyTorch)
  * @param prediction what its UNet predicts, where its file does not say it, or says it wrongly
- * @throws FusionError 'not-found', 'unreadable', 'malformed', 'unsupported' (pickles, adapters, quantised models …)
+ * @throws FusionError 'not-found', 'unreadable', 'malformed', 'unsupported' (adapters, quantised models …)
  */
 export async function openCheckpoint(path: string, prediction?: PredictionType): Promise<Checkpoint> {
   const absolute = resolve(path)
@@ -80,13 +82,13 @@ async function openFolder(path: string): Promise<OpenedParts> {
   }
   await refuseAdapterIn(path, entries)
   throw new FusionError('unsupported', `${path} holds no model that can be read.`, {
-    hint: 'Choose a diffusers folder (with model_index.json, unet/ or config.json and .safetensors), or a file.',
+    hint: 'Choose a diffusers folder (with model_index.json, unet/ or config.json and weights), or a file.',
   })
 }
 
 /** A folder of files that are no model (PEFT's adapters, learned words) is refused by what they are. */
 async function refuseAdapterIn(path: string, entries: ReadonlySet<string>): Promise<void> {
-  const name = [...entries].sort().find((entry) => entry.endsWith('.safetensors'))
+  const name = [...entries].sort().find((entry) => OTHER_WEIGHTS.test(entry))
   if (name === undefined) return
   const file = join(path, name)
   refuseAdapter(file, (await openContainer(file)).tensors)
@@ -97,7 +99,7 @@ async function openFile(path: string): Promise<OpenedParts> {
   const file = await openContainer(path)
   for (const format of networkKind(file.tensors) ? [generic] : FILE_FORMATS) {
     const parts = await format.open(file)
-    if (parts) return parts
+    if (parts) return { ...parts, problems: [...leftAside(file), ...parts.problems] }
   }
   throw new FusionError('internal', `No format took ${path}.`)
 }

@@ -1,8 +1,7 @@
 import { basename, extname } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import type { StoredTensor } from '../checkpoint/containers/container'
-import { refuseOtherFile } from '../checkpoint/containers/file-start'
-import { readSafetensors } from '../checkpoint/containers/safetensors'
+import { openContainer } from '../checkpoint/containers/open-container'
 import { readFloats } from '../checkpoint/containers/stored-values'
 
 /** Vectors for one text encoder, [count, width]. */
@@ -19,26 +18,19 @@ export interface TextualInversion {
   vectors: { text_encoder?: TokenVectors; text_encoder_2?: TokenVectors }
 }
 
-/** The key of A1111's web UI, which names the word by the file. */
-const A1111_KEY = 'emb_params'
+/** Keys of A1111's web UI, which names the word by the file. */
+const A1111_KEYS = ['emb_params', 'string_to_param.*']
 /** More vectors than a text encoder takes in one prompt. */
 const MOST_VECTORS = 75
 
 /**
- * Reads a textual inversion: diffusers' learned_embeds.safetensors (`{token: [count, width]}`), A1111's `emb_params`, or
- * SDXL's `clip_l` and `clip_g`.
+ * Reads a textual inversion: diffusers' learned_embeds.safetensors or .bin (`{token: [count, width]}`), A1111's `emb_params`
+ * or (.pt) `string_to_param`, or SDXL's `clip_l` and `clip_g`.
  * @param token the word; else the file's key, or its name where the key is a format's own
- * @throws FusionError 'unsupported' (pickles, other safetensors), 'malformed', 'not-found'
+ * @throws FusionError 'unsupported' (other files), 'malformed', 'not-found'
  */
 export async function readTextualInversion(path: string, token?: string): Promise<TextualInversion> {
-  await refuseOtherFile(path).catch((cause: unknown) => {
-    if (!(cause instanceof FusionError) || cause.kind !== 'unsupported') throw cause
-    throw new FusionError('unsupported', cause.message, {
-      hint: 'Convert the textual inversion to safetensors: pickles may run programs, and are not opened.',
-      cause,
-    })
-  })
-  const { tensors } = await readSafetensors(path)
+  const { tensors } = await openContainer(path)
   const named = new Map(tensors.map((tensor) => [tensor.name, tensor]))
   const [large, giant] = [named.get('clip_l'), named.get('clip_g')]
   const fileName = basename(path, extname(path))
@@ -53,7 +45,7 @@ export async function readTextualInversion(path: string, token?: string): Promis
     throw new FusionError('unsupported', `${path} is no textual inversion: it holds ${tensors.length} tensors.`, {
       hint: "Use a file with one tensor (diffusers' learned_embeds, A1111's emb_params), or with clip_l and clip_g.",
     })
-  const word = token ?? (only.name === A1111_KEY ? fileName : only.name)
+  const word = token ?? (A1111_KEYS.includes(only.name) ? fileName : only.name)
   return { path, token: word, vectors: { text_encoder: vectorsOf(only) } }
 }
 

@@ -9,10 +9,6 @@ const TEXT_SHOWN = 60
 
 const SAFETENSORS = 'Use the safetensors file of the model.'
 const DOWNLOAD = 'The download failed: get the file again, logged in where the page asks for it.'
-const PICKLE = 'a PyTorch pickle (.ckpt), which is not supported'
-const CONVERT =
-  'Pickles may run programs and are not opened. Convert the model to safetensors, or get it as safetensors.'
-
 interface FileStart {
   /** After 'PATH is '. */
   what: string
@@ -27,10 +23,23 @@ const startsWith =
   (start: string): boolean =>
     magics.some((magic) => start.startsWith(magic))
 
-/** A pickle of protocol 2 to 5. A safetensors file whose header is 640 bytes long begins alike, but goes on with zeros. */
+/** The number with which PyTorch's older form begins, as a pickle of protocol 0 or 1 has it. */
+const MAGIC_IN_TEXT = 'L119547037146038801333356L'
+
+/** A zip archive, or a pickle. A safetensors file whose header is 640 bytes long begins like a pickle of protocol 2. */
 function isPickle(start: string): boolean {
   const protocol = start.charCodeAt(1)
-  return start.startsWith('\x80') && protocol >= 2 && protocol <= 5 && start.slice(4, 8) !== '\0\0\0\0'
+  const isBinary = start.startsWith('\x80') && protocol >= 2 && protocol <= 5 && !isSafetensors(start)
+  return isBinary || startsWith('PK\x03\x04', MAGIC_IN_TEXT)(start)
+}
+
+/** The length of a header that a file may have, in 8 bytes. */
+function isSafetensors(start: string): boolean {
+  return start.slice(4, 8) === '\0\0\0\0'
+}
+
+function isTar(start: string): boolean {
+  return start.slice(257, 262) === 'ustar'
 }
 
 /** Files that people take for a model, by their first bytes; the first that fits counts. */
@@ -51,12 +60,16 @@ const FILE_STARTS: readonly FileStart[] = [
     is: startsWith('GGUF', 'GGML', 'ggjt', 'tjgg', 'lmgg'),
     hint: 'Its weights are codes that cannot be merged. Use the model in float16, bfloat16 or float32 safetensors.',
   },
-  { what: PICKLE, is: (start) => startsWith('PK\x03\x04')(start) || isPickle(start), hint: CONVERT },
+  {
+    what: 'a PyTorch checkpoint of 2016 (tar), which PyTorch itself reads only when it may run what is in it',
+    is: (start) => isTar(start) && startsWith('sys_info\0', 'pickle\0', 'storages\0', 'tensors\0')(start),
+    hint: SAFETENSORS,
+  },
   {
     what: 'an archive',
     is: (start) =>
-      startsWith('7z\xbc\xaf', 'Rar!', '\x1f\x8b', '(\xb5/\xfd', 'BZh', '\xfd7zXZ', 'PK\x05\x06')(start) ||
-      start.slice(257, 262) === 'ustar',
+      isTar(start) ||
+      startsWith('7z\xbc\xaf', 'Rar!', '\x1f\x8b', '(\xb5/\xfd', 'BZh', '\xfd7zXZ', 'PK\x05\x06')(start),
     hint: 'Unpack it, and choose the model that is in it.',
   },
   {
@@ -70,23 +83,29 @@ const FILE_STARTS: readonly FileStart[] = [
 
 /** Kinds of file that only their name tells. */
 const EXTENSIONS: Record<string, Omit<FileStart, 'is'>> = {
-  ...Object.fromEntries(['.ckpt', '.pt', '.pth', '.bin'].map((name) => [name, { what: PICKLE, hint: CONVERT }])),
   '.onnx': { what: 'an ONNX graph', hint: SAFETENSORS },
   '.engine': { what: 'a TensorRT engine', hint: SAFETENSORS },
   '.trt': { what: 'a TensorRT engine', hint: SAFETENSORS },
   '.msgpack': { what: 'a Flax checkpoint', hint: SAFETENSORS },
 }
 
+/** Endings of files that PyTorch wrote; what begins like a safetensors file is one all the same. */
+const PICKLE_ENDINGS = ['.ckpt', '.pt', '.pth', '.bin']
+
 /**
- * Refuses files that are not safetensors, by what they are.
+ * Which container a file is, by its first bytes, and by its name where they tell nothing.
  *
- * @throws FusionError 'unsupported' or (an empty file, a text) 'malformed', naming the kind; 'unreadable'
+ * @throws FusionError 'unsupported' or (an empty file, a text) 'malformed' for files of other kinds, naming the kind;
+ * 'not-found', 'unreadable'
  */
-export async function refuseOtherFile(path: string): Promise<void> {
+export async function containerOf(path: string): Promise<'safetensors' | 'pickle'> {
   const start = (await readBeginning(path, START_BYTES)).toString('latin1')
+  if (isPickle(start)) return 'pickle'
+  const ending = extname(path).toLowerCase()
   const found: Omit<FileStart, 'is'> | undefined =
-    FILE_STARTS.find(({ is }) => is(start)) ?? EXTENSIONS[extname(path).toLowerCase()] ?? textIn(start)
+    FILE_STARTS.find(({ is }) => is(start)) ?? EXTENSIONS[ending] ?? textIn(start)
   if (found) throw new FusionError(found.kind ?? 'unsupported', `${path} is ${found.what}.`, { hint: found.hint })
+  return PICKLE_ENDINGS.includes(ending) && !isSafetensors(start) ? 'pickle' : 'safetensors'
 }
 
 /**

@@ -1,6 +1,7 @@
-import { refuseOtherFile } from './file-start'
-import { readSafetensors } from './safetensors'
 import type { WeightsContainer } from './container'
+import { containerOf } from './file-start'
+import { readPickleFile } from './pickle-file'
+import { readSafetensors } from './safetensors'
 
 /**
  * Opens a file of weights from its header alone, by the container that it is. Another container is one more reader,
@@ -9,6 +10,5 @@ import type { WeightsContainer } from './container'
  * @throws FusionError 'not-found', 'unreadable', 'malformed'; 'unsupported' for files of another kind, by what they are
  */
 export async function openContainer(path: string): Promise<WeightsContainer> {
-  await refuseOtherFile(path)
-  return readSafetensors(path)
+  return (await containerOf(path)) === 'pickle' ? readPickleFile(path) : readSafetensors(path)
 }

@@ -9,10 +9,12 @@ import { SMALL_FILES } from '../../files/small-files'
 import { unreadable } from '../../files/file-errors'
 import { openContainer } from '../containers/open-container'
 
-const WEIGHTS = /^(diffusion_pytorch_model|model)(?:\.([\w-]+))?\.safetensors$/
-const SHARD = /-\d{5}-of-\d{5}(?:\.[\w-]+)?\.safetensors$/
-const INDEX = /^(diffusion_pytorch_model|model)(?:\.([\w-]+))?\.safetensors\.index(?:\.([\w-]+))?\.json$/
-const PICKLE = /^(?:diffusion_pytorch_model|pytorch_model|model).*\.(?:bin|pt|pth|ckpt)$/
+const NAME = '(?:diffusion_pytorch_model|pytorch_model|model)'
+const ENDING = '(safetensors|bin|pt|pth|ckpt)'
+const WEIGHTS = new RegExp(`^${NAME}(?:\\.([\\w-]+))?\\.${ENDING}$`)
+const SHARD = new RegExp(`-\\d{5}-of-\\d{5}(?:\\.[\\w-]+)?\\.${ENDING}$`)
+const INDEX = new RegExp(`^${NAME}(?:\\.([\\w-]+))?\\.${ENDING}\\.index(?:\\.([\\w-]+))?\\.json$`)
+const SHARD_IN_INDEX = new RegExp(`^[^/\\\\\\p{Cc}]+\\.${ENDING}$`, 'u')
 
 /** The weights and config.json of one component's folder. */
 export interface ComponentFolder {
@@ -26,33 +28,33 @@ interface Candidate {
   file: string
   variant: string
   sharded: boolean
+  isPickle: boolean
 }
 
 /**
- * Reads the headers of a component's folder as diffusers names its files: `diffusion_pytorch_model` or `model`, a
- * variant (`fp16`, `bf16` …), one file or shards with an index. Of several the plain one is taken, with a warning.
+ * Reads the headers of a component's folder as diffusers and transformers name its files: `diffusion_pytorch_model`,
+ * `model` or (PyTorch's own) `pytorch_model`, a variant (`fp16`, `bf16` …), one file or shards with an index. Of several
+ * the plain one is taken, with a warning; PyTorch's only where there is no safetensors file.
  *
  * @param owner the model's folder, out of which no link may lead (requireOwn)
  * @returns undefined where the folder holds no such file
- * @throws FusionError 'unsupported' where there are only PyTorch pickles; 'malformed' or 'not-found' for an index that
- * does not fit its shards; whatever reading a header throws
+ * @throws FusionError 'malformed' or 'not-found' for an index that does not fit its shards; whatever reading a header
+ * throws
  */
 export async function readComponentFolder(folder: string, owner = folder): Promise<ComponentFolder | undefined> {
   const entries = await listFolder(folder)
   const candidates = [...entries].flatMap(toCandidate).sort((a, b) => rank(a) - rank(b) || (a.file < b.file ? -1 : 1))
-  const [chosen, ...others] = candidates
+  // Repositories hold the same weights in both forms.
+  const safe = candidates.filter(({ isPickle }) => !isPickle)
+  const [chosen, ...others] = safe.length > 0 ? safe : candidates
   if (!chosen) {
     const shard = [...entries].find((name) => SHARD.test(name))
     if (shard) {
       throw new FusionError('malformed', `${folder} holds shards (${shard}) without an index.`, {
-        hint: 'Add the .safetensors.index.json file that belongs to them.',
+        hint: 'Add the index (.safetensors.index.json or .bin.index.json) that belongs to them.',
       })
     }
-    const pickle = [...entries].find((name) => PICKLE.test(name))
-    if (!pickle) return undefined
-    throw new FusionError('unsupported', `${folder} holds its weights as a PyTorch pickle (${pickle}).`, {
-      hint: 'Pickles are not supported yet. Convert the weights to safetensors.',
-    })
+    return undefined
   }
   const problems: Problem[] = []
   if (others.length > 0) {
@@ -62,7 +64,13 @@ export async function readComponentFolder(folder: string, owner = folder): Promi
   const config = entries.has('config.json') ? await readOwnConfig(join(folder, 'config.json'), owner) : null
   if (chosen.sharded) return { config, problems, ...(await readShards(folder, owner, chosen.file, problems)) }
   const file = await readOwnWeights(join(folder, chosen.file), owner)
+  problems.push(...leftAside(file))
   return { config, problems, files: [file], tensors: file.tensors }
+}
+
+/** What a file holds beside its tensors, to tell of. */
+export function leftAside({ file, leftAside }: WeightsContainer): Problem[] {
+  return leftAside.map((what) => ({ severity: 'warning', message: `${file.path}: left aside is ${what}.` }))
 }
 
 /** The names in a folder. */
@@ -87,9 +95,13 @@ async function readOwnWeights(path: string, owner: string): Promise<WeightsConta
 
 function toCandidate(file: string): Candidate[] {
   const index = INDEX.exec(file)
-  if (index) return [{ file, variant: index[2] ?? index[3] ?? '', sharded: true }]
+  if (index) return [{ file, variant: index[1] ?? index[3] ?? '', sharded: true, isPickle: isPickle(index[2]) }]
   const weights = SHARD.test(file) ? null : WEIGHTS.exec(file)
-  return weights ? [{ file, variant: weights[2] ?? '', sharded: false }] : []
+  return weights ? [{ file, variant: weights[1] ?? '', sharded: false, isPickle: isPickle(weights[2]) }] : []
+}
+
+function isPickle(ending: string | undefined): boolean {
+  return ending !== 'safetensors'
 }
 
 /** Plain before fp16 before others; the training's own weights (non_ema) last; one file before shards. */
@@ -111,7 +123,7 @@ async function readShards(
   if (typeof weightMap !== 'object' || weightMap === null || Array.isArray(weightMap)) throw fail('has no weight_map')
   const shardOf = new Map<string, string>()
   for (const [tensor, shard] of Object.entries(weightMap)) {
-    if (typeof shard !== 'string' || !/^[^/\\\p{Cc}]+\.safetensors$/u.test(shard)) {
+    if (typeof shard !== 'string' || !SHARD_IN_INDEX.test(shard)) {
       throw fail(`names no file of this folder for tensor ${tensor}`)
     }
     shardOf.set(tensor, shard)
@@ -124,6 +136,7 @@ async function readShards(
       throw error instanceof FusionError && error.kind === 'not-found' ? fail(`names a missing shard, ${shard}`) : error
     })
     files.push(file)
+    problems.push(...leftAside(file))
     for (const tensor of file.tensors) {
       const place = shardOf.get(tensor.name)
       if (place === undefined || place === shard) tensors.push(tensor)

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -48,8 +48,22 @@ describe('files that are no safetensors are named', () => {
     ['a web page with a byte order mark and blanks', '\ufeff \n<HTML lang="en">', /web page/],
     ["a server's words", 'Entry not found', /a text, not a model: “Entry not found”/],
     ["a server's JSON", '{"error":"Access to this model is restricted"}', /a text.*restricted/],
-    ['a zip', 'PK\x03\x04\x14\x00\x00\x00', /PyTorch pickle.*Convert/],
-    ['an old pickle', '\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20', /PyTorch pickle/],
+    [
+      'a zip that is cut off',
+      'PK\x03\x04\x14\x00\x00\x00',
+      /malformed: .* is not a valid PyTorch file: it is too short/,
+    ],
+    [
+      'a pickle that is cut off',
+      '\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20',
+      /not a valid PyTorch file: .* does not end/,
+    ],
+    [
+      'a tar of PyTorch 0.1',
+      'storages'.padEnd(257, '\0') + 'ustar'.padEnd(255, '\0'),
+      /PyTorch checkpoint of 2016 \(tar\)/,
+    ],
+    ['another tar', 'model.bin'.padEnd(257, '\0') + 'ustar'.padEnd(255, '\0'), /an archive.*Unpack/],
     ['a GGUF', 'GGUF\x03\x00\x00\x00', /GGUF file: a quantised model/],
     ['a gzip archive', '\x1f\x8b\x08\x00\x00\x00\x00\x00', /an archive.*Unpack/],
     ['a picture', '\x89PNG\r\n\x1a\n\0\0', /a picture/],
@@ -57,6 +71,21 @@ describe('files that are no safetensors are named', () => {
     const path = join(folder, `${++files}.safetensors`)
     writeFileSync(path, content.startsWith('\ufeff') ? content : Buffer.from(content, 'latin1'))
     expect(await refusal(path)).toMatch(message)
+  })
+
+  it.each(['.ckpt', '.pt', '.pth', '.bin'])(
+    'what is named %s and is no file of PyTorch is called damaged',
+    async (ending) => {
+      const path = join(folder, `broken${ending}`)
+      writeFileSync(path, Buffer.from('\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a', 'latin1'))
+      expect(await refusal(path)).toMatch(/malformed: .* is not a valid PyTorch file/)
+    },
+  )
+
+  it('a safetensors file named .ckpt is read', async () => {
+    const path = join(folder, 'renamed.ckpt')
+    copyFileSync('tests/golden/layouts/sd1-ldm.safetensors', path)
+    expect((await openCheckpoint(path)).architecture).toBe('sd1')
   })
 
   it('a header of 640 bytes, which begins like a pickle, is read', async () => {

@@ -87,7 +87,7 @@ describe('textual inversion', () => {
   it('refuses files of other kinds by name', async () => {
     const pickle = join(folder, 'style.pt')
     writeFileSync(pickle, 'PK\x03\x04 and so on')
-    await expect(readTextualInversion(pickle)).rejects.toMatchObject({ kind: 'unsupported' })
+    await expect(readTextualInversion(pickle)).rejects.toMatchObject({ kind: 'malformed' })
     const values = new Float32Array(4)
     const model = write('model.safetensors', { a: { shape: [4], values }, b: { shape: [4], values } })
     await expect(readTextualInversion(model)).rejects.toMatchObject({ kind: 'unsupported' })
