@@ -1,6 +1,5 @@
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { readProject as readProjectOfCommand } from '../../src-main/cli/options/model-options'
 import { readJsonFile } from '../../src-main/app/files/json-file'
 import { readProject } from '../../src-main/project/project-file'
 import { openCalibration } from '../../src-main/engine/merge/plan/calibration-file'
@@ -52,12 +51,7 @@ const pictures = (folder: string) => join(folder, 'pictures')
  * Node's own functions for reading are called.
  */
 export const FILES_READ: readonly FileRead[] = [
-  { what: 'project of the window', file: 'a.fusion.json', read: (f) => readProject(join(f, 'a.fusion.json')) },
-  {
-    what: 'project of the command line',
-    file: 'a.fusion.json',
-    read: (f) => readProjectOfCommand(join(f, 'a.fusion.json')),
-  },
+  { what: 'project', file: 'a.fusion.json', read: (f) => readProject(join(f, 'a.fusion.json')) },
   {
     what: 'settings and results of the program',
     file: 'own.json',

@@ -1,7 +1,7 @@
 import { restoreRecipe } from '../../project/restore-recipe'
 import type { Studio } from '../studio'
 import { EMPTY_PROJECT } from '../../project/edits'
-import { mapEditPaths } from '../../project/edit-paths'
+import { mapEditPaths } from '../../project/paths'
 import { knownModelHashes } from '../files/model-hash'
 import type { Group, Handlers } from './handlers'
 

@@ -1,7 +1,6 @@
 import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { wishedModels } from '../../project/calibration-plan'
-import { mapPaths } from '../../project/project-file'
 import type { Project } from '../../contract/project'
 import { calibratedLayers, calibrate, type CalibratedCheckpoint } from '../../engine/calibrate/calibrate'
 import { calibrationBytes } from '../../engine/merge/plan/calibration-file'
@@ -72,8 +71,7 @@ async function run(
 ): Promise<void> {
   const started = performance.now()
   const { samples, seed, ...given } = options
-  const loaded = await loadProject(path, { ...given, blockWeights: [], layerWeights: [], transposed: [], groups: [] })
-  const project = mapPaths(loaded.project, (own) => resolve(loaded.folder, own))
+  const project = await loadProject(path, { ...given, blockWeights: [], layerWeights: [], transposed: [], groups: [] })
   const settings = {
     samples: samples ?? project.calibration.samples,
     seed: seed ?? project.calibration.seed,

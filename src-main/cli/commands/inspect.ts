@@ -34,8 +34,8 @@ export function addInspectCommand(program: Command): void {
     .option('--json', 'results as JSON')
   addModelOptions(command).action((path: string | undefined, options: InspectOptions) =>
     runCommand(options, async (signal) => {
-      const { project, folder } = await loadProject(path, options)
-      const inspection = await openInspection(project, folder)
+      const project = await loadProject(path, options)
+      const inspection = await openInspection(project)
       const provider = await chooseProvider(options.device)
       if (options.png !== undefined) {
         if (options.layer === undefined) throw new UsageError('--png shows one layer: say which with --layer NAME.')

@@ -56,9 +56,9 @@ export function addMergeCommand(program: Command, files: ProgramFiles): void {
   addMergeOptions(command)
   command.action((path: string | undefined, options: MergeCommandOptions & { dryRun?: boolean }) =>
     runCommand(options, async (signal) => {
-      const { project, folder } = await loadProject(path, options)
+      const project = await loadProject(path, options)
       if (!options.dryRun) checkOut(project, options)
-      const plan = await planMerge(project, folder)
+      const plan = await planMerge(project)
       const provider = await chooseProvider(options.device)
       if (options.dryRun) {
         const contributions = await forecastContributions(plan, { cacheFolder: cacheFolder(), provider })

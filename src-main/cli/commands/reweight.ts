@@ -32,7 +32,7 @@ import {
   type MergeCommandOptions,
   type ProgramFiles,
 } from './merge'
-import { loadProject, parseNumber, type LoadedProject } from '../options/model-options'
+import { loadProject, parseNumber } from '../options/model-options'
 import { collect } from '../options/option-values'
 import { ProgressLine, printResult, runCommand, signed, table, UsageError } from '../output/output'
 
@@ -54,11 +54,11 @@ export function addReweightCommand(program: Command, files: ProgramFiles): void 
   addMergeOptions(command)
   command.action((path: string | undefined, options: MergeCommandOptions & { weight: string[] }) =>
     runCommand(options, async (signal) => {
-      const loaded = await loadProject(path, options)
+      const given = await loadProject(path, options)
       if (options.weight.length === 0) throw new UsageError('Say what changes: --weight NAME=NUMBER.')
-      const project = options.weight.reduce((changed, text) => reweigh(changed, text), reused(loaded.project))
+      const project = options.weight.reduce((changed, text) => reweigh(changed, text), reused(given))
       checkOut(project, options)
-      const plan = await planMerge(project, loaded.folder)
+      const plan = await planMerge(project)
       const provider = await chooseProvider(options.device)
       const result = await withinCacheLimit(options, () =>
         mergeWithProgress(plan, outOf(plan, options), provider, files, signal, options),
@@ -82,14 +82,14 @@ export function addUnlearnCommand(program: Command, files: ProgramFiles): void {
   addMergeOptions(command)
   command.action((first: string, second: string | undefined, options: UnlearnOptions) =>
     runCommand(options, async (signal) => {
-      const loaded = await loadProject(second === undefined ? undefined : first, options)
-      await unlearn(loaded, second ?? first, options, files, signal)
+      const given = await loadProject(second === undefined ? undefined : first, options)
+      await unlearn(given, second ?? first, options, files, signal)
     }),
   )
 }
 
 async function unlearn(
-  { project: given, folder }: LoadedProject,
+  given: Project,
   name: string,
   options: UnlearnOptions,
   files: ProgramFiles,
@@ -98,8 +98,8 @@ async function unlearn(
   if (given.models[0]?.name === name) throw new UsageError(`${name} is the base: a merge has no other.`)
   const project = reused(given)
   checkOut(project, options)
-  const before = await planMerge(change(project, name, { enabled: true }), folder)
-  const after = await planMerge(change(project, name, { enabled: false }), folder)
+  const before = await planMerge(change(project, name, { enabled: true }))
+  const after = await planMerge(change(project, name, { enabled: false }))
   const provider = await chooseProvider(options.device)
   const progress = new ProgressLine()
   try {

@@ -1,7 +1,6 @@
 import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { evaluationFolder } from '../../project/evaluation-folder'
-import { mapPaths } from '../../project/project-file'
 import { SPLITS, type Split } from '../../contract/evaluate/settings'
 import type { Project } from '../../contract/project'
 import { EvaluationRun } from '../../engine/evaluate/evaluation-run'
@@ -37,12 +36,11 @@ export function addEvaluationOptions(command: Command, pictures = 'all'): void {
 }
 
 /**
- * The project of the command line, with absolute paths and with the evaluation data that are used.
+ * The project of the command line, with the evaluation data that are used.
  * @throws UsageError, FusionError 'not-found', 'malformed', 'validation' (no data)
  */
 export async function evaluatedProject(path: string | undefined, options: EvaluationOptions): Promise<Project> {
-  const { project: loaded, folder } = await loadProject(path, options)
-  const project = mapPaths(loaded, (own) => resolve(folder, own))
+  const project = await loadProject(path, options)
   const { evaluation } = project
   return {
     ...project,

@@ -1,8 +1,7 @@
-import { dirname, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { z } from 'zod'
 import { blockLabel } from '../../contract/block-labels'
-import { FusionError } from '../../contract/errors'
 import {
   OUTPUT_LAYOUTS,
   OUTPUT_TYPES,
@@ -12,9 +11,8 @@ import {
   type Project,
 } from '../../contract/project'
 import { openCheckpoint } from '../../engine/checkpoint/open'
-import { readSmallTextSync } from '../../engine/files/regular-file'
-import { SMALL_FILES } from '../../engine/files/small-files'
 import { presetByBlock, UNetBlocks } from '../../engine/merge/plan/blocks'
+import { readProject } from '../../project/project-file'
 import { addMethodOptions, methodGiven, type MethodOptions } from './method-options'
 import { parseModelArgument, withNames } from './model-arguments'
 import { collect } from './option-values'
@@ -95,22 +93,16 @@ export function addOutputOptions(command: Command): Command {
     .option('--notes <text>', 'a description, for its metadata')
 }
 
-/** A project and the folder to which its paths are relative. */
-export interface LoadedProject {
-  project: Project
-  folder: string
-}
-
 /**
- * The project that a file or the options describe; options win over the file.
+ * The project that a file or the options describe, with absolute paths; options win over the file.
  * @throws UsageError, FusionError 'not-found', 'malformed', and what opening the base throws where numbers are given for
  * its blocks
  */
-export async function loadProject(path: string | undefined, options: ModelOptions): Promise<LoadedProject> {
+export async function loadProject(path: string | undefined, options: ModelOptions): Promise<Project> {
   if (path !== undefined && (options.base !== undefined || options.specialist.length > 0))
     throw new UsageError('Give either a project file or --base and --specialist: a file names its models itself.')
-  const { project, folder } = path === undefined ? projectFromOptions(options) : readProject(path)
-  const models = await withRules(project.models, folder, options)
+  const project = path === undefined ? projectFromOptions(options) : await readProject(path)
+  const models = await withRules(project.models, options)
   const given = (keys: readonly (keyof ModelOptions)[]): Record<string, unknown> =>
     Object.fromEntries(keys.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])))
   const merged = {
@@ -131,7 +123,7 @@ export async function loadProject(path: string | undefined, options: ModelOption
       ...(options.include !== undefined && { include: options.include.split(',').map((part) => part.trim()) }),
     },
   }
-  return { project: fitting(merged), folder }
+  return fitting(merged)
 }
 
 /** @throws UsageError where options ask for what a project cannot have */
@@ -142,45 +134,24 @@ function fitting(project: unknown): Project {
   throw new UsageError(`These options do not fit: ${problems.replaceAll(/\s*\n\s*/g, ' ')}`)
 }
 
-/**
- * @throws FusionError 'not-found', 'malformed' with the place in the document
- */
-export function readProject(path: string): LoadedProject {
-  const text = readSmallTextSync(path, SMALL_FILES.project)
-  let document: unknown
-  try {
-    document = JSON.parse(text)
-  } catch (cause) {
-    throw new FusionError('malformed', `${path} is not JSON.`, { detail: String(cause), cause })
-  }
-  const parsed = projectSchema.safeParse(document)
-  if (!parsed.success) {
-    throw new FusionError('malformed', `${path} is not a FeatureFusion project.`, {
-      detail: z.prettifyError(parsed.error),
-    })
-  }
-  return { project: parsed.data, folder: dirname(resolve(path)) }
-}
-
-function projectFromOptions(options: ModelOptions): LoadedProject {
+function projectFromOptions(options: ModelOptions): Project {
   if (options.base === undefined || options.specialist.length === 0) {
     throw new UsageError('Give a project file, or --base and at least one --specialist.')
   }
   const base = { name: 'base', ...parseModelArgument(options.base) }
   const models = withNames([base, ...options.specialist.map(parseModelArgument)])
-  return { project: fitting({ format: 'featurefusion-project', version: 1, models }), folder: process.cwd() }
+  return fitting({ format: 'featurefusion-project', version: 1, models })
 }
 
 /** The models with the weights by block and layer that options give them. */
 async function withRules(
   models: readonly ModelEntry[],
-  folder: string,
   { blockWeights, layerWeights }: Pick<ModelOptions, 'blockWeights' | 'layerWeights'>,
 ): Promise<ModelEntry[]> {
   const weighed = models.map((model) => ({ ...model, layers: [...model.layers] }))
   for (const text of blockWeights) {
     const { model, rest } = ofModel(weighed, text, '--block-weights')
-    model.blocks = await parseBlocks(rest, text, resolve(folder, models[0]!.path))
+    model.blocks = await parseBlocks(rest, text, models[0]!.path)
   }
   for (const text of layerWeights) {
     const { model, rest } = ofModel(weighed, text, '--layer-weights')

@@ -50,12 +50,11 @@ export interface InspectOptions {
 
 /**
  * Opens a project's models and lists their layers in the order of the network's file.
- * @param folder to which the project's paths are relative
  * @throws FusionError as planMerge does
  */
-export async function openInspection(project: Project, folder?: string): Promise<Inspection> {
+export async function openInspection(project: Project): Promise<Inspection> {
   const enabled = { ...project, models: project.models.filter(({ enabled }, index) => index === 0 || enabled) }
-  const opened = await openModels(enabled, folder)
+  const opened = await openModels(enabled)
   const { models, base, components, calibration } = opened
   const settings = project.method
   const blocks = UNetBlocks.of(base)

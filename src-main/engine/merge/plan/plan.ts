@@ -25,22 +25,21 @@ import { checkLayerKinds, checkWeightRules, unusedWeights } from './rules'
 
 /**
  * Opens the models of a project that take part, from headers alone.
- * @param folder to which the project's paths are relative
  * @throws FusionError 'incompatible' with every reason, 'validation', and whatever opening a model throws
  */
-export async function openModels(project: Project, folder = process.cwd()): Promise<OpenedModels> {
+export async function openModels(project: Project): Promise<OpenedModels> {
   const method = methodNamed(project.method.name)
   const entries = project.models.filter((entry, index) => index === 0 || entry.enabled || method.kind === 'fusion')
   checkEntries(project, method, entries)
   // At once: a slider's answer waits for them.
   const opening = entries.map(async (entry): Promise<PlannedModel> => {
-    return { entry, checkpoint: await openCheckpoint(resolve(folder, entry.path), project.prediction) }
+    return { entry, checkpoint: await openCheckpoint(entry.path, project.prediction) }
   })
   const models = await Promise.all(opening)
   const components = includedComponents(models[0]!.checkpoint, project.output)
-  const base = await baseWithVae(primaryOf(method, models, components), project.output, folder)
+  const base = await baseWithVae(primaryOf(method, models, components), project.output)
   checkLayerKinds({ base, components }, project.method)
-  const calibration = await calibrationOf(project, method, folder)
+  const calibration = await calibrationOf(project, method)
   const warnings = checkCompatible(base, models, components)
   if (calibration && !calibration.checked)
     warnings.push(`${calibration.file.path} has no checksums: damage would not be noticed. ${CALIBRATE_HINT}`)
@@ -49,11 +48,10 @@ export async function openModels(project: Project, folder = process.cwd()): Prom
 
 /**
  * Opens the models of a project and plans their merge from headers alone.
- * @param folder to which the project's paths are relative
  * @throws FusionError 'incompatible' with every reason, 'validation', and whatever opening a model throws
  */
-export async function planMerge(project: Project, folder?: string): Promise<MergePlan> {
-  const opened = await openModels(project, folder)
+export async function planMerge(project: Project): Promise<MergePlan> {
+  const opened = await openModels(project)
   const { models, base, components, calibration, warnings } = opened
   const { output } = project
   const files = layOutFiles(base, output.layout, output.dtype)
@@ -120,10 +118,10 @@ function checkEntries(project: Project, method: MergeMethod, entries: readonly M
 }
 
 /** @throws FusionError 'validation' where the method needs a calibration and the project names none */
-async function calibrationOf(project: Project, method: MergeMethod, folder: string): Promise<Calibration | null> {
+async function calibrationOf(project: Project, method: MergeMethod): Promise<Calibration | null> {
   const { calibration } = project.method
   if (!needsCalibration(project.method)) return null
-  if (calibration !== undefined) return openCalibration(resolve(folder, calibration))
+  if (calibration !== undefined) return openCalibration(calibration)
   const what = method.kind === 'fusion' ? 'Calibrated statistics take' : `${method.title} takes`
   throw new FusionError('validation', `${what} real inputs of the models' layers: no file with them is named.`, {
     hint: 'Collect calibration data: in Tune, or with featurefusion calibrate and --calibration FILE.',
@@ -179,9 +177,9 @@ function primaryOf(method: MergeMethod, models: readonly PlannedModel[], merged:
 }
 
 /** The base with the VAE that the output shall have. */
-async function baseWithVae(base: Checkpoint, { vae, layout }: OutputSettings, folder: string): Promise<Checkpoint> {
+async function baseWithVae(base: Checkpoint, { vae, layout }: OutputSettings): Promise<Checkpoint> {
   if (vae === undefined) return base
-  const other = await openCheckpoint(resolve(folder, vae))
+  const other = await openCheckpoint(vae)
   const component = vaeFor(base.architecture, other)
   if (!component) throw new FusionError('validation', `${other.path} has no VAE to bake in.`)
   checkPlaceForVae(base, layout)
