@@ -1,29 +1,14 @@
 import { fileURLToPath } from 'node:url'
-import { clip } from './compute/clip'
-import { drift } from './compute/drift'
-import { calibrate } from './compute/calibrate'
-import { evaluate, search } from './compute/evaluate'
-import { hash } from './compute/hash'
-import { inspect } from './compute/inspect'
-import { live } from './compute/live'
-import { matrix } from './compute/matrix'
-import { exportModel, forecast } from './compute/merge'
-import { preview } from './compute/preview'
-import { heldBytes } from './compute/resident-model'
 import type { TaskContext } from './compute/task'
-import { unlearning } from './compute/unlearning'
-import {
-  computeRequestSchema,
-  LINKS_INSIDE,
-  type ComputeMessage,
-  type ComputeResult,
-  type ComputeTask,
-} from './contract/compute'
+import { heldBytes } from './compute/resident-model'
+import { runTask } from './compute/tasks'
+import { computeRequestSchema, LINKS_INSIDE, type ComputeMessage } from './contract/compute'
+import type { ComputeTask } from './contract/compute-tasks'
 import { FusionError, toErrorReport } from './contract/errors'
 import { limitLinks } from './engine/files/links'
 import { endWithHost } from './engine/runtime/host-watch'
 
-// The process for heavy work: one task at a time comes in, news and one result go out. It may end at any moment.
+// The process for heavy work: one task at a time comes in, events and one result go out. It may end at any moment.
 // Arguments: the host's process id; LINKS_INSIDE and folders, where links may not lead everywhere.
 
 /** Electron's utilityProcess talks through parentPort, child_process.fork through process. */
@@ -61,49 +46,18 @@ async function run(id: number, task: ComputeTask): Promise<void> {
   const abort = new AbortController()
   const context: TaskContext = {
     signal: abort.signal,
-    tell: (news) => send({ type: 'news', id, news }),
+    emit: (event) => send({ type: 'event', id, event }),
     workerFile: new URL('./tensor-worker.js', import.meta.url),
     clipVocabulary: fileURLToPath(new URL('../../resources/clip/bpe_simple_vocab_16e6.txt.gz', import.meta.url)),
   }
   try {
     if (running) throw new FusionError('internal', 'Two tasks at once in the compute process.')
     running = { id, abort }
-    const result = await perform(task, context)
+    const result = await runTask(task, context)
     send({ type: 'done', id, result, memory: process.memoryUsage.rss(), held: heldBytes() })
   } catch (error) {
     send({ type: 'failed', id, error: toErrorReport(error), memory: process.memoryUsage.rss(), held: heldBytes() })
   } finally {
     if (running?.id === id) running = null
-  }
-}
-
-function perform(task: ComputeTask, context: TaskContext): Promise<ComputeResult> {
-  switch (task.type) {
-    case 'hash':
-      return hash(task, context)
-    case 'inspect':
-      return inspect(task, context)
-    case 'matrix':
-      return matrix(task, context)
-    case 'preview':
-      return preview(task, context)
-    case 'live':
-      return live(task, context)
-    case 'calibrate':
-      return calibrate(task, context)
-    case 'evaluate':
-      return evaluate(task, context)
-    case 'search':
-      return search(task, context)
-    case 'clip':
-      return clip(task, context)
-    case 'drift':
-      return drift(task, context)
-    case 'unlearning':
-      return unlearning(task, context)
-    case 'forecast':
-      return forecast(task, context)
-    case 'export':
-      return exportModel(task, context)
   }
 }

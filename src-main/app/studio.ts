@@ -1,7 +1,7 @@
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { CommandInput } from '../contract/commands'
-import type { ComputeTask } from '../contract/compute'
+import type { TaskOf } from '../contract/compute-tasks'
 import { FusionError } from '../contract/errors'
 import type { Project } from '../contract/project'
 import { makePrivate } from '../engine/files/private'
@@ -21,7 +21,7 @@ import { evaluationFolder, noData, ownDataFolder } from '../project/evaluation-f
 import { pathsOf } from '../project/paths'
 import { ProjectStore } from './project-store'
 import { SettingsStore } from './settings'
-import { Work } from './jobs/compute-jobs'
+import { ComputeJobs } from './jobs/compute-jobs'
 
 /** What only a host can do. */
 export interface Host {
@@ -46,7 +46,7 @@ export interface StudioOptions {
   version: string
 }
 
-export type ProviderName = Extract<ComputeTask, { type: 'export' }>['provider']
+export type ProviderName = TaskOf<'export'>['provider']
 
 /** What lies in the data folder, made by whichever version. */
 const DATA_ENTRIES = [
@@ -65,7 +65,7 @@ const LOCK_HINTS: Readonly<Record<Host['kind'], string>> = {
 export class Studio {
   readonly queue: JobQueue
   readonly compute: ComputeSupervisor
-  readonly work: Work
+  readonly jobs: ComputeJobs
   readonly live: LivePreviews
   readonly evaluations: Evaluations
 
@@ -84,7 +84,7 @@ export class Studio {
       onState: (compute) => events.emit({ type: 'compute', compute }),
       log: (level, message) => log.add(level, message),
     })
-    this.work = new Work(this.queue, this.compute, log, () => this.trimCache())
+    this.jobs = new ComputeJobs(this.queue, this.compute, log, () => this.trimCache())
     this.live = new LivePreviews(this)
     this.evaluations = new Evaluations(this)
   }

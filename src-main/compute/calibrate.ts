@@ -6,7 +6,7 @@ import { releaseModel } from './resident-model'
 import type { TaskRunner } from './task'
 
 /** Gathers what the layers of models really get, each on what it shall run on. */
-export const calibrate: TaskRunner<'calibrate'> = async (task, { signal, tell, clipVocabulary }) => {
+export const calibrate: TaskRunner<'calibrate'> = async (task, { signal, emit, clipVocabulary }) => {
   const { samples, seed, path, overwrite, device, cacheFolder } = task
   await releaseModel()
   const base = await openCheckpoint(task.base, task.prediction)
@@ -17,7 +17,7 @@ export const calibrate: TaskRunner<'calibrate'> = async (task, { signal, tell, c
   }
   await gatherInputs(models, {
     ...{ path, overwrite, base, device, clipVocabulary, samples, seed, cacheFolder, signal },
-    onProgress: (fraction) => tell({ type: 'progress', phase: 'gathering layer inputs', fraction }),
+    onProgress: (fraction) => emit({ type: 'progress', phase: 'gathering layer inputs', fraction }),
   })
   return { kind: 'calibrate', path, bytes: (await stat(path)).size, models: models.length }
 }

@@ -13,12 +13,12 @@ import type { TaskRunner } from './task'
 /** Draws captions with every model and scores the pictures with CLIP; the table grows row by row. */
 export const clip: TaskRunner<'clip'> = async (task, context) => {
   const { rows, clip: wanted, data, device } = task
-  const { signal, tell } = context
+  const { signal, emit } = context
   const run = await openRun(task, task, context)
   try {
     const scorer = await ClipScorer.load(await openCheckpoint(wanted.model), device.provider)
     try {
-      const progress = (phase: string, fraction: number): void => tell({ type: 'progress', phase, fraction })
+      const progress = (phase: string, fraction: number): void => emit({ type: 'progress', phase, fraction })
       const { pipeline } = await run.loadNetwork((phase) => progress(phase, 0))
       const { seeds, steps, guidance, prompts } = wanted
       const settings = { seeds, steps, guidance, seed: data.seed }
@@ -34,9 +34,9 @@ export const clip: TaskRunner<'clip'> = async (task, context) => {
           scores.push(
             ...(await measureClipScores(pipeline, scorer, [model], domains, settings, { signal, onProgress })),
           )
-          tell({ type: 'clip-scores', domains: counts, scores: summariseClipScores(scores) })
+          emit({ type: 'clip-scores', domains: counts, scores: summariseClipScores(scores) })
         },
-        (name, error) => tell({ type: 'row-failed', name, error }),
+        (name, error) => emit({ type: 'row-failed', name, error }),
       )
       return { kind: 'clip', rows: scores.length }
     } finally {

@@ -1,15 +1,16 @@
+import type { TaskOf } from '../contract/compute-tasks'
 import type { Pipeline } from '../engine/diffusion/pipeline'
 import { encodePng } from '../engine/image/png'
 import { writeWhole } from '../engine/files/write-whole'
-import type { TaskContext, TaskOf } from './task'
+import type { TaskContext } from './task'
 
 type PreviewPicture = TaskOf<'preview'>['pictures'][number]
 
-/** Draws pictures of one model, writes them, and tells of each when it lies on the disk. */
+/** Draws pictures of one model, writes them, and emits an event for each when it is on the disk. */
 export async function drawPictures(
   pipeline: Pipeline,
   pictures: readonly PreviewPicture[],
-  { signal, tell }: TaskContext,
+  { signal, emit }: TaskContext,
   onProgress: (fraction: number) => void,
 ): Promise<void> {
   const first = pictures[0]
@@ -31,7 +32,7 @@ export async function drawPictures(
         const picture = pictures[index]!
         const bytes = encodePng({ width, height, channels: 3, data: pixels }, parametersOf(picture, width, height))
         writing.push(
-          writeWhole(picture.file, bytes).then(() => tell({ type: 'picture', id: picture.id, width, height })),
+          writeWhole(picture.file, bytes).then(() => emit({ type: 'picture', id: picture.id, width, height })),
         )
       },
     },

@@ -23,6 +23,6 @@ export const drift: TaskRunner<'drift'> = async (task, context) => {
     signal,
     onProgress: (fraction) => progress('comparing features', fraction),
   })
-  context.tell({ type: 'feature-drift', drift: found })
+  context.emit({ type: 'feature-drift', drift: found })
   return { kind: 'drift', layers: found.layers.length }
 }

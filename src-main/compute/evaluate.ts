@@ -1,20 +1,21 @@
+import type { TaskOf } from '../contract/compute-tasks'
 import { compareRows, measureRows } from '../engine/evaluate/compare/compare-methods'
 import { EvaluationRun } from '../engine/evaluate/evaluation-run'
 import { searchMerge } from '../engine/evaluate/search/search-merge'
 import { unlearnedGains } from '../engine/evaluate/losses/unlearned-gains'
 import { releaseModel } from './resident-model'
-import type { TaskContext, TaskOf, TaskRunner } from './task'
+import type { TaskContext, TaskRunner } from './task'
 
 /** Measures models and merges on one set of pictures; the table grows row by row. */
 export const evaluate: TaskRunner<'evaluate'> = async (task, context) => {
-  const { tell } = context
+  const { emit } = context
   const run = await openRun(task, task, context)
   try {
     const measured = await measureRows(run, task.rows, {
-      onProgress: (phase, fraction) => tell({ type: 'progress', phase, fraction }),
+      onProgress: (phase, fraction) => emit({ type: 'progress', phase, fraction }),
       onRow: (rows) => {
         const { summary, leaderboard, verdict } = compareRows(run, rows)
-        tell({
+        emit({
           type: 'losses',
           summary: { ...summary, timesteps: [...summary.timesteps] },
           unlearned: unlearnedGains(run.tableOf(rows), summary, task.pairs),
@@ -22,7 +23,7 @@ export const evaluate: TaskRunner<'evaluate'> = async (task, context) => {
           verdict: task.comparison ? verdict : null,
         })
       },
-      onFailed: (name, error) => tell({ type: 'row-failed', name, error }),
+      onFailed: (name, error) => emit({ type: 'row-failed', name, error }),
     })
     return { kind: 'evaluate', rows: measured.length }
   } finally {
@@ -30,9 +31,9 @@ export const evaluate: TaskRunner<'evaluate'> = async (task, context) => {
   }
 }
 
-/** Looks for better weights; every trial and every best one is told at once, so that a stop loses none. */
+/** Looks for better weights; every trial and every best one is sent at once, so that a stop loses none. */
 export const search: TaskRunner<'search'> = async (task, context) => {
-  const { tell, signal } = context
+  const { emit, signal } = context
   const run = await openRun(task, { ...task.project, base: task.project.models[0]!.path }, context)
   try {
     const { best, check, trials } = await searchMerge(
@@ -40,14 +41,14 @@ export const search: TaskRunner<'search'> = async (task, context) => {
       task.project,
       task,
       {
-        onProgress: (phase, fraction) => tell({ type: 'progress', phase, fraction }),
-        onStart: (start) => tell({ type: 'search', search: start }),
+        onProgress: (phase, fraction) => emit({ type: 'progress', phase, fraction }),
+        onStart: (start) => emit({ type: 'search', search: start }),
         onTrial: ({ index, score, isBest }, models) =>
-          tell({ type: 'trial', trial: { index, score: Number.isFinite(score) ? score : null, isBest }, models }),
+          emit({ type: 'trial', trial: { index, score: Number.isFinite(score) ? score : null, isBest }, models }),
       },
       signal,
     )
-    tell({ type: 'found', best, check })
+    emit({ type: 'found', best, check })
     return { kind: 'search', trials }
   } finally {
     await run.release()

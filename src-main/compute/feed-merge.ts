@@ -1,3 +1,4 @@
+import type { TaskOf } from '../contract/compute-tasks'
 import type { LiveFeeding } from '../contract/preview'
 import type { Project } from '../contract/project'
 import type { Pipeline } from '../engine/diffusion/pipeline'
@@ -6,7 +7,7 @@ import { planMerge } from '../engine/merge/plan/plan'
 import type { MergePlan } from '../engine/merge/plan/merge-plan'
 import { BYTES_PER_ELEMENT, elementCount } from '../engine/tensor/element-type'
 import { openLiveModel } from './resident-model'
-import type { TaskContext, TaskOf } from './task'
+import type { TaskContext } from './task'
 
 type Device = TaskOf<'live'>['device']
 
@@ -38,7 +39,7 @@ export function chooseFeeding(plan: MergePlan, { provider }: Device, runs: numbe
   return { mode, fedSeconds: reason === null ? fedSeconds : null, rebuiltSeconds, reason }
 }
 
-export interface FeedingNews {
+export interface FeedingProgress {
   /** Fraction of computing contributions that are not there yet. */
   onContributions(fraction: number): void
   onLoading(): void
@@ -53,7 +54,7 @@ export async function feedMerge(
   plan: MergePlan,
   { device, cacheFolder }: { device: Device; cacheFolder: string },
   context: TaskContext,
-  news: FeedingNews,
+  progress: FeedingProgress,
 ): Promise<Pipeline> {
   const { base, project } = plan
   const { prediction, output } = project
@@ -61,15 +62,15 @@ export async function feedMerge(
     { base: base.path, vae: output.vae, prediction },
     { device, cacheFolder },
     context,
-    news.onLoading,
+    progress.onLoading,
   )
   const { summed, tensors, seconds } = await live.feed(plan, {
     signal: context.signal,
-    onForecast: (forecast) => context.tell({ type: 'contributions', ...forecast }),
-    onContributions: news.onContributions,
-    onSumming: news.onSumming,
+    onForecast: (forecast) => context.emit({ type: 'contributions', ...forecast }),
+    onContributions: progress.onContributions,
+    onSumming: progress.onSumming,
   })
-  context.tell({ type: 'summed', tensors: summed, of: tensors, seconds })
+  context.emit({ type: 'summed', tensors: summed, of: tensors, seconds })
   return live.pipeline
 }
 

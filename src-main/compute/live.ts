@@ -6,11 +6,11 @@ import type { TaskRunner } from './task'
 
 /** Draws the same few pictures of a merge with few steps, then with all; cut at the next step when it is cancelled. */
 export const live: TaskRunner<'live'> = async ({ model, stages, device, cacheFolder }, context) => {
-  const { tell } = context
-  const progress = (phase: string) => (fraction: number) => tell({ type: 'progress', phase, fraction })
+  const { emit } = context
+  const progress = (phase: string) => (fraction: number) => emit({ type: 'progress', phase, fraction })
   const runs = stages.reduce((sum, pictures) => sum + pictures[0]!.steps, 0)
   const { plan, feeding } = await planFeeding(model.merge!, device, runs)
-  tell({ type: 'feeding', feeding })
+  emit({ type: 'feeding', feeding })
   const pipeline =
     feeding.mode === 'fed'
       ? await feedMerge(plan, { device, cacheFolder }, context, {

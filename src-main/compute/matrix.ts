@@ -11,7 +11,7 @@ import type { TaskRunner } from './task'
 const HISTOGRAM_MAX = { P: 1, S: 2, C: 2 } as const
 
 /** Writes one layer's P, S or C as tiles; of a large one, a draft first that is there at once. */
-export const matrix: TaskRunner<'matrix'> = async (task, { signal, tell }) => {
+export const matrix: TaskRunner<'matrix'> = async (task, { signal, emit }) => {
   const { project, provider, layer, matrix: kind, folder, url } = task
   const inspection = await heldInspection(project)
   const sessions = new FusionSessions(provider)
@@ -25,10 +25,10 @@ export const matrix: TaskRunner<'matrix'> = async (task, { signal, tell }) => {
     const drafted = draft()
     if (drafted) {
       const summary = await writeTiles(kind, drafted, `${folder}-draft`, pause)
-      tell({ type: 'matrix-draft', matrix: info(drafted.stride, summary, `${url}-draft`) })
+      emit({ type: 'matrix-draft', matrix: info(drafted.stride, summary, `${url}-draft`) })
     }
     const summary = await writeTiles(kind, { rows, fusion }, folder, (done) => {
-      tell({ type: 'progress', phase: 'computing', fraction: done })
+      emit({ type: 'progress', phase: 'computing', fraction: done })
       return pause()
     })
     return { kind: 'matrix', matrix: info(1, summary, url) }

@@ -1,9 +1,10 @@
+import type { TaskOf } from '../contract/compute-tasks'
 import { stat, utimes } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { makePrivate, makePrivateFolder } from '../engine/files/private'
 import type { MergePlan } from '../engine/merge/plan/merge-plan'
 import { runMerge } from '../engine/merge/run'
-import type { TaskContext, TaskOf } from './task'
+import type { TaskContext } from './task'
 
 /** Where a merge lies in the cache, made now by the export's own code if it is not there yet. */
 export async function mergedFile(

@@ -1,3 +1,4 @@
+import type { TaskOf } from '../contract/compute-tasks'
 import { projectSchema } from '../contract/project'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import type { Pipeline } from '../engine/diffusion/pipeline'
@@ -5,7 +6,7 @@ import { drawPictures } from './draw-pictures'
 import { feedMerge, planFeeding } from './feed-merge'
 import { mergedFile } from './merged-file'
 import { openModel } from './resident-model'
-import { phaseProgress, type TaskContext, type TaskOf, type TaskRunner } from './task'
+import { phaseProgress, type TaskContext, type TaskRunner } from './task'
 
 type PreviewTask = TaskOf<'preview'>
 type PreviewModel = PreviewTask['models'][number]

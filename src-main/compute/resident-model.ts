@@ -1,10 +1,11 @@
+import type { TaskOf } from '../contract/compute-tasks'
 import type { PredictionType } from '../contract/project'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { loadPipeline } from '../engine/diffusion/load-pipeline'
 import type { Pipeline } from '../engine/diffusion/pipeline'
 import { throwIfCancelled } from '../engine/cancel'
 import { LiveMerge } from '../engine/merge/live-merge'
-import type { TaskContext, TaskOf } from './task'
+import type { TaskContext } from './task'
 
 type Device = TaskOf<'preview'>['device']
 

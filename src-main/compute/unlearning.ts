@@ -1,3 +1,4 @@
+import type { TaskOf } from '../contract/compute-tasks'
 import { withModel, type Project } from '../contract/project'
 import type { Unlearning } from '../contract/unlearning'
 import type { EvaluatedRow, MeasuredRow } from '../engine/evaluate/evaluation-run'
@@ -7,7 +8,7 @@ import { planMerge } from '../engine/merge/plan/plan'
 import { contributionsOf } from '../engine/merge/contributions/plan-contributions'
 import { unlearningReport, type Change } from '../engine/merge/unlearning-report'
 import { openRun } from './evaluate'
-import { phaseProgress, type TaskContext, type TaskOf, type TaskRunner } from './task'
+import { phaseProgress, type TaskContext, type TaskRunner } from './task'
 
 type UnlearningTask = TaskOf<'unlearning'>
 

@@ -5,19 +5,13 @@ import { SEARCH_STRATEGIES } from './evaluate/search'
 import { evaluationDataSchema } from './evaluate/settings'
 import { numberedEventSchema, type NumberedEvent } from './events'
 import { layerSummarySchema, MATRIX_KINDS, weightAdviceSchema } from './inspect'
-import { forecastSchema, jobSchema } from './jobs'
+import { DEVICES, providerStatusSchema } from './devices'
+import { forecastSchema } from './export'
+import { jobSchema } from './jobs'
 import { pathSchema } from './limits'
 import { incompatibilitySchema, networkSchema, modelDescriptionSchema } from './models'
 import { liveStateSchema, pictureSchema, pngSettingsSchema, variantSchema } from './preview'
-import {
-  DEVICES,
-  editSchema,
-  logEntrySchema,
-  projectStateSchema,
-  providerStatusSchema,
-  settingsSchema,
-  snapshotSchema,
-} from './state'
+import { editSchema, logEntrySchema, projectStateSchema, settingsSchema, snapshotSchema } from './state'
 
 const path = pathSchema
 const nothing = z.strictObject({})

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { calibrationSettingsSchema } from './calibration'
+import { DEVICES } from './devices'
 import { evaluationSettingsSchema } from './evaluate/settings'
 import { jobSchema } from './jobs'
 import { MOST_MODELS, nameSchema, pathSchema } from './limits'
@@ -49,8 +50,6 @@ export const projectStateSchema = z.object({
   redo: z.string().nullable(),
 })
 
-export const DEVICES = ['auto', 'cpu', 'cuda', 'dml', 'webgpu'] as const
-
 export const settingsSchema = z.strictObject({
   theme: z.enum(['system', 'dark', 'light']).default('dark'),
   device: z.enum(DEVICES).default('auto'),
@@ -63,20 +62,6 @@ export const settingsSchema = z.strictObject({
     .default(20 * 2 ** 30),
   /** Where the file browser starts, and where a recipe's sources are looked for. */
   modelFolders: z.array(pathSchema).max(50).default([]),
-})
-
-export const providerStatusSchema = z.object({
-  provider: z.enum(['cpu', 'cuda', 'dml', 'webgpu', 'coreml']),
-  available: z.boolean(),
-  /** Why it is not used, as the end of a sentence. */
-  reason: z.string().exactOptional(),
-  /** The runtime's own words for it. */
-  detail: z.string().exactOptional(),
-  deviceName: z.string().exactOptional(),
-  /** Bytes. */
-  deviceMemory: z.number().exactOptional(),
-  float16: z.boolean().exactOptional(),
-  fusedAttention: z.boolean().exactOptional(),
 })
 
 export const computeStateSchema = z.object({
@@ -112,7 +97,6 @@ export const snapshotSchema = z.object({
 export type Edit = z.infer<typeof editSchema>
 export type ProjectState = z.infer<typeof projectStateSchema>
 export type Settings = z.infer<typeof settingsSchema>
-export type ProviderReport = z.infer<typeof providerStatusSchema>
 export type ComputeState = z.infer<typeof computeStateSchema>
 export type LogEntry = z.infer<typeof logEntrySchema>
 export type RecentProject = z.infer<typeof recentSchema>

@@ -20,8 +20,11 @@ export class Access {
     private readonly cookieName: string,
   ) {}
 
-  /** Another site's name that points here (DNS rebinding), or another site's page. Null: neither. */
-  refuseForeign({ headers: { host, origin } }: IncomingMessage): Refusal | null {
+  /**
+   * Refuses another site's name that points here (DNS rebinding), and requests from another site's page.
+   * @returns null for a request that may pass
+   */
+  requireOwnOrigin({ headers: { host, origin } }: IncomingMessage): Refusal | null {
     if (!this.hosts.includes(host ?? '')) return { status: 403, reason: 'This host name is not served here.' }
     if (origin !== undefined && !this.hosts.some((own) => origin === `http://${own}`)) {
       return { status: 403, reason: 'Requests from other origins are refused.' }
@@ -29,7 +32,8 @@ export class Access {
     return null
   }
 
-  refuseStranger({ headers: { cookie } }: IncomingMessage): Refusal | null {
+  /** Refuses whoever did not bring the token. @returns null for a request that may pass */
+  requireToken({ headers: { cookie } }: IncomingMessage): Refusal | null {
     const pairs = (cookie ?? '').split(';').map((pair) => pair.trim().split('='))
     const own = pairs.filter(([name]) => name === this.cookieName).map(([, ...value]) => value.join('='))
     if (own.some((value) => this.isToken(value))) return null

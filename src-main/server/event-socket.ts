@@ -26,7 +26,7 @@ export class EventSocket {
   /** An HTTP request that wants to become a WebSocket. */
   readonly upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const { access } = this.options
-    const refusal = access.refuseForeign(request) ?? access.refuseStranger(request)
+    const refusal = access.requireOwnOrigin(request) ?? access.requireToken(request)
     if (refusal) return refuse(socket, refusal.status)
     const url = urlOf(request)
     if (url?.pathname !== EVENTS_PATH) return refuse(socket, 404)

@@ -39,16 +39,16 @@ export async function answerHttp(
   { access, roots, dispatch }: HttpOptions,
 ): Promise<void> {
   try {
-    const foreign = access.refuseForeign(request)
-    if (foreign) return refuse(response, foreign)
+    const wrongOrigin = access.requireOwnOrigin(request)
+    if (wrongOrigin) return refuse(response, wrongOrigin)
     const url = urlOf(request)
     if (!url) throw new FusionError('validation', 'The request names no path.')
     if (url.pathname === '/' && access.isToken(url.searchParams.get('token') ?? '')) {
       response.writeHead(303, { ...SECURITY_HEADERS, location: '/', 'set-cookie': access.setCookie }).end()
       return
     }
-    const stranger = access.refuseStranger(request)
-    if (stranger) return refuse(response, stranger)
+    const noToken = access.requireToken(request)
+    if (noToken) return refuse(response, noToken)
     if (url.pathname.startsWith(API_PATH)) return await answerCommand(request, response, url, dispatch)
     await sendFile(request, response, url, roots())
   } catch (error) {

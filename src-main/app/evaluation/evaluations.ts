@@ -16,7 +16,7 @@ import type { HandlerInput } from '../handlers/handlers'
 import { writeJsonFile } from '../files/json-file'
 import { cachedMerge } from '../previews/preview-plan'
 import type { Studio } from '../studio'
-import type { WorkNews } from '../jobs/compute-jobs'
+import type { JobEvent } from '../jobs/compute-jobs'
 
 /** Evaluations and searches, their last results kept over a restart. */
 export class Evaluations {
@@ -46,14 +46,14 @@ export class Evaluations {
 
   /** @throws FusionError 'validation' where there is nothing to measure, or nothing to measure on */
   async start(kind: EvaluationReport['kind']): Promise<{ job: Job }> {
-    const { work, queue, events } = this.studio
+    const { jobs, queue, events } = this.studio
     const project = await this.studio.readableProject()
     const rows = evaluatedRows(project, kind)
     const data = await this.data()
     const title = kind === 'table' ? `Evaluate ${rows.length} models` : 'Compare methods'
     for (const job of queue.list()) if (job.kind === 'evaluate' && job.endedAt === null) queue.cancel(job.id)
     const slot = kind
-    const started = work.start(
+    const started = jobs.start(
       'evaluate',
       title,
       async () => ({
@@ -66,7 +66,7 @@ export class Evaluations {
         device: await this.studio.device(),
         cacheFolder: this.studio.cache.folder,
       }),
-      (news) => this.takeRows(slot, news),
+      (event) => this.takeRows(slot, event),
       () => this.update(slot, started.job.id, { done: true }),
     )
     const report: EvaluationReport = {
@@ -90,11 +90,11 @@ export class Evaluations {
 
   /** @throws FusionError 'validation' where there is nothing to measure on */
   async search(input: HandlerInput<'evaluate.search'>): Promise<{ job: Job }> {
-    const { work, queue, events } = this.studio
+    const { jobs, queue, events } = this.studio
     const project = await this.studio.readableProject()
     const data = await this.data()
     queue.cancelAll('search')
-    const started = work.start(
+    const started = jobs.start(
       'search',
       'Search weights',
       async () => ({
@@ -105,7 +105,7 @@ export class Evaluations {
         device: await this.studio.device(),
         cacheFolder: this.studio.cache.folder,
       }),
-      (news) => this.takeTrials(news),
+      (event) => this.takeTrials(event),
       () => this.update('search', started.job.id, { done: true }),
     )
     const search: SearchReport = {
@@ -132,7 +132,7 @@ export class Evaluations {
 
   /** @throws FusionError 'validation' where there is nothing to measure on, or nothing is merged */
   async drift({ domain, pictures, samples }: HandlerInput<'evaluate.drift'>): Promise<{ job: Job }> {
-    const { work, queue, cache } = this.studio
+    const { jobs, queue, cache } = this.studio
     const project = await this.studio.readableProject()
     const data = { ...(await this.data()), domain, pictures }
     const report = {
@@ -143,7 +143,7 @@ export class Evaluations {
       split: data.split,
     }
     queue.cancelAll('drift')
-    return work.start(
+    return jobs.start(
       'drift',
       'Sampling check',
       async () => {
@@ -151,8 +151,8 @@ export class Evaluations {
         const device = await this.studio.device()
         return { type: 'drift', project: merge, path, data, samples, device, cacheFolder: cache.folder }
       },
-      ({ news }) => {
-        if (news.type === 'feature-drift') void this.keep('drift', { ...report, drift: news.drift })
+      ({ event }) => {
+        if (event.type === 'feature-drift') void this.keep('drift', { ...report, drift: event.drift })
       },
       () => this.writing,
     )
@@ -160,7 +160,7 @@ export class Evaluations {
 
   /** @throws FusionError 'validation' where there is no CLIP model, or nothing to draw */
   async clip(): Promise<{ job: Job }> {
-    const { work, queue, cache } = this.studio
+    const { jobs, queue, cache } = this.studio
     const project = await this.studio.readableProject()
     const { model, ...settings } = project.evaluation.clip
     if (model === null)
@@ -169,14 +169,14 @@ export class Evaluations {
     const data = await this.data()
     const clip = { ...settings, model: await this.studio.host.access.check(model) }
     queue.cancelAll('clip')
-    const started = work.start(
+    const started = jobs.start(
       'clip',
       `CLIP scores of ${rows.length} models`,
       async () => {
         const device = await this.studio.device()
         return { type: 'clip', ...basisOf(project), rows, clip, data, device, cacheFolder: cache.folder }
       },
-      (news) => this.takeScores(news),
+      (event) => this.takeScores(event),
       () => this.update('clip', started.job.id, { done: true }),
     )
     const report: ClipReport = {
@@ -202,37 +202,37 @@ export class Evaluations {
     return { folder: await this.studio.dataFolder(project), split, pictures, seed }
   }
 
-  private takeRows(slot: EvaluationReport['kind'], { news, job }: WorkNews): void {
+  private takeRows(slot: EvaluationReport['kind'], { event, job }: JobEvent): void {
     const report = this.results[slot]
     if (report?.job !== job) return
-    if (news.type === 'losses') {
-      const { type: _type, ...measured } = news
+    if (event.type === 'losses') {
+      const { type: _type, ...measured } = event
       void this.update(slot, job, measured)
-    } else if (news.type === 'row-failed') {
-      void this.update(slot, job, { rows: withFailure(report.rows, news) })
+    } else if (event.type === 'row-failed') {
+      void this.update(slot, job, { rows: withFailure(report.rows, event) })
     }
   }
 
-  private takeScores({ news, job }: WorkNews): void {
+  private takeScores({ event, job }: JobEvent): void {
     const clip = this.startedClip?.job === job ? this.startedClip : this.results.clip
-    if (clip?.job !== job || (news.type !== 'clip-scores' && news.type !== 'row-failed')) return
+    if (clip?.job !== job || (event.type !== 'clip-scores' && event.type !== 'row-failed')) return
     this.startedClip = null
     const change =
-      news.type === 'clip-scores'
-        ? { domains: news.domains, scores: news.scores }
-        : { rows: withFailure(clip.rows, news) }
+      event.type === 'clip-scores'
+        ? { domains: event.domains, scores: event.scores }
+        : { rows: withFailure(clip.rows, event) }
     void this.keep('clip', { ...clip, ...change })
   }
 
-  private takeTrials({ news, job }: WorkNews): void {
+  private takeTrials({ event, job }: JobEvent): void {
     const { search } = this.results
     if (search?.job !== job) return
-    if (news.type === 'search') void this.update('search', job, news.search)
-    else if (news.type === 'trial') {
-      const { trial, models } = news
+    if (event.type === 'search') void this.update('search', job, event.search)
+    else if (event.type === 'trial') {
+      const { trial, models } = event
       const best = models && trial.score !== null ? { score: trial.score, models } : search.best
       void this.update('search', job, { trials: [...search.trials, trial], best })
-    } else if (news.type === 'found') void this.update('search', job, { best: news.best, check: news.check })
+    } else if (event.type === 'found') void this.update('search', job, { best: event.best, check: event.check })
   }
 
   /** Changes a result of a job, tells it and keeps it; a job that another one has followed changes nothing. */

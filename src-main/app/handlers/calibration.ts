@@ -8,7 +8,7 @@ import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
 
 export function calibrationHandlers(studio: Studio): Handlers<Group<'calibration'>> {
-  const { host, queue, work } = studio
+  const { host, queue, jobs } = studio
   return {
     'calibration.describe': () => planCalibration(studio.project.state.project, studio.cache.folder, studio),
     'calibration.start': async ({ path, overwrite }) => {
@@ -21,7 +21,7 @@ export function calibrationHandlers(studio: Studio): Handlers<Group<'calibration
       const models = await wishedModels(project, studio.cache.folder, studio)
       queue.cancelAll('calibrate')
       const { samples, seed } = project.calibration
-      return work.start(
+      return jobs.start(
         'calibrate',
         `Collect calibration data of ${models.length} models`,
         async () => ({

@@ -1,22 +1,38 @@
 import type { Studio } from '../studio'
+import { appHandlers } from './app'
+import { cacheHandlers } from './cache'
 import { calibrationHandlers } from './calibration'
+import { deviceHandlers } from './devices'
 import { evaluateHandlers } from './evaluate'
-import type { Handlers } from './handlers'
+import { exportHandlers } from './export'
+import { fileHandlers } from './files'
+import { inspectHandlers } from './inspect'
+import { jobHandlers } from './jobs'
+import { logHandlers } from './log'
 import { modelHandlers } from './models'
+import { previewHandlers } from './preview'
 import { projectHandlers } from './project'
-import { systemHandlers } from './system'
+import { settingsHandlers } from './settings'
 import { tuneHandlers } from './tune'
-import { workHandlers } from './work'
+import type { Handlers } from './handlers'
 
-/** Every command's handler; the type proves that none is missing. */
+/** Every command's handler, one file for each group of commands; the type proves that none is missing. */
 export function createHandlers(studio: Studio): Handlers {
   return {
-    ...projectHandlers(studio),
-    ...modelHandlers(studio),
-    ...workHandlers(studio),
-    ...tuneHandlers(studio),
+    ...appHandlers(studio),
+    ...cacheHandlers(studio),
     ...calibrationHandlers(studio),
+    ...deviceHandlers(studio),
     ...evaluateHandlers(studio),
-    ...systemHandlers(studio),
+    ...exportHandlers(studio),
+    ...fileHandlers(studio),
+    ...inspectHandlers(studio),
+    ...jobHandlers(studio),
+    ...logHandlers(studio),
+    ...modelHandlers(studio),
+    ...previewHandlers(studio),
+    ...projectHandlers(studio),
+    ...settingsHandlers(studio),
+    ...tuneHandlers(studio),
   }
 }

@@ -21,7 +21,7 @@ const CHANGED = {
 }
 
 export function modelHandlers(studio: Studio): Handlers<Group<'models'>> {
-  const { host, work } = studio
+  const { host, jobs } = studio
   return {
     'models.describe': async ({ paths }) => ({
       models: await Promise.all(paths.map((path) => describe(studio, path))),
@@ -80,7 +80,7 @@ export function modelHandlers(studio: Studio): Handlers<Group<'models'>> {
       const paths = (await studio.readableProject()).models.map(({ path }) => path)
       const files = (await Promise.all(paths.map((path) => openCheckpoint(path)))).flatMap((opened) => opened.files)
       const task = { type: 'hash' as const, paths: files.map(({ path }) => path), cacheFolder: studio.cache.folder }
-      return work.start(
+      return jobs.start(
         'hash',
         `Hash ${files.length} files`,
         () => task,

@@ -3,7 +3,7 @@ import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
 
 export function tuneHandlers(studio: Studio): Handlers<Group<'tune'>> {
-  const { queue, work } = studio
+  const { queue, jobs } = studio
   return {
     'tune.unlearning': async ({ name, losses }) => {
       const project = await studio.readableProject()
@@ -12,7 +12,7 @@ export function tuneHandlers(studio: Studio): Handlers<Group<'tune'>> {
       }
       const data = losses ? await studio.evaluations.data() : null
       queue.cancelAll('unlearning')
-      return work.start('unlearning', `What dropping ${name} changes`, async () => ({
+      return jobs.start('unlearning', `What dropping ${name} changes`, async () => ({
         type: 'unlearning',
         project,
         name,

@@ -1,4 +1,5 @@
-import type { ComputeNews, ComputeTask } from '../../contract/compute'
+import type { ComputeEvent } from '../../contract/compute'
+import type { TaskOf } from '../../contract/compute-tasks'
 import type { Job, JobKind } from '../../contract/jobs'
 import { toErrorReport } from '../../contract/errors'
 import type { ComputeSupervisor } from './compute-supervisor'
@@ -6,16 +7,16 @@ import type { JobQueue } from './job-queue'
 import type { Log } from '../log'
 
 /** Tasks of the compute process that people see as jobs. */
-export type JobTask = Extract<ComputeTask, { type: JobKind }>
+export type JobTask = TaskOf<JobKind>
 
-export interface WorkNews {
-  /** What came, except progress, which goes to the job. */
-  news: Exclude<ComputeNews, { type: 'progress' }>
+export interface JobEvent {
+  /** What the task sent, except progress, which goes to the job. */
+  event: Exclude<ComputeEvent, { type: 'progress' }>
   job: string
 }
 
 /** Puts tasks of the compute process on the queue. */
-export class Work {
+export class ComputeJobs {
   constructor(
     private readonly queue: JobQueue,
     private readonly compute: ComputeSupervisor,
@@ -29,7 +30,7 @@ export class Work {
     kind: JobTask['type'],
     title: string,
     task: (jobId: string) => Promise<JobTask> | JobTask,
-    onNews: (news: WorkNews) => void = () => {},
+    onEvent: (event: JobEvent) => void = () => {},
     /** Called before the job has ended. */
     onSuccess: () => Promise<void> = () => Promise.resolve(),
   ): { job: Job } {
@@ -40,8 +41,8 @@ export class Work {
         try {
           const result = await this.compute.run(await task(id), {
             signal,
-            onNews: (news) =>
-              news.type === 'progress' ? report(news.phase, news.fraction) : onNews({ news, job: id }),
+            onEvent: (event) =>
+              event.type === 'progress' ? report(event.phase, event.fraction) : onEvent({ event, job: id }),
           })
           await onSuccess()
           return result

@@ -1,11 +1,5 @@
-import {
-  computeMessageSchema,
-  type ComputeNews,
-  type ComputeRequest,
-  type ComputeResult,
-  type ComputeResultOf,
-  type ComputeTask,
-} from '../../contract/compute'
+import { computeMessageSchema, type ComputeEvent, type ComputeRequest } from '../../contract/compute'
+import type { ComputeResult, ComputeTask, ResultOf } from '../../contract/compute-tasks'
 import { FusionError, fromErrorReport, toErrorReport, type ErrorReport } from '../../contract/errors'
 import type { ComputeState } from '../../contract/state'
 
@@ -35,7 +29,7 @@ export interface SupervisorOptions {
 
 export interface TaskOptions {
   signal?: AbortSignal
-  onNews?: (news: ComputeNews) => void
+  onEvent?: (event: ComputeEvent) => void
   /** Another grace than the supervisor's, for tasks whose model is worth waiting for. */
   cancelGraceMs?: number
 }
@@ -51,7 +45,7 @@ interface Pending {
   process: Process
   /** Live previews go on with the sessions that are there. */
   makesSessions: boolean
-  onNews: (news: ComputeNews) => void
+  onEvent: (event: ComputeEvent) => void
   resolve: (result: ComputeResult) => void
   reject: (error: FusionError) => void
 }
@@ -94,8 +88,8 @@ export class ComputeSupervisor {
    */
   async run<Task extends ComputeTask>(
     task: Task,
-    { signal, onNews = () => {}, cancelGraceMs }: TaskOptions = {},
-  ): Promise<ComputeResultOf<Task>> {
+    { signal, onEvent = () => {}, cancelGraceMs }: TaskOptions = {},
+  ): Promise<ResultOf<Task['type']>> {
     if (this.pending) throw new FusionError('internal', 'Two tasks at once in the compute process.')
     if (this.closed || signal?.aborted) throw cancelled()
     const process = (this.process ??= this.start('starting'))
@@ -110,7 +104,7 @@ export class ComputeSupervisor {
     }
     try {
       const result = await new Promise<ComputeResult>((resolve, reject) => {
-        this.pending = { id, process, makesSessions: task.type !== 'live', onNews, resolve, reject }
+        this.pending = { id, process, makesSessions: task.type !== 'live', onEvent, resolve, reject }
         signal?.addEventListener('abort', onAbort, { once: true })
         void process.ready.then(() => {
           if (this.pending?.id !== id) return
@@ -164,7 +158,7 @@ export class ComputeSupervisor {
   private receive(process: Process, raw: unknown, markReady: () => void): void {
     const parsed = computeMessageSchema.safeParse(raw)
     if (!parsed.success) {
-      this.options.log('warning', `The compute process sent what nobody understands: ${parsed.error.message}`)
+      this.options.log('warning', `The compute process sent an invalid message: ${parsed.error.message}`)
       return
     }
     const message = parsed.data
@@ -176,8 +170,8 @@ export class ComputeSupervisor {
     }
     const { pending } = this
     if (pending?.id !== message.id) return
-    if (message.type === 'news') {
-      pending.onNews(message.news)
+    if (message.type === 'event') {
+      pending.onEvent(message.event)
       return
     }
     this.pending = null
@@ -252,7 +246,7 @@ export class ComputeSupervisor {
   }
 }
 
-function isOf<Task extends ComputeTask>(result: ComputeResult, task: Task): result is ComputeResultOf<Task> {
+function isOf<Task extends ComputeTask>(result: ComputeResult, task: Task): result is ResultOf<Task['type']> {
   return result.kind === task.type
 }
 

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ComputeNews } from '../../contract/compute'
+import type { ComputeEvent } from '../../contract/compute'
 import { FusionError, toErrorReport } from '../../contract/errors'
 import { reweightingOf } from '../../contract/methods/descriptor'
 import { describedMethod } from '../../contract/methods/index'
@@ -9,7 +9,7 @@ import { LIVE_URL } from '../files/interface-files'
 import { planLive, type LivePlan } from './preview-plan'
 import type { Studio } from '../studio'
 
-/** No more often than eyes follow. */
+/** At most 60 events per second. */
 const EMIT_MS = 16
 /** A step of a large network takes seconds, and what it holds is worth waiting for. */
 const CANCEL_GRACE_MS = 60_000
@@ -75,7 +75,7 @@ export class LivePreviews {
     }
     const { method } = await this.studio.readableProject()
     await rm(this.studio.cache.live, { recursive: true, force: true })
-    this.tell({ stage: 'waiting' })
+    this.change({ stage: 'waiting' })
     // What is seen is what is exported: both are made from contributions from now on.
     if (reweightingOf(describedMethod(method.name)) === 'contributions' && !method.reuse) {
       const edit = { type: 'set-method', method: { ...method, reuse: true } } as const
@@ -97,17 +97,17 @@ export class LivePreviews {
       const plan = await planLive(await this.studio.readableProject(), places)
       if (request !== this.requests || !this.on || plan.key === this.wanted?.key) return
       this.wanted = { ...plan, folder, since }
-      this.tell({ current: false, error: null })
+      this.change({ current: false, error: null })
       if (!this.drawing) this.start(this.wanted)
       else if (this.current.stage !== 'contributions') this.studio.queue.cancel(this.drawing.job)
     } catch (error) {
-      if (request === this.requests && this.on) this.tell({ error: toErrorReport(error), stage: 'waiting' })
+      if (request === this.requests && this.on) this.change({ error: toErrorReport(error), stage: 'waiting' })
     }
   }
 
   private start(run: Run): void {
     const { queue } = this.studio
-    this.tell({ stage: 'waiting', progress: 0 })
+    this.change({ stage: 'waiting', progress: 0 })
     const job = queue.add({
       kind: 'live',
       title: 'Live preview',
@@ -116,14 +116,14 @@ export class LivePreviews {
           const { cache, compute } = this.studio
           const device = await this.studio.device()
           const task = { type: 'live', ...run.task, device, cacheFolder: cache.folder } as const
-          const onNews = (news: ComputeNews): void => {
-            if (news.type === 'progress') report(news.phase, news.fraction)
-            this.take(run, news)
+          const onEvent = (event: ComputeEvent): void => {
+            if (event.type === 'progress') report(event.phase, event.fraction)
+            this.take(run, event)
           }
-          return await compute.run(task, { signal, onNews, cancelGraceMs: CANCEL_GRACE_MS })
+          return await compute.run(task, { signal, onEvent, cancelGraceMs: CANCEL_GRACE_MS })
         } catch (error) {
           if (!(error instanceof FusionError && error.kind === 'cancelled') && this.on) {
-            this.tell({ error: toErrorReport(error), stage: 'waiting' })
+            this.change({ error: toErrorReport(error), stage: 'waiting' })
           }
           throw error
         } finally {
@@ -141,22 +141,22 @@ export class LivePreviews {
     const ended = this.studio.queue.list().find(({ id }) => id === job)
     if (ended && ended.state !== 'failed') this.studio.queue.dismiss(ended.id)
     if (this.wanted && this.wanted !== run) this.start(this.wanted)
-    else if (this.on && !this.current.error) this.tell({ stage: 'shown', current: true })
+    else if (this.on && !this.current.error) this.change({ stage: 'shown', current: true })
   }
 
-  private take(run: Run, news: ComputeNews): void {
+  private take(run: Run, event: ComputeEvent): void {
     if (!this.on) return
-    switch (news.type) {
+    switch (event.type) {
       case 'progress':
-        return this.tell({ stage: stageOf(news.phase), progress: news.fraction })
+        return this.change({ stage: stageOf(event.phase), progress: event.fraction })
       case 'feeding':
-        return this.tell({ feeding: news.feeding })
+        return this.change({ feeding: event.feeding })
       case 'contributions':
-        return this.tell({ contributions: { bytes: news.bytes, missingBytes: news.missingBytes } })
+        return this.change({ contributions: { bytes: event.bytes, missingBytes: event.missingBytes } })
       case 'summed':
-        return this.tell({ summed: { tensors: news.tensors, of: news.of, seconds: news.seconds } })
+        return this.change({ summed: { tensors: event.tensors, of: event.of, seconds: event.seconds } })
       case 'picture':
-        return this.show(run, news.id)
+        return this.show(run, event.id)
       case 'rows':
         return
     }
@@ -172,7 +172,7 @@ export class LivePreviews {
     const isWhole = pictures.every(({ url }) => url !== null)
     const isFirst = steps === run.task.stages[0]![0]!.steps
     this.shown = run
-    this.tell({
+    this.change({
       pictures,
       steps,
       current: run === this.wanted,
@@ -181,8 +181,8 @@ export class LivePreviews {
     if (before && before !== run) void rm(join(this.studio.cache.live, before.folder), { recursive: true, force: true })
   }
 
-  private tell(change: Partial<LiveState>): void {
-    this.current = { ...this.current, ...change }
+  private change(changed: Partial<LiveState>): void {
+    this.current = { ...this.current, ...changed }
     this.timer ??= setTimeout(() => this.emit(), EMIT_MS)
   }
 

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { z } from 'zod'
-import type { ComputeTask } from '../../contract/compute'
+import type { TaskOf } from '../../contract/compute-tasks'
 import { FusionError } from '../../contract/errors'
 import { MOST_PICTURES } from '../../contract/limits'
 import type { Picture, PictureSettings, Variant } from '../../contract/preview'
@@ -19,7 +19,7 @@ import type { Seed } from '../../contract/seed'
 import { openCheckpoint } from '../../engine/checkpoint/open'
 import { fileState } from '../../engine/files/file-state'
 
-type PreviewTask = Extract<ComputeTask, { type: 'preview' }>
+type PreviewTask = TaskOf<'preview'>
 
 /** What decides the weights of a merge: equal for equal merges, however they are named or saved. */
 const mergeKeySchema = z.object({
@@ -91,7 +91,7 @@ const LIVE_PICTURES = 4
 export interface LivePlan {
   /** Changes with everything that the pictures show. */
   key: string
-  task: Pick<Extract<ComputeTask, { type: 'live' }>, 'model' | 'stages'>
+  task: Pick<TaskOf<'live'>, 'model' | 'stages'>
   /** What is drawn, place by place. */
   places: { prompt: string; seed: Seed }[]
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { cpus, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
+import { DEVICES } from '../../contract/devices'
 import { FusionError } from '../../contract/errors'
 import type { NetworkOptions } from '../architecture/network-graph'
 import { HOST_WATCH_SOURCE } from './host-watch'
@@ -11,7 +12,7 @@ import { providerReason } from './provider-reason'
 import type { Provider } from './session'
 
 /** What a person may ask for. */
-export const DEVICES = ['auto', 'cpu', 'cuda', 'dml', 'webgpu'] as const
+export { DEVICES }
 export type Device = (typeof DEVICES)[number]
 
 /** What a probe found out about one execution provider. */

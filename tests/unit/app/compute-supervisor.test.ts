@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ComputeSupervisor } from '../../../src-main/app/jobs/compute-supervisor'
-import type { ComputeTask } from '../../../src-main/contract/compute'
+import type { TaskOf } from '../../../src-main/contract/compute-tasks'
 import type { ComputeState } from '../../../src-main/contract/state'
 import { family } from '../demo-family'
 import { forkBuilt } from './compute'
@@ -45,7 +45,7 @@ const SHA256_OF_ABC = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f
 function startHuge(signal?: AbortSignal): { done: Promise<unknown>; working: Promise<void> } {
   let markWorking = (): void => undefined
   const working = new Promise<void>((resolve) => (markWorking = resolve))
-  const done = supervisor.run(hash(huge), { ...(signal && { signal }), onNews: () => markWorking() })
+  const done = supervisor.run(hash(huge), { ...(signal && { signal }), onEvent: () => markWorking() })
   done.catch(() => undefined)
   return { done, working }
 }
@@ -180,7 +180,7 @@ describe('the supervisor over the real compute process', () => {
 })
 
 /** A picture of the demo's base, in few steps. */
-function drawing(id: string): Extract<ComputeTask, { type: 'preview' }> {
+function drawing(id: string): TaskOf<'preview'> {
   const { path } = family.base
   const picture = { id, model: 'base', file: join(folder, `${id}.png`), prompt: 'a ship', negativePrompt: '', seed: 1 }
   return {

@@ -1,87 +1,21 @@
 import type { Dirent } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
-import { freemem, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { CommandOutput } from '../../contract/commands'
 import { FusionError } from '../../contract/errors'
 import { isWeightsName } from '../../contract/model-names'
-import { SCHEDULER_CHOICES } from '../../engine/schedulers/index'
-import { probeProviders } from '../../engine/runtime/providers'
-import type { PathAccess } from '../files/path-access'
 import { PROJECT_SUFFIX } from '../../project/project-file'
+import type { PathAccess } from '../files/path-access'
 import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
 
-type SystemCommands =
-  Group<'app'> | Group<'devices'> | Group<'settings'> | Group<'cache'> | Group<'files'> | Group<'log'>
 type FolderEntry = CommandOutput<'files.list'>['entries'][number]
 
-/** Pages that the interface may open in the system's browser. */
-const EXTERNAL_PAGES = [
-  'https://github.com/',
-  'https://huggingface.co/',
-  'https://arxiv.org/',
-  'https://onnxruntime.ai/',
-]
 /** More than a person looks through. */
 const MAX_ENTRIES = 5000
 
-/** What has to do with the program and its machine, not with the document. */
-export function systemHandlers(studio: Studio): Handlers<SystemCommands> {
-  const { host, settings, events, log, options } = studio
-  const cacheSize = async (): Promise<CommandOutput<'cache.size'>> => {
-    const { cache } = studio
-    return { folder: cache.folder, bytes: await cache.size(), limitBytes: settings.value.cacheLimitBytes }
-  }
+export function fileHandlers({ host }: Studio): Handlers<Group<'files'>> {
   return {
-    'app.snapshot': async () => {
-      const recent = await studio.project.recent(studio.mayRead)
-      return {
-        sequence: events.sequence,
-        host: host.kind,
-        platform: process.platform,
-        version: options.version,
-        project: studio.project.state,
-        jobs: studio.queue.list(),
-        settings: settings.value,
-        compute: studio.compute.state,
-        live: studio.live.state,
-        recent,
-      }
-    },
-    'app.events': ({ after }) => ({ events: events.since(after) }),
-    'app.catalog': () => ({
-      schedulers: SCHEDULER_CHOICES.map(({ name, title }) => ({ name, title })),
-    }),
-    'app.openExternal': async ({ url }) => {
-      if (!EXTERNAL_PAGES.some((page) => url.startsWith(page))) {
-        throw new FusionError('validation', `${url} is not among the pages that may be opened.`)
-      }
-      await host.openExternal(url)
-      return {}
-    },
-    'devices.list': async ({ again }) => ({
-      providers: await probeProviders({ again }),
-      chosen: settings.value.device,
-      totalMemoryBytes: totalmem(),
-      freeMemoryBytes: freemem(),
-    }),
-    'settings.get': () => settings.value,
-    'settings.set': async ({ cacheFolder, modelFolders, theme, device, cacheLimitBytes }) =>
-      settings.set({
-        ...(theme !== undefined && { theme }),
-        ...(device !== undefined && { device }),
-        ...(cacheLimitBytes !== undefined && { cacheLimitBytes }),
-        ...(cacheFolder !== undefined && {
-          cacheFolder: cacheFolder === null ? null : await host.access.checkFolder(cacheFolder),
-        }),
-        ...(modelFolders && { modelFolders: await Promise.all(modelFolders.map((path) => host.access.check(path))) }),
-      }),
-    'cache.size': cacheSize,
-    'cache.clear': async () => {
-      await studio.cache.clear()
-      return cacheSize()
-    },
     'files.roots': () => ({ roots: [...host.access.roots] }),
     'files.list': async ({ path }) => {
       const folder = await host.access.check(path)
@@ -93,7 +27,6 @@ export function systemHandlers(studio: Studio): Handlers<SystemCommands> {
       host.showInFolder(await host.access.check(path))
       return {}
     },
-    'log.read': ({ limit }) => ({ entries: log.read(limit) }),
   }
 }
 

@@ -1,0 +1,68 @@
+import { statfs } from 'node:fs/promises'
+import { freemem } from 'node:os'
+import { dirname } from 'node:path'
+import { FusionError } from '../../contract/errors'
+import { outputName } from '../../contract/output-name'
+import { openCheckpoint } from '../../engine/checkpoint/open'
+import { exportKind } from '../../engine/merge/plan/export-target'
+import { isFolderLayout } from '../../engine/merge/plan/output-files'
+import { checkAgreed } from '../files/agreed-target'
+import type { Studio } from '../studio'
+import type { Group, Handlers } from './handlers'
+
+export function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
+  const { queue, jobs, compute, host } = studio
+  /** null where nothing may be written. */
+  const freeSpaceAt = async (path: string | undefined): Promise<number | null> => {
+    if (path === undefined) return null
+    return host.access.checkTarget(path).then(
+      (target) => freeDisk(dirname(target)),
+      () => null,
+    )
+  }
+  return {
+    'export.forecast': async () => {
+      const project = await studio.readableProject()
+      const { forecast } = await queue.between(async () =>
+        compute.run({
+          type: 'forecast',
+          project,
+          provider: await studio.provider(),
+          cacheFolder: studio.cache.folder,
+        }),
+      )
+      const freeDiskBytes = await freeSpaceAt(project.output.path)
+      return { ...forecast, freeDiskBytes, freeMemoryBytes: freemem() }
+    },
+    'export.start': async ({ path, overwrite }) => {
+      const project = await studio.readableProject()
+      const base = await openCheckpoint(project.models[0]!.path)
+      const isFolder = isFolderLayout(base, project.output.layout)
+      const target = await host.access.checkTarget(outputName(path, isFolder))
+      if (queue.list().some((job) => job.kind === 'export' && job.endedAt === null && job.title === titleOf(target))) {
+        throw new FusionError('target', `${target} is being written already.`)
+      }
+      await checkAgreed(target, exportKind(isFolder), overwrite)
+      return jobs.start('export', titleOf(target), async () => ({
+        type: 'export',
+        project,
+        provider: await studio.provider(),
+        path: target,
+        overwrite,
+        cacheFolder: studio.cache.folder,
+      }))
+    },
+  }
+}
+
+function titleOf(path: string): string {
+  return `Export to ${path}`
+}
+
+/** null where there is no such folder. */
+async function freeDisk(folder: string): Promise<number | null> {
+  return statfs(folder).then(
+    ({ bavail, bsize }) => bavail * bsize,
+    () => null,
+  )
+}

@@ -1,0 +1,16 @@
+import type { Studio } from '../studio'
+import type { Group, Handlers } from './handlers'
+
+export function jobHandlers({ queue }: Studio): Handlers<Group<'jobs'>> {
+  return {
+    'jobs.list': () => ({ jobs: queue.list() }),
+    'jobs.cancel': ({ id }) => {
+      queue.cancel(id)
+      return {}
+    },
+    'jobs.dismiss': ({ id }) => {
+      queue.dismiss(id)
+      return {}
+    },
+  }
+}

@@ -1,0 +1,8 @@
+import type { Studio } from '../studio'
+import type { Group, Handlers } from './handlers'
+
+export function logHandlers({ log }: Studio): Handlers<Group<'log'>> {
+  return {
+    'log.read': ({ limit }) => ({ entries: log.read(limit) }),
+  }
+}

@@ -1,0 +1,36 @@
+import type { ComputeResult, ComputeTask, TaskName } from '../contract/compute-tasks'
+import { calibrate } from './calibrate'
+import { clip } from './clip'
+import { drift } from './drift'
+import { evaluate, search } from './evaluate'
+import { hash } from './hash'
+import { inspect } from './inspect'
+import { live } from './live'
+import { matrix } from './matrix'
+import { exportModel, forecast } from './merge'
+import { preview } from './preview'
+import type { TaskContext, TaskRunner } from './task'
+import { unlearning } from './unlearning'
+
+/** What runs every task of contract/compute-tasks.ts; the type proves that none is missing. */
+const TASKS: { readonly [Name in TaskName]: TaskRunner<Name> } = {
+  hash,
+  inspect,
+  matrix,
+  preview,
+  live,
+  calibrate,
+  evaluate,
+  search,
+  clip,
+  drift,
+  unlearning,
+  export: exportModel,
+  forecast,
+}
+
+/** Runs a task to its end. @throws what the task throws */
+export function runTask(task: ComputeTask, context: TaskContext): Promise<ComputeResult> {
+  const run = TASKS[task.type] as TaskRunner<TaskName>
+  return run(task, context)
+}

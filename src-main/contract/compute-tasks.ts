@@ -1,0 +1,229 @@
+import { z } from 'zod'
+import { providerStatusSchema } from './devices'
+import { roleSchema } from './evaluate/losses'
+import { SEARCH_STRATEGIES } from './evaluate/search'
+import { clipSettingsSchema, evaluationSettingsSchema } from './evaluate/settings'
+import { exportResultSchema, forecastSchema } from './export'
+import { MATRIX_KINDS, matrixSchema } from './inspect'
+import { projectSchema } from './project'
+import { promptSchema } from './prompt'
+import { seedSchema } from './seed'
+import type { TaggedUnion } from './tagged-union'
+import { unlearningSchema } from './unlearning'
+
+/**
+ * What the compute process can be asked for, by name: what a task takes, and what it gives. Paths are absolute, the
+ * provider is chosen already. src-main/compute/tasks.ts has the function of each.
+ */
+
+const path = z.string().min(1)
+const provider = providerStatusSchema.shape.provider
+/** What the models predict; absent: what their files say. */
+const prediction = projectSchema.shape.prediction
+
+/** A model that pictures are made with; made by a merge first, where `merge` says so. */
+const previewModel = z.object({
+  key: z.string(),
+  path,
+  /** A whole pipeline that lends the parts that the model lacks. */
+  base: path,
+  merge: projectSchema.nullable(),
+  prediction,
+})
+
+const previewPicture = z.object({
+  id: z.string(),
+  /** Key of its model. */
+  model: z.string(),
+  file: path,
+  prompt: promptSchema,
+  negativePrompt: promptSchema,
+  seed: seedSchema,
+  steps: z.number(),
+  guidance: z.number(),
+  scheduler: z.string(),
+})
+
+/** What is measured: a model's file, or a merge. */
+const evaluatedRow = z.object({
+  name: z.string(),
+  role: roleSchema,
+  path: path.nullable(),
+  merge: projectSchema.nullable(),
+})
+
+const evaluationData = evaluationSettingsSchema
+  .pick({ split: true, pictures: true, seed: true })
+  .extend({ folder: path })
+
+/** What a model runs on while the inputs of its layers are gathered (engine/calibrate/wishes.ts). */
+const calibrationWish = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('data'), folder: path, splitSeed: z.number(), pictures: z.number().nullable() }),
+  z.object({ kind: z.literal('prompts'), prompts: z.array(promptSchema) }),
+])
+
+/** Tasks that people see as jobs. What comes in pieces (inspect rows, pictures) is not in the result again. */
+export const JOB_TASKS = {
+  /** Hashes files. */
+  hash: {
+    input: z.object({ paths: z.array(path), cacheFolder: path }),
+    result: z.object({ files: z.array(z.object({ path: z.string(), sha256: z.string() })) }),
+  },
+  /** Summaries of all layers. */
+  inspect: {
+    input: z.object({ project: projectSchema, provider }),
+    result: z.object({ layers: z.number() }),
+  },
+  /** One layer's P, S or C as tiles. */
+  matrix: {
+    input: z.object({
+      project: projectSchema,
+      provider,
+      layer: z.string(),
+      matrix: z.enum(MATRIX_KINDS),
+      /** Where tiles are written: those of a draft into a folder beside it. */
+      folder: path,
+      /** Where the interface finds that folder. */
+      url: z.string(),
+    }),
+    result: z.object({ matrix: matrixSchema }),
+  },
+  /** Pictures of models and merges. */
+  preview: {
+    input: z.object({
+      models: z.array(previewModel),
+      pictures: z.array(previewPicture),
+      /** Found by the host: the compute process cannot start processes that try providers. */
+      device: providerStatusSchema,
+      cacheFolder: path,
+    }),
+    result: z.object({ pictures: z.number() }),
+  },
+  /** Pictures that follow the project. */
+  live: {
+    input: z.object({
+      model: previewModel,
+      /** The same pictures with few steps first, then with all. */
+      stages: z.array(z.array(previewPicture).min(1)).min(1),
+      device: providerStatusSchema,
+      cacheFolder: path,
+    }),
+    result: z.object({}),
+  },
+  /** Real inputs of the layers of models. */
+  calibrate: {
+    input: z.object({
+      /** A whole pipeline; it lends what the models lack. */
+      base: path,
+      prediction,
+      models: z.array(z.object({ name: z.string(), path, wish: calibrationWish })).min(1),
+      samples: z.number(),
+      seed: z.number(),
+      /** The file to write. */
+      path,
+      overwrite: z.boolean(),
+      device: providerStatusSchema,
+      cacheFolder: path,
+    }),
+    result: z.object({ path: z.string(), bytes: z.number(), models: z.number() }),
+  },
+  /** Losses of models and merges on pictures. */
+  evaluate: {
+    input: z.object({
+      /** A whole pipeline; the others are measured in its network. */
+      base: path,
+      prediction,
+      rows: z.array(evaluatedRow).min(1),
+      /** Rows whose difference is one specialist. */
+      pairs: z.array(z.object({ specialist: z.string(), before: z.string(), after: z.string() })),
+      /** Whether methods are compared. */
+      comparison: z.boolean(),
+      data: evaluationData,
+      device: providerStatusSchema,
+      cacheFolder: path,
+    }),
+    result: z.object({ rows: z.number() }),
+  },
+  /** Better weights. */
+  search: {
+    input: z.object({
+      project: projectSchema,
+      strategy: z.enum(SEARCH_STRATEGIES),
+      trials: z.number(),
+      perBlock: z.boolean(),
+      seed: z.number(),
+      data: evaluationData,
+      device: providerStatusSchema,
+      cacheFolder: path,
+    }),
+    result: z.object({ trials: z.number() }),
+  },
+  /** CLIP scores of pictures that models draw. */
+  clip: {
+    input: z.object({
+      /** A whole pipeline; the others draw in its network. */
+      base: path,
+      prediction,
+      rows: z.array(evaluatedRow).min(1),
+      clip: clipSettingsSchema.extend({ model: path }),
+      data: evaluationData,
+      device: providerStatusSchema,
+      cacheFolder: path,
+    }),
+    result: z.object({ rows: z.number() }),
+  },
+  /** A merge's features against its models' own. */
+  drift: {
+    input: z.object({
+      /** The merge: made first, if it is not at `path` yet. */
+      project: projectSchema,
+      path,
+      data: evaluationData.extend({ domain: z.string().nullable() }),
+      samples: z.number(),
+      device: providerStatusSchema,
+      cacheFolder: path,
+    }),
+    result: z.object({ layers: z.number() }),
+  },
+  /** What dropping a specialist changes. */
+  unlearning: {
+    input: z.object({
+      project: projectSchema,
+      /** Of the specialist. */
+      name: z.string(),
+      /** What losses are measured on; null: weights alone. */
+      data: evaluationData.nullable(),
+      device: providerStatusSchema,
+      cacheFolder: path,
+    }),
+    result: z.object({ unlearning: unlearningSchema }),
+  },
+  /** A merge into a file or folder. */
+  export: {
+    input: z.object({
+      project: projectSchema,
+      provider,
+      path,
+      overwrite: z.boolean(),
+      cacheFolder: path,
+    }),
+    result: z.object({ export: exportResultSchema }),
+  },
+}
+
+/** Tasks that are too short to be jobs. */
+const SHORT_TASKS = {
+  /** What an export would cost. */
+  forecast: {
+    input: z.object({ project: projectSchema, provider, cacheFolder: path }),
+    result: z.object({ forecast: forecastSchema }),
+  },
+}
+
+export const COMPUTE_TASKS = { ...JOB_TASKS, ...SHORT_TASKS }
+
+export type TaskName = keyof typeof COMPUTE_TASKS
+export type ComputeTask = TaggedUnion<'type', typeof COMPUTE_TASKS, 'input'>
+export type ComputeResult = TaggedUnion<'kind', typeof COMPUTE_TASKS, 'result'>
+export type TaskOf<Name extends TaskName> = Extract<ComputeTask, { type: Name }>
+export type ResultOf<Name extends TaskName> = Extract<ComputeResult, { kind: Name }>

@@ -1,0 +1,35 @@
+import { z } from 'zod'
+
+/** What an export wrote. */
+export const exportResultSchema = z.object({
+  path: z.string(),
+  bytes: z.number(),
+  seconds: z.number(),
+  /** Of every weights file. */
+  files: z.array(z.object({ path: z.string(), sha256: z.string() })),
+  warnings: z.array(z.string()),
+  /** Every model's part, base first: a fraction of the whole, or where `adds` a factor on what it learnt. */
+  shares: z.object({
+    adds: z.boolean(),
+    models: z.array(z.object({ name: z.string(), value: z.number().nullable() })),
+    words: z.string(),
+  }),
+  /** Tensors in which finite values became infinite in the output's element type. */
+  overflowed: z.array(z.string()),
+})
+
+/** What an export will cost, before it starts. */
+export const forecastSchema = z.object({
+  seconds: z.number(),
+  memoryBytes: z.number(),
+  /** Size of the output. */
+  diskBytes: z.number(),
+  /** What the models' contributions take in the cache, and how much of that is not there yet; 0 where none are kept. */
+  contributions: z.object({ bytes: z.number(), missingBytes: z.number() }),
+  /** A folder (diffusers) or a file. */
+  folder: z.boolean(),
+  warnings: z.array(z.string()),
+})
+
+export type ExportResult = z.infer<typeof exportResultSchema>
+export type Forecast = z.infer<typeof forecastSchema>
