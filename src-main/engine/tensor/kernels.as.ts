@@ -327,3 +327,97 @@ export function halveToStrongest(above: usize, below: usize, count: i32, target:
 export function gather(source: usize, stride: usize, target: usize, byteLength: usize, rows: i32): void {
   for (let row = 0; row < rows; row++) memory.copy(target + row * byteLength, source + row * stride, byteLength)
 }
+
+/**
+ * target [rows, columns] += coefficients [rows, inner] · matrix [inner, columns], all float32. `panels` holds the matrix
+ * eight columns after eight: [ceil(columns / 8), inner, 8], the last filled up with any numbers. Each element is summed
+ * in the order of `inner`, whatever the other rows are.
+ */
+export function addProduct(
+  target: usize,
+  coefficients: usize,
+  panels: usize,
+  rows: i32,
+  inner: i32,
+  columns: i32,
+): void {
+  const rowBytes = <usize>columns << 2
+  const innerBytes = <usize>inner << 2
+  const whole = columns & ~7
+  const fours = rows & ~3
+  for (let column = 0; column < whole; column += 8) {
+    const panel = panels + <usize>column * innerBytes
+    let to = target + (<usize>column << 2)
+    let row = 0
+    let from = coefficients
+    for (; row < fours; row += 4) {
+      let a0 = f32x4.splat(0)
+      let a1 = f32x4.splat(0)
+      let b0 = f32x4.splat(0)
+      let b1 = f32x4.splat(0)
+      let c0 = f32x4.splat(0)
+      let c1 = f32x4.splat(0)
+      let d0 = f32x4.splat(0)
+      let d1 = f32x4.splat(0)
+      let at = panel
+      const end = from + innerBytes
+      for (let k = from; k < end; k += 4) {
+        const low = v128.load(at)
+        const high = v128.load(at, 16)
+        const a = v128.load32_splat(k)
+        a0 = f32x4.add(a0, f32x4.mul(a, low))
+        a1 = f32x4.add(a1, f32x4.mul(a, high))
+        const b = v128.load32_splat(k + innerBytes)
+        b0 = f32x4.add(b0, f32x4.mul(b, low))
+        b1 = f32x4.add(b1, f32x4.mul(b, high))
+        const c = v128.load32_splat(k + 2 * innerBytes)
+        c0 = f32x4.add(c0, f32x4.mul(c, low))
+        c1 = f32x4.add(c1, f32x4.mul(c, high))
+        const d = v128.load32_splat(k + 3 * innerBytes)
+        d0 = f32x4.add(d0, f32x4.mul(d, low))
+        d1 = f32x4.add(d1, f32x4.mul(d, high))
+        at += 32
+      }
+      addPair(to, a0, a1)
+      addPair(to + rowBytes, b0, b1)
+      addPair(to + 2 * rowBytes, c0, c1)
+      addPair(to + 3 * rowBytes, d0, d1)
+      from += 4 * innerBytes
+      to += 4 * rowBytes
+    }
+    for (; row < rows; row++) {
+      let a0 = f32x4.splat(0)
+      let a1 = f32x4.splat(0)
+      let at = panel
+      const end = from + innerBytes
+      for (let k = from; k < end; k += 4) {
+        const a = v128.load32_splat(k)
+        a0 = f32x4.add(a0, f32x4.mul(a, v128.load(at)))
+        a1 = f32x4.add(a1, f32x4.mul(a, v128.load(at, 16)))
+        at += 32
+      }
+      addPair(to, a0, a1)
+      from += innerBytes
+      to += rowBytes
+    }
+  }
+  const last = panels + <usize>whole * innerBytes
+  for (let row = 0; row < rows; row++) {
+    for (let column = whole; column < columns; column++) {
+      let total: f32 = 0
+      for (let k = 0; k < inner; k++) {
+        const coefficient = load<f32>(coefficients + <usize>row * innerBytes + (<usize>k << 2))
+        total += coefficient * load<f32>(last + (<usize>k << 5) + (<usize>(column & 7) << 2))
+      }
+      const to = target + <usize>row * rowBytes + (<usize>column << 2)
+      store<f32>(to, load<f32>(to) + total)
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function addPair(target: usize, low: v128, high: v128): void {
+  v128.store(target, f32x4.add(v128.load(target), low))
+  v128.store(target, f32x4.add(v128.load(target, 16), high), 16)
+}

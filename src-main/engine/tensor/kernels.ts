@@ -20,6 +20,7 @@ interface KernelExports {
   halveToMeans(above: number, below: number, count: number, target: number): void
   halveToStrongest(above: number, below: number, count: number, target: number): void
   gather(source: number, stride: number, target: number, byteLength: number, rows: number): void
+  addProduct(target: number, coefficients: number, panels: number, rows: number, inner: number, columns: number): void
 }
 
 /** Kernels read and write whole vectors, so every buffer ends with room for one more. */
@@ -43,6 +44,14 @@ export class Kernels {
     compiled ??= new WebAssembly.Module(Buffer.from(wasmBase64, 'base64'))
     const instance = new WebAssembly.Instance(compiled)
     this.run = instance.exports as unknown as KernelExports
+    this.reserve(byteLength)
+  }
+
+  /**
+   * Makes room for buffers of `byteLength` in all. Where the memory grows, buffers stay, and views of them (bytes, floats,
+   * doubles) must be taken anew.
+   */
+  reserve(byteLength: number): void {
     const { memory } = this.run
     const missing = byteLength + FIRST_FREE_BYTE + PAGE_BYTES - memory.buffer.byteLength
     if (missing <= 0) return
@@ -59,6 +68,12 @@ export class Kernels {
   /** Bytes that a buffer of `byteLength` takes, padding included. */
   static bufferSize(byteLength: number): number {
     return Math.ceil((byteLength + VECTOR_BYTES) / VECTOR_BYTES) * VECTOR_BYTES
+  }
+
+  /** As `allocate`, where the sizes of all buffers were not known in advance: see `reserve` for what that means. */
+  allocateMore(byteLength: number): KernelBuffer {
+    this.reserve(this.next - FIRST_FREE_BYTE + Kernels.bufferSize(byteLength))
+    return this.allocate(byteLength)
   }
 
   /** Takes all buffers back; those handed out before must no longer be used. */

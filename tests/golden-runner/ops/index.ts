@@ -1,4 +1,5 @@
 import type { OpRunner } from '../run-cases'
+import { adapterOps } from './adapters'
 import { checkpointMergeOps } from './checkpoint-merge'
 import { clipImageOps } from './clip-image'
 import { clipScoreOps } from './clip-score'
@@ -12,6 +13,7 @@ import { torchRandomOps } from './torch-random'
 
 /** Every op that the engine computes, by the name that manifests use. */
 export const OPS: Readonly<Record<string, OpRunner>> = {
+  ...adapterOps,
   ...checkpointMergeOps,
   ...clipImageOps,
   ...clipScoreOps,

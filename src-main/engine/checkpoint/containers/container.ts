@@ -1,3 +1,4 @@
+import type { FormName, FormSettings } from '../../adapter-forms/settings'
 import type { ElementType } from '../../tensor/element-type'
 
 /** A file that is read, with what is needed to notice that it changed. */
@@ -11,9 +12,9 @@ export interface SourceFile {
 
 /**
  * One tensor as a file stores it: what it is, and where its bytes are. Plain data, since it is sent to the threads that
- * read. Its elements lie in the file one after the other, row-major, little-endian, not compressed, but for `strides`.
- * They are read in two places: by TensorReader, and by ONNX Runtime itself from the place that NetworkGraph gives it. A
- * container whose tensors lie otherwise (products of factors) needs one more optional field here, and both to honour it.
+ * read. Its elements lie in the file one after the other, row-major, little-endian, not compressed, but for `strides` and
+ * `computed`. They are read in two places: by TensorReader, and by ONNX Runtime itself from the place that NetworkGraph
+ * gives it.
  */
 export interface StoredTensor {
   /** Name in the file. */
@@ -30,6 +31,28 @@ export interface StoredTensor {
   strides?: readonly number[]
   /** Of its blocks, where the file has some: checked whenever they are read (files/checksums.ts). */
   checksums?: readonly string[]
+  /** Where no file holds the tensor: how it is computed. `path` is then the adapter's, for messages; `offset` means nothing. */
+  computed?: ComputedTensor
+}
+
+/** A run of whole elements of a stored tensor, row-major in `shape`, or with its first two axes swapped. */
+export interface StoredRun {
+  shape: readonly number[]
+  stored: StoredTensor
+  /** First element inside the stored tensor. */
+  start: number
+  transposed: boolean
+}
+
+/** A weight as an adapter changes it: its rows are computed from the weight and the adapter's factors when they are read. */
+export interface ComputedTensor {
+  /** The same for equal tensors only. */
+  key: string
+  weight: StoredRun
+  form: FormName
+  /** By the form's names for them. */
+  factors: Readonly<Record<string, StoredTensor>>
+  settings: FormSettings
 }
 
 /**

@@ -1,7 +1,14 @@
 import { FusionError } from '../../../contract/errors'
 import { decodeFloats } from '../../tensor/convert'
-import { BYTES_PER_ELEMENT, elementCount, isFloatType } from '../../tensor/element-type'
+import {
+  BYTES_PER_ELEMENT,
+  elementCount,
+  isFloatType,
+  type ElementType,
+  type FloatType,
+} from '../../tensor/element-type'
 import { Kernels } from '../../tensor/kernels'
+import { notFiniteError } from '../../tensor/tensor-inputs'
 import type { StoredTensor } from './container'
 import { TensorReader } from './tensor-reader'
 
@@ -60,4 +67,37 @@ export function readBytes(stored: StoredTensor): Uint8Array<ArrayBuffer> {
   } finally {
     reader.close()
   }
+}
+
+/**
+ * One number of each of many small tensors, of any element type.
+ * @throws FusionError 'malformed' for a tensor that is not one number, 'not-finite', 'source-changed', 'unreadable'
+ */
+export function readScalars(tensors: readonly StoredTensor[]): number[] {
+  const kernels = new Kernels(2 * Kernels.bufferSize(8))
+  const raw = kernels.allocate(8)
+  const value = kernels.allocate(8)
+  const reader = new TensorReader()
+  try {
+    return tensors.map((stored) => {
+      const { elementType, shape, name, path } = stored
+      if (elementCount(shape) !== 1)
+        throw new FusionError(
+          'malformed',
+          `${path} has the shape [${shape.join(', ')}] for ${name}, which is one number.`,
+        )
+      const bytes = raw.bytes(BYTES_PER_ELEMENT[elementType])
+      reader.read(stored, 0, bytes)
+      if (!isFloatType(elementType)) return integerIn(bytes, elementType)
+      if (!decodeFloats(kernels, elementType, raw, value, 1)) throw notFiniteError({ sources: [path], name }, 0)
+      return value.floats(1)[0]!
+    })
+  } finally {
+    reader.close()
+  }
+}
+
+function integerIn(bytes: Uint8Array, type: Exclude<ElementType, FloatType>): number {
+  const unsigned = [...bytes].reduce((sum, byte, index) => sum + (BigInt(byte) << BigInt(8 * index)), 0n)
+  return Number(type.startsWith('I') ? BigInt.asIntN(8 * bytes.length, unsigned) : unsigned)
 }

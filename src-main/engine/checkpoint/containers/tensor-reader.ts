@@ -4,12 +4,16 @@ import { openRegularFileSync } from '../../files/regular-file'
 import { BYTES_PER_ELEMENT } from '../../tensor/element-type'
 import { CHECKED_BYTES, checksum } from '../../files/checksums'
 import { stateOf } from '../../files/file-state'
-import type { SourceFile, StoredTensor } from './container'
+import { ComputedRows } from './computed-rows'
+import type { ComputedTensor, SourceFile, StoredTensor } from './container'
 import { damaged, unreadable } from '../../files/file-errors'
 import { StridedTensors } from './strided-tensors'
 
 /** Blocks that are kept: enough for one tensor of every model. */
 const MOST_BLOCKS = 64
+
+/** Computed tensors whose factors are kept: a few of every model, since models are read in turns. */
+const MOST_COMPUTED = 32
 
 /**
  * Reads stretches of stored tensors; every file is opened once, checked against what it was, and held until `close`.
@@ -20,6 +24,7 @@ export class TensorReader {
   private readonly descriptors = new Map<string, number>()
   private readonly blocks = new Map<string, { index: number; bytes: Uint8Array }>()
   private readonly strided = new StridedTensors((stored, first, into) => this.fill(stored, first, into))
+  private readonly computed = new Map<string, ComputedRows>()
 
   /** @param files as they were when their headers were read; other files are opened without a check */
   constructor(files: readonly SourceFile[] = []) {
@@ -29,7 +34,7 @@ export class TensorReader {
   /**
    * Fills `into` with the elements of `stored` from element `start` on, in the order of its shape.
    * @throws FusionError 'source-changed' if the file is not the one whose header was read, or ends too early;
-   * 'damaged' where its checksums are not met; 'not-found', 'unreadable'
+   * 'damaged' where its checksums are not met; 'not-found', 'unreadable'; of computed ones 'not-finite'
    */
   read(stored: StoredTensor, start: number, into: Uint8Array): void {
     const first = start * BYTES_PER_ELEMENT[stored.elementType]
@@ -37,6 +42,7 @@ export class TensorReader {
       throw new FusionError('internal', `A read past the end of tensor ${stored.name} of ${stored.path}.`)
     }
     if (stored.strides) return this.strided.read(stored, start, into)
+    if (stored.computed) return this.rowsOf(stored.computed).read(start, into)
     if (!stored.checksums) return this.fill(stored, first, into)
     for (let done = 0; done < into.byteLength;) {
       const index = Math.floor((first + done) / CHECKED_BYTES)
@@ -47,14 +53,23 @@ export class TensorReader {
     }
   }
 
+  /** The computed tensors read last are kept, with what is computed once for all their rows. */
+  private rowsOf(tensor: ComputedTensor): ComputedRows {
+    const kept = this.computed.get(tensor.key)
+    this.computed.delete(tensor.key)
+    if (!kept) dropOldest(this.computed, MOST_COMPUTED)
+    const rows = kept ?? new ComputedRows(tensor, this)
+    this.computed.set(tensor.key, rows)
+    return rows
+  }
+
   /** A block of a tensor with checksums: the one read last of each tensor is kept, since reads are smaller. */
   private checkedBlock(stored: StoredTensor, index: number): Uint8Array {
     const key = `${stored.path}\n${stored.offset}`
     const kept = this.blocks.get(key)
     if (kept?.index === index) return kept.bytes
     this.blocks.delete(key)
-    const oldest = this.blocks.size < MOST_BLOCKS ? undefined : this.blocks.keys().next().value
-    if (oldest !== undefined) this.blocks.delete(oldest)
+    dropOldest(this.blocks, MOST_BLOCKS)
     const first = index * CHECKED_BYTES
     const bytes = new Uint8Array(Math.min(CHECKED_BYTES, stored.byteLength - first))
     this.fill(stored, first, bytes)
@@ -86,6 +101,7 @@ export class TensorReader {
   close(): void {
     for (const descriptor of this.descriptors.values()) closeSync(descriptor)
     this.descriptors.clear()
+    this.computed.clear()
   }
 
   private descriptorOf(path: string): number {
@@ -107,6 +123,12 @@ export class TensorReader {
       hint: 'Wait until the program that writes it is done, then open the model again.',
     })
   }
+}
+
+/** Makes room for one more entry. */
+function dropOldest(kept: Map<string, unknown>, most: number): void {
+  const oldest = kept.size < most ? undefined : kept.keys().next().value
+  if (oldest !== undefined) kept.delete(oldest)
 }
 
 /** A system call on a file that is read, with its refusal as an error of ours. */

@@ -7,6 +7,12 @@ interface TensorKind extends CheckpointKind {
   is: (tensors: readonly StoredTensor[]) => boolean
 }
 
+/** A kind of file that changes a model. */
+interface AdapterKind extends TensorKind {
+  /** Whether engine/adapters reads it: it is then a specialist of its base. */
+  isRead: boolean
+}
+
 type Test = TensorKind['is']
 
 /** True where for each pattern some tensor's name matches. */
@@ -24,6 +30,8 @@ const onlyNamed =
 const MERGE_FIRST =
   'An adapter changes a model and is none. Merge it into its model first (with the program that made it, or with ' +
   'ComfyUI or kohya-ss), and use that model.'
+const GIVE_AS_SPECIALIST =
+  'An adapter changes a model and is none. Give it as a specialist of a merge, with its model as the base.'
 const EMBEDDING = 'It is used when pictures are drawn, by its word: featurefusion generate --embedding FILE.'
 
 const LORA_DOWN = /[._]lora_down\.weight$|[._]lora\.down\.weight$|\.lora_A\.(?:\w+\.)?weight$/
@@ -41,36 +49,41 @@ const isLearnedWord: Test = (tensors) => {
   return /^<.*>$/.test(only.name) || TOKEN_WIDTHS.includes(only.shape.at(-1) ?? 0)
 }
 
-const adapter = (title: string, is: Test): TensorKind => ({ title, is, advice: MERGE_FIRST })
+const read = (title: string, is: Test): AdapterKind => ({ title, is, advice: GIVE_AS_SPECIALIST, isRead: true })
+const adapter = (title: string, is: Test): AdapterKind => ({ title, is, advice: MERGE_FIRST, isRead: false })
 
 const DORA = named(/[._]dora_scale$|lora_magnitude_vector/)
 const LORA = named(/[._]lora_(?:up|down|A|B|mid|embedding_[AB]|linear_layer)(?:[._]|$)|[._]lora\.(?:up|down)\./)
 
 /** Files that change a model, and words for it: none of them is a network that could be merged. First fit counts. */
-const ADAPTER_KINDS: readonly TensorKind[] = [
+const ADAPTER_KINDS: readonly AdapterKind[] = [
   adapter('a Control-LoRA (a ControlNet as low-rank changes)', named(/^lora_controlnet$/)),
   adapter('a ControlNet-LLLite', named(/^lllite_/)),
-  adapter('a DoRA (a LoRA with magnitudes)', DORA),
-  adapter('a LoHa (LyCORIS, Hadamard products)', named(/[._]hada_(?:w[12]_[ab]|t[12])/)),
-  adapter('a LoKr (LyCORIS, Kronecker products)', named(/[._]lokr_[wt][12]/)),
-  adapter('a BOFT (butterfly orthogonal fine-tuning)', (tensors) =>
-    tensors.some(({ name, shape }) => /[._]boft_/.test(name) || (/[._]oft_blocks/.test(name) && shape.length === 4)),
+  read('a DoRA (a LoRA with magnitudes)', DORA),
+  read('a LoHa (LyCORIS, Hadamard products)', named(/[._]hada_(?:w[12]_[ab]|t[12])/)),
+  read('a LoKr (LyCORIS, Kronecker products)', named(/[._]lokr_[wt][12]/)),
+  read('a BOFT (butterfly orthogonal fine-tuning)', (tensors) =>
+    tensors.some(({ name, shape }) => /[._]oft_blocks$/.test(name) && shape.length === 4),
   ),
-  adapter('an OFT (orthogonal fine-tuning)', named(/[._]oft_(?:blocks|diag|R)(?:[._]|$)/)),
-  adapter('a GLoRA (generalised LoRA)', named(/\.a1\.weight$/, /\.a2\.weight$/, /\.b1\.weight$/, /\.b2\.weight$/)),
-  adapter('an IA3 adapter', named(/[._]on_input$|[._]ia3_l(?:[._]|$)/)),
+  read('an OFT (orthogonal fine-tuning)', named(/[._]oft_blocks$/)),
+  adapter("a BOFT in PEFT's form", named(/[._]boft_/)),
+  adapter("an OFT in PEFT's form", named(/[._]oft_(?:diag|R)(?:[._]|$)/)),
+  read('a GLoRA (generalised LoRA)', named(/\.a1\.weight$/, /\.a2\.weight$/, /\.b1\.weight$/, /\.b2\.weight$/)),
+  read('an IA3 adapter', named(/[._]on_input$/)),
+  adapter("an IA3 adapter in PEFT's form", named(/[._]ia3_l(?:[._]|$)/)),
   adapter('a VeRA adapter', named(/[._]vera_lambda/)),
-  adapter('a LoCon (a LoRA that covers convolutions)', (tensors) => LORA(tensors) && hasConvolutions(tensors)),
-  adapter('a LoRA (low-rank adapter)', LORA),
-  adapter('an adapter of whole differences (LyCORIS full)', named(/\.diff(?:_b)?$/)),
-  adapter('an adapter of norm layers (LyCORIS norm)', named(/\.[wb]_norm$/)),
+  read('a LoCon (a LoRA that covers convolutions)', (tensors) => LORA(tensors) && hasConvolutions(tensors)),
+  read('a LoRA (low-rank adapter)', LORA),
+  read('an adapter of whole differences (LyCORIS full)', named(/\.diff(?:_b)?$/)),
+  read('an adapter of norm layers (LyCORIS norm)', named(/\.[wb]_norm$/)),
   adapter('an adapter of custom diffusion', named(/_custom_diffusion\./)),
-  adapter('an adapter (LyCORIS)', onlyNamed(/^(?:lora|lycoris)_/)),
+  read('an adapter (LyCORIS)', onlyNamed(/^(?:lora|lycoris)_/)),
   {
     title: 'a textual inversion (embedding)',
     is: (tensors) =>
       onlyNamed(/^(?:emb_params|clip_[lgh]|t5xxl|string_to_(?:param|token)\..*)$/)(tensors) || isLearnedWord(tensors),
     advice: EMBEDDING,
+    isRead: false,
   },
 ]
 
@@ -176,16 +189,22 @@ export function kindOf({ components }: Pick<Checkpoint, 'components'>): Checkpoi
   return components.has('vae') ? null : LONE_TEXT_ENCODER
 }
 
+/** What a file is that changes a model, or holds words for one; undefined for all others. */
+export function adapterKind(tensors: readonly StoredTensor[]): AdapterKind | undefined {
+  return ADAPTER_KINDS.find(({ is }) => is(tensors))
+}
+
 /**
  * Refuses files that change a model and are none, and words for models.
  *
  * @throws FusionError 'unsupported', naming the kind and a tensor
  */
 export function refuseAdapter(path: string, tensors: readonly StoredTensor[]): void {
-  const kind = ADAPTER_KINDS.find(({ is }) => is(tensors))
+  const kind = adapterKind(tensors)
   if (!kind) return
   const tensor = tensors.find((one) => kind.is([one])) ?? tensors[0]
-  throw new FusionError('unsupported', `${path} is ${kind.title}, which is not supported here.`, {
+  const what = kind.isRead ? 'no model by itself' : 'not supported here'
+  throw new FusionError('unsupported', `${path} is ${kind.title}, which is ${what}.`, {
     ...(tensor && { detail: `Tensor ${tensor.name}` }),
     hint: kind.advice,
   })

@@ -1,5 +1,5 @@
 import type { PredictionType } from '../../../contract/project'
-import type { SourceFile, StoredTensor } from '../containers/container'
+import type { SourceFile, StoredRun, StoredTensor } from '../containers/container'
 
 export type { PredictionType }
 
@@ -8,15 +8,9 @@ export type { PredictionType }
  * whole elements of a stored tensor, row-major in `shape`, or with its first two axes swapped (OpenCLIP's
  * text_projection; the rows of a transposed convolution).
  */
-export interface TensorView {
+export interface TensorView extends StoredRun {
   /** Name in diffusers' form, without the component: `down_blocks.0.resnets.0.conv1.weight`. */
   name: string
-  shape: readonly number[]
-  stored: StoredTensor
-  /** First element inside the stored tensor (not 0 for the parts of OpenCLIP's `in_proj`). */
-  start: number
-  /** True where what is stored has the first two axes of `shape` swapped. */
-  transposed: boolean
 }
 
 /** The networks of a checkpoint; 'model' holds everything of a file whose architecture is not known. */

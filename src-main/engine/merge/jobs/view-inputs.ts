@@ -2,7 +2,7 @@ import type { TensorView } from '../../checkpoint/model/checkpoint'
 import type { TensorReader } from '../../checkpoint/containers/tensor-reader'
 import { BYTES_PER_ELEMENT, elementCount, type FloatType } from '../../tensor/element-type'
 import type { TensorInputs } from '../../tensor/tensor-inputs'
-import { swapFirstAxes } from './transposition'
+import { swapFirstAxes } from '../../tensor/swap-axes'
 
 /** The same canonical tensor of several checkpoints, base first, as inputs of a merge. */
 export function viewInputs(views: readonly TensorView[], reader: TensorReader): TensorInputs {

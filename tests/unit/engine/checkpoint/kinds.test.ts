@@ -98,7 +98,13 @@ describe('files that are no safetensors are named', () => {
   })
 })
 
-describe('adapters and embeddings are refused by their name', () => {
+/** What the refusal says to do instead. */
+function adviceOn(title: string): RegExp {
+  if (title.includes('textual')) return /--embedding/
+  return /PEFT's form|Control/.test(title) ? /Merge it into its model first/ : /as a specialist of a merge/
+}
+
+describe('adapters and embeddings are refused as models by their name', () => {
   it.each([
     [
       'a LoRA',
@@ -122,9 +128,9 @@ describe('adapters and embeddings are refused by their name', () => {
     ['a LoKr', { [`${LAYER}.lokr_w1`]: [4, 4], [`${LAYER}.lokr_w2_a`]: [4, 4] }],
     ['a LoKr', { [`${LAYER}.lokr_t2`]: [4, 4, 3, 3] }],
     ['an OFT', { [`${LAYER}.oft_blocks`]: [4, 8, 8] }],
-    ['an OFT', { 'base_model.model.to_q.oft_R.weight': [4, 8, 8] }],
+    ["an OFT in PEFT's form", { 'base_model.model.to_q.oft_R.weight': [4, 8, 8] }],
     ['a BOFT', { [`${LAYER}.oft_blocks`]: [2, 4, 8, 8] }],
-    ['a BOFT', { 'base_model.model.to_q.boft_R': [4, 8, 8] }],
+    ["a BOFT in PEFT's form", { 'base_model.model.to_q.boft_R': [4, 8, 8] }],
     [
       'a GLoRA',
       {
@@ -135,7 +141,7 @@ describe('adapters and embeddings are refused by their name', () => {
       },
     ],
     ['an IA3', { [`${LAYER}.weight`]: [24], [`${LAYER}.on_input`]: [] }],
-    ['an IA3', { 'base_model.model.to_q.ia3_l': [24] }],
+    ["an IA3 adapter in PEFT's form", { 'base_model.model.to_q.ia3_l': [24] }],
     ['LyCORIS full', { [`${LAYER}.diff`]: [24, 32], [`${LAYER}.diff_b`]: [24] }],
     ['LyCORIS norm', { [`${LAYER}.w_norm`]: [24], [`${LAYER}.b_norm`]: [24] }],
     ['an adapter (LyCORIS)', { [`${LAYER}.something_new`]: [24] }],
@@ -149,7 +155,7 @@ describe('adapters and embeddings are refused by their name', () => {
     const found = await refusal(write(shapes(content as Record<string, readonly number[]>)))
     expect(found).toContain(`unsupported: `)
     expect(found).toContain(title)
-    expect(found).toMatch(title.includes('textual') ? /--embedding/ : /Merge it into its model first/)
+    expect(found).toMatch(adviceOn(title))
   })
 })
 
