@@ -1,6 +1,7 @@
 import type { TaskOf } from '../contract/compute-tasks'
 import type { LiveFeeding } from '../contract/preview'
 import type { Project } from '../contract/project'
+import { denoiserOf } from '../engine/checkpoint/denoisers'
 import type { Pipeline } from '../engine/diffusion/pipeline'
 import { reasonAgainstFeeding } from '../engine/merge/live-merge'
 import { planMerge } from '../engine/merge/plan/plan'
@@ -28,8 +29,10 @@ export interface FeedableMerge {
  * @param runs of the UNet that its pictures take
  */
 export function chooseFeeding(plan: MergePlan, { provider }: Device, runs: number): LiveFeeding {
-  const unet = plan.base.components.get('unet')
-  const elements = [...(unet?.tensors.values() ?? [])].reduce((sum, { shape }) => sum + elementCount(shape), 0)
+  const elements = [...(denoiserOf(plan.base)?.tensors.values() ?? [])].reduce(
+    (sum, { shape }) => sum + elementCount(shape),
+    0,
+  )
   const bytes = elements * BYTES_PER_ELEMENT.F32
   // A processor reads weights where they lie.
   const fedSeconds = provider === 'cpu' ? 0 : (runs * bytes) / TRANSFER_BYTES_PER_SECOND

@@ -1,7 +1,8 @@
+import { DENOISER_COMPONENTS } from './denoisers'
 import { asName } from './limits'
 
 /** Folders of a diffusers pipeline: named alike in every model. */
-const COMPONENT_FOLDERS = ['unet', 'transformer', 'vae', 'text_encoder', 'text_encoder_2']
+const COMPONENT_FOLDERS = [...DENOISER_COMPONENTS, 'transformer', 'vae', 'text_encoder', 'text_encoder_2']
 /** Weights files of diffusers and transformers, without their ending: named alike in every model. */
 const COMMON_FILE = /^((diffusion_)?pytorch_)?model(\.(fp16|bf16|fp32|ema|non_ema))*(-\d+-of-\d+)?$/
 /** Endings of files of weights: safetensors, and what PyTorch wrote. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { DENOISER_COMPONENTS } from './denoisers'
 import { ERROR_KINDS } from './errors'
 
 /** Shapes of what the engine reports about models; the engine's own types fit them (the handlers' types prove it). */
@@ -10,7 +11,8 @@ export const errorReportSchema = z.object({
   hint: z.string().exactOptional(),
 })
 
-export const COMPONENTS = ['unet', 'text_encoder', 'text_encoder_2', 'vae', 'model'] as const
+/** The networks of a checkpoint; 'model' holds everything of a file whose architecture is not known. */
+export const COMPONENTS = [...DENOISER_COMPONENTS, 'text_encoder', 'text_encoder_2', 'vae', 'model'] as const
 const component = z.enum(COMPONENTS)
 const severity = z.enum(['error', 'warning'])
 /** Number of stored tensors by element type. */

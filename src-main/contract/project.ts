@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { DENOISER_COMPONENTS } from './denoisers'
 import { labelledWeights } from './block-labels'
 import { calibrationSettingsSchema } from './calibration'
 import { seedSchema } from './seed'
@@ -29,7 +30,7 @@ export const OUTPUT_LAYOUTS = ['same', 'diffusers', 'single-file'] as const
 export const OUTPUT_TYPES = ['same', 'fp16', 'bf16', 'fp32'] as const
 /** What a UNet was trained to predict; diffusers' names. */
 export const PREDICTION_TYPES = ['epsilon', 'v_prediction', 'sample'] as const
-export const MERGEABLE_COMPONENTS = ['unet', 'text_encoder', 'text_encoder_2', 'vae'] as const
+export const MERGEABLE_COMPONENTS = [...DENOISER_COMPONENTS, 'text_encoder', 'text_encoder_2', 'vae'] as const
 
 export type Statistics = ValueOf<typeof STATISTICS>
 export type Normaliser = ValueOf<typeof NORMALISER>
@@ -92,7 +93,10 @@ export const outputSchema = z.strictObject({
   path: pathSchema.optional(),
   layout: z.enum(OUTPUT_LAYOUTS).default('same'),
   dtype: z.enum(OUTPUT_TYPES).default('same'),
-  include: z.array(z.enum(MERGEABLE_COMPONENTS)).max(MERGEABLE_COMPONENTS.length).default(['unet']),
+  include: z
+    .array(z.enum(MERGEABLE_COMPONENTS))
+    .max(MERGEABLE_COMPONENTS.length)
+    .default([...DENOISER_COMPONENTS]),
   /** A VAE to bake in instead of the base's. */
   vae: pathSchema.optional(),
   title: z.string().max(1000).optional(),

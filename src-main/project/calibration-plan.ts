@@ -6,13 +6,14 @@ import {
   calibratedModel,
   calibrationBytes,
   openCalibration,
-  unetFiles,
+  denoiserFiles,
   type Calibration,
 } from '../engine/merge/plan/calibration-file'
 import { layerGroups, passBytes } from '../engine/calibrate/gather'
 import type { CalibratedLayer } from '../engine/merge/plan/calibration-file'
 import { runsOf } from '../engine/calibrate/sources'
 import { noPrompts, picturesFor, type CalibrationWish } from '../engine/calibrate/wishes'
+import { denoiserOf } from '../engine/checkpoint/denoisers'
 import type { Checkpoint } from '../engine/checkpoint/model/checkpoint'
 import { cachedHash } from '../engine/checkpoint/hash'
 import { openCheckpoint } from '../engine/checkpoint/open'
@@ -62,7 +63,7 @@ export async function planCalibration(
   let bytes = 0
   const models = entries.map((entry, index) => {
     const { value: checkpoint, problem } = opened[index]!
-    const layers = checkpoint?.components.has('unet') ? calibratedLayers(checkpoint) : []
+    const layers = checkpoint && denoiserOf(checkpoint) ? calibratedLayers(checkpoint) : []
     const planned = plannedModel(project, entry, layers, data)
     if (planned.use !== 'none') bytes += calibrationBytes(layers, 1, samples)
     return { ...planned, problem: planned.use === 'none' ? null : (problem ?? planned.problem) }
@@ -167,7 +168,7 @@ async function fitOf(
   checkpoint: Checkpoint | null,
   cacheFolder: string,
 ): Promise<CalibrationFile['models'][number]['fit']> {
-  const files = checkpoint ? unetFiles(checkpoint) : []
+  const files = checkpoint ? denoiserFiles(checkpoint) : []
   const hashes = await Promise.all(files.map((path) => cachedHash(path, cacheFolder)))
   const known = hashes.filter((hash) => hash !== undefined)
   if (known.length < files.length || files.length === 0) return 'unknown'

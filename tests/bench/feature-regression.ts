@@ -4,7 +4,7 @@
 import { rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { calibratedLayers } from '../../src-main/engine/calibrate/calibrate'
-import { CalibrationWriter, unetFiles } from '../../src-main/engine/merge/plan/calibration-file'
+import { CalibrationWriter, denoiserFiles } from '../../src-main/engine/merge/plan/calibration-file'
 import { hashFile } from '../../src-main/engine/checkpoint/hash'
 import { openCheckpoint } from '../../src-main/engine/checkpoint/open'
 import { TorchGenerator } from '../../src-main/engine/random'
@@ -25,7 +25,7 @@ async function writeColumns(count: number): Promise<void> {
   const layers = calibratedLayers(checkpoints[0]!)
   const models = []
   for (const [index, checkpoint] of checkpoints.entries()) {
-    const sha256 = await Promise.all(unetFiles(checkpoint).map((path) => hashFile(path, { cacheFolder })))
+    const sha256 = await Promise.all(denoiserFiles(checkpoint).map((path) => hashFile(path, { cacheFolder })))
     models.push({
       name: String(index),
       sha256,

@@ -104,7 +104,7 @@ async function fed(given: string | undefined): Promise<void> {
   const live = await Network.open(fedGraph, { provider: 'cpu' })
   const base = { name: 'base', path, weight: 1 }
   const other = await findDemoFamily('resources/demo')
-  const weights = new LiveWeights('unet', fedGraph.weightInputs)
+  const weights = new LiveWeights(fedGraph.weightInputs)
   // All of the base and nothing of another: fed weights that are the plain ones.
   const twin = given === undefined ? other.specialists[0]!.path : rest[1]
   if (twin === undefined) throw new Error('live.ts fed PIPELINE UNET: any other UNet of the same shape')
@@ -159,7 +159,7 @@ async function block(folder: string, cacheFolder: string, specialists: number): 
     elementType: 'F32' as const,
     dims: shape,
   }))
-  const live = new LiveWeights('unet', inputs)
+  const live = new LiveWeights(inputs)
   const plan = await planMerge(project(() => ({})))
   const hashes = await hashSources(plan, { cacheFolder })
   const contributions = await ensureContributions(plan, { cacheFolder, provider: 'cpu', hashes })

@@ -1,11 +1,12 @@
 import type { ModelDescription } from '../../contract/models'
 import { toErrorReport } from '../../contract/errors'
-import { ARCHITECTURE_TITLES, compareCheckpoints } from '../../engine/checkpoint/compare'
+import { compareCheckpoints } from '../../engine/checkpoint/compare'
+import { ARCHITECTURES } from '../../engine/checkpoint/identify/architectures'
 import type { Checkpoint, ComponentName } from '../../engine/checkpoint/model/checkpoint'
 import { describeCheckpoint } from '../../engine/checkpoint/describe'
 import { openCheckpoint } from '../../engine/checkpoint/open'
 import { tensorNames } from '../../engine/checkpoint/tensor-names'
-import { UNetBlocks } from '../../engine/merge/plan/blocks'
+import { Blocks } from '../../engine/merge/plan/blocks'
 import { layersOf } from '../../engine/merge/plan/layers'
 import { methodNamed } from '../../engine/merge/methods/index'
 import { tensorKey } from '../../engine/merge/plan/output-files'
@@ -47,7 +48,7 @@ export function modelHandlers(studio: Studio): Handlers<Group<'models'>> {
       const { models, method, output } = studio.project.state.project
       if (models.length === 0) return { blocks: [], layers: [], otherTensors: [] }
       const base = await openCheckpoint(await host.access.check(models[0]!.path))
-      const blocks = UNetBlocks.of(base)
+      const blocks = Blocks.of(base)
       const components = mergedComponents(base, output)
       const weighed = weighedTensors({ base, components, method: methodNamed(method.name) }, method)
       const layers = components.flatMap((component) => {
@@ -95,7 +96,7 @@ async function describe({ host, cache, project }: Studio, path: string): Promise
   try {
     const checkpoint = await openCheckpoint(await host.access.check(path))
     const summary = await describeCheckpoint(checkpoint, { cacheFolder: cache.folder })
-    const architectureTitle = ARCHITECTURE_TITLES[summary.architecture]
+    const architectureTitle = ARCHITECTURES[summary.architecture].title
     const recorded = project.state.project.models.find((model) => model.path === path)?.sha256
     const now = modelHash(summary.files)
     const changed = recorded !== undefined && now !== null && now !== recorded

@@ -13,7 +13,7 @@ import { hashFile, shortHash } from '../../engine/checkpoint/hash'
 import { openCheckpoint } from '../../engine/checkpoint/open'
 import { loadPipeline } from '../../engine/diffusion/load-pipeline'
 import type { GenerateRequest, Picture, Pipeline } from '../../engine/diffusion/pipeline'
-import { predictionNotices, requireComponent, schedulerConfigOf } from '../../engine/diffusion/pipeline-parts'
+import { predictionNotices, requireDenoiser, schedulerConfigOf } from '../../engine/diffusion/pipeline-parts'
 import { decodePng, encodePng } from '../../engine/image/png'
 import { PROMPT_SYNTAXES, type PromptSyntax } from '../../engine/diffusion/prompt-encoder'
 import { resizeBicubic, type Picture as Pixels } from '../../engine/image/resample'
@@ -283,9 +283,9 @@ function nameOf(path: string): string {
   return isWeightsName(name) ? basename(name, extname(name)) : name
 }
 
-/** The file by whose hash the field knows the model: the one with the UNet. */
+/** The file by whose hash the field knows the model: the one with the denoiser. */
 function weightsFile(checkpoint: Checkpoint, base: Checkpoint | undefined): string {
-  return requireComponent('unet', checkpoint, base).tensors.values().next().value!.stored.path
+  return requireDenoiser(checkpoint, base).tensors.values().next().value!.stored.path
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { ARCHITECTURE_TITLES } from '../../engine/checkpoint/compare'
+import { ARCHITECTURES } from '../../engine/checkpoint/identify/architectures'
 import { describeCheckpoint, type CheckpointSummary } from '../../engine/checkpoint/describe'
 import { hashFile } from '../../engine/checkpoint/hash'
 import { openCheckpoint } from '../../engine/checkpoint/open'
@@ -47,7 +47,7 @@ export function summaryInWords(summary: CheckpointSummary): string {
   const millions = (count: number): string => `${(count / 1e6).toFixed(2)} M parameters`
   return lines([
     summary.path,
-    `  ${ARCHITECTURE_TITLES[architecture]}${predictionType ? `, predicts ${predictionType}` : ''}; ${layout}`,
+    `  ${ARCHITECTURES[architecture].title}${predictionType ? `, predicts ${predictionType}` : ''}; ${layout}`,
     ...components.map(({ name, parameters, tensors }) => `  ${name}: ${millions(parameters)} in ${tensors} tensors`),
     ...leftAside.map((group) => `  beside them: ${group}`),
     `  ${types.join(', ')}; ${bytes(summary.size)}`,

@@ -11,7 +11,7 @@ import {
   type Project,
 } from '../../contract/project'
 import { openCheckpoint } from '../../engine/checkpoint/open'
-import { presetByBlock, UNetBlocks } from '../../engine/merge/plan/blocks'
+import { Blocks, presetByBlock } from '../../engine/merge/plan/blocks'
 import { readProject } from '../../project/project-file'
 import { addMethodOptions, methodGiven, type MethodOptions } from './method-options'
 import { parseModelArgument, withNames } from './model-arguments'
@@ -190,7 +190,7 @@ async function parseBlocks(text: string, where: string, base: string): Promise<R
     return blocks
   }
   const numbers = parts.map((part) => parseNumber(part, where))
-  const { labels } = UNetBlocks.of(await openCheckpoint(base))
+  const { labels } = Blocks.of(await openCheckpoint(base))
   const preset = presetByBlock(labels, numbers)
   if (preset) return preset
   throw new UsageError(

@@ -7,9 +7,10 @@ import { isMergeable } from '../checkpoint/mergeable'
 import { loadPipeline, type LoadOptions } from '../diffusion/load-pipeline'
 import type { Pipeline } from '../diffusion/pipeline'
 import { throwIfCancelled } from '../cancel'
-import { CalibrationWriter, unetFiles } from '../merge/plan/calibration-file'
+import { CalibrationWriter, denoiserFiles } from '../merge/plan/calibration-file'
 import { gatherColumns, layerGroups, passBytes } from './gather'
 import type { CalibratedLayer } from '../merge/plan/calibration-file'
+import { denoiserName, denoiserOf } from '../checkpoint/denoisers'
 
 /** A model whose layers' inputs are gathered. */
 export interface CalibratedCheckpoint {
@@ -41,10 +42,11 @@ export interface CalibrateOptions extends Pick<LoadOptions, 'device' | 'threads'
 }
 
 /** The layers of a checkpoint's UNet whose inputs can be gathered: all that have a matrix of weights. */
-export function calibratedLayers({ path, components }: Checkpoint): CalibratedLayer[] {
-  const unet = components.get('unet')
-  if (!unet) throw new FusionError('incompatible', `${path} has no unet.`)
-  return [...unet.tensors.values()].flatMap((view): CalibratedLayer[] => {
+export function calibratedLayers(checkpoint: Checkpoint): CalibratedLayer[] {
+  const { path } = checkpoint
+  const denoiser = denoiserOf(checkpoint)
+  if (!denoiser) throw new FusionError('incompatible', `${path} has no ${denoiserName(checkpoint)}.`)
+  return [...denoiser.tensors.values()].flatMap((view): CalibratedLayer[] => {
     const { name, shape } = view
     if (!name.endsWith('.weight') || shape.length < 2 || !isMergeable(view)) return []
     const inputs = shape.slice(1).reduce((product, size) => product * size, 1)
@@ -109,7 +111,7 @@ async function recordOf(
   const entries: CalibrationRecord['models'] = []
   for (const { name, checkpoint, source } of models) {
     const sha256: string[] = []
-    for (const file of unetFiles(checkpoint)) sha256.push(await hashFile(file, options))
+    for (const file of denoiserFiles(checkpoint)) sha256.push(await hashFile(file, options))
     entries.push({ name, sha256, source })
   }
   return { format: 'featurefusion-calibration', version: 1, samples, seed, models: entries }

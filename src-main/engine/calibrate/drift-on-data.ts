@@ -5,12 +5,13 @@ import { hashFile } from '../checkpoint/hash'
 import { openEvaluationData, vaeHashFor } from '../evaluate/data/evaluation-data'
 import type { DataSettings } from '../evaluate/evaluation-run'
 import { chooseSplit, countPictures } from '../evaluate/data/splits'
-import { UNetBlocks } from '../merge/plan/blocks'
+import { Blocks } from '../merge/plan/blocks'
 import { PlanColumns } from '../merge/plan/plan-columns'
 import type { MergePlan } from '../merge/plan/merge-plan'
-import { unetFiles } from '../merge/plan/calibration-file'
+import { denoiserFiles } from '../merge/plan/calibration-file'
 import { checkCombinesFeatures, featureDrift, type DriftOptions } from './feature-drift'
 import { dataSource, trainTimestepsOf } from './sources'
+import { denoiserName } from '../checkpoint/denoisers'
 
 export interface DriftData extends DataSettings {
   /** Only pictures of this domain; null: of all. */
@@ -46,14 +47,14 @@ export async function driftOnData(
   const { run } = dataSource(chosen, source, (pipeline) => opened.load(chosen, pipeline, encoding))
   const columns = await columnsOf(plan, cacheFolder)
   const drifts = await featureDrift(plan, merged, run, { ...options, columns, seed: data.seed })
-  const blocks = UNetBlocks.of(base)
+  const blocks = Blocks.of(base)
   return {
     domains: chosen.map(({ name }) => name),
     pictures: countPictures(chosen),
     samples: options.samples,
     layers: drifts.map(({ layer, alone, inside }) => ({
       layer,
-      block: blocks.blockOf('unet', `${layer}.weight`),
+      block: blocks.blockOf(denoiserName(base), `${layer}.weight`),
       alone: finite(alone),
       inside: finite(inside),
     })),
@@ -88,7 +89,7 @@ function finite(value: number): number | null {
 async function columnsOf(plan: MergePlan, cacheFolder: string): Promise<PlanColumns | null> {
   if (!plan.calibration) return null
   const hashes = new Map<string, string>()
-  for (const path of plan.models.flatMap(({ checkpoint }) => unetFiles(checkpoint)))
+  for (const path of plan.models.flatMap(({ checkpoint }) => denoiserFiles(checkpoint)))
     hashes.set(path, await hashFile(path, { cacheFolder }))
   return PlanColumns.find(plan, hashes)
 }

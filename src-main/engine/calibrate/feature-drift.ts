@@ -21,6 +21,8 @@ import { Kernels } from '../tensor/kernels'
 import { calibratedLayers, type CalibratedCheckpoint } from './calibrate'
 import { gatherColumns, layerGroups } from './gather'
 import type { CalibratedLayer, LayerColumns } from '../merge/plan/calibration-file'
+import { denoiserOf } from '../checkpoint/denoisers'
+import { isDenoiser } from '../../contract/denoisers'
 
 /** How far a merged layer's features are from the models' own, combined by the merge's coefficients (equation 20). */
 export interface LayerDrift {
@@ -67,7 +69,7 @@ export async function featureDrift(
   const { samples, onProgress, signal, layers: wanted } = options
   const tasks = new Map(
     plan.tasks.flatMap((task) =>
-      task.component === 'unet' ? [[task.name.replace(/\.weight$/, ''), task] as const] : [],
+      isDenoiser(task.component) ? [[task.name.replace(/\.weight$/, ''), task] as const] : [],
     ),
   )
   const layers = calibratedLayers(merged).filter(({ module }) => !wanted || wanted.includes(module))
@@ -159,7 +161,7 @@ class DriftWork {
     const { inputs, count } = columns[0]!
     const { views } = task
     const rows = new TensorRows(viewInputs(views, this.reader), views[0]!.shape, PLAIN_LAYER, 0, null)
-    const own = this.merged.components.get('unet')!.tensors.get(`${module}.weight`)!
+    const own = denoiserOf(this.merged)!.tensors.get(`${module}.weight`)!
     const ownRows = new TensorRows(viewInputs([own], this.reader), own.shape, PLAIN_LAYER, 0, null)
     const both = (x: Float32Array): Float32Array => {
       const joined = new Float32Array(shared.length + x.length)

@@ -1,20 +1,9 @@
+import { isDenoiser } from '../../contract/denoisers'
 import type { Architecture, Checkpoint, Component, ComponentName } from './model/checkpoint'
-import { unetTraits, type UnetTraits } from './identify/identify'
+import { denoiserName, denoiserOf } from './denoisers'
+import { ARCHITECTURES } from './identify/architectures'
+import { unetTraits, type UnetTraits } from './denoisers/unet-traits'
 import { isMergeable } from './mergeable'
-
-/** Architectures in words. */
-export const ARCHITECTURE_TITLES: Record<Architecture, string> = {
-  sd1: 'Stable Diffusion 1',
-  'sd1-inpainting': 'Stable Diffusion 1 inpainting',
-  'sd1-pix2pix': 'InstructPix2Pix (Stable Diffusion 1)',
-  sd2: 'Stable Diffusion 2',
-  'sd2-v': 'Stable Diffusion 2 (v prediction)',
-  'sd2-inpainting': 'Stable Diffusion 2 inpainting',
-  'sdxl-base': 'SDXL',
-  'sdxl-inpainting': 'SDXL inpainting',
-  'sdxl-refiner': 'SDXL refiner',
-  unknown: 'unknown',
-}
 
 /** How many tensors a message names; all are in `tensors`. */
 const NAMED_IN_MESSAGE = 3
@@ -60,7 +49,7 @@ function compareComponent(base: Checkpoint, other: Checkpoint, name: ComponentNa
   const theirs = other.components.get(name)
   if (!ours) return []
   if (!theirs) return [absentComponent(other, name)]
-  const found = name === 'unet' ? compareFamilies(base, other) : []
+  const found = isDenoiser(name) ? compareFamilies(base, other) : []
   const differing = compareTensors(ours, theirs)
   const add = (
     kind: 'missing' | 'extra' | 'shape',
@@ -103,7 +92,7 @@ export function absence({ path, kind }: Checkpoint): string {
 }
 
 function compareFamilies(base: Checkpoint, other: Checkpoint): Incompatibility[] {
-  const common = { path: other.path, component: 'unet' as const, tensors: [] }
+  const common = { path: other.path, component: denoiserName(base), tensors: [] }
   const channels = otherChannels(base, other)
   if (channels) return [{ ...common, severity: 'error', kind: 'family', ...channels }]
   if (familyOf(base.architecture) !== familyOf(other.architecture)) {
@@ -134,7 +123,7 @@ const CHANNEL_USES: Readonly<Record<number, string>> = {
 
 /** Words for two UNets of one family that differ in their first layer; undefined for any others. */
 function otherChannels(base: Checkpoint, other: Checkpoint): { message: string; hint: string } | undefined {
-  const [ours, theirs] = [base, other].map(({ components }) => unetTraits(components.get('unet')))
+  const [ours, theirs] = [base, other].map((checkpoint) => unetTraits(denoiserOf(checkpoint)))
   if (!ours || !theirs || ours.inChannels === theirs.inChannels) return undefined
   if (!sameFamily(ours, theirs)) return undefined
   const wide = ours.inChannels > theirs.inChannels ? ours : theirs
@@ -156,8 +145,9 @@ function sameFamily(a: UnetTraits, b: UnetTraits): boolean {
   )
 }
 
-function unetInWords({ architecture, components }: Checkpoint): string {
-  const traits = unetTraits(components.get('unet'))
+function unetInWords(checkpoint: Checkpoint): string {
+  const { architecture } = checkpoint
+  const traits = unetTraits(denoiserOf(checkpoint))
   if (!traits) return 'a UNet of unknown kind'
   const { crossAttentionDim, inChannels, additionEmbedding, linearProjection } = traits
   const facts = `cross-attention ${crossAttentionDim}, ${inChannels} input channels`
@@ -167,7 +157,7 @@ function unetInWords({ architecture, components }: Checkpoint): string {
     return `${family} ${use} UNet (${facts})`
   }
   if (architecture === 'unknown') return `a UNet of unknown kind (${facts})`
-  const title = ARCHITECTURE_TITLES[architecture]
+  const title = ARCHITECTURES[architecture].title
   return `${/^(?:SDXL|Instruct)/.test(title) ? 'an' : 'a'} ${title} UNet (${facts})`
 }
 

@@ -1,14 +1,9 @@
 import { stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { FusionError } from '../../contract/errors'
+import { COMPONENTS } from '../../contract/models'
 import { requireRegularFile } from '../files/regular-file'
-import {
-  COMPONENT_NAMES,
-  type Checkpoint,
-  type ComponentName,
-  type PredictionType,
-  type OpenedParts,
-} from './model/checkpoint'
+import { type Checkpoint, type ComponentName, type PredictionType, type OpenedParts } from './model/checkpoint'
 import { leftAside, listFolder } from './formats/component-folder'
 import { unreadable } from '../files/file-errors'
 import { diffusersComponent } from './formats/diffusers-component'
@@ -16,7 +11,8 @@ import { diffusersPipeline } from './formats/diffusers-pipeline'
 import type { FileFormat, FolderFormat } from './formats/format'
 import { generic } from './formats/generic'
 import { singleFile } from './formats/single-file'
-import { unetFile } from './formats/unet-file'
+import { denoiserFile } from './formats/denoiser-file'
+import { DENOISERS } from './denoisers'
 import { vaeFile } from './formats/vae-file'
 import { identify } from './identify/identify'
 import { inferConfig } from './identify/infer-config'
@@ -29,7 +25,7 @@ import { missingProjection } from './text-projection'
 const FOLDER_FORMATS: FolderFormat[] = [diffusersPipeline, diffusersComponent]
 /** Weights that are no model, by the names that programs give them. */
 const OTHER_WEIGHTS = /\.safetensors$|^(?:adapter_model|pytorch_lora_weights|learned_embeds)[\w.-]*\.bin$/
-const FILE_FORMATS: FileFormat[] = [unetFile, vaeFile, singleFile, generic]
+const FILE_FORMATS: FileFormat[] = [...DENOISERS.map(denoiserFile), vaeFile, singleFile, generic]
 
 /**
  * Opens a checkpoint from its headers and configs; no weight is read. Components without a config.json get one inferred
@@ -71,7 +67,7 @@ export async function openCheckpoint(path: string, prediction?: PredictionType):
 }
 
 function orderOf(name: ComponentName): number {
-  return COMPONENT_NAMES.indexOf(name)
+  return COMPONENTS.indexOf(name)
 }
 
 async function openFolder(path: string): Promise<OpenedParts> {

@@ -1,8 +1,8 @@
+import { ARCHITECTURES } from './identify/architectures'
 import { FusionError } from '../../contract/errors'
 import { elementCount } from '../tensor/element-type'
 import type { Checkpoint, Component, ComponentName } from './model/checkpoint'
 import { storedShape } from './key-maps/name-table'
-import { sectionsOf } from './key-maps/single-file'
 import { isMergeable } from './mergeable'
 
 /** A tensor to write, in the layout of the file to be: put together from canonical tensors, each a run of elements. */
@@ -48,7 +48,7 @@ export function storedTargets(component: Component): TargetTensor[] {
  * @throws FusionError 'unsupported' for a component that the architecture's single files have no place for
  */
 export function singleFileTargets(checkpoint: Checkpoint, inLdmNames = false): TargetTensor[] {
-  const sections = sectionsOf(checkpoint.architecture)
+  const sections = ARCHITECTURES[checkpoint.architecture].sections
   return [...checkpoint.components.values()].flatMap((component) => {
     const own = [...component.tensors.values()].every(({ stored }) => stored.path === checkpoint.path)
     const isLdm = sections.some(
@@ -65,7 +65,7 @@ function startsWith({ tensors }: Component, prefix: string): boolean {
 }
 
 function ldmTargets({ path, architecture }: Checkpoint, component: Component): TargetTensor[] {
-  const section = sectionsOf(architecture).find((candidate) => candidate.component === component.name)
+  const section = ARCHITECTURES[architecture].sections.find((candidate) => candidate.component === component.name)
   const refuse = (what: string) =>
     new FusionError('unsupported', `${path} cannot be written as a single file: ${what}.`, {
       hint: 'Write it as a diffusers folder.',

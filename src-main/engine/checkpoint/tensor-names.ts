@@ -1,5 +1,7 @@
+import { ARCHITECTURES } from './identify/architectures'
+import { DENOISERS } from './denoisers'
 import type { Checkpoint, ComponentName } from './model/checkpoint'
-import { sectionsOf, UNET_SECTION, VAE_SECTION } from './key-maps/single-file'
+import { VAE_SECTION } from './key-maps/single-file'
 
 /** By its name in diffusers' form: every name by which a tensor is known, that one first. */
 export type TensorNames = ReadonlyMap<string, readonly string[]>
@@ -10,7 +12,7 @@ export type TensorNames = ReadonlyMap<string, readonly string[]>
  */
 export function tensorNames({ architecture, components }: Checkpoint, component: ComponentName): TensorNames {
   const { tensors } = components.get(component)!
-  const sections = [...sectionsOf(architecture), UNET_SECTION, VAE_SECTION]
+  const sections = [...ARCHITECTURES[architecture].sections, ...DENOISERS.map(({ section }) => section), VAE_SECTION]
   const section = sections.find((one) => one.component === component)
   const table = section?.naming.fromCanonical([...tensors.keys()])
   return new Map(

@@ -1,9 +1,8 @@
 import { FusionError } from '../../contract/errors'
-import { unetSlices, vaeSlices } from '../architecture/attention-slices'
+import { vaeSlices } from '../architecture/attention-slices'
 import { buildClipText } from '../architecture/clip-text'
 import type { BuiltNetwork, LayerInput, NetworkOptions, WeightInput } from '../architecture/network-graph'
-import { buildUnet } from '../architecture/unet'
-import { readUnetConfig } from '../architecture/unet-config'
+import { DENOISER_GRAPHS } from '../architecture/denoiser-graphs'
 import { buildVaeDecoder, buildVaeEncoder, readVaeConfig } from '../architecture/vae'
 import type { Checkpoint, Component } from '../checkpoint/model/checkpoint'
 import { vaeFor } from '../checkpoint/identify/infer-config'
@@ -17,10 +16,12 @@ import { Pipeline } from './pipeline'
 import {
   configOf,
   correctedSchedulerConfig,
+  denoiserOwner,
   findComponent,
   forcesZeros,
   nativeSize,
   requireComponent,
+  requireDenoiser,
   schedulerConfigOf,
   STABLE_DIFFUSION_SCHEDULER,
   tokenizerOf,
@@ -59,12 +60,13 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
   const runtime: SessionOptions = { provider, ...(threads !== undefined && { threads }) }
   const networkOptions: NetworkOptions = { ...abilities, weights: 'initializers' }
 
-  const unet = requireComponent('unet', checkpoint, base)
+  const unet = requireDenoiser(checkpoint, base)
   const vae = vaeOf(checkpoint, options)
   refuseMissingProjection(checkpoint, base)
   const second = findComponent('text_encoder_2', checkpoint, base)
   const encoders = [requireComponent('text_encoder', checkpoint, base), ...(second ? [second] : [])]
-  const unetConfig = readUnetConfig(configOf(unet, checkpoint))
+  const graph = DENOISER_GRAPHS[unet.name]
+  const unetConfig = graph.readConfig(configOf(unet, checkpoint))
   const vaeConfig = readVaeConfig(configOf(vae, checkpoint))
   const schedulerConfig = schedulerConfigOf(checkpoint, base)
   if (unetConfig.inChannels !== vaeConfig.latentChannels)
@@ -106,7 +108,7 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
     let layerInputs: readonly LayerInput[] = []
     const unetNetwork = await openAttending(
       (built) => {
-        const network = buildUnet(configOf(unet, checkpoint), unet.tensors, built)
+        const network = graph.build(configOf(unet, checkpoint), unet.tensors, built)
         unetWeightInputs = network.weightInputs
         layerInputs = network.layerInputs
         return network
@@ -118,7 +120,7 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
         ...(options.liveUnet && (await liveOptions(unet, provider))),
         ...(options.layerInputs && { layerInputs: options.layerInputs }),
       },
-      unetSlices(unetConfig, { batch: 2, ...native }, TOKEN_LIMIT),
+      graph.slices(unetConfig, { batch: 2, ...native }, TOKEN_LIMIT),
     )
     const openVae = (build: typeof buildVaeDecoder): Promise<Network> =>
       openAttending(
@@ -162,7 +164,7 @@ function refuseMissingProjection(checkpoint: Checkpoint, base: Checkpoint | unde
 /** @throws FusionError 'incompatible' where the file that should bring the VAE has none */
 function vaeOf(checkpoint: Checkpoint, { base, vae }: Pick<LoadOptions, 'base' | 'vae'>): Component {
   const lender = vae ?? [checkpoint, base].find((candidate) => candidate?.components.has('vae'))
-  const { architecture } = checkpoint.components.has('unet') ? checkpoint : (base ?? checkpoint)
+  const { architecture } = denoiserOwner(checkpoint, base)
   return (lender && vaeFor(architecture, lender)) ?? requireComponent('vae', vae ?? checkpoint, vae ? undefined : base)
 }
 

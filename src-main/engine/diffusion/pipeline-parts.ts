@@ -1,8 +1,10 @@
 import { join } from 'node:path'
+import type { DenoiserComponent } from '../../contract/denoisers'
 import { FusionError } from '../../contract/errors'
 import { MOST_EDGE } from '../architecture/config-reader'
 import type { Checkpoint, Component, ComponentName } from '../checkpoint/model/checkpoint'
 import { absence } from '../checkpoint/compare'
+import { denoiserName, denoiserOf } from '../checkpoint/denoisers'
 import { refuseEdm } from '../checkpoint/identify/prediction'
 import { publishedScheduler, ZERO_TERMINAL_SNR } from '../checkpoint/pipeline/published-pipeline'
 import { readJsonObjectSync } from '../files/json-object'
@@ -26,6 +28,17 @@ export function requireComponent(name: ComponentName, checkpoint: Checkpoint, ba
   throw new FusionError('incompatible', `${places}.`, {
     hint: kind?.advice ?? 'Name a whole pipeline as the base: it lends the parts that this model lacks.',
   })
+}
+
+/** The denoiser of a checkpoint, or of the base that lends it. @throws FusionError 'incompatible' where neither has one */
+export function requireDenoiser(checkpoint: Checkpoint, base?: Checkpoint): Component & { name: DenoiserComponent } {
+  const name = denoiserName(denoiserOwner(checkpoint, base))
+  return { ...requireComponent(name, checkpoint, base), name }
+}
+
+/** Which of the two brings the denoiser, and so decides what it predicts. */
+export function denoiserOwner(checkpoint: Checkpoint, base?: Checkpoint): Checkpoint {
+  return denoiserOf(checkpoint) ? checkpoint : (base ?? checkpoint)
 }
 
 export function findComponent(name: ComponentName, checkpoint: Checkpoint, base?: Checkpoint): Component | undefined {
@@ -56,7 +69,7 @@ export function correctedSchedulerConfig(config: SchedulerConfig): SchedulerConf
  * @throws FusionError 'malformed'; 'unsupported' for EDM's parametrisation
  */
 export function schedulerConfigOf(checkpoint: Checkpoint, base?: Checkpoint): SchedulerConfig {
-  const model = checkpoint.components.has('unet') ? checkpoint : (base ?? checkpoint)
+  const model = denoiserOwner(checkpoint, base)
   refuseEdm(model)
   const own = schedulerFile(model)
   const config = own ?? (base && schedulerFile(base))
@@ -79,7 +92,7 @@ export function schedulerConfigOf(checkpoint: Checkpoint, base?: Checkpoint): Sc
 
 /** What a person should know of what a model is taken to predict: that its file does not say it where kinds differ. */
 export function predictionNotices(checkpoint: Checkpoint, base?: Checkpoint): string[] {
-  const model = checkpoint.components.has('unet') ? checkpoint : (base ?? checkpoint)
+  const model = denoiserOwner(checkpoint, base)
   const isSaid = model.predictionType !== null || model.stated.edm || (base?.stated.type ?? null) !== null
   if (isSaid || model.architecture !== 'sd2') return []
   return [

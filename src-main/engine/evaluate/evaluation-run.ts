@@ -20,6 +20,7 @@ import type { EvaluationSet } from './data/evaluation-set'
 import { LossStore } from './losses/loss-store'
 import { LossMeter, type LossTable, type ModelLosses } from './losses/loss-table'
 import { chooseSplit, type ChosenDomain } from './data/splits'
+import { isDenoiser } from '../../contract/denoisers'
 
 /** What is measured: a model's file, or a merge. */
 export interface EvaluatedRow {
@@ -233,9 +234,9 @@ export class EvaluationRun {
   }
 
   #writtenModel({ components }: MergePlan, path: string): EvaluatedModel {
-    const unetAlone = components.every((name) => name === 'unet')
+    const denoiserAlone = components.every(isDenoiser)
     const opened = openCheckpoint(path)
-    if (unetAlone)
+    if (denoiserAlone)
       return liveModel('', 'merge', async (inputs) => {
         return readUnetWeights(await opened, inputs)
       })

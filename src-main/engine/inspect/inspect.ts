@@ -1,7 +1,7 @@
 import { FusionError } from '../../contract/errors'
 import type { LayerSummary } from '../../contract/inspect'
 import type { MethodSettings, Project } from '../../contract/project'
-import { unetFiles } from '../merge/plan/calibration-file'
+import { denoiserFiles } from '../merge/plan/calibration-file'
 import type { ComponentName, TensorView } from '../checkpoint/model/checkpoint'
 import type { SourceFile } from '../checkpoint/containers/container'
 import { hashFile } from '../checkpoint/hash'
@@ -10,7 +10,7 @@ import { yieldOrCancel } from '../cancel'
 import { FusionLayer } from '../merge/fusion/fusion-layer'
 import { layersOf, type Layer } from '../merge/plan/layers'
 import { TensorRows, type LayerRows } from '../merge/fusion/layer-rows'
-import { UNetBlocks } from '../merge/plan/blocks'
+import { Blocks } from '../merge/plan/blocks'
 import { openModels } from '../merge/plan/plan'
 import { sourcesOf, type PlannedModel } from '../merge/plan/merge-plan'
 import { PlanColumns } from '../merge/plan/plan-columns'
@@ -57,7 +57,7 @@ export async function openInspection(project: Project): Promise<Inspection> {
   const opened = await openModels(enabled)
   const { models, base, components, calibration } = opened
   const settings = project.method
-  const blocks = UNetBlocks.of(base)
+  const blocks = Blocks.of(base)
   const layers = components.flatMap((name) => {
     return layersOf(base, name, settings).map((layer) => ({
       component: name,
@@ -66,7 +66,7 @@ export async function openInspection(project: Project): Promise<Inspection> {
       views: models.map(({ checkpoint }) => viewOf(checkpoint, name, layer.weight)),
     }))
   })
-  const columns = calibration && PlanColumns.find(opened, await hashesOf(unetFiles(models[0]!.checkpoint)))
+  const columns = calibration && PlanColumns.find(opened, await hashesOf(denoiserFiles(models[0]!.checkpoint)))
   return { models, files: sourcesOf(opened), layers, settings, columns }
 }
 

@@ -6,6 +6,7 @@ import { rebuildingContributions, stillThere } from './contributions/kept-contri
 import { LiveWeights, type LiveUpdate } from './live-weights'
 import { sourcesOf, type MergePlan } from './plan/merge-plan'
 import { contributionsOf } from './contributions/plan-contributions'
+import { isDenoiser } from '../../contract/denoisers'
 
 export interface FeedOptions {
   signal?: AbortSignal
@@ -27,7 +28,7 @@ export class LiveMerge {
     readonly pipeline: Pipeline,
     private readonly options: { cacheFolder: string; provider: Provider; threads?: number },
   ) {
-    this.#weights = new LiveWeights('unet', pipeline.unetWeightInputs)
+    this.#weights = new LiveWeights(pipeline.unetWeightInputs)
   }
 
   /**
@@ -71,7 +72,7 @@ export class LiveMerge {
  * merges.
  */
 export function reasonAgainstFeeding({ components, method, project }: MergePlan): string | null {
-  if (components.some((name) => name !== 'unet')) return 'More than the UNet is merged.'
+  if (!components.every(isDenoiser)) return 'More than the UNet is merged.'
   if (method.kind === 'regression') return 'A regression is no sum of what the models contribute.'
   if (method.kind === 'fusion' && !project.method.reuse)
     return 'This merge is made from scratch, not from contributions.'

@@ -1,5 +1,4 @@
 import { FusionError } from '../../contract/errors'
-import type { ComponentName } from '../checkpoint/model/checkpoint'
 import { TensorReader } from '../checkpoint/containers/tensor-reader'
 import type { Tensor } from '../runtime/session'
 import type { WeightInput } from '../architecture/network-graph'
@@ -15,6 +14,7 @@ import { sourcesOf } from './plan/merge-plan'
 import { reweightLayer } from './contributions/reweight'
 import { readBiases } from './jobs/layer-inputs'
 import { TensorJobRunner } from './jobs/tensor-job'
+import { isDenoiser } from '../../contract/denoisers'
 
 export interface LiveUpdate {
   /** Tensors that were summed, of how many. */
@@ -29,7 +29,7 @@ const MEMORY: JobPlaces = { target: () => ({ path: '', position: 0 }) }
 const BLOCK_ELEMENTS = 256 * 1024
 
 /**
- * The weights of one component of a merge in memory, for a network that takes them as inputs: the bytes of the export, by
+ * The weights of a merge's denoiser in memory, for a network that takes them as inputs: the bytes of the export, by
  * the export's own jobs, decoded to float32 (architecture.md, rule 7). Only what changed is summed again.
  */
 export class LiveWeights {
@@ -42,10 +42,7 @@ export class LiveWeights {
   private origin = ''
   private readonly biases = new Map<string, Float64Array[] | null>()
 
-  constructor(
-    private readonly component: ComponentName,
-    wanted: readonly Pick<WeightInput, 'name' | 'dims'>[],
-  ) {
+  constructor(wanted: readonly Pick<WeightInput, 'name' | 'dims'>[]) {
     this.tensors = Object.fromEntries(
       wanted.map(({ name, dims }) => [name, { data: new Float32Array(elementCount(dims)), dims }]),
     )
@@ -58,7 +55,7 @@ export class LiveWeights {
    */
   async update(plan: MergePlan, contributions: Contributions | null, signal?: AbortSignal): Promise<LiveUpdate> {
     const started = performance.now()
-    const tasks = plan.tasks.filter(({ component }) => component === this.component)
+    const tasks = plan.tasks.filter(({ component }) => isDenoiser(component))
     const origin = originOf(plan)
     if (origin !== this.origin) this.biases.clear()
     this.origin = origin

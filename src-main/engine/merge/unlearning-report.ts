@@ -4,7 +4,7 @@ import { reweightingOf } from '../../contract/methods/descriptor'
 import { TensorReader } from '../checkpoint/containers/tensor-reader'
 import { elementCount } from '../tensor/element-type'
 import type { RowCombination } from '../tensor/weighted-sum'
-import { UNetBlocks } from './plan/blocks'
+import { Blocks } from './plan/blocks'
 import type { Contributions } from './contributions/contribution-file'
 import { runJobs } from './jobs/job-pool'
 import { SUM_JOB_ELEMENTS } from './jobs'
@@ -175,7 +175,7 @@ function summarise(
   measured: readonly Measured[],
   lengths: ReadonlyMap<MeasureJob, Lengths>,
 ): UnlearningReport {
-  const unet = UNetBlocks.of(base)
+  const unet = Blocks.of(base)
   const byBlock = new Map<string, Lengths[]>(blocks.map((block) => [block, []]))
   const tensors = measured.flatMap(({ task, jobs, bias }): TensorChange[] => {
     const block = unet.blockOf(task.component, task.name)

@@ -1,4 +1,6 @@
 import { basename } from 'node:path'
+import { isDenoiser } from '../../../contract/denoisers'
+import { DENOISERS } from '../denoisers'
 import type { Component, ComponentName } from '../model/checkpoint'
 import type { StoredTensor } from '../containers/container'
 import { isExtraName } from '../model/extras'
@@ -10,12 +12,11 @@ import { identity } from '../key-maps/identity'
 import { networkKind } from '../kinds/tensor-kinds'
 import { readComponent, type FolderFormat } from './format'
 
-const NAMINGS: Record<ComponentName, Naming> = {
-  unet: identity,
+/** Of components whose folders have other names than diffusers' classes, or older ones. */
+const NAMINGS: Partial<Record<ComponentName, Naming>> = {
   vae: diffusersVae,
   text_encoder: clipText,
   text_encoder_2: clipTextWithProjection,
-  model: identity,
 }
 
 /** A component's folder alone (`unet/`), with config.json and weights in diffusers' form. */
@@ -44,7 +45,7 @@ export function toComponent(
   { config, tensors }: Pick<ComponentFolder, 'config' | 'tensors'>,
 ): { component: Component; extras: StoredTensor[] } {
   const own = tensors.filter((tensor) => !isExtraName(tensor.name))
-  const { component, left } = readComponent(name, own, { prefix: '', naming: NAMINGS[name] })
+  const { component, left } = readComponent(name, own, { prefix: '', naming: NAMINGS[name] ?? identity })
   component.config = name === 'model' ? null : config
   return { component, extras: [...tensors.filter((tensor) => isExtraName(tensor.name)), ...left] }
 }
@@ -52,7 +53,8 @@ export function toComponent(
 /** Which network a folder holds: by the class in its config.json, else by its tensors. */
 function nameOf(path: string, { config, tensors }: ComponentFolder): ComponentName {
   const classes = [config?._class_name, ...(Array.isArray(config?.architectures) ? config.architectures : [])]
-  if (classes.includes('UNet2DConditionModel')) return 'unet'
+  const denoiser = DENOISERS.find(({ className }) => classes.includes(className))
+  if (denoiser) return denoiser.component
   if (classes.includes('AutoencoderKL')) return 'vae'
   if (classes.includes('CLIPTextModel') || classes.includes('CLIPTextModelWithProjection')) {
     return basename(path) === 'text_encoder_2' || classes.includes('CLIPTextModelWithProjection')
@@ -61,16 +63,15 @@ function nameOf(path: string, { config, tensors }: ComponentFolder): ComponentNa
   }
   if (classes.some((name) => typeof name === 'string')) return 'model'
   const name = componentOfNames(tensors)
-  return name === 'unet' && networkKind(tensors) ? 'model' : name // a ControlNet has all layers of a UNet's first half
+  return isDenoiser(name) && networkKind(tensors) ? 'model' : name // a ControlNet has all layers of a UNet's first half
 }
 
 /** The network that tensors in diffusers' form belong to. */
 export function componentOfNames(tensors: readonly Pick<StoredTensor, 'name'>[]): ComponentName {
   const names = new Set(tensors.map(({ name }) => name))
   const has = (name: string) => names.has(name)
-  if (has('conv_in.weight') && has('time_embedding.linear_1.weight') && has('down_blocks.0.resnets.0.conv1.weight')) {
-    return 'unet'
-  }
+  const denoiser = DENOISERS.find(({ isIn }) => isIn(has))
+  if (denoiser) return denoiser.component
   if (has('encoder.down_blocks.0.resnets.0.conv1.weight') && has('decoder.conv_in.weight')) return 'vae'
   const clip = has('text_model.embeddings.token_embedding.weight') || has('embeddings.token_embedding.weight')
   if (!clip || has('visual_projection.weight')) return 'model'

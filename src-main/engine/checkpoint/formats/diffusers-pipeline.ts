@@ -1,37 +1,29 @@
 import { join } from 'node:path'
+import { isDenoiser } from '../../../contract/denoisers'
+import { COMPONENTS } from '../../../contract/models'
 import { FusionError } from '../../../contract/errors'
-import {
-  COMPONENT_NAMES,
-  type Component,
-  type ComponentName,
-  type Problem,
-  type OpenedParts,
-} from '../model/checkpoint'
+import { type Component, type ComponentName, type Problem, type OpenedParts } from '../model/checkpoint'
 import { readComponentFolder, readOwnConfig } from './component-folder'
 import { isThere } from '../../files/regular-file'
 import { toComponent } from './diffusers-component'
 import type { FolderFormat } from './format'
 
 /** Where a pipeline keeps a component; Stable Diffusion 3 and FLUX have a transformer in place of the UNet. */
-const FOLDERS: Record<ComponentName, string> = {
-  unet: 'unet',
-  text_encoder: 'text_encoder',
-  text_encoder_2: 'text_encoder_2',
-  vae: 'vae',
-  model: 'transformer',
+export function folderOf(name: ComponentName): string {
+  return name === 'model' ? 'transformer' : name
 }
 
 /** A pipeline's folder: model_index.json and a folder for each component, or some of these folders alone. */
 export const diffusersPipeline: FolderFormat = {
   async open(path, entries) {
-    const present = COMPONENT_NAMES.filter((name) => entries.has(FOLDERS[name]))
+    const present = COMPONENTS.filter((name) => entries.has(folderOf(name)))
     if (present.length === 0) return undefined
     const problems: Problem[] = []
     const components = new Map<ComponentName, Component>()
     const opened: Pick<OpenedParts, 'extras' | 'files' | 'metadata'> = { extras: [], files: [], metadata: {} }
     for (const name of present) {
-      const folder = await readComponentFolder(join(path, FOLDERS[name]), path).catch((error: unknown) => {
-        if (!(error instanceof FusionError) || error.kind !== 'unsupported' || name === 'unet') throw error
+      const folder = await readComponentFolder(join(path, folderOf(name)), path).catch((error: unknown) => {
+        if (!(error instanceof FusionError) || error.kind !== 'unsupported' || isDenoiser(name)) throw error
         problems.push({ severity: 'error', message: error.message })
       })
       if (!folder) continue
@@ -60,9 +52,11 @@ export const diffusersPipeline: FolderFormat = {
 /** Components that model_index.json lists with a class and that have no weights here. */
 async function missingComponents(path: string, components: ReadonlyMap<ComponentName, Component>): Promise<Problem[]> {
   const index = await readOwnConfig(join(path, 'model_index.json'), path)
-  return COMPONENT_NAMES.flatMap((name): Problem[] => {
-    const entry = index[FOLDERS[name]]
+  return COMPONENTS.flatMap((name): Problem[] => {
+    const entry = index[folderOf(name)]
     if (!Array.isArray(entry) || typeof entry[1] !== 'string' || components.has(name)) return []
-    return [{ severity: 'error', message: `${path} has no weights in ${FOLDERS[name]}, which model_index.json lists.` }]
+    return [
+      { severity: 'error', message: `${path} has no weights in ${folderOf(name)}, which model_index.json lists.` },
+    ]
   })
 }

@@ -1,7 +1,9 @@
+import { ARCHITECTURES } from '../identify/architectures'
+import { isDenoiser } from '../../../contract/denoisers'
 import type { Component, ComponentName, Problem } from '../model/checkpoint'
 import type { StoredTensor } from '../containers/container'
 import { architectureOf } from '../identify/identify'
-import { SECTIONS, sectionsOf, type Section } from '../key-maps/single-file'
+import { SECTIONS, type Section } from '../key-maps/single-file'
 import { readComponent, type FileFormat } from './format'
 
 /** A single file: Stable Diffusion 1.x, 2.x, SDXL base and refiner, in LDM's names or those of other programs. */
@@ -26,10 +28,10 @@ export const singleFile: FileFormat = {
       const unknown = new Set(left)
       for (const tensor of own) if (!unknown.has(tensor)) used.add(tensor)
     }
-    const [unets, others] = [SECTIONS.filter(isUnet), SECTIONS.filter((section) => !isUnet(section))]
-    unets.forEach(read)
+    const others = SECTIONS.filter(({ component }) => !isDenoiser(component))
+    SECTIONS.filter(({ component }) => isDenoiser(component)).forEach(read)
     // Of two text encoders the one counts that the architecture's own files have.
-    const own = sectionsOf(architectureOf(components))
+    const own = ARCHITECTURES[architectureOf(components)].sections
     others.filter((section) => own.includes(section)).forEach(read)
     others.filter((section) => !own.includes(section)).forEach(read)
     if (components.size === 0) return undefined
@@ -45,8 +47,4 @@ export const singleFile: FileFormat = {
       schedulerConfig: null,
     }
   },
-}
-
-function isUnet({ component }: Section): boolean {
-  return component === 'unet'
 }

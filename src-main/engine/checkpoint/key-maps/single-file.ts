@@ -1,4 +1,4 @@
-import type { Architecture, ComponentName } from '../model/checkpoint'
+import type { ComponentName } from '../model/checkpoint'
 import type { Naming } from './name-table'
 import { identity } from './identity'
 import { clipText, clipTextWithProjection, openClipText } from './text-encoder'
@@ -17,24 +17,28 @@ const SD2_TEXT_LAYERS = 23
 
 export const UNET_SECTION: Section = { component: 'unet', prefix: 'model.diffusion_model.', naming: ldmUnet }
 export const VAE_SECTION: Section = { component: 'vae', prefix: 'first_stage_model.', naming: ldmVae }
-const SD1_TEXT: Section = { component: 'text_encoder', prefix: 'cond_stage_model.transformer.', naming: clipText }
-const SD2_TEXT: Section = {
+export const SD1_TEXT: Section = {
+  component: 'text_encoder',
+  prefix: 'cond_stage_model.transformer.',
+  naming: clipText,
+}
+export const SD2_TEXT: Section = {
   component: 'text_encoder',
   prefix: 'cond_stage_model.model.',
   naming: openClipText({ layers: SD2_TEXT_LAYERS, projection: false }),
 }
-const SDXL_TEXT: Section = {
+export const SDXL_TEXT: Section = {
   component: 'text_encoder',
   prefix: 'conditioner.embedders.0.transformer.',
   naming: clipText,
 }
 const wholeOpenClip = openClipText({ layers: Number.POSITIVE_INFINITY, projection: true })
-const SDXL_TEXT_2: Section = {
+export const SDXL_TEXT_2: Section = {
   component: 'text_encoder_2',
   prefix: 'conditioner.embedders.1.model.',
   naming: wholeOpenClip,
 }
-const REFINER_TEXT_2: Section = { ...SDXL_TEXT_2, prefix: 'conditioner.embedders.0.model.' }
+export const REFINER_TEXT_2: Section = { ...SDXL_TEXT_2, prefix: 'conditioner.embedders.0.model.' }
 
 /** A network under a prefix of its own in LDM's or in diffusers' names, which one of its tensors tells apart. */
 function inEitherNames(ldmName: string, ldm: Naming, diffusers: Naming): Naming {
@@ -81,11 +85,3 @@ export const UNET_SECTIONS: readonly Section[] = [
   ...OTHER_SECTIONS.filter(({ component }) => component === 'unet'),
   { component: 'unet', prefix: '', naming: anyUnet },
 ]
-
-/** The sections of an architecture's single files, in the order in which they are written; none for 'unknown'. */
-export function sectionsOf(architecture: Architecture): Section[] {
-  if (architecture === 'unknown') return []
-  if (architecture === 'sdxl-refiner') return [UNET_SECTION, VAE_SECTION, REFINER_TEXT_2]
-  if (architecture.startsWith('sdxl')) return [UNET_SECTION, VAE_SECTION, SDXL_TEXT, SDXL_TEXT_2]
-  return [UNET_SECTION, VAE_SECTION, architecture.startsWith('sd1') ? SD1_TEXT : SD2_TEXT]
-}

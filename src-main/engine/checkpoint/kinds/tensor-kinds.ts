@@ -1,4 +1,5 @@
 import { FusionError } from '../../../contract/errors'
+import { denoiserOf } from '../denoisers'
 import type { Checkpoint, CheckpointKind } from '../model/checkpoint'
 import type { StoredTensor } from '../containers/container'
 
@@ -180,11 +181,11 @@ export function networkKind(tensors: readonly StoredTensor[]): CheckpointKind | 
   return NETWORK_KINDS.find(({ is }) => is(tensors))
 }
 
-/** What a checkpoint without a UNet is; null where it has one, or where nothing tells. */
+/** What a checkpoint without a denoiser is; null where it has one, or where nothing tells. */
 export function kindOf({ components }: Pick<Checkpoint, 'components'>): CheckpointKind | null {
   const model = components.get('model')
   if (model) return networkKind([...model.tensors.values()].map(({ stored }) => stored)) ?? null
-  if (components.has('unet')) return null
+  if (denoiserOf({ components })) return null
   if (components.has('vae') && components.size === 1) return LONE_VAE
   return components.has('vae') ? null : LONE_TEXT_ENCODER
 }

@@ -1,3 +1,4 @@
+import type { COMPONENTS } from '../../../contract/models'
 import type { PredictionType } from '../../../contract/project'
 import type { SourceFile, StoredRun, StoredTensor } from '../containers/container'
 
@@ -13,9 +14,7 @@ export interface TensorView extends StoredRun {
   name: string
 }
 
-/** The networks of a checkpoint; 'model' holds everything of a file whose architecture is not known. */
-export const COMPONENT_NAMES = ['unet', 'text_encoder', 'text_encoder_2', 'vae', 'model'] as const
-export type ComponentName = (typeof COMPONENT_NAMES)[number]
+export type ComponentName = (typeof COMPONENTS)[number]
 
 export interface Component {
   name: ComponentName
@@ -27,19 +26,18 @@ export interface Component {
   tensors: Map<string, TensorView>
 }
 
-export const ARCHITECTURES = [
-  'sd1',
-  'sd1-inpainting',
-  'sd1-pix2pix',
-  'sd2',
-  'sd2-v',
-  'sd2-inpainting',
-  'sdxl-base',
-  'sdxl-inpainting',
-  'sdxl-refiner',
-  'unknown',
-] as const
-export type Architecture = (typeof ARCHITECTURES)[number]
+/** What each is, in words and files: identify/architectures.ts. */
+export type Architecture =
+  | 'sd1'
+  | 'sd1-inpainting'
+  | 'sd1-pix2pix'
+  | 'sd2'
+  | 'sd2-v'
+  | 'sd2-inpainting'
+  | 'sdxl-base'
+  | 'sdxl-inpainting'
+  | 'sdxl-refiner'
+  | 'unknown'
 
 export type Layout = 'diffusers-pipeline' | 'diffusers-component' | 'single-file' | 'unet-file' | 'vae-file' | 'generic'
 
@@ -75,7 +73,7 @@ export interface Checkpoint {
   /** Where headers and configs tell; null where only the weights could. */
   predictionType: PredictionType | null
   stated: StatedPrediction
-  /** By name; in the order of COMPONENT_NAMES. */
+  /** By name; in the order of COMPONENTS. */
   components: Map<ComponentName, Component>
   /** Stored tensors that belong to no component (schedules, EMA copies, markers): copied from the base, never merged. */
   extras: StoredTensor[]

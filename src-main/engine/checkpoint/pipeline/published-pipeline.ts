@@ -1,20 +1,7 @@
+import { denoiserName, denoiserNamed } from '../denoisers'
 import type { Architecture, Checkpoint, ComponentName } from '../model/checkpoint'
+import { ARCHITECTURES } from '../identify/architectures'
 import type { Identity } from '../identify/prediction'
-
-/** An architecture whose pipelines diffusers has. */
-type KnownArchitecture = Exclude<Architecture, 'unknown'>
-
-const PIPELINE_CLASSES: Record<KnownArchitecture, string> = {
-  sd1: 'StableDiffusionPipeline',
-  'sd1-inpainting': 'StableDiffusionInpaintPipeline',
-  'sd1-pix2pix': 'StableDiffusionInstructPix2PixPipeline',
-  sd2: 'StableDiffusionPipeline',
-  'sd2-v': 'StableDiffusionPipeline',
-  'sd2-inpainting': 'StableDiffusionInpaintPipeline',
-  'sdxl-base': 'StableDiffusionXLPipeline',
-  'sdxl-inpainting': 'StableDiffusionXLInpaintPipeline',
-  'sdxl-refiner': 'StableDiffusionXLImg2ImgPipeline',
-}
 
 const ABSENT = [null, null]
 
@@ -75,6 +62,7 @@ export function publishedScheduler({
 /** The model_index.json of a checkpoint of a known architecture; what it lacks is listed as absent. */
 export function publishedModelIndex(checkpoint: Checkpoint): Record<string, unknown> {
   const { components, architecture } = checkpoint
+  const denoiser = denoiserNamed(denoiserName(checkpoint))
   const entry = (name: ComponentName, library: string, className: string): [string, unknown] => [
     name,
     components.has(name) ? [library, className] : ABSENT,
@@ -87,7 +75,7 @@ export function publishedModelIndex(checkpoint: Checkpoint): Record<string, unkn
   const encoders: ComponentName[] = xl ? ['text_encoder', 'text_encoder_2'] : ['text_encoder']
   const refiner = architecture === 'sdxl-refiner'
   return {
-    _class_name: PIPELINE_CLASSES[architecture as KnownArchitecture],
+    _class_name: ARCHITECTURES[architecture].pipelineClass,
     ...(xl
       ? { force_zeros_for_empty_prompt: !refiner, ...(refiner && { requires_aesthetics_score: true }) }
       : { feature_extractor: ABSENT, requires_safety_checker: false, safety_checker: ABSENT }),
@@ -98,7 +86,7 @@ export function publishedModelIndex(checkpoint: Checkpoint): Record<string, unkn
         tokenizerFolder(name),
         components.has(name) ? ['transformers', 'CLIPTokenizer'] : ABSENT,
       ]),
-      entry('unet', 'diffusers', 'UNet2DConditionModel'),
+      entry(denoiser.component, 'diffusers', denoiser.className),
       entry('vae', 'diffusers', 'AutoencoderKL'),
     ]),
   }

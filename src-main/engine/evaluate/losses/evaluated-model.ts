@@ -1,7 +1,7 @@
 import { FusionError } from '../../../contract/errors'
 import type { ModelRole } from '../../../contract/evaluate/losses'
 import type { WeightInput } from '../../architecture/network-graph'
-import { readUnetConfig } from '../../architecture/unet-config'
+import { DENOISER_GRAPHS } from '../../architecture/denoiser-graphs'
 import type { Checkpoint, TensorView } from '../../checkpoint/model/checkpoint'
 import type { SourceFile } from '../../checkpoint/containers/container'
 import { TensorReader } from '../../checkpoint/containers/tensor-reader'
@@ -10,6 +10,7 @@ import type { Pipeline } from '../../diffusion/pipeline'
 import type { Tensor } from '../../runtime/session'
 import { elementCount, isFloatType } from '../../tensor/element-type'
 import { SUM_BLOCK_ELEMENTS, WeightedSum } from '../../tensor/weighted-sum'
+import { denoiserName, denoiserOf } from '../../checkpoint/denoisers'
 
 /** A model that is measured on a pipeline whose UNet takes its weights as inputs (LoadOptions.liveUnet). */
 export interface EvaluatedModel {
@@ -67,7 +68,7 @@ export function checkpointModel(
  * @throws FusionError 'incompatible' (no UNet, a missing tensor or another shape), 'not-finite', 'source-changed'
  */
 export function readUnetWeights(checkpoint: Checkpoint, inputs: readonly WeightInput[]): Record<string, Tensor> {
-  const { tensors } = requireUnet(checkpoint)
+  const { tensors } = requireDenoiser(checkpoint)
   const summing = new WeightedSum()
   const reader = new TensorReader(checkpoint.files satisfies SourceFile[])
   try {
@@ -115,18 +116,18 @@ function readWeight(
   return { data, dims }
 }
 
-function requireUnet(checkpoint: Checkpoint) {
-  const unet = checkpoint.components.get('unet')
+function requireDenoiser(checkpoint: Checkpoint) {
+  const unet = denoiserOf(checkpoint)
   if (unet) return unet
-  throw new FusionError('incompatible', `${checkpoint.path} has no unet.`, {
+  throw new FusionError('incompatible', `${checkpoint.path} has no ${denoiserName(checkpoint)}.`, {
     hint: 'Name a pipeline folder, a single file, or a UNet.',
   })
 }
 
 /** Two UNets run in one graph only if their configs say the same. */
 function checkUnet(checkpoint: Checkpoint, { parts }: Pipeline): void {
-  const { config } = requireUnet(checkpoint)
-  const own = config ? readUnetConfig(config) : parts.unetConfig // a file that tells none has the base's, or other shapes
+  const { name, config } = requireDenoiser(checkpoint)
+  const own = config ? DENOISER_GRAPHS[name].readConfig(config) : parts.unetConfig // a file that tells none has the base's, or other shapes
   if (JSON.stringify(own) !== JSON.stringify(parts.unetConfig))
     throw new FusionError('incompatible', `The UNet of ${checkpoint.path} has another config than the base's.`, {
       hint: 'Compare models of one architecture.',

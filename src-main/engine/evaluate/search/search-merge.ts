@@ -17,6 +17,7 @@ import { countPictures, halves } from '../data/splits'
 import { differenceInWords, exceedsTwoErrors, pairedLosses } from '../compare/paired-difference'
 import { flatWeights, searchWeights, weightsOfFlat } from './weight-search'
 import type { Trial, WeightScore } from './weight-trials'
+import { denoiserName } from '../../checkpoint/denoisers'
 
 export interface MergeSearchOptions {
   strategy: SearchStrategy
@@ -153,7 +154,7 @@ async function searchedProject(project: Project, strategy: SearchStrategy): Prom
   const enabled = project.models.filter(({ enabled }, index) => index === 0 || enabled)
   const plan = await planMerge({ ...project, models: enabled })
   // Rules for parts that a search leaves alone would be refused.
-  const parts = { ...plan, components: ['unet' as const] }
+  const parts = { ...plan, components: [denoiserName(plan.base)] }
   const models = enabled.map((model) => withEffectiveRules(model, parts, project.method))
   const reused = { ...project, models, output: { ...project.output, include: parts.components } }
   if (strategy === 'cma-es') return { ...reused, method: { ...project.method, reuse: true } }

@@ -11,6 +11,7 @@ import type { Checkpoint } from '../../checkpoint/model/checkpoint'
 import type { SourceFile, StoredTensor } from '../../checkpoint/containers/container'
 import { readSafetensors } from '../../checkpoint/containers/safetensors'
 import { encodeHeader } from '../../checkpoint/containers/safetensors-write'
+import { denoiserOf } from '../../checkpoint/denoisers'
 
 /** What to do about a calibration that does not fit. */
 export const CALIBRATE_HINT = 'Calibrate again: in Tune, or with featurefusion calibrate.'
@@ -116,10 +117,10 @@ export const CALIBRATION_FILE = fileKind(
   openCalibration,
 )
 
-/** Paths of the files in which a checkpoint's UNet lies, in the order of its files. */
-export function unetFiles({ components, files }: Checkpoint): string[] {
-  const used = new Set([...(components.get('unet')?.tensors.values() ?? [])].map(({ stored }) => stored.path))
-  return files.flatMap(({ path }) => (used.has(path) ? [path] : []))
+/** Paths of the files in which a checkpoint's denoiser lies, in the order of its files. */
+export function denoiserFiles(checkpoint: Checkpoint): string[] {
+  const used = new Set([...(denoiserOf(checkpoint)?.tensors.values() ?? [])].map(({ stored }) => stored.path))
+  return checkpoint.files.flatMap(({ path }) => (used.has(path) ? [path] : []))
 }
 
 /** The place in a record of the model with these hashes of its UNet's files; −1 if it is not there. */

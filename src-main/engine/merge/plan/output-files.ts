@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path'
 import { FusionError } from '../../../contract/errors'
 import type { OutputLayout, OutputType } from '../../../contract/project'
+import { folderOf } from '../../checkpoint/formats/diffusers-pipeline'
 import type { Checkpoint, Component, ComponentName, TensorView } from '../../checkpoint/model/checkpoint'
 import type { StoredTensor } from '../../checkpoint/containers/container'
 import { isDropped } from '../../checkpoint/model/extras'
@@ -51,12 +52,10 @@ export interface OutputFiles {
   leftOut: StoredTensor[]
 }
 
-const WEIGHT_FILES: Record<ComponentName, string> = {
-  unet: 'unet/diffusion_pytorch_model.safetensors',
-  text_encoder: 'text_encoder/model.safetensors',
-  text_encoder_2: 'text_encoder_2/model.safetensors',
-  vae: 'vae/diffusion_pytorch_model.safetensors',
-  model: 'transformer/diffusion_pytorch_model.safetensors',
+/** Where a pipeline keeps the weights of a component: diffusers' and transformers' names. */
+function weightFile(name: ComponentName): string {
+  const file = name.startsWith('text_encoder') ? 'model' : 'diffusion_pytorch_model'
+  return `${folderOf(name)}/${file}.safetensors`
 }
 
 const FLOAT_TYPES = { fp16: 'F16', bf16: 'BF16', fp32: 'F32' } as const
@@ -86,7 +85,7 @@ export function layOutFiles(base: Checkpoint, layout: OutputLayout, dtype: Outpu
     checkFolder(base)
     const single = base.layout === 'diffusers-component'
     const files = [...base.components.values()].map((component) => {
-      const path = single ? WEIGHT_FILES[component.name].split('/')[1]! : WEIGHT_FILES[component.name]
+      const path = single ? weightFile(component.name).split('/')[1]! : weightFile(component.name)
       return place(path, diffusersTargets(component), extrasBeside(base, component))
     })
     const placed = new Set(files.flatMap(({ extras }) => extras.map(({ stored }) => stored)))

@@ -1,5 +1,5 @@
 import { FusionError } from '../../../contract/errors'
-import { CALIBRATE_HINT, calibratedModel, unetFiles, type Calibration } from './calibration-file'
+import { CALIBRATE_HINT, calibratedModel, denoiserFiles, type Calibration } from './calibration-file'
 import type { StoredTensor } from '../../checkpoint/containers/container'
 import type { TensorReader } from '../../checkpoint/containers/tensor-reader'
 import { decodeFloats } from '../../tensor/convert'
@@ -8,6 +8,7 @@ import type { InputColumns } from '../regression/column-system'
 import type { MergeMethod } from '../methods/method'
 import type { LayerTask, MergePlan } from './merge-plan'
 import type { FeatureSamples } from '../fusion/statistics'
+import { isDenoiser } from '../../../contract/denoisers'
 
 /**
  * Whether a method cannot do without the columns of an enabled model: fusion's samples are the base's; the base of a
@@ -44,7 +45,7 @@ export class PlanColumns {
     const places = models.map(({ checkpoint }) =>
       calibratedModel(
         record,
-        unetFiles(checkpoint).map((path) => hashes.get(path)!),
+        denoiserFiles(checkpoint).map((path) => hashes.get(path)!),
       ),
     )
     const missing = models.filter(
@@ -76,8 +77,9 @@ export class PlanColumns {
    * @throws FusionError 'incompatible' where they do not have the layer's length
    */
   ofLayer({ component, layer }: Layer, inputs: number, reader: TensorReader): InputColumns {
-    const stored =
-      component === 'unet' ? this.calibration.columns.get(layer.weight.replace(/\.weight$/, '')) : undefined
+    const stored = isDenoiser(component)
+      ? this.calibration.columns.get(layer.weight.replace(/\.weight$/, ''))
+      : undefined
     const tensors = this.places.map((place) => stored?.[place])
     const wrong = tensors.find((tensor) => tensor && tensor.shape[1] !== inputs)
     if (wrong)

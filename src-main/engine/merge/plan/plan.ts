@@ -13,7 +13,7 @@ import { isMergeable } from '../../checkpoint/mergeable'
 import { openCheckpoint } from '../../checkpoint/open'
 import { tensorNames } from '../../checkpoint/tensor-names'
 import { isFloatType } from '../../tensor/element-type'
-import { UNetBlocks } from './blocks'
+import { Blocks } from './blocks'
 import { layersOf } from './layers'
 import type { LayerTask, MergePlan, OpenedModels, PlannedModel, TensorTask } from './merge-plan'
 import { methodNamed } from '../methods/index'
@@ -22,6 +22,7 @@ import { soup } from '../methods/soup'
 import { notesOn } from './notes'
 import { isFolderLayout, layOutFiles, tensorKey, viewOf, type Destination, type OutputFiles } from './output-files'
 import { checkLayerKinds, checkWeightRules, unusedWeights } from './rules'
+import { isDenoiser } from '../../../contract/denoisers'
 
 /**
  * Opens the models of a project that take part, from headers alone.
@@ -71,7 +72,7 @@ export async function planMerge(project: Project): Promise<MergePlan> {
     if (sum > 1)
       warnings.push(`The specialists' weights add up to ${figure(sum)}: the base's share is ${figure(1 - sum)}.`)
   }
-  const blocks = UNetBlocks.of(base)
+  const blocks = Blocks.of(base)
   const entries = models.map(({ entry }) => entry)
   checkWeightRules(entries, opened, project.method)
   warnings.push(...unusedWeights(entries, opened.method))
@@ -79,7 +80,7 @@ export async function planMerge(project: Project): Promise<MergePlan> {
     const merged = components.includes(component.name) ? models : [{ ...models[0]!, checkpoint: base }]
     return tasksOf(project, opened, component, merged, blocks, files)
   })
-  if (calibration && components.some((name) => name !== 'unet'))
+  if (calibration && components.some((name) => !isDenoiser(name)))
     warnings.push('The calibration is of the UNet: other parts are merged without it.')
   return { ...opened, project, blocks: blocks.labels, output: files, tasks }
 }
@@ -220,7 +221,7 @@ function tasksOf(
   { base, method, calibration }: OpenedModels,
   component: Component,
   models: readonly PlannedModel[],
-  blocks: UNetBlocks,
+  blocks: Blocks,
   files: OutputFiles,
 ): (TensorTask | LayerTask)[] {
   const layers = mergesLayers(method) && models.length > 1 ? layersOf(base, component.name, project.method) : []

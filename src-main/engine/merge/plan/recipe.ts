@@ -4,7 +4,8 @@ import { basename } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../../../contract/errors'
 import { primaryModel } from '../../../contract/methods/descriptor'
-import type { Architecture, Checkpoint } from '../../checkpoint/model/checkpoint'
+import { ARCHITECTURES } from '../../checkpoint/identify/architectures'
+import type { Checkpoint } from '../../checkpoint/model/checkpoint'
 import { RECIPE_KEY } from '../../checkpoint/describe'
 import { unreadable } from '../../files/file-errors'
 import { hashFile } from '../../checkpoint/hash'
@@ -74,19 +75,6 @@ export interface Recipe {
   calibration: RecipeFile | null
   /** Present where ONNX Runtime computed: the same bytes come out for the same values of all of these. */
   runtime: { onnxruntime: string; provider: Provider; processor: string } | null
-}
-
-const ARCHITECTURE_IDS: Record<Architecture, string | null> = {
-  sd1: 'stable-diffusion-v1',
-  'sd1-inpainting': 'stable-diffusion-v1/inpainting',
-  'sd1-pix2pix': 'stable-diffusion-v1/instruct-pix2pix',
-  sd2: 'stable-diffusion-v2-512',
-  'sd2-v': 'stable-diffusion-v2-768-v',
-  'sd2-inpainting': 'stable-diffusion-v2-512/inpainting',
-  'sdxl-base': 'stable-diffusion-xl-v1-base',
-  'sdxl-inpainting': 'stable-diffusion-xl-v1-base/inpainting',
-  'sdxl-refiner': 'stable-diffusion-xl-v1-refiner',
-  unknown: null,
 }
 
 export interface HashOptions {
@@ -177,7 +165,7 @@ export async function mergeMetadata(
     is_inpainting: base.architecture.endsWith('inpainting'),
     is_instruct_pix2pix: base.architecture.endsWith('pix2pix'),
   }
-  const architecture = ARCHITECTURE_IDS[base.architecture]
+  const architecture = ARCHITECTURES[base.architecture].modelspec
   const isLdm = !output.folder && (base.layout === 'single-file' || project.output.layout === 'single-file')
   return {
     ...inheritedMetadata(base.metadata),

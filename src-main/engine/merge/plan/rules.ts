@@ -6,7 +6,7 @@ import type { MethodSettings, ModelEntry } from '../../../contract/project'
 import type { Checkpoint, ComponentName } from '../../checkpoint/model/checkpoint'
 import { isMergeable } from '../../checkpoint/mergeable'
 import { tensorNames } from '../../checkpoint/tensor-names'
-import { UNetBlocks } from './blocks'
+import { Blocks } from './blocks'
 import { layersOf } from './layers'
 import { mergesLayers, type MergeMethod } from '../methods/method'
 
@@ -27,7 +27,7 @@ export interface MergedParts {
 
 /** The tensors of the merged components that rules can weigh. A layer that is merged as a matrix takes its bias along. */
 export function weighedTensors({ base, components, method }: MergedParts, settings: MethodSettings): WeighedTensor[] {
-  const blocks = UNetBlocks.of(base)
+  const blocks = Blocks.of(base)
   return components.flatMap((component) => {
     const names = tensorNames(base, component)
     const layers = mergesLayers(method) ? layersOf(base, component, settings) : []
@@ -111,7 +111,7 @@ function checkBlocks({ name, blocks }: ModelEntry, { base }: MergedParts, tensor
   const merged = new Set(tensors.map(({ block }) => block))
   const unknown = Object.keys(blocks).filter((block) => !merged.has(block))
   if (unknown.length === 0) return
-  const order = [...UNetBlocks.of(base).labels, ...merged]
+  const order = [...Blocks.of(base).labels, ...merged]
   const known = [...new Set(order)].filter((block) => merged.has(block))
   throw new FusionError(
     'validation',

@@ -66,7 +66,7 @@ describe('live weights', () => {
     async (method, dtype) => {
       const place = temporaryFolder()
       const cacheFolder = join(place, 'cache')
-      const live = new LiveWeights('unet', inputs)
+      const live = new LiveWeights(inputs)
       for (const weights of [[{ weight: 0.3 }], [{ weight: 2, blocks: { M00: 0.25 } }, { enabled: false }]]) {
         const project = projectWith(weights, method, { dtype })
         const { plan, contributions } = await contributionsOf(project, cacheFolder)
@@ -83,7 +83,7 @@ describe('live weights', () => {
   it('are summed again only where a weight changed, also after a cancel', async () => {
     const place = temporaryFolder()
     const cacheFolder = join(place, 'cache')
-    const live = new LiveWeights('unet', inputs)
+    const live = new LiveWeights(inputs)
     const first = await contributionsOf(projectWith([], {}), cacheFolder)
     await live.update(first.plan, first.contributions)
     const moved = await contributionsOf(projectWith([{ blocks: { M00: 0.5 } }], {}), cacheFolder)

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { WeightsContainer } from '../../../../../src-main/engine/checkpoint/containers/container'
 import { TensorReader } from '../../../../../src-main/engine/checkpoint/containers/tensor-reader'
-import { unetFile } from '../../../../../src-main/engine/checkpoint/formats/unet-file'
+import { unet } from '../../../../../src-main/engine/checkpoint/denoisers/unet'
+import { denoiserFile } from '../../../../../src-main/engine/checkpoint/formats/denoiser-file'
 import { openCheckpoint } from '../../../../../src-main/engine/checkpoint/open'
 import { stateOf } from '../../../../../src-main/engine/files/file-state'
 
@@ -46,7 +47,7 @@ describe('a container that is not safetensors', () => {
         [6, 7],
       ],
     })
-    const opened = await unetFile.open(container)
+    const opened = await denoiserFile(unet).open(container)
     expect(opened).toMatchObject({
       path,
       layout: 'unet-file',

@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { ldmUnet } from '../../../../../src-main/engine/checkpoint/key-maps/unet'
-import { presetByBlock, UNetBlocks } from '../../../../../src-main/engine/merge/plan/blocks'
+import { Blocks, presetByBlock } from '../../../../../src-main/engine/merge/plan/blocks'
 import { REFINER_UNET, SD14_UNET, SD2_UNET, SDXL_UNET, unetShapes } from '../../checkpoint/network-shapes'
+
+/** The blocks of a model whose UNet has these tensors. */
+function blocksOf(names: Iterable<string>): Blocks {
+  const stored = { name: '', elementType: 'F16' as const, shape: [], path: '', offset: 0, byteLength: 0 }
+  const tensors = new Map([...names].map((name) => [name, { name, shape: [], stored, start: 0, transposed: false }]))
+  return Blocks.of({ components: new Map([['unet', { name: 'unet', config: null, tensors }]]) })
+}
 
 const numbered = (prefix: string, count: number): string[] =>
   Array.from({ length: count }, (_, index) => `${prefix}${String(index).padStart(2, '0')}`)
@@ -14,7 +21,7 @@ describe.each([
   ['SDXL refiner', REFINER_UNET, 12],
 ] as const)('blocks of %s', (_, settings, count) => {
   const names = [...unetShapes(settings).keys()]
-  const blocks = new UNetBlocks(names)
+  const blocks = blocksOf(names)
 
   it("have the field's labels", () => expect(blocks.labels).toEqual(labels(count)))
 
@@ -39,7 +46,7 @@ describe.each([
 })
 
 it('other components have blocks of their own', () => {
-  const blocks = new UNetBlocks(unetShapes(SD14_UNET).keys())
+  const blocks = blocksOf(unetShapes(SD14_UNET).keys())
   expect(blocks.blockOf('text_encoder', 'text_model.embeddings.token_embedding.weight')).toBe('BASE')
   expect(blocks.blockOf('vae', 'encoder.conv_in.weight')).toBe('VAE')
 })
