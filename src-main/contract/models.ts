@@ -13,6 +13,15 @@ export const errorReportSchema = z.object({
 
 /** The networks of a checkpoint; 'model' holds everything of a file whose architecture is not known. */
 export const COMPONENTS = [...DENOISER_COMPONENTS, 'text_encoder', 'text_encoder_2', 'vae', 'model'] as const
+/** How files hold a model: what its format says (engine/checkpoint/formats). */
+export const LAYOUTS = [
+  'diffusers-pipeline',
+  'diffusers-component',
+  'single-file',
+  'unet-file',
+  'vae-file',
+  'generic',
+] as const
 const component = z.enum(COMPONENTS)
 const severity = z.enum(['error', 'warning'])
 /** Number of stored tensors by element type. */
@@ -21,7 +30,7 @@ const elementTypes = z.record(z.string(), z.number())
 /** A checkpoint as its headers tell it. */
 export const checkpointSummarySchema = z.object({
   path: z.string(),
-  layout: z.enum(['diffusers-pipeline', 'diffusers-component', 'single-file', 'unet-file', 'vae-file', 'generic']),
+  layout: z.enum(LAYOUTS),
   architecture: z.string(),
   /** The architecture in words. */
   architectureTitle: z.string(),

@@ -1,8 +1,8 @@
-import type { CheckpointSummary } from '../../../src-main/contract/models'
+import type { CheckpointSummary, COMPONENTS } from '../../../src-main/contract/models'
 import { listOf } from '../../shared/format'
 
 const TYPE_WORDS: Record<string, string> = { F16: 'float16', BF16: 'bfloat16', F32: 'float32', F64: 'float64' }
-const COMPONENT_WORDS: Record<string, string> = {
+const COMPONENT_WORDS: Record<(typeof COMPONENTS)[number], string> = {
   unet: 'UNet',
   text_encoder: 'text encoder',
   text_encoder_2: 'second text encoder',
@@ -19,7 +19,8 @@ const LAYOUT_WORDS: Record<CheckpointSummary['layout'], string> = {
 }
 
 export function componentWords(name: string): string {
-  return COMPONENT_WORDS[name] ?? name
+  const words: Partial<Record<string, string>> = COMPONENT_WORDS
+  return words[name] ?? name
 }
 
 export function layoutWords(summary: CheckpointSummary): string {

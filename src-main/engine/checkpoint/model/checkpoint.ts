@@ -1,4 +1,4 @@
-import type { COMPONENTS } from '../../../contract/models'
+import type { COMPONENTS, LAYOUTS } from '../../../contract/models'
 import type { PredictionType } from '../../../contract/project'
 import type { SourceFile, StoredRun, StoredTensor } from '../containers/container'
 
@@ -39,7 +39,7 @@ export type Architecture =
   | 'sdxl-refiner'
   | 'unknown'
 
-export type Layout = 'diffusers-pipeline' | 'diffusers-component' | 'single-file' | 'unet-file' | 'vae-file' | 'generic'
+export type Layout = (typeof LAYOUTS)[number]
 
 /** What a checkpoint itself says of how its UNet was trained, rather than what its family usually does. */
 export interface StatedPrediction {
