@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { Command } from 'commander'
+import { isWeightsName } from '../../contract/model-names'
 import {
   isTampered,
   verifyExport,
@@ -65,7 +66,7 @@ function filesProof({ folder }: ExportVerification): Proof {
 
 async function weightFiles(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true }).catch(() => [])
-  const paths = entries.filter((entry) => entry.endsWith('.safetensors')).map((entry) => join(folder, entry))
+  const paths = entries.filter(isWeightsName).map((entry) => join(folder, entry))
   const found = await Promise.all(paths.map((path) => stat(path).catch(() => null)))
   return paths.filter((_, index) => found[index]?.isFile())
 }

@@ -5,7 +5,7 @@ import { FusionError } from '../../../contract/errors'
 import { RECIPE_KEY } from '../../checkpoint/describe'
 import { hashFile } from '../../checkpoint/hash'
 import { openCheckpoint } from '../../checkpoint/open'
-import { readSafetensors } from '../../checkpoint/containers/safetensors'
+import { openContainer } from '../../checkpoint/containers/open-container'
 import {
   compareWithManifest,
   LISTED_BYTES,
@@ -70,7 +70,7 @@ export async function verifyExport(
   const files: VerifiedFile[] = []
   const recipes = new Map<string, ReadRecipe>()
   for (const file of checkpoint.files) {
-    const { metadata } = await readSafetensors(file.path)
+    const { metadata } = await openContainer(file.path)
     const recipe = readRecipe(file.path, metadata)
     if (recipe) recipes.set(metadata[RECIPE_KEY]!, recipe)
     const changed = compared?.differences.changed.map((name) => join(checkpoint.path, name)).includes(file.path)
@@ -100,7 +100,7 @@ async function verifyFile(
   listed: (FileState & { isAsListed: boolean }) | undefined,
   signal: AbortSignal,
 ): Promise<VerifiedFile> {
-  const { metadata, tensors } = await readSafetensors(path)
+  const { metadata, tensors } = await openContainer(path)
   const expected = metadata[DATA_HASH_KEY] ?? (listed?.dataSha256 === undefined ? undefined : `0x${listed.dataSha256}`)
   const proof = (wanted: string | undefined, found: string, otherwise: Proof): Proof =>
     wanted === undefined ? otherwise : wanted === found
@@ -118,7 +118,7 @@ async function verifyFile(
 
 /** sha256 of the bytes behind the header. */
 async function dataHash(path: string, signal: AbortSignal): Promise<string> {
-  const { file, tensors } = await readSafetensors(path)
+  const { file, tensors } = await openContainer(path)
   const hash = createHash('sha256')
   const start = Math.min(file.size, ...tensors.map(({ offset }) => offset))
   if (start === file.size) return hash.digest('hex')
