@@ -9,25 +9,26 @@ const words = (text: string): string[] => text.trim().split(/\s+/)
 const MODULES: ReadonlySet<string> = new Set(
   words(`
     _aix_support _bootlocale _ctypes _imp _io _osx_support _pickle _posixsubprocess _pyrepl _socket _thread _winapi
-    aiohttp antigravity asyncio atexit bdb cffi cloudpickle cmd code codeop commands concurrent cProfile ctypes dill
-    distutils doctest ensurepip faulthandler fileinput ftplib gc getpass glob gzip http httplib idlelib imaplib imp
-    importlib joblib lib2to3 linecache mailcap marshal mmap modulefinder msvcrt multiprocessing nntplib nt
-    numpy.distutils numpy.f2py numpy.testing os paramiko pdb pexpect pickle pip pkg_resources pkgutil popen2 poplib
-    posix profile pty py_compile pydoc readline requests resource rlcompleter runpy sched setuptools shelve shutil
-    site smtplib socket socketserver sqlite3 ssl subprocess sys sysconfig tarfile telnetlib tempfile threading timeit
-    tkinter torch.hub torch.jit torch.package torch.testing torch.utils.bottleneck torch.utils.collect_env
-    torch.utils.cpp_extension torch._inductor trace urllib urllib2 urllib3 venv webbrowser winreg wsgiref xmlrpc
-    zipapp zipfile zipimport
+    aiohttp antigravity asyncio atexit bdb cffi cloudpickle codeop concurrent cProfile ctypes dill distutils doctest
+    ensurepip faulthandler fileinput ftplib getpass gzip http httplib idlelib imaplib importlib joblib lib2to3
+    linecache mailcap marshal mmap modulefinder msvcrt multiprocessing nntplib nt numpy.distutils numpy.f2py
+    numpy.testing os paramiko pdb pexpect pickle pip pkg_resources pkgutil popen2 poplib posix pty py_compile pydoc
+    readline requests rlcompleter runpy setuptools shelve shutil smtplib socket socketserver sqlite3 ssl subprocess
+    sys sysconfig tarfile telnetlib tempfile threading timeit tkinter torch.hub torch.jit torch.package torch.testing
+    torch.utils.bottleneck torch.utils.collect_env torch.utils.cpp_extension torch._inductor urllib urllib2 urllib3
+    venv webbrowser winreg wsgiref xmlrpc zipapp zipfile zipimport
   `),
 )
 
-/** The same in modules that also hold what is harmless. */
+/** The same in modules that also hold what is harmless, or whose names a person's own modules may have. */
 const FUNCTIONS: ReadonlySet<string> = new Set([
   ...words(`
     __import__ apply breakpoint compile delattr eval exec execfile exit file globals input locals open quit reload
     setattr vars
   `).flatMap((name) => [`builtins.${name}`, `__builtin__.${name}`]),
   ...words(`
+    code.InteractiveConsole code.InteractiveInterpreter code.interact commands.getoutput commands.getstatusoutput
+    imp.load_compiled imp.load_dynamic imp.load_source profile.run profile.runctx trace.Trace
     codecs.open copyreg.add_extension copy_reg.add_extension io.FileIO io.open io.open_code logging.config.listen
     numpy.fromfile numpy.load numpy.loadtxt numpy.memmap operator.methodcaller platform.popen torch.load torch.storage._load_from_bytes
     torch.serialization.load torch.serialization.legacy_load types.CodeType types.FunctionType types.MethodType

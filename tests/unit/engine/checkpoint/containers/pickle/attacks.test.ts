@@ -5,7 +5,7 @@ import { FusionError } from '../../../../../../src-main/contract/errors'
 import { readPickleFile } from '../../../../../../src-main/engine/checkpoint/containers/pickle-file'
 import { temporaryFolder } from '../../../merge/models'
 import { attacks, bombs } from './attacks'
-import { legacyFile, torchFile } from './build-pickles'
+import { dict, global, legacyFile, list, pickle, reduce, tensor, text, torchFile } from './build-pickles'
 
 /** Ten times what the longest of them takes, for machines that are busy. */
 const MOST_SECONDS = 10
@@ -44,6 +44,21 @@ describe('pickles that attack who loads them', () => {
     for (const error of readBoth(attacks('touch x')['os.system by REDUCE']!))
       expect(error).toMatchObject({ kind: 'unsupported', message: expect.stringMatching(/names os\.system/) })
   })
+})
+
+it('classes of a training are no attack, whatever its modules are called', () => {
+  const classes = [
+    'code.models',
+    'trace',
+    'pytorch_lightning.callbacks',
+    'omegaconf.dictconfig',
+    'pathlib',
+    'functools',
+  ]
+  const objects = classes.map((module) => reduce(global(module, 'Thing'), text('a')))
+  const value = reduce(global('builtins', 'getattr'), global('enum_module', 'Color'), text('RED')) // an Enum of Python 3.11
+  const data = pickle(dict({ state_dict: dict({ a: tensor() }), callbacks: list(...objects, value) }))
+  expect(readBoth(data)).toEqual([null, null])
 })
 
 describe('pickles that grow', () => {

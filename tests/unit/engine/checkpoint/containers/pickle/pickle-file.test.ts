@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { FusionError } from '../../../../../../src-main/contract/errors'
 import { readPickleFile } from '../../../../../../src-main/engine/checkpoint/containers/pickle-file'
 import { readSafetensors } from '../../../../../../src-main/engine/checkpoint/containers/safetensors'
-import { readBytes } from '../../../../../../src-main/engine/checkpoint/containers/stored-values'
+import { readBytes, readFloats } from '../../../../../../src-main/engine/checkpoint/containers/stored-values'
 import { temporaryFolder } from '../../../merge/models'
 import { dict, legacyFile, pickle, tensor, tuple, text, torchFile, bytes, global, reduce, long } from './build-pickles'
 
@@ -65,6 +65,21 @@ describe('files that PyTorch wrote (fixtures/generate.py)', () => {
     expect(tensors.map((one) => one.name)).toEqual(names)
     if (rest) expect(leftAside.join()).toMatch(rest)
     else expect(leftAside).toEqual([])
+  })
+
+  it('gives the tensors of a file without any level above them, as the goldens have them', () => {
+    const layouts = resolve('tests/golden/layouts')
+    const { models } = JSON.parse(readFileSync(join(layouts, 'manifest.json'), 'utf8')) as {
+      models: Record<string, { tensors?: Record<string, { shape: number[]; sum: number }> }>
+    }
+    const expected = models['sd1-ldm-no-state-dict']!.tensors!
+    const { tensors } = readPickleFile(join(layouts, 'sd1-ldm-no-state-dict.ckpt'))
+    expect(tensors.map(({ name }) => name).sort()).toEqual(Object.keys(expected).sort())
+    for (const stored of tensors) {
+      expect(stored.shape).toEqual(expected[stored.name]!.shape)
+      const sum = readFloats(stored).reduce((total, value) => total + value, 0)
+      expect(sum).toBeCloseTo(expected[stored.name]!.sum, 3)
+    }
   })
 
   it('names what a training left beside the weights', () => {
