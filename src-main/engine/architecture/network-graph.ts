@@ -2,7 +2,7 @@ import { realpathSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import { readBytes } from '../checkpoint/containers/stored-values'
-import type { StoredTensor } from '../checkpoint/containers/container'
+import type { ScaledTensor, StoredTensor } from '../checkpoint/containers/container'
 import type { TensorView } from '../checkpoint/model/checkpoint'
 import { GraphBuilder, type Attribute, type Dimension, type Value } from '../graph/onnx-builder'
 import { ONNX_DATA_TYPE } from '../graph/onnx-schema'
@@ -306,7 +306,9 @@ export class NetworkGraph {
    * A stored tensor as an initializer that lies in its file, or, where the runtime could not read it there (PyTorch's
    * strides), in the graph. @param dims as they are stored
    */
-  #initializer({ name, stored, start }: TensorView, dims: readonly number[]): Value {
+  #initializer(view: TensorView, dims: readonly number[]): Value {
+    const { name, stored, start } = view
+    if (stored.scaled) return this.#scaled(view, stored.scaled, dims)
     const bytes = BYTES_PER_ELEMENT[stored.elementType]
     if (stored.strides) {
       const values = readBytes(stored).subarray(start * bytes, (start + elementCount(dims)) * bytes)
@@ -318,6 +320,17 @@ export class NetworkGraph {
       offset: stored.offset + start * bytes,
       length: elementCount(dims) * bytes,
     })
+  }
+
+  /** Codes with a scale as float32 values: whole rows of them, with the scales of these rows. */
+  #scaled(view: TensorView, { codes, scale }: ScaledTensor, dims: readonly number[]): Value {
+    const values = this.cast(this.#initializer({ ...view, stored: codes }, dims), 'F32')
+    const count = elementCount(scale.shape)
+    const rowLength = elementCount(codes.shape) / count
+    const [first, rows] = count === 1 ? [0, 1] : [view.start / rowLength, elementCount(dims) / rowLength]
+    const scaleView = { ...view, name: `${view.name}/scale`, stored: scale, start: first }
+    const factors = this.#initializer(scaleView, [rows, ...dims.slice(1).map(() => 1)])
+    return this.node('Mul', [values, scale.elementType === 'F32' ? factors : this.cast(factors, 'F32')])
   }
 
   /** @throws FusionError 'unsupported' where a graph would become too large for its format */

@@ -10,8 +10,8 @@ export const RECIPE_KEY = 'featurefusion.recipe'
 const RECIPE_KEYS = [RECIPE_KEY, 'sd_merge_recipe', 'sd_merge_models'] as const
 const MODELSPEC = 'modelspec.'
 
-/** Number of stored tensors by element type. */
-export type ElementTypeCounts = Partial<Record<ElementType, number>>
+/** Number of stored tensors by element type; of those with scales by 'F8_E4M3 with scales'. */
+export type ElementTypeCounts = Partial<Record<ElementType | `${ElementType} with scales`, number>>
 
 export interface ComponentSummary {
   name: ComponentName
@@ -93,7 +93,10 @@ function storedTensors({ tensors }: Component): Set<StoredTensor> {
 
 function countTypes(tensors: Iterable<StoredTensor>): ElementTypeCounts {
   const counts: ElementTypeCounts = {}
-  for (const { elementType } of tensors) counts[elementType] = (counts[elementType] ?? 0) + 1
+  for (const { elementType, scaled } of tensors) {
+    const type = scaled ? (`${scaled.codes.elementType} with scales` as const) : elementType
+    counts[type] = (counts[type] ?? 0) + 1
+  }
   return counts
 }
 

@@ -34,6 +34,11 @@ const SMALL_FLOATS = {
   F8_E5M2: smallFloat(5, 0x7b),
 } as const
 
+/** The value of each of the 256 codes of an 8-bit format: NaN for those that mean no finite number. */
+export function float8Values(type: keyof typeof SMALL_FLOATS): Float32Array {
+  return SMALL_FLOATS[type].values
+}
+
 /** Code of the value nearest to `value`, ties to the even code. */
 function encodeSmall(format: SmallFloat, value: number): number {
   if (Number.isNaN(value)) return SMALL_NAN

@@ -1,7 +1,16 @@
 import type { CheckpointSummary, COMPONENTS } from '../../../src-main/contract/models'
 import { listOf } from '../../shared/format'
 
-const TYPE_WORDS: Record<string, string> = { F16: 'float16', BF16: 'bfloat16', F32: 'float32', F64: 'float64' }
+const TYPE_WORDS: Record<string, string> = {
+  F16: 'float16',
+  BF16: 'bfloat16',
+  F32: 'float32',
+  F64: 'float64',
+  F8_E4M3: 'float8 (e4m3)',
+  F8_E5M2: 'float8 (e5m2)',
+  'F8_E4M3 with scales': 'float8 (e4m3) with scales',
+  'F8_E5M2 with scales': 'float8 (e5m2) with scales',
+}
 const COMPONENT_WORDS: Record<(typeof COMPONENTS)[number], string> = {
   unet: 'UNet',
   text_encoder: 'text encoder',

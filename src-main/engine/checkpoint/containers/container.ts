@@ -12,9 +12,9 @@ export interface SourceFile {
 
 /**
  * One tensor as a file stores it: what it is, and where its bytes are. Plain data, since it is sent to the threads that
- * read. Its elements lie in the file one after the other, row-major, little-endian, not compressed, but for `strides` and
- * `computed`. They are read in two places: by TensorReader, and by ONNX Runtime itself from the place that NetworkGraph
- * gives it.
+ * read. Its elements lie in the file one after the other, row-major, little-endian, not compressed, but for `strides`,
+ * `computed` and `scaled`. They are read in two places: by TensorReader, and by ONNX Runtime itself from the place that
+ * NetworkGraph gives it.
  */
 export interface StoredTensor {
   /** Name in the file. */
@@ -29,6 +29,8 @@ export interface StoredTensor {
   byteLength: number
   /** Elements between neighbours along every axis, where they do not lie row-major (PyTorch's transposed tensors). */
   strides?: readonly number[]
+  /** Where the file holds codes with a scale: what this tensor, in float32, is read from. */
+  scaled?: ScaledTensor
   /** Of its blocks, where the file has some: checked whenever they are read (files/checksums.ts). */
   checksums?: readonly string[]
   /** Where no file holds the tensor: how it is computed. `path` is then the adapter's, for messages; `offset` means nothing. */
@@ -53,6 +55,12 @@ export interface ComputedTensor {
   /** By the form's names for them. */
   factors: Readonly<Record<string, StoredTensor>>
   settings: FormSettings
+}
+
+/** Codes of 8 bits of which each means its value times the scale: one for all, or one for each part along the first axis. */
+export interface ScaledTensor {
+  codes: StoredTensor
+  scale: StoredTensor
 }
 
 /**

@@ -56,6 +56,29 @@ export function readIntegers(stored: StoredTensor): number[] {
   )
 }
 
+/** Longest text that a tensor holds as bytes: settings of a layer have some dozen. */
+const MOST_TEXT_BYTES = 65_536
+
+/**
+ * Many small tensors of bytes as the UTF-8 texts that they hold.
+ * @throws FusionError 'malformed' for one that is no text, or too long; 'source-changed', 'unreadable'
+ */
+export function readTexts(tensors: readonly StoredTensor[]): string[] {
+  const reader = new TensorReader()
+  try {
+    return tensors.map((stored) => {
+      const { elementType, byteLength, name, path } = stored
+      if (elementType !== 'U8' || byteLength > MOST_TEXT_BYTES)
+        throw new FusionError('malformed', `${path} stores ${byteLength} bytes of ${elementType} as ${name}: no text.`)
+      const bytes = new Uint8Array(byteLength)
+      reader.read(stored, 0, bytes)
+      return new TextDecoder().decode(bytes)
+    })
+  } finally {
+    reader.close()
+  }
+}
+
 /** A whole stored tensor as it is stored. @throws FusionError 'source-changed', 'unreadable' */
 export function readBytes(stored: StoredTensor): Uint8Array<ArrayBuffer> {
   requireRoom(stored)

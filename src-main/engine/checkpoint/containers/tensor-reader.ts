@@ -7,6 +7,7 @@ import { stateOf } from '../../files/file-state'
 import { ComputedRows } from './computed-rows'
 import type { ComputedTensor, SourceFile, StoredTensor } from './container'
 import { damaged, unreadable } from '../../files/file-errors'
+import { ScaledTensors } from './scaled-tensors'
 import { StridedTensors } from './strided-tensors'
 
 /** Blocks that are kept: enough for one tensor of every model. */
@@ -25,6 +26,7 @@ export class TensorReader {
   private readonly blocks = new Map<string, { index: number; bytes: Uint8Array }>()
   private readonly strided = new StridedTensors((stored, first, into) => this.fill(stored, first, into))
   private readonly computed = new Map<string, ComputedRows>()
+  private readonly scaled = new ScaledTensors((stored, start, into) => this.read(stored, start, into))
 
   /** @param files as they were when their headers were read; other files are opened without a check */
   constructor(files: readonly SourceFile[] = []) {
@@ -41,6 +43,7 @@ export class TensorReader {
     if (first + into.byteLength > stored.byteLength) {
       throw new FusionError('internal', `A read past the end of tensor ${stored.name} of ${stored.path}.`)
     }
+    if (stored.scaled) return this.scaled.read(stored.scaled, start, into)
     if (stored.strides) return this.strided.read(stored, start, into)
     if (stored.computed) return this.rowsOf(stored.computed).read(start, into)
     if (!stored.checksums) return this.fill(stored, first, into)

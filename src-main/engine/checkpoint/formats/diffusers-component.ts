@@ -3,7 +3,6 @@ import { isDenoiser } from '../../../contract/denoisers'
 import { DENOISERS } from '../denoisers'
 import type { Component, ComponentName } from '../model/checkpoint'
 import type { StoredTensor } from '../containers/container'
-import { isExtraName } from '../model/extras'
 import { readComponentFolder, type ComponentFolder } from './component-folder'
 import type { Naming } from '../key-maps/name-table'
 import { clipText, clipTextWithProjection } from '../key-maps/text-encoder'
@@ -44,10 +43,9 @@ export function toComponent(
   name: ComponentName,
   { config, tensors }: Pick<ComponentFolder, 'config' | 'tensors'>,
 ): { component: Component; extras: StoredTensor[] } {
-  const own = tensors.filter((tensor) => !isExtraName(tensor.name))
-  const { component, left } = readComponent(name, own, { prefix: '', naming: NAMINGS[name] ?? identity })
+  const { component, left } = readComponent(name, tensors, { prefix: '', naming: NAMINGS[name] ?? identity })
   component.config = name === 'model' ? null : config
-  return { component, extras: [...tensors.filter((tensor) => isExtraName(tensor.name)), ...left] }
+  return { component, extras: left }
 }
 
 /** Which network a folder holds: by the class in its config.json, else by its tensors. */

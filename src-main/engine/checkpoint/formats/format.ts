@@ -1,5 +1,6 @@
 import type { Component, ComponentName, OpenedParts, TensorView } from '../model/checkpoint'
 import type { StoredTensor, WeightsContainer } from '../containers/container'
+import { isExtraName } from '../model/extras'
 import { type NameTable, type Naming, viewOf } from '../key-maps/name-table'
 
 /** A format that is one file, in whatever container. */
@@ -14,7 +15,10 @@ export interface FolderFormat {
   open(path: string, entries: ReadonlySet<string>): Promise<OpenedParts | undefined>
 }
 
-/** The component that `naming` finds in tensors (whose names all start with `prefix`); what it does not know is left. */
+/**
+ * The component that `naming` finds in tensors (whose names all start with `prefix`); what it does not know is left, and
+ * what is never merged.
+ */
 export function readComponent(
   name: ComponentName,
   tensors: readonly StoredTensor[],
@@ -26,7 +30,8 @@ export function readComponent(
   const left: StoredTensor[] = []
   tensors.forEach((tensor, index) => {
     const found = table.toCanonical(named[index] as string).map((mapped) => viewOf(tensor, mapped))
-    if (found.length === 0 || found.some((view) => !view || views.has(view.name))) left.push(tensor)
+    if (isExtraName(tensor.name) || found.length === 0 || found.some((view) => !view || views.has(view.name)))
+      left.push(tensor)
     else for (const view of found) if (view) views.set(view.name, view)
   })
   return { component: { name, config: null, tensors: views }, left }

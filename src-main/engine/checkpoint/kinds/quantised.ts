@@ -1,5 +1,6 @@
 import { FusionError } from '../../../contract/errors'
 import { isFloatType } from '../../tensor/element-type'
+import { isActivationScale } from '../model/extras'
 import type { Checkpoint } from '../model/checkpoint'
 import type { StoredTensor } from '../containers/container'
 
@@ -16,9 +17,10 @@ const QUANTISATIONS: readonly { title: string; name: RegExp }[] = [
   { title: 'by torchao', name: /[._:](?:_weight_)?qdata$|\.(?:tensor_impl|layout_tensor|int_data)(?:\.|$)/ },
   { title: 'in nvfp4', name: /\.weight_scale_2$/ },
   { title: 'by compressed-tensors', name: /\.(?:weight_packed|weight_shape)$/ },
+  { title: 'in scaled fp8, with scales of blocks', name: /\.weight_scales?_inv$/ },
   {
-    title: 'in scaled fp8',
-    name: /(?:^|\.)(?:scaled_fp8|scale_weight|scale_input|weight_scales?(?:_inv)?|input_scale(?:_ub)?)$/,
+    title: 'in scaled fp8, with scales that belong to no weight',
+    name: /(?:^|\.)(?:scaled_fp8|scale_weight|weight_scales?)$/,
   },
   { title: 'by a program that stores scales (ComfyUI)', name: /\.comfy_quant$/ },
   { title: 'with zero points', name: /[._]zero_points?$/ },
@@ -37,13 +39,10 @@ export function refuseQuantised({
   path,
   components,
   extras,
-  metadata,
-}: Pick<Checkpoint, 'path' | 'components' | 'extras' | 'metadata'>): void {
+}: Pick<Checkpoint, 'path' | 'components' | 'extras'>): void {
   const configs = [...components.values()].map(({ config }) => config?.['quantization_config'])
   const config = configs.find((value) => typeof value === 'object' && value !== null)
   if (config) throw quantised(path, `by ${methodOf(config)}`, 'quantization_config in config.json')
-  if ('_quantization_metadata' in metadata)
-    throw quantised(path, 'by ComfyUI', '_quantization_metadata in its metadata')
   const views = [...components.values()].flatMap(({ tensors }) => [...tensors.values()])
   const stored = [...new Set(views.map((view) => view.stored)), ...extras]
   for (const { title, name } of QUANTISATIONS) {
@@ -64,7 +63,7 @@ export function refuseQuantised({
 /** A weight in 8-bit floats that has a scale beside it, whatever its name. */
 function scaledWeight(tensors: readonly StoredTensor[]): StoredTensor | undefined {
   const moduleOf = (name: string): string => name.slice(0, name.lastIndexOf('.') + 1)
-  const isScale = (name: string): boolean => SCALE.test(name.slice(moduleOf(name).length))
+  const isScale = (name: string): boolean => SCALE.test(name.slice(moduleOf(name).length)) && !isActivationScale(name)
   const scaled = new Set(tensors.filter(({ name }) => isScale(name)).map(({ name }) => moduleOf(name)))
   return tensors.find(
     ({ name, elementType }) => elementType.startsWith('F8') && WEIGHT.test(name) && scaled.has(moduleOf(name)),

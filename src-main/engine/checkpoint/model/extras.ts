@@ -18,6 +18,12 @@ const MARKERS: ExtraKind = {
   usual: true,
 }
 
+const ACTIVATION_SCALES: ExtraKind = {
+  title: 'scales of activations, which the weights do not need',
+  name: /(?:^|\.)(?:scale_input|input_scale(?:_ub)?)$/,
+  dropped: true,
+}
+
 const NEVER_MERGED: readonly ExtraKind[] = [
   { title: 'EMA copies of the weights', name: /^model_ema\./, dropped: true },
   {
@@ -27,6 +33,7 @@ const NEVER_MERGED: readonly ExtraKind[] = [
     unbounded: true,
   },
   MARKERS,
+  ACTIVATION_SCALES,
 ]
 
 const EXTRA_KINDS: readonly ExtraKind[] = [
@@ -72,6 +79,11 @@ export function mayBeInfinite({ name }: Pick<StoredTensor, 'name'>): boolean {
 /** Whether an extra says what a checkpoint's UNet predicts. */
 export function isMarker({ name }: Pick<StoredTensor, 'name'>): boolean {
   return MARKERS.name.test(name)
+}
+
+/** Whether a tensor scales what a layer gets, not its weight: programs that compute in 8 bits need it. */
+export function isActivationScale(name: string): boolean {
+  return ACTIVATION_SCALES.name.test(name)
 }
 
 /** A checkpoint's extras by kind, every one in one group. */

@@ -17,6 +17,7 @@ export function notesOn(plan: Planned): string[] {
     ...extrasOfBase(plan.base),
     ...extrasOfSpecialists(plan),
     ...wrongPositions(plan.base),
+    ...scaledAsHalf(plan),
   ]
 }
 
@@ -73,4 +74,12 @@ function wrongPositions({ path, components }: Checkpoint): string[] {
     const fault = isRight || !isInteger ? `are stored as ${elementType}` : 'are not 0, 1, 2 …'
     return [`${path}: the ${elementCount(shape)} numbers of ${name} ${fault}. The merge has 0, 1, 2 … as int64.`]
   })
+}
+
+/** fp8 with scales in the base, which is not written so unless that is asked for. */
+function scaledAsHalf({ base: { path, components }, project }: Planned): string[] {
+  if (project.output.dtype !== 'same') return []
+  const views = [...components.values()].flatMap(({ tensors }) => [...tensors.values()])
+  const count = views.filter(({ stored }) => stored.scaled).length
+  return count === 0 ? [] : [`${path}: its ${count} weights in fp8 with scales are written as float16.`]
 }

@@ -60,6 +60,9 @@ function weightFile(name: ComponentName): string {
 
 const FLOAT_TYPES = { fp16: 'F16', bf16: 'BF16', fp32: 'F32' } as const
 
+/** What codes with scales are written as where their type shall stay: new scales would round them again. */
+const SCALED_AS_SAME = 'F16'
+
 /** Key of a canonical tensor in `destinations`. */
 export function tensorKey(component: ComponentName, name: string): string {
   return `${component}/${name}`
@@ -179,8 +182,10 @@ function placeTensors(
 /** The element type in which a tensor of the base is written. */
 function typeIn(view: TensorView, dtype: OutputType): ElementType {
   if (countsPositions(view)) return 'I64'
-  const { elementType } = view.stored
-  return dtype === 'same' || !isFloatType(elementType) ? elementType : FLOAT_TYPES[dtype]
+  const { elementType, scaled } = view.stored
+  if (!isFloatType(elementType)) return elementType
+  if (dtype !== 'same') return FLOAT_TYPES[dtype]
+  return scaled ? SCALED_AS_SAME : elementType
 }
 
 /** @throws FusionError 'internal' for a tensor that the base does not have */
