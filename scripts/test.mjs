@@ -50,7 +50,7 @@ function vitest(title, name, args = []) {
   )
 }
 
-check('lint', 'npx', ['eslint', '.'])
+check('lint', 'npm', ['run', '--silent', 'lint'])
 check('format', 'npx', ['prettier', '--check', '--log-level', 'warn', '.'])
 check('types', 'npm', ['run', '--silent', 'typecheck'])
 vitest('unit tests', 'unit')
