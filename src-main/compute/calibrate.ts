@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { calibrate as gatherInputs, type CalibratedCheckpoint } from '../engine/calibrate/calibrate'
-import { calibrated } from '../engine/calibrate/wishes'
+import { calibrated } from '../engine/calibrate/calibration-request'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { releaseModel } from './resident-model'
 import type { TaskRunner } from './task'

@@ -12,7 +12,7 @@ import {
 import { layerGroups, passBytes } from '../engine/calibrate/gather'
 import type { CalibratedLayer } from '../engine/merge/plan/calibration-file'
 import { runsOf } from '../engine/calibrate/sources'
-import { noPrompts, picturesFor, type CalibrationWish } from '../engine/calibrate/wishes'
+import { noPrompts, picturesFor, type CalibrationWish } from '../engine/calibrate/calibration-request'
 import { denoiserOf } from '../engine/checkpoint/denoisers'
 import type { Checkpoint } from '../engine/checkpoint/model/checkpoint'
 import { cachedHash } from '../engine/checkpoint/hash'

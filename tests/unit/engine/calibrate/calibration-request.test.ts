@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { calibrated, picturesFor, promptsIn } from '../../../../src-main/engine/calibrate/wishes'
+import { calibrated, picturesFor, promptsIn } from '../../../../src-main/engine/calibrate/calibration-request'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { family } from '../../demo-family'
 
