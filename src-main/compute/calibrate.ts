@@ -11,9 +11,9 @@ export const calibrate: TaskRunner<'calibrate'> = async (task, { signal, emit, c
   await releaseModel()
   const base = await openCheckpoint(task.base, task.prediction)
   const models: CalibratedCheckpoint[] = []
-  for (const { name, path: own, wish } of task.models) {
+  for (const { name, path: own, request } of task.models) {
     const checkpoint = own === task.base ? base : await openCheckpoint(own, task.prediction)
-    models.push(await calibrated(name, checkpoint, wish, { base, seed, cacheFolder, signal }))
+    models.push(await calibrated(name, checkpoint, request, { base, seed, cacheFolder, signal }))
   }
   await gatherInputs(models, {
     ...{ path, overwrite, base, device, clipVocabulary, samples, seed, cacheFolder, signal },

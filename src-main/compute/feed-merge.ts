@@ -37,7 +37,7 @@ export function chooseFeeding(plan: MergePlan, { provider }: Device, runs: numbe
   // A processor reads weights where they lie.
   const fedSeconds = provider === 'cpu' ? 0 : (runs * bytes) / TRANSFER_BYTES_PER_SECOND
   const rebuiltSeconds = bytes / WRITE_BYTES_PER_SECOND + bytes * LOAD_SECONDS_PER_BYTE
-  const reason = plan.base.components.has('vae') ? reasonAgainstFeeding(plan) : 'The base is no whole pipeline.'
+  const reason = plan.base.components.has('vae') ? reasonAgainstFeeding(plan) : 'The base is not a whole pipeline.'
   const mode = reason === null && fedSeconds <= rebuiltSeconds ? 'fed' : 'rebuilt'
   return { mode, fedSeconds: reason === null ? fedSeconds : null, rebuiltSeconds, reason }
 }

@@ -16,7 +16,7 @@ export const calibrationChoiceSchema = z.strictObject({
   prompts: z.array(promptSchema.min(1)).max(MOST_PROMPTS).default([]),
 })
 
-/** A project's own wishes for its calibration. */
+/** A project's own settings for its calibration. */
 export const calibrationSettingsSchema = z.strictObject({
   /** S, columns per layer and model. */
   samples: z.number().int().positive().max(MOST_SAMPLES).default(1024),

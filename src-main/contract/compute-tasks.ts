@@ -56,8 +56,8 @@ const evaluationData = evaluationSettingsSchema
   .pick({ split: true, pictures: true, seed: true })
   .extend({ folder: path })
 
-/** What a model runs on while the inputs of its layers are gathered (engine/calibrate/wishes.ts). */
-const calibrationWish = z.discriminatedUnion('kind', [
+/** What a model runs on while the inputs of its layers are gathered (engine/calibrate/calibration-request.ts). */
+const calibrationRequest = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('data'), folder: path, splitSeed: z.number(), pictures: z.number().nullable() }),
   z.object({ kind: z.literal('prompts'), prompts: z.array(promptSchema) }),
 ])
@@ -116,7 +116,7 @@ export const JOB_TASKS = {
       /** A whole pipeline; it lends what the models lack. */
       base: path,
       prediction,
-      models: z.array(z.object({ name: z.string(), path, wish: calibrationWish })).min(1),
+      models: z.array(z.object({ name: z.string(), path, request: calibrationRequest })).min(1),
       samples: z.number(),
       seed: z.number(),
       /** The file to write. */

@@ -66,7 +66,7 @@ export const settingsSchema = z.strictObject({
 
 export const computeStateSchema = z.object({
   state: z.enum(['idle', 'starting', 'ready', 'restarting']),
-  /** Why the last process ended, if not by our wish. */
+  /** Why the last process ended, where this program did not end it. */
   died: errorReportSchema.nullable(),
 })
 

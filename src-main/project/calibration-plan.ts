@@ -12,7 +12,7 @@ import {
 import { layerGroups, passBytes } from '../engine/calibrate/gather'
 import type { CalibratedLayer } from '../engine/merge/plan/calibration-file'
 import { runsOf } from '../engine/calibrate/sources'
-import { noPrompts, picturesFor, type CalibrationWish } from '../engine/calibrate/calibration-request'
+import { noPrompts, picturesFor, type CalibrationRequest } from '../engine/calibrate/calibration-request'
 import { denoiserOf } from '../engine/checkpoint/denoisers'
 import type { Checkpoint } from '../engine/checkpoint/model/checkpoint'
 import { cachedHash } from '../engine/checkpoint/hash'
@@ -76,25 +76,25 @@ export async function planCalibration(
  * The models of a project that shall run for a calibration, and on what.
  * @throws FusionError 'validation' where none shall; why one cannot
  */
-export async function wishedModels(
+export async function requestedModels(
   project: Project,
   cacheFolder: string,
   access: CalibrationAccess = UNLIMITED,
-): Promise<{ name: string; path: string; wish: CalibrationWish }[]> {
+): Promise<{ name: string; path: string; request: CalibrationRequest }[]> {
   const { models } = await planCalibration(project, cacheFolder, access)
-  const wished = models.flatMap((planned) => {
+  const requested = models.flatMap((planned) => {
     const { name, problem } = planned
     if (problem) throw new FusionError(problem.kind, `${name}: ${problem.message}`, problem)
     const { path } = project.models.find((model) => model.name === name)!
-    const wish = wishOf(project, planned)
-    return wish ? [{ name, path, wish }] : []
+    const request = requestOf(project, planned)
+    return request ? [{ name, path, request }] : []
   })
-  if (wished.length > 0) return wished
-  throw new FusionError('validation', 'All models are left out.', { hint: 'Choose what at least one shall run on.' })
+  if (requested.length > 0) return requested
+  throw new FusionError('validation', 'All models are left out.', { hint: 'Choose data or prompts for at least one.' })
 }
 
 /** null: the model is left out. */
-function wishOf(project: Project, { use, prompts }: PlannedCalibration): CalibrationWish | null {
+function requestOf(project: Project, { use, prompts }: PlannedCalibration): CalibrationRequest | null {
   if (use === 'none') return null
   if (use === 'prompts') return { kind: 'prompts', prompts }
   const { evaluation, calibration } = project

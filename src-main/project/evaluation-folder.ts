@@ -24,7 +24,7 @@ export function ownDataFolder({ evaluation, models }: Project): string | null {
 }
 
 export function noData(): FusionError {
-  return new FusionError('validation', 'There are no pictures to measure on.', {
+  return new FusionError('validation', 'There are no pictures for the evaluation.', {
     hint: 'Choose a folder of pictures with captions: a .txt beside each picture, one sub-folder for each domain.',
   })
 }

@@ -46,7 +46,7 @@ export async function restoreRecipe(
 ): Promise<{ project: Project; title: string; missing: string[] }> {
   const text = (await openCheckpoint(path)).metadata[RECIPE_KEY]
   if (text === undefined) {
-    throw new FusionError('unsupported', `${path} carries no recipe of this program.`, {
+    throw new FusionError('unsupported', `${path} has no recipe of this program.`, {
       hint: 'Open it as a model instead.',
     })
   }

@@ -24,7 +24,7 @@ export interface ServedAddress {
  */
 export function servedAddress(address: string = LOCALHOST, network = false): ServedAddress {
   if (address.trim() === '' || /[%\s[\]/?#@\\]/.test(address)) {
-    throw new FusionError('validation', `${JSON.stringify(address)} is no address to listen on.`, {
+    throw new FusionError('validation', `${JSON.stringify(address)} is not an address of a machine.`, {
       hint: 'Give an IP address of this machine, as 127.0.0.1 or ::1.',
     })
   }

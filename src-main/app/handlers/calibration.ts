@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { CALIBRATION_FILE } from '../../engine/merge/plan/calibration-file'
 import { makePrivate, makePrivateFolder } from '../../engine/files/private'
-import { planCalibration, wishedModels } from '../../project/calibration-plan'
+import { planCalibration, requestedModels } from '../../project/calibration-plan'
 import { checkAgreed } from '../files/agreed-target'
 import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
@@ -18,7 +18,7 @@ export function calibrationHandlers(studio: Studio): Handlers<Group<'calibration
       const target = isOwn ? join(calibrations, `${randomUUID()}.safetensors`) : await host.access.checkTarget(path)
       if (isOwn) makePrivateFolder(calibrations)
       await checkAgreed(target, CALIBRATION_FILE, overwrite)
-      const models = await wishedModels(project, studio.cache.folder, studio)
+      const models = await requestedModels(project, studio.cache.folder, studio)
       queue.cancelAll('calibrate')
       const { samples, seed } = project.calibration
       return jobs.start(

@@ -1,10 +1,10 @@
 import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
-import { wishedModels } from '../../project/calibration-plan'
+import { requestedModels } from '../../project/calibration-plan'
 import type { Project } from '../../contract/project'
 import { calibratedLayers, calibrate, type CalibratedCheckpoint } from '../../engine/calibrate/calibrate'
 import { calibrationBytes } from '../../engine/merge/plan/calibration-file'
-import { calibrated, promptsIn, type CalibrationWish } from '../../engine/calibrate/calibration-request'
+import { calibrated, promptsIn, type CalibrationRequest } from '../../engine/calibrate/calibration-request'
 import { openCheckpoint } from '../../engine/checkpoint/open'
 import { readSmallText } from '../../engine/files/regular-file'
 import { SMALL_FILES } from '../../engine/files/small-files'
@@ -39,15 +39,15 @@ export function addCalibrateCommand(program: Command, files: { clipVocabulary: s
   const command = program
     .command('calibrate [project]')
     .description(
-      "gather real inputs of every layer of the models, for feature regression and calibrated statistics; without --data and --prompts on what the project's models run on",
+      'collect real inputs of every layer of the models, for feature regression and calibrated statistics; without --data and --prompts: on the data of the project',
     )
     .option(
       '--data <[name=]dir>',
-      "pictures with captions, or a folder with evaluation.json, that a model runs on: of several domains the one of the model's name; without a name: every specialist's",
+      "pictures with captions, or a folder with evaluation.json, that a model runs on; of several domains, the one with the model's name is used; without NAME=: for every specialist",
       collect,
       [],
     )
-    .option('--prompts <name=file>', 'prompts, one a line, that a model makes pictures for', collect, [])
+    .option('--prompts <name=file>', 'prompts, one per line, for which the model draws pictures', collect, [])
     .option('--samples <n>', "input columns per layer and model (default: the project's, or 1024)", count)
     .option('--seed <n>', "seed of everything random (default: the project's, or 0)", number)
     .requiredOption('--out <file>', 'the calibration file to write (.safetensors)')
@@ -79,17 +79,19 @@ async function run(
     signal,
   }
   const isGiven = path === undefined || options.data.length + options.prompts.length > 0
-  const wishes = isGiven ? await givenWishes(options, project, project.evaluation.seed) : await ownWishes(project)
+  const requests = isGiven
+    ? await givenRequests(options, project, project.evaluation.seed)
+    : await projectRequests(project)
   const base = await openCheckpoint(project.models[0]!.path, project.prediction)
   const models: CalibratedCheckpoint[] = []
   for (const { name, path: own } of project.models) {
-    const wish = wishes.get(name)
-    if (!wish) continue
+    const request = requests.get(name)
+    if (!request) continue
     const checkpoint = own === project.models[0]!.path ? base : await openCheckpoint(own, project.prediction)
-    models.push(await calibrated(name, checkpoint, wish, { base, ...settings }))
+    models.push(await calibrated(name, checkpoint, request, { base, ...settings }))
   }
   const layers = models.flatMap(({ checkpoint }) => calibratedLayers(checkpoint))
-  say(`Gathering up to ${bytes(calibrationBytes(layers, 1, settings.samples))} from ${models.length} models …`)
+  say(`Collecting up to ${bytes(calibrationBytes(layers, 1, settings.samples))} from ${models.length} models …`)
   const provider = await chooseProvider(options.device)
   const progress = new ProgressLine()
   try {
@@ -116,18 +118,18 @@ async function run(
 }
 
 /** What the project says that its models run on. */
-async function ownWishes(project: Project): Promise<Map<string, CalibrationWish>> {
-  return new Map((await wishedModels(project, cacheFolder())).map(({ name, wish }) => [name, wish]))
+async function projectRequests(project: Project): Promise<Map<string, CalibrationRequest>> {
+  return new Map((await requestedModels(project, cacheFolder())).map(({ name, request }) => [name, request]))
 }
 
 /** What the options say that models run on. */
-async function givenWishes(
+async function givenRequests(
   { data, prompts }: CalibrateCommandOptions,
   { models }: Project,
   seed: number,
-): Promise<Map<string, CalibrationWish>> {
+): Promise<Map<string, CalibrationRequest>> {
   const names = models.map(({ name }) => name)
-  const wishes = new Map<string, CalibrationWish>()
+  const requests = new Map<string, CalibrationRequest>()
   for (const [kind, texts] of [
     ['data', data],
     ['prompts', prompts],
@@ -138,15 +140,15 @@ async function givenWishes(
       if (name !== undefined && !names.includes(name))
         throw new UsageError(`--${kind} ${text}: no model is named ${name}.`, `The models are ${names.join(', ')}.`)
       for (const model of name === undefined ? names.slice(1) : [name]) {
-        if (wishes.has(model)) throw new UsageError(`--${kind} ${text}: ${model} has something to run on already.`)
-        wishes.set(model, await wishFrom(kind, resolve(path ?? text), seed))
+        if (requests.has(model)) throw new UsageError(`--${kind} ${text}: ${model} has data or prompts already.`)
+        requests.set(model, await requestFrom(kind, resolve(path ?? text), seed))
       }
     }
-  if (wishes.size === 0) throw new UsageError('Say what the models run on: --data [NAME=]DIR or --prompts NAME=FILE.')
-  return wishes
+  if (requests.size === 0) throw new UsageError('Say what the models run on: --data [NAME=]DIR or --prompts NAME=FILE.')
+  return requests
 }
 
-async function wishFrom(kind: CalibrationWish['kind'], path: string, seed: number): Promise<CalibrationWish> {
+async function requestFrom(kind: CalibrationRequest['kind'], path: string, seed: number): Promise<CalibrationRequest> {
   if (kind === 'data') return { kind, folder: path, splitSeed: seed, pictures: null }
   return { kind, prompts: promptsIn(await readSmallText(path, SMALL_FILES.prompts)) }
 }

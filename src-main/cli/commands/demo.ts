@@ -57,7 +57,7 @@ const SHEET_RULE = { kind: PNG_FILE, overwrite: true }
 export function addDemoCommand(program: Command, files: ProgramFiles, folder: string): void {
   program
     .command('demo')
-    .description('the main job on the shipped models: merge, measure, draw a contact sheet')
+    .description('merge the shipped models, measure the merge, and draw a contact sheet')
     .option('--out <dir>', 'folder for the merged checkpoint and the contact sheet', join('out', 'demo'))
     .addOption(new Option('--device <name>', 'where networks run').choices(DEVICES).default('auto'))
     .option('--json', 'results as JSON')
@@ -103,7 +103,7 @@ async function demo(options: DemoOptions, files: ProgramFiles, folder: string, s
     [
       resultInWords(plan, merged),
       '',
-      `Denoising loss on ${picturesPerDomain(domains)} held-out pictures per domain, ${set.timesteps.length} timesteps each (less is better):`,
+      `Denoising loss on ${picturesPerDomain(domains)} held-out pictures per domain, ${set.timesteps.length} timesteps each (lower is better):`,
       lossTable(domains, losses),
       '',
       verdictInWords('the plain average', againstSoup, measuredPictures),
@@ -218,11 +218,11 @@ function lossTable(domains: readonly ChosenDomain[], losses: readonly MeasuredRo
   return table([header, ...rows])
 }
 
-/** Says whether FeatureFusion beats another model, or what the choice of pictures could turn around. */
+/** Says whether FeatureFusion beats another model, or that the difference is not significant. */
 function verdictInWords(other: string, difference: PairedLosses, count: number): string {
   const { mean: value, standardError, relative } = difference
   const relation = !exceedsTwoErrors(difference)
-    ? 'does not differ measurably from'
+    ? 'does not differ significantly from'
     : value < 0
       ? 'beats'
       : 'is worse than'

@@ -6,7 +6,7 @@ import { printResult, runCommand, type CommonOptions } from '../output/output'
 export function addDevicesCommand(program: Command): void {
   program
     .command('devices')
-    .description('try the execution providers and say which are used, and why not the others')
+    .description('test the execution providers: which ones work, and why the others do not')
     .option('--json', 'results as JSON')
     .action((options: CommonOptions) =>
       runCommand(options, async () => {

@@ -35,12 +35,12 @@ export function addDriftCommand(program: Command, files: DriftFiles): void {
   const command = program
     .command('drift [project]')
     .description(
-      "the sampling check: a merge's features against its models' own, combined by its coefficients, layer by layer",
+      "compare the features of a merge with the features of its models, combined by the merge's coefficients, layer by layer",
     )
     .option('--domain <name>', 'only pictures of this domain')
-    .option('--columns <n>', 'inputs of every layer that are compared', count, 64)
+    .option('--columns <n>', 'number of inputs per layer', count, 64)
     .option('--layer <name>', 'only this layer')
-    .option('--pipeline <path>', 'a pipeline that lends the parts that the base lacks')
+    .option('--pipeline <path>', 'a pipeline from which the parts are taken that the base does not have')
   addEvaluationOptions(command, String(PICTURES))
   command.action((path: string | undefined, options: DriftCommandOptions) =>
     runCommand(options, (signal) => check(path, options, files, signal)),

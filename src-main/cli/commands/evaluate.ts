@@ -63,16 +63,21 @@ const CSV_RULE = { kind: csvFile(evaluationAsCsv(NO_FIGURES)), overwrite: true }
 export function addEvaluateCommand(program: Command, files: { clipVocabulary: string }): void {
   program
     .command('evaluate')
-    .description('measure models on pictures with captions: denoising loss by domain, and what merges keep')
+    .description(
+      "measure models on pictures with captions: denoising loss by domain, and how much merges keep of the specialists' gains",
+    )
     .option(
       '--model <[name=]path>',
       'a model; once for each; the first is the base unless --base is given',
       collect,
       [],
     )
-    .option('--merge <[name=]path>', 'a merge whose file does not say that it is one', collect, [])
+    .option('--merge <[name=]path>', 'a merge, where its file has no recipe that says so', collect, [])
     .requiredOption('--data <dir>', 'pictures with captions, sub-folders are domains; or a folder with evaluation.json')
-    .option('--base <path>', 'a whole pipeline: what models are compared with, and what lends the parts that they lack')
+    .option(
+      '--base <path>',
+      'a whole pipeline: the model to compare with; parts that other models do not have are taken from it',
+    )
     .addOption(predictionOption())
     .addOption(new Option('--split <name>', 'which pictures').choices(SPLITS).default('held-out'))
     .option('--pictures <n>', 'at most so many pictures of each domain', count)
@@ -190,7 +195,10 @@ function namedModels(options: EvaluateOptions): { base: NamedModel; others: Name
   ])
   const own = options.base === undefined ? named[0] : { ...withoutWeight(options.base), name: 'base', isMerge: false }
   if (!own || named.length === 0)
-    throw new UsageError('Say what to measure: --model PATH.', 'The first one is the base unless --base is given.')
+    throw new UsageError(
+      'Name the models to measure: --model PATH.',
+      'The first one is the base unless --base is given.',
+    )
   const twice = named.find(({ path }, at) => named.findIndex((other) => other.path === path) < at)
   if (twice) throw new UsageError(`${twice.path} is given twice.`, 'Name every model once.')
   // A base that is also among the models is measured once, by the name that it has there.
@@ -205,5 +213,5 @@ function namedModels(options: EvaluateOptions): { base: NamedModel; others: Name
 function withoutWeight(text: string): ModelArgument {
   const argument = parseModelArgument(text)
   if (argument.weight === undefined) return argument
-  throw new UsageError(`${text}: models are measured as they are, without a weight.`, 'Leave out what stands after @.')
+  throw new UsageError(`${text}: models are measured as they are, without a weight.`, 'Remove the part after @.')
 }

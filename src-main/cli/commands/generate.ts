@@ -82,7 +82,7 @@ export function addGenerateCommand(program: Command, files: { clipVocabulary: st
     .command('generate')
     .description('make pictures with a model')
     .requiredOption('--model <path>', 'pipeline folder, component folder, single file or UNet file')
-    .option('--base <path>', 'a whole pipeline that lends the parts that the model lacks')
+    .option('--base <path>', 'a whole pipeline from which the parts are taken that the model does not have')
     .option('--vae <path>', 'another VAE')
     .addOption(predictionOption())
     .option('--embedding <[token=]file>', 'a textual inversion (.safetensors, .pt, .bin); once for each', collect, [])
@@ -90,10 +90,10 @@ export function addGenerateCommand(program: Command, files: { clipVocabulary: st
     .option('--negative <text>', 'what not to show')
     .option('--seed <n>', 'seed of the random numbers (default: 0); once for each', addSeed, [])
     .option('--count <n>', 'pictures per prompt and seed, with seeds counting up', count, 1)
-    .option('--batch <n>', 'pictures that are made together', count)
+    .option('--batch <n>', 'pictures per batch', count)
     .option('--steps <n>', 'denoising steps', steps, 20)
     .option('--guidance <number>', 'guidance scale; up to 1: none', number, 7.5)
-    .option('--size <WxH>', 'pixels (default: what the model was made for)', size)
+    .option('--size <WxH>', "width and height in pixels (default: the model's own size)", size)
     .option('--out <path>', 'a folder, or a .png for one picture', '.')
     .addOption(new Option('--device <name>', 'where networks run').choices(DEVICES).default('auto'))
     .option('--scheduler <name>', `${SCHEDULER_NAMES.join(', ')}, or diffusers' class name (default: the model's own)`)
@@ -188,7 +188,7 @@ interface GenerateResult {
 
 /** Every prompt with every seed. */
 function pictureRequests({ prompt, negative, seed, count: seeds }: GenerateOptions): GenerateRequest['pictures'] {
-  if (prompt.length === 0) throw new UsageError('Say what to show: --prompt TEXT.')
+  if (prompt.length === 0) throw new UsageError('Give a prompt: --prompt TEXT.')
   for (const text of prompt) checkPrompt(text)
   if (negative !== undefined) checkPrompt(negative, 'The negative prompt')
   const firsts = seed.length > 0 ? seed : [0n]
@@ -197,7 +197,7 @@ function pictureRequests({ prompt, negative, seed, count: seeds }: GenerateOptio
     throw new UsageError(`These are ${pictures} pictures; at most ${MOST_PICTURES} are made at once.`)
   const last = firsts.find((first) => first + BigInt(seeds - 1) > MOST_SEED)
   if (last !== undefined)
-    throw new UsageError(`Counting up from the seed ${last}, ${seeds} pictures go beyond the last one, ${MOST_SEED}.`)
+    throw new UsageError(`Counting from the seed ${last}, ${seeds} pictures go beyond the last one, ${MOST_SEED}.`)
   return prompt.flatMap((text) =>
     firsts.flatMap((first) =>
       Array.from({ length: seeds }, (_, index) => ({

@@ -30,7 +30,7 @@ export function addInspectCommand(program: Command): void {
     .option('--layer <name>', 'only this layer')
     .addOption(new Option('--matrix <kind>', 'what --png shows').choices(MATRIX_KINDS).default('P'))
     .option('--png <file>', "write the layer's matrix [rows, models · rows] as a heat map")
-    .option('--suggest', 'weights by which every specialist has an equal part in the merge, with reasons')
+    .option('--suggest', 'suggest weights that give every specialist an equal part in the merge, with reasons')
     .option('--json', 'results as JSON')
   addModelOptions(command).action((path: string | undefined, options: InspectOptions) =>
     runCommand(options, async (signal) => {
@@ -107,7 +107,7 @@ function inWords(models: readonly string[], layers: readonly LayerSummary[]): st
 }
 
 function adviceInWords(advice: readonly WeightAdvice[]): string {
-  if (advice.length === 0) return 'Nothing to weigh: it takes two specialists that change the same layers.'
+  if (advice.length === 0) return 'No suggestion: there must be two specialists that change the same layers.'
   const sections = advice.map(({ block, suggested, specialists, agreement, reason }) => {
     const lines = [block ?? 'all blocks without weights of their own', `  ${reason}`]
     if (!suggested) return lines.join('\n')

@@ -51,7 +51,10 @@ export function addMergeCommand(program: Command, files: ProgramFiles): void {
   const command = program
     .command('merge [project]')
     .description('merge a base and specialists into one checkpoint')
-    .option('--reuse', 'keep what every model contributes, and use what is kept: other weights then cost a sum')
+    .option(
+      '--reuse',
+      'keep the contributions of every model on disk, and use those that are there: a merge with other weights is then only a sum',
+    )
     .option('--dry-run', 'check and forecast only')
   addMergeOptions(command)
   command.action((path: string | undefined, options: MergeCommandOptions & { dryRun?: boolean }) =>
@@ -81,12 +84,12 @@ export function addMergeOptions(command: Command): Command {
   command
     .option('--out <path>', "file or folder to write (default: the project's)")
     .addOption(new Option('--device <name>', 'where matrix products run').choices(DEVICES).default('auto'))
-    .option('--threads <n>', 'threads of sums and products; no byte depends on them', threads)
+    .option('--threads <n>', 'threads of sums and products; the result does not depend on them', threads)
     .option(
       '--overwrite',
       'replace a safetensors file or an empty folder at --out that this program did not write; nothing else is replaced',
     )
-    .option('--cache-limit <gb>', 'what kept contributions may take on disk', number, CACHE_LIMIT)
+    .option('--cache-limit <gb>', 'disk space that kept contributions may use', number, CACHE_LIMIT)
     .option('--json', 'results as JSON')
   return addOutputOptions(addModelOptions(command))
 }
@@ -94,7 +97,7 @@ export function addMergeOptions(command: Command): Command {
 /** Sees before any work that it is said where the merge goes, under a name that a merge can have. */
 export function checkOut({ output }: Pick<Project, 'output'>, { out }: Pick<MergeCommandOptions, 'out'>): void {
   const path = out ?? output.path
-  if (path === undefined) throw new UsageError('Say where to write: --out PATH.')
+  if (path === undefined) throw new UsageError('Name the output: --out PATH.')
   outputName(path, true)
 }
 
@@ -132,7 +135,7 @@ export async function mergeWithProgress(
   for (const warning of plan.warnings) say(`Note: ${warning}`)
   const { method, project } = plan
   if (project.method.reuse && reweightingOf(method) === 'merge')
-    say(`Note: ${method.title} is no sum of what the models contribute: it is run again as a whole.`)
+    say(`Note: ${method.title} is not a linear combination of the models: the whole merge runs again.`)
   try {
     return await runMerge(plan, {
       path,

@@ -49,13 +49,13 @@ interface UnlearnOptions extends MergeCommandOptions {
 export function addReweightCommand(program: Command, files: ProgramFiles): void {
   const command = program
     .command('reweight [project]')
-    .description('the same merge with other weights; what the models contribute is kept from merge to merge')
+    .description('merge again with other weights, from kept contributions of the models')
     .option('--weight <name=number>', "a model's new weight; brings back one that was dropped", collect, [])
   addMergeOptions(command)
   command.action((path: string | undefined, options: MergeCommandOptions & { weight: string[] }) =>
     runCommand(options, async (signal) => {
       const given = await loadProject(path, options)
-      if (options.weight.length === 0) throw new UsageError('Say what changes: --weight NAME=NUMBER.')
+      if (options.weight.length === 0) throw new UsageError('Give at least one new weight: --weight NAME=NUMBER.')
       const project = options.weight.reduce((changed, text) => reweigh(changed, text), reused(given))
       checkOut(project, options)
       const plan = await planMerge(project)
@@ -73,7 +73,7 @@ export function addUnlearnCommand(program: Command, files: ProgramFiles): void {
   const command = program
     .command('unlearn')
     .usage('PROJECT NAME | NAME --base PATH --specialist … [options]')
-    .description('drop a specialist from a merge, and say what that takes out')
+    .description('merge without a specialist, and report what this changes')
     .argument('<project>', 'the project, or the name where the models are given by options')
     .argument('[name]', 'the specialist')
     .option('--no-report', 'do not measure what changes')
@@ -95,7 +95,7 @@ async function unlearn(
   files: ProgramFiles,
   signal: AbortSignal,
 ): Promise<void> {
-  if (given.models[0]?.name === name) throw new UsageError(`${name} is the base: a merge has no other.`)
+  if (given.models[0]?.name === name) throw new UsageError(`${name} is the base, which cannot be dropped.`)
   const project = reused(given)
   checkOut(project, options)
   const before = await planMerge(change(project, name, { enabled: true }))
@@ -218,7 +218,7 @@ function reportInWords(name: string, { tensors, blocks, total }: UnlearningRepor
   const percent = (value: number): string => `${(100 * value).toFixed(3)} %`
   const most = [...tensors].sort((a, b) => b.relative - a.relative).slice(0, TENSORS_SHOWN)
   return [
-    `Without ${name} the merge is another by ${percent(total.relative)} of its length. By blocks:`,
+    `Without ${name} the merged weights change by ${percent(total.relative)} of their norm. By blocks:`,
     table([['block', 'change'], ...blocks.map(({ block, relative }) => [block, percent(relative)])]),
     'Most changed:',
     table([['tensor', 'change'], ...most.map(({ tensor, relative }) => [tensor, percent(relative)])]),
@@ -228,7 +228,7 @@ function reportInWords(name: string, { tensors, blocks, total }: UnlearningRepor
 function lossesInWords({ domains, gain }: UnlearningLosses): string[] {
   const cell = (value: number): string => value.toFixed(4)
   return [
-    'Denoising loss on held-out pictures (less is better):',
+    'Denoising loss on held-out pictures (lower is better):',
     table([
       ['domain', 'base', 'before', 'after', 'change'],
       ...domains.map(({ domain, base, before, after }) => {

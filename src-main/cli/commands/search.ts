@@ -26,7 +26,7 @@ export function addSearchCommand(program: Command, files: ProgramFiles): void {
     .command('search [project]')
     .summary('find weights for a merge on one half of the pictures, and check them on the other')
     .description(
-      "find weights for a merge. Of every domain's pictures the first, third … choose them; the others, which the search never sees, say what they are worth. Ctrl C ends it with the best so far.",
+      'find weights for a merge. The search uses every second picture of each domain (the first, third …); its result is then measured on the others. Ctrl+C ends the search and keeps the best weights so far.',
     )
     .addOption(
       new Option(
@@ -90,7 +90,7 @@ async function search(
         '',
         lossesInWords(found, start, history[0]!.score, strategy),
         '',
-        found.check?.verdict ?? 'It was stopped: the weights are not checked on pictures that the search never saw.',
+        found.check?.verdict ?? 'It was stopped: the weights were not checked on the other pictures.',
         out === undefined
           ? 'With --out FILE.fusion.json these weights become a project.'
           : `Written to ${out}: featurefusion merge ${out} --out PATH makes this merge.`,

@@ -20,10 +20,10 @@ export function addServeCommand(program: Command, builtFolder: URL): void {
   const at = (path: string): string => fileURLToPath(new URL(path, builtFolder))
   program
     .command('serve')
-    .description('the same program in a browser; prints the URL with its token on one line')
+    .description('run the program for a browser; prints the URL with its token on one line')
     .option('--port <n>', 'port; 0: any free one', portNumber, 0)
     .option('--address <ip>', 'address to listen on', '127.0.0.1')
-    .option('--allow-network', 'let other machines reach the program, where --address is one that they can reach')
+    .option('--allow-network', 'allow an --address that other machines can reach')
     .option('--allow <dir>', 'folder that may be used; can be given more than once', collect, [])
     .option('--data <dir>', 'folder for project, settings and pictures; every running program needs one of its own')
     .option('--demo', 'open the demo project, unless there is unsaved work')

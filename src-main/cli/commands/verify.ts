@@ -19,7 +19,7 @@ interface VerifyOptions extends CommonOptions {
 export function addVerifyCommand(program: Command): void {
   program
     .command('verify <file>')
-    .description('check an export: data, names, files and recipe, and whether the sources of the recipe are at hand')
+    .description('check an export: data, names, files and recipe, and whether the sources of the recipe are there')
     .option(
       '--sources <folder>',
       "where to look for sources (default: the file's folder)",
@@ -100,13 +100,13 @@ function fileInWords({ path, sha256, data, names, metadata }: VerifiedFile): str
 }
 
 function proofInWords(proof: Proof): string {
-  if (proof === null) return 'not proven: nothing says what was written'
+  if (proof === null) return 'not checked: there is no record of what was written'
   return proof ? 'as they were written' : 'NOT what was written'
 }
 
 function folderInWords({ isFolder, folder }: ExportVerification): string[] {
   if (!isFolder) return []
-  if (!folder) return ['Files    not proven: there is no list of what was written']
+  if (!folder) return ['Files    not checked: there is no list of what was written']
   const lines = [
     ...folder.missing.map((name) => `  MISSING ${name}`),
     ...folder.changed.map((name) => `  CHANGED ${name}`),

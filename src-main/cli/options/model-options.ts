@@ -60,15 +60,18 @@ export function addModelOptions(command: Command): Command {
     )
     .option(
       '--layer-weights <name=pattern:weight>',
-      'a weight for the layers that match a pattern: whole parts of a name between dots, * for anything',
+      'a weight for the layers that match a pattern: whole parts of the name between dots; * matches anything',
       collect,
       [],
     )
   addMethodOptions(command)
   return command
-    .option('--calibration <file>', 'real inputs of the layers (featurefusion calibrate), for what needs them')
-    .option('--transposed <pattern>', 'layers that are transposed convolutions (files do not tell)', collect, [])
-    .option('--groups <pattern=n>', 'layers that are convolutions in n groups (files do not tell)', collect, [])
+    .option(
+      '--calibration <file>',
+      'file with real inputs of the layers (featurefusion calibrate), for methods and statistics that need it',
+    )
+    .option('--transposed <pattern>', 'layers that are transposed convolutions (files do not say so)', collect, [])
+    .option('--groups <pattern=n>', 'layers that are convolutions in n groups (files do not say so)', collect, [])
     .addOption(predictionOption())
     .option(
       '--include <parts>',
@@ -100,7 +103,7 @@ export function addOutputOptions(command: Command): Command {
  */
 export async function loadProject(path: string | undefined, options: ModelOptions): Promise<Project> {
   if (path !== undefined && (options.base !== undefined || options.specialist.length > 0))
-    throw new UsageError('Give either a project file or --base and --specialist: a file names its models itself.')
+    throw new UsageError('Give either a project file, or --base and --specialist.')
   const project = path === undefined ? projectFromOptions(options) : await readProject(path)
   const models = await withRules(project.models, options)
   const given = (keys: readonly (keyof ModelOptions)[]): Record<string, unknown> =>
@@ -131,7 +134,7 @@ function fitting(project: unknown): Project {
   const parsed = projectSchema.safeParse(project)
   if (parsed.success) return parsed.data
   const problems = z.prettifyError(parsed.error)
-  throw new UsageError(`These options do not fit: ${problems.replaceAll(/\s*\n\s*/g, ' ')}`)
+  throw new UsageError(`These options are not valid: ${problems.replaceAll(/\s*\n\s*/g, ' ')}`)
 }
 
 function projectFromOptions(options: ModelOptions): Project {

@@ -39,7 +39,7 @@ export function evaluationInWords(evaluation: Evaluation): string {
   ]
   return [
     `Denoising loss on ${split === 'all' ? '' : `${split} `}pictures (${pictures}; ${timesteps.length} timesteps each).`,
-    `Below the base's loss: the change of it, less is better; in brackets what another choice of pictures could turn around (${percent(evaluation.bootstrap.confidence)} intervals).`,
+    `Below the base's loss: the change of it, lower is better; in brackets: not significant (${percent(evaluation.bootstrap.confidence)} intervals).`,
     '',
     table([header, ...rows]),
     '',
@@ -86,7 +86,7 @@ function keptInWords(others: readonly ModelSummary[]): string[] {
   }
   if (without.length > 0) {
     const named = without.map(({ name, ownDomain }) => (name === ownDomain ? name : `${name} (on ${ownDomain})`))
-    lines.push(`No measurable gain over the base on their own domain, so nothing to keep: ${named.join(', ')}.`)
+    lines.push(`No significant gain over the base on their own domain, so nothing to keep: ${named.join(', ')}.`)
   }
   return lines
 }
@@ -104,7 +104,7 @@ export function unlearnedInWords(unlearned: readonly UnlearnedGain[]): string[] 
     ]
   })
   return [
-    'Unlearned, each on its own domain, or where it has none on the one whose loss rises most: loss with it, without it, and what the merge keeps of its gain.',
+    "Unlearning, on each specialist's own domain (where it has none, on the domain whose loss increases most): loss with it, loss without it, and how much of its gain the merge keeps.",
     '',
     table([['', 'with', 'without', 'change', 'keeps'], ...rows]),
   ]
@@ -119,12 +119,12 @@ function verdict(base: ModelSummary, others: readonly ModelSummary[]): string {
   const [best] = others
     .filter(({ mean: { loss } }) => Number.isFinite(loss.value))
     .sort((a, b) => a.mean.loss.value - b.mean.loss.value)
-  if (!best) return `Over all domains only ${base.name} has a loss that is a number.`
+  if (!best) return `Over all domains only ${base.name} has a loss that is a finite number.`
   const change = `${signed(relativeChange(best.mean)! * 100, 1)} %`
   const { value } = best.mean.difference!
   if (excludesZero(best.mean.difference!) && value < 0)
     return `Over all domains ${best.name} is best: ${change} against ${base.name} alone.`
-  return `Over all domains no model is measurably better than ${base.name} alone; the best of them is ${best.name} (${change}).`
+  return `Over all domains no model is significantly better than ${base.name} alone; the best of them is ${best.name} (${change}).`
 }
 
 function clipInWords(clip: readonly ClipSummary[], { domains }: Evaluation): string[] {
@@ -135,7 +135,7 @@ function clipInWords(clip: readonly ClipSummary[], { domains }: Evaluation): str
     ),
   ])
   return [
-    'CLIP score of drawn pictures, more is better (± standard error over captions):',
+    'CLIP score of drawn pictures, higher is better (± standard error over captions):',
     '',
     table([['', ...domains.map(({ name }) => name), ALL_DOMAINS], ...rows]),
   ]

@@ -21,7 +21,7 @@ export const clipSettingsSchema = z.strictObject({
   guidance: guidanceSchema.default(7.5),
 })
 
-/** A project's own wishes for its evaluation. */
+/** A project's own settings for its evaluation. */
 export const evaluationSettingsSchema = z.strictObject({
   /** Folder of evaluation data; null: one named evaluation beside the base, as the demo family has it. */
   data: pathSchema.nullable().default(null),

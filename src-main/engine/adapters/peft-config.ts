@@ -52,7 +52,7 @@ export function peftConfigsIn(metadata: Readonly<Record<string, string>>, path: 
     throw new FusionError('malformed', `${where} is not valid JSON.`, { hint: 'Save the adapter again.', cause })
   }
   const settings = z.record(z.string(), z.unknown()).safeParse(values)
-  if (!settings.success) throw new FusionError('malformed', `${where} is no JSON object.`)
+  if (!settings.success) throw new FusionError('malformed', `${where} is not a JSON object.`)
   const byPart = PARTS.map((part): [string, PeftConfig] => {
     const own = Object.entries(settings.data).filter(([key]) => key.startsWith(`${part}.`))
     const config = Object.fromEntries(own.map(([key, value]) => [key.slice(part.length + 1), value]))

@@ -7,7 +7,7 @@ import type { CalibratedCheckpoint } from './calibrate'
 import { dataSource, promptSource, trainTimestepsOf } from './sources'
 
 /** What a model shall run on while the inputs of its layers are gathered. */
-export type CalibrationWish =
+export type CalibrationRequest =
   | {
       kind: 'data'
       /** Of evaluation data. */
@@ -19,7 +19,7 @@ export type CalibrationWish =
     }
   | { kind: 'prompts'; prompts: string[] }
 
-export interface WishOptions {
+export interface RequestOptions {
   /** A whole pipeline that lends what the model lacks. */
   base: Checkpoint
   /** Of timesteps and noise. */
@@ -41,21 +41,21 @@ export function picturesFor({ domains }: PictureList, name: string, most = Infin
 }
 
 /**
- * Makes a wish come true.
+ * Builds the data source that a request names.
  * @throws FusionError 'validation' where there is nothing to run on; whatever opening the data throws
  */
 export async function calibrated(
   name: string,
   checkpoint: Checkpoint,
-  wish: CalibrationWish,
-  { base, seed, cacheFolder, signal }: WishOptions,
+  request: CalibrationRequest,
+  { base, seed, cacheFolder, signal }: RequestOptions,
 ): Promise<CalibratedCheckpoint> {
-  if (wish.kind === 'prompts') {
-    if (wish.prompts.length === 0) throw noPrompts(name)
-    return { name, checkpoint, ...promptSource(wish.prompts, seed, signal) }
+  if (request.kind === 'prompts') {
+    if (request.prompts.length === 0) throw noPrompts(name)
+    return { name, checkpoint, ...promptSource(request.prompts, seed, signal) }
   }
-  const data = await openEvaluationData(wish.folder, wish.splitSeed)
-  const chosen = picturesFor(data, name, wish.pictures ?? undefined)
+  const data = await openEvaluationData(request.folder, request.splitSeed)
+  const chosen = picturesFor(data, name, request.pictures ?? undefined)
   const encoding = {
     vaeHash: vaeHashFor(data, checkpoint, base),
     ...(cacheFolder !== undefined && { cacheFolder }),
@@ -71,7 +71,7 @@ export async function calibrated(
 
 /** Why a model that shall make pictures cannot. */
 export function noPrompts(name: string): FusionError {
-  return new FusionError('validation', `There are no prompts for ${name}.`, { hint: 'Write some, one a line.' })
+  return new FusionError('validation', `There are no prompts for ${name}.`, { hint: 'Write some, one per line.' })
 }
 
 /** Prompts in a text, one a line. @throws FusionError 'validation' for one that is too long */

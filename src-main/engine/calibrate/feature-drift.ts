@@ -199,7 +199,8 @@ class DriftWork {
       for (let i = 0; i < sums.length; i++) sums[i]! += weight * features[i]!
     }
     if (task.kind === 'tensor') {
-      if (task.method.kind !== 'linear') throw new FusionError('internal', `${task.method.title} is no sum.`)
+      if (task.method.kind !== 'linear')
+        throw new FusionError('internal', `${task.method.title} is not a linear combination.`)
       const { coefficients, divisor } = task.method.combine(task.weights, this.plan.project.method)
       for (const [model, coefficient] of coefficients.entries())
         if (coefficient !== 0) await add(readAll(rows, model), model, coefficient)

@@ -88,7 +88,9 @@ async function refuseAdapterIn(path: string, entries: ReadonlySet<string>): Prom
   if (name === undefined) return
   const file = join(path, name)
   refuseAdapter(file, (await openContainer(file)).tensors)
-  throw new FusionError('unsupported', `${path} is no folder of a model.`, { hint: `Choose the file in it: ${name}.` })
+  throw new FusionError('unsupported', `${path} is not a folder of a model.`, {
+    hint: `Choose the file in it: ${name}.`,
+  })
 }
 
 async function openFile(path: string): Promise<OpenedParts> {

@@ -124,6 +124,6 @@ function channels(path: string, key: string, value: unknown): readonly number[] 
 
 function malformed(path: string, key: string, value: unknown): FusionError {
   return new FusionError('malformed', `${path} has ${key} = ${JSON.stringify(value)}.`, {
-    hint: 'Get this file again, or leave it out: then CLIP’s own values hold.',
+    hint: 'Get this file again, or remove it: then CLIP’s own values are used.',
   })
 }

@@ -34,7 +34,7 @@ export function firstIteration(scheduler: Scheduler, steps: number, strength: nu
   const first = (steps - run) * scheduler.order
   if (run < 1 || first >= scheduler.timesteps.length)
     throw new FusionError('validation', `A strength of ${strength} leaves none of ${steps} steps to run.`, {
-      hint: 'Raise the strength or the number of steps.',
+      hint: 'Use a larger strength or more steps.',
     })
   return first
 }

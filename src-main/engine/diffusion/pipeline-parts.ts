@@ -26,7 +26,7 @@ export function requireComponent(name: ComponentName, checkpoint: Checkpoint, ba
   const { kind } = checkpoint
   const places = base ? `${absence(checkpoint)} no ${name}, nor does ${base.path}` : `${absence(checkpoint)} no ${name}`
   throw new FusionError('incompatible', `${places}.`, {
-    hint: kind?.advice ?? 'Name a whole pipeline as the base: it lends the parts that this model lacks.',
+    hint: kind?.advice ?? 'Name a whole pipeline as the base: the missing parts are taken from it.',
   })
 }
 
@@ -48,7 +48,7 @@ export function findComponent(name: ComponentName, checkpoint: Checkpoint, base?
 /** A component's config. @throws FusionError 'unsupported' where the file tells none */
 export function configOf({ name, config }: Component, { path }: Checkpoint): Readonly<Record<string, unknown>> {
   if (config) return config
-  throw new FusionError('unsupported', `The ${name} of ${path} has no config.json, and its kind is not known.`)
+  throw new FusionError('unsupported', `The ${name} of ${path} has no config.json, and its architecture is not known.`)
 }
 
 /**
@@ -96,7 +96,7 @@ export function predictionNotices(checkpoint: Checkpoint, base?: Checkpoint): st
   const isSaid = model.predictionType !== null || model.stated.edm || (base?.stated.type ?? null) !== null
   if (isSaid || model.architecture !== 'sd2') return []
   return [
-    `${model.path} does not say what it predicts, and models of Stable Diffusion 2 differ in it: it is taken for epsilon. ` +
+    `${model.path} does not say what it predicts, and models of Stable Diffusion 2 differ in it: epsilon is assumed. ` +
       'If that gives noise, say --prediction v_prediction.',
   ]
 }

@@ -42,7 +42,7 @@ export async function readTextualInversion(path: string, token?: string): Promis
   }
   const [only] = tensors
   if (!only || tensors.length > 1)
-    throw new FusionError('unsupported', `${path} is no textual inversion: it holds ${tensors.length} tensors.`, {
+    throw new FusionError('unsupported', `${path} is not a textual inversion: it holds ${tensors.length} tensors.`, {
       hint: "Use a file with one tensor (diffusers' learned_embeds, A1111's emb_params), or with clip_l and clip_g.",
     })
   const word = token ?? (A1111_KEYS.includes(only.name) ? fileName : only.name)
@@ -53,7 +53,7 @@ function vectorsOf(tensor: StoredTensor): TokenVectors {
   const { shape, path, name } = tensor
   const [count, width] = shape.length === 1 ? [1, shape[0]!] : [shape[0] ?? 0, shape[1] ?? 0]
   if (shape.length < 1 || shape.length > 2 || count < 1 || count > MOST_VECTORS || width < 1)
-    throw new FusionError('malformed', `${path} is no textual inversion: ${name} has the shape [${shape.join()}].`, {
+    throw new FusionError('malformed', `${path} is not a textual inversion: ${name} has the shape [${shape.join()}].`, {
       hint: `A textual inversion has 1 to ${MOST_VECTORS} vectors.`,
     })
   return { values: readFloats(tensor), count, width }

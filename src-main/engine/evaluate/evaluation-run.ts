@@ -189,7 +189,7 @@ export class EvaluationRun {
     onMerging: (fraction: number) => void,
   ): Promise<{ model: EvaluatedModel; cost: () => number | null }> {
     if (!merge) {
-      if (path === null) throw new FusionError('internal', `The row ${name} has neither a file nor a merge.`)
+      if (path === null) throw new FusionError('internal', `The row ${name} is neither a file nor a merge.`)
       const lender = await openCheckpoint(this.tools.base, this.tools.prediction)
       const checkpoint = await openCheckpoint(path, this.tools.prediction)
       return {
@@ -213,7 +213,7 @@ export class EvaluationRun {
     return { model: { name, role, prepare }, cost: () => seconds }
   }
 
-  /** A merge that is no sum of contributions is made as its export would be, in a folder that goes with this run. */
+  /** A merge that is not a linear combination is written as its export would be, into a folder that is removed with this run. */
   async #write(plan: MergePlan, onMerging: (fraction: number) => void): Promise<string> {
     const { device, cacheFolder, workerFile, clipVocabulary, threads } = this.tools
     this.#scratch ??= await mkdtemp(join(tmpdir(), 'featurefusion-evaluate-'))

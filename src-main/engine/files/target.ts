@@ -53,7 +53,7 @@ export function fileKind(
       const isEmpty = (await stat(path)).size === 0 // nothing is lost with it
       return isEmpty || (await holds(matches, path))
         ? { is: 'same-kind' }
-        : { is: 'foreign', because: `it is no ${title}` }
+        : { is: 'foreign', because: `it is not a ${title}` }
     },
   }
 }
@@ -75,7 +75,7 @@ export async function checkTarget(path: string, { kind, overwrite, sources = [] 
     })
   }
   if (!found.isFile() && !found.isDirectory()) {
-    throw new FusionError('target', `${path} is no regular file but ${kindInWords(found)}.`, {
+    throw new FusionError('target', `${path} is not a regular file but ${kindInWords(found)}.`, {
       hint: 'Choose another name.',
     })
   }
@@ -126,7 +126,7 @@ export async function checkTargetOutsideSources(target: string, sources: readonl
         })
       }
       if (isInside(sourcePath, path)) {
-        throw new FusionError('target', `${source}, which the merge reads, lies inside ${target}.`, {
+        throw new FusionError('target', `${source}, a source of the merge, is inside ${target}.`, {
           hint: 'Write to another place: replacing this folder would remove the source.',
         })
       }

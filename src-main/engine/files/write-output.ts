@@ -32,7 +32,9 @@ export async function checkOutput(path: string, rule: TargetRule): Promise<void>
 export async function checkOutputFolder(path: string): Promise<void> {
   const isFolder = (await stat(path).catch(() => null))?.isDirectory()
   if (isThere(path) && !isFolder) {
-    throw new FusionError('target', `${path} is no folder.`, { hint: 'Name a folder, or one that is not there yet.' })
+    throw new FusionError('target', `${path} is not a folder.`, {
+      hint: 'Name a folder, or one that is not there yet.',
+    })
   }
   await writableFolder(path)
 }

@@ -24,7 +24,7 @@ export function checkJpegSize(bytes: Uint8Array): void {
       const [height, width] = [view.getUint16(at + 5), view.getUint16(at + 7)]
       requirePixels(width, height)
       if (width * height > bytes.length * MOST_PIXELS_PER_BYTE)
-        throw malformed(`${width} × ${height} pixels cannot lie in ${bytes.length} bytes.`)
+        throw malformed(`${width} × ${height} pixels do not fit into ${bytes.length} bytes.`)
     }
     if (marker === START_OF_SCAN && ++scans > MOST_SCANS) throw malformed(`It has more than ${MOST_SCANS} scans.`)
     at = nextMarker(bytes, segmentEnd)
@@ -41,5 +41,7 @@ function nextMarker(bytes: Uint8Array, from: number): number {
 }
 
 function malformed(detail: string): FusionError {
-  return new FusionError('malformed', 'The JPEG file does not hold the picture that its header promises.', { detail })
+  return new FusionError('malformed', 'The JPEG file does not contain the picture that its header describes.', {
+    detail,
+  })
 }

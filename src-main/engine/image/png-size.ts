@@ -45,9 +45,9 @@ export function pixelsOnly(png: Uint8Array): Uint8Array {
     length = inflateSync(packed, { maxOutputLength: expected }).length
   } catch (cause) {
     const isTooLong = (cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
-    throw malformed(isTooLong ? 'It unpacks to more than the picture of its header.' : String(cause), cause)
+    throw malformed(isTooLong ? 'It is larger, unpacked, than its header says.' : String(cause), cause)
   }
-  if (length < expected) throw malformed('It does not hold the picture that its header promises.')
+  if (length < expected) throw malformed('It does not contain the picture that its header describes.')
   return Buffer.concat([SIGNATURE, ...[header, ...kept].map(({ type, data }) => makeChunk(type, data))])
 }
 

@@ -185,18 +185,18 @@ function reasonOf(
     .toFixed(2)
     .replace(/^-(?=.*[1-9])/, '−')
     .replace(/^-/, '')
-  const opposition = `${a.name} and ${b.name} pull ${where} in opposite directions (correlation ${number})`
+  const opposition = `${a.name} and ${b.name} change ${where} in opposite directions (correlation ${number})`
   const strength = ({ size, weight }: Pull): number => size * weight
   const bySize = [...pulls].sort((one, other) => strength(one) - strength(other))
   const [weakest, strongest] = [bySize[0]!, bySize.at(-1)!]
   const times = (strength(strongest) / strength(weakest)).toFixed(1)
   if (!suggested) {
     return opposed
-      ? `No suggestion: ${opposition}, but other weights would hardly help. Drop one of them, or keep both as they are.`
-      : `No suggestion: these specialists agree or don't touch the same directions (lowest correlation ${number}), and none drowns another.`
+      ? `No suggestion: ${opposition}, but other weights would help very little. Drop one of them, or keep both as they are.`
+      : `No suggestion: these specialists agree, or change different directions (lowest correlation ${number}), and no specialist is much stronger than another.`
   }
-  const drowning = `${strongest.name} pulls ${times} × as hard as ${weakest.name}`
+  const larger = ` change of ${strongest.name} is ${times} × as large as that of ${weakest.name}`
   return opposed
-    ? `${opposition}, and ${drowning}.`
-    : `${drowning} and drowns it; no two pull ${where} in opposite directions (lowest correlation: ${a.name} and ${b.name}, ${number}).`
+    ? `${opposition}, and the${larger}.`
+    : `The${larger}; no two change ${where} in opposite directions (lowest correlation: ${a.name} and ${b.name}, ${number}).`
 }

@@ -120,7 +120,7 @@ function rowOf(
   placeOf: (model: number) => number,
   models = views.length,
 ): RowCombination {
-  if (method.kind !== 'linear') throw new FusionError('internal', `${method.title} is no sum.`)
+  if (method.kind !== 'linear') throw new FusionError('internal', `${method.title} is not a linear combination.`)
   // A tensor whose other models have all been dropped is the base's.
   const { coefficients, divisor } =
     views.length === 1 ? { coefficients: [1], divisor: 1 } : method.combine(weights, project.method)

@@ -41,14 +41,14 @@ export function noiseWarnings(layers: readonly LayerReport[], settings: MethodSe
     const mean = chance.reduce((sum, { offOwnShare }) => sum + offOwnShare, 0) / chance.length
     warnings.push(
       `In ${chance.length} of ${layers.length} layers ${Math.round(mean * 100)} % of the coefficients lie on rows that ` +
-        `correlate no more than chance would have it. They contribute noise and usually destroy the network.` +
+        `correlate no more than random rows do. They add noise and usually destroy the network.` +
         advice(!isAuto && "the threshold 'auto'"),
     )
   }
   const averaged = layers.filter(({ threshold }) => threshold === AVERAGED)
   if (averaged.length > 0) {
     warnings.push(
-      `${averaged.length} of ${layers.length} layers are averaged: their rows are too short to tell correlation from ` +
+      `${averaged.length} of ${layers.length} layers are averaged: their rows are too short to tell a correlation from ` +
         `chance (${averaged[0]!.layer}${averaged.length > 1 ? ' and others' : ''}).`,
     )
   }

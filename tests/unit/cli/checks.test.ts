@@ -73,7 +73,7 @@ it('evaluate: finds by their recipes which merge was unlearned, and tells before
   const lossOf = (name: string): number => models.find((model) => model.name === name)!.domains[place]!.loss.value
   expect([before.value, after.value]).toEqual([lossOf('both'), lossOf('rest')])
   const csv = join(folder, 'table.csv')
-  expect((await table('--csv', csv)).output).toContain('Unlearned, each on its own domain')
+  expect((await table('--csv', csv)).output).toContain("Unlearning, on each specialist's own domain")
   const lines = readFileSync(csv, 'utf8').split('\r\n')
   expect(lines.find((line) => line.startsWith(`unlearned-before,${specialist},`))).toContain(`,${before.value},`)
 }, 60_000)

@@ -41,7 +41,7 @@ describe('the table of losses as a picture and in words', () => {
     expect(worse!.shade).toBeCloseTo(1, 2)
   })
 
-  it('puts in brackets what other pictures could turn around, and says where there is no number', () => {
+  it('puts in brackets what is not significant, and says where there is no number', () => {
     const noise = model('noise', 'merge', [1, 1])
     noise.losses = BASE.map((own) => own.map((loss, i) => [loss + [0.5, -0.6, 0.2][i]!]))
     const broken = model('broken', 'merge', [NaN, NaN])
@@ -49,7 +49,7 @@ describe('the table of losses as a picture and in words', () => {
     const [, uncertain, none] = evaluationAsTable(result).rows
     expect(uncertain!.cells[0]!.text).toMatch(/^\(.*\)$/)
     expect(none!.cells[0]).toEqual({ text: 'no number', shade: 1 })
-    expect(evaluationInWords(result)).toMatch(/no model is measurably better than base alone/)
+    expect(evaluationInWords(result)).toMatch(/no model is significantly better than base alone/)
   })
 
   it('says what is kept of a gain, and which model is best', () => {

@@ -232,7 +232,7 @@ describe('a cache folder', () => {
 })
 
 describe('the command line', () => {
-  it('re-runs as a whole what is no sum, and says so; of sums it says nothing', async () => {
+  it('runs the whole merge again where it is not a linear combination, and says so; else it says nothing', async () => {
     const { folder, cache, cli } = place()
     const models = threeModels(folder)
     const notes = async (...args: string[]): Promise<string> => {
@@ -240,8 +240,8 @@ describe('the command line', () => {
       expect([code, stderr.split('\n').filter((line) => !line.startsWith('Note'))]).toEqual([0, ['']])
       return stderr
     }
-    expect(await notes('unlearn', 'b', '--method', 'ties')).toMatch(/TIES is no sum .* run again as a whole/)
-    expect(await notes('reweight', '--weight', 'b=2', '--method', 'dare')).toMatch(/DARE is no sum/)
+    expect(await notes('unlearn', 'b', '--method', 'ties')).toMatch(/TIES is not a linear combination .* runs again/)
+    expect(await notes('reweight', '--weight', 'b=2', '--method', 'dare')).toMatch(/DARE is not a linear combination/)
     expect(await notes('reweight', '--weight', 'b=2', '--method', 'soup')).toBe('')
     expect(await notes('unlearn', 'b', '--method', 'task-arithmetic')).toBe('')
     expect(contributionFiles(cache)).toEqual([])

@@ -84,7 +84,7 @@ export class ClipModel {
 export async function loadClip(checkpoint: Checkpoint, device: Device | Provider): Promise<ClipModel> {
   const tensors = checkpoint.components.get('model')?.tensors
   if (!tensors?.has('visual_projection.weight') || !tensors.has('text_projection.weight'))
-    throw new FusionError('unsupported', `${checkpoint.path} is no CLIP model.`)
+    throw new FusionError('unsupported', `${checkpoint.path} is not a CLIP model.`)
   const {
     text_config,
     vision_config,

@@ -178,11 +178,11 @@ export function verdictOf(board: readonly LeaderboardEntry[]): string {
       : best.againstSoup
         ? exceedsTwoErrors(best.againstSoup)
           ? `It beats the plain average: ${differenceInWords(best.againstSoup)}.`
-          : `That is not measurably better than the plain average: ${differenceInWords(best.againstSoup)}.`
+          : `That is not significantly better than the plain average: ${differenceInWords(best.againstSoup)}.`
         : ''
   const difference = best.againstBase!
   const againstBase = !exceedsTwoErrors(difference)
-    ? `It cannot be told from ${base.name} alone: ${differenceInWords(difference)}.`
+    ? `It does not differ significantly from ${base.name} alone: ${differenceInWords(difference)}.`
     : difference.mean < 0
       ? `It is better than ${base.name} alone: ${differenceInWords(difference)}.`
       : `${base.name} alone is better over all domains: ${differenceInWords(difference)}.`

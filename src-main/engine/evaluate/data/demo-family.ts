@@ -27,7 +27,7 @@ export async function findDemoFamily(folder: string): Promise<DemoFamily> {
   const base = folders.find(isBase)
   const specialists = folders.filter((name) => !isBase(name) && existsSync(join(folder, name, 'unet')))
   if (base === undefined || specialists.length === 0)
-    throw new FusionError('not-found', `${folder} holds no family of demo models.`, {
+    throw new FusionError('not-found', `${folder} has no demo models.`, {
       hint: 'It needs one folder with model_index.json, and others with unet/.',
     })
   return {

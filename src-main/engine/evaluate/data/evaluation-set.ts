@@ -65,7 +65,7 @@ export async function describeEvaluationSet(folder: string): Promise<EvaluationD
   const text = await readSmallText(path, SMALL_FILES.captions)
   const parsed = descriptionSchema.safeParse(parseJson(text))
   if (!parsed.success)
-    throw new FusionError('malformed', `${path} is no evaluation set.`, { detail: z.prettifyError(parsed.error) })
+    throw new FusionError('malformed', `${path} is not an evaluation set.`, { detail: z.prettifyError(parsed.error) })
   const { timesteps, noises, domains } = parsed.data
   for (const { file } of Object.values(domains)) ownFile(folder, file, path)
   return { timesteps, noises, domains: Object.entries(domains).map(([name, domain]) => ({ name, ...domain })) }

@@ -63,7 +63,7 @@ export async function searchMerge(
   checkSearchable(plan)
   if (run.domains.some(({ pictures }) => pictures.length < 2))
     throw new FusionError('validation', 'A search needs at least two pictures of every domain.', {
-      hint: 'Half of them choose the weights, the other half says what they are worth.',
+      hint: 'One half is for the search, the other half for the check.',
     })
   const { live, meter, chosen } = await run.load((phase, fraction) => onProgress?.(phase, 0.05 * fraction))
   const [search, unseen] = halves(chosen)
@@ -139,13 +139,13 @@ function judge(
     const relation = difference.mean < 0 ? 'better than' : 'worse than'
     return `${exceedsTwoErrors(difference) ? relation : 'not measurably different from'} ${name} (${differenceInWords(difference)})`
   }
-  const words = `On pictures that the search never saw these weights are ${against(againstSoup, 'the plain average')}, and ${against(againstBase, 'the base alone')}.`
+  const words = `On pictures that the search did not use, these weights are ${against(againstSoup, 'the plain average')}, and ${against(againstBase, 'the base alone')}.`
   const fits =
     check.best < check.start
       ? ''
       : check.best === check.start
-        ? ' Nothing better than where the search began was found.'
-        : ' They fit the pictures that they were chosen on: where the search began is better.'
+        ? ' No better weights than the first ones were found.'
+        : ' They only fit the pictures of the search: the first weights are better.'
   return { ...check, againstBase, againstSoup, verdict: words + fits }
 }
 
@@ -164,8 +164,8 @@ async function searchedProject(project: Project, strategy: SearchStrategy): Prom
 
 function checkSearchable(plan: MergePlan): void {
   if (plan.models.length < 2)
-    throw new FusionError('validation', 'There are no specialists to weigh.', {
-      hint: 'Add one, or let one take part.',
+    throw new FusionError('validation', 'There are no specialists whose weights could be searched.', {
+      hint: 'Add a specialist, or switch one on.',
     })
   if (reasonAgainstFeeding(plan) !== null)
     throw new FusionError('unsupported', `Weights of ${plan.method.title} cannot be tried in memory.`, {

@@ -177,7 +177,7 @@ export class TensorJobRunner {
     write: WriteBytes,
   ): JobResult {
     const method = methodNamed(name)
-    if (method.kind !== 'elementwise') throw new Error(`${name} is no elementwise method`)
+    if (method.kind !== 'elementwise') throw new Error(`${name} is not an elementwise method`)
     const inputs = viewInputs(views, this.reader)
     const output = swappedOutput(target.transposed ? views[0]!.shape : null, target.elementType, write)
     const size = BYTES_PER_ELEMENT[target.elementType]

@@ -59,14 +59,14 @@ export interface Calibration {
 export async function openCalibration(path: string): Promise<Calibration> {
   const { file, metadata, tensors } = await readSafetensors(path).catch((cause: unknown) => {
     if (!(cause instanceof FusionError) || cause.kind !== 'not-found') throw cause
-    throw new FusionError('not-found', `The calibration ${path} is not there any more.`, {
+    throw new FusionError('not-found', `The calibration file ${path} does not exist any more.`, {
       hint: CALIBRATE_HINT,
       cause,
     })
   })
   const record = calibrationRecordSchema.safeParse(parseJson(metadata[METADATA_KEY]))
   if (!record.success)
-    throw new FusionError('malformed', `${path} is no calibration file.`, {
+    throw new FusionError('malformed', `${path} is not a calibration file.`, {
       detail: z.prettifyError(record.error),
       hint: 'Make one: in Tune, or with featurefusion calibrate.',
     })
@@ -76,7 +76,10 @@ export async function openCalibration(path: string): Promise<Calibration> {
     const match = TENSOR_NAME.exec(tensor.name)
     const model = Number(match?.[2])
     if (!match || model >= record.data.models.length || tensor.shape.length !== 2 || tensor.elementType !== 'F16')
-      throw new FusionError('malformed', `${path} holds the tensor ${tensor.name}, which is no calibration's.`)
+      throw new FusionError(
+        'malformed',
+        `${path} holds the tensor ${tensor.name}, which a calibration file does not have.`,
+      )
     const own = columns.get(match[1]!) ?? new Array<undefined>(record.data.models.length).fill(undefined)
     const blocks = checksums?.get(tensor.name)
     own[model] = { ...tensor, ...(blocks && { checksums: blocks }) }

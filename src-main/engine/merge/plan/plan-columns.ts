@@ -54,7 +54,7 @@ export class PlanColumns {
     if (missing.length === 0) return new PlanColumns(calibration, places)
     throw new FusionError(
       'incompatible',
-      `${file.path} has no columns of ${missing.map(({ entry }) => entry.name).join(', ')}.`,
+      `${file.path} has no inputs of ${missing.map(({ entry }) => entry.name).join(', ')}.`,
       {
         detail: `It is of ${record.models.map(({ name, sha256 }) => `${name} (${sha256.join(', ')})`).join('; ')}.`,
         hint: `It was made with other models, or a model has changed since. ${CALIBRATE_HINT}`,
@@ -85,7 +85,7 @@ export class PlanColumns {
     if (wrong)
       throw new FusionError(
         'incompatible',
-        `${wrong.path} has columns of ${wrong.shape[1]} values for ${layer.weight}, which takes ${inputs}.`,
+        `${wrong.path} has inputs of ${wrong.shape[1]} values for ${layer.weight}, which takes ${inputs}.`,
         { hint: `The file belongs to models of another architecture. ${CALIBRATE_HINT}` },
       )
     return {

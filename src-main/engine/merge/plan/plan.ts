@@ -43,7 +43,7 @@ export async function openModels(project: Project): Promise<OpenedModels> {
   const calibration = await calibrationOf(project, method)
   const warnings = checkCompatible(base, models, components)
   if (calibration && !calibration.checked)
-    warnings.push(`${calibration.file.path} has no checksums: damage would not be noticed. ${CALIBRATE_HINT}`)
+    warnings.push(`${calibration.file.path} has no checksums: damage cannot be detected. ${CALIBRATE_HINT}`)
   return { method, models, base, components, calibration, warnings }
 }
 
@@ -58,7 +58,7 @@ export async function planMerge(project: Project): Promise<MergePlan> {
   const files = layOutFiles(base, output.layout, output.dtype)
   if (files.leftOut.length > 0) {
     const groups = groupExtras(files.leftOut).map(groupInWords)
-    warnings.push(`The new layout has no place for ${groups.join(', ')} of the base.`)
+    warnings.push(`The new layout cannot hold ${groups.join(', ')} of the base.`)
   }
   warnings.push(...notesOn({ ...opened, project }))
   if (files.folder && !isFolderLayout(base, 'same') && base.predictionType === null) {
@@ -81,7 +81,7 @@ export async function planMerge(project: Project): Promise<MergePlan> {
     return tasksOf(project, opened, component, merged, blocks, files)
   })
   if (calibration && components.some((name) => !isDenoiser(name)))
-    warnings.push('The calibration is of the UNet: other parts are merged without it.')
+    warnings.push('The calibration file has inputs of the UNet only: other parts are merged without it.')
   return { ...opened, project, blocks: blocks.labels, output: files, tasks }
 }
 
@@ -195,9 +195,13 @@ function checkPlaceForVae(base: Checkpoint, layout: OutputSettings['layout']): v
   const isPart = base.layout === 'unet-file' || base.layout === 'generic' || base.layout === 'diffusers-component'
   const isInPlace = layout === 'same' || (layout === 'diffusers' && base.layout === 'diffusers-component')
   if (!base.components.has('model') && !(isPart && isInPlace)) return
-  throw new FusionError('validation', `${base.path} is a part alone: written like this it has no place for a VAE.`, {
-    hint: 'Write a whole file (--layout single-file), or leave --vae out and name the VAE when pictures are drawn.',
-  })
+  throw new FusionError(
+    'validation',
+    `${base.path} is one part of a model: in this layout there is no place for a VAE.`,
+    {
+      hint: 'Write a whole file (--layout single-file), or leave --vae out and name the VAE when pictures are drawn.',
+    },
+  )
 }
 
 function includedComponents(base: Checkpoint, { include, vae }: OutputSettings): ComponentName[] {

@@ -60,7 +60,7 @@ export function unusedWeights(entries: readonly ModelEntry[], method: Pick<Merge
   const primary = primaryModel(method)
   const whole = entries[primary]
   if (primary === 0 || !whole || !hasOwnWeights(whole)) return []
-  return [`${method.title} takes ${whole.name} whole: its own weights are not used.`]
+  return [`${method.title} uses ${whole.name} as it is: the weights given for it are not used.`]
 }
 
 /** A model with those of its rules alone that have an effect on these parts. */
@@ -100,9 +100,9 @@ function checkBase(base: ModelEntry, method: MergedParts['method']): void {
   if (weighsBase(method) || !hasOwnWeights(base)) return
   throw new FusionError(
     'validation',
-    `${base.name} has weights of its own, but ${method.title} does not weigh the base.`,
+    `${base.name} has weights of its own, but ${method.title} has no weight for the base.`,
     {
-      hint: 'Weigh the specialists, or leave out the weights of the base (1, without weights by block and layer).',
+      hint: 'Give weights to the specialists, and leave out those of the base (1, without weights by block and layer).',
     },
   )
 }
@@ -113,13 +113,9 @@ function checkBlocks({ name, blocks }: ModelEntry, { base }: MergedParts, tensor
   if (unknown.length === 0) return
   const order = [...Blocks.of(base).labels, ...merged]
   const known = [...new Set(order)].filter((block) => merged.has(block))
-  throw new FusionError(
-    'validation',
-    `${name} has weights for blocks that nothing merged lies in: ${unknown.join(' ')}.`,
-    {
-      hint: `The blocks of what is merged are ${known.join(' ')}.`,
-    },
-  )
+  throw new FusionError('validation', `${name} has weights for blocks that are not merged: ${unknown.join(' ')}.`, {
+    hint: `The merged blocks are ${known.join(' ')}.`,
+  })
 }
 
 function checkPattern(
@@ -129,9 +125,9 @@ function checkPattern(
   tensors: readonly WeighedTensor[],
 ): void {
   if (tensors.some(({ names }) => matchesPattern(pattern, names))) return
-  const message = `${name} has a weight for the layers ${pattern}, which match nothing that is merged.`
+  const message = `${name} has a weight for the layers ${pattern}, but no merged layer matches.`
   if (tensors.some(({ block }) => block === blockLabel(pattern))) {
-    const hint = `${blockLabel(pattern)} is a block: weigh it by block (--block-weights ${name}=${blockLabel(pattern)}:WEIGHT).`
+    const hint = `${blockLabel(pattern)} is a block: give its weight by block (--block-weights ${name}=${blockLabel(pattern)}:WEIGHT).`
     throw new FusionError('validation', message, { hint })
   }
   const elsewhere = [...base.components.keys()].find((component) =>

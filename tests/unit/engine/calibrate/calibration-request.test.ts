@@ -34,8 +34,8 @@ describe('what a model learns from', () => {
   it('are prompts, if there are any', async () => {
     expect(promptsIn(' a cat \n\n\r\na dog\n')).toEqual(['a cat', 'a dog'])
     const base = await openCheckpoint(family.base.path)
-    const wish = (prompts: string[]) => calibrated('base', base, { kind: 'prompts', prompts }, { base, seed: 0 })
-    expect((await wish(['a cat'])).source).toMatchObject({ kind: 'prompts', prompts: ['a cat'] })
-    await expect(wish([])).rejects.toMatchObject({ kind: 'validation', message: expect.stringContaining('base') })
+    const request = (prompts: string[]) => calibrated('base', base, { kind: 'prompts', prompts }, { base, seed: 0 })
+    expect((await request(['a cat'])).source).toMatchObject({ kind: 'prompts', prompts: ['a cat'] })
+    await expect(request([])).rejects.toMatchObject({ kind: 'validation', message: expect.stringContaining('base') })
   })
 })

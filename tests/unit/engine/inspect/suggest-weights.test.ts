@@ -123,7 +123,7 @@ describe('suggested weights', () => {
     const [small, large] = weightsOf(advice!)
     expect(small! / large!).toBeCloseTo(3, 1)
     expect(advice!.reason).toBe(
-      'a and b pull the network in opposite directions (correlation −0.60), and b pulls 3.0 × as hard as a.',
+      'a and b change the network in opposite directions (correlation −0.60), and the change of b is 3.0 × as large as that of a.',
     )
   })
 
@@ -141,7 +141,7 @@ describe('suggested weights', () => {
       const [advice] = advise([rowOf(deltas)], modelsOf(2))
       expect(advice!.suggested).toBe(false)
       expect(weightsOf(advice!)).toEqual([1, 1])
-      expect(advice!.reason).toMatch(/^No suggestion: a and b pull the network in opposite directions/)
+      expect(advice!.reason).toMatch(/^No suggestion: a and b change the network in opposite directions/)
     }
   })
 
@@ -155,7 +155,7 @@ describe('suggested weights', () => {
     for (const deltas of [apart, alike]) {
       const [advice] = advise([rowOf(deltas)], modelsOf(3))
       expect(advice!.suggested).toBe(false)
-      expect(advice!.reason).toMatch(/^No suggestion: these specialists agree or don't touch the same directions/)
+      expect(advice!.reason).toMatch(/^No suggestion: these specialists agree, or change different directions/)
     }
   })
 

@@ -14,7 +14,7 @@ function elementwise(
   models: readonly Float32Array[],
 ): Float64Array {
   const method = methodNamed(name)
-  if (method.kind !== 'elementwise') throw new Error(`${name} is no elementwise method`)
+  if (method.kind !== 'elementwise') throw new Error(`${name} is not an elementwise method`)
   const inputs = floatInputs(models)
   const result = new Float64Array(inputs.count)
   const merge = { method, settings: methodSchema.parse({ name, ...settings }), weights, inputs, type: 'F64' as const }

@@ -147,9 +147,9 @@ describe('the verdict', () => {
     expect(verdict(average, row('clever', 'merge', [0.8, 0.81, 0.8]))).toMatch(/It beats the plain average: −1\d\./)
     const noise = verdict(average, row('lucky', 'merge', [0.5, 1.2, 0.78]))
     expect(noise).toMatch(/lucky has the least loss/)
-    expect(noise).toMatch(/That is not measurably better than the plain average/)
+    expect(noise).toMatch(/That is not significantly better than the plain average/)
     expect(noise).not.toMatch(/beats/)
-    expect(noise).toMatch(/It cannot be told from base alone/)
+    expect(noise).toMatch(/It does not differ significantly from base alone/)
   })
 
   it('says that the base, or a specialist, is better than every merge', () => {

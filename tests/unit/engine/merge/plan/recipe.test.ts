@@ -99,7 +99,7 @@ describe('the verdict on the demo family', () => {
     const { result: paper } = await result({ normaliser: 'paper' })
     const warnings = noiseWarnings(paper.layers, methodSchema.parse({ normaliser: 'paper' }))
     expect(warnings).toHaveLength(2)
-    expect(warnings.join('\n')).toMatch(/condition numbers reach .*chance/s)
+    expect(warnings.join('\n')).toMatch(/condition numbers reach .*random rows/s)
     const { plan, result: safe } = await result({})
     expect(noiseWarnings(safe.layers, plan.project.method)).toEqual([])
     const { adds, shares } = sharesOf(plan, safe.layers)

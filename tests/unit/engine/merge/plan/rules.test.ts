@@ -77,7 +77,7 @@ describe.each([FILE, FOLDER])('rules for %s', (path) => {
 
 describe('a rule that matches nothing says what would match', () => {
   it.each([
-    ['a pattern', layer('attn'), /attn, which match nothing.*attn1, attn2/],
+    ['a pattern', layer('attn'), /attn, but no merged layer matches.*attn1, attn2/],
     ['a pattern without likeness', layer('dfsadfsfds'), /dfsadfsfds.*nearest names are .*whole parts/],
     ['a pattern with a star', layer('input_blocks.4.7.*attn2*'), /input_blocks\.4\.1\.\S*attn2/],
     ['a block as a pattern', layer('in04'), /IN04 is a block.*--block-weights b=IN04:WEIGHT/],
@@ -87,7 +87,7 @@ describe('a rule that matches nothing says what would match', () => {
       { ...layer('conv_in.bias'), method: 'featurefusion' },
       /biases, which are merged with their layers/,
     ],
-    ['a block', block('IN12'), /blocks that nothing merged lies in: IN12.*BASE IN00.*OUT11/],
+    ['a block', block('IN12'), /blocks that are not merged: IN12.*BASE IN00.*OUT11/],
     ['a block of a part that is not merged', { ...block('IN01'), include: ['text_encoder'] }, /IN01.*are BASE\./],
     ['a kind', { layerKinds: [{ pattern: 'conv_inn', groups: 2 }] }, /conv_inn, whose kind.*conv_in/],
     ['a weight of an ignored base', { base: { weight: 5 } }, /a has weights of its own.*Task arithmetic/],
@@ -96,10 +96,10 @@ describe('a rule that matches nothing says what would match', () => {
     expect(await refusal(rules)).toMatch(expected)
   })
 
-  it('and add difference says that it takes its first specialist whole', () => {
+  it('and add difference says that it uses its first specialist as it is', () => {
     const entries = ['c', 'a', 'b'].map((name) => modelSchema.parse({ name, path: name, weight: 0.5 }))
     expect(unusedWeights(entries, methodNamed('add-difference'))).toEqual([
-      'Add difference takes a whole: its own weights are not used.',
+      'Add difference uses a as it is: the weights given for it are not used.',
     ])
     expect(unusedWeights(entries, methodNamed('soup'))).toEqual([])
   })
