@@ -86,7 +86,7 @@ export class Studio {
     })
     this.jobs = new ComputeJobs(this.queue, this.compute, log, () => this.trimCache())
     this.live = new LivePreviews(this)
-    this.evaluations = new Evaluations(this)
+    this.evaluations = new Evaluations(this, join(options.dataFolder, 'evaluations.json'))
   }
 
   /** @throws FusionError 'target' where another program uses the data folder */

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { ClipReport } from '../../contract/evaluate/clip'
 import type { EvaluationReport, EvaluationRow } from '../../contract/evaluate/losses'
 import { EMPTY_RESULTS, evaluationResultsSchema, type EvaluationResults } from '../../contract/evaluate/results'
@@ -15,20 +14,42 @@ import { evaluatedRows, rowWords, unlearningRows } from './evaluation-plan'
 import type { HandlerInput } from '../handlers/handlers'
 import { writeJsonFile } from '../files/json-file'
 import { cachedMerge } from '../previews/preview-plan'
-import type { Studio } from '../studio'
-import type { JobEvent } from '../jobs/compute-jobs'
+import type { EventHub } from '../event-hub'
+import type { PathAccess } from '../files/path-access'
+import type { Log } from '../log'
+import type { JobQueue } from '../jobs/job-queue'
+import type { Cache } from '../../project/cache'
+import type { ProviderStatus } from '../../engine/runtime/providers'
+import type { ComputeJobs, JobEvent } from '../jobs/compute-jobs'
+
+/** What evaluations need of the program. */
+export interface EvaluationHost {
+  readonly jobs: ComputeJobs
+  readonly queue: JobQueue
+  readonly events: EventHub
+  readonly log: Log
+  readonly cache: Cache
+  readonly host: { readonly access: PathAccess }
+  /** The project, if what a merge of it reads may be read. @throws FusionError 'validation' */
+  readableProject(): Promise<Project>
+  /** @throws FusionError 'validation' where there are no data, or they may not be read */
+  dataFolder(project: Project): Promise<string>
+  /** @throws FusionError 'device' */
+  device(): Promise<ProviderStatus>
+}
 
 /** Evaluations and searches, their last results kept over a restart. */
 export class Evaluations {
   /** Scores that are not there yet: earlier ones stand until then. */
   private startedClip: ClipReport | null = null
   private results: EvaluationResults = EMPTY_RESULTS
-  private readonly file: string
   private writing: Promise<void> = Promise.resolve()
 
-  constructor(private readonly studio: Studio) {
-    this.file = join(studio.options.dataFolder, 'evaluations.json')
-  }
+  /** @param file where results are kept */
+  constructor(
+    private readonly program: EvaluationHost,
+    private readonly file: string,
+  ) {}
 
   /** What an earlier session measured; nothing where that cannot be read. */
   async open(): Promise<void> {
@@ -36,7 +57,7 @@ export class Evaluations {
       this.results = evaluationResultsSchema.parse(JSON.parse(await readSmallText(this.file, SMALL_FILES.own)))
     } catch (error) {
       if (error instanceof FusionError && error.kind === 'not-found') return
-      this.studio.log.add('warning', `Earlier evaluations could not be read: ${String(error)}`)
+      this.program.log.add('warning', `Earlier evaluations could not be read: ${String(error)}`)
     }
   }
 
@@ -46,12 +67,12 @@ export class Evaluations {
 
   /** @throws FusionError 'validation' where there is nothing to measure, or nothing to measure on */
   async start(kind: EvaluationReport['kind']): Promise<{ job: Job }> {
-    const { jobs, queue, events } = this.studio
-    const project = await this.studio.readableProject()
+    const { jobs, queue, events } = this.program
+    const project = await this.program.readableProject()
     const rows = evaluatedRows(project, kind)
     const data = await this.data()
     const title = kind === 'table' ? `Evaluate ${rows.length} models` : 'Compare methods'
-    for (const job of queue.list()) if (job.kind === 'evaluate' && job.endedAt === null) queue.cancel(job.id)
+    queue.cancelAll('evaluate')
     const slot = kind
     const started = jobs.start(
       'evaluate',
@@ -63,8 +84,8 @@ export class Evaluations {
         pairs: unlearningRows(project, rows),
         comparison: kind === 'comparison',
         data,
-        device: await this.studio.device(),
-        cacheFolder: this.studio.cache.folder,
+        device: await this.program.device(),
+        cacheFolder: this.program.cache.folder,
       }),
       (event) => this.takeRows(slot, event),
       () => this.update(slot, started.job.id, { done: true }),
@@ -90,8 +111,8 @@ export class Evaluations {
 
   /** @throws FusionError 'validation' where there is nothing to measure on */
   async search(input: HandlerInput<'evaluate.search'>): Promise<{ job: Job }> {
-    const { jobs, queue, events } = this.studio
-    const project = await this.studio.readableProject()
+    const { jobs, queue, events } = this.program
+    const project = await this.program.readableProject()
     const data = await this.data()
     queue.cancelAll('search')
     const started = jobs.start(
@@ -102,8 +123,8 @@ export class Evaluations {
         project,
         ...input,
         data,
-        device: await this.studio.device(),
-        cacheFolder: this.studio.cache.folder,
+        device: await this.program.device(),
+        cacheFolder: this.program.cache.folder,
       }),
       (event) => this.takeTrials(event),
       () => this.update('search', started.job.id, { done: true }),
@@ -132,8 +153,8 @@ export class Evaluations {
 
   /** @throws FusionError 'validation' where there is nothing to measure on, or nothing is merged */
   async drift({ domain, pictures, samples }: HandlerInput<'evaluate.drift'>): Promise<{ job: Job }> {
-    const { jobs, queue, cache } = this.studio
-    const project = await this.studio.readableProject()
+    const { jobs, queue, cache } = this.program
+    const project = await this.program.readableProject()
     const data = { ...(await this.data()), domain, pictures }
     const report = {
       time: Date.now(),
@@ -148,7 +169,7 @@ export class Evaluations {
       'Sampling check',
       async () => {
         const { path, merge } = await cachedMerge(project, cache.merges)
-        const device = await this.studio.device()
+        const device = await this.program.device()
         return { type: 'drift', project: merge, path, data, samples, device, cacheFolder: cache.folder }
       },
       ({ event }) => {
@@ -160,20 +181,20 @@ export class Evaluations {
 
   /** @throws FusionError 'validation' where there is no CLIP model, or nothing to draw */
   async clip(): Promise<{ job: Job }> {
-    const { jobs, queue, cache } = this.studio
-    const project = await this.studio.readableProject()
+    const { jobs, queue, cache } = this.program
+    const project = await this.program.readableProject()
     const { model, ...settings } = project.evaluation.clip
     if (model === null)
       throw new FusionError('validation', 'No CLIP model is chosen.', { hint: 'Choose the folder of one.' })
     const rows = evaluatedRows(project, 'table')
     const data = await this.data()
-    const clip = { ...settings, model: await this.studio.host.access.check(model) }
+    const clip = { ...settings, model: await this.program.host.access.check(model) }
     queue.cancelAll('clip')
     const started = jobs.start(
       'clip',
       `CLIP scores of ${rows.length} models`,
       async () => {
-        const device = await this.studio.device()
+        const device = await this.program.device()
         return { type: 'clip', ...basisOf(project), rows, clip, data, device, cacheFolder: cache.folder }
       },
       (event) => this.takeScores(event),
@@ -197,9 +218,9 @@ export class Evaluations {
 
   /** What the project is measured on. @throws FusionError 'validation' where there is nothing */
   async data() {
-    const project = await this.studio.readableProject()
+    const project = await this.program.readableProject()
     const { split, pictures, seed } = project.evaluation
-    return { folder: await this.studio.dataFolder(project), split, pictures, seed }
+    return { folder: await this.program.dataFolder(project), split, pictures, seed }
   }
 
   private takeRows(slot: EvaluationReport['kind'], { event, job }: JobEvent): void {
@@ -247,7 +268,7 @@ export class Evaluations {
 
   private keep<Slot extends keyof EvaluationResults>(slot: Slot, result: EvaluationResults[Slot]): Promise<void> {
     this.results = { ...this.results, [slot]: result }
-    const { events, log } = this.studio
+    const { events, log } = this.program
     const { search, clip, drift } = this.results
     if (slot === 'search') events.emit({ type: 'weight-search', search: search! })
     else if (slot === 'clip') events.emit({ type: 'clip-scores', clip: clip! })

@@ -1,7 +1,7 @@
 import { realpath, stat } from 'node:fs/promises'
 import { extname, join, sep } from 'node:path'
 import { openRegularFile } from '../../engine/files/regular-file'
-import type { Studio } from '../studio'
+import type { Cache } from '../../project/cache'
 
 /** Where the interface finds pictures and tiles, relative to its root. */
 export const PICTURES_URL = 'files/pictures/'
@@ -45,8 +45,11 @@ export interface InterfaceRoots {
   live: string
 }
 
-/** Of a studio, as its settings are now. */
-export function interfaceRoots({ history, cache }: Studio, renderer: string): InterfaceRoots {
+/** @param cache as the settings name it now */
+export function interfaceRoots(
+  { history, cache }: { history: { folder: string }; cache: Pick<Cache, 'tiles' | 'live'> },
+  renderer: string,
+): InterfaceRoots {
   return { renderer, pictures: history.folder, tiles: cache.tiles, live: cache.live }
 }
 

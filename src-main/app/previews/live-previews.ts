@@ -5,9 +5,15 @@ import { FusionError, toErrorReport } from '../../contract/errors'
 import { reweightingOf } from '../../contract/methods/descriptor'
 import { describedMethod } from '../../contract/methods/index'
 import type { LiveState } from '../../contract/preview'
+import type { Project } from '../../contract/project'
 import { LIVE_URL } from '../files/interface-files'
 import { planLive, type LivePlan } from './preview-plan'
-import type { Studio } from '../studio'
+import type { ProviderStatus } from '../../engine/runtime/providers'
+import type { Cache } from '../../project/cache'
+import type { EventHub } from '../event-hub'
+import type { ComputeSupervisor } from '../jobs/compute-supervisor'
+import type { JobQueue } from '../jobs/job-queue'
+import type { ProjectStore } from '../project-store'
 
 /** At most 60 events per second. */
 const EMIT_MS = 16
@@ -25,6 +31,19 @@ const OFF: LiveState = {
   pictures: [],
   current: true,
   error: null,
+}
+
+/** What live previews need of the program. */
+export interface LivePreviewHost {
+  readonly events: EventHub
+  readonly queue: JobQueue
+  readonly compute: ComputeSupervisor
+  readonly project: ProjectStore
+  readonly cache: Cache
+  /** The project, if what a merge of it reads may be read. @throws FusionError 'validation' */
+  readableProject(): Promise<Project>
+  /** @throws FusionError 'device' */
+  device(): Promise<ProviderStatus>
 }
 
 /** One state of the project that is drawn, or waits to be. */
@@ -47,8 +66,8 @@ export class LivePreviews {
   private requests = 0
   private timer: NodeJS.Timeout | null = null
 
-  constructor(private readonly studio: Studio) {
-    studio.events.listen(({ event }) => {
+  constructor(private readonly program: LivePreviewHost) {
+    program.events.listen(({ event }) => {
       if (event.type === 'project' && this.on) void this.request()
     })
   }
@@ -64,22 +83,22 @@ export class LivePreviews {
   /** @throws FusionError 'validation' where there is nothing to show */
   async set(on: boolean): Promise<LiveState> {
     if (on === this.on) return this.current
-    this.studio.compute.keepWhenIdle(on)
+    this.program.compute.keepWhenIdle(on)
     if (!on) {
       this.wanted = null
       this.shown = null
-      if (this.drawing) this.studio.queue.cancel(this.drawing.job)
+      if (this.drawing) this.program.queue.cancel(this.drawing.job)
       this.current = OFF
       this.emit()
       return OFF
     }
-    const { method } = await this.studio.readableProject()
-    await rm(this.studio.cache.live, { recursive: true, force: true })
+    const { method } = await this.program.readableProject()
+    await rm(this.program.cache.live, { recursive: true, force: true })
     this.change({ stage: 'waiting' })
     // What is seen is what is exported: both are made from contributions from now on.
     if (reweightingOf(describedMethod(method.name)) === 'contributions' && !method.reuse) {
       const edit = { type: 'set-method', method: { ...method, reuse: true } } as const
-      this.studio.project.edit([edit], 'Tune live')
+      this.program.project.edit([edit], 'Tune live')
     } else {
       await this.request()
     }
@@ -89,32 +108,32 @@ export class LivePreviews {
   /** The project may have changed: draws it, if what it shows has. */
   private async request(): Promise<void> {
     const request = ++this.requests
-    const { cache } = this.studio
+    const { cache } = this.program
     const since = performance.now()
     const folder = `${Date.now().toString(36)}-${request}`
     const places = { merges: cache.merges, pictureFile: (id: string) => join(cache.live, folder, `${id}.png`) }
     try {
-      const plan = await planLive(await this.studio.readableProject(), places)
+      const plan = await planLive(await this.program.readableProject(), places)
       if (request !== this.requests || !this.on || plan.key === this.wanted?.key) return
       this.wanted = { ...plan, folder, since }
       this.change({ current: false, error: null })
       if (!this.drawing) this.start(this.wanted)
-      else if (this.current.stage !== 'contributions') this.studio.queue.cancel(this.drawing.job)
+      else if (this.current.stage !== 'contributions') this.program.queue.cancel(this.drawing.job)
     } catch (error) {
       if (request === this.requests && this.on) this.change({ error: toErrorReport(error), stage: 'waiting' })
     }
   }
 
   private start(run: Run): void {
-    const { queue } = this.studio
+    const { queue } = this.program
     this.change({ stage: 'waiting', progress: 0 })
     const job = queue.add({
       kind: 'live',
       title: 'Live preview',
       run: async ({ signal, report }) => {
         try {
-          const { cache, compute } = this.studio
-          const device = await this.studio.device()
+          const { cache, compute } = this.program
+          const device = await this.program.device()
           const task = { type: 'live', ...run.task, device, cacheFolder: cache.folder } as const
           const onEvent = (event: ComputeEvent): void => {
             if (event.type === 'progress') report(event.phase, event.fraction)
@@ -138,8 +157,8 @@ export class LivePreviews {
     const job = this.drawing?.job
     this.drawing = null
     // A slider makes a hundred of them: the list keeps those that failed.
-    const ended = this.studio.queue.list().find(({ id }) => id === job)
-    if (ended && ended.state !== 'failed') this.studio.queue.dismiss(ended.id)
+    const ended = this.program.queue.list().find(({ id }) => id === job)
+    if (ended && ended.state !== 'failed') this.program.queue.dismiss(ended.id)
     if (this.wanted && this.wanted !== run) this.start(this.wanted)
     else if (this.on && !this.current.error) this.change({ stage: 'shown', current: true })
   }
@@ -178,7 +197,8 @@ export class LivePreviews {
       current: run === this.wanted,
       ...(isWhole && isFirst && { seconds: (performance.now() - run.since) / 1000 }),
     })
-    if (before && before !== run) void rm(join(this.studio.cache.live, before.folder), { recursive: true, force: true })
+    if (before && before !== run)
+      void rm(join(this.program.cache.live, before.folder), { recursive: true, force: true })
   }
 
   private change(changed: Partial<LiveState>): void {
@@ -189,7 +209,7 @@ export class LivePreviews {
   private emit(): void {
     if (this.timer) clearTimeout(this.timer)
     this.timer = null
-    this.studio.events.emit({ type: 'live', live: this.current })
+    this.program.events.emit({ type: 'live', live: this.current })
   }
 }
 
