@@ -12,7 +12,8 @@ import { methodNamed } from '../../engine/merge/methods/index'
 import { tensorKey } from '../../engine/merge/plan/output-files'
 import { weighedTensors } from '../../engine/merge/plan/rules'
 import type { OutputSettings } from '../../contract/project'
-import { knownModelHashes, modelHash } from '../files/model-hash'
+import { knownModelHashes, modelHash } from '../models/model-hash'
+import { OpenedModels } from '../models/opened-models'
 import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
 
@@ -23,22 +24,16 @@ const CHANGED = {
 
 export function modelHandlers(studio: Studio): Handlers<Group<'models'>> {
   const { host, jobs } = studio
+  const opened = new OpenedModels()
+  const open = async (path: string): Promise<Checkpoint> => opened.open(await host.access.check(path))
   return {
     'models.describe': async ({ paths }) => ({
-      models: await Promise.all(paths.map((path) => describe(studio, path))),
+      models: await Promise.all(paths.map((path) => describe(studio, path, open))),
     }),
     'models.compatibility': async () => {
       const { models, output } = studio.project.state.project
       const enabled = models.filter((model, index) => index === 0 || model.enabled)
-      const opened = await Promise.all(
-        enabled.map(({ path }) =>
-          host.access
-            .check(path)
-            .then(openCheckpoint)
-            .catch(() => null),
-        ),
-      )
-      const [base, ...others] = opened
+      const [base, ...others] = await Promise.all(enabled.map(({ path }) => open(path).catch(() => null)))
       if (!base) return { problems: [] }
       // What cannot be opened says so on its own card.
       const readable = others.filter((checkpoint) => checkpoint !== null)
@@ -47,7 +42,7 @@ export function modelHandlers(studio: Studio): Handlers<Group<'models'>> {
     'models.layers': async () => {
       const { models, method, output } = studio.project.state.project
       if (models.length === 0) return { blocks: [], layers: [], otherTensors: [] }
-      const base = await openCheckpoint(await host.access.check(models[0]!.path))
+      const base = await open(models[0]!.path)
       const blocks = Blocks.of(base)
       const components = mergedComponents(base, output)
       const weighed = weighedTensors({ base, components, method: methodNamed(method.name) }, method)
@@ -92,9 +87,13 @@ export function modelHandlers(studio: Studio): Handlers<Group<'models'>> {
   }
 }
 
-async function describe({ host, cache, project }: Studio, path: string): Promise<ModelDescription> {
+async function describe(
+  { cache, project }: Studio,
+  path: string,
+  open: (path: string) => Promise<Checkpoint>,
+): Promise<ModelDescription> {
   try {
-    const checkpoint = await openCheckpoint(await host.access.check(path))
+    const checkpoint = await open(path)
     const summary = await describeCheckpoint(checkpoint, { cacheFolder: cache.folder })
     const architectureTitle = ARCHITECTURES[summary.architecture].title
     const recorded = project.state.project.models.find((model) => model.path === path)?.sha256

@@ -2,7 +2,7 @@ import { restoreRecipe } from '../../project/restore-recipe'
 import type { Studio } from '../studio'
 import { EMPTY_PROJECT } from '../../project/edits'
 import { mapEditPaths } from '../../project/paths'
-import { knownModelHashes } from '../files/model-hash'
+import { knownModelHashes } from '../models/model-hash'
 import type { Group, Handlers } from './handlers'
 
 export function projectHandlers(studio: Studio): Handlers<Group<'project'>> {
