@@ -19,7 +19,7 @@ import { MAX_REORDERED_BYTES, Network } from '../../src-main/engine/runtime/netw
 import type { Tensor } from '../../src-main/engine/runtime/session'
 import { StudioServer } from '../e2e/studio-server'
 import { median, sampleTree, residentBytes } from './process-tree'
-import { ServeClient } from './serve-client'
+import { LiveClient } from './live-client'
 import { writeSyntheticUnets } from './synthetic-unets'
 
 const MOVES = 21
@@ -41,7 +41,7 @@ function tell(what: string, value: number, limit: number, unit: string, more = '
 async function slider(): Promise<void> {
   const server = await StudioServer.start()
   try {
-    const client = await ServeClient.connect(server.url)
+    const client = await LiveClient.connect(server.url)
     const { project } = (await client.invoke('project.demo', {})) as { project: Project }
     const preview = { ...project.preview, seeds: [1, 2, 3, 4], steps: DRAFT_STEPS }
     await client.edit([{ type: 'set-preview', preview }])

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { Project } from '../../src-main/contract/project'
 import { StudioServer } from '../e2e/studio-server'
 import { childrenOf, residentBytes } from './process-tree'
-import { ServeClient } from './serve-client'
+import { LiveClient } from './live-client'
 
 const rounds = Number(process.argv[2] ?? 150)
 /** Buffers, compiled code and caches are there by then. */
@@ -25,7 +25,7 @@ interface Reading {
 
 const server = await StudioServer.start()
 try {
-  const client = await ServeClient.connect(server.url)
+  const client = await LiveClient.connect(server.url)
   const { project } = (await client.invoke('project.demo', {})) as { project: Project }
   const preview = { ...project.preview, prompts: project.preview.prompts.slice(0, 1), seeds: [1], steps: 4 }
   await client.edit([{ type: 'set-preview', preview }])
@@ -45,7 +45,7 @@ try {
   await server.stop()
 }
 
-async function runRound(client: ServeClient, project: Project, round: number): Promise<void> {
+async function runRound(client: LiveClient, project: Project, round: number): Promise<void> {
   const changed = project.models[1 + (round % (project.models.length - 1))]!
   const model = { ...changed, weight: 0.2 + (round % 50) / 25 }
   await client.edit([{ type: 'set-model', name: changed.name, model }])

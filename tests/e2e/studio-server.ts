@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { printedAddress } from '../serve-client'
 
 const CLI = fileURLToPath(new URL('../../out/main/cli.js', import.meta.url))
 
@@ -29,8 +30,8 @@ export class StudioServer {
       env: { ...process.env, FEATUREFUSION_DATA: join(root, 'data'), FEATUREFUSION_CACHE: join(root, 'cache') },
       stdio: ['ignore', 'pipe', 'inherit'],
     })
-    const url = await firstUrl(served)
-    return new StudioServer(url, folder, served, root)
+    const { href } = await printedAddress(served)
+    return new StudioServer(href, folder, served, root)
   }
 
   async stop(): Promise<void> {
@@ -41,20 +42,6 @@ export class StudioServer {
     }
     await rm(this.root, { recursive: true, force: true })
   }
-}
-
-/** The URL with its token, which stands on a line of its own. */
-function firstUrl(served: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let output = ''
-    served.stdout!.setEncoding('utf8')
-    served.stdout!.on('data', (text: string) => {
-      output += text
-      const url = /^(http:\/\/\S+)$/m.exec(output)?.[1]
-      if (url !== undefined) resolve(url)
-    })
-    served.once('exit', (code) => reject(new Error(`serve ended with ${code}: ${output}`)))
-  })
 }
 
 /** Runs the command line to its end, with a cache that goes with it; what it wrote to standard output. */

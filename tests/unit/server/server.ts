@@ -1,27 +1,21 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { request, type IncomingHttpHeaders } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { WebSocket, type ClientOptions } from 'ws'
-import type { CommandInput, CommandName, CommandOutput } from '../../../src-main/contract/commands'
-import { API_PATH, EVENTS_PATH, type Reply, type ServerMessage } from '../../../src-main/contract/wire'
+import type { WebSocket } from 'ws'
+import type { ServerMessage } from '../../../src-main/contract/wire'
 import { startServer, type RunningServer, type ServeOptions } from '../../../src-main/server/serve'
-import { cookieOf } from '../../serve-command'
+import { ServeClient } from '../../serve-client'
 import { COMPUTE_FILE } from '../app/compute'
 import { DEMO } from '../demo-family'
 
-export interface Answer {
-  status: number
-  headers: IncomingHttpHeaders
-  text: string
-}
-
-/** A server over a folder of its own, and ways to talk to it. */
-export class TestServer {
+/** A server in this process, over a folder of its own, and its client. */
+export class TestServer extends ServeClient {
   private constructor(
     readonly folder: string,
     readonly running: RunningServer,
-  ) {}
+  ) {
+    super(new URL(running.url))
+  }
 
   static async start(options: Partial<ServeOptions> = {}): Promise<TestServer> {
     const folder = mkdtempSync(join(tmpdir(), 'serve-'))
@@ -41,54 +35,8 @@ export class TestServer {
     return new TestServer(folder, running)
   }
 
-  get url(): URL {
-    return new URL(this.running.url)
-  }
-
   get allowed(): string {
     return join(this.folder, 'allowed')
-  }
-
-  get cookie(): string {
-    return cookieOf(this.url)
-  }
-
-  /** One request as any program may send it. */
-  send(
-    path: string,
-    options: { method?: string; headers?: Record<string, string>; body?: string } = {},
-  ): Promise<Answer> {
-    const { method = 'GET', headers = {}, body } = options
-    return new Promise((resolve, reject) => {
-      const sent = request({ host: '127.0.0.1', port: this.url.port, path, method, headers }, (response) => {
-        let text = ''
-        response.setEncoding('utf8')
-        response.on('data', (chunk: string) => (text += chunk))
-        response.on('end', () => resolve({ status: response.statusCode!, headers: response.headers, text }))
-      })
-      sent.on('error', reject)
-      sent.end(body)
-    })
-  }
-
-  /** A command as the interface sends it. */
-  async command(name: string, input: unknown, headers: Record<string, string> = {}): Promise<Reply> {
-    const answer = await this.send(API_PATH + name, {
-      method: 'POST',
-      headers: { cookie: this.cookie, 'content-type': 'application/json', ...headers },
-      body: JSON.stringify(input),
-    })
-    return JSON.parse(answer.text) as Reply
-  }
-
-  async invoke<C extends CommandName>(name: C, input: CommandInput<C>): Promise<CommandOutput<C>> {
-    const reply = await this.command(name, input)
-    if (reply.ok) return reply.value as CommandOutput<C>
-    throw Object.assign(new Error(reply.error.message), reply.error)
-  }
-
-  socket(after: string, options: ClientOptions = { headers: { cookie: this.cookie } }): WebSocket {
-    return new WebSocket(`ws://${this.url.host}${EVENTS_PATH}?after=${after}`, options)
   }
 
   async close(): Promise<void> {

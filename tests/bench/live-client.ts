@@ -1,38 +1,34 @@
-import { WebSocket } from 'ws'
-import type { CommandInput, CommandName, CommandOutput } from '../../src-main/contract/commands'
+import type { WebSocket } from 'ws'
+import type { CommandInput } from '../../src-main/contract/commands'
 import type { AppEvent } from '../../src-main/contract/events'
 import type { Job } from '../../src-main/contract/jobs'
 import type { LiveState } from '../../src-main/contract/preview'
-import { EVENTS_PATH, type ServerMessage } from '../../src-main/contract/wire'
-import { cookieOf, sendCommand } from '../serve-command'
+import type { ServerMessage } from '../../src-main/contract/wire'
+import { ServeClient } from '../serve-client'
 
-/** A plain client of `serve`, as the interface is one. */
-export class ServeClient {
+/** A client of `serve` that follows jobs and the live preview by events. */
+export class LiveClient extends ServeClient {
   /** States of the live preview, in the order in which they came. */
   readonly liveStates: LiveState[] = []
   private readonly jobs = new Map<string, Job>()
   private readonly waiting = new Set<() => void>()
 
-  private constructor(
-    private readonly url: URL,
-    private readonly socket: WebSocket,
-  ) {
-    socket.on('message', (data) => {
+  private readonly events: WebSocket
+
+  private constructor(url: URL) {
+    super(url)
+    this.events = this.socket('0')
+    this.events.on('message', (data) => {
       const message = JSON.parse(String(data)) as ServerMessage
       if (message.type === 'event') this.receive(message.event)
     })
   }
 
   /** @param address with its token, as `serve` prints it */
-  static async connect(address: string): Promise<ServeClient> {
-    const url = new URL(address)
-    const socket = new WebSocket(`ws://${url.host}${EVENTS_PATH}?after=0`, { headers: { cookie: cookieOf(url) } })
-    await new Promise((resolve, reject) => socket.on('open', resolve).on('error', reject))
-    return new ServeClient(url, socket)
-  }
-
-  invoke<C extends CommandName>(name: C, input: CommandInput<C>): Promise<CommandOutput<C>> {
-    return sendCommand(this.url, name, input)
+  static async connect(address: string): Promise<LiveClient> {
+    const client = new LiveClient(new URL(address))
+    await new Promise((resolve, reject) => client.events.on('open', resolve).on('error', reject))
+    return client
   }
 
   edit(edits: CommandInput<'project.edit'>['edits']): Promise<unknown> {
@@ -62,7 +58,7 @@ export class ServeClient {
   }
 
   close(): void {
-    this.socket.close()
+    this.events.close()
   }
 
   private receive(event: AppEvent): void {
