@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander'
 import { figure } from '../../contract/figures'
-import { outputName } from '../../contract/output-name'
+import { outputName, refusePickleEnding } from '../../contract/output-name'
 import { reweightingOf } from '../../contract/methods/descriptor'
 import type { MethodSettings, Project } from '../../contract/project'
 import { trimContributions } from '../../engine/merge/contributions/cache-space'
@@ -98,7 +98,7 @@ export function addMergeOptions(command: Command): Command {
 export function checkOut({ output }: Pick<Project, 'output'>, { out }: Pick<MergeCommandOptions, 'out'>): void {
   const path = out ?? output.path
   if (path === undefined) throw new UsageError('Name the output: --out PATH.')
-  outputName(path, true)
+  refusePickleEnding(path)
 }
 
 /** Where a merge goes: a single file always ends in .safetensors. */

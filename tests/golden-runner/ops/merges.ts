@@ -149,7 +149,7 @@ const fusionMerge: OpRunner = async (goldenCase) => {
 }
 
 /** Names of the goldens for methods of the program; `average` is a soup with equal weights. */
-const METHOD_OF_GOLDEN: Readonly<Record<string, MethodName>> = {
+export const METHOD_OF_GOLDEN: Readonly<Record<string, MethodName>> = {
   ...Object.fromEntries(METHOD_NAMES.map((name) => [name.replaceAll('-', '_'), name])),
   average: 'soup',
   dare_linear: 'dare',

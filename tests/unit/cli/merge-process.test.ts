@@ -162,7 +162,16 @@ describe('a clear refusal', () => {
   it('of a name to which another process writes', async () => {
     const folder = temporaryFolder()
     const paths = twoModels(folder)
-    const other = cli.start('merge', ...DEMO_MODELS, '--device', 'cpu', '--out', join(folder, 'out.safetensors'))
+    const other = cli.start(
+      'merge',
+      ...DEMO_MODELS,
+      '--device',
+      'cpu',
+      '--layout',
+      'single-file',
+      '--out',
+      join(folder, 'out.safetensors'),
+    )
     await begun(folder)
     other.process.kill('SIGSTOP')
     await refused(options(paths, join(folder, 'out')), 'target', /Another process \(\d+\) is writing/)

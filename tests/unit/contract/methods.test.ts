@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Parameter } from '../../../src-main/contract/methods/descriptor'
 import { METHODS } from '../../../src-main/contract/methods/index'
@@ -5,6 +7,8 @@ import { activeParameters, needOf, parameterValue } from '../../../src-main/cont
 import { methodWords } from '../../../src-main/contract/methods/words'
 import { methodSchema, needsCalibration } from '../../../src-main/contract/project'
 import { methodNamed } from '../../../src-main/engine/merge/methods/index'
+import { findGoldenFolders } from '../../golden-runner/golden-set'
+import { METHOD_OF_GOLDEN } from '../../golden-runner/ops/merges'
 
 describe.each(METHODS.map((method) => [method.name, method] as const))('%s', (name, method) => {
   it('is described in plain words, and has arithmetic', () => {
@@ -53,6 +57,19 @@ it('a parameter that several methods have is described once', () => {
       expect(described.get(parameter.key) ?? parameter).toEqual(parameter)
       described.set(parameter.key, parameter)
     }
+})
+
+it('every method has reference data', () => {
+  const tested = findGoldenFolders('tests/golden').flatMap((folder) => {
+    const manifest = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as {
+      cases: { op: string; params: { method?: string } }[]
+    }
+    return manifest.cases.flatMap(({ op, params }) => {
+      if (op === 'merge_method') return METHOD_OF_GOLDEN[params.method!] ?? []
+      return op === 'fusion_merge' ? 'featurefusion' : op.startsWith('feature_regression') ? 'feature-regression' : []
+    })
+  })
+  expect(METHODS.map(({ name }) => name).filter((name) => !tested.includes(name))).toEqual([])
 })
 
 it('names, titles and rows of the leaderboard tell methods apart', () => {

@@ -11,6 +11,12 @@ it.each([
 
 it('a folder keeps its name', () => expect(outputName('a/merged', true)).toBe('a/merged'))
 
+it('a folder does not get the name of a file', () => {
+  expect(() => outputName('a/merged.safetensors', true)).toThrow(
+    expect.objectContaining({ kind: 'target', hint: expect.stringContaining('name the folder a/merged.') }),
+  )
+})
+
 it.each(['m.ckpt', 'm.pt', 'm.pth', 'm.bin', 'm.CKPT'])('%s promises another format', (path) => {
   expect(() => outputName(path, false)).toThrow(
     expect.objectContaining({ kind: 'target', hint: expect.stringContaining('name it m.safetensors.') }),

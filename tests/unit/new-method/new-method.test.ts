@@ -53,7 +53,7 @@ import type { ElementwiseMethod } from './method'
 
 export const madeUp = {
   ...descriptor,
-  start: ({ weights, settings: { bendFactor } }) => ({
+  start: ({ weights: [, ...weights], settings: { bendFactor } }) => ({
     scans: [],
     apply({ base, others }, into) {
       for (let i = 0; i < base.length; i++) {

@@ -48,7 +48,7 @@ export function mergeElementwise(
     return { count, base: base!, others }
   }
   const { name: tensor, count } = inputs
-  const merge = method.start({ tensor, count, weights: weights.slice(1), settings })
+  const merge = method.start({ tensor, count, weights, settings })
   for (const scan of merge.scans) {
     for (let start = 0; start < count; start += capacity) scan(load(start))
   }

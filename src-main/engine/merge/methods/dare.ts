@@ -14,7 +14,7 @@ export type MixDeltas = (deltas: readonly Float64Array[], weights: readonly numb
  * are dropped, the rest grows to make up for them, and `mix` merges the models' deltas.
  */
 export function startDare(
-  { tensor, weights, settings }: ElementwiseContext,
+  { tensor, weights: [, ...weights], settings }: ElementwiseContext,
   mix: MixDeltas,
   maskSource: MaskSource = seededMasks(settings.seed, tensor, settings.density),
 ): ElementwiseMerge {

@@ -8,7 +8,7 @@ export interface ElementBlock {
   /** Number of elements. */
   count: number
   base: Float32Array
-  /** Specialists' weights, without the base. */
+  /** The specialists' elements. */
   others: readonly Float32Array[]
 }
 
@@ -25,7 +25,7 @@ export interface ElementwiseContext {
   /** Name in diffusers' form: with the seed and the model it decides what is drawn at random. */
   tensor: string
   count: number
-  /** Weights of the specialists for this tensor, without the base. */
+  /** Weight of every model for this tensor, base first; what is added to the base has no use for the base's. */
   weights: readonly number[]
   settings: MethodSettings
 }

@@ -9,7 +9,7 @@ import { signConsensus } from './sign-consensus'
  */
 export const ties = {
   ...descriptor,
-  start({ count, weights, settings: { density, scale, sign } }) {
+  start({ count, weights: [, ...weights], settings: { density, scale, sign } }) {
     const largest = weights.map(() => new LargestEntries(Math.max(1, Math.floor(density * count))))
     return {
       scans: [
