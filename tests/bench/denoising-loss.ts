@@ -1,6 +1,6 @@
 // The denoising loss of the demo's base and one specialist: ours on one live UNet against diffusers on PyTorch, in turns
 // in one run, per picture of 10 timesteps. Weights are at hand on both sides; ours counts reading them into the UNet.
-//   PYTHON=…/python node scripts/run-ts.mjs tests/bench/denoising-loss.ts [TURNS] [PICTURES]      THREADS (default 2)
+//   FEATUREFUSION_PYTHON=…/python node scripts/run-ts.mjs tests/bench/denoising-loss.ts [TURNS] [PICTURES]      THREADS (default 2)
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -27,8 +27,8 @@ interface Turn {
 }
 
 const [turns, pictures] = [Number(process.argv[2] ?? 5), Number(process.argv[3] ?? 12)]
-const python = process.env['PYTHON']
-if (!python) throw new Error('PYTHON is not set: there is nothing to compare with')
+const python = process.env['FEATUREFUSION_PYTHON']
+if (!python) throw new Error('FEATUREFUSION_PYTHON is not set: there is nothing to compare with')
 
 const { base, specialists, evaluation } = await findDemoFamily('resources/demo')
 const specialist = specialists[0]!

@@ -1,6 +1,6 @@
 // Pictures of the demo's base: loading, 8 pictures of 20 steps in one batch, and a whole `generate` process of 2 steps
 // against the same in Python. Build first (npm run build).
-//   node scripts/run-ts.mjs tests/bench/generate.ts [MODEL]      PYTHON=…/python with diffusers; RUNS (default 3)
+//   node scripts/run-ts.mjs tests/bench/generate.ts [MODEL]      FEATUREFUSION_PYTHON=…/python with diffusers; RUNS (default 3)
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -80,6 +80,6 @@ async function wholeProcess(model: string, python: string): Promise<void> {
 
 const model = resolve(process.argv[2] ?? (await findDemoFamily('resources/demo')).base.path)
 await inProcess(model)
-const python = process.env['PYTHON']
+const python = process.env['FEATUREFUSION_PYTHON']
 if (python) await wholeProcess(model, python)
-else console.log('PYTHON is not set: no comparison with diffusers')
+else console.log('FEATUREFUSION_PYTHON is not set: no comparison with diffusers')

@@ -1,6 +1,6 @@
 // SD 1.4-sized UNets (float16, 1.7 GB each) as torch.save wrote them against the same as safetensors: opening one, and a
 // soup of two, in whole processes in turn, with the sources' hashes cached as on every merge but the first.
-//   PYTHON=…/python node scripts/run-ts.mjs tests/bench/pickles.ts FOLDER [RUNS]     PYTHON has torch and safetensors
+//   FEATUREFUSION_PYTHON=…/python node scripts/run-ts.mjs tests/bench/pickles.ts FOLDER [RUNS]     FEATUREFUSION_PYTHON has torch and safetensors
 import { spawnSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -8,7 +8,7 @@ import { inWords, measureProcess, median, type Measured } from './process-tree'
 import { writeSyntheticUnets } from './synthetic-unets'
 
 const [folder = 'out/bench-data', runs = '3'] = process.argv.slice(2)
-const python = process.env['PYTHON'] ?? 'python3'
+const python = process.env['FEATUREFUSION_PYTHON'] ?? 'python3'
 const plain = writeSyntheticUnets(resolve(folder), 1)
 const made = spawnSync(python, [join('tests/bench/pickle_unets.py'), ...plain], { stdio: 'inherit' })
 if (made.status !== 0) throw new Error('the files of PyTorch could not be written')

@@ -1,6 +1,6 @@
 // A soup of SD 1.4-sized UNets (base + 3, float16), ours against sd-mecha's n_average: whole processes in turn, flushed
 // to the disk, sources' hashes cached as they are on every merge but the first.
-//   PYTHON=…/python node scripts/run-ts.mjs tests/bench/soup.ts FOLDER [RUNS]      FOLDER holds synthetic-unets.ts' files
+//   FEATUREFUSION_PYTHON=…/python node scripts/run-ts.mjs tests/bench/soup.ts FOLDER [RUNS]      FOLDER holds synthetic-unets.ts' files
 import { spawnSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -8,7 +8,7 @@ import { inWords, measureProcess, median, type Measured } from './process-tree'
 import { writeSyntheticUnets } from './synthetic-unets'
 
 const [folder = 'out/bench-data', runs = '3'] = process.argv.slice(2)
-const python = process.env['PYTHON'] ?? 'python3'
+const python = process.env['FEATUREFUSION_PYTHON'] ?? 'python3'
 const [base, ...specialists] = writeSyntheticUnets(resolve(folder), 3)
 const cli = resolve('out/main/cli.js')
 const output = join(folder, 'soup.safetensors')

@@ -1,6 +1,6 @@
 // One UNet step at 512 × 512 with guidance and one VAE decode, SD 1.4's shapes with synthetic float16 weights, in float32
 // arithmetic on this machine's CPU: ours against diffusers', in one run, with the peak memory of every phase.
-//   node scripts/run-ts.mjs tests/bench/unet-step.ts FOLDER [STEPS]      PYTHON=…/python; FOLDER is filled if it is empty
+//   node scripts/run-ts.mjs tests/bench/unet-step.ts FOLDER [STEPS]      FEATUREFUSION_PYTHON=…/python; FOLDER is filled if it is empty
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -117,7 +117,7 @@ function best(phases: Phase[], name: string): Phase {
 }
 
 async function compare(folder: string, steps: string): Promise<void> {
-  const python = process.env['PYTHON'] ?? 'python3'
+  const python = process.env['FEATUREFUSION_PYTHON'] ?? 'python3'
   if (!existsSync(join(folder, 'vae')))
     spawnSync(python, [PYTHON_SIDE, 'make', folder], { stdio: ['ignore', 'inherit', 'inherit'] })
   const mine = await watch(process.execPath, ['scripts/run-ts.mjs', import.meta.filename, 'ours', folder, steps])
