@@ -9,10 +9,10 @@ import type { TaskRunner } from './task'
 export const calibrate: TaskRunner<'calibrate'> = async (task, { signal, emit, clipVocabulary }) => {
   const { samples, seed, path, overwrite, device, cacheFolder } = task
   await releaseModel()
-  const base = await openCheckpoint(task.base, task.prediction)
+  const base = await openCheckpoint(task.base, task)
   const models: CalibratedCheckpoint[] = []
   for (const { name, path: own, request } of task.models) {
-    const checkpoint = own === task.base ? base : await openCheckpoint(own, task.prediction)
+    const checkpoint = own === task.base ? base : await openCheckpoint(own, task)
     models.push(await calibrated(name, checkpoint, request, { base, seed, cacheFolder, signal }))
   }
   await gatherInputs(models, {

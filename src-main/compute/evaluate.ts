@@ -58,9 +58,9 @@ export const search: TaskRunner<'search'> = async (task, context) => {
 /** What rows are measured with, on its own in memory. */
 export async function openRun(
   { data, device, cacheFolder }: Pick<TaskOf<'evaluate'>, 'data' | 'device' | 'cacheFolder'>,
-  { base, prediction }: Pick<TaskOf<'evaluate'>, 'base' | 'prediction'>,
+  { base, prediction, ema }: Pick<TaskOf<'evaluate'>, 'base' | 'prediction' | 'ema'>,
   { signal, workerFile, clipVocabulary }: TaskContext,
 ): Promise<EvaluationRun> {
   await releaseModel()
-  return EvaluationRun.open({ base, prediction, data, device, cacheFolder, clipVocabulary, workerFile, signal })
+  return EvaluationRun.open({ base, prediction, ema, data, device, cacheFolder, clipVocabulary, workerFile, signal })
 }

@@ -1,6 +1,6 @@
 import type { TaskOf } from '../contract/compute-tasks'
 import type { LiveFeeding } from '../contract/preview'
-import type { Project } from '../contract/project'
+import { type Project, readingOf } from '../contract/project'
 import { denoiserOf } from '../engine/checkpoint/denoisers'
 import type { Pipeline } from '../engine/diffusion/pipeline'
 import { reasonAgainstFeeding } from '../engine/merge/live-merge'
@@ -60,9 +60,9 @@ export async function feedMerge(
   progress: FeedingProgress,
 ): Promise<Pipeline> {
   const { base, project } = plan
-  const { prediction, output } = project
+  const { output } = project
   const live = await openLiveModel(
-    { base: base.path, vae: output.vae, prediction },
+    { base: base.path, vae: output.vae, ...readingOf(project) },
     { device, cacheFolder },
     context,
     progress.onLoading,

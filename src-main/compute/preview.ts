@@ -60,7 +60,7 @@ async function pipelineOf(
  * there is no such merge, or the model brings more than a UNet.
  */
 async function asMerge(
-  { path, base, prediction }: PreviewModel,
+  { path, base, prediction, ema }: PreviewModel,
   models: readonly PreviewModel[],
 ): Promise<PreviewModel['merge']> {
   const other = models.find(({ merge }) => merge)?.merge
@@ -71,6 +71,7 @@ async function asMerge(
     format: other.format,
     version: other.version,
     prediction,
+    ema,
     models: [
       { name: 'base', path: base, weight: path === base ? 1 : 0 },
       { name: 'model', path: path === base ? another.path : path, weight: path === base ? 0 : 1 },

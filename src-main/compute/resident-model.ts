@@ -1,5 +1,5 @@
 import type { TaskOf } from '../contract/compute-tasks'
-import type { PredictionType } from '../contract/project'
+import type { Reading } from '../contract/project'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { loadPipeline } from '../engine/diffusion/load-pipeline'
 import type { Pipeline } from '../engine/diffusion/pipeline'
@@ -30,7 +30,7 @@ export async function releaseModel(): Promise<void> {
  * @param base lends the parts that it lacks
  */
 export async function openModel(
-  { key, path, base, prediction }: { key: string; path: string; base: string; prediction?: PredictionType | undefined },
+  { key, path, base, ...reading }: Reading & { key: string; path: string; base: string },
   device: Device,
   { signal, clipVocabulary }: TaskContext,
 ): Promise<Pipeline> {
@@ -38,8 +38,8 @@ export async function openModel(
   if (resident?.key === wanted) return resident.pipeline
   throwIfCancelled(signal)
   await releaseModel()
-  const checkpoint = await openCheckpoint(path, prediction)
-  const lender = path === base ? checkpoint : await openCheckpoint(base, prediction)
+  const checkpoint = await openCheckpoint(path, reading)
+  const lender = path === base ? checkpoint : await openCheckpoint(base, reading)
   const pipeline = await loadPipeline(checkpoint, { base: lender, device, clipVocabulary })
   resident = { key: wanted, pipeline, live: null }
   return pipeline
@@ -51,15 +51,15 @@ export async function openModel(
  * @param onLoading called before it is loaded, if it is not there
  */
 export async function openLiveModel(
-  { base, vae, prediction }: { base: string; vae: string | undefined; prediction: PredictionType | undefined },
+  { base, vae, ...reading }: Reading & { base: string; vae: string | undefined },
   { device, cacheFolder }: { device: Device; cacheFolder: string },
   { signal, clipVocabulary }: TaskContext,
   onLoading: () => void,
 ): Promise<LiveMerge> {
-  const checkpoint = await openCheckpoint(base, prediction)
+  const checkpoint = await openCheckpoint(base, reading)
   const other = vae === undefined ? undefined : await openCheckpoint(vae)
   const files = [checkpoint, other].map((opened) => opened?.files)
-  const wanted = JSON.stringify(['live', device.provider, cacheFolder, files, prediction])
+  const wanted = JSON.stringify(['live', device.provider, cacheFolder, files, reading])
   if (resident?.key === wanted && resident.live) return resident.live
   onLoading()
   throwIfCancelled(signal)

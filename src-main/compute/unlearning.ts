@@ -1,5 +1,5 @@
 import type { TaskOf } from '../contract/compute-tasks'
-import { withModel, type Project } from '../contract/project'
+import { withModel, type Project, readingOf } from '../contract/project'
 import type { Unlearning } from '../contract/unlearning'
 import type { EvaluatedRow, MeasuredRow } from '../engine/evaluate/evaluation-run'
 import { unlearningLossesOf } from '../engine/evaluate/losses/unlearned-gains'
@@ -75,7 +75,7 @@ async function lossesOf(
     merge('before', true),
     merge('after', false),
   ]
-  const run = await openRun({ ...task, data }, { base, prediction: task.project.prediction }, context)
+  const run = await openRun({ ...task, data }, { base, ...readingOf(task.project) }, context)
   try {
     const measured: MeasuredRow[] = []
     for (const row of rows) {

@@ -18,8 +18,8 @@ import { unlearningSchema } from './unlearning'
 
 const path = z.string().min(1)
 const provider = providerStatusSchema.shape.provider
-/** What the models predict; absent: what their files say. */
-const prediction = projectSchema.shape.prediction
+/** How the models are read: absent words are what their files say. */
+const reading = { prediction: projectSchema.shape.prediction, ema: projectSchema.shape.ema }
 
 /** A model that pictures are made with; made by a merge first, where `merge` says so. */
 const previewModel = z.object({
@@ -28,7 +28,7 @@ const previewModel = z.object({
   /** A whole pipeline that lends the parts that the model lacks. */
   base: path,
   merge: projectSchema.nullable(),
-  prediction,
+  ...reading,
 })
 
 const previewPicture = z.object({
@@ -115,7 +115,7 @@ export const JOB_TASKS = {
     input: z.object({
       /** A whole pipeline; it lends what the models lack. */
       base: path,
-      prediction,
+      ...reading,
       models: z.array(z.object({ name: z.string(), path, request: calibrationRequest })).min(1),
       samples: z.number(),
       seed: z.number(),
@@ -132,7 +132,7 @@ export const JOB_TASKS = {
     input: z.object({
       /** A whole pipeline; the others are measured in its network. */
       base: path,
-      prediction,
+      ...reading,
       rows: z.array(evaluatedRow).min(1),
       /** Rows whose difference is one specialist. */
       pairs: z.array(z.object({ specialist: z.string(), before: z.string(), after: z.string() })),
@@ -163,7 +163,7 @@ export const JOB_TASKS = {
     input: z.object({
       /** A whole pipeline; the others draw in its network. */
       base: path,
-      prediction,
+      ...reading,
       rows: z.array(evaluatedRow).min(1),
       clip: clipSettingsSchema.extend({ model: path }),
       data: evaluationData,

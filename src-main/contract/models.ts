@@ -41,6 +41,8 @@ export const checkpointSummarySchema = z.object({
   extras: z.array(z.string()),
   /** The same by what they are, in words. */
   leftAside: z.array(z.string()),
+  /** How many weights of its UNet have an EMA copy in its file. */
+  emaCopies: z.number(),
   /** Bytes of all weights files. */
   size: z.number(),
   /** Hashes are null until a job has computed them. */

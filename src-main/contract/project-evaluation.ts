@@ -19,15 +19,16 @@ export function withFoundWeights<P extends Pick<Project, 'models' | 'method'>>(
 
 /** What decides a result's figures: equal where nothing that matters has changed. */
 export function evaluationKey(
-  project: Pick<Project, 'models' | 'prediction' | 'method' | 'output' | 'evaluation'>,
+  project: Pick<Project, 'models' | 'prediction' | 'ema' | 'method' | 'output' | 'evaluation'>,
   of: keyof EvaluationResults = 'table',
 ): string {
-  const { models, prediction, method, output, evaluation } = project
+  const { models, prediction, ema, method, output, evaluation } = project
   const { rows, pictures, clip, ...data } = evaluation
   const used = { ...data, pictures }
   const table = { ...used, rows }
   const settings = { table, comparison: used, search: used, drift: data, clip: { ...table, clip } }[of]
   const { include, dtype, vae } = output
   const parts = [models.map(({ sha256: _hash, ...model }) => model), method, { include, dtype, vae }, settings]
-  return JSON.stringify(prediction === undefined ? parts : [...parts, prediction])
+  const said = ema === undefined ? [prediction] : [prediction, ema]
+  return JSON.stringify(said.every((word) => word === undefined) ? parts : [...parts, ...said])
 }

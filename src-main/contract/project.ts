@@ -30,11 +30,14 @@ export const OUTPUT_LAYOUTS = ['same', 'diffusers', 'single-file'] as const
 export const OUTPUT_TYPES = ['same', 'fp16', 'bf16', 'fp32'] as const
 /** What a UNet was trained to predict; diffusers' names. */
 export const PREDICTION_TYPES = ['epsilon', 'v_prediction', 'sample'] as const
+/** Whether EMA copies of a UNet's weights, where its file has some, take the place of the weights. */
+export const EMA_USES = ['use', 'drop'] as const
 export const MERGEABLE_COMPONENTS = [...DENOISER_COMPONENTS, 'text_encoder', 'text_encoder_2', 'vae'] as const
 
 export type Statistics = ValueOf<typeof STATISTICS>
 export type Normaliser = ValueOf<typeof NORMALISER>
 export type PredictionType = (typeof PREDICTION_TYPES)[number]
+export type EmaUse = (typeof EMA_USES)[number]
 export type OutputLayout = (typeof OUTPUT_LAYOUTS)[number]
 export type OutputType = (typeof OUTPUT_TYPES)[number]
 
@@ -121,6 +124,8 @@ export const projectSchema = z.strictObject({
   models: z.array(modelSchema).max(MOST_MODELS, `A project has at most ${MOST_MODELS} models.`),
   /** What the models predict; absent: what their files say. */
   prediction: z.enum(PREDICTION_TYPES).optional(),
+  /** What becomes of EMA copies in the models' files; absent: they are dropped. */
+  ema: z.enum(EMA_USES).optional(),
   method: methodSchema.default(methodSchema.parse({})),
   output: outputSchema.default(outputSchema.parse({})),
   preview: previewSchema.default(previewSchema.parse({})),
@@ -144,10 +149,30 @@ export function needsCalibration(settings: MethodSettings): boolean {
   return needOf(describedMethod(settings.name), settings)?.kind === 'columns'
 }
 
-/** The project with a person's word on what its models predict; null: what their files say. */
-export function withPrediction(project: Project, prediction: PredictionType | null): Project {
-  const { prediction: _before, ...rest } = project
-  return prediction === null ? rest : { ...rest, prediction }
+/** How models are read where their files leave it open: what a person says of their prediction and EMA copies. */
+export interface Reading {
+  prediction?: PredictionType | undefined
+  ema?: EmaUse | undefined
+}
+
+/** How a project's models are read; what is not said is absent. */
+export function readingOf({ prediction, ema }: Reading): Pick<Project, 'prediction' | 'ema'> {
+  return { ...(prediction !== undefined && { prediction }), ...(ema !== undefined && { ema }) }
+}
+
+/** The project with other words on how its models are read; null: what their files say, and no EMA copies. */
+export function withReading(
+  project: Project,
+  { prediction, ema }: { prediction?: PredictionType | null; ema?: EmaUse | null },
+): Project {
+  const { prediction: _prediction, ema: _ema, ...rest } = project
+  return {
+    ...rest,
+    ...readingOf({
+      prediction: prediction === undefined ? project.prediction : (prediction ?? undefined),
+      ema: ema === undefined ? project.ema : (ema ?? undefined),
+    }),
+  }
 }
 
 /** The project with one of its models changed: dropped, weighed otherwise. */

@@ -6,7 +6,15 @@ import { jobSchema } from './jobs'
 import { MOST_MODELS, nameSchema, pathSchema } from './limits'
 import { errorReportSchema } from './models'
 import { liveStateSchema } from './preview'
-import { methodSchema, modelSchema, outputSchema, PREDICTION_TYPES, previewSchema, projectSchema } from './project'
+import {
+  methodSchema,
+  modelSchema,
+  outputSchema,
+  EMA_USES,
+  PREDICTION_TYPES,
+  previewSchema,
+  projectSchema,
+} from './project'
 
 /** One change of the document. Models are known by their names, which are unique. */
 export const editSchema = z.discriminatedUnion('type', [
@@ -27,6 +35,8 @@ export const editSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('set-output'), output: outputSchema }),
   /** Null: what their files say. */
   z.strictObject({ type: z.literal('set-prediction'), prediction: z.enum(PREDICTION_TYPES).nullable() }),
+  /** Null: they are dropped. */
+  z.strictObject({ type: z.literal('set-ema'), ema: z.enum(EMA_USES).nullable() }),
   z.strictObject({ type: z.literal('set-preview'), preview: previewSchema }),
   z.strictObject({ type: z.literal('set-evaluation'), evaluation: evaluationSettingsSchema }),
   z.strictObject({ type: z.literal('set-calibration'), calibration: calibrationSettingsSchema }),

@@ -7,6 +7,7 @@ import {
   calibrationBytes,
   openCalibration,
   denoiserFiles,
+  recordedAs,
   type Calibration,
 } from '../engine/merge/plan/calibration-file'
 import { layerGroups, passBytes } from '../engine/calibrate/gather'
@@ -172,7 +173,7 @@ async function fitOf(
   const hashes = await Promise.all(files.map((path) => cachedHash(path, cacheFolder)))
   const known = hashes.filter((hash) => hash !== undefined)
   if (known.length < files.length || files.length === 0) return 'unknown'
-  if (calibratedModel(record, known) >= 0) return 'fits'
+  if (checkpoint && calibratedModel(record, recordedAs(checkpoint, known)) >= 0) return 'fits'
   return record.models.some((model) => model.name === name) ? 'changed' : 'absent'
 }
 

@@ -2,7 +2,7 @@ import type { CalibrationSettings } from '../contract/calibration'
 import { FusionError } from '../contract/errors'
 import { MOST_MODELS } from '../contract/limits'
 import { modelNames } from '../contract/model-names'
-import { modelSchema, projectSchema, withPrediction, type ModelEntry, type Project } from '../contract/project'
+import { modelSchema, projectSchema, withReading, type ModelEntry, type Project } from '../contract/project'
 import type { Edit } from '../contract/state'
 
 export const EMPTY_PROJECT: Project = projectSchema.parse({ format: 'featurefusion-project', version: 1, models: [] })
@@ -42,7 +42,9 @@ export function applyEdit(project: Project, edit: Edit): Project {
     case 'set-output':
       return { ...project, output: edit.output }
     case 'set-prediction':
-      return withPrediction(project, edit.prediction)
+      return withReading(project, { prediction: edit.prediction })
+    case 'set-ema':
+      return withReading(project, { ema: edit.ema })
     case 'set-preview':
       return { ...project, preview: edit.preview }
     case 'set-evaluation':

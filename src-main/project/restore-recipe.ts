@@ -9,6 +9,7 @@ import {
   projectSchema,
   type ModelEntry,
   type Project,
+  readingOf,
 } from '../contract/project'
 import { cachedPaths } from '../engine/checkpoint/hash'
 import { ownFile } from '../engine/files/own-file'
@@ -29,6 +30,7 @@ const recipeSchema = z.object({
   calibration: z.object({ name: z.string(), sha256: z.string() }).nullable().default(null),
   components: z.array(z.string()),
   prediction: projectSchema.shape.prediction,
+  ema: projectSchema.shape.ema,
   layout: outputSchema.shape.layout,
   dtype: outputSchema.shape.dtype,
 })
@@ -66,12 +68,11 @@ export async function restoreRecipe(
     ...(recipe.calibration && { calibration: calibration ?? ownFile(dirname(path), recipe.calibration.name, path) }),
   })
   if (!method.success) throw malformed(path, method.error)
-  const { components, layout, dtype, prediction } = recipe
+  const { components, layout, dtype } = recipe
   const include = outputSchema.shape.include.safeParse(components)
   const output = outputSchema.parse({ layout, dtype, ...(include.success && { include: include.data }) })
-  const stated = prediction !== undefined && { prediction }
   return {
-    project: { ...EMPTY_PROJECT, ...stated, models, method: method.data, output },
+    project: { ...EMPTY_PROJECT, ...readingOf(recipe), models, method: method.data, output },
     title: modelNames([{ path }])[0]!,
     missing,
   }

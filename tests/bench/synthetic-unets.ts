@@ -91,6 +91,8 @@ function withShapes(shapes: ReadonlyMap<string, number[]>): Checkpoint {
     files: [],
     metadata: {},
     problems: [],
+    emaCopies: 0,
+    usesEma: false,
     kind: null,
   }
 }

@@ -6,7 +6,7 @@ import { evaluationKey } from '../../contract/project-evaluation'
 import { FusionError } from '../../contract/errors'
 import type { Job } from '../../contract/jobs'
 import { methodWords } from '../../contract/methods/words'
-import type { PredictionType, Project } from '../../contract/project'
+import { type Project, readingOf } from '../../contract/project'
 import type { EvaluatedRow } from '../../engine/evaluate/evaluation-run'
 import { readSmallText } from '../../engine/files/regular-file'
 import { SMALL_FILES } from '../../engine/files/small-files'
@@ -292,7 +292,7 @@ function withFailure(
   return rows.map((row) => (row.name === name ? { ...row, error } : row))
 }
 
-/** What rows are measured with: the base's pipeline, and what a person says of the models' prediction. */
-function basisOf({ models, prediction }: Project): { base: string; prediction?: PredictionType } {
-  return { base: models[0]!.path, ...(prediction !== undefined && { prediction }) }
+/** What rows are measured with: the base's pipeline, and how the models are read. */
+function basisOf(project: Project): Pick<Project, 'prediction' | 'ema'> & { base: string } {
+  return { base: project.models[0]!.path, ...readingOf(project) }
 }

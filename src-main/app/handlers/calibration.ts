@@ -1,3 +1,4 @@
+import { readingOf } from '../../contract/project'
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { CALIBRATION_FILE } from '../../engine/merge/plan/calibration-file'
@@ -27,7 +28,7 @@ export function calibrationHandlers(studio: Studio): Handlers<Group<'calibration
         async () => ({
           type: 'calibrate',
           base: project.models[0]!.path,
-          ...(project.prediction !== undefined && { prediction: project.prediction }),
+          ...readingOf(project),
           models,
           samples,
           seed,

@@ -12,8 +12,9 @@ import {
   outputSchema,
   projectSchema,
   withModel,
-  withPrediction,
+  withReading,
   type Project,
+  readingOf,
 } from '../../contract/project'
 import type { Seed } from '../../contract/seed'
 import { openCheckpoint } from '../../engine/checkpoint/open'
@@ -25,6 +26,7 @@ type PreviewTask = TaskOf<'preview'>
 const mergeKeySchema = z.object({
   models: z.array(modelSchema),
   prediction: projectSchema.shape.prediction,
+  ema: projectSchema.shape.ema,
   method: methodSchema,
   output: outputSchema.pick({ include: true, vae: true, dtype: true }),
 })
@@ -144,8 +146,8 @@ function mergeOf(project: Project, variant: Variant, places: PreviewPlaces): Pro
           hint: 'It is there after a preview with other settings.',
         })
       }
-      const { models, prediction = null, method, output } = mergeKeySchema.parse(JSON.parse(last))
-      return { ...withPrediction(project, prediction), models, method, output: { ...project.output, ...output } }
+      const { models, prediction = null, ema = null, method, output } = mergeKeySchema.parse(JSON.parse(last))
+      return { ...withReading(project, { prediction, ema }), models, method, output: { ...project.output, ...output } }
     }
   }
 }
@@ -170,11 +172,11 @@ async function modelOf(
   merges: string,
 ): Promise<PreviewTask['models'][number]> {
   const base = project.models[0]!.path
-  const said = project.prediction === undefined ? {} : { prediction: project.prediction }
+  const said = readingOf(project)
   if (merge === null) {
     const path = variant.type === 'model' ? modelNamed(project, variant.name) : base
     return {
-      key: await stateOf(JSON.stringify([path, project.prediction]), [path, base]),
+      key: await stateOf(JSON.stringify([path, said]), [path, base]),
       path,
       base,
       merge: null,
@@ -201,7 +203,7 @@ function modelNamed({ models }: Project, wanted: string): string {
   return model.path
 }
 
-function keyOf({ models, prediction, method, output: { include, vae, dtype } }: Project): string {
+function keyOf({ models, prediction, ema, method, output: { include, vae, dtype } }: Project): string {
   const output = { include, ...(vae !== undefined && { vae }), dtype }
-  return JSON.stringify({ models: models.map(({ sha256: _hash, ...model }) => model), prediction, method, output })
+  return JSON.stringify({ models: models.map(({ sha256: _hash, ...model }) => model), prediction, ema, method, output })
 }

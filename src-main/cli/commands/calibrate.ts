@@ -10,7 +10,7 @@ import { readSmallText } from '../../engine/files/regular-file'
 import { SMALL_FILES } from '../../engine/files/small-files'
 import { chooseProvider, DEVICES, type Device } from '../../engine/runtime/providers'
 import { cacheFolder } from '../folders'
-import { addSourceOptions, loadProject, type SourceOptions } from '../options/model-options'
+import { addSourceOptions, emaOption, loadProject, type SourceOptions } from '../options/model-options'
 import { collect, count, number, threads } from '../options/option-values'
 import {
   bytes,
@@ -58,8 +58,9 @@ export function addCalibrateCommand(program: Command, files: { clipVocabulary: s
     .addOption(new Option('--device <name>', 'where networks run').choices(DEVICES).default('auto'))
     .option('--threads <n>', 'threads inside an operator', threads)
     .option('--json', 'results as JSON')
-  addSourceOptions(command).action((path: string | undefined, options: CalibrateCommandOptions) =>
-    runCommand(options, (signal) => run(path, options, files, signal)),
+  addSourceOptions(command.addOption(emaOption())).action(
+    (path: string | undefined, options: CalibrateCommandOptions) =>
+      runCommand(options, (signal) => run(path, options, files, signal)),
   )
 }
 
@@ -82,12 +83,12 @@ async function run(
   const requests = isGiven
     ? await givenRequests(options, project, project.evaluation.seed)
     : await projectRequests(project)
-  const base = await openCheckpoint(project.models[0]!.path, project.prediction)
+  const base = await openCheckpoint(project.models[0]!.path, project)
   const models: CalibratedCheckpoint[] = []
   for (const { name, path: own } of project.models) {
     const request = requests.get(name)
     if (!request) continue
-    const checkpoint = own === project.models[0]!.path ? base : await openCheckpoint(own, project.prediction)
+    const checkpoint = own === project.models[0]!.path ? base : await openCheckpoint(own, project)
     models.push(await calibrated(name, checkpoint, request, { base, ...settings }))
   }
   const layers = models.flatMap(({ checkpoint }) => calibratedLayers(checkpoint))

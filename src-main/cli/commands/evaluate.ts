@@ -1,3 +1,4 @@
+import type { EmaUse } from '../../contract/project'
 import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import type { ClipSummary } from '../../contract/evaluate/clip'
@@ -9,6 +10,7 @@ import { openCheckpoint } from '../../engine/checkpoint/open'
 import { refuseEdm } from '../../engine/checkpoint/identify/prediction'
 import { loadPipeline } from '../../engine/diffusion/load-pipeline'
 import type { Pipeline } from '../../engine/diffusion/pipeline'
+import { emaNotices } from '../../engine/checkpoint/ema'
 import { predictionNotices } from '../../engine/diffusion/pipeline-parts'
 import { encodePng } from '../../engine/image/png'
 import { captionsOf, ClipScorer, measureClipScores, summariseClipScores } from '../../engine/evaluate/clip/clip-table'
@@ -25,7 +27,7 @@ import { DEVICES, type Device } from '../../engine/runtime/providers'
 import { evaluationAsTable, evaluationInWords, type Evaluation } from '../output/evaluate-output'
 import { cacheFolder } from '../folders'
 import { parseModelArgument, withNames, type ModelArgument } from '../options/model-arguments'
-import { predictionOption } from '../options/model-options'
+import { emaOption, predictionOption } from '../options/model-options'
 import { collect, count, number, steps, threads } from '../options/option-values'
 import { ProgressLine, printResult, runCommand, say, UsageError, type CommonOptions } from '../output/output'
 
@@ -35,6 +37,7 @@ interface EvaluateOptions extends CommonOptions {
   data: string
   base?: string
   prediction?: PredictionType
+  ema?: EmaUse
   split: Split
   pictures?: number
   seed: number
@@ -79,6 +82,7 @@ export function addEvaluateCommand(program: Command, files: { clipVocabulary: st
       'a whole pipeline: the model to compare with; parts that other models do not have are taken from it',
     )
     .addOption(predictionOption())
+    .addOption(emaOption())
     .addOption(new Option('--split <name>', 'which pictures').choices(SPLITS).default('held-out'))
     .option('--pictures <n>', 'at most so many pictures of each domain', count)
     .option('--seed <n>', 'seed of split, noise, intervals and pictures', number, 0)
@@ -108,15 +112,15 @@ async function evaluate(
   if (options.png !== undefined) await checkOutput(options.png, pngRule)
   const data = await openEvaluationData(resolve(options.data), options.seed)
   const wanted = chooseSplit(data, options.split, options.pictures)
-  const base = await openCheckpoint(baseModel.path, options.prediction)
+  const base = await openCheckpoint(baseModel.path, options)
   const loading = { base, ...files, ...(options.threads !== undefined && { threads: options.threads }) }
   const models: EvaluatedModel[] = [checkpointModel(baseModel.name, 'base', base, loading)]
-  for (const notice of predictionNotices(base)) say(`Note: ${notice}`)
+  for (const notice of [...predictionNotices(base), ...emaNotices(base)]) say(`Note: ${notice}`)
   const merges: { name: string; recipe: unknown }[] = []
   for (const { name, path, isMerge } of others) {
-    const checkpoint = await openCheckpoint(path, options.prediction)
+    const checkpoint = await openCheckpoint(path, options)
     refuseEdm(checkpoint)
-    for (const notice of predictionNotices(checkpoint, base)) say(`Note: ${notice}`)
+    for (const notice of [...predictionNotices(checkpoint, base), ...emaNotices(checkpoint)]) say(`Note: ${notice}`)
     const { recipe } = await describeCheckpoint(checkpoint)
     if (recipe) merges.push({ name, recipe: recipe[RECIPE_KEY] })
     models.push(checkpointModel(name, isMerge || recipe ? 'merge' : 'specialist', checkpoint, loading))

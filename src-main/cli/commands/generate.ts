@@ -1,3 +1,4 @@
+import type { EmaUse } from '../../contract/project'
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { basename, extname, join, resolve } from 'node:path'
@@ -13,6 +14,7 @@ import { hashFile, shortHash } from '../../engine/checkpoint/hash'
 import { openCheckpoint } from '../../engine/checkpoint/open'
 import { loadPipeline } from '../../engine/diffusion/load-pipeline'
 import type { GenerateRequest, Picture, Pipeline } from '../../engine/diffusion/pipeline'
+import { emaNotices } from '../../engine/checkpoint/ema'
 import { predictionNotices, requireDenoiser, schedulerConfigOf } from '../../engine/diffusion/pipeline-parts'
 import { decodePng, encodePng } from '../../engine/image/png'
 import { PROMPT_SYNTAXES, type PromptSyntax } from '../../engine/diffusion/prompt-encoder'
@@ -31,7 +33,7 @@ import { SMALL_FILES } from '../../engine/files/small-files'
 import { checkOutput, checkOutputFolder, writeOutput } from '../../engine/files/write-output'
 import { DEVICES, type Device } from '../../engine/runtime/providers'
 import { cacheFolder } from '../folders'
-import { predictionOption } from '../options/model-options'
+import { emaOption, predictionOption } from '../options/model-options'
 import { collect, count, number, steps, threads } from '../options/option-values'
 import { ProgressLine, printResult, runCommand, say, seconds, UsageError, type CommonOptions } from '../output/output'
 
@@ -40,6 +42,7 @@ interface GenerateOptions extends CommonOptions {
   base?: string
   vae?: string
   prediction?: PredictionType
+  ema?: EmaUse
   embedding: string[]
   prompt: string[]
   negative?: string
@@ -85,6 +88,7 @@ export function addGenerateCommand(program: Command, files: { clipVocabulary: st
     .option('--base <path>', 'a whole pipeline from which the parts are taken that the model does not have')
     .option('--vae <path>', 'another VAE')
     .addOption(predictionOption())
+    .addOption(emaOption())
     .option('--embedding <[token=]file>', 'a textual inversion (.safetensors, .pt, .bin); once for each', collect, [])
     .option('--prompt <text>', 'what to show; once for each', collect, [])
     .option('--negative <text>', 'what not to show')
@@ -119,11 +123,11 @@ async function generate(
   const started = performance.now()
   const wanted = pictureRequests(options)
   const { target, write } = await outputOf(options, wanted.length)
-  const checkpoint = await openCheckpoint(options.model, options.prediction)
-  const base = options.base === undefined ? undefined : await openCheckpoint(options.base, options.prediction)
+  const checkpoint = await openCheckpoint(options.model, options)
+  const base = options.base === undefined ? undefined : await openCheckpoint(options.base, options)
   const vae = options.vae === undefined ? undefined : await openCheckpoint(options.vae)
   checkScheduler(options, checkpoint, base)
-  for (const notice of predictionNotices(checkpoint, base)) say(`Note: ${notice}`)
+  for (const notice of [...predictionNotices(checkpoint, base), ...emaNotices(checkpoint)]) say(`Note: ${notice}`)
   const textualInversions = await Promise.all(options.embedding.map(readEmbedding))
   const source = options.image === undefined ? undefined : await readPng(options.image)
   const progress = new ProgressLine()

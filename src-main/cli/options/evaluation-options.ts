@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { evaluationFolder } from '../../project/evaluation-folder'
 import { SPLITS, type Split } from '../../contract/evaluate/settings'
-import type { Project } from '../../contract/project'
+import { type Project, readingOf } from '../../contract/project'
 import { EvaluationRun } from '../../engine/evaluate/evaluation-run'
 import { chooseDevice, DEVICES, type Device } from '../../engine/runtime/providers'
 import { cacheFolder } from '../folders'
@@ -66,7 +66,7 @@ export async function withRun(
   const progress = new ProgressLine()
   const run = await EvaluationRun.open({
     base: project.models[0]!.path,
-    prediction: project.prediction,
+    ...readingOf(project),
     data: { folder: evaluationFolder(project), split, pictures, seed },
     device: await chooseDevice(device),
     cacheFolder: cacheFolder(),

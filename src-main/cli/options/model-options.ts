@@ -9,6 +9,7 @@ import {
   projectSchema,
   type ModelEntry,
   type Project,
+  EMA_USES,
 } from '../../contract/project'
 import { openCheckpoint } from '../../engine/checkpoint/open'
 import { Blocks, presetByBlock } from '../../engine/merge/plan/blocks'
@@ -38,6 +39,7 @@ export interface ModelOptions extends SourceOptions, MethodOptions {
   license?: string
   notes?: string
   prediction?: string
+  ema?: string
   reuse?: boolean
   calibration?: string
 }
@@ -73,6 +75,7 @@ export function addModelOptions(command: Command): Command {
     .option('--transposed <pattern>', 'layers that are transposed convolutions (files do not say so)', collect, [])
     .option('--groups <pattern=n>', 'layers that are convolutions in n groups (files do not say so)', collect, [])
     .addOption(predictionOption())
+    .addOption(emaOption())
     .option(
       '--include <parts>',
       'parts to merge, by commas: unet,text_encoder,text_encoder_2,vae (default: unet; the others stay as in the base)',
@@ -83,6 +86,12 @@ export function addModelOptions(command: Command): Command {
 export function predictionOption(): Option {
   const option = new Option('--prediction <type>', "what the models' UNets predict (default: what their files say)")
   return option.choices(PREDICTION_TYPES)
+}
+
+/** For models whose files have EMA copies of their weights. */
+export function emaOption(): Option {
+  const option = new Option('--ema <choice>', "EMA copies in the models' files: in place of the UNet's weights, or not")
+  return option.choices(EMA_USES).default(undefined, 'drop')
 }
 
 /** Adds the options of what is written. */
@@ -110,7 +119,7 @@ export async function loadProject(path: string | undefined, options: ModelOption
     Object.fromEntries(keys.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])))
   const merged = {
     ...project,
-    ...given(['prediction']),
+    ...given(['prediction', 'ema']),
     models,
     method: {
       ...project.method,

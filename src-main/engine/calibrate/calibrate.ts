@@ -7,7 +7,7 @@ import { isMergeable } from '../checkpoint/mergeable'
 import { loadPipeline, type LoadOptions } from '../diffusion/load-pipeline'
 import type { Pipeline } from '../diffusion/pipeline'
 import { throwIfCancelled } from '../cancel'
-import { CalibrationWriter, denoiserFiles } from '../merge/plan/calibration-file'
+import { CalibrationWriter, denoiserFiles, recordedAs } from '../merge/plan/calibration-file'
 import { gatherColumns, layerGroups, passBytes } from './gather'
 import type { CalibratedLayer } from '../merge/plan/calibration-file'
 import { denoiserName, denoiserOf } from '../checkpoint/denoisers'
@@ -112,7 +112,7 @@ async function recordOf(
   for (const { name, checkpoint, source } of models) {
     const sha256: string[] = []
     for (const file of denoiserFiles(checkpoint)) sha256.push(await hashFile(file, options))
-    entries.push({ name, sha256, source })
+    entries.push({ name, sha256: recordedAs(checkpoint, sha256), source })
   }
   return { format: 'featurefusion-calibration', version: 1, samples, seed, models: entries }
 }

@@ -23,7 +23,7 @@ export interface ComponentSummary {
 /** What a checkpoint is, as plain data: what `featurefusion open --json` prints. */
 export interface CheckpointSummary extends Pick<
   Checkpoint,
-  'path' | 'layout' | 'architecture' | 'predictionType' | 'problems'
+  'path' | 'layout' | 'architecture' | 'predictionType' | 'problems' | 'emaCopies'
 > {
   components: ComponentSummary[]
   parameters: number
@@ -47,7 +47,7 @@ export async function describeCheckpoint(
   checkpoint: Checkpoint,
   options: { cacheFolder?: string } = {},
 ): Promise<CheckpointSummary> {
-  const { path, layout, architecture, predictionType, problems, extras, metadata } = checkpoint
+  const { path, layout, architecture, predictionType, problems, extras, metadata, emaCopies } = checkpoint
   const components = [...checkpoint.components.values()].map(describeComponent)
   const stored = [...checkpoint.components.values()].flatMap((component) => [...storedTensors(component)])
   const recipe = RECIPE_KEYS.flatMap((key) => {
@@ -75,6 +75,7 @@ export async function describeCheckpoint(
     recipe: recipe.length > 0 ? Object.fromEntries(recipe) : null,
     modelspec: Object.fromEntries(modelspec.map(([key, value]) => [key.slice(MODELSPEC.length), value])),
     problems,
+    emaCopies,
   }
 }
 

@@ -1,9 +1,10 @@
 import { stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { FusionError } from '../../contract/errors'
+import type { Reading } from '../../contract/project'
 import { COMPONENTS } from '../../contract/models'
 import { requireRegularFile } from '../files/regular-file'
-import { type Checkpoint, type ComponentName, type PredictionType, type OpenedParts } from './model/checkpoint'
+import { type Checkpoint, type ComponentName, type OpenedParts } from './model/checkpoint'
 import { leftAside, listFolder } from './formats/component-folder'
 import { unreadable } from '../files/file-errors'
 import { diffusersComponent } from './formats/diffusers-component'
@@ -14,6 +15,7 @@ import { singleFile } from './formats/single-file'
 import { denoiserFile } from './formats/denoiser-file'
 import { DENOISERS } from './denoisers'
 import { vaeFile } from './formats/vae-file'
+import { emaCopies, withEma } from './ema'
 import { identify } from './identify/identify'
 import { inferConfig } from './identify/infer-config'
 import { refuseQuantised } from './kinds/quantised'
@@ -32,17 +34,21 @@ const FILE_FORMATS: FileFormat[] = [...DENOISERS.map(denoiserFile), vaeFile, sin
  * from their shapes.
  *
  * @param path a pipeline's folder, a component's folder, or a file (safetensors, PyTorch)
- * @param prediction what its UNet predicts, where its file does not say it, or says it wrongly
+ * @param reading what its UNet predicts, where its file does not say it, or says it wrongly; whether EMA copies in its
+ * file take the place of the UNet's weights
  * @throws FusionError 'not-found', 'unreadable', 'malformed', 'unsupported' (adapters, quantised models …)
  */
-export async function openCheckpoint(path: string, prediction?: PredictionType): Promise<Checkpoint> {
+export async function openCheckpoint(path: string, { prediction, ema }: Reading = {}): Promise<Checkpoint> {
   const absolute = resolve(path)
   const entry = await stat(absolute).catch((cause: unknown) => {
     throw unreadable(absolute, cause)
   })
   if (!entry.isDirectory()) requireRegularFile(absolute, entry)
-  const { schedulerConfig, ...parts } = await (entry.isDirectory() ? openFolder(absolute) : openFile(absolute))
-  refuseQuantised(parts)
+  const { schedulerConfig, ...opened } = await (entry.isDirectory() ? openFolder(absolute) : openFile(absolute))
+  refuseQuantised(opened)
+  const copies = emaCopies(opened)
+  const usesEma = ema === 'use' && copies.size > 0
+  const parts = usesEma ? withEma(opened, copies) : opened
   const stored = [...parts.components.values()].flatMap(({ tensors }) =>
     [...tensors.values()].map((view) => view.stored),
   )
@@ -63,7 +69,7 @@ export async function openCheckpoint(path: string, prediction?: PredictionType):
   if (kind && components.has('model')) {
     problems.push({ severity: 'warning', message: `${absolute} is ${kind.title}. ${kind.advice}` })
   }
-  return { ...parts, components, ...identified, problems, kind }
+  return { ...parts, components, ...identified, problems, kind, emaCopies: copies.size, usesEma }
 }
 
 function orderOf(name: ComponentName): number {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import type { ModelRole } from '../../contract/evaluate/losses'
 import type { EvaluationSettings } from '../../contract/evaluate/settings'
 import { FusionError } from '../../contract/errors'
-import type { PredictionType, Project } from '../../contract/project'
+import { type Project, readingOf, type Reading } from '../../contract/project'
 import { openCheckpoint } from '../checkpoint/open'
 import { loadPipeline } from '../diffusion/load-pipeline'
 import type { Pipeline } from '../diffusion/pipeline'
@@ -32,11 +32,9 @@ export interface EvaluatedRow {
 
 export type DataSettings = Pick<EvaluationSettings, 'split' | 'pictures' | 'seed'> & { folder: string }
 
-export interface EvaluationTools {
+export interface EvaluationTools extends Reading {
   /** A whole pipeline: models are measured in its network. */
   base: string
-  /** What the models predict; absent: what their files say. */
-  prediction?: PredictionType | undefined
   data: DataSettings
   device: ProviderStatus
   cacheFolder: string
@@ -101,8 +99,8 @@ export class EvaluationRun {
    *   measuring throw
    */
   async measure(row: EvaluatedRow, onProgress: Progress): Promise<MeasuredRow> {
-    const { base, prediction, data, device } = this.tools
-    const measurement = { base, prediction, ...data, chosen: this.#wanted, provider: device.provider }
+    const { base, data, device } = this.tools
+    const measurement = { base, ...readingOf(this.tools), ...data, chosen: this.#wanted, provider: device.provider }
     const key = await LossStore.keyOf(row, measurement)
     const { name, role } = row
     const known = await this.#store.find(key)
@@ -139,10 +137,10 @@ export class EvaluationRun {
   /** The pipeline alone, to draw with. */
   async loadNetwork(onProgress: Progress): Promise<{ pipeline: Pipeline; live: LiveMerge }> {
     if (this.#network) return this.#network
-    const { base, prediction, device, cacheFolder, threads } = this.tools
+    const { base, device, cacheFolder, threads } = this.tools
     onProgress('loading', 0)
     throwIfCancelled(this.tools.signal)
-    const pipeline = await loadPipeline(await openCheckpoint(base, prediction), {
+    const pipeline = await loadPipeline(await openCheckpoint(base, this.tools), {
       ...this.#loading,
       device,
       liveUnet: true,
@@ -160,9 +158,9 @@ export class EvaluationRun {
   }
 
   async #encode(pipeline: Pipeline, onProgress: Progress) {
-    const { base, prediction, cacheFolder } = this.tools
+    const { base, cacheFolder } = this.tools
     const { set, chosen } = await this.#data.load(this.#wanted, pipeline, {
-      vaeHash: vaeHashFor(this.#data, await openCheckpoint(base, prediction)),
+      vaeHash: vaeHashFor(this.#data, await openCheckpoint(base, this.tools)),
       cacheFolder,
       ...this.#signal,
       onProgress: (done, total) => onProgress('encoding pictures', done / total),
@@ -172,7 +170,7 @@ export class EvaluationRun {
 
   /** The base, to be measured in its own network. */
   async baseModel(): Promise<EvaluatedModel> {
-    const checkpoint = await openCheckpoint(this.tools.base, this.tools.prediction)
+    const checkpoint = await openCheckpoint(this.tools.base, this.tools)
     return checkpointModel('base', 'base', checkpoint, { base: checkpoint, ...this.#loading })
   }
 
@@ -190,8 +188,8 @@ export class EvaluationRun {
   ): Promise<{ model: EvaluatedModel; cost: () => number | null }> {
     if (!merge) {
       if (path === null) throw new FusionError('internal', `The row ${name} is neither a file nor a merge.`)
-      const lender = await openCheckpoint(this.tools.base, this.tools.prediction)
-      const checkpoint = await openCheckpoint(path, this.tools.prediction)
+      const lender = await openCheckpoint(this.tools.base, this.tools)
+      const checkpoint = await openCheckpoint(path, this.tools)
       return {
         model: checkpointModel(name, role, checkpoint, { base: lender, ...this.#loading }),
         cost: () => null,
@@ -245,7 +243,7 @@ export class EvaluationRun {
       role: 'merge',
       prepare: async (pipeline) =>
         checkpointModel('', 'merge', await opened, {
-          base: await openCheckpoint(this.tools.base, this.tools.prediction),
+          base: await openCheckpoint(this.tools.base, this.tools),
           ...this.#loading,
         }).prepare(pipeline),
     }

@@ -120,7 +120,12 @@ function upright<Task extends TensorTask | LayerTask>(task: Task): Task {
 
 /** What all tensors of a plan depend on: sources as they are, method and parameters. */
 function originOf(plan: MergePlan): string {
-  return JSON.stringify([plan.project.method, plan.models.map(({ entry }) => entry.path), sourcesOf(plan)])
+  return JSON.stringify([
+    plan.project.method,
+    plan.project.ema,
+    plan.models.map(({ entry }) => entry.path),
+    sourcesOf(plan),
+  ])
 }
 
 function signatureOf({ weights, destination }: TensorTask | LayerTask, origin: string): string {

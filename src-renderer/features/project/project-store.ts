@@ -5,10 +5,11 @@ import type { EvaluationSettings } from '../../../src-main/contract/evaluate/set
 import { describedMethod } from '../../../src-main/contract/methods/index'
 import {
   methodSchema,
-  withPrediction,
+  withReading,
   type MethodSettings,
   type ModelEntry,
   type OutputSettings,
+  type EmaUse,
   type PredictionType,
   type PreviewSettings,
   type Project,
@@ -118,6 +119,11 @@ export const useProject = defineStore('project', () => {
     edit('What the models predict', [{ type: 'set-prediction', prediction }])
   }
 
+  /** Null: they are dropped. */
+  function chooseEma(ema: EmaUse | null): void {
+    edit('EMA copies', [{ type: 'set-ema', ema }])
+  }
+
   function editPreview(change: Partial<PreviewSettings>, label: string, merge?: string): void {
     edit(label, [{ type: 'set-preview', preview: { ...project.value.preview, ...change } }], merge)
   }
@@ -158,6 +164,7 @@ export const useProject = defineStore('project', () => {
     editMethod,
     editOutput,
     choosePrediction,
+    chooseEma,
     editPreview,
     editEvaluation,
     editCalibration,
@@ -182,7 +189,9 @@ function applyEdit(project: Project, edit: Edit): Project {
     case 'set-output':
       return { ...project, output: edit.output }
     case 'set-prediction':
-      return withPrediction(project, edit.prediction)
+      return withReading(project, { prediction: edit.prediction })
+    case 'set-ema':
+      return withReading(project, { ema: edit.ema })
     case 'set-preview':
       return { ...project, preview: edit.preview }
     case 'set-evaluation':

@@ -81,12 +81,19 @@ export interface Checkpoint {
   /** `__metadata__` of the (first) weights file. */
   metadata: Readonly<Record<string, string>>
   problems: Problem[]
+  /** How many weights of its UNet have an EMA copy in its file. */
+  emaCopies: number
+  /** Whether these copies are read in place of the weights. */
+  usesEma: boolean
   /** What it is, where it is no checkpoint of Stable Diffusion (a ControlNet, a VAE alone); after 'PATH is '. */
   kind: CheckpointKind | null
 }
 
 /** A checkpoint as its format opens it, before it is identified. */
-export type OpenedParts = Omit<Checkpoint, 'architecture' | 'predictionType' | 'stated' | 'kind'> & {
+export type OpenedParts = Omit<
+  Checkpoint,
+  'architecture' | 'predictionType' | 'stated' | 'kind' | 'emaCopies' | 'usesEma'
+> & {
   /** scheduler_config.json of a pipeline. */
   schedulerConfig: Record<string, unknown> | null
 }

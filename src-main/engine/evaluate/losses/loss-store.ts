@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { needsCalibration, type PredictionType, type Project } from '../../../contract/project'
+import { needsCalibration, type Project, type Reading } from '../../../contract/project'
 import { unreadable } from '../../files/file-errors'
 import { openCheckpoint } from '../../checkpoint/open'
 import { readCheckedJson, writeCheckedJson } from '../../files/checked-json'
@@ -26,10 +26,9 @@ const storedSchema = z.object({
 export type StoredLosses = z.infer<typeof storedSchema>
 
 /** What losses depend on beside the model. */
-export interface Measurement {
+export interface Measurement extends Reading {
   /** The pipeline around the UNet. */
   base: string
-  prediction?: PredictionType | undefined
   /** Folder of the data. */
   folder: string
   chosen: readonly ChosenDomain[]
@@ -67,6 +66,7 @@ export class LossStore {
       on.seed,
       on.provider,
       on.prediction,
+      ...(on.ema === undefined ? [] : [on.ema]),
     ]
     return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
   }

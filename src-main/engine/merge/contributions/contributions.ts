@@ -351,7 +351,8 @@ class ContributionWork {
     const paths = this.tasks.flatMap(({ views, biasViews }) =>
       [views[model]!, ...(biasViews ? [biasViews[model]!] : [])].map(({ stored }) => stored.path),
     )
-    return [...new Set(paths)].map((path) => this.options.hashes.get(path)!).sort()
+    const hashes = [...new Set(paths)].map((path) => this.options.hashes.get(path)!).sort()
+    return this.plan.models[model]!.checkpoint.usesEma ? [...hashes, 'ema'] : hashes
   }
 
   private async advance(seconds: number): Promise<void> {

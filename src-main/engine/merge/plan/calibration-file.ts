@@ -126,6 +126,11 @@ export function denoiserFiles(checkpoint: Checkpoint): string[] {
   return checkpoint.files.flatMap(({ path }) => (used.has(path) ? [path] : []))
 }
 
+/** By what a record names a model's denoiser: the hashes of its files, and that EMA copies are its weights. */
+export function recordedAs({ usesEma }: Checkpoint, sha256: readonly string[]): string[] {
+  return usesEma ? [...sha256, 'ema'] : [...sha256]
+}
+
 /** The place in a record of the model with these hashes of its UNet's files; −1 if it is not there. */
 export function calibratedModel({ models }: CalibrationRecord, sha256: readonly string[]): number {
   const wanted = [...sha256].sort().join()

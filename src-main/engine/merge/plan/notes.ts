@@ -1,4 +1,5 @@
 import type { Checkpoint, ComponentName } from '../../checkpoint/model/checkpoint'
+import { emaNotices } from '../../checkpoint/ema'
 import { groupExtras, groupInWords } from '../../checkpoint/model/extras'
 import { countsPositions } from '../../checkpoint/mergeable'
 import { readIntegers } from '../../checkpoint/containers/stored-values'
@@ -14,6 +15,7 @@ export function notesOn(plan: Planned): string[] {
   return [
     ...(projection === undefined ? [] : [projection]),
     ...unmergedParts(plan),
+    ...emaNotes(plan),
     ...extrasOfBase(plan.base),
     ...extrasOfSpecialists(plan),
     ...wrongPositions(plan.base),
@@ -61,6 +63,14 @@ function extrasOfSpecialists({ models, base }: Planned): string[] {
     const unusual = groupExtras(extras).filter(({ usual }) => !usual)
     return unusual.length > 0 ? [`${path}: ${unusual.map(groupInWords).join(', ')} left aside.`] : []
   })
+}
+
+/** EMA copies that are used, or were asked for and are not there. */
+function emaNotes({ models, project }: Planned): string[] {
+  const checkpoints = models.map(({ checkpoint }) => checkpoint)
+  if (project.ema === 'use' && checkpoints.every(({ emaCopies }) => emaCopies === 0))
+    return ['No model has EMA copies of its UNet: the weights are read as they are.']
+  return checkpoints.filter(({ usesEma }) => usesEma).flatMap(emaNotices)
 }
 
 /** Position numbers that are not 0 … n − 1, or no integers: the merge has them right. */

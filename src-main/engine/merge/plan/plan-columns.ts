@@ -1,5 +1,5 @@
 import { FusionError } from '../../../contract/errors'
-import { CALIBRATE_HINT, calibratedModel, denoiserFiles, type Calibration } from './calibration-file'
+import { CALIBRATE_HINT, calibratedModel, denoiserFiles, recordedAs, type Calibration } from './calibration-file'
 import type { StoredTensor } from '../../checkpoint/containers/container'
 import type { TensorReader } from '../../checkpoint/containers/tensor-reader'
 import { decodeFloats } from '../../tensor/convert'
@@ -45,7 +45,10 @@ export class PlanColumns {
     const places = models.map(({ checkpoint }) =>
       calibratedModel(
         record,
-        denoiserFiles(checkpoint).map((path) => hashes.get(path)!),
+        recordedAs(
+          checkpoint,
+          denoiserFiles(checkpoint).map((path) => hashes.get(path)!),
+        ),
       ),
     )
     const missing = models.filter(

@@ -34,7 +34,7 @@ export async function openModels(project: Project): Promise<OpenedModels> {
   checkEntries(project, method, entries)
   // At once: a slider's answer waits for them.
   const opening = entries.map(async (entry): Promise<PlannedModel> => {
-    return { entry, checkpoint: await openCheckpoint(entry.path, project.prediction) }
+    return { entry, checkpoint: await openCheckpoint(entry.path, project) }
   })
   const models = await Promise.all(opening)
   const components = includedComponents(models[0]!.checkpoint, project.output)

@@ -1,3 +1,4 @@
+import { readingOf } from '../../../contract/project'
 import { createHash } from 'node:crypto'
 import { cpus } from 'node:os'
 import { basename } from 'node:path'
@@ -67,7 +68,9 @@ export interface Recipe {
   }[]
   components: string[]
   /** What the models were said to predict; absent: what their files say. */
-  prediction?: string
+  prediction?: string | undefined
+  /** Whether EMA copies took the place of the weights; absent: they were dropped. */
+  ema?: string | undefined
   layout: string
   dtype: string
   vae: RecipeFile[] | null
@@ -123,7 +126,7 @@ export function recipeOf(plan: MergePlan, hashes: ReadonlyMap<string, string>, p
       files: filesOf(checkpoint),
     })),
     components,
-    ...(project.prediction !== undefined && { prediction: project.prediction }),
+    ...readingOf(project),
     layout,
     dtype,
     vae: vae === undefined ? null : filesOf(plan.base).filter((_, i) => !used.has(plan.base.files[i]!.path)),

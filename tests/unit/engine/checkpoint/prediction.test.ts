@@ -77,8 +77,13 @@ describe('what a file says that it predicts', () => {
 
   it('is overridden by what a person says', async () => {
     const path = unetFile(SD2_UNET, { markers: ['v_pred'] })
-    expect(await openCheckpoint(path, 'epsilon')).toMatchObject({ architecture: 'sd2', predictionType: 'epsilon' })
-    expect(schedulerConfigOf(await openCheckpoint(SD1, 'sample'))).toMatchObject({ prediction_type: 'sample' })
+    expect(await openCheckpoint(path, { prediction: 'epsilon' })).toMatchObject({
+      architecture: 'sd2',
+      predictionType: 'epsilon',
+    })
+    expect(schedulerConfigOf(await openCheckpoint(SD1, { prediction: 'sample' }))).toMatchObject({
+      prediction_type: 'sample',
+    })
   })
 
   it('is asked for where Stable Diffusion 2 does not say it', async () => {
@@ -86,7 +91,7 @@ describe('what a file says that it predicts', () => {
     expect(predictionNotices(await openCheckpoint(path))).toEqual([
       expect.stringContaining('--prediction v_prediction'),
     ])
-    expect(predictionNotices(await openCheckpoint(path, 'epsilon'))).toEqual([])
+    expect(predictionNotices(await openCheckpoint(path, { prediction: 'epsilon' }))).toEqual([])
     expect(predictionNotices(await openCheckpoint(unetFile(SD14_UNET)))).toEqual([])
   })
 })
