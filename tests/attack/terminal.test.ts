@@ -98,7 +98,7 @@ describe('the address of serve', () => {
   it.each(['', ' ', '0.0.0.0', '::', '192.168.1.2', '10.0.0.1', 'fe80::1', 'example.com', '::ffff:10.0.0.1'])(
     '%j is refused in words',
     (address) => {
-      expect(() => servedAddress(address)).toThrow(/no address|Other machines/)
+      expect(() => servedAddress(address)).toThrow(/not an address|Other machines/)
     },
   )
 

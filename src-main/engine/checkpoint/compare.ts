@@ -2,7 +2,8 @@ import { isDenoiser } from '../../contract/denoisers'
 import type { Architecture, Checkpoint, Component, ComponentName } from './model/checkpoint'
 import { denoiserName, denoiserOf } from './denoisers'
 import { ARCHITECTURES } from './identify/architectures'
-import { unetTraits, type UnetTraits } from './denoisers/unet-traits'
+import { LATENT_CHANNELS, sameFamily, unetTraits } from './denoisers/unet-traits'
+import { widenFirstLayer } from './input-channels'
 import { isMergeable } from './mergeable'
 
 /** How many tensors a message names; all are in `tensors`. */
@@ -44,7 +45,8 @@ export function compareCheckpoints(
   return [...absent, ...others.flatMap((other) => components.flatMap((name) => compareComponent(base, other, name)))]
 }
 
-function compareComponent(base: Checkpoint, other: Checkpoint, name: ComponentName): Incompatibility[] {
+function compareComponent(base: Checkpoint, given: Checkpoint, name: ComponentName): Incompatibility[] {
+  const other = widenFirstLayer(given, base)
   const ours = base.components.get(name)
   const theirs = other.components.get(name)
   if (!ours) return []
@@ -128,21 +130,15 @@ function otherChannels(base: Checkpoint, other: Checkpoint): { message: string; 
   if (!sameFamily(ours, theirs)) return undefined
   const wide = ours.inChannels > theirs.inChannels ? ours : theirs
   const use = CHANNEL_USES[wide.inChannels] ?? `${wide.inChannels}-channel`
+  const isOnlyWide = theirs.inChannels > ours.inChannels && ours.inChannels === LATENT_CHANNELS
+  const advice = isOnlyWide
+    ? `Use ${other.path} as the base: the first ${LATENT_CHANNELS} input channels are then merged, its others stay. ` +
+      'Or choose add difference, with it as the first specialist: what the second one learnt is added to it.'
+    : `Merge ${use} models with ${use} models only: use the ${use} version of every model, or the plain version of all.`
   return {
     message: `${other.path} is ${unetInWords(other)}, ${base.path} is ${unetInWords(base)}. Their first layers do not fit together.`,
-    hint:
-      `Merge ${use} models with ${use} models only: use the ${use} version of every model, or the plain version of all. ` +
-      'Their text encoders fit all the same: --include text_encoder merges these alone.',
+    hint: `${advice} Their text encoders fit all the same: --include text_encoder merges these alone.`,
   }
-}
-
-function sameFamily(a: UnetTraits, b: UnetTraits): boolean {
-  return (
-    a.crossAttentionDim === b.crossAttentionDim &&
-    a.linearProjection === b.linearProjection &&
-    a.additionEmbedding === b.additionEmbedding &&
-    a.levels === b.levels
-  )
 }
 
 function unetInWords(checkpoint: Checkpoint): string {

@@ -13,7 +13,7 @@ export interface SourceFile {
 /**
  * One tensor as a file stores it: what it is, and where its bytes are. Plain data, since it is sent to the threads that
  * read. Its elements lie in the file one after the other, row-major, little-endian, not compressed, but for `strides`,
- * `computed` and `scaled`. They are read in two places: by TensorReader, and by ONNX Runtime itself from the place that
+ * `computed`, `scaled` and `widened`. They are read in two places: by TensorReader, and by ONNX Runtime itself from the place that
  * NetworkGraph gives it.
  */
 export interface StoredTensor {
@@ -31,6 +31,8 @@ export interface StoredTensor {
   strides?: readonly number[]
   /** Where the file holds codes with a scale: what this tensor, in float32, is read from. */
   scaled?: ScaledTensor
+  /** Where a narrower and a wider convolution make up the tensor. */
+  widened?: WidenedTensor
   /** Of its blocks, where the file has some: checked whenever they are read (files/checksums.ts). */
   checksums?: readonly string[]
   /** Where no file holds the tensor: how it is computed. `path` is then the adapter's, for messages; `offset` means nothing. */
@@ -61,6 +63,12 @@ export interface ComputedTensor {
 export interface ScaledTensor {
   codes: StoredTensor
   scale: StoredTensor
+}
+
+/** A convolution [out, in, …] whose first input channels are one tensor's, all others another's. */
+export interface WidenedTensor {
+  narrow: StoredTensor
+  wide: StoredTensor
 }
 
 /**

@@ -9,6 +9,7 @@ import type { ComputedTensor, SourceFile, StoredTensor } from './container'
 import { damaged, unreadable } from '../../files/file-errors'
 import { ScaledTensors } from './scaled-tensors'
 import { StridedTensors } from './strided-tensors'
+import { WidenedTensors } from './widened-tensors'
 
 /** Blocks that are kept: enough for one tensor of every model. */
 const MOST_BLOCKS = 64
@@ -26,6 +27,7 @@ export class TensorReader {
   private readonly blocks = new Map<string, { index: number; bytes: Uint8Array }>()
   private readonly strided = new StridedTensors((stored, first, into) => this.fill(stored, first, into))
   private readonly computed = new Map<string, ComputedRows>()
+  private readonly widened = new WidenedTensors((stored, start, into) => this.read(stored, start, into))
   private readonly scaled = new ScaledTensors((stored, start, into) => this.read(stored, start, into))
 
   /** @param files as they were when their headers were read; other files are opened without a check */
@@ -43,6 +45,7 @@ export class TensorReader {
     if (first + into.byteLength > stored.byteLength) {
       throw new FusionError('internal', `A read past the end of tensor ${stored.name} of ${stored.path}.`)
     }
+    if (stored.widened) return this.widened.read(stored, stored.widened, start, into)
     if (stored.scaled) return this.scaled.read(stored.scaled, start, into)
     if (stored.strides) return this.strided.read(stored, start, into)
     if (stored.computed) return this.rowsOf(stored.computed).read(start, into)

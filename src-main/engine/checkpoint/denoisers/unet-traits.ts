@@ -1,6 +1,7 @@
 import type { Architecture, Component } from '../model/checkpoint'
 
-const LATENT_CHANNELS = 4
+/** What every UNet of Stable Diffusion takes; others take more. */
+export const LATENT_CHANNELS = 4
 const INPAINTING_CHANNELS = 9 // latents, masked latents, mask
 const PIX2PIX_CHANNELS = 8 // latents, latents of the picture to edit
 
@@ -58,4 +59,14 @@ export function unetArchitecture(unet: Component): Architecture {
   if (inChannels === INPAINTING_CHANNELS) return 'sd1-inpainting'
   if (inChannels === PIX2PIX_CHANNELS) return 'sd1-pix2pix'
   return inChannels === LATENT_CHANNELS ? 'sd1' : 'unknown'
+}
+
+/** Whether two UNets differ in the number of their input channels at most. */
+export function sameFamily(a: UnetTraits, b: UnetTraits): boolean {
+  return (
+    a.crossAttentionDim === b.crossAttentionDim &&
+    a.linearProjection === b.linearProjection &&
+    a.additionEmbedding === b.additionEmbedding &&
+    a.levels === b.levels
+  )
 }

@@ -1,6 +1,9 @@
 import type { Checkpoint, ComponentName } from '../../checkpoint/model/checkpoint'
 import { emaNotices } from '../../checkpoint/ema'
 import { groupExtras, groupInWords } from '../../checkpoint/model/extras'
+import { denoiserOf } from '../../checkpoint/denoisers'
+import { LATENT_CHANNELS, unetTraits } from '../../checkpoint/denoisers/unet-traits'
+import { FIRST_LAYER, isWidened } from '../../checkpoint/input-channels'
 import { countsPositions } from '../../checkpoint/mergeable'
 import { readIntegers } from '../../checkpoint/containers/stored-values'
 import { missingProjection } from '../../checkpoint/text-projection'
@@ -16,6 +19,7 @@ export function notesOn(plan: Planned): string[] {
     ...(projection === undefined ? [] : [projection]),
     ...unmergedParts(plan),
     ...emaNotes(plan),
+    ...channelNotes(plan),
     ...extrasOfBase(plan.base),
     ...extrasOfSpecialists(plan),
     ...wrongPositions(plan.base),
@@ -46,6 +50,19 @@ function unmergedParts({ models, base, components, project }: Planned): string[]
     notes.push(`${names(foreign)}: ${foreign.join(', ')} left out, since ${base.path} has none.`)
   }
   return notes
+}
+
+/** What stays as one model has it because the others have no such inputs, in a sentence; none where all are as wide. */
+function channelNotes({ models, base }: Planned): string[] {
+  const narrow = models.filter(({ checkpoint }) => isWidened(denoiserOf(checkpoint)?.tensors.get(FIRST_LAYER)))
+  if (narrow.length === 0) return []
+  const channels = unetTraits(denoiserOf(base))!.inChannels
+  const wide = models.find(({ checkpoint }) => checkpoint.path === base.path)?.entry.name ?? base.path
+  const names = narrow.map(({ entry }) => entry.name).join(', ')
+  return [
+    `The UNet of ${wide} takes ${channels} input channels, ${names} ${LATENT_CHANNELS}: the first ${LATENT_CHANNELS} of ` +
+      `${FIRST_LAYER} are merged, the other ${channels - LATENT_CHANNELS} stay as in ${wide}.`,
+  ]
 }
 
 function extrasOfBase({ path, extras }: Checkpoint): string[] {

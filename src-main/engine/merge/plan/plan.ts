@@ -9,12 +9,13 @@ import type { Checkpoint, Component, ComponentName, TensorView } from '../../che
 import { compareCheckpoints } from '../../checkpoint/compare'
 import { groupExtras, groupInWords, isMarker } from '../../checkpoint/model/extras'
 import { vaeFor } from '../../checkpoint/identify/infer-config'
+import { isWidened, widenFirstLayer } from '../../checkpoint/input-channels'
 import { isMergeable } from '../../checkpoint/mergeable'
 import { openCheckpoint } from '../../checkpoint/open'
 import { tensorNames } from '../../checkpoint/tensor-names'
 import { isFloatType } from '../../tensor/element-type'
 import { Blocks } from './blocks'
-import { layersOf } from './layers'
+import { layersOf, type Layer } from './layers'
 import type { LayerTask, MergePlan, OpenedModels, PlannedModel, TensorTask } from './merge-plan'
 import { methodNamed } from '../methods/index'
 import { mergesLayers, type MergeMethod } from '../methods/method'
@@ -36,9 +37,10 @@ export async function openModels(project: Project): Promise<OpenedModels> {
   const opening = entries.map(async (entry): Promise<PlannedModel> => {
     return { entry, checkpoint: await openCheckpoint(entry.path, project) }
   })
-  const models = await Promise.all(opening)
-  const components = includedComponents(models[0]!.checkpoint, project.output)
-  const base = await baseWithVae(primaryOf(method, models, components), project.output)
+  const given = await Promise.all(opening)
+  const components = includedComponents(given[0]!.checkpoint, project.output)
+  const base = await baseWithVae(primaryOf(method, given, components), project.output)
+  const models = given.map(({ entry, checkpoint }) => ({ entry, checkpoint: widenFirstLayer(checkpoint, base) }))
   checkLayerKinds({ base, components }, project.method)
   const calibration = await calibrationOf(project, method)
   const warnings = checkCompatible(base, models, components)
@@ -229,8 +231,11 @@ function tasksOf(
   files: OutputFiles,
 ): (TensorTask | LayerTask)[] {
   const layers = mergesLayers(method) && models.length > 1 ? layersOf(base, component.name, project.method) : []
-  const layerOfWeight = new Map(layers.map((layer) => [layer.weight, layer]))
-  const inLayers = new Set(layers.flatMap(({ bias }) => (bias === null ? [] : [bias])))
+  // Channels of one model alone are in no other's rows: such a layer is averaged.
+  const isComparable = ({ weight }: Layer): boolean =>
+    !models.some(({ checkpoint }) => isWidened(checkpoint.components.get(component.name)?.tensors.get(weight)))
+  const layerOfWeight = new Map(layers.filter(isComparable).map((layer) => [layer.weight, layer]))
+  const inLayers = new Set([...layerOfWeight.values()].flatMap(({ bias }) => (bias === null ? [] : [bias])))
   const destinationOf = (name: string): Destination => files.destinations.get(tensorKey(component.name, name))!
   const viewsOf = (name: string): TensorView[] =>
     models.map(({ checkpoint }) => realView(viewOf(checkpoint, component.name, name)))

@@ -69,7 +69,7 @@ describe('compares', () => {
     expect(found[1]?.message).toContain('conv_out.weight ([4, 320, 1, 1] instead of [4, 320, 3, 3])')
   })
 
-  it('inpainting with plain models: refused in words', async () => {
+  it('plain with inpainting models: refused in words', async () => {
     const base = await openUnet('plain', unetShapes(SD14_UNET))
     const other = await openUnet('inpainting', unetShapes({ ...SD14_UNET, inChannels: 9 }))
     expect(compareCheckpoints(base, [other], ['unet']).map(({ kind }) => kind)).toEqual(['family', 'shape'])
