@@ -2,7 +2,8 @@ import { useFileCommands } from '../features/project/file-commands'
 import { usePreview } from '../features/preview/preview-store'
 import { useProject } from '../features/project/project-store'
 import type { Shortcut } from './shortcuts'
-import { STEPS, useUi } from './ui-store'
+import { STEPS } from './steps'
+import { useUi } from './ui-store'
 
 /** Every shortcut of the program: one list for the keys and for the sheet that shows them. */
 export function useAppShortcuts(): Shortcut[] {

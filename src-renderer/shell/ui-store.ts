@@ -1,19 +1,6 @@
 import { defineStore } from 'pinia'
 import { ref, watch } from 'vue'
-import type { IconName } from '../shared/controls/icons'
-
-export const STEPS = [
-  { name: 'models', title: 'Models', icon: 'models' },
-  { name: 'inspect', title: 'Inspect', icon: 'inspect' },
-  { name: 'tune', title: 'Tune', icon: 'tune' },
-  { name: 'preview', title: 'Preview', icon: 'preview' },
-  { name: 'evaluate', title: 'Evaluate', icon: 'evaluate' },
-  { name: 'export', title: 'Export', icon: 'export' },
-] as const satisfies readonly { name: string; title: string; icon: IconName }[]
-
-export type StepName = (typeof STEPS)[number]['name']
-/** The steps of the journey, and settings. */
-export type ViewName = StepName | 'settings'
+import { STEPS, type ViewName } from './steps'
 
 const NAMES: readonly string[] = [...STEPS.map(({ name }) => name), 'settings']
 

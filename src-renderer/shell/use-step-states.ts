@@ -8,7 +8,7 @@ import { usePreview } from '../features/preview/preview-store'
 import { useProject } from '../features/project/project-store'
 import type { StepState } from '../shared/controls/StatusMark.vue'
 import { countOf } from '../shared/format'
-import type { StepName } from './ui-store'
+import type { StepName } from './steps'
 
 export interface StepMark {
   state: StepState

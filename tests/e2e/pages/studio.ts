@@ -1,6 +1,7 @@
 import type { Locator, Page } from '@playwright/test'
 import type { CommandInput, CommandName, CommandOutput } from '../../../src-main/contract/commands'
 import type { Reply } from '../../../src-main/contract/wire'
+import { STEPS } from '../../../src-renderer/shell/steps'
 import { EvaluatePage } from './evaluate-page'
 import { ExportPage } from './export-page'
 import { InspectPage } from './inspect-page'
@@ -8,8 +9,8 @@ import { ModelsPage } from './models-page'
 import { PreviewPage } from './preview-page'
 import { TunePage } from './tune-page'
 
-export const VIEWS = ['Models', 'Inspect', 'Tune', 'Preview', 'Evaluate', 'Export', 'Settings'] as const
-export type View = (typeof VIEWS)[number]
+export type View = (typeof STEPS)[number]['title'] | 'Settings'
+export const VIEWS: readonly View[] = [...STEPS.map(({ title }) => title), 'Settings']
 
 /** The whole window: what is there in every view, and a page object for each of them. */
 export class Studio {

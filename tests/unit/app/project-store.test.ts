@@ -183,7 +183,7 @@ describe('on disk', () => {
     writeFileSync(file, 'mine')
     await expect(store.save(file, false)).rejects.toMatchObject({ kind: 'target' })
     expect(readFileSync(file, 'utf8')).toBe('mine')
-    await expect(store.save(file, true)).rejects.toMatchObject({ message: expect.stringMatching(/no project/) })
+    await expect(store.save(file, true)).rejects.toMatchObject({ message: expect.stringMatching(/not a project/) })
     expect(readFileSync(file, 'utf8')).toBe('mine')
     const other = join(folder, 'other.fusion.json')
     await store.save(other, false)
