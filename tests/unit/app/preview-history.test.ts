@@ -57,7 +57,9 @@ describe('the history of pictures', () => {
     await history.saveAs('a', target, false)
     expect(readFileSync(target, 'utf8')).toBe('a')
     await expect(history.saveAs('a', target, false)).rejects.toMatchObject({ kind: 'target' })
-    await expect(history.saveAs('a', target, true)).rejects.toMatchObject({ message: expect.stringMatching(/not a PNG/) })
+    await expect(history.saveAs('a', target, true)).rejects.toMatchObject({
+      message: expect.stringMatching(/not a PNG/),
+    })
     writeFileSync(target, Buffer.from('89504e470d0a1a0a', 'hex'))
     await history.saveAs('a', target, true)
     expect(readFileSync(target, 'utf8')).toBe('a')
