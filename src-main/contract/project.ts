@@ -27,7 +27,7 @@ export { METHOD_NAMES, type MethodName }
 /** What merged rows can be divided by. */
 export const NORMALISERS = NORMALISER.choices.map(({ value }) => value)
 export const OUTPUT_LAYOUTS = ['same', 'diffusers', 'single-file'] as const
-export const OUTPUT_TYPES = ['same', 'fp16', 'bf16', 'fp32'] as const
+export const OUTPUT_TYPES = ['same', 'fp16', 'bf16', 'fp32', 'fp8', 'fp8-scaled'] as const
 /** What a UNet was trained to predict; diffusers' names. */
 export const PREDICTION_TYPES = ['epsilon', 'v_prediction', 'sample'] as const
 /** Whether EMA copies of a UNet's weights, where its file has some, take the place of the weights. */

@@ -170,9 +170,9 @@ export function resultInWords(plan: MergePlan, result: MergeResult): string {
   if (result.overflowed.length > 0) {
     lines.push(
       '',
-      `Warning: values became infinite in ${result.overflowed.length} tensors: ${result.overflowed.join(', ')}.`,
+      `Warning: values in ${result.overflowed.length} tensors are too large for their type, and became infinite, or ±448 in fp8: ${result.overflowed.join(', ')}.`,
     )
-    lines.push('They are too large for half precision. Merge with --dtype bf16 or fp32.')
+    lines.push('Merge with --dtype bf16, fp32 or fp8-scaled.')
   }
   for (const warning of noiseWarnings(result.layers, plan.project.method)) lines.push('', `Warning: ${warning}`)
   return lines.join('\n')

@@ -98,7 +98,12 @@ export function emaOption(): Option {
 export function addOutputOptions(command: Command): Command {
   return command
     .addOption(new Option('--layout <kind>', 'layout of the output').choices(OUTPUT_LAYOUTS))
-    .addOption(new Option('--dtype <type>', 'element type of the output').choices(OUTPUT_TYPES))
+    .addOption(
+      new Option(
+        '--dtype <type>',
+        "element type of the output; fp8 (float8_e4m3fn): the UNet's matrices alone, fp8-scaled: those of its linear layers, with ComfyUI's scales",
+      ).choices(OUTPUT_TYPES),
+    )
     .option('--vae <path>', "a VAE to bake in: in place of the base's, or for a base that has none")
     .option('--title <text>', "the merged model's title, for its metadata")
     .option('--license <text>', "the merged model's licence, for its metadata")

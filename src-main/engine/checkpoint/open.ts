@@ -21,7 +21,7 @@ import { inferConfig } from './identify/infer-config'
 import { refuseQuantised } from './kinds/quantised'
 import { kindOf, networkKind, refuseAdapter } from './kinds/tensor-kinds'
 import { withPrediction } from './identify/prediction'
-import { openContainer } from './containers/open-container'
+import { openContainer, openWeights } from './containers/open-container'
 import { missingProjection } from './text-projection'
 
 const FOLDER_FORMATS: FolderFormat[] = [diffusersPipeline, diffusersComponent]
@@ -100,7 +100,7 @@ async function refuseAdapterIn(path: string, entries: ReadonlySet<string>): Prom
 }
 
 async function openFile(path: string): Promise<OpenedParts> {
-  const file = await openContainer(path)
+  const file = await openWeights(path)
   for (const format of networkKind(file.tensors) ? [generic] : FILE_FORMATS) {
     const parts = await format.open(file)
     if (parts) return { ...parts, problems: [...leftAside(file), ...parts.problems] }

@@ -5,6 +5,7 @@ import type { MethodSettings } from '../../contract/project'
 import type { OutputFile } from './plan/output-files'
 import type { LayerTask, TensorTask } from './plan/merge-plan'
 import type { ReweightedLayer } from './contributions/reweight'
+import { writtenBytes } from './jobs/tensor-output'
 import type { JobTarget, WritingJob } from './jobs/tensor-job'
 
 /** Elements per sum job: small enough that a cancel answers at once, large enough that messages cost nothing. */
@@ -26,14 +27,15 @@ export interface JobPlaces {
 /** The jobs of a task, in the order of its elements. */
 export function jobsOf(task: TensorTask, settings: MethodSettings, places: JobPlaces): PlannedJob[] {
   const { views, weights, method, destination } = task
-  const { file, elementType, offset, transposed } = destination
+  const { file, elementType, scaled, offset, transposed } = destination
   const [view] = views
   const count = elementCount(view!.shape)
   const size = BYTES_PER_ELEMENT[elementType]
-  const target: JobTarget = { ...places.target(file, offset), elementType, transposed }
-  const byteLength = count * size
+  const target: JobTarget = { ...places.target(file, offset), elementType, scaled, transposed }
+  const byteLength = writtenBytes(destination, count)
   if (countsPositions(view!)) return [{ job: { kind: 'count', target, byteLength }, task, file, offset }]
-  if (views.length === 1 && view!.stored.elementType === elementType && view!.transposed === transposed) {
+  const isAsStored = view!.stored.elementType === elementType && view!.transposed === transposed && !scaled
+  if (views.length === 1 && isAsStored) {
     const { stored, start, name } = view!
     return [{ job: { kind: 'copy', stored, start, checked: name, target, byteLength }, task, file, offset }]
   }
@@ -42,7 +44,7 @@ export function jobsOf(task: TensorTask, settings: MethodSettings, places: JobPl
     return [{ job, task, file, offset }]
   }
   const combination = method.combine(weights, settings)
-  const step = transposed ? count : SUM_JOB_ELEMENTS
+  const step = transposed || scaled ? count : SUM_JOB_ELEMENTS
   return Array.from({ length: Math.ceil(count / step) }, (_, index) => {
     const start = index * step
     const length = Math.min(step, count - start)
@@ -54,7 +56,7 @@ export function jobsOf(task: TensorTask, settings: MethodSettings, places: JobPl
       start,
       count: length,
       target: at,
-      byteLength: length * size,
+      byteLength: writtenBytes(destination, length),
     }
     return { job, task, file, offset: offset + start * size }
   })
@@ -66,16 +68,17 @@ export function reweightJobs(
   { views, combination }: Pick<ReweightedLayer, 'views' | 'combination'>,
   places: JobPlaces,
 ): PlannedJob[] {
-  const { file, elementType, offset, transposed } = task.destination
+  const { file, elementType, scaled, offset, transposed } = task.destination
   const { rowLength, coefficients } = combination
   const rows = views[0]!.shape[0]!
   const size = BYTES_PER_ELEMENT[elementType]
   const target: JobTarget = {
     ...places.target(file, offset),
     elementType,
+    scaled,
     transposed: transposed !== task.layer.kind.transposedConvolution,
   }
-  const step = target.transposed ? rows : Math.max(1, Math.floor(SUM_JOB_ELEMENTS / rowLength))
+  const step = target.transposed || scaled ? rows : Math.max(1, Math.floor(SUM_JOB_ELEMENTS / rowLength))
   return Array.from({ length: Math.ceil(rows / step) }, (_, index) => {
     const firstRow = index * step
     const count = Math.min(step, rows - firstRow)
@@ -91,7 +94,7 @@ export function reweightJobs(
       start: firstRow * rowLength,
       count: count * rowLength,
       target: { ...target, position: target.position + at },
-      byteLength: count * rowLength * size,
+      byteLength: writtenBytes(task.destination, count * rowLength),
     }
     return { job, task, file, offset: offset + at }
   })
@@ -100,7 +103,7 @@ export function reweightJobs(
 /** The jobs that copy what the base's files hold beside its components. */
 export function extraJobs(file: OutputFile, places: JobPlaces): PlannedJob[] {
   return file.extras.map(({ stored, target: { offset, elementType, byteLength } }) => {
-    const target: JobTarget = { ...places.target(file, offset), elementType, transposed: false }
+    const target: JobTarget = { ...places.target(file, offset), elementType, scaled: false, transposed: false }
     const checked = mayBeInfinite(stored) ? null : stored.name
     return { job: { kind: 'copy', stored, start: 0, checked, target, byteLength }, task: null, file, offset }
   })

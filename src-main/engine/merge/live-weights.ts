@@ -107,9 +107,20 @@ export class LiveWeights {
     if (!into) return
     const type = destination.elementType as FloatType
     for (const { job } of jobs) {
+      if (destination.scaled) {
+        runner.run(job, (at, bytes) => this.takeScaled(at, bytes, type, into.data))
+        continue
+      }
       const first = job.target.position / BYTES_PER_ELEMENT[type]
       runner.run(job, (at, bytes) => this.decoder.decode(bytes, type, into.data, first + at / BYTES_PER_ELEMENT[type]))
     }
+  }
+
+  /** Codes are decoded as they come; behind them comes their scale. */
+  private takeScaled(at: number, bytes: Uint8Array, type: FloatType, into: Float32Array): void {
+    if (at < into.length) return this.decoder.decode(bytes, type, into, at)
+    const scale = new DataView(bytes.buffer, bytes.byteOffset).getFloat32(0, true)
+    for (let index = 0; index < into.length; index++) into[index]! *= scale
   }
 }
 
@@ -129,7 +140,7 @@ function originOf(plan: MergePlan): string {
 }
 
 function signatureOf({ weights, destination }: TensorTask | LayerTask, origin: string): string {
-  return `${JSON.stringify(weights)} ${destination.elementType} ${origin}`
+  return `${JSON.stringify(weights)} ${destination.elementType} ${destination.scaled} ${origin}`
 }
 
 /** Turns bytes of an export into float32. */

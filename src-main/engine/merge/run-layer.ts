@@ -10,7 +10,8 @@ import type { LayerReport } from './fusion/layer-report'
 import type { TensorRows } from './fusion/layer-rows'
 import type { FusionSessions } from './fusion/statistics'
 import { fusionMemory, groupsOf, readBiases, samplesFor } from './jobs/layer-inputs'
-import { swappedOutput, type WriteBytes } from './jobs/transposition'
+import { tensorOutput } from './jobs/tensor-output'
+import type { WriteBytes } from './jobs/transposition'
 import { viewInputs } from './jobs/view-inputs'
 import type { LayerTask } from './plan/merge-plan'
 import type { PlanColumns } from './plan/plan-columns'
@@ -125,7 +126,7 @@ export class RegressionMerger extends MergerOnSessions<RegressionSessions, Regre
 
 /**
  * Merges a layer group by group and writes its weight and bias in the output's element type.
- * @returns whether a finite value became infinite
+ * @returns whether a finite value was too large for the output's element type
  */
 export async function runLayer(
   task: LayerTask,
@@ -137,8 +138,8 @@ export async function runLayer(
   const { reader, encoder } = tools
   const inputs = viewInputs(task.views, reader)
   const biases = readBiases(task, reader)
-  const type = destination.elementType as FloatType
-  const output = swappedOutput(swappedShape(task), type, write.weight)
+  const output = tensorOutput(destination, swappedShape(task), inputs.count, write.weight)
+  const { type } = output
   let finite = true
   for (const [group, rows] of groupsOf(layer, inputs, biases).entries()) {
     const bias = await merger.merge(task, rows, tools, ({ start, count, weights: merged }) => {

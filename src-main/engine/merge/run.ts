@@ -10,7 +10,7 @@ import { checkSpace } from '../files/disk-space'
 import { writePipelineFiles } from '../checkpoint/pipeline/pipeline-files'
 import { TensorReader } from '../checkpoint/containers/tensor-reader'
 import type { Provider } from '../runtime/session'
-import { BYTES_PER_ELEMENT, elementCount, type FloatType } from '../tensor/element-type'
+import { elementCount, type FloatType } from '../tensor/element-type'
 import { FloatEncoder } from '../tensor/float-encoder'
 import { Kernels } from '../tensor/kernels'
 import { throwIfCancelled, yieldOrCancel } from '../cancel'
@@ -19,6 +19,7 @@ import type { Contributions } from './contributions/contribution-file'
 import { assumedSeconds, taskCost } from './plan/cost'
 import { exportKind } from './plan/export-target'
 import type { LayerReport } from './fusion/layer-report'
+import { writtenBytes } from './jobs/tensor-output'
 import { runJobs } from './jobs/job-pool'
 import { extraJobs, jobsOf, reweightJobs } from './jobs'
 import { outputBytes, type OutputFile } from './plan/output-files'
@@ -70,7 +71,7 @@ export interface MergeResult {
   layers: LayerReport[]
   /** Layers merged by regression, likewise. */
   regressions: RegressionReport[]
-  /** Tensors in which finite values became infinite in the output's element type. */
+  /** Tensors in which finite values were too large for the output's element type. */
   overflowed: string[]
   bytes: number
   seconds: number
@@ -197,6 +198,7 @@ class MergeRun {
 
   private async runJobs(tasks: readonly TensorTask[], reweighted: readonly Reweighted[]): Promise<void> {
     const { plan, writer, options } = this
+    for (const file of plan.output.files) for (const zeros of file.zeros) writer.writeZeros(file, zeros)
     const planned = [
       ...tasks.flatMap((task) => jobsOf(task, plan.project.method, writer)),
       ...reweighted.flatMap(({ task, layer }) => reweightJobs(task, layer, writer)),
@@ -216,8 +218,8 @@ class MergeRun {
       if (task === null || job.byteLength === 0) return
       if (overflowed) this.overflowed.add(task.name)
       if (task.kind === 'layer') lengths.set(task, lengths.get(task)! + squaredNorms[0]!)
-      const size = BYTES_PER_ELEMENT[task.destination.elementType]
-      this.advance((this.secondsOf(task) * job.byteLength) / (elementCount(task.views[0]!.shape) * size))
+      const whole = writtenBytes(task.destination, elementCount(task.views[0]!.shape))
+      this.advance((this.secondsOf(task) * job.byteLength) / whole)
     })
     for (const { task, layer } of reweighted) this.layers.push(...layer.report(lengths.get(task)!))
   }
@@ -288,8 +290,8 @@ class MergeRun {
     return assumedSeconds({ flops: this.contributions ? 0 : flops, bytes })
   }
 
-  private markWritten({ file, offset, elementType }: LayerTask['destination'], count: number): void {
-    this.writer.written(file, offset, count * BYTES_PER_ELEMENT[elementType])
+  private markWritten(destination: LayerTask['destination'], count: number): void {
+    this.writer.written(destination.file, destination.offset, writtenBytes(destination, count))
   }
 
   private advance(seconds: number): void {

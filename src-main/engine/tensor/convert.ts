@@ -2,16 +2,19 @@ import { BYTES_PER_ELEMENT, type FloatType } from './element-type'
 import { VECTOR_BYTES, type KernelBuffer, type Kernels } from './kernels'
 
 interface SmallFloat {
+  mantissaBits: number
+  /** Of the exponent. */
+  bias: number
   /** Value of each of the 256 codes. */
   values: Float32Array
-  /** Code of what is beyond the range: infinity where the format has it. */
+  /** Code of what is beyond the range: infinity where the format has it, else the largest value. */
   tooLarge: number
   /** Code of the largest finite value. */
   largest: number
 }
 
 /** Values of an 8-bit format with `exponentBits`; codes above `largest` are infinite or NaN, here all NaN. */
-function smallFloat(exponentBits: number, largest: number): SmallFloat {
+function smallFloat(exponentBits: number, { largest, tooLarge }: Pick<SmallFloat, 'largest' | 'tooLarge'>): SmallFloat {
   const mantissaBits = 7 - exponentBits
   const bias = 2 ** (exponentBits - 1) - 1
   const values = Float32Array.from({ length: 256 }, (_, code) => {
@@ -22,7 +25,7 @@ function smallFloat(exponentBits: number, largest: number): SmallFloat {
     const value = exponent === 0 ? mantissa * 2 ** (1 - bias) : (1 + mantissa) * 2 ** (exponent - bias)
     return code < 0x80 ? value : -value
   })
-  return { values, tooLarge: largest + 1, largest }
+  return { mantissaBits, bias, values, tooLarge, largest }
 }
 
 /** Code of NaN in both formats. */
@@ -30,8 +33,8 @@ const SMALL_NAN = 0x7f
 
 /** PyTorch's float8_e4m3fn (no infinity) and float8_e5m2. */
 const SMALL_FLOATS = {
-  F8_E4M3: smallFloat(4, 0x7e),
-  F8_E5M2: smallFloat(5, 0x7b),
+  F8_E4M3: smallFloat(4, { largest: 0x7e, tooLarge: 0x7e }),
+  F8_E5M2: smallFloat(5, { largest: 0x7b, tooLarge: 0x7c }),
 } as const
 
 /** The value of each of the 256 codes of an 8-bit format: NaN for those that mean no finite number. */
@@ -39,25 +42,38 @@ export function float8Values(type: keyof typeof SMALL_FLOATS): Float32Array {
   return SMALL_FLOATS[type].values
 }
 
-/** Code of the value nearest to `value`, ties to the even code. */
-function encodeSmall(format: SmallFloat, value: number): number {
-  if (Number.isNaN(value)) return SMALL_NAN
-  const magnitude = Math.abs(value)
-  const sign = value < 0 || Object.is(value, -0) ? 0x80 : 0
-  let low = 0
-  let high = format.largest
-  while (low < high) {
-    const middle = (low + high + 1) >> 1
-    if (format.values[middle]! <= magnitude) low = middle
-    else high = middle - 1
+/** Bits of the exponent's bias, and of the fraction, of float32. */
+const FLOAT_BIAS = 127
+const FLOAT_FRACTION_BITS = 23
+/** Added to a small number and taken away again, it leaves the nearest integer, of two the even one. */
+const ROUNDING = 2 ** 52
+
+/**
+ * Writes the code of the value nearest to each of `floats`, ties to the even code.
+ * @returns whether all are in the format's range
+ */
+function encodeSmall(format: SmallFloat, floats: Float32Array, codes: Uint8Array): boolean {
+  const { mantissaBits, bias, largest, tooLarge } = format
+  const bits = new Uint32Array(floats.buffer, floats.byteOffset, floats.length)
+  const dropped = FLOAT_FRACTION_BITS - mantissaBits
+  const belowHalf = 2 ** (dropped - 1) - 1
+  const biasDifference = (FLOAT_BIAS - bias) << mantissaBits
+  const smallestNormal = (FLOAT_BIAS - bias + 1) << FLOAT_FRACTION_BITS
+  const stepsPerUnit = 2 ** (bias - 1 + mantissaBits)
+  let inRange = true
+  for (let i = 0; i < floats.length; i++) {
+    const magnitude = bits[i]! & 0x7fffffff
+    let code: number
+    if (magnitude > 0x7f800000) code = SMALL_NAN
+    else if (magnitude < smallestNormal) code = Math.abs(floats[i]!) * stepsPerUnit + ROUNDING - ROUNDING
+    else code = ((magnitude + belowHalf + ((magnitude >>> dropped) & 1)) >>> dropped) - biasDifference
+    if (code > largest) {
+      inRange = false
+      if (code !== SMALL_NAN || magnitude <= 0x7f800000) code = tooLarge
+    }
+    codes[i] = code | ((bits[i]! >>> 24) & 0x80)
   }
-  const below = format.values[low]!
-  const step = below - format.values[low - 1 < 0 ? 0 : low - 1]!
-  const above = low === format.largest ? below + step : format.values[low + 1]!
-  const middle = (below + above) / 2
-  const up = magnitude > middle || (magnitude === middle && (low & 1) === 1)
-  const code = up ? low + 1 : low
-  return (code > format.largest ? format.tooLarge : code) | sign
+  return inRange
 }
 
 /**
@@ -95,8 +111,9 @@ export function decodeFloats(
 }
 
 /**
- * Encodes `count` float32 values, rounded to nearest with ties to even.
- * @returns whether all results are finite
+ * Encodes `count` float32 values, rounded to nearest with ties to even. What is too large becomes infinite, or the largest
+ * value where the type has no infinity (F8_E4M3).
+ * @returns whether all values are finite and in the range of the type
  */
 export function encodeFloats(
   kernels: Kernels,
@@ -117,18 +134,8 @@ export function encodeFloats(
     case 'F64':
       target.doubles(count).set(source.floats(count))
       return kernels.run.anyNotFinite(source.pointer, count) === 0
-    default: {
-      const format = SMALL_FLOATS[type]
-      const floats = source.floats(count)
-      const bytes = target.bytes(count)
-      let finite = true
-      for (let i = 0; i < count; i++) {
-        const code = encodeSmall(format, floats[i]!)
-        bytes[i] = code
-        if ((code & 0x7f) > format.largest) finite = false
-      }
-      return finite
-    }
+    default:
+      return encodeSmall(SMALL_FLOATS[type], source.floats(count), target.bytes(count))
   }
 }
 

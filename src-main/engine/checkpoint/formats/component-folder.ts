@@ -7,7 +7,7 @@ import { readJsonObject } from '../../files/json-object'
 import { requireOwn } from '../../files/links'
 import { SMALL_FILES } from '../../files/small-files'
 import { unreadable } from '../../files/file-errors'
-import { openContainer } from '../containers/open-container'
+import { openWeights } from '../containers/open-container'
 
 const NAME = '(?:diffusion_pytorch_model|pytorch_model|model)'
 const ENDING = '(safetensors|bin|pt|pth|ckpt)'
@@ -90,7 +90,7 @@ export async function readOwnConfig(path: string, owner: string): Promise<Record
 
 async function readOwnWeights(path: string, owner: string): Promise<WeightsContainer> {
   requireOwn(path, owner, 'read')
-  return openContainer(path)
+  return openWeights(path)
 }
 
 function toCandidate(file: string): Candidate[] {

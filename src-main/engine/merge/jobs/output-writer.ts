@@ -50,6 +50,12 @@ export class OutputWriter {
     writeFully(descriptor, bytes, headerBytes + offset)
   }
 
+  /** Writes a tensor of zeros. */
+  writeZeros(file: OutputFile, { offset, byteLength }: { offset: number; byteLength: number }): void {
+    this.write(file, offset, new Uint8Array(byteLength))
+    this.written(file, offset, byteLength)
+  }
+
   /** Says that `byteLength` bytes of a file's data from `offset` on are final. */
   written(file: OutputFile, offset: number, byteLength: number): void {
     this.open.get(file)!.hash.complete(offset, byteLength)

@@ -3,14 +3,15 @@ import type { MethodName, MethodSettings } from '../../../contract/project'
 import type { TensorView } from '../../checkpoint/model/checkpoint'
 import type { SourceFile, StoredTensor } from '../../checkpoint/containers/container'
 import { TensorReader } from '../../checkpoint/containers/tensor-reader'
-import { BYTES_PER_ELEMENT, type ElementType, type FloatType } from '../../tensor/element-type'
+import { BYTES_PER_ELEMENT, type ElementType } from '../../tensor/element-type'
 import { Kernels } from '../../tensor/kernels'
 import { FiniteCheck } from '../../tensor/finite-check'
 import { notFiniteError } from '../../tensor/tensor-inputs'
 import { WeightedSum, type EncodedBlock, type LinearCombination, type RowCombination } from '../../tensor/weighted-sum'
 import { elementwiseMemory, mergeElementwise } from './merge-elementwise'
 import { methodNamed } from '../methods/index'
-import { swappedOutput, type WriteBytes } from './transposition'
+import { tensorOutput } from './tensor-output'
+import type { WriteBytes } from './transposition'
 import { viewInputs } from './view-inputs'
 
 /** A run of bytes of an output file that a job fills. */
@@ -19,6 +20,8 @@ export interface JobTarget {
   /** First byte in the file. */
   position: number
   elementType: ElementType
+  /** Whether codes with a scale are written, the scale behind them; such a job covers the whole tensor. */
+  scaled: boolean
   /** Whether the tensor is written with its first two axes swapped; such a job covers the whole tensor. */
   transposed: boolean
 }
@@ -78,7 +81,7 @@ export type WritingJob = CopyJob | CountJob | SumJob | ElementwiseJob
 export type TensorJob = WritingJob | MeasureJob
 
 export interface JobResult {
-  /** Whether a finite value became infinite in the output's element type. */
+  /** Whether a finite value was too large for the output's element type. */
   overflowed: boolean
   /** Sums of the squares of what each sum by rows gave; none of other jobs. */
   squaredNorms: readonly number[]
@@ -153,8 +156,8 @@ export class TensorJobRunner {
 
   private sum({ views, combination, start, count, target }: SumJob, write: WriteBytes): JobResult {
     const inputs = viewInputs(views, this.reader)
-    const output = swappedOutput(target.transposed ? views[0]!.shape : null, target.elementType, write)
-    const type = target.elementType as FloatType
+    const output = tensorOutput(target, target.transposed ? views[0]!.shape : null, count, write)
+    const { type } = output
     const size = BYTES_PER_ELEMENT[type]
     let overflowed = false
     let squaredNorm = 0
@@ -179,11 +182,12 @@ export class TensorJobRunner {
     const method = methodNamed(name)
     if (method.kind !== 'elementwise') throw new Error(`${name} is not an elementwise method`)
     const inputs = viewInputs(views, this.reader)
-    const output = swappedOutput(target.transposed ? views[0]!.shape : null, target.elementType, write)
-    const size = BYTES_PER_ELEMENT[target.elementType]
+    const output = tensorOutput(target, target.transposed ? views[0]!.shape : null, inputs.count, write)
+    const { type } = output
+    const size = BYTES_PER_ELEMENT[type]
     let overflowed = false
     mergeElementwise(
-      { method, settings, weights, inputs, type: target.elementType as FloatType },
+      { method, settings, weights, inputs, type },
       (block: EncodedBlock, start: number) => {
         overflowed ||= block.overflowed
         output.write(start * size, block.bytes)

@@ -5,11 +5,12 @@ import { folderOf } from '../../checkpoint/formats/diffusers-pipeline'
 import type { Checkpoint, Component, ComponentName, TensorView } from '../../checkpoint/model/checkpoint'
 import type { StoredTensor } from '../../checkpoint/containers/container'
 import { isDropped } from '../../checkpoint/model/extras'
-import { countsPositions } from '../../checkpoint/mergeable'
 import { encodeHeader } from '../../checkpoint/containers/safetensors-write'
 import { diffusersTargets, singleFileTargets, storedTargets, type TargetTensor } from '../../checkpoint/targets'
+import { DENOISERS } from '../../checkpoint/denoisers'
+import { FP8, writtenType, type WrittenType } from './output-types'
 import { sealed } from './seal'
-import { BYTES_PER_ELEMENT, elementCount, isFloatType, type ElementType } from '../../tensor/element-type'
+import { BYTES_PER_ELEMENT, elementCount, type ElementType } from '../../tensor/element-type'
 
 /** A tensor's place in an output file. */
 export interface OutputTensor {
@@ -28,13 +29,14 @@ export interface OutputFile {
   tensors: OutputTensor[]
   /** Tensors of the base that are copied byte for byte: schedules, EMA copies, markers. */
   extras: { stored: StoredTensor; target: OutputTensor }[]
+  /** Tensors of zeros: markers that only have to be there. */
+  zeros: OutputTensor[]
   dataBytes: number
 }
 
 /** Where the merged form of one canonical tensor goes: a run of elements of an output tensor. */
-export interface Destination {
+export interface Destination extends WrittenType {
   file: OutputFile
-  elementType: ElementType
   /** First byte in the file's data. */
   offset: number
   /** True where the output holds the transpose (2-D). */
@@ -57,11 +59,6 @@ function weightFile(name: ComponentName): string {
   const file = name.startsWith('text_encoder') ? 'model' : 'diffusion_pytorch_model'
   return `${folderOf(name)}/${file}.safetensors`
 }
-
-const FLOAT_TYPES = { fp16: 'F16', bf16: 'BF16', fp32: 'F32' } as const
-
-/** What codes with scales are written as where their type shall stay: new scales would round them again. */
-const SCALED_AS_SAME = 'F16'
 
 /** Key of a canonical tensor in `destinations`. */
 export function tensorKey(component: ComponentName, name: string): string {
@@ -152,7 +149,7 @@ function placeTensors(
   dtype: OutputType,
   destinations: Map<string, Destination>,
 ): OutputFile {
-  const file: OutputFile = { path, tensors: [], extras: [], dataBytes: 0 }
+  const file: OutputFile = { path, tensors: [], extras: [], zeros: [], dataBytes: 0 }
   const append = (name: string, elementType: ElementType, shape: readonly number[]): OutputTensor => {
     const byteLength = elementCount(shape) * BYTES_PER_ELEMENT[elementType]
     const tensor = { name, elementType, shape, byteLength, offset: file.dataBytes }
@@ -160,14 +157,21 @@ function placeTensors(
     file.dataBytes += byteLength
     return tensor
   }
+  const scaledNames: string[] = []
   for (const { name, shape, parts } of targets) {
     const first = parts[0]!
-    const elementType = typeIn(viewOf(base, first.component, first.name), dtype)
+    const view = viewOf(base, first.component, first.name)
+    const { elementType, scaled } = writtenType(view, first.component, shape, dtype)
     const tensor = append(name, elementType, shape)
+    if (scaled) {
+      append(name.replace(/weight$/, 'scale_weight'), 'F32', []) // behind its codes (jobs/tensor-output.ts)
+      scaledNames.push(name)
+    }
     for (const part of parts) {
       destinations.set(tensorKey(part.component, part.name), {
         file,
         elementType,
+        scaled,
         offset: tensor.offset + part.start * BYTES_PER_ELEMENT[elementType],
         transposed: part.transposed,
       })
@@ -176,16 +180,21 @@ function placeTensors(
   for (const stored of extras) {
     file.extras.push({ stored, target: append(stored.name, stored.elementType, stored.shape) })
   }
+  if (scaledNames.length > 0) file.zeros.push(append(markerOf(scaledNames), FP8, MARKER_SHAPE))
   return file
 }
 
-/** The element type in which a tensor of the base is written. */
-function typeIn(view: TensorView, dtype: OutputType): ElementType {
-  if (countsPositions(view)) return 'I64'
-  const { elementType, scaled } = view.stored
-  if (!isFloatType(elementType)) return elementType
-  if (dtype !== 'same') return FLOAT_TYPES[dtype]
-  return scaled ? SCALED_AS_SAME : elementType
+/**
+ * ComfyUI's mark of a network whose weights have scales, in its oldest form, which all its versions read. Of two elements:
+ * that its layers multiply in full precision, as these weights mean it.
+ */
+const MARKER_SHAPE = [2]
+
+/** The mark stands beside the network's first modules. */
+function markerOf(names: readonly string[]): string {
+  const prefixes = DENOISERS.flatMap(({ fileSections }) => fileSections.map(({ prefix }) => prefix))
+  const prefix = prefixes.find((one) => names.every((name) => name.startsWith(one)))
+  return `${prefix ?? ''}scaled_fp8`
 }
 
 /** @throws FusionError 'internal' for a tensor that the base does not have */

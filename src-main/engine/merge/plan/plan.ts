@@ -62,7 +62,7 @@ export async function planMerge(project: Project): Promise<MergePlan> {
     const groups = groupExtras(files.leftOut).map(groupInWords)
     warnings.push(`The new layout cannot hold ${groups.join(', ')} of the base.`)
   }
-  warnings.push(...notesOn({ ...opened, project }))
+  warnings.push(...scalesInOtherNames(files), ...notesOn({ ...opened, project }))
   if (files.folder && !isFolderLayout(base, 'same') && base.predictionType === null) {
     warnings.push(
       `${base.path} does not say what it predicts. Say --prediction epsilon or v_prediction: it becomes prediction_type.`,
@@ -85,6 +85,18 @@ export async function planMerge(project: Project): Promise<MergePlan> {
   if (calibration && components.some((name) => !isDenoiser(name)))
     warnings.push('The calibration file has inputs of the UNet only: other parts are merged without it.')
   return { ...opened, project, blocks: blocks.labels, output: files, tasks }
+}
+
+/** Scales of a UNet's layers under diffusers' names, which no program reads. */
+const SCALE_IN_DIFFUSERS_NAMES = /(?:^|\.)(?:(?:down|up)_blocks\.\d+|mid_block)\..*\.scale_weight$/
+
+function scalesInOtherNames({ files }: OutputFiles): string[] {
+  const isFound = files.some(({ tensors }) => tensors.some(({ name }) => SCALE_IN_DIFFUSERS_NAMES.test(name)))
+  return isFound
+    ? [
+        "fp8 with scales is read by ComfyUI, but under the names of single files, not diffusers': use --layout single-file.",
+      ]
+    : []
 }
 
 function checkEntries(project: Project, method: MergeMethod, entries: readonly ModelEntry[]): void {

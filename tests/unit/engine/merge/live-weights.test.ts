@@ -7,6 +7,7 @@ import { ensureContributions } from '../../../../src-main/engine/merge/contribut
 import { LiveWeights } from '../../../../src-main/engine/merge/live-weights'
 import { planMerge } from '../../../../src-main/engine/merge/plan/plan'
 import { hashSources } from '../../../../src-main/engine/merge/plan/recipe'
+import { float8Values } from '../../../../src-main/engine/tensor/convert'
 import { FloatEncoder } from '../../../../src-main/engine/tensor/float-encoder'
 import type { FloatType } from '../../../../src-main/engine/tensor/element-type'
 import { family } from '../../demo-family'
@@ -44,6 +45,11 @@ const encoder = new FloatEncoder()
 function differing(live: LiveWeights, exported: ReadonlyMap<string, ReadTensor>): string[] {
   return Object.entries(live.tensors).flatMap(([name, { data }]) => {
     const { type, bytes } = exported.get(name)!
+    const scale = exported.get(name.replace(/weight$/, 'scale_weight'))?.values[0]
+    if (type === 'F8_E4M3' && scale !== undefined) {
+      const meanings = float8Values(type)
+      return data.every((value, at) => value === Math.fround(meanings[bytes[at]!]! * scale)) ? [] : [name]
+    }
     const own = encoded(data, type as FloatType)
     return own.equals(bytes) ? [] : [name]
   })
@@ -61,6 +67,8 @@ describe('live weights', () => {
     [{ name: 'featurefusion', normaliser: 'abs', threshold: 0.5 }, 'bf16'],
     [{ name: 'soup' }, 'fp16'],
     [{ name: 'ties', density: 0.3 }, 'fp32'],
+    [{ name: 'soup' }, 'fp8'],
+    [{ name: 'featurefusion' }, 'fp8-scaled'],
   ] as const)(
     'are the tensors of the exported file: %o as %s',
     async (method, dtype) => {

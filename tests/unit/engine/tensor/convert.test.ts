@@ -77,9 +77,13 @@ describe.each([
   })
 })
 
-it('rounds to the largest 8-bit values up to the tie behind them, and says so beyond', () => {
+it('rounds to the largest 8-bit values up to the tie behind them, and says so beyond: e4m3 has no infinity', () => {
   expect(encode('F8_E4M3', Float32Array.of(448, 464, -464)).bytes).toEqual(Uint8Array.of(0x7e, 0x7e, 0xfe))
-  expect(encode('F8_E4M3', Float32Array.of(464.1))).toEqual({ bytes: Uint8Array.of(0x7f), finite: false })
+  expect(encode('F8_E4M3', Float32Array.of(464.1))).toEqual({ bytes: Uint8Array.of(0x7e), finite: false })
+  expect(encode('F8_E4M3', Float32Array.of(NaN, -Infinity))).toEqual({
+    bytes: Uint8Array.of(0x7f, 0xfe),
+    finite: false,
+  })
   expect(encode('F8_E5M2', Float32Array.of(57344, 61439)).bytes).toEqual(Uint8Array.of(0x7b, 0x7b))
   expect(encode('F8_E5M2', Float32Array.of(-61440))).toEqual({ bytes: Uint8Array.of(0xfc), finite: false })
 })
