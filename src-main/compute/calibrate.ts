@@ -1,6 +1,9 @@
 import { stat } from 'node:fs/promises'
 import { calibrate as gatherInputs, type CalibratedCheckpoint } from '../engine/calibrate/calibrate'
 import { calibrated } from '../engine/calibrate/calibration-request'
+import { readingOf } from '../contract/project'
+import { openSpecialist } from '../engine/adapters/open-specialist'
+import type { Checkpoint } from '../engine/checkpoint/model/checkpoint'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { releaseModel } from './resident-model'
 import type { TaskRunner } from './task'
@@ -10,9 +13,10 @@ export const calibrate: TaskRunner<'calibrate'> = async (task, { signal, emit, c
   const { samples, seed, path, overwrite, device, cacheFolder } = task
   await releaseModel()
   const base = await openCheckpoint(task.base, task)
+  const lend = (): Promise<Checkpoint> => Promise.resolve(base)
   const models: CalibratedCheckpoint[] = []
-  for (const { name, path: own, request } of task.models) {
-    const checkpoint = own === task.base ? base : await openCheckpoint(own, task)
+  for (const { name, path: own, strengths, request } of task.models) {
+    const checkpoint = own === task.base ? base : await openSpecialist(own, lend, { ...readingOf(task), strengths })
     models.push(await calibrated(name, checkpoint, request, { base, seed, cacheFolder, signal }))
   }
   await gatherInputs(models, {

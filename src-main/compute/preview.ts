@@ -1,6 +1,6 @@
 import type { TaskOf } from '../contract/compute-tasks'
 import { projectSchema } from '../contract/project'
-import { openCheckpoint } from '../engine/checkpoint/open'
+import { openEither } from '../engine/adapters/open-specialist'
 import type { Pipeline } from '../engine/diffusion/pipeline'
 import { drawPictures } from './draw-pictures'
 import { feedMerge, planFeeding } from './feed-merge'
@@ -66,7 +66,10 @@ async function asMerge(
   const other = models.find(({ merge }) => merge)?.merge
   const another = other?.models.find((entry) => entry.path !== base)
   if (!other || !another) return null
-  if (path !== base && (await openCheckpoint(path)).components.size > 1) return null
+  if (path !== base) {
+    const opened = await openEither(path)
+    if ('modules' in opened || opened.components.size > 1) return null
+  }
   return projectSchema.parse({
     format: other.format,
     version: other.version,

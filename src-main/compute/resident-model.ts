@@ -1,5 +1,6 @@
 import type { TaskOf } from '../contract/compute-tasks'
 import type { Reading } from '../contract/project'
+import { openSpecialist, type SpecialistOptions } from '../engine/adapters/open-specialist'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { loadPipeline } from '../engine/diffusion/load-pipeline'
 import type { Pipeline } from '../engine/diffusion/pipeline'
@@ -30,7 +31,7 @@ export async function releaseModel(): Promise<void> {
  * @param base lends the parts that it lacks
  */
 export async function openModel(
-  { key, path, base, ...reading }: Reading & { key: string; path: string; base: string },
+  { key, path, base, ...options }: { key: string; path: string; base: string } & SpecialistOptions,
   device: Device,
   { signal, clipVocabulary }: TaskContext,
 ): Promise<Pipeline> {
@@ -38,8 +39,8 @@ export async function openModel(
   if (resident?.key === wanted) return resident.pipeline
   throwIfCancelled(signal)
   await releaseModel()
-  const checkpoint = await openCheckpoint(path, reading)
-  const lender = path === base ? checkpoint : await openCheckpoint(base, reading)
+  const lender = await openCheckpoint(base, options)
+  const checkpoint = path === base ? lender : await openSpecialist(path, () => Promise.resolve(lender), options)
   const pipeline = await loadPipeline(checkpoint, { base: lender, device, clipVocabulary })
   resident = { key: wanted, pipeline, live: null }
   return pipeline

@@ -5,7 +5,7 @@ import { SEARCH_STRATEGIES } from './evaluate/search'
 import { clipSettingsSchema, evaluationSettingsSchema } from './evaluate/settings'
 import { exportResultSchema, forecastSchema } from './export'
 import { MATRIX_KINDS, matrixSchema } from './inspect'
-import { projectSchema } from './project'
+import { projectSchema, strengthsSchema } from './project'
 import { promptSchema } from './prompt'
 import { seedSchema } from './seed'
 import type { TaggedUnion } from './tagged-union'
@@ -21,6 +21,9 @@ const provider = providerStatusSchema.shape.provider
 /** How the models are read: absent words are what their files say. */
 const reading = { prediction: projectSchema.shape.prediction, ema: projectSchema.shape.ema }
 
+/** Of an adapter; absent: 1. */
+const strengths = strengthsSchema.optional()
+
 /** A model that pictures are made with; made by a merge first, where `merge` says so. */
 const previewModel = z.object({
   key: z.string(),
@@ -28,6 +31,8 @@ const previewModel = z.object({
   /** A whole pipeline that lends the parts that the model lacks. */
   base: path,
   merge: projectSchema.nullable(),
+  /** Of an adapter. */
+  strengths,
   ...reading,
 })
 
@@ -50,6 +55,7 @@ const evaluatedRow = z.object({
   role: roleSchema,
   path: path.nullable(),
   merge: projectSchema.nullable(),
+  strengths,
 })
 
 const evaluationData = evaluationSettingsSchema
@@ -116,7 +122,7 @@ export const JOB_TASKS = {
       /** A whole pipeline; it lends what the models lack. */
       base: path,
       ...reading,
-      models: z.array(z.object({ name: z.string(), path, request: calibrationRequest })).min(1),
+      models: z.array(z.object({ name: z.string(), path, strengths, request: calibrationRequest })).min(1),
       samples: z.number(),
       seed: z.number(),
       /** The file to write. */

@@ -30,7 +30,7 @@ const elementTypes = z.record(z.string(), z.number())
 /** A checkpoint as its headers tell it. */
 export const checkpointSummarySchema = z.object({
   path: z.string(),
-  layout: z.enum(LAYOUTS),
+  layout: z.enum([...LAYOUTS, 'adapter']),
   architecture: z.string(),
   /** The architecture in words. */
   architectureTitle: z.string(),
@@ -58,6 +58,18 @@ export const checkpointSummarySchema = z.object({
   recipe: z.record(z.string(), z.unknown()).nullable(),
   modelspec: z.record(z.string(), z.string()),
   problems: z.array(z.object({ severity, message: z.string() })),
+  /** Of an adapter (LoRA and the like), which is no model by itself. */
+  adapter: z
+    .object({
+      kind: z.string(),
+      modules: z.number(),
+      ranks: z.array(z.number()),
+      alphas: z.array(z.number()),
+      /** The model, or the kind of model, that its metadata name. */
+      base: z.string().nullable(),
+      triggerWords: z.array(z.string()),
+    })
+    .nullable(),
 })
 
 /** What became of opening one path: one of the two is null. */

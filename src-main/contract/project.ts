@@ -41,6 +41,12 @@ export type EmaUse = (typeof EMA_USES)[number]
 export type OutputLayout = (typeof OUTPUT_LAYOUTS)[number]
 export type OutputType = (typeof OUTPUT_TYPES)[number]
 
+/** How strongly an adapter changes the parts of a model: 0 leaves a part as it is, 1 is the adapter as it was trained. */
+export const strengthsSchema = z.strictObject({
+  unet: weightSchema.default(1),
+  textEncoder: weightSchema.default(1),
+})
+
 /** A model of a merge. Its weight holds everywhere except where a block or a layer pattern says otherwise. */
 export const modelSchema = z.strictObject({
   name: nameSchema,
@@ -66,6 +72,8 @@ export const modelSchema = z.strictObject({
     .array(z.strictObject({ pattern: patternSchema, weight: weightSchema }))
     .max(MOST_PATTERNS)
     .default([]),
+  /** Of an adapter (LoRA and the like); other models have none. Absent: 1. */
+  strengths: strengthsSchema.optional(),
 })
 
 /** Method and parameters of all methods; what a method does not use is ignored by it. */
@@ -133,6 +141,7 @@ export const projectSchema = z.strictObject({
   calibration: calibrationSettingsSchema.default(calibrationSettingsSchema.parse({})),
 })
 
+export type AdapterStrengths = z.infer<typeof strengthsSchema>
 export type ModelEntry = z.infer<typeof modelSchema>
 export type MethodSettings = z.infer<typeof methodSchema>
 export type OutputSettings = z.infer<typeof outputSchema>

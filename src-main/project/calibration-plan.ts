@@ -17,6 +17,7 @@ import { noPrompts, picturesFor, type CalibrationRequest } from '../engine/calib
 import { denoiserOf } from '../engine/checkpoint/denoisers'
 import type { Checkpoint } from '../engine/checkpoint/model/checkpoint'
 import { cachedHash } from '../engine/checkpoint/hash'
+import { openSpecialist } from '../engine/adapters/open-specialist'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { openEvaluationData, type EvaluationData } from '../engine/evaluate/data/evaluation-data'
 import { promptsOf } from '../engine/evaluate/data/evaluation-set'
@@ -57,9 +58,7 @@ export async function planCalibration(
   const data = await attempt(async () => {
     return openEvaluationData(await dataFolder(project), project.evaluation.seed)
   })
-  const opened = await Promise.all(
-    entries.map(({ path }) => attempt(async () => openCheckpoint(await checkPath(path)))),
-  )
+  const opened = await openEntries(entries, checkPath)
   const { samples } = project.calibration
   let bytes = 0
   const models = entries.map((entry, index) => {
@@ -73,6 +72,20 @@ export async function planCalibration(
   return { models, bytes, file: await fileOf(project, entries, checkpoints, cacheFolder, checkPath) }
 }
 
+/** Models and adapters as what runs, each with what keeps it from that. */
+async function openEntries(
+  [first, ...specialists]: readonly ModelEntry[],
+  checkPath: CalibrationAccess['checkPath'],
+): Promise<Attempt<Checkpoint>[]> {
+  if (!first) return []
+  const base = await attempt(async () => openCheckpoint(await checkPath(first.path)))
+  const lend = async (): Promise<Checkpoint> => base.value ?? openCheckpoint(first.path)
+  const others = specialists.map(({ path, strengths }) =>
+    attempt(async () => openSpecialist(await checkPath(path), lend, { strengths })),
+  )
+  return [base, ...(await Promise.all(others))]
+}
+
 /**
  * The models of a project that shall run for a calibration, and on what.
  * @throws FusionError 'validation' where none shall; why one cannot
@@ -81,14 +94,14 @@ export async function requestedModels(
   project: Project,
   cacheFolder: string,
   access: CalibrationAccess = UNLIMITED,
-): Promise<{ name: string; path: string; request: CalibrationRequest }[]> {
+): Promise<(Pick<ModelEntry, 'name' | 'path' | 'strengths'> & { request: CalibrationRequest })[]> {
   const { models } = await planCalibration(project, cacheFolder, access)
   const requested = models.flatMap((planned) => {
     const { name, problem } = planned
     if (problem) throw new FusionError(problem.kind, `${name}: ${problem.message}`, problem)
-    const { path } = project.models.find((model) => model.name === name)!
+    const { path, strengths } = project.models.find((model) => model.name === name)!
     const request = requestOf(project, planned)
-    return request ? [{ name, path, request }] : []
+    return request ? [{ name, path, ...(strengths && { strengths }), request }] : []
   })
   if (requested.length > 0) return requested
   throw new FusionError('validation', 'All models are left out.', { hint: 'Choose data or prompts for at least one.' })

@@ -13,6 +13,7 @@ import {
 } from '../contract/project'
 import { cachedPaths } from '../engine/checkpoint/hash'
 import { ownFile } from '../engine/files/own-file'
+import { filesOfModel } from '../engine/adapters/open-specialist'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { RECIPE_KEY } from '../engine/checkpoint/describe'
 import { EMPTY_PROJECT } from './edits'
@@ -23,7 +24,7 @@ const recipeSchema = z.object({
   settings: z.record(z.string(), z.unknown()),
   models: z.array(
     modelSchema
-      .pick({ name: true, weight: true, enabled: true, blocks: true, layers: true })
+      .pick({ name: true, weight: true, enabled: true, blocks: true, layers: true, strengths: true })
       .extend({ files: z.array(z.object({ name: z.string(), sha256: z.string() })).min(1) })
       .loose(),
   ),
@@ -55,10 +56,10 @@ export async function restoreRecipe(
   const recipe = parseRecipe(path, text)
   const missing: string[] = []
   const models: ModelEntry[] = []
-  for (const { name, weight, enabled, blocks, layers, files } of recipe.models) {
+  for (const { files, ...model } of recipe.models) {
     const found = await sourcePath(files, cacheFolder, mayRead)
-    if (found === null) missing.push(name)
-    models.push({ name, weight, enabled, blocks, layers, path: found ?? ownFile(dirname(path), files[0]!.name, path) })
+    if (found === null) missing.push(model.name)
+    models.push({ ...model, path: found ?? ownFile(dirname(path), files[0]!.name, path) })
   }
   const calibration = recipe.calibration && (await readablePath(recipe.calibration.sha256, cacheFolder, mayRead))
   if (recipe.calibration && calibration === null) missing.push(recipe.calibration.name)
@@ -127,8 +128,8 @@ async function sourcePath(
           ? folder
           : pipeline
     if (!(await mayRead(candidate))) continue
-    const checkpoint = await openCheckpoint(candidate).catch(() => null)
-    if (checkpoint?.files.length === files.length) return candidate
+    const opened = await filesOfModel(candidate).catch(() => null)
+    if (opened?.length === files.length) return candidate
   }
   return null
 }

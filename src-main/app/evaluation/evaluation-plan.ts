@@ -47,8 +47,8 @@ export function evaluatedRows(project: Project, kind: EvaluationReport['kind']):
   const [base, ...specialists] = project.models
   const enabled = specialists.filter((model) => model.enabled)
   const dropped = specialists.filter((model) => !model.enabled)
-  const modelRow = ({ name, path }: ModelEntry, role: 'base' | 'specialist'): EvaluatedRow => {
-    return { name, role, path, merge: null }
+  const modelRow = ({ name, path, strengths }: ModelEntry, role: 'base' | 'specialist'): EvaluatedRow => {
+    return { name, role, path, merge: null, ...(strengths && { strengths }) }
   }
   const soup: Project = { ...project, method: { ...project.method, name: 'soup' } }
   const equal = soup.models.map((model) => ({ ...model, weight: 1, blocks: {}, layers: [] }))

@@ -4,7 +4,10 @@ import { compareCheckpoints } from '../../engine/checkpoint/compare'
 import { ARCHITECTURES } from '../../engine/checkpoint/identify/architectures'
 import type { Checkpoint, ComponentName } from '../../engine/checkpoint/model/checkpoint'
 import { describeCheckpoint } from '../../engine/checkpoint/describe'
-import { openCheckpoint } from '../../engine/checkpoint/open'
+import type { Adapter } from '../../engine/adapters/adapter-file'
+import { filesOfModel } from '../../engine/adapters/open-specialist'
+import { describeAdapter } from '../../engine/adapters/describe-adapter'
+import { adapterProblems } from '../../engine/adapters/apply-adapter'
 import { tensorNames } from '../../engine/checkpoint/tensor-names'
 import { Blocks } from '../../engine/merge/plan/blocks'
 import { layersOf } from '../../engine/merge/plan/layers'
@@ -25,7 +28,7 @@ const CHANGED = {
 export function modelHandlers(studio: Studio): Handlers<Group<'models'>> {
   const { host, jobs } = studio
   const opened = new OpenedModels()
-  const open = async (path: string): Promise<Checkpoint> => opened.open(await host.access.check(path))
+  const open = async (path: string): Promise<Checkpoint | Adapter> => opened.open(await host.access.check(path))
   return {
     'models.describe': async ({ paths }) => ({
       models: await Promise.all(paths.map((path) => describe(studio, path, open))),
@@ -33,16 +36,23 @@ export function modelHandlers(studio: Studio): Handlers<Group<'models'>> {
     'models.compatibility': async () => {
       const { models, output } = studio.project.state.project
       const enabled = models.filter((model, index) => index === 0 || model.enabled)
-      const [base, ...others] = await Promise.all(enabled.map(({ path }) => open(path).catch(() => null)))
-      if (!base) return { problems: [] }
+      const [base, ...specialists] = await Promise.all(enabled.map(({ path }) => open(path).catch(() => null)))
+      if (!base || 'modules' in base) return { problems: [] }
       // What cannot be opened says so on its own card.
-      const readable = others.filter((checkpoint) => checkpoint !== null)
-      return { problems: compareCheckpoints(base, readable, mergedComponents(base, output)) }
+      const others = specialists.flatMap((opened) => (opened && !('modules' in opened) ? [opened] : []))
+      const adapters = specialists.flatMap((opened) => (opened && 'modules' in opened ? [opened] : []))
+      return {
+        problems: [
+          ...compareCheckpoints(base, others, mergedComponents(base, output)),
+          ...adapters.flatMap((adapter) => adapterProblems(adapter, base)),
+        ],
+      }
     },
     'models.layers': async () => {
       const { models, method, output } = studio.project.state.project
       if (models.length === 0) return { blocks: [], layers: [], otherTensors: [] }
       const base = await open(models[0]!.path)
+      if ('modules' in base) return { blocks: [], layers: [], otherTensors: [] }
       const blocks = Blocks.of(base)
       const components = mergedComponents(base, output)
       const weighed = weighedTensors({ base, components, method: methodNamed(method.name) }, method)
@@ -74,7 +84,7 @@ export function modelHandlers(studio: Studio): Handlers<Group<'models'>> {
     },
     'models.hash': async () => {
       const paths = (await studio.readableProject()).models.map(({ path }) => path)
-      const files = (await Promise.all(paths.map((path) => openCheckpoint(path)))).flatMap((opened) => opened.files)
+      const files = (await Promise.all(paths.map(filesOfModel))).flat()
       const task = { type: 'hash' as const, paths: files.map(({ path }) => path), cacheFolder: studio.cache.folder }
       return jobs.start(
         'hash',
@@ -90,12 +100,13 @@ export function modelHandlers(studio: Studio): Handlers<Group<'models'>> {
 async function describe(
   { cache, project }: Studio,
   path: string,
-  open: (path: string) => Promise<Checkpoint>,
+  open: (path: string) => Promise<Checkpoint | Adapter>,
 ): Promise<ModelDescription> {
   try {
-    const checkpoint = await open(path)
-    const summary = await describeCheckpoint(checkpoint, { cacheFolder: cache.folder })
-    const architectureTitle = ARCHITECTURES[summary.architecture].title
+    const opened = await open(path)
+    const options = { cacheFolder: cache.folder }
+    const summary = await ('modules' in opened ? describeAdapter(opened, options) : describeCheckpoint(opened, options))
+    const architectureTitle = summary.adapter?.kind ?? ARCHITECTURES[summary.architecture].title
     const recorded = project.state.project.models.find((model) => model.path === path)?.sha256
     const now = modelHash(summary.files)
     const changed = recorded !== undefined && now !== null && now !== recorded

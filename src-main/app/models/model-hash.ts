@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { cachedHash } from '../../engine/checkpoint/hash'
-import { openCheckpoint } from '../../engine/checkpoint/open'
+import { filesOfModel } from '../../engine/adapters/open-specialist'
 
 /**
  * The one hash of a model: its weights file's sha256; of more files, the sha256 of theirs, one a line, in their order.
@@ -17,7 +17,7 @@ export async function knownModelHashes(paths: readonly string[], cacheFolder: st
   const found = await Promise.all(
     paths.map(async (path) => {
       try {
-        const { files } = await openCheckpoint(path)
+        const files = await filesOfModel(path)
         const known = await Promise.all(files.map((file) => cachedHash(file.path, cacheFolder)))
         return [path, modelHash(known.map((sha256) => ({ sha256: sha256 ?? null })))] as const
       } catch {

@@ -17,7 +17,7 @@ import {
   readingOf,
 } from '../../contract/project'
 import type { Seed } from '../../contract/seed'
-import { openCheckpoint } from '../../engine/checkpoint/open'
+import { filesOfModel } from '../../engine/adapters/open-specialist'
 import { fileState } from '../../engine/files/file-state'
 
 type PreviewTask = TaskOf<'preview'>
@@ -160,7 +160,7 @@ async function stateOf(key: string, models: readonly string[], other?: string): 
   const digest = createHash('sha256').update(key)
   const found = other === undefined ? null : await fileState(other).catch(() => null)
   if (found !== null) digest.update(`\n${found}`)
-  for (const { files } of await Promise.all(models.map((path) => openCheckpoint(path))))
+  for (const files of await Promise.all(models.map(filesOfModel)))
     for (const { path, state } of files) digest.update(`\n${path}\n${state}`)
   return digest.digest('hex')
 }

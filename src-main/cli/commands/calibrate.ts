@@ -1,10 +1,12 @@
 import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { requestedModels } from '../../project/calibration-plan'
-import type { Project } from '../../contract/project'
+import { readingOf, type Project } from '../../contract/project'
 import { calibratedLayers, calibrate, type CalibratedCheckpoint } from '../../engine/calibrate/calibrate'
 import { calibrationBytes } from '../../engine/merge/plan/calibration-file'
 import { calibrated, promptsIn, type CalibrationRequest } from '../../engine/calibrate/calibration-request'
+import { openSpecialist } from '../../engine/adapters/open-specialist'
+import type { Checkpoint } from '../../engine/checkpoint/model/checkpoint'
 import { openCheckpoint } from '../../engine/checkpoint/open'
 import { readSmallText } from '../../engine/files/regular-file'
 import { SMALL_FILES } from '../../engine/files/small-files'
@@ -84,11 +86,13 @@ async function run(
     ? await givenRequests(options, project, project.evaluation.seed)
     : await projectRequests(project)
   const base = await openCheckpoint(project.models[0]!.path, project)
+  const lend = (): Promise<Checkpoint> => Promise.resolve(base)
   const models: CalibratedCheckpoint[] = []
-  for (const { name, path: own } of project.models) {
+  for (const { name, path: own, strengths } of project.models) {
     const request = requests.get(name)
     if (!request) continue
-    const checkpoint = own === project.models[0]!.path ? base : await openCheckpoint(own, project)
+    const checkpoint =
+      own === project.models[0]!.path ? base : await openSpecialist(own, lend, { ...readingOf(project), strengths })
     models.push(await calibrated(name, checkpoint, request, { base, ...settings }))
   }
   const layers = models.flatMap(({ checkpoint }) => calibratedLayers(checkpoint))

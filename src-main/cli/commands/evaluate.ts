@@ -1,4 +1,4 @@
-import type { EmaUse } from '../../contract/project'
+import { readingOf, type EmaUse } from '../../contract/project'
 import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import type { ClipSummary } from '../../contract/evaluate/clip'
@@ -6,6 +6,7 @@ import { evaluationAsCsv } from '../../contract/evaluate/csv-tables'
 import { SPLITS, type Split } from '../../contract/evaluate/settings'
 import type { Checkpoint, PredictionType } from '../../engine/checkpoint/model/checkpoint'
 import { describeCheckpoint, RECIPE_KEY } from '../../engine/checkpoint/describe'
+import { openSpecialist } from '../../engine/adapters/open-specialist'
 import { openCheckpoint } from '../../engine/checkpoint/open'
 import { refuseEdm } from '../../engine/checkpoint/identify/prediction'
 import { loadPipeline } from '../../engine/diffusion/load-pipeline'
@@ -118,7 +119,7 @@ async function evaluate(
   for (const notice of [...predictionNotices(base), ...emaNotices(base)]) say(`Note: ${notice}`)
   const merges: { name: string; recipe: unknown }[] = []
   for (const { name, path, isMerge } of others) {
-    const checkpoint = await openCheckpoint(path, options)
+    const checkpoint = await openSpecialist(path, () => Promise.resolve(base), readingOf(options))
     refuseEdm(checkpoint)
     for (const notice of [...predictionNotices(checkpoint, base), ...emaNotices(checkpoint)]) say(`Note: ${notice}`)
     const { recipe } = await describeCheckpoint(checkpoint)

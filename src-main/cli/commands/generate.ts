@@ -1,4 +1,4 @@
-import type { EmaUse } from '../../contract/project'
+import { readingOf, type EmaUse } from '../../contract/project'
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { basename, extname, join, resolve } from 'node:path'
@@ -11,6 +11,7 @@ import { MOST_PICTURES } from '../../contract/limits'
 import { checkPrompt } from '../../contract/prompt'
 import type { Checkpoint, PredictionType } from '../../engine/checkpoint/model/checkpoint'
 import { hashFile, shortHash } from '../../engine/checkpoint/hash'
+import { openSpecialist } from '../../engine/adapters/open-specialist'
 import { openCheckpoint } from '../../engine/checkpoint/open'
 import { loadPipeline } from '../../engine/diffusion/load-pipeline'
 import type { GenerateRequest, Picture, Pipeline } from '../../engine/diffusion/pipeline'
@@ -123,8 +124,10 @@ async function generate(
   const started = performance.now()
   const wanted = pictureRequests(options)
   const { target, write } = await outputOf(options, wanted.length)
-  const checkpoint = await openCheckpoint(options.model, options)
   const base = options.base === undefined ? undefined : await openCheckpoint(options.base, options)
+  const checkpoint = base
+    ? await openSpecialist(options.model, () => Promise.resolve(base), readingOf(options))
+    : await openCheckpoint(options.model, options)
   const vae = options.vae === undefined ? undefined : await openCheckpoint(options.vae)
   checkScheduler(options, checkpoint, base)
   for (const notice of [...predictionNotices(checkpoint, base), ...emaNotices(checkpoint)]) say(`Note: ${notice}`)

@@ -1,8 +1,10 @@
 import type { Command } from 'commander'
+import { figure } from '../../contract/figures'
 import { ARCHITECTURES } from '../../engine/checkpoint/identify/architectures'
-import { describeCheckpoint, type CheckpointSummary } from '../../engine/checkpoint/describe'
+import { describeCheckpoint, type AdapterFacts, type CheckpointSummary } from '../../engine/checkpoint/describe'
 import { hashFile } from '../../engine/checkpoint/hash'
-import { openCheckpoint } from '../../engine/checkpoint/open'
+import { describeAdapter } from '../../engine/adapters/describe-adapter'
+import { openEither } from '../../engine/adapters/open-specialist'
 import { cacheFolder } from '../folders'
 import { bytes, ProgressLine, printResult, runCommand, type CommonOptions, lines } from '../output/output'
 
@@ -21,10 +23,10 @@ export function addOpenCommand(program: Command): void {
       runCommand(options, async (signal) => {
         const summaries: CheckpointSummary[] = []
         for (const path of paths) {
-          const checkpoint = await openCheckpoint(path)
+          const opened = await openEither(path)
           if (options.hash) {
             const progress = new ProgressLine()
-            for (const { path: file } of checkpoint.files) {
+            for (const { path: file } of opened.files) {
               await hashFile(file, {
                 cacheFolder: cacheFolder(),
                 signal,
@@ -33,21 +35,38 @@ export function addOpenCommand(program: Command): void {
             }
             progress.end()
           }
-          summaries.push(await describeCheckpoint(checkpoint, { cacheFolder: cacheFolder() }))
+          const known = { cacheFolder: cacheFolder() }
+          summaries.push(
+            await ('modules' in opened ? describeAdapter(opened, known) : describeCheckpoint(opened, known)),
+          )
         }
         printResult(options, summaries, () => summaries.map(summaryInWords).join('\n\n'))
       }),
     )
 }
 
-/** A checkpoint, for people. */
+function modelInWords({ architecture, predictionType, layout }: CheckpointSummary): string {
+  return `  ${ARCHITECTURES[architecture].title}${predictionType ? `, predicts ${predictionType}` : ''}; ${layout}`
+}
+
+function adapterInWords({ kind, modules, ranks, alphas, base, triggerWords }: AdapterFacts): string[] {
+  const numbers = (name: string, values: readonly number[]): string[] =>
+    values.length > 0 ? [`${name} ${values.map((value) => figure(value, 4)).join(', ')}`] : []
+  return [
+    `  ${[kind, ...numbers('rank', ranks), ...numbers('alpha', alphas)].join(', ')}; changes ${modules} modules of a model`,
+    ...(base === null ? [] : [`  made for: ${base}`]),
+    ...(triggerWords.length > 0 ? [`  trigger words: ${triggerWords.join(', ')}`] : []),
+  ]
+}
+
+/** A checkpoint or an adapter, for people. */
 export function summaryInWords(summary: CheckpointSummary): string {
-  const { architecture, predictionType, layout, components, elementTypes, files, problems, recipe, leftAside } = summary
+  const { components, elementTypes, files, problems, recipe, leftAside } = summary
   const types = Object.entries(elementTypes).map(([type, count]) => `${type} (${count} tensors)`)
   const millions = (count: number): string => `${(count / 1e6).toFixed(2)} M parameters`
   return lines([
     summary.path,
-    `  ${ARCHITECTURES[architecture].title}${predictionType ? `, predicts ${predictionType}` : ''}; ${layout}`,
+    ...(summary.adapter ? adapterInWords(summary.adapter) : [modelInWords(summary)]),
     ...components.map(({ name, parameters, tensors }) => `  ${name}: ${millions(parameters)} in ${tensors} tensors`),
     ...leftAside.map((group) => `  beside them: ${group}`),
     `  ${types.join(', ')}; ${bytes(summary.size)}`,

@@ -7,6 +7,7 @@ import {
   OUTPUT_TYPES,
   PREDICTION_TYPES,
   projectSchema,
+  type AdapterStrengths,
   type ModelEntry,
   type Project,
   EMA_USES,
@@ -23,6 +24,7 @@ import { UsageError } from '../output/output'
 export interface SourceOptions {
   base?: string
   specialist: string[]
+  strengths: string[]
 }
 
 /** What the options of `merge`, `inspect` and the like say about models, method and output. */
@@ -48,7 +50,13 @@ export interface ModelOptions extends SourceOptions, MethodOptions {
 export function addSourceOptions(command: Command): Command {
   return command
     .option('--base <path[@weight]>', 'the base model')
-    .option('--specialist <[name=]path[@weight]>', 'a specialist; once for each', collect, [])
+    .option('--specialist <[name=]path[@weight]>', 'a specialist, or an adapter (LoRA …); once for each', collect, [])
+    .option(
+      '--strengths <name=unet[,text]>',
+      'how strongly an adapter changes the UNet and the text encoders (default: 1; one number is for both)',
+      collect,
+      [],
+    )
 }
 
 /** Adds the options that choose models, weights and method. */
@@ -163,9 +171,13 @@ function projectFromOptions(options: ModelOptions): Project {
 /** The models with the weights by block and layer that options give them. */
 async function withRules(
   models: readonly ModelEntry[],
-  { blockWeights, layerWeights }: Pick<ModelOptions, 'blockWeights' | 'layerWeights'>,
+  { blockWeights, layerWeights, strengths }: Pick<ModelOptions, 'blockWeights' | 'layerWeights' | 'strengths'>,
 ): Promise<ModelEntry[]> {
   const weighed = models.map((model) => ({ ...model, layers: [...model.layers] }))
+  for (const text of strengths) {
+    const { model, rest } = ofModel(weighed, text, '--strengths')
+    model.strengths = parseStrengths(rest, text)
+  }
   for (const text of blockWeights) {
     const { model, rest } = ofModel(weighed, text, '--block-weights')
     model.blocks = await parseBlocks(rest, text, models[0]!.path)
@@ -177,6 +189,14 @@ async function withRules(
     model.layers.push({ pattern: rest.slice(0, colon), weight: parseNumber(rest.slice(colon + 1), text) })
   }
   return weighed
+}
+
+/** `0.8` for all parts, or `0.8,0.5` for the UNet and the text encoders. */
+function parseStrengths(text: string, where: string): AdapterStrengths {
+  const numbers = text.split(',').map((part) => parseNumber(part, `--strengths ${where}`))
+  const [unet, textEncoder = unet] = numbers
+  if (numbers.length > 2) throw new UsageError(`--strengths ${where}: NAME=UNET or NAME=UNET,TEXT expected.`)
+  return { unet: unet!, textEncoder: textEncoder! }
 }
 
 /** `NAME=…`: names may have any characters, so the longest that fits is meant. */

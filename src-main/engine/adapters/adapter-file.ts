@@ -84,7 +84,7 @@ export async function openAdapter(path: string): Promise<Adapter | undefined> {
   const config = file === join(folder, PEFT_WEIGHTS) ? await configBeside(folder) : undefined
   const configs: PeftConfigs = config ? new Map([['', config.value]]) : peftConfigsIn(metadata, file)
   const isZeroLimited = metadata['ss_network_module'] === KOHYA_OFT
-  const { modules, leftAside } = modulesOf(container.tensors, configs, isZeroLimited, file)
+  const { modules, leftAside } = modulesOf(container.tensors, configs, isZeroLimited, `${file} is ${kind.title}`)
   return {
     path: absolute,
     files: [container.file, ...(config ? [config.file] : [])],
@@ -109,7 +109,7 @@ function modulesOf(
   tensors: readonly StoredTensor[],
   configs: PeftConfigs,
   isZeroLimited: boolean,
-  path: string,
+  what: string,
 ): { modules: AdapterModule[]; leftAside: StoredTensor[] } {
   const groups = new Map<string, Map<string, StoredTensor>>()
   const unknown: string[] = []
@@ -125,7 +125,7 @@ function modulesOf(
     }
   }
   const forms = new Map([...groups].map(([name, group]) => [name, formOf(group, unknown)] as const))
-  if (unknown.length > 0) throw unknownTensors(path, unknown)
+  if (unknown.length > 0) throw unknownTensors(what, unknown)
   const numbers = readNumbers([...groups.values()])
   const modules = [...groups].map(([name, group]) => {
     const config = configFor(configs, name)
@@ -150,12 +150,12 @@ function formOf(group: ReadonlyMap<string, StoredTensor>, unknown: string[]): Ad
   return form
 }
 
-function unknownTensors(path: string, names: readonly string[]): FusionError {
+function unknownTensors(what: string, names: readonly string[]): FusionError {
   const shown = names.slice(0, NAMES_SHOWN).join(', ')
   const more = names.length > NAMES_SHOWN ? ` and ${names.length - NAMES_SHOWN} more` : ''
   return new FusionError(
     'unsupported',
-    `${path} is an adapter with tensors that are not known here: ${shown}${more}.`,
+    `${what}, with tensors that are not known here, or that lack others of their module: ${shown}${more}.`,
     {
       detail: names.join('\n'),
       hint:

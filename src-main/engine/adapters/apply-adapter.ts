@@ -1,20 +1,17 @@
 import { FusionError } from '../../contract/errors'
+import type { AdapterStrengths } from '../../contract/project'
 import { magnitudeMisfit } from '../adapter-forms/additive'
 import type { AdapterForm } from '../adapter-forms/form'
 import type { FormSettings, StrengthRule } from '../adapter-forms/settings'
 import { full } from '../adapter-forms/full'
 import { weightShape } from '../adapter-forms/matrices'
 import type { ComputedTensor, StoredTensor } from '../checkpoint/containers/container'
+import type { Incompatibility } from '../checkpoint/compare'
+import { isMarker } from '../checkpoint/model/extras'
 import type { Checkpoint, ComponentName, TensorView } from '../checkpoint/model/checkpoint'
 import { elementCount, isFloatType } from '../tensor/element-type'
 import type { Adapter, AdapterModule } from './adapter-file'
 import { ModuleNames, type FoundModule, type ModulePlace } from './module-names'
-
-/** How strongly an adapter changes the parts of a model: 0 leaves a part as it is, 1 is the adapter as it was trained. */
-export interface AdapterStrengths {
-  unet: number
-  textEncoder: number
-}
 
 /** A tensor of the base and how one module of an adapter changes it. */
 interface Change {
@@ -57,13 +54,30 @@ export function applyAdapter(
   return {
     ...base,
     path: adapter.path,
+    adapterOn: base.path,
     files: adapter.files,
     metadata: adapter.metadata,
     components,
+    extras: base.extras.filter(isMarker),
     problems: [...absent].map(([part, count]) => ({
       severity: 'warning',
       message: `${adapter.path} changes ${count} modules of the ${part}, which ${base.path} does not have: they are left aside.`,
     })),
+  }
+}
+
+/** Why an adapter does not fit a base, as the comparison of models reports it. */
+export function adapterProblems(adapter: Adapter, base: Checkpoint): Incompatibility[] {
+  try {
+    changesOf(adapter, base)
+    return []
+  } catch (error) {
+    if (!(error instanceof FusionError)) throw error
+    const { message, hint } = error
+    const component = base.components.has('unet') ? 'unet' : 'model'
+    return [
+      { path: adapter.path, component, severity: 'error', kind: 'shape', message, tensors: [], ...(hint && { hint }) },
+    ]
   }
 }
 

@@ -15,7 +15,10 @@ const MOST_BYTES_IN_GRAPH = 1.5e9
 export interface NetworkOptions {
   /** Type in which most operators compute; norms and softmax always compute in float32. */
   computeType: 'F32' | 'F16'
-  /** Weights as initializers that lie in their files, or as plain inputs that may change with every run. */
+  /**
+   * Weights as initializers that lie in their files, or as plain inputs that may change with every run. Computed weights
+   * (of adapters) are inputs in any case.
+   */
   weights: 'initializers' | 'inputs'
   /** The runtime's fused attention, or plain products in this many slices of the queries (bounds the score matrix). */
   attention: 'fused' | number
@@ -64,7 +67,7 @@ export interface BuiltNetwork {
   externalFolder?: string
   /** Bytes of all its weights in float32. */
   weightBytes: number
-  /** Inputs to feed with weights; empty unless weights are inputs. */
+  /** Inputs to feed with weights: all, or those that are computed. */
   weightInputs: readonly WeightInput[]
   /** Inputs of the layers that the options name, in the order of the network. */
   layerInputs: readonly LayerInput[]
@@ -164,7 +167,7 @@ export class NetworkGraph {
     if (known) return known
     const view = this.#view(name, dims)
     let value: Value
-    if (this.options.weights === 'inputs') {
+    if (this.#isInput(view)) {
       this.#weightInputs.push({ name, dims, view, ...(block !== undefined && { block }) })
       // Half precision stays inside: newer Node's Float16Array does not reach the runtime.
       value = this.graph.input(name, 'F32', dims)
@@ -182,9 +185,9 @@ export class NetworkGraph {
    * either; the runtime's optimiser fails on a Transpose of float32 weights before one.
    */
   matrix(name: string, dims: readonly [number, number]): { value: Value; transposed: boolean } {
-    const { weights, computeType } = this.options
+    const { computeType } = this.options
     const view = this.#view(name, dims)
-    if (!view.transposed || weights === 'inputs') return { value: this.weight(name, dims), transposed: false }
+    if (!view.transposed || this.#isInput(view)) return { value: this.weight(name, dims), transposed: false }
     const value = this.#initializer(view, [...dims].reverse())
     return { value: view.stored.elementType === computeType ? value : this.cast(value, computeType), transposed: true }
   }
@@ -197,13 +200,13 @@ export class NetworkGraph {
     const key = `${name}/${index}`
     const known = this.#weights.get(key)
     if (known) return known
-    const { computeType, weights } = this.options
-    if (weights === 'inputs') {
+    const { computeType } = this.options
+    const view = this.#view(name, dims)
+    if (this.#isInput(view)) {
       const parts = this.graph.nodes('Split', [this.weight(name, dims)], 2, { axis: 0, num_outputs: 2 })
       parts.forEach((part, i) => this.#weights.set(`${name}/${i}`, part))
       return parts[index]!
     }
-    const view = this.#view(name, dims)
     const rows = [dims[0]! / 2, ...dims.slice(1)]
     const start = view.start + index * elementCount(rows)
     const stored = this.#stored({ ...view, name: key, start }, rows)
@@ -271,6 +274,11 @@ export class NetworkGraph {
       weightInputs: this.#weightInputs,
       layerInputs: this.#layerInputs,
     }
+  }
+
+  /** Computed weights lie in no file that the runtime could read. */
+  #isInput({ stored }: TensorView): boolean {
+    return this.options.weights === 'inputs' || stored.computed !== undefined
   }
 
   #view(name: string, dims: readonly number[]): TensorView {

@@ -1,6 +1,6 @@
 import { elementCount, type ElementType } from '../tensor/element-type'
-import type { Checkpoint, Component, ComponentName } from './model/checkpoint'
-import type { StoredTensor } from './containers/container'
+import type { Checkpoint, Component, ComponentName, Layout } from './model/checkpoint'
+import type { SourceFile, StoredTensor } from './containers/container'
 import { groupExtras, groupInWords } from './model/extras'
 import { cachedHash, shortHash } from './hash'
 
@@ -23,8 +23,9 @@ export interface ComponentSummary {
 /** What a checkpoint is, as plain data: what `featurefusion open --json` prints. */
 export interface CheckpointSummary extends Pick<
   Checkpoint,
-  'path' | 'layout' | 'architecture' | 'predictionType' | 'problems' | 'emaCopies'
+  'path' | 'architecture' | 'predictionType' | 'problems' | 'emaCopies'
 > {
+  layout: Layout | 'adapter'
   components: ComponentSummary[]
   parameters: number
   elementTypes: ElementTypeCounts
@@ -40,6 +41,23 @@ export interface CheckpointSummary extends Pick<
   recipe: Partial<Record<(typeof RECIPE_KEYS)[number], unknown>> | null
   /** The modelspec.* metadata, without this prefix. */
   modelspec: Record<string, string>
+  /** Of an adapter: it has no parts. */
+  adapter: AdapterFacts | null
+}
+
+/** What people want to know of an adapter (LoRA and the like) before they use it. */
+export interface AdapterFacts {
+  /** In words, with its article. */
+  kind: string
+  /** How many modules of a model it changes. */
+  modules: number
+  /** All that occur, from the smallest on; none for forms without. */
+  ranks: number[]
+  alphas: number[]
+  /** The model, or the kind of model, that its metadata name. */
+  base: string | null
+  /** The commonest words of the captions that it was trained with, where its metadata count them. */
+  triggerWords: string[]
 }
 
 /** Summarises a checkpoint; hashes come from the cache alone, no weight is read. */
@@ -50,11 +68,6 @@ export async function describeCheckpoint(
   const { path, layout, architecture, predictionType, problems, extras, metadata, emaCopies } = checkpoint
   const components = [...checkpoint.components.values()].map(describeComponent)
   const stored = [...checkpoint.components.values()].flatMap((component) => [...storedTensors(component)])
-  const recipe = RECIPE_KEYS.flatMap((key) => {
-    const text = metadata[key]
-    return text === undefined ? [] : [[key, parsed(text)] as const]
-  })
-  const modelspec = Object.entries(metadata).filter(([key]) => key.startsWith(MODELSPEC))
   return {
     path,
     layout,
@@ -62,20 +75,46 @@ export async function describeCheckpoint(
     predictionType,
     components,
     parameters: components.reduce((sum, { parameters }) => sum + parameters, 0),
-    elementTypes: countTypes([...stored, ...extras]),
     extras: extras.map(({ name }) => name),
     leftAside: groupExtras(extras).map(groupInWords),
-    size: checkpoint.files.reduce((sum, { size }) => sum + size, 0),
-    files: await Promise.all(
-      checkpoint.files.map(async ({ path: filePath, size }) => {
-        const sha256 = (await cachedHash(filePath, options.cacheFolder)) ?? null
-        return { path: filePath, size, sha256, shortHash: sha256 && shortHash(sha256) }
-      }),
-    ),
-    recipe: recipe.length > 0 ? Object.fromEntries(recipe) : null,
-    modelspec: Object.fromEntries(modelspec.map(([key, value]) => [key.slice(MODELSPEC.length), value])),
+    ...(await describeFiles(checkpoint.files, [...stored, ...extras], options)),
+    ...parsedRecipes(metadata),
     problems,
     emaCopies,
+    adapter: null,
+  }
+}
+
+/** Files with the hashes that are known, and what is stored in them. */
+export async function describeFiles(
+  files: readonly SourceFile[],
+  stored: readonly StoredTensor[],
+  { cacheFolder }: { cacheFolder?: string },
+): Promise<Pick<CheckpointSummary, 'elementTypes' | 'size' | 'files'>> {
+  return {
+    elementTypes: countTypes(stored),
+    size: files.reduce((sum, { size }) => sum + size, 0),
+    files: await Promise.all(
+      files.map(async ({ path, size }) => {
+        const sha256 = (await cachedHash(path, cacheFolder)) ?? null
+        return { path, size, sha256, shortHash: sha256 && shortHash(sha256) }
+      }),
+    ),
+  }
+}
+
+/** What the metadata of a file say of how it was made and what it is. */
+export function parsedRecipes(
+  metadata: Readonly<Record<string, string>>,
+): Pick<CheckpointSummary, 'recipe' | 'modelspec'> {
+  const recipe = RECIPE_KEYS.flatMap((key) => {
+    const text = metadata[key]
+    return text === undefined ? [] : [[key, parsed(text)] as const]
+  })
+  const modelspec = Object.entries(metadata).filter(([key]) => key.startsWith(MODELSPEC))
+  return {
+    recipe: recipe.length > 0 ? Object.fromEntries(recipe) : null,
+    modelspec: Object.fromEntries(modelspec.map(([key, value]) => [key.slice(MODELSPEC.length), value])),
   }
 }
 

@@ -28,6 +28,7 @@ import {
 } from './pipeline-parts'
 import type { TextEncoder } from './prompt-encoder'
 import { TOKEN_LIMIT } from '../tokenizer/tokenizer'
+import { feedComputed } from './weight-inputs'
 import { addedTokens, type TextualInversion } from './textual-inversion'
 
 export interface LoadOptions {
@@ -104,12 +105,12 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
     const textEncoders = await openTextEncoders(encoders, checkpoint, options, networkOptions, keep, runtime)
     const pixels = nativeSize(configOf(unet, checkpoint), vaeConfig.scale)
     const native = { height: pixels.height / vaeConfig.scale, width: pixels.width / vaeConfig.scale }
-    let unetWeightInputs: readonly WeightInput[] = []
+    let weightInputs: readonly WeightInput[] = []
     let layerInputs: readonly LayerInput[] = []
     const unetNetwork = await openAttending(
       (built) => {
         const network = graph.build(configOf(unet, checkpoint), unet.tensors, built)
-        unetWeightInputs = network.weightInputs
+        weightInputs = network.weightInputs
         layerInputs = network.layerInputs
         return network
       },
@@ -122,6 +123,7 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
       },
       graph.slices(unetConfig, { batch: 2, ...native }, TOKEN_LIMIT),
     )
+    if (!options.liveUnet) feedComputed(unetNetwork, weightInputs)
     const openVae = (build: typeof buildVaeDecoder): Promise<Network> =>
       openAttending(
         (built) => build(configOf(vae, checkpoint), vae.tensors, built),
@@ -136,7 +138,7 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
       textEncoders,
       unet: unetNetwork,
       unetConfig,
-      unetWeightInputs,
+      unetWeightInputs: options.liveUnet ? weightInputs : [],
       layerInputs,
       // Stable Diffusion 1's and 2's pipelines know no means and deviations.
       vae: { config: second ? vaeConfig : { ...vaeConfig, latentStatistics: null }, decoder },
@@ -233,9 +235,12 @@ async function openTextEncoders(
     const config = configOf(encoder, checkpoint)
     const size = { vocabulary: Number(config['vocab_size'] ?? 49408), width: Number(config['hidden_size'] ?? 512) }
     const added = addedTokens(textualInversions, name, size)
+    const built = buildClipText(config, encoder.tensors, networkOptions, added.table)
+    const network = await keep(Network.open(built, runtime))
+    feedComputed(network, built.weightInputs)
     textEncoders.push({
       tokenizer: tokenizerOf(name, checkpoint, base, clipVocabulary).withTokens(added.ids),
-      network: await keep(Network.open(buildClipText(config, encoder.tensors, networkOptions, added.table), runtime)),
+      network,
       layers: Number(config['num_hidden_layers'] ?? 12),
       vectors: size.vocabulary + added.table.length / size.width,
     })

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import type { ModelRole } from '../../contract/evaluate/losses'
 import type { EvaluationSettings } from '../../contract/evaluate/settings'
 import { FusionError } from '../../contract/errors'
-import { type Project, readingOf, type Reading } from '../../contract/project'
+import { readingOf, type AdapterStrengths, type Project, type Reading } from '../../contract/project'
+import { openSpecialist } from '../adapters/open-specialist'
 import { openCheckpoint } from '../checkpoint/open'
 import { loadPipeline } from '../diffusion/load-pipeline'
 import type { Pipeline } from '../diffusion/pipeline'
@@ -28,6 +29,8 @@ export interface EvaluatedRow {
   role: ModelRole
   path: string | null
   merge: Project | null
+  /** Of an adapter; absent: 1. */
+  strengths?: AdapterStrengths | undefined
 }
 
 export type DataSettings = Pick<EvaluationSettings, 'split' | 'pictures' | 'seed'> & { folder: string }
@@ -183,13 +186,14 @@ export class EvaluationRun {
 
   /** A row as a model of the loaded pipeline; `cost` is the seconds that its merge took, once it was prepared. */
   async modelOf(
-    { name, role, path, merge }: EvaluatedRow,
+    { name, role, path, merge, strengths }: EvaluatedRow,
     onMerging: (fraction: number) => void,
   ): Promise<{ model: EvaluatedModel; cost: () => number | null }> {
     if (!merge) {
       if (path === null) throw new FusionError('internal', `The row ${name} is neither a file nor a merge.`)
       const lender = await openCheckpoint(this.tools.base, this.tools)
-      const checkpoint = await openCheckpoint(path, this.tools)
+      const options = { ...readingOf(this.tools), strengths }
+      const checkpoint = await openSpecialist(path, () => Promise.resolve(lender), options)
       return {
         model: checkpointModel(name, role, checkpoint, { base: lender, ...this.#loading }),
         cost: () => null,

@@ -1,5 +1,5 @@
 import type { CheckpointSummary, COMPONENTS } from '../../../src-main/contract/models'
-import { listOf } from '../../shared/format'
+import { countOf, formatNumber, listOf } from '../../shared/format'
 
 const TYPE_WORDS: Record<string, string> = {
   F16: 'float16',
@@ -25,6 +25,7 @@ const LAYOUT_WORDS: Record<CheckpointSummary['layout'], string> = {
   'unet-file': 'single file, UNet',
   'vae-file': 'single file, VAE',
   generic: 'file of unknown layout',
+  adapter: 'adapter, no model by itself',
 }
 
 export function componentWords(name: string): string {
@@ -42,8 +43,19 @@ export function elementTypeWords(types: Record<string, number>): string {
   return listOf(names.map(([name]) => TYPE_WORDS[name] ?? name))
 }
 
-/** 'UNet, text encoder and VAE'. */
+/** 'rank 4, alpha 2, 48 modules': what an adapter changes, and how. */
+export function adapterWords({ ranks, alphas, modules }: NonNullable<CheckpointSummary['adapter']>): string {
+  const facts = [
+    ...(ranks.length > 0 ? [`rank ${listOf(ranks.map(formatNumber))}`] : []),
+    ...(alphas.length > 0 ? [`alpha ${listOf(alphas.map(formatNumber))}`] : []),
+    countOf(modules, 'module'),
+  ]
+  return facts.join(', ')
+}
+
+/** 'UNet, text encoder and VAE'; of an adapter its ranks and modules. */
 export function partsWords(summary: CheckpointSummary): string {
+  if (summary.adapter) return adapterWords(summary.adapter)
   return listOf(summary.components.map(({ name }) => componentWords(name)))
 }
 

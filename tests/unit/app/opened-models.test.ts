@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { OpenedModels } from '../../../src-main/app/models/opened-models'
+import type { Checkpoint } from '../../../src-main/engine/checkpoint/model/checkpoint'
 import { openCheckpoint } from '../../../src-main/engine/checkpoint/open'
 import { family } from '../demo-family'
 import { tensor, writeModel } from '../engine/merge/models'
@@ -48,7 +49,9 @@ it('a file, the configs beside it, and the files of a folder count as they are n
   const models = new OpenedModels()
   const file = writeModel(join(folder, 'model.safetensors'), { 'a.weight': tensor([2, 2], [1, 2, 3, 4]) })
   const tensors = async (path: string): Promise<string[]> => {
-    return [...(await models.open(path)).components.values()].flatMap((component) => [...component.tensors.keys()])
+    return [...((await models.open(path)) as Checkpoint).components.values()].flatMap((component) => [
+      ...component.tensors.keys(),
+    ])
   }
   expect(await tensors(file)).toEqual(['a.weight'])
   expect(await tensors(file)).toEqual(['a.weight'])
@@ -63,7 +66,7 @@ it('a file, the configs beside it, and the files of a folder count as they are n
   cpSync(family.base.path, pipeline, { recursive: true })
   const config = join(pipeline, 'unet', 'config.json')
   const sampleSize = async (): Promise<unknown> =>
-    (await models.open(pipeline)).components.get('unet')!.config!['sample_size']
+    ((await models.open(pipeline)) as Checkpoint).components.get('unet')!.config!['sample_size']
   await sampleSize()
   writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(config, 'utf8')), sample_size: 24 }))
   expect(await sampleSize()).toBe(24)

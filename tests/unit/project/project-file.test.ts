@@ -10,7 +10,14 @@ import { mapEditPaths, pathsOf } from '../../../src-main/project/paths'
 const folder = mkdtempSync(join(tmpdir(), 'project-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-const NO_OPTIONS: ModelOptions = { specialist: [], blockWeights: [], layerWeights: [], transposed: [], groups: [] }
+const NO_OPTIONS: ModelOptions = {
+  specialist: [],
+  strengths: [],
+  blockWeights: [],
+  layerWeights: [],
+  transposed: [],
+  groups: [],
+}
 
 /** A project that names every path that one can name, each below `at`. */
 function projectAt(at: (name: string) => string) {

@@ -68,6 +68,8 @@ export interface CheckpointKind {
 export interface Checkpoint {
   /** Absolute path of the file or folder that was opened. */
   path: string
+  /** Path of the base, where this is what an adapter at `path` makes of one (engine/adapters). */
+  adapterOn?: string
   layout: Layout
   architecture: Architecture
   /** Where headers and configs tell; null where only the weights could. */

@@ -2,14 +2,15 @@ import { FusionError } from '../../../contract/errors'
 import type { ModelRole } from '../../../contract/evaluate/losses'
 import type { WeightInput } from '../../architecture/network-graph'
 import { DENOISER_GRAPHS } from '../../architecture/denoiser-graphs'
-import type { Checkpoint, TensorView } from '../../checkpoint/model/checkpoint'
+import type { Checkpoint } from '../../checkpoint/model/checkpoint'
 import type { SourceFile } from '../../checkpoint/containers/container'
 import { TensorReader } from '../../checkpoint/containers/tensor-reader'
+import { readWeight } from '../../diffusion/weight-inputs'
 import { withPartsOf, type LoadOptions } from '../../diffusion/load-pipeline'
 import type { Pipeline } from '../../diffusion/pipeline'
 import type { Tensor } from '../../runtime/session'
-import { elementCount, isFloatType } from '../../tensor/element-type'
-import { SUM_BLOCK_ELEMENTS, WeightedSum } from '../../tensor/weighted-sum'
+import { elementCount } from '../../tensor/element-type'
+import { WeightedSum } from '../../tensor/weighted-sum'
 import { denoiserName, denoiserOf } from '../../checkpoint/denoisers'
 
 /** A model that is measured on a pipeline whose UNet takes its weights as inputs (LoadOptions.liveUnet). */
@@ -87,33 +88,6 @@ export function readUnetWeights(checkpoint: Checkpoint, inputs: readonly WeightI
   } finally {
     reader.close()
   }
-}
-
-function readWeight(
-  { stored, start: first }: TensorView,
-  { name, dims }: WeightInput,
-  summing: WeightedSum,
-  reader: TensorReader,
-): Tensor {
-  const type = stored.elementType
-  if (!isFloatType(type))
-    throw new FusionError('unsupported', `${stored.path} stores ${name} as ${type}, not as real numbers.`)
-  const count = elementCount(dims)
-  const data = new Float32Array(count)
-  const bytes = new Uint8Array(data.buffer)
-  const source = {
-    name,
-    count,
-    types: [type],
-    sources: [stored.path],
-    read: (_model: number, start: number, into: Uint8Array) => reader.read(stored, first + start, into),
-  }
-  for (let start = 0; start < count; start += SUM_BLOCK_ELEMENTS) {
-    const length = Math.min(SUM_BLOCK_ELEMENTS, count - start)
-    const block = summing.sum(source, { coefficients: [1], divisor: 1 }, start, length, 'F32')
-    bytes.set(block.bytes, start * data.BYTES_PER_ELEMENT)
-  }
-  return { data, dims }
 }
 
 function requireDenoiser(checkpoint: Checkpoint) {

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import { utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { needsCalibration, type Project, type Reading } from '../../../contract/project'
+import { needsCalibration, type AdapterStrengths, type Project, type Reading } from '../../../contract/project'
 import { unreadable } from '../../files/file-errors'
-import { openCheckpoint } from '../../checkpoint/open'
+import { filesOfModel } from '../../adapters/open-specialist'
 import { readCheckedJson, writeCheckedJson } from '../../files/checked-json'
 import { fileState } from '../../files/file-state'
 import { RUNTIME_VERSION } from '../../runtime/session'
@@ -41,8 +41,11 @@ export class LossStore {
   constructor(private readonly cacheFolder: string) {}
 
   /** The key of a model or a merge; it changes with every file behind it. */
-  static async keyOf(model: { path: string | null; merge: Project | null }, on: Measurement): Promise<string> {
-    const { merge, path } = model
+  static async keyOf(
+    model: { path: string | null; merge: Project | null; strengths?: AdapterStrengths | undefined },
+    on: Measurement,
+  ): Promise<string> {
+    const { merge, path, strengths } = model
     const paths = [on.base, ...(merge ? merge.models.map((entry) => entry.path) : path === null ? [] : [path])]
     if (merge?.output.vae !== undefined) paths.push(merge.output.vae)
     const { calibration, ...settings } = merge?.method ?? {}
@@ -67,6 +70,7 @@ export class LossStore {
       on.provider,
       on.prediction,
       ...(on.ema === undefined ? [] : [on.ema]),
+      ...(strengths ? [strengths] : []),
     ]
     return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
   }
@@ -89,7 +93,7 @@ export class LossStore {
 }
 
 async function filesOf(path: string): Promise<unknown> {
-  const { files } = await openCheckpoint(path)
+  const files = await filesOfModel(path)
   return files.map(({ path: file, state }) => [file, state])
 }
 

@@ -346,13 +346,15 @@ class ContributionWork {
     return [FORMAT, statistics, sampling, layerKinds, this.options.provider, RUNTIME_VERSION, processor]
   }
 
-  /** Of the files that a model's layers lie in. */
+  /** Of the files that a model's layers lie in, and how an adapter's were computed from them. */
   private sourceHashes(model: number): string[] {
-    const paths = this.tasks.flatMap(({ views, biasViews }) =>
-      [views[model]!, ...(biasViews ? [biasViews[model]!] : [])].map(({ stored }) => stored.path),
-    )
-    const hashes = [...new Set(paths)].map((path) => this.options.hashes.get(path)!).sort()
-    return this.plan.models[model]!.checkpoint.usesEma ? [...hashes, 'ema'] : hashes
+    const stored = this.tasks
+      .flatMap(({ views, biasViews }) => [views[model]!, ...(biasViews ? [biasViews[model]!] : [])])
+      .map((view) => view.stored)
+    const settings = stored.flatMap(({ computed }) => (computed ? [JSON.stringify(computed.settings)] : []))
+    const paths = new Set(stored.map(({ path }) => path))
+    const hashes = [...paths].map((path) => this.options.hashes.get(path)!).sort()
+    return [...hashes, ...(this.plan.models[model]!.checkpoint.usesEma ? ['ema'] : []), ...settings]
   }
 
   private async advance(seconds: number): Promise<void> {

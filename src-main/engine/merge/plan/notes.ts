@@ -22,6 +22,7 @@ export function notesOn(plan: Planned): string[] {
     ...channelNotes(plan),
     ...extrasOfBase(plan.base),
     ...extrasOfSpecialists(plan),
+    ...absentFromBase(plan),
     ...wrongPositions(plan.base),
     ...scaledAsHalf(plan),
   ]
@@ -31,8 +32,13 @@ export function notesOn(plan: Planned): string[] {
 function unmergedParts({ models, base, components, project }: Planned): string[] {
   const specialists = models.filter(({ checkpoint }) => checkpoint.path !== base.path)
   const { vae } = project.output
+  const shared = new Set(models[0]!.checkpoint.components.values())
+  // What an adapter does not change is the base's.
   const holders = (name: ComponentName): string[] =>
-    specialists.filter(({ checkpoint }) => checkpoint.components.has(name)).map(({ entry }) => entry.name)
+    specialists.flatMap(({ entry, checkpoint }) => {
+      const component = checkpoint.components.get(name)
+      return component && !shared.has(component) ? [entry.name] : []
+    })
   const own = [...base.components.keys()].filter((name) => !components.includes(name))
   const kept = own.filter((name) => holders(name).length > 0 && !(name === 'vae' && vae !== undefined))
   const others = (['text_encoder', 'text_encoder_2', 'vae'] as const).filter((name) => !base.components.has(name))
@@ -88,6 +94,12 @@ function emaNotes({ models, project }: Planned): string[] {
   if (project.ema === 'use' && checkpoints.every(({ emaCopies }) => emaCopies === 0))
     return ['No model has EMA copies of its UNet: the weights are read as they are.']
   return checkpoints.filter(({ usesEma }) => usesEma).flatMap(emaNotices)
+}
+
+/** What adapters change of parts that the base does not have. */
+function absentFromBase({ models }: Planned): string[] {
+  const adapters = models.filter(({ checkpoint }) => checkpoint.adapterOn !== undefined)
+  return adapters.flatMap(({ checkpoint }) => checkpoint.problems.map(({ message }) => message))
 }
 
 /** Position numbers that are not 0 … n − 1, or no integers: the merge has them right. */

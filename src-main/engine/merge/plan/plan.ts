@@ -4,13 +4,20 @@ import { figure } from '../../../contract/figures'
 import { weightOf } from '../../../contract/layer-patterns'
 import { primaryModel, weighsBase } from '../../../contract/methods/descriptor'
 import { CALIBRATE_HINT, openCalibration, type Calibration } from './calibration-file'
-import { needsCalibration, type ModelEntry, type OutputSettings, type Project } from '../../../contract/project'
+import {
+  readingOf,
+  needsCalibration,
+  type ModelEntry,
+  type OutputSettings,
+  type Project,
+} from '../../../contract/project'
 import type { Checkpoint, Component, ComponentName, TensorView } from '../../checkpoint/model/checkpoint'
 import { compareCheckpoints } from '../../checkpoint/compare'
 import { groupExtras, groupInWords, isMarker } from '../../checkpoint/model/extras'
 import { vaeFor } from '../../checkpoint/identify/infer-config'
 import { isWidened, widenFirstLayer } from '../../checkpoint/input-channels'
 import { isMergeable } from '../../checkpoint/mergeable'
+import { openSpecialist } from '../../adapters/open-specialist'
 import { openCheckpoint } from '../../checkpoint/open'
 import { tensorNames } from '../../checkpoint/tensor-names'
 import { isFloatType } from '../../tensor/element-type'
@@ -33,11 +40,15 @@ export async function openModels(project: Project): Promise<OpenedModels> {
   const method = methodNamed(project.method.name)
   const entries = project.models.filter((entry, index) => index === 0 || entry.enabled || method.kind === 'fusion')
   checkEntries(project, method, entries)
+  const opening = openCheckpoint(entries[0]!.path, project)
   // At once: a slider's answer waits for them.
-  const opening = entries.map(async (entry): Promise<PlannedModel> => {
-    return { entry, checkpoint: await openCheckpoint(entry.path, project) }
-  })
-  const given = await Promise.all(opening)
+  const given = await Promise.all(
+    entries.map(async (entry, index): Promise<PlannedModel> => {
+      if (index === 0) return { entry, checkpoint: await opening }
+      const { path, strengths } = entry
+      return { entry, checkpoint: await openSpecialist(path, () => opening, { ...readingOf(project), strengths }) }
+    }),
+  )
   const components = includedComponents(given[0]!.checkpoint, project.output)
   const base = await baseWithVae(primaryOf(method, given, components), project.output)
   const models = given.map(({ entry, checkpoint }) => ({ entry, checkpoint: widenFirstLayer(checkpoint, base) }))
@@ -174,9 +185,10 @@ function primaryOf(method: MergeMethod, models: readonly PlannedModel[], merged:
   const primary = primaryModel(method)
   const base = models[0]!.checkpoint
   const other = models[primary]!.checkpoint
-  const isWhole = [...base.components.keys()].every((name) => other.components.has(name))
+  const isWhole =
+    other.adapterOn === undefined && [...base.components.keys()].every((name) => other.components.has(name))
   if (primary === 0 || isWhole) return other
-  // A UNet alone cannot give the rest: it gives the parts and the markers that it has.
+  // A UNet alone, or an adapter, cannot give the rest: it gives the parts and the markers that it has.
   const components = [...base.components].map(([name, component]): [ComponentName, Component] => [
     name,
     merged.includes(name) ? component : (other.components.get(name) ?? component),

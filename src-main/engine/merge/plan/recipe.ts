@@ -117,12 +117,13 @@ export function recipeOf(plan: MergePlan, hashes: ReadonlyMap<string, string>, p
     version: 1,
     method: method.name,
     settings: settingsInUse(plan),
-    models: models.map(({ entry: { name, weight, enabled, blocks, layers }, checkpoint }) => ({
+    models: models.map(({ entry: { name, weight, enabled, blocks, layers, strengths }, checkpoint }) => ({
       name,
       weight,
       enabled,
       blocks,
       layers,
+      ...(strengths && { strengths }),
       files: filesOf(checkpoint),
     })),
     components,
