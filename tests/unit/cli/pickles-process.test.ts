@@ -28,6 +28,8 @@ it('a merge of a .ckpt is a safetensors file, and verify finds its sources', asy
   expect(refused.code).not.toBe(0)
   const merged = await cli.run('merge', ...options, '--out', join(folder, 'merged'))
   expect(merged).toMatchObject({ code: 0 })
+  const { warnings } = JSON.parse(merged.stdout) as { warnings: string[] }
+  expect(warnings.join('\n')).toMatch(/old\.ckpt: left aside is .*optimizer_states/)
   const verified = await cli.run('verify', join(folder, 'merged.safetensors'), '--json')
   expect(verified.code).toBe(0)
   const { intact, sources } = JSON.parse(verified.stdout) as { intact: boolean; sources: { foundAt: string | null }[] }

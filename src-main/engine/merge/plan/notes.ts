@@ -6,7 +6,6 @@ import { LATENT_CHANNELS, unetTraits } from '../../checkpoint/denoisers/unet-tra
 import { FIRST_LAYER, isWidened } from '../../checkpoint/input-channels'
 import { countsPositions } from '../../checkpoint/mergeable'
 import { readIntegers } from '../../checkpoint/containers/stored-values'
-import { missingProjection } from '../../checkpoint/text-projection'
 import { elementCount } from '../../tensor/element-type'
 import type { MergePlan } from './merge-plan'
 
@@ -14,9 +13,8 @@ type Planned = Pick<MergePlan, 'models' | 'base' | 'components' | 'project'>
 
 /** What a merge leaves aside, copies without merging it, or puts right: one sentence for each. */
 export function notesOn(plan: Planned): string[] {
-  const projection = missingProjection(plan.base)
   return [
-    ...(projection === undefined ? [] : [projection]),
+    ...openingNotes(plan),
     ...unmergedParts(plan),
     ...emaNotes(plan),
     ...channelNotes(plan),
@@ -26,6 +24,12 @@ export function notesOn(plan: Planned): string[] {
     ...wrongPositions(plan.base),
     ...scaledAsHalf(plan),
   ]
+}
+
+/** What was found while the models were opened: what of their files is not read. */
+function openingNotes({ models, base }: Planned): string[] {
+  const checkpoints = [base, ...models.map(({ checkpoint }) => checkpoint)]
+  return [...new Set(checkpoints.flatMap(({ problems }) => problems.map(({ message }) => message)))]
 }
 
 /** Parts that specialists have too, but that are not merged. */
