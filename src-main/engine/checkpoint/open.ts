@@ -4,7 +4,7 @@ import { FusionError } from '../../contract/errors'
 import type { Reading } from '../../contract/project'
 import { COMPONENTS } from '../../contract/models'
 import { requireRegularFile } from '../files/regular-file'
-import { type Checkpoint, type ComponentName, type OpenedParts } from './model/checkpoint'
+import { type Checkpoint, type CheckpointKind, type ComponentName, type OpenedParts } from './model/checkpoint'
 import { leftAside, listFolder } from './formats/component-folder'
 import { unreadable } from '../files/file-errors'
 import { diffusersComponent } from './formats/diffusers-component'
@@ -19,7 +19,7 @@ import { emaCopies, withEma } from './ema'
 import { identify } from './identify/identify'
 import { inferConfig } from './identify/infer-config'
 import { refuseQuantised } from './kinds/quantised'
-import { kindOf, networkKind, refuseAdapter } from './kinds/tensor-kinds'
+import { kindOf, networkKind, refuseAdapter, TEXT_ENCODER_KIND } from './kinds/tensor-kinds'
 import { withPrediction } from './identify/prediction'
 import { openContainer, openWeights } from './containers/open-container'
 import { missingProjection } from './text-projection'
@@ -99,9 +99,15 @@ async function refuseAdapterIn(path: string, entries: ReadonlySet<string>): Prom
   })
 }
 
+/** A network that is no part of Stable Diffusion is a mere set of tensors; a text encoder may be a part of it. */
+function formatsFor(kind: CheckpointKind | undefined): FileFormat[] {
+  if (!kind) return FILE_FORMATS
+  return kind === TEXT_ENCODER_KIND ? [singleFile, generic] : [generic]
+}
+
 async function openFile(path: string): Promise<OpenedParts> {
   const file = await openWeights(path)
-  for (const format of networkKind(file.tensors) ? [generic] : FILE_FORMATS) {
+  for (const format of formatsFor(networkKind(file.tensors))) {
     const parts = await format.open(file)
     if (parts) return { ...parts, problems: [...leftAside(file), ...parts.problems] }
   }

@@ -3,6 +3,7 @@ import { isDenoiser } from '../../../contract/denoisers'
 import type { Component, ComponentName, Problem } from '../model/checkpoint'
 import type { StoredTensor } from '../containers/container'
 import { architectureOf } from '../identify/identify'
+import { foundSections } from '../key-maps/found-sections'
 import { SECTIONS, type Section } from '../key-maps/single-file'
 import { readComponent, type FileFormat } from './format'
 
@@ -34,6 +35,9 @@ export const singleFile: FileFormat = {
     const own = ARCHITECTURES[architectureOf(components)].sections
     others.filter((section) => own.includes(section)).forEach(read)
     others.filter((section) => !own.includes(section)).forEach(read)
+    const shapes = new Map(tensors.map((tensor) => [tensor.name, tensor.shape]))
+    const hasSecond = own.length > 0 ? own.some(({ component }) => component === 'text_encoder_2') : undefined
+    foundSections(shapes, hasSecond).forEach(read)
     if (components.size === 0) return undefined
     const extras = tensors.filter((tensor) => !used.has(tensor))
     return {

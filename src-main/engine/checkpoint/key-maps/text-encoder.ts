@@ -21,12 +21,19 @@ export const clipText: Naming = {
 }
 
 function clipPairs(names: readonly string[]): NamePair[] {
-  const pairs = identityPairs(names)
+  const pairs = [...identityPairs(names), ...wrappedPairs(names)]
   if (!names.includes('embeddings.token_embedding.weight')) return pairs
   return pairs.map(({ stored }) => ({
     canonical: CLIP_MODULES.includes(stored) ? `text_model.${stored}` : stored,
     stored,
   }))
+}
+
+/** A1111 and Forge wrap the table of words so that it takes learned ones, and save it so. */
+function wrappedPairs(names: readonly string[]): NamePair[] {
+  const canonical = 'text_model.embeddings.token_embedding'
+  const stored = `${canonical}.wrapped`
+  return names.includes(`${stored}.weight`) ? [{ canonical, stored }] : []
 }
 
 const BLOCK_PARTS = [

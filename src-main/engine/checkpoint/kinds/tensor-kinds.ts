@@ -108,6 +108,12 @@ const CHECKPOINT = named(
 /** In the names of a single file, so that its other layers would pass for a UNet's. */
 const VIDEO_UNET = family('Stable Video Diffusion', /\.time_stack\.|\.time_mixer\.|\.temporal_transformer_blocks\./)
 
+/** Some are parts of Stable Diffusion. */
+export const TEXT_ENCODER_KIND: TensorKind = network(
+  'a CLIP text encoder',
+  named(/(?:^|^text_model\.)embeddings\.token_embedding\.weight$|^(?:\w+\.)*token_embedding\.(?:wrapped\.)?weight$/),
+)
+
 /** Whole networks of the field that are not Stable Diffusion's UNet. First fit counts. */
 const NETWORK_KINDS: readonly TensorKind[] = [
   VIDEO_UNET,
@@ -161,10 +167,7 @@ const NETWORK_KINDS: readonly TensorKind[] = [
     'a CLIP vision encoder',
     named(/(?:^|\.)vision_model\.encoder\.layers\.0\.|^visual\.transformer\.resblocks\.0\./),
   ),
-  network(
-    'a CLIP text encoder',
-    named(/(?:^|^text_model\.)embeddings\.token_embedding\.weight$|^(?:\w+\.)*token_embedding\.weight$/),
-  ),
+  TEXT_ENCODER_KIND,
   network('a language model', named(/(?:^|\.)layers\.0\.self_attn\.q_proj\.weight$/, /(?:^|\.)embed_tokens\.weight$/)),
   network('a preview decoder (TAESD)', named(/^(?:taesd_)?(?:decoder|encoder)?\.?(?:layers\.)?[13]\.conv\.0\.weight$/)),
 ]

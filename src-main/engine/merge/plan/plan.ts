@@ -230,8 +230,14 @@ function checkPlaceForVae(base: Checkpoint, layout: OutputSettings['layout']): v
   )
 }
 
+/** Whether nobody has chosen the parts: a file of one part alone is then merged. */
+function isPreset(include: OutputSettings['include']): boolean {
+  return include.join() === 'unet'
+}
+
 function includedComponents(base: Checkpoint, { include, vae }: OutputSettings): ComponentName[] {
-  if (base.components.has('model')) return ['model']
+  const [only, ...others] = base.components.keys()
+  if (only !== undefined && others.length === 0 && isPreset(include)) return [only]
   const absent = include.filter((name) => !base.components.has(name))
   if (absent.length > 0 || include.length === 0) {
     throw new FusionError('validation', `${base.path} has no ${absent.join(', ') || 'part'} to merge.`, {
