@@ -38,6 +38,8 @@ export function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
       const project = await studio.readableProject()
       const base = await openCheckpoint(project.models[0]!.path)
       const isFolder = isFolderLayout(base, project.output.layout)
+      // Before its ending is looked at: of what lies outside nothing else is said.
+      await host.access.checkTarget(path)
       const target = await host.access.checkTarget(outputName(path, isFolder))
       if (queue.list().some((job) => job.kind === 'export' && job.endedAt === null && job.title === titleOf(target))) {
         throw new FusionError('target', `${target} is being written already.`)
