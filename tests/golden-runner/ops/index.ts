@@ -3,6 +3,7 @@ import { adapterOps } from './adapters'
 import { checkpointMergeOps } from './checkpoint-merge'
 import { clipImageOps } from './clip-image'
 import { clipScoreOps } from './clip-score'
+import { loraExtractOps } from './lora-extract'
 import { mergeOps } from './merges'
 import { networkOps } from './networks'
 import { regressionOps } from './regression'
@@ -17,6 +18,7 @@ export const OPS: Readonly<Record<string, OpRunner>> = {
   ...checkpointMergeOps,
   ...clipImageOps,
   ...clipScoreOps,
+  ...loraExtractOps,
   ...mergeOps,
   ...networkOps,
   ...regressionOps,

@@ -156,7 +156,12 @@ async function calibrationOf(project: Project, method: MergeMethod): Promise<Cal
 
 const OTHER_MODELS = 'Merge only models of one architecture, or leave the parts that differ out with --include.'
 
-function checkCompatible(base: Checkpoint, models: readonly PlannedModel[], components: ComponentName[]): string[] {
+/** @returns what is said of models that fit @throws FusionError 'incompatible' for models that do not */
+export function checkCompatible(
+  base: Checkpoint,
+  models: readonly Pick<PlannedModel, 'checkpoint'>[],
+  components: ComponentName[],
+): string[] {
   const others = models.map(({ checkpoint }) => checkpoint).filter(({ path }) => path !== base.path)
   const found = compareCheckpoints(base, others, components)
   const errors = found.filter(({ severity }) => severity === 'error')

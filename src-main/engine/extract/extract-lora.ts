@@ -1,0 +1,275 @@
+import { basename } from 'node:path'
+import { FusionError } from '../../contract/errors'
+import { asMatrix } from '../adapter-forms/matrices'
+import { yieldOrCancel } from '../cancel'
+import { TensorReader } from '../checkpoint/containers/tensor-reader'
+import { encodeHeader } from '../checkpoint/containers/safetensors-write'
+import { isMergeable } from '../checkpoint/mergeable'
+import type { Checkpoint, TensorView } from '../checkpoint/model/checkpoint'
+import { checkTargetOutsideSources } from '../files/target'
+import { checkCompatible } from '../merge/plan/plan'
+import { RoundedTensors, type LoraType } from './rounded-tensors'
+import { ChangeReader } from './layer-change'
+import { loraMetadata, type LoraLayer } from './lora-metadata'
+import { LORA_COMPONENTS, loraNaming, type LoraComponent, type LoraFormat, type LoraKeys } from './lora-names'
+import { LoraWriter } from './lora-writer'
+import { MatrixProducts } from './matrix-products'
+import { isExact, lostEnergy, sumOfSquares, truncatedSvd, type Kept } from './truncated-svd'
+
+export interface ExtractOptions {
+  /** The file to write. */
+  path: string
+  overwrite?: boolean
+  format: LoraFormat
+  type: LoraType
+  /** Of every layer. */
+  kept: Kept
+  /** Of convolutions with a kernel of more than 1 × 1, where it differs. */
+  convolutionsKept?: Kept
+  /** Absent: the UNet and the text encoders that both models have. */
+  include?: readonly LoraComponent[]
+  threads?: number
+  signal?: AbortSignal
+  /** Called with the fraction that is done, 0 … 1. */
+  onProgress?: (fraction: number) => void
+}
+
+/** What a LoRA was made of, and what it does not hold. */
+export interface Extraction {
+  layers: LoraLayer[]
+  /** √(Σ |D − up · down|² / Σ |D|²) over all layers. */
+  relativeError: number
+  /** Layers that the specialist did not change. */
+  unchanged: string[]
+  /** Changed tensors that no LoRA has (biases, norms, embeddings): none of their change is kept. */
+  leftOut: string[]
+  /** √ of their part of the whole change's Σ D². */
+  leftOutPart: number
+  /** Said of the models. */
+  notes: string[]
+  bytes: number
+}
+
+/** A tensor in both models. */
+interface Pair {
+  component: LoraComponent
+  base: TensorView
+  specialist: TensorView
+}
+
+/** Beside the names and settings of layers: kohya's metadata and the note. */
+const METADATA_BYTES = 16_384
+
+/**
+ * Writes the low-rank adapter that, added to `base`, comes nearest to `specialist`: layer by layer the truncated singular
+ * value decomposition of what the specialist changed (kernels of convolutions as [out, in · kh · kw]). alpha is the rank,
+ * so that strength 1 is the whole change.
+ * @throws FusionError 'incompatible' for models that do not fit together, have none of the parts, or do not differ;
+ * 'target', 'cancelled', 'not-finite' and whatever reading throws; then nothing new stands at the path
+ */
+export async function extractLora(
+  base: Checkpoint,
+  specialist: Checkpoint,
+  options: ExtractOptions,
+): Promise<Extraction> {
+  const include = options.include ?? LORA_COMPONENTS.filter((name) => [base, specialist].every((m) => has(m, name)))
+  if (include.length === 0)
+    throw new FusionError(
+      'incompatible',
+      `${base.path} and ${specialist.path} have no UNet or text encoder in common.`,
+      {
+        hint: 'A LoRA is for the UNet and the text encoders of Stable Diffusion.',
+      },
+    )
+  const notes = checkCompatible(base, [{ checkpoint: specialist }], [...include])
+  for (const name of LORA_COMPONENTS)
+    if (options.include === undefined && has(base, name) && !has(specialist, name))
+      notes.push(`${specialist.path} has no ${name}: nothing is extracted for it.`)
+  const files = [base, specialist].flatMap((model) => [model.path, ...model.files.map(({ path }) => path)])
+  await checkTargetOutsideSources(options.path, files)
+  const { layers, others } = pairsOf(base, specialist, include)
+  const naming = loraNaming(options.format, base)
+  const writer = await LoraWriter.create(
+    options.path,
+    { overwrite: options.overwrite === true, sources: files },
+    headerRoom(layers, naming),
+  )
+  const reader = new TensorReader([...base.files, ...specialist.files])
+  const products = new MatrixProducts('cpu', options.threads)
+  try {
+    const changes = new ChangeReader(reader)
+    const found = await extractLayers(layers, { changes, products, writer, naming }, options)
+    if (found.layers.length === 0) throw nothingChanged(base, specialist, include)
+    const left = await leftOutOf(others, changes, options.signal)
+    const result = {
+      layers: found.layers,
+      relativeError: Math.sqrt(found.lost / found.total),
+      unchanged: found.unchanged,
+      leftOut: left.names,
+      leftOutPart: Math.sqrt(left.total / (left.total + found.total)),
+      notes,
+    }
+    reader.checkUnchanged()
+    const note = noteOf(base, specialist, options, result)
+    return {
+      ...result,
+      bytes: await writer.finish(loraMetadata(options.format, result.layers, base.architecture, note)),
+    }
+  } catch (error) {
+    await writer.discard()
+    throw error
+  } finally {
+    reader.close()
+    await products.release()
+  }
+}
+
+function has({ components }: Checkpoint, name: LoraComponent): boolean {
+  return components.has(name)
+}
+
+/** Embeddings are tables: a product of matrices is no form that programs have for them. */
+const EMBEDDING = /(?:^|\.)(?:token|position)_embedding\.weight$/
+
+/** Tensors of both models that a merge would change, apart by whether a LoRA can change them. */
+function pairsOf(
+  base: Checkpoint,
+  specialist: Checkpoint,
+  include: readonly LoraComponent[],
+): { layers: Pair[]; others: Pair[] } {
+  const pairs = include.flatMap((component) =>
+    [...base.components.get(component)!.tensors.values()].filter(isMergeable).flatMap((view): Pair[] => {
+      const other = specialist.components.get(component)!.tensors.get(view.name)
+      return other ? [{ component, base: view, specialist: other }] : []
+    }),
+  )
+  const isLayer = ({ base: { name, shape } }: Pair): boolean =>
+    name.endsWith('.weight') && (shape.length === 2 || shape.length === 4) && !EMBEDDING.test(name)
+  return { layers: pairs.filter(isLayer), others: pairs.filter((pair) => !isLayer(pair)) }
+}
+
+function moduleOf({ base }: Pair): string {
+  return base.name.slice(0, -'.weight'.length)
+}
+
+/** A kernel of more than one position. */
+function hasKernel(shape: readonly number[]): boolean {
+  return shape.slice(2).some((size) => size > 1)
+}
+
+interface Tools {
+  changes: ChangeReader
+  products: MatrixProducts
+  writer: LoraWriter
+  naming: (part: LoraComponent, module: string) => LoraKeys
+}
+
+async function extractLayers(
+  pairs: readonly Pair[],
+  tools: Tools,
+  { kept, convolutionsKept, type, signal, onProgress }: ExtractOptions,
+): Promise<{ layers: LoraLayer[]; unchanged: string[]; lost: number; total: number }> {
+  const rounding = new RoundedTensors(type)
+  const result = { layers: [] as LoraLayer[], unchanged: [] as string[], lost: 0, total: 0 }
+  const all = pairs.reduce((sum, { base }) => sum + asMatrix(base.shape).reduce((a, b) => a * b), 0)
+  let done = 0
+  for (const pair of pairs) {
+    await yieldOrCancel(signal)
+    const { shape, name } = pair.base
+    const [rows, columns] = asMatrix(shape)
+    const wanted = hasKernel(shape) ? (convolutionsKept ?? kept) : kept
+    const change = tools.changes.read(pair.base, pair.specialist, isExact(rows, columns, wanted))
+    const matrix = { data: change, rows, columns }
+    const found = await truncatedSvd(matrix, wanted, tools.products)
+    done += rows * columns
+    onProgress?.(done / all)
+    if (!found) {
+      result.unchanged.push(`${pair.component}.${name}`)
+      continue
+    }
+    const { component } = pair
+    const module = moduleOf(pair)
+    const up = rounding.round(found.up, pair.base)
+    const down = rounding.round(found.down, pair.base)
+    const { lost, total } = await lostEnergy(matrix, { up: up.matrix, down: down.matrix }, tools.products)
+    const keys = tools.naming(component, module)
+    const kernel = shape.slice(2)
+    const ones = kernel.map(() => 1)
+    if (keys.alpha !== null) tools.writer.add(rankAsAlpha(keys.alpha, found.rank))
+    tools.writer.add({
+      name: keys.down,
+      elementType: type,
+      shape: [found.rank, shape[1]!, ...kernel],
+      bytes: down.bytes,
+    })
+    tools.writer.add({ name: keys.up, elementType: type, shape: [rows, found.rank, ...ones], bytes: up.bytes })
+    result.layers.push({ component, module, rank: found.rank, relativeError: Math.sqrt(lost / total) })
+    result.lost += lost
+    result.total += total
+  }
+  return result
+}
+
+/** In float32: float16 does not hold every whole number above 2,048. */
+function rankAsAlpha(name: string, rank: number) {
+  return { name, elementType: 'F32' as const, shape: [], bytes: new Uint8Array(Float32Array.of(rank).buffer) }
+}
+
+async function leftOutOf(
+  pairs: readonly Pair[],
+  changes: ChangeReader,
+  signal: AbortSignal | undefined,
+): Promise<{ names: string[]; total: number }> {
+  const names: string[] = []
+  let total = 0
+  for (const { component, base, specialist } of pairs) {
+    await yieldOrCancel(signal)
+    const own = sumOfSquares(changes.read(base, specialist, true))
+    if (own > 0) names.push(`${component}.${base.name}`)
+    total += own
+  }
+  return { names, total }
+}
+
+/** Bytes that the header takes at most, whatever the ranks. */
+function headerRoom(pairs: readonly Pair[], naming: Tools['naming']): number {
+  const longest = 1e15
+  const entries = pairs.flatMap((pair) => {
+    const shape = [longest, ...pair.base.shape]
+    const { up, down, alpha } = naming(pair.component, moduleOf(pair))
+    return [up, down, ...(alpha === null ? [] : [alpha])].map((name) => {
+      return { name, elementType: 'F32' as const, shape, byteLength: 1e9 }
+    })
+  })
+  // PEFT's settings name a layer up to three times.
+  const settings = pairs.reduce((sum, pair) => sum + 3 * (moduleOf(pair).length + 40), 0)
+  // Encoded again, so that its length is one that a header can have.
+  return encodeHeader(entries, {}, encodeHeader(entries, {}).byteLength + settings + METADATA_BYTES).byteLength
+}
+
+function noteOf(
+  base: Checkpoint,
+  specialist: Checkpoint,
+  { kept, convolutionsKept }: ExtractOptions,
+  { relativeError, leftOut, leftOutPart }: Omit<Extraction, 'bytes'>,
+): Record<string, unknown> {
+  return {
+    format: 'featurefusion-extraction',
+    version: 1,
+    base: basename(base.path),
+    specialist: basename(specialist.path),
+    ...kept,
+    ...(convolutionsKept && { convolutions: convolutionsKept }),
+    relativeError,
+    leftOut: leftOut.length,
+    leftOutPart,
+  }
+}
+
+function nothingChanged(base: Checkpoint, specialist: Checkpoint, include: readonly LoraComponent[]): FusionError {
+  return new FusionError(
+    'incompatible',
+    `${specialist.path} changes no matrix of ${include.join(', ')} of ${base.path}: there is nothing to extract.`,
+    { hint: 'Choose the model that was trained from this base, or include other parts.' },
+  )
+}

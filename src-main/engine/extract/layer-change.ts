@@ -1,0 +1,45 @@
+import type { TensorView } from '../checkpoint/model/checkpoint'
+import type { TensorReader } from '../checkpoint/containers/tensor-reader'
+import { viewInputs } from '../merge/jobs/view-inputs'
+import { decodeFloats } from '../tensor/convert'
+import { BYTES_PER_ELEMENT, elementCount } from '../tensor/element-type'
+import { Kernels } from '../tensor/kernels'
+import { notFiniteError } from '../tensor/tensor-inputs'
+
+/** Elements of a tensor that are decoded at a time. */
+const BLOCK_ELEMENTS = 1024 * 1024
+
+/** Reads what a specialist changed of the tensors of its base, one tensor at a time. */
+export class ChangeReader {
+  private readonly kernels = new Kernels(
+    Kernels.bufferSize(BLOCK_ELEMENTS * 8) + 2 * Kernels.bufferSize(BLOCK_ELEMENTS * 4),
+  )
+  private readonly raw = this.kernels.allocate(BLOCK_ELEMENTS * 8)
+  private readonly decoded = [0, 1].map(() => this.kernels.allocate(BLOCK_ELEMENTS * 4))
+
+  constructor(private readonly reader: TensorReader) {}
+
+  /**
+   * specialist − base, row-major; differences are taken in float64.
+   * @param doubles whether the result keeps them so, else it is float32
+   * @throws FusionError 'not-finite' and whatever reading throws
+   */
+  read(base: TensorView, specialist: TensorView, doubles: true): Float64Array
+  read(base: TensorView, specialist: TensorView, doubles: boolean): Float32Array | Float64Array
+  read(base: TensorView, specialist: TensorView, doubles: boolean): Float32Array | Float64Array {
+    const inputs = viewInputs([base, specialist], this.reader)
+    const count = elementCount(base.shape)
+    const change = doubles ? new Float64Array(count) : new Float32Array(count)
+    for (let start = 0; start < count; start += BLOCK_ELEMENTS) {
+      const length = Math.min(BLOCK_ELEMENTS, count - start)
+      const [ours, theirs] = this.decoded.map((target, model) => {
+        const type = inputs.types[model]!
+        inputs.read(model, start, this.raw.bytes(length * BYTES_PER_ELEMENT[type]))
+        if (!decodeFloats(this.kernels, type, this.raw, target, length)) throw notFiniteError(inputs, model)
+        return target.floats(length)
+      })
+      for (let i = 0; i < length; i++) change[start + i] = theirs![i]! - ours![i]!
+    }
+    return change
+  }
+}
