@@ -7,6 +7,7 @@ import { addDemoCommand } from './commands/demo'
 import { addDevicesCommand } from './commands/devices'
 import { addDriftCommand } from './commands/drift'
 import { addEvaluateCommand } from './commands/evaluate'
+import { addExtractCommand } from './commands/extract'
 import { addGenerateCommand } from './commands/generate'
 import { addInspectCommand } from './commands/inspect'
 import { addMergeCommand } from './commands/merge'
@@ -44,6 +45,7 @@ export function createProgram(files: BuiltFiles): Command {
   addReweightCommand(program, files)
   addUnlearnCommand(program, files)
   addInspectCommand(program)
+  addExtractCommand(program)
   addCalibrateCommand(program, files)
   addGenerateCommand(program, files)
   addEvaluateCommand(program, files)

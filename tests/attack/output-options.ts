@@ -53,6 +53,19 @@ const model = (): Uint8Array => {
   return Buffer.concat([Buffer.from([header.length, 0, 0, 0, 0, 0, 0, 0]), Buffer.from(header)])
 }
 
+/** A LoRA of one layer without inputs. */
+const lora = (): Uint8Array => {
+  const factor = (shape: number[]) => ({ dtype: 'F32', shape, data_offsets: [0, 0] })
+  const tensors = {
+    'lora_unet_conv_in.lora_down.weight': factor([1, 0]),
+    'lora_unet_conv_in.lora_up.weight': factor([0, 1]),
+  }
+  const header = JSON.stringify(tensors)
+  const length = Buffer.alloc(8)
+  length.writeBigUInt64LE(BigInt(header.length))
+  return Buffer.concat([length, Buffer.from(header)])
+}
+
 /** The commands that write a merge, with what comes before their models. */
 const MERGES = { merge: ['merge'], reweight: ['reweight', '--weight', 'first=2'], unlearn: ['unlearn', 'first'] }
 
@@ -85,6 +98,16 @@ export const OUTPUT_OPTIONS: readonly OutputOption[] = [
     args: (models, out) => {
       return ['calibrate', ...folders(models), '--data', `first=${models.data}`, '--samples', '4', ...overwritten(out)]
     },
+  },
+  {
+    option: 'extract --out',
+    writes: 'file',
+    args: ({ base, specialist }, out) => {
+      const models = ['--base', base, '--specialist', specialist]
+      return ['extract', ...models, '--rank', '2', '--json', '--overwrite', '--out', out]
+    },
+    own: lora,
+    suffix: '.safetensors',
   },
   { option: 'generate --out', writes: 'file', args: ({ base }, out) => drawn(base, out), suffix: '.png', own: png },
   { option: 'generate --out', writes: 'into folder', args: ({ base }, out) => drawn(base, out) },
@@ -124,6 +147,7 @@ export const INPUT_OPTIONS: ReadonlySet<string> = new Set([
   ),
   ...['calibrate', 'evaluate', 'compare', 'search', 'drift', 'serve'].map((command) => `${command} --data`),
   ...['unlearn', 'drift', 'compare', 'search'].map((command) => `${command} --pipeline`),
+  ...['base', 'specialist'].map((name) => `extract --${name}`),
   ...['calibrate --prompts', 'unlearn --evaluation', 'verify --sources', 'serve --allow'],
   ...['model', 'base', 'vae', 'embedding', 'image'].map((name) => `generate --${name}`),
   ...['model', 'merge', 'base', 'clip'].map((name) => `evaluate --${name}`),

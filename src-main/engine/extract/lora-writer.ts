@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
-import { readSafetensors } from '../checkpoint/containers/safetensors'
+import { openAdapter } from '../adapters/adapter-file'
 import { encodeHeader } from '../checkpoint/containers/safetensors-write'
 import { AtomicOutput } from '../files/atomic-output'
 import { fileKind, type TargetRule } from '../files/target'
@@ -8,7 +8,8 @@ import type { ElementType } from '../tensor/element-type'
 
 type TensorEntry = Parameters<typeof encodeHeader>[0][number]
 
-const SAFETENSORS_FILE = fileKind('safetensors file', readSafetensors)
+/** Whole models are never replaced by what changes them. */
+const ADAPTER_FILE = fileKind('LoRA or another adapter', async (path) => (await openAdapter(path)) !== undefined)
 
 /** A tensor to be written. */
 export interface LoraTensor {
@@ -33,12 +34,12 @@ export class LoraWriter {
   }
 
   /**
-   * @param rule what may be replaced at `path`; the kind is any safetensors file
+   * @param rule what may be replaced at `path`; the kind is an adapter's file
    * @param headerBytes room for the header, which is written last
    * @throws FusionError 'target'
    */
   static async create(path: string, rule: Omit<TargetRule, 'kind'>, headerBytes: number): Promise<LoraWriter> {
-    return new LoraWriter(await AtomicOutput.create(path, { ...rule, kind: SAFETENSORS_FILE }), headerBytes)
+    return new LoraWriter(await AtomicOutput.create(path, { ...rule, kind: ADAPTER_FILE }), headerBytes)
   }
 
   add({ name, elementType, shape, bytes }: LoraTensor): void {

@@ -124,6 +124,8 @@ describe('extractLora', () => {
     const base = await openCheckpoint(BASE)
     const wanted = await changedBase(SD_LORA, 1)
     await expect(extract(base, wanted, { path: SD_LORA, overwrite: true })).rejects.toMatchObject({ kind: 'target' })
+    const model = writeModel(join(temporaryFolder(), 'model.safetensors'), { 'x.weight': tensor([1], [1]) })
+    await expect(extract(base, wanted, { path: model, overwrite: true })).rejects.toMatchObject({ kind: 'target' })
     const { path } = await extract(base, wanted)
     await expect(extract(base, wanted, { path })).rejects.toMatchObject({ kind: 'target' })
     const before = readFileSync(path)

@@ -1,0 +1,142 @@
+import { resolve } from 'node:path'
+import { InvalidArgumentError, Option, type Command } from 'commander'
+import type { EmaUse } from '../../contract/project'
+import { openSpecialist } from '../../engine/adapters/open-specialist'
+import { openCheckpoint } from '../../engine/checkpoint/open'
+import { extractLora, type Extraction } from '../../engine/extract/extract-lora'
+import { LORA_COMPONENTS, LORA_FORMATS, type LoraComponent, type LoraFormat } from '../../engine/extract/lora-names'
+import type { Kept } from '../../engine/extract/truncated-svd'
+import { emaOption } from '../options/model-options'
+import { count, number, threads } from '../options/option-values'
+import {
+  bytes,
+  lines,
+  ProgressLine,
+  printResult,
+  runCommand,
+  say,
+  seconds,
+  UsageError,
+  type CommonOptions,
+} from '../output/output'
+
+interface ExtractCommandOptions extends CommonOptions {
+  base: string
+  specialist: string
+  rank?: number
+  energy?: number
+  convRank?: number
+  format: LoraFormat
+  dtype: keyof typeof TYPES
+  include?: LoraComponent[]
+  ema?: EmaUse
+  out: string
+  overwrite?: boolean
+  threads?: number
+}
+
+const TYPES = { fp16: 'F16', fp32: 'F32' } as const
+/** Rows of layers that the words show: the ones that lost most. */
+const LAYERS_SHOWN = 5
+
+/** `featurefusion extract`: what a specialist changed of its base, as a LoRA. */
+export function addExtractCommand(program: Command): void {
+  program
+    .command('extract')
+    .description('write what a specialist (or a merge) changed of its base as a LoRA, and how much of it is lost')
+    .requiredOption('--base <path>', 'the base model')
+    .requiredOption(
+      '--specialist <path>',
+      'the model to extract from: a specialist, a merge, or an adapter on the base',
+    )
+    .option('--rank <n>', 'rank of every layer', count)
+    .option('--energy <part>', 'instead of a rank: the part of the change to keep, 0 … 1; ranks follow from it', part)
+    .option('--conv-rank <n>', 'rank of convolutions larger than 1 × 1, where it differs', count)
+    .addOption(new Option('--format <naming>', 'names in the file').choices(LORA_FORMATS).default('kohya'))
+    .addOption(new Option('--dtype <type>', 'element type of the factors').choices(Object.keys(TYPES)).default('fp16'))
+    .option(
+      '--include <parts>',
+      'parts to extract, by commas: unet,text_encoder,text_encoder_2 (default: all that both models have)',
+      parts,
+    )
+    .addOption(emaOption())
+    .requiredOption('--out <file>', 'the file to write (.safetensors)')
+    .option('--overwrite', 'replace an adapter (LoRA …) at --out, or an empty file; nothing else is replaced')
+    .option('--threads <n>', 'threads inside an operator', threads)
+    .option('--json', 'results as JSON')
+    .action((options: ExtractCommandOptions) => runCommand(options, (signal) => run(options, signal)))
+}
+
+async function run(options: ExtractCommandOptions, signal: AbortSignal): Promise<void> {
+  const started = performance.now()
+  const { rank, energy, convRank, format, include, overwrite = false, out } = options
+  if ((rank === undefined) === (energy === undefined)) throw new UsageError('Give either --rank or --energy.')
+  if (!/\.safetensors$/i.test(out)) throw new UsageError(`--out ${out}: the name of a .safetensors file is expected.`)
+  const kept: Kept = rank === undefined ? { energy: energy! } : { rank }
+  const reading = options.ema === undefined ? {} : { ema: options.ema }
+  const base = await openCheckpoint(resolve(options.base), reading)
+  const specialist = await openSpecialist(resolve(options.specialist), () => Promise.resolve(base), reading)
+  const progress = new ProgressLine()
+  try {
+    const result = await extractLora(base, specialist, {
+      path: out,
+      overwrite,
+      format,
+      type: TYPES[options.dtype],
+      kept,
+      ...(convRank !== undefined && { convolutionsKept: { rank: convRank } }),
+      ...(include && { include }),
+      ...(options.threads !== undefined && { threads: options.threads }),
+      signal,
+      onProgress: (fraction) => progress.show('extracting', fraction),
+    })
+    progress.end()
+    for (const { message } of specialist.problems) say(message)
+    for (const note of result.notes) say(note)
+    const data = { path: resolve(out), ...result, seconds: (performance.now() - started) / 1000 }
+    printResult(options, data, () => inWords(data))
+  } finally {
+    progress.end()
+  }
+}
+
+/** A number above 0 and up to 1. */
+function part(text: string): number {
+  const value = number(text)
+  if (value <= 0 || value > 1) throw new InvalidArgumentError('It is not a number above 0 and up to 1.')
+  return value
+}
+
+function parts(text: string): LoraComponent[] {
+  return [...new Set(text.split(','))].map((name) => {
+    const known = LORA_COMPONENTS.find((component) => component === name)
+    if (!known) throw new InvalidArgumentError(`${name} is none of ${LORA_COMPONENTS.join(', ')}.`)
+    return known
+  })
+}
+
+function percent(value: number): string {
+  return `${(100 * value).toFixed(1)} %`
+}
+
+function inWords(result: Extraction & { path: string; seconds: number }): string {
+  const { path, layers, relativeError, unchanged, leftOut, leftOutPart } = result
+  const ranks = layers.map(({ rank }) => rank)
+  const [least, most] = [Math.min(...ranks), Math.max(...ranks)]
+  const worst = [...layers].sort((a, b) => b.relativeError - a.relativeError).slice(0, LAYERS_SHOWN)
+  return lines([
+    `${path}: ${layers.length} layers, rank ${least === most ? least : `${least} to ${most}`}, ${bytes(result.bytes)}; in ${seconds(result.seconds)}`,
+    `Relative error ${percent(relativeError)} of the layers' change; by layer, the largest (--json: all):`,
+    ...worst.map(
+      (layer) => `  ${percent(layer.relativeError)}  ${layer.component}.${layer.module}, rank ${layer.rank}`,
+    ),
+    ...(unchanged.length > 0
+      ? [`Left out, since the specialist did not change them: ${unchanged.length} layers.`]
+      : []),
+    ...(leftOut.length > 0
+      ? [
+          `Changed, but no LoRA can hold them (biases, norms, embeddings): ${leftOut.length} tensors, ${percent(leftOutPart)} of the whole change's length: ${leftOut.slice(0, LAYERS_SHOWN).join(', ')}${leftOut.length > LAYERS_SHOWN ? ' …' : ''}.`,
+        ]
+      : []),
+  ])
+}
