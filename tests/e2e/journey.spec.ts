@@ -63,7 +63,7 @@ test('open, inspect, tune, drop one, preview, export, restore', async ({ studio,
     await studio.goTo('Tune')
     await expect(studio.tune.suggestions).toContainText(network!.reason)
     for (const [name] of weights) {
-      await expect(studio.tune.slider(name)).toHaveAccessibleDescription(/^Suggested: .*\. .* pulls? /)
+      await expect(studio.tune.slider(name)).toHaveAccessibleDescription(/^Suggested: .*\. .*change of /)
       await expect(studio.tune.weight(name)).toHaveValue('1')
     }
     await studio.tune.applySuggestion()
