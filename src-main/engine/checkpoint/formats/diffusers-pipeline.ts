@@ -36,7 +36,12 @@ export const diffusersPipeline: FolderFormat = {
     }
     if (components.size === 0) return undefined
     if (entries.has('model_index.json')) problems.push(...(await missingComponents(path, components)))
-    else problems.push({ severity: 'warning', message: `${path} has no model_index.json: it is a part of a pipeline.` })
+    else
+      problems.push({
+        severity: 'warning',
+        message: `${path} has no model_index.json: it is a part of a pipeline.`,
+        isOfModelAlone: true,
+      })
     const schedulerFile = join(path, 'scheduler', 'scheduler_config.json')
     const schedulerConfig = isThere(schedulerFile)
       ? await readOwnConfig(schedulerFile, path).catch((error: unknown) => {

@@ -56,6 +56,8 @@ export interface StatedPrediction {
 export interface Problem {
   severity: 'error' | 'warning'
   message: string
+  /** It matters where the model is used by itself, not in a merge. */
+  isOfModelAlone?: true
 }
 
 /** A kind of file in words, and what to do with it. */

@@ -29,7 +29,13 @@ export function notesOn(plan: Planned): string[] {
 /** What was found while the models were opened: what of their files is not read. */
 function openingNotes({ models, base }: Planned): string[] {
   const checkpoints = [base, ...models.map(({ checkpoint }) => checkpoint)]
-  return [...new Set(checkpoints.flatMap(({ problems }) => problems.map(({ message }) => message)))]
+  return [
+    ...new Set(
+      checkpoints.flatMap(({ problems }) =>
+        problems.filter(({ isOfModelAlone }) => !isOfModelAlone).map(({ message }) => message),
+      ),
+    ),
+  ]
 }
 
 /** Parts that specialists have too, but that are not merged. */
