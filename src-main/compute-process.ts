@@ -5,7 +5,7 @@ import { runTask } from './compute/tasks'
 import { computeRequestSchema, LINKS_INSIDE, type ComputeMessage } from './contract/compute'
 import type { ComputeTask } from './contract/compute-tasks'
 import { FusionError, toErrorReport } from './contract/errors'
-import { limitLinks } from './engine/files/links'
+import { limitLinks } from './engine/files/reading/links'
 import { endWithHost } from './engine/runtime/host-watch'
 
 // The process for heavy work: one task at a time comes in, events and one result go out. It may end at any moment.

@@ -1,6 +1,6 @@
 import { Command, Help } from 'commander'
 import { version } from '../../package.json'
-import { printable } from '../contract/printable'
+import { printable } from '../contract/values/printable'
 import { addCalibrateCommand } from './commands/calibrate'
 import { addCompareCommand } from './commands/compare'
 import { addDemoCommand } from './commands/demo'

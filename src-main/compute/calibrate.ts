@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { calibrate as gatherInputs, type CalibratedCheckpoint } from '../engine/calibrate/calibrate'
 import { calibrated } from '../engine/calibrate/calibration-request'
-import { readingOf } from '../contract/project'
+import { readingOf } from '../contract/document/project'
 import { openSpecialist } from '../engine/adapters/open-specialist'
 import type { Checkpoint } from '../engine/checkpoint/model/checkpoint'
 import { openCheckpoint } from '../engine/checkpoint/open'

@@ -1,7 +1,7 @@
 import type { TaskOf } from '../contract/compute-tasks'
 import type { Pipeline } from '../engine/diffusion/pipeline'
 import { encodePng } from '../engine/image/png'
-import { writeWhole } from '../engine/files/write-whole'
+import { writeWhole } from '../engine/files/writing/write-whole'
 import type { TaskContext } from './task'
 
 type PreviewPicture = TaskOf<'preview'>['pictures'][number]

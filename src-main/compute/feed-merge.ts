@@ -1,6 +1,6 @@
 import type { TaskOf } from '../contract/compute-tasks'
 import type { LiveFeeding } from '../contract/preview'
-import { type Project, readingOf } from '../contract/project'
+import { type Project, readingOf } from '../contract/document/project'
 import { denoiserOf } from '../engine/checkpoint/denoisers'
 import type { Pipeline } from '../engine/diffusion/pipeline'
 import { reasonAgainstFeeding } from '../engine/merge/live-merge'

@@ -1,6 +1,6 @@
-import type { Project } from '../contract/project'
+import type { Project } from '../contract/document/project'
 import type { SourceFile } from '../engine/checkpoint/containers/container'
-import { fileState } from '../engine/files/file-state'
+import { fileState } from '../engine/files/reading/file-state'
 import { openInspection, type Inspection } from '../engine/inspect/inspect'
 
 /** The one inspection that stays open: people look at one matrix after another of the same models. */

@@ -1,7 +1,7 @@
 import type { TaskOf } from '../contract/compute-tasks'
 import { stat, utimes } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { makePrivate, makePrivateFolder } from '../engine/files/private'
+import { makePrivate, makePrivateFolder } from '../engine/files/writing/private'
 import type { MergePlan } from '../engine/merge/plan/merge-plan'
 import { runMerge } from '../engine/merge/run'
 import type { TaskContext } from './task'

@@ -1,5 +1,5 @@
 import type { TaskOf } from '../contract/compute-tasks'
-import { projectSchema } from '../contract/project'
+import { projectSchema } from '../contract/document/project'
 import { openEither } from '../engine/adapters/open-specialist'
 import type { Pipeline } from '../engine/diffusion/pipeline'
 import { drawPictures } from './draw-pictures'

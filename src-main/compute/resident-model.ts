@@ -1,5 +1,5 @@
 import type { TaskOf } from '../contract/compute-tasks'
-import type { Reading } from '../contract/project'
+import type { Reading } from '../contract/document/project'
 import { openSpecialist, type SpecialistOptions } from '../engine/adapters/open-specialist'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { loadPipeline } from '../engine/diffusion/load-pipeline'

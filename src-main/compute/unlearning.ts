@@ -1,5 +1,5 @@
 import type { TaskOf } from '../contract/compute-tasks'
-import { withModel, type Project, readingOf } from '../contract/project'
+import { withModel, type Project, readingOf } from '../contract/document/project'
 import type { Unlearning } from '../contract/unlearning'
 import type { EvaluatedRow, MeasuredRow } from '../engine/evaluate/evaluation-run'
 import { unlearningLossesOf } from '../engine/evaluate/losses/unlearned-gains'

@@ -5,7 +5,7 @@ import { featureDriftSchema } from './evaluate/drift'
 import { leaderboardEntrySchema, lossSummarySchema, unlearnedGainSchema } from './evaluate/losses'
 import { foundWeightsSchema, searchReportSchema } from './evaluate/search'
 import { layerSummarySchema, matrixSchema } from './inspect'
-import { errorReportSchema } from './models'
+import { errorReportSchema } from './document/models'
 import { liveFeedingSchema } from './preview'
 import { taggedUnion } from './tagged-union'
 

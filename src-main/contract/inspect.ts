@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { NORMALISERS } from './project'
+import { NORMALISERS } from './document/project'
 
 const perModel = z.array(z.number())
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { JOB_TASKS } from './compute-tasks'
-import { errorReportSchema } from './models'
+import { errorReportSchema } from './document/models'
 import { taggedUnion } from './tagged-union'
 
 export type JobKind = keyof typeof JOB_TASKS

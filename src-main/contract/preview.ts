@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { errorReportSchema } from './models'
-import { seedSchema } from './seed'
+import { errorReportSchema } from './document/models'
+import { seedSchema } from './values/seed'
 
 /** What makes a picture: the base, a specialist, or a merge of the project as it stands. */
 export const variantSchema = z.discriminatedUnion('type', [

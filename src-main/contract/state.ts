@@ -1,10 +1,10 @@
 import { z } from 'zod'
-import { calibrationSettingsSchema } from './calibration'
-import { DEVICES } from './devices'
+import { calibrationSettingsSchema } from './document/calibration'
+import { DEVICES } from './values/devices'
 import { evaluationSettingsSchema } from './evaluate/settings'
 import { jobSchema } from './jobs'
-import { MOST_MODELS, nameSchema, pathSchema } from './limits'
-import { errorReportSchema } from './models'
+import { MOST_MODELS, nameSchema, pathSchema } from './values/limits'
+import { errorReportSchema } from './document/models'
 import { liveStateSchema } from './preview'
 import {
   methodSchema,
@@ -14,7 +14,7 @@ import {
   PREDICTION_TYPES,
   previewSchema,
   projectSchema,
-} from './project'
+} from './document/project'
 
 /** One change of the document. Models are known by their names, which are unique. */
 export const editSchema = z.discriminatedUnion('type', [

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { HASHES_FILE } from '../engine/checkpoint/hash'
 import { LATENTS_FOLDER } from '../engine/evaluate/data/latent-cache'
 import { LOSSES_FOLDER } from '../engine/evaluate/losses/loss-store'
-import { makePrivate } from '../engine/files/private'
+import { makePrivate } from '../engine/files/writing/private'
 import { cacheBytes, CONTRIBUTIONS_FOLDER, trimCache } from '../engine/merge/contributions/cache-space'
 
 const MERGES = 'featurefusion-merges'

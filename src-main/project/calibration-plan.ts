@@ -1,6 +1,11 @@
-import type { CalibrationFile, CalibrationPlan, CalibrationUse, PlannedCalibration } from '../contract/calibration'
+import type {
+  CalibrationFile,
+  CalibrationPlan,
+  CalibrationUse,
+  PlannedCalibration,
+} from '../contract/document/calibration'
 import { FusionError, toErrorReport, type ErrorReport } from '../contract/errors'
-import { needsCalibration, type ModelEntry, type Project } from '../contract/project'
+import { needsCalibration, type ModelEntry, type Project } from '../contract/document/project'
 import { calibratedLayers } from '../engine/calibrate/calibrate'
 import {
   calibratedModel,

@@ -1,4 +1,4 @@
-import { projectSchema, type Project } from '../contract/project'
+import { projectSchema, type Project } from '../contract/document/project'
 import { findDemoFamily } from '../engine/evaluate/data/demo-family'
 import { describeEvaluationSet, promptsOf } from '../engine/evaluate/data/evaluation-set'
 

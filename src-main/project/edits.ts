@@ -1,8 +1,8 @@
-import type { CalibrationSettings } from '../contract/calibration'
+import type { CalibrationSettings } from '../contract/document/calibration'
 import { FusionError } from '../contract/errors'
-import { MOST_MODELS } from '../contract/limits'
-import { modelNames } from '../contract/model-names'
-import { modelSchema, projectSchema, withReading, type ModelEntry, type Project } from '../contract/project'
+import { MOST_MODELS } from '../contract/values/limits'
+import { modelNames } from '../contract/document/model-names'
+import { modelSchema, projectSchema, withReading, type ModelEntry, type Project } from '../contract/document/project'
 import type { Edit } from '../contract/state'
 
 export const EMPTY_PROJECT: Project = projectSchema.parse({ format: 'featurefusion-project', version: 1, models: [] })

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { FusionError } from '../contract/errors'
-import type { Project } from '../contract/project'
+import type { Project } from '../contract/document/project'
 
 /** Where a family keeps its evaluation data, beside its base. */
 const OWN_FOLDER = 'evaluation'

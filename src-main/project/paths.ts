@@ -1,5 +1,5 @@
 import type { EvaluationSettings } from '../contract/evaluate/settings'
-import type { MethodSettings, OutputSettings, Project } from '../contract/project'
+import type { MethodSettings, OutputSettings, Project } from '../contract/document/project'
 import type { Edit } from '../contract/state'
 
 /** Where a project and its edits name paths: a part that gets a path of its own is named here, and nowhere else. */

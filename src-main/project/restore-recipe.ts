@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../contract/errors'
-import { modelNames } from '../contract/model-names'
+import { modelNames } from '../contract/document/model-names'
 import {
   methodSchema,
   modelSchema,
@@ -10,9 +10,9 @@ import {
   type ModelEntry,
   type Project,
   readingOf,
-} from '../contract/project'
+} from '../contract/document/project'
 import { cachedPaths } from '../engine/checkpoint/hash'
-import { ownFile } from '../engine/files/own-file'
+import { ownFile } from '../engine/files/reading/own-file'
 import { filesOfModel } from '../engine/adapters/open-specialist'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { RECIPE_KEY } from '../engine/checkpoint/describe'

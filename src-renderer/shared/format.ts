@@ -1,4 +1,4 @@
-import { figure, withMinus } from '../../src-main/contract/figures'
+import { figure, withMinus } from '../../src-main/contract/values/figures'
 
 const UNITS = ['bytes', 'KB', 'MB', 'GB', 'TB'] as const
 

@@ -16,8 +16,8 @@ import { findCaptionedImages } from '../../src-main/engine/evaluate/data/caption
 import { openEvaluationData } from '../../src-main/engine/evaluate/data/evaluation-data'
 import { readEvaluationSet } from '../../src-main/engine/evaluate/data/evaluation-set'
 import { loadClip } from '../../src-main/engine/evaluate/clip/clip-score'
-import { readSmallFile, readSmallText } from '../../src-main/engine/files/regular-file'
-import { SMALL_FILES } from '../../src-main/engine/files/small-files'
+import { readSmallFile, readSmallText } from '../../src-main/engine/files/reading/regular-file'
+import { SMALL_FILES } from '../../src-main/engine/files/reading/small-files'
 import { z } from 'zod'
 import { dict, legacyFile, pickle, tensor, torchFile } from '../unit/engine/checkpoint/containers/pickle/build-pickles'
 

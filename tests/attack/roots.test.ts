@@ -9,7 +9,7 @@ import { forcesZeros, schedulerConfigOf } from '../../src-main/engine/diffusion/
 import { loadTokenizer } from '../../src-main/engine/tokenizer/vocabulary'
 import { findCaptionedImages } from '../../src-main/engine/evaluate/data/captioned-images'
 import { describeEvaluationSet, readEvaluationSet } from '../../src-main/engine/evaluate/data/evaluation-set'
-import { limitLinks } from '../../src-main/engine/files/links'
+import { limitLinks } from '../../src-main/engine/files/reading/links'
 import { temporaryFolder } from '../unit/engine/merge/models'
 import { TestServer } from '../unit/server/server'
 import { fixture, safetensors } from './files-read'

@@ -5,7 +5,7 @@
 //                                            CACHE are made where they are not there: minutes)
 import { loadavg } from 'node:os'
 import { resolve } from 'node:path'
-import { projectSchema, type Project } from '../../src-main/contract/project'
+import { projectSchema, type Project } from '../../src-main/contract/document/project'
 import { buildUnet } from '../../src-main/engine/architecture/unet'
 import { openCheckpoint } from '../../src-main/engine/checkpoint/open'
 import { findDemoFamily } from '../../src-main/engine/evaluate/data/demo-family'

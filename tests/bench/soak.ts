@@ -4,7 +4,7 @@
 // open files of host and compute process, and files left over, after the first tenth and at the end.
 import { readdirSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Project } from '../../src-main/contract/project'
+import type { Project } from '../../src-main/contract/document/project'
 import { StudioServer } from '../e2e/studio-server'
 import { childrenOf, residentBytes } from './process-tree'
 import { LiveClient } from './live-client'

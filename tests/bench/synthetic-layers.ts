@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { projectSchema } from '../../src-main/contract/project'
+import { projectSchema } from '../../src-main/contract/document/project'
 import { encodeHeader } from '../../src-main/engine/checkpoint/containers/safetensors-write'
 import { TorchGenerator } from '../../src-main/engine/random'
 

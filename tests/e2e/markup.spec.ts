@@ -1,7 +1,7 @@
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Page } from '@playwright/test'
-import { projectSchema } from '../../src-main/contract/project'
+import { projectSchema } from '../../src-main/contract/document/project'
 import { readParameters } from '../../src-main/engine/image/png'
 import { VIEWS } from './pages/studio'
 import { expect, test } from './studio-test'

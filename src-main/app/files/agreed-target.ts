@@ -1,6 +1,6 @@
 import { FusionError } from '../../contract/errors'
-import { isThere } from '../../engine/files/regular-file'
-import { checkTarget, type TargetKind } from '../../engine/files/target'
+import { isThere } from '../../engine/files/reading/regular-file'
+import { checkTarget, type TargetKind } from '../../engine/files/writing/target'
 
 /**
  * Sees, before a job is started, that its result may be written. The engine replaces results of its own unasked; here

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
 import { FusionError } from '../../contract/errors'
-import { makePrivateFolder, PRIVATE_FILE } from '../../engine/files/private'
-import { readSmallText } from '../../engine/files/regular-file'
-import { SMALL_FILES } from '../../engine/files/small-files'
+import { makePrivateFolder, PRIVATE_FILE } from '../../engine/files/writing/private'
+import { readSmallText } from '../../engine/files/reading/regular-file'
+import { SMALL_FILES } from '../../engine/files/reading/small-files'
 
 const LOCK_FILE = 'studio.lock'
 /** The holder touches its lock so often. */

@@ -1,6 +1,6 @@
 import { realpath, stat } from 'node:fs/promises'
 import { extname, join, sep } from 'node:path'
-import { openRegularFile } from '../../engine/files/regular-file'
+import { openRegularFile } from '../../engine/files/reading/regular-file'
 import type { Cache } from '../../project/cache'
 
 /** Where the interface finds pictures and tiles, relative to its root. */

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
-import { readSmallText } from '../../engine/files/regular-file'
-import { SMALL_FILES } from '../../engine/files/small-files'
-import { writeWhole } from '../../engine/files/write-whole'
+import { readSmallText } from '../../engine/files/reading/regular-file'
+import { SMALL_FILES } from '../../engine/files/reading/small-files'
+import { writeWhole } from '../../engine/files/writing/write-whole'
 
 /** A small JSON file of the program's own; null where it is missing or is not what the schema says. */
 export async function readJsonFile<Schema extends z.ZodType>(

@@ -1,7 +1,7 @@
 import { readlink, realpath } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { FusionError } from '../../contract/errors'
-import { isInside } from '../../engine/files/inside'
+import { isInside } from '../../engine/files/reading/inside'
 
 /** Links that one path may follow, as systems have it. */
 const MOST_LINKS = 40

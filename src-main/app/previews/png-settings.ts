@@ -1,6 +1,6 @@
-import { guidanceSchema, stepsSchema } from '../../contract/limits'
+import { guidanceSchema, stepsSchema } from '../../contract/values/limits'
 import type { PngSettings } from '../../contract/preview'
-import { parseSeed, seedOf } from '../../contract/seed'
+import { parseSeed, seedOf } from '../../contract/values/seed'
 import { readParameters } from '../../engine/image/png'
 import { schedulerOfSampler } from '../../engine/schedulers/index'
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import type { TaskOf } from '../../contract/compute-tasks'
 import { FusionError } from '../../contract/errors'
-import { MOST_PICTURES } from '../../contract/limits'
+import { MOST_PICTURES } from '../../contract/values/limits'
 import type { Picture, PictureSettings, Variant } from '../../contract/preview'
 import {
   methodSchema,
@@ -15,10 +15,10 @@ import {
   withReading,
   type Project,
   readingOf,
-} from '../../contract/project'
-import type { Seed } from '../../contract/seed'
+} from '../../contract/document/project'
+import type { Seed } from '../../contract/values/seed'
 import { filesOfModel } from '../../engine/adapters/open-specialist'
-import { fileState } from '../../engine/files/file-state'
+import { fileState } from '../../engine/files/reading/file-state'
 
 type PreviewTask = TaskOf<'preview'>
 

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import type { EmaUse } from '../../contract/project'
+import type { EmaUse } from '../../contract/document/project'
 import { openSpecialist } from '../../engine/adapters/open-specialist'
 import { openCheckpoint } from '../../engine/checkpoint/open'
 import { extractLora, type Extraction } from '../../engine/extract/extract-lora'

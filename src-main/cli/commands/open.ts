@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { figure } from '../../contract/figures'
+import { figure } from '../../contract/values/figures'
 import { ARCHITECTURES } from '../../engine/checkpoint/identify/architectures'
 import { describeCheckpoint, type AdapterFacts, type CheckpointSummary } from '../../engine/checkpoint/describe'
 import { hashFile } from '../../engine/checkpoint/hash'

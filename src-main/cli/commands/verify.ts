@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { Command } from 'commander'
-import { isWeightsName } from '../../contract/model-names'
+import { isWeightsName } from '../../contract/document/model-names'
 import {
   isTampered,
   verifyExport,

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { z } from 'zod'
-import { blockLabel } from '../../contract/block-labels'
+import { blockLabel } from '../../contract/document/block-labels'
 import {
   OUTPUT_LAYOUTS,
   OUTPUT_TYPES,
@@ -11,7 +11,7 @@ import {
   type ModelEntry,
   type Project,
   EMA_USES,
-} from '../../contract/project'
+} from '../../contract/document/project'
 import { openCheckpoint } from '../../engine/checkpoint/open'
 import { Blocks, presetByBlock } from '../../engine/merge/plan/blocks'
 import { readProject } from '../../project/project-file'

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander'
-import { MOST_COUNT, MOST_STEPS, MOST_THREADS } from '../../contract/limits'
+import { MOST_COUNT, MOST_STEPS, MOST_THREADS } from '../../contract/values/limits'
 
 /** One more value of an option that can be given often. */
 export const collect = (value: string, previous: string[]): string[] => [...previous, value]

@@ -1,6 +1,6 @@
 import { FusionError, toErrorReport } from '../../contract/errors'
-import { oneLine, printable, printableJson } from '../../contract/printable'
-import { onDamage } from '../../engine/files/cache-damage'
+import { oneLine, printable, printableJson } from '../../contract/values/printable'
+import { onDamage } from '../../engine/files/kept/cache-damage'
 
 /** Exit codes of the command line (cli.md). */
 export const EXIT = { done: 0, failed: 1, usage: 2, cancelled: 130 } as const

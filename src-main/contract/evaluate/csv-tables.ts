@@ -1,4 +1,4 @@
-import { csvTable } from '../csv'
+import { csvTable } from '../values/csv'
 import { withErrors, type ClipReport } from './clip'
 import type { FeatureDrift } from './drift'
 import {

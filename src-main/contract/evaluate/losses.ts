@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { errorReportSchema } from '../models'
+import { errorReportSchema } from '../document/models'
 import { SPLITS } from './settings'
 
 /** What a model is in a comparison: merges are measured by what they keep of the specialists. */

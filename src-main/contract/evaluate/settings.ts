@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { countSchema, guidanceSchema, MOST_PROMPTS, pathSchema, stepsSchema } from '../limits'
-import { errorReportSchema } from '../models'
+import { countSchema, guidanceSchema, MOST_PROMPTS, pathSchema, stepsSchema } from '../values/limits'
+import { errorReportSchema } from '../document/models'
 
 /** Which pictures are measured. */
 export const SPLITS = ['held-out', 'train', 'all'] as const

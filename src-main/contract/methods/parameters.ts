@@ -1,4 +1,4 @@
-import { MOST_SAMPLES, MOST_WEIGHT } from '../limits'
+import { MOST_SAMPLES, MOST_WEIGHT } from '../values/limits'
 import type { Parameter } from './descriptor'
 
 /** Parameters that several methods share. */

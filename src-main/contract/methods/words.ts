@@ -1,5 +1,5 @@
-import { figure } from '../figures'
-import type { MethodSettings } from '../project'
+import { figure } from '../values/figures'
+import type { MethodSettings } from '../document/project'
 import { keyInWords, type Parameter } from './descriptor'
 import { describedMethod } from './index'
 import { activeParameters, choiceOf, parameterValue } from './settings'

@@ -1,5 +1,5 @@
 import { FusionError } from '../../contract/errors'
-import type { AdapterStrengths } from '../../contract/project'
+import type { AdapterStrengths } from '../../contract/document/project'
 import { magnitudeMisfit } from '../adapter-forms/additive'
 import type { AdapterForm } from '../adapter-forms/form'
 import type { FormSettings, StrengthRule } from '../adapter-forms/settings'

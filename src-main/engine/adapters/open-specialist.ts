@@ -1,5 +1,5 @@
 import { FusionError } from '../../contract/errors'
-import type { AdapterStrengths, Reading } from '../../contract/project'
+import type { AdapterStrengths, Reading } from '../../contract/document/project'
 import type { SourceFile } from '../checkpoint/containers/container'
 import type { Checkpoint } from '../checkpoint/model/checkpoint'
 import { openCheckpoint } from '../checkpoint/open'

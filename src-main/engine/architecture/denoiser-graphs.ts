@@ -1,4 +1,4 @@
-import type { DenoiserComponent } from '../../contract/denoisers'
+import type { DenoiserComponent } from '../../contract/values/denoisers'
 import { unetSlices, type AttendedSize } from './attention-slices'
 import type { BuiltNetwork, NetworkOptions } from './network-graph'
 import type { TensorView } from '../checkpoint/model/checkpoint'

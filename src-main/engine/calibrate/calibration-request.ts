@@ -1,5 +1,5 @@
 import { FusionError } from '../../contract/errors'
-import { checkPrompt } from '../../contract/prompt'
+import { checkPrompt } from '../../contract/values/prompt'
 import type { Checkpoint } from '../checkpoint/model/checkpoint'
 import { openEvaluationData, vaeHashFor } from '../evaluate/data/evaluation-data'
 import { chooseSplit, type ChosenDomain, type PictureList } from '../evaluate/data/splits'

@@ -1,7 +1,7 @@
 import { FusionError } from '../../contract/errors'
 import type { MethodDescriptor } from '../../contract/methods/descriptor'
 import { METHODS } from '../../contract/methods/index'
-import { thresholdOf } from '../../contract/project'
+import { thresholdOf } from '../../contract/document/project'
 import type { Checkpoint } from '../checkpoint/model/checkpoint'
 import { TensorReader } from '../checkpoint/containers/tensor-reader'
 import { loadPipeline, type LoadOptions } from '../diffusion/load-pipeline'
@@ -22,7 +22,7 @@ import { calibratedLayers, type CalibratedCheckpoint } from './calibrate'
 import { gatherColumns, layerGroups } from './gather'
 import type { CalibratedLayer, LayerColumns } from '../merge/plan/calibration-file'
 import { denoiserOf } from '../checkpoint/denoisers'
-import { isDenoiser } from '../../contract/denoisers'
+import { isDenoiser } from '../../contract/values/denoisers'
 
 /** How far a merged layer's features are from the models' own, combined by the merge's coefficients (equation 20). */
 export interface LayerDrift {

@@ -1,7 +1,7 @@
 import type { Dirent } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { stateOf } from '../files/file-state'
+import { stateOf } from '../files/reading/file-state'
 
 /** A folder with more entries is no model. */
 const MOST_FILES = 2000

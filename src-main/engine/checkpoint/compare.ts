@@ -1,4 +1,4 @@
-import { isDenoiser } from '../../contract/denoisers'
+import { isDenoiser } from '../../contract/values/denoisers'
 import type { Architecture, Checkpoint, Component, ComponentName } from './model/checkpoint'
 import { denoiserName, denoiserOf } from './denoisers'
 import { ARCHITECTURES } from './identify/architectures'

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import { MOST_EDGE } from '../architecture/config-reader'
-import { readJsonObjectSync } from '../files/json-object'
-import { requireOwn } from '../files/links'
-import { isThere } from '../files/regular-file'
+import { readJsonObjectSync } from '../files/reading/json-object'
+import { requireOwn } from '../files/reading/links'
+import { isThere } from '../files/reading/regular-file'
 import { cropMiddle, resize, resizeShortest, type FilterName, type Picture } from '../image/resample'
 
 /** What is done to a picture before CLIP's vision model sees it (preprocessor_config.json). */

@@ -1,4 +1,4 @@
-import { checkPrompt } from '../../contract/prompt'
+import { checkPrompt } from '../../contract/values/prompt'
 import { FusionError } from '../../contract/errors'
 import type { Network } from '../runtime/network'
 import type { Tensor } from '../runtime/session'

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import type { ModelRole } from '../../contract/evaluate/losses'
 import type { EvaluationSettings } from '../../contract/evaluate/settings'
 import { FusionError } from '../../contract/errors'
-import { readingOf, type AdapterStrengths, type Project, type Reading } from '../../contract/project'
+import { readingOf, type AdapterStrengths, type Project, type Reading } from '../../contract/document/project'
 import { openSpecialist } from '../adapters/open-specialist'
 import { openCheckpoint } from '../checkpoint/open'
 import { loadPipeline } from '../diffusion/load-pipeline'
@@ -21,7 +21,7 @@ import type { EvaluationSet } from './data/evaluation-set'
 import { LossStore } from './losses/loss-store'
 import { LossMeter, type LossTable, type ModelLosses } from './losses/loss-table'
 import { chooseSplit, type ChosenDomain } from './data/splits'
-import { isDenoiser } from '../../contract/denoisers'
+import { isDenoiser } from '../../contract/values/denoisers'
 
 /** What is measured: a model's file, or a merge. */
 export interface EvaluatedRow {

@@ -1,9 +1,9 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { openAdapter } from '../adapters/adapter-file'
 import { encodeHeader } from '../checkpoint/containers/safetensors-write'
-import { AtomicOutput } from '../files/atomic-output'
-import { fileKind, type TargetRule } from '../files/target'
-import { writingError } from '../files/writing-error'
+import { AtomicOutput } from '../files/writing/atomic-output'
+import { fileKind, type TargetRule } from '../files/writing/target'
+import { writingError } from '../files/writing/writing-error'
 import type { ElementType } from '../tensor/element-type'
 
 type TensorEntry = Parameters<typeof encodeHeader>[0][number]

@@ -1,6 +1,6 @@
 import { FusionError } from '../../contract/errors'
 import type { LayerSummary } from '../../contract/inspect'
-import type { MethodSettings, Project } from '../../contract/project'
+import type { MethodSettings, Project } from '../../contract/document/project'
 import { denoiserFiles } from '../merge/plan/calibration-file'
 import type { ComponentName, TensorView } from '../checkpoint/model/checkpoint'
 import type { SourceFile } from '../checkpoint/containers/container'

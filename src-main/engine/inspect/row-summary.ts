@@ -1,5 +1,5 @@
 import type { LayerSummary } from '../../contract/inspect'
-import { NORMALISERS, type Normaliser } from '../../contract/project'
+import { NORMALISERS, type Normaliser } from '../../contract/document/project'
 import type { FusionLayer } from '../merge/fusion/fusion-layer'
 import type { LayerRows } from '../merge/fusion/layer-rows'
 import { normaliserOf, type RowSums } from '../merge/fusion/normalisers'

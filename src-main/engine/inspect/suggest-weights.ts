@@ -1,5 +1,5 @@
 import type { LayerSummary, WeightAdvice } from '../../contract/inspect'
-import type { ModelEntry } from '../../contract/project'
+import type { ModelEntry } from '../../contract/document/project'
 
 /** Two specialists oppose each other from this correlation on; nearer to 0 they touch different directions. */
 const OPPOSED = -0.05

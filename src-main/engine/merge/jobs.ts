@@ -1,7 +1,7 @@
 import { mayBeInfinite } from '../checkpoint/model/extras'
 import { countsPositions } from '../checkpoint/mergeable'
 import { BYTES_PER_ELEMENT, elementCount } from '../tensor/element-type'
-import type { MethodSettings } from '../../contract/project'
+import type { MethodSettings } from '../../contract/document/project'
 import type { OutputFile } from './plan/output-files'
 import type { LayerTask, TensorTask } from './plan/merge-plan'
 import type { ReweightedLayer } from './contributions/reweight'

@@ -6,7 +6,7 @@ import { rebuildingContributions, stillThere } from './contributions/kept-contri
 import { LiveWeights, type LiveUpdate } from './live-weights'
 import { sourcesOf, type MergePlan } from './plan/merge-plan'
 import { contributionsOf } from './contributions/plan-contributions'
-import { isDenoiser } from '../../contract/denoisers'
+import { isDenoiser } from '../../contract/values/denoisers'
 
 export interface FeedOptions {
   signal?: AbortSignal

@@ -14,7 +14,7 @@ import { sourcesOf } from './plan/merge-plan'
 import { reweightLayer } from './contributions/reweight'
 import { readBiases } from './jobs/layer-inputs'
 import { TensorJobRunner } from './jobs/tensor-job'
-import { isDenoiser } from '../../contract/denoisers'
+import { isDenoiser } from '../../contract/values/denoisers'
 
 export interface LiveUpdate {
   /** Tensors that were summed, of how many. */

@@ -1,5 +1,5 @@
-import type { MethodSettings } from '../../contract/project'
-import { thresholdOf } from '../../contract/project'
+import type { MethodSettings } from '../../contract/document/project'
+import { thresholdOf } from '../../contract/document/project'
 import type { YieldOrCancel } from '../cancel'
 import type { TensorReader } from '../checkpoint/containers/tensor-reader'
 import { BYTES_PER_ELEMENT, type FloatType } from '../tensor/element-type'

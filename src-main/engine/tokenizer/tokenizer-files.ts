@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { FusionError } from '../../contract/errors'
-import { readJsonObjectSync } from '../files/json-object'
-import { isThere, readSmallFileSync } from '../files/regular-file'
-import { SMALL_FILES } from '../files/small-files'
+import { readJsonObjectSync } from '../files/reading/json-object'
+import { isThere, readSmallFileSync } from '../files/reading/regular-file'
+import { SMALL_FILES } from '../files/reading/small-files'
 import { plainToken, type AddedToken } from './added-tokens'
 
 /** Named special tokens, in the order in which transformers adds them, with CLIPTokenizer's defaults. */

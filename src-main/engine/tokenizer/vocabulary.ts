@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { FusionError } from '../../contract/errors'
-import { requireOwn } from '../files/links'
-import { isThere } from '../files/regular-file'
+import { requireOwn } from '../files/reading/links'
+import { isThere } from '../files/reading/regular-file'
 import { BYTE_LETTERS, ClipTokenizer, type Vocabulary } from './tokenizer'
 import { isRecord, readAddedTokens, readBytes, readJson } from './tokenizer-files'
 

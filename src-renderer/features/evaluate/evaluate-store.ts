@@ -6,7 +6,7 @@ import type { EvaluationReport } from '../../../src-main/contract/evaluate/losse
 import { EMPTY_RESULTS, type EvaluationResults } from '../../../src-main/contract/evaluate/results'
 import type { SearchReport } from '../../../src-main/contract/evaluate/search'
 import type { EvaluationData } from '../../../src-main/contract/evaluate/settings'
-import { evaluationKey, withFoundWeights } from '../../../src-main/contract/project-evaluation'
+import { evaluationKey, withFoundWeights } from '../../../src-main/contract/document/project-evaluation'
 import type { Job } from '../../../src-main/contract/jobs'
 import { useSession } from '../../bridge/session-store'
 import { useNotices } from '../../shared/notices/notices-store'

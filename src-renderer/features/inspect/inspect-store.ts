@@ -1,7 +1,7 @@
 import { defineStore } from 'pinia'
 import { computed, markRaw, ref, shallowRef, watch } from 'vue'
 import type { LayerSummary, MatrixInfo, MatrixKind } from '../../../src-main/contract/inspect'
-import type { LayerInfo } from '../../../src-main/contract/models'
+import type { LayerInfo } from '../../../src-main/contract/document/models'
 import { useSession } from '../../bridge/session-store'
 import { useNotices } from '../../shared/notices/notices-store'
 import { isActive, useJobs } from '../jobs/jobs-store'

@@ -1,6 +1,6 @@
 import type { LayerSummary } from '../../../src-main/contract/inspect'
 import { describedMethod } from '../../../src-main/contract/methods/index'
-import type { MethodSettings } from '../../../src-main/contract/project'
+import type { MethodSettings } from '../../../src-main/contract/document/project'
 import { countOf, formatNumber, formatPercent, listOf, shorten } from '../../shared/format'
 
 /** Condition number from which a row's coefficients cancel so much that noise is amplified. */

@@ -1,5 +1,5 @@
 import type { LayerSummary } from '../../../src-main/contract/inspect'
-import type { LayerInfo } from '../../../src-main/contract/models'
+import type { LayerInfo } from '../../../src-main/contract/document/models'
 import { layerKey } from './inspect-store'
 import { largestDelta, strongestConflict } from './layer-measures'
 

@@ -1,4 +1,4 @@
-import type { CheckpointSummary, COMPONENTS } from '../../../src-main/contract/models'
+import type { CheckpointSummary, COMPONENTS } from '../../../src-main/contract/document/models'
 import { countOf, formatNumber, listOf } from '../../shared/format'
 
 const TYPE_WORDS: Record<string, string> = {

@@ -1,5 +1,5 @@
 import type { CommandOutput } from '../../../src-main/contract/commands'
-import { matchesPattern, unmatchedHint } from '../../../src-main/contract/layer-patterns'
+import { matchesPattern, unmatchedHint } from '../../../src-main/contract/document/layer-patterns'
 import { countOf, listOf } from '../../shared/format'
 
 type Network = CommandOutput<'models.layers'>

@@ -1,6 +1,6 @@
 import { defineStore } from 'pinia'
 import { computed, shallowRef } from 'vue'
-import type { CalibrationSettings } from '../../../src-main/contract/calibration'
+import type { CalibrationSettings } from '../../../src-main/contract/document/calibration'
 import type { EvaluationSettings } from '../../../src-main/contract/evaluate/settings'
 import { describedMethod } from '../../../src-main/contract/methods/index'
 import {
@@ -13,7 +13,7 @@ import {
   type PredictionType,
   type PreviewSettings,
   type Project,
-} from '../../../src-main/contract/project'
+} from '../../../src-main/contract/document/project'
 import type { Edit, ProjectState } from '../../../src-main/contract/state'
 import { useSession } from '../../bridge/session-store'
 import { keepEqual } from '../../shared/keep-equal'

@@ -4,7 +4,7 @@ import type {
   CalibrationSettings,
   CalibrationSource,
   PlannedCalibration,
-} from '../../../src-main/contract/calibration'
+} from '../../../src-main/contract/document/calibration'
 import { countOf, listOf } from '../../shared/format'
 
 /** At most this many domains are named; more are counted. */

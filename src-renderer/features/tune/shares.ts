@@ -1,7 +1,7 @@
-import { weightOf } from '../../../src-main/contract/layer-patterns'
+import { weightOf } from '../../../src-main/contract/document/layer-patterns'
 import { describedMethod } from '../../../src-main/contract/methods/index'
 import { partsOfAverage } from '../../../src-main/contract/methods/shares'
-import type { MethodName, ModelEntry } from '../../../src-main/contract/project'
+import type { MethodName, ModelEntry } from '../../../src-main/contract/document/project'
 import { formatPercent } from '../../shared/format'
 
 /** What a model contributes to the merge: a share of the whole, or its changes to the base times a factor. */

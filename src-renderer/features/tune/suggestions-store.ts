@@ -1,7 +1,7 @@
 import { defineStore } from 'pinia'
 import { computed, shallowRef, watch } from 'vue'
 import type { WeightAdvice } from '../../../src-main/contract/inspect'
-import type { ModelEntry } from '../../../src-main/contract/project'
+import type { ModelEntry } from '../../../src-main/contract/document/project'
 import { useSession } from '../../bridge/session-store'
 import { useNotices } from '../../shared/notices/notices-store'
 import { countOf, formatNumber } from '../../shared/format'

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { METHOD_NAMES, methodSchema, projectSchema, type MethodName } from '../../../src-main/contract/project'
+import { METHOD_NAMES, methodSchema, projectSchema, type MethodName } from '../../../src-main/contract/document/project'
 import type { TensorView } from '../../../src-main/engine/checkpoint/model/checkpoint'
 import { openCheckpoint } from '../../../src-main/engine/checkpoint/open'
 import { TensorReader } from '../../../src-main/engine/checkpoint/containers/tensor-reader'

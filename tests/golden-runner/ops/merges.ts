@@ -1,6 +1,6 @@
 import { primaryModel, weighsBase } from '../../../src-main/contract/methods/descriptor'
 import { describedMethod, METHOD_NAMES, type MethodName } from '../../../src-main/contract/methods/index'
-import { methodSchema } from '../../../src-main/contract/project'
+import { methodSchema } from '../../../src-main/contract/document/project'
 import { normaliserOf } from '../../../src-main/engine/merge/fusion/normalisers'
 import { rowSums } from '../../../src-main/engine/merge/fusion/layer-report'
 import { FusionLayer, type FusionOptions } from '../../../src-main/engine/merge/fusion/fusion-layer'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { readPngSettings } from '../../../src-main/app/previews/png-settings'
-import { previewSchema } from '../../../src-main/contract/project'
+import { previewSchema } from '../../../src-main/contract/document/project'
 import { encodePng } from '../../../src-main/engine/image/png'
 
 /** What a PNG says whose parameters hold these settings. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ProjectStore } from '../../../src-main/app/project-store'
-import { modelSchema, type Project } from '../../../src-main/contract/project'
+import { modelSchema, type Project } from '../../../src-main/contract/document/project'
 import type { Edit } from '../../../src-main/contract/state'
 
 let folder: string

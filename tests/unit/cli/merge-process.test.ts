@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync, w
 import { setTimeout as delay } from 'node:timers/promises'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { writingError } from '../../../src-main/engine/files/writing-error'
+import { writingError } from '../../../src-main/engine/files/writing/writing-error'
 import { openCheckpoint } from '../../../src-main/engine/checkpoint/open'
 import { readSafetensors } from '../../../src-main/engine/checkpoint/containers/safetensors'
 import { runJobs } from '../../../src-main/engine/merge/jobs/job-pool'

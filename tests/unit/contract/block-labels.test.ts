@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { blockLabel } from '../../../src-main/contract/block-labels'
-import { modelSchema } from '../../../src-main/contract/project'
+import { blockLabel } from '../../../src-main/contract/document/block-labels'
+import { modelSchema } from '../../../src-main/contract/document/project'
 
 it.each([
   ['in01', 'IN01'],

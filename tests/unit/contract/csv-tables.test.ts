@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { csvTable } from '../../../src-main/contract/csv'
+import { csvTable } from '../../../src-main/contract/values/csv'
 import type { ClipSummary } from '../../../src-main/contract/evaluate/clip'
 import {
   driftAsCsv,

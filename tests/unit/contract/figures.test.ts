@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { figure } from '../../../src-main/contract/figures'
+import { figure } from '../../../src-main/contract/values/figures'
 
 it.each([
   [1 - 1.2, '−0.2'],

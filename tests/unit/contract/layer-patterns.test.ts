@@ -1,7 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { matchesPattern, nearestNames, unmatchedHint, weightOf } from '../../../src-main/contract/layer-patterns'
-import { modelSchema } from '../../../src-main/contract/project'
+import {
+  matchesPattern,
+  nearestNames,
+  unmatchedHint,
+  weightOf,
+} from '../../../src-main/contract/document/layer-patterns'
+import { modelSchema } from '../../../src-main/contract/document/project'
 
 const ATTENTION = 'down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q.weight'
 const ATTENTION_LDM = 'model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn1.to_q.weight'

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { modelNames } from '../../../src-main/contract/model-names'
+import { modelNames } from '../../../src-main/contract/document/model-names'
 
 const namesOf = (paths: string[], taken?: string[]): string[] =>
   modelNames(

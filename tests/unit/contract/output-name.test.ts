@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { outputName } from '../../../src-main/contract/output-name'
+import { outputName } from '../../../src-main/contract/document/output-name'
 
 it.each([
   ['merged', 'merged.safetensors'],

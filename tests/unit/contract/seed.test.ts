@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { previewSchema } from '../../../src-main/contract/project'
-import { compareSeeds, parseSeed, seedOf, seedSchema } from '../../../src-main/contract/seed'
+import { previewSchema } from '../../../src-main/contract/document/project'
+import { compareSeeds, parseSeed, seedOf, seedSchema } from '../../../src-main/contract/values/seed'
 
 const MOST = '18446744073709551615'
 

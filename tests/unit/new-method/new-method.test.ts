@@ -9,7 +9,7 @@ import { renderToString } from 'vue/server-renderer'
 import { readSafetensors } from '../../../src-main/engine/checkpoint/containers/safetensors'
 import type * as cliMergeModule from '../../../src-main/cli/commands/merge'
 import type * as wordsModule from '../../../src-main/contract/methods/words'
-import type * as projectModule from '../../../src-main/contract/project'
+import type * as projectModule from '../../../src-main/contract/document/project'
 import type * as compareMethodsModule from '../../../src-main/engine/evaluate/compare/compare-methods'
 import type * as bridgeModule from '../../../src-renderer/bridge/bridge'
 import type * as projectStoreModule from '../../../src-renderer/features/project/project-store'
@@ -205,7 +205,7 @@ describe('a new method', () => {
       'src-main/engine/evaluate/compare/compare-methods.ts',
     )
     const { methodWords } = await fromCopy<typeof wordsModule>('src-main/contract/methods/words.ts')
-    const { projectSchema } = await fromCopy<typeof projectModule>('src-main/contract/project.ts')
+    const { projectSchema } = await fromCopy<typeof projectModule>('src-main/contract/document/project.ts')
     const models = ['base', 'a', 'b', 'c'].map((name) => ({ name, path: name, weight: name === 'b' ? 0.3 : 1 }))
     const project = projectSchema.parse({ format: 'featurefusion-project', version: 1, models })
     expect(sharesOfWeights(project.models, 'made-up' as never).map(shareWords)).toContain('b changes at 30\u00a0%')

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join, parse } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { loadProject, type ModelOptions } from '../../../src-main/cli/options/model-options'
-import { projectSchema } from '../../../src-main/contract/project'
+import { projectSchema } from '../../../src-main/contract/document/project'
 import { readProject, writeProject } from '../../../src-main/project/project-file'
 import { mapEditPaths, pathsOf } from '../../../src-main/project/paths'
 

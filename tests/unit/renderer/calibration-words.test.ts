@@ -1,5 +1,9 @@
 import { expect, it } from 'vitest'
-import type { CalibrationFile, CalibrationPlan, PlannedCalibration } from '../../../src-main/contract/calibration'
+import type {
+  CalibrationFile,
+  CalibrationPlan,
+  PlannedCalibration,
+} from '../../../src-main/contract/document/calibration'
 import { asksForOther, fitOf, plannedWords, sourceWords } from '../../../src-renderer/features/tune/calibration-words'
 
 const planned: PlannedCalibration = {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { LayerSummary } from '../../../src-main/contract/inspect'
-import { methodSchema } from '../../../src-main/contract/project'
+import { methodSchema } from '../../../src-main/contract/document/project'
 import { layerSentence } from '../../../src-renderer/features/inspect/layer-sentence'
 
 const report = { minZ: 1, meanKappa: 1, maxKappa: 1, shares: [0.5, 0.3, 0.2] }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { ModelEntry } from '../../../src-main/contract/project'
+import type { ModelEntry } from '../../../src-main/contract/document/project'
 import { sharesOfLayers, sharesOfWeights, shareWords } from '../../../src-renderer/features/tune/shares'
 
 function model(name: string, change: Partial<ModelEntry> = {}): ModelEntry {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { EvaluationResults } from '../../../src-main/contract/evaluate/results'
-import { evaluationKey } from '../../../src-main/contract/project-evaluation'
-import type { Project } from '../../../src-main/contract/project'
+import { evaluationKey } from '../../../src-main/contract/document/project-evaluation'
+import type { Project } from '../../../src-main/contract/document/project'
 import { TestServer } from './server'
 
 let server: TestServer

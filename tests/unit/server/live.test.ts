@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { WebSocket } from 'ws'
 import type { LiveState } from '../../../src-main/contract/preview'
-import type { Project } from '../../../src-main/contract/project'
+import type { Project } from '../../../src-main/contract/document/project'
 import type { ServerMessage } from '../../../src-main/contract/wire'
 import { Inbox, TestServer } from './server'
 

@@ -6,7 +6,7 @@ export interface SourceFile {
   /** Absolute: messages name the file by it. */
   path: string
   size: number
-  /** Of the file when it was opened (files/file-state.ts). */
+  /** Of the file when it was opened (files/reading/file-state.ts). */
   state: string
 }
 
@@ -33,7 +33,7 @@ export interface StoredTensor {
   scaled?: ScaledTensor
   /** Where a narrower and a wider convolution make up the tensor. */
   widened?: WidenedTensor
-  /** Of its blocks, where the file has some: checked whenever they are read (files/checksums.ts). */
+  /** Of its blocks, where the file has some: checked whenever they are read (files/kept/checksums.ts). */
   checksums?: readonly string[]
   /** Where no file holds the tensor: how it is computed. `path` is then the adapter's, for messages; `offset` means nothing. */
   computed?: ComputedTensor

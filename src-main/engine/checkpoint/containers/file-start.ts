@@ -1,6 +1,6 @@
 import { extname } from 'node:path'
 import { FusionError, type ErrorKind } from '../../../contract/errors'
-import { readBeginning } from '../../files/regular-file'
+import { readBeginning } from '../../files/reading/regular-file'
 
 /** Bytes that tell what a file is: a tar archive says it last, at byte 257. */
 const START_BYTES = 512

@@ -1,5 +1,5 @@
 import { FusionError } from '../../../contract/errors'
-import { stateOf } from '../../files/file-state'
+import { stateOf } from '../../files/reading/file-state'
 import type { WeightsContainer } from './container'
 import { FileReader } from './pickle/file-reader'
 import { readLegacyFile } from './pickle/legacy-file'

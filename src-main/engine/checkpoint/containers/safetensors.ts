@@ -1,8 +1,8 @@
 import type { FileHandle } from 'node:fs/promises'
 import { FusionError } from '../../../contract/errors'
-import { openRegularFile } from '../../files/regular-file'
+import { openRegularFile } from '../../files/reading/regular-file'
 import { BYTES_PER_ELEMENT, type ElementType } from '../../tensor/element-type'
-import { stateOf } from '../../files/file-state'
+import { stateOf } from '../../files/reading/file-state'
 import type { WeightsContainer } from './container'
 import { parseHeader } from './safetensors-header'
 

@@ -1,4 +1,4 @@
-import type { DenoiserComponent } from '../../../contract/denoisers'
+import type { DenoiserComponent } from '../../../contract/values/denoisers'
 import type { Section } from '../key-maps/single-file'
 import type { Architecture, Component, Layout } from '../model/checkpoint'
 

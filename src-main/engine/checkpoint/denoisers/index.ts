@@ -1,4 +1,4 @@
-import { DENOISER_COMPONENTS, isDenoiser, type DenoiserComponent } from '../../../contract/denoisers'
+import { DENOISER_COMPONENTS, isDenoiser, type DenoiserComponent } from '../../../contract/values/denoisers'
 import type { Component, ComponentName } from '../model/checkpoint'
 import type { Denoiser } from './denoiser'
 import { unet } from './unet'

@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path'
 import { FusionError } from '../../../contract/errors'
 import { readOwnConfig } from './component-folder'
-import { isThere } from '../../files/regular-file'
+import { isThere } from '../../files/reading/regular-file'
 import type { Problem } from '../model/checkpoint'
 
 /**

@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { isDenoiser } from '../../../contract/denoisers'
+import { isDenoiser } from '../../../contract/values/denoisers'
 import { DENOISERS } from '../denoisers'
 import type { Component, ComponentName } from '../model/checkpoint'
 import type { StoredTensor } from '../containers/container'

@@ -1,10 +1,10 @@
 import { join } from 'node:path'
-import { isDenoiser } from '../../../contract/denoisers'
-import { COMPONENTS } from '../../../contract/models'
+import { isDenoiser } from '../../../contract/values/denoisers'
+import { COMPONENTS } from '../../../contract/document/models'
 import { FusionError } from '../../../contract/errors'
 import { type Component, type ComponentName, type Problem, type OpenedParts } from '../model/checkpoint'
 import { readComponentFolder, readOwnConfig } from './component-folder'
-import { isThere } from '../../files/regular-file'
+import { isThere } from '../../files/reading/regular-file'
 import { toComponent } from './diffusers-component'
 import type { FolderFormat } from './format'
 

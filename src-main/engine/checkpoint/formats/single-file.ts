@@ -1,5 +1,5 @@
 import { ARCHITECTURES } from '../identify/architectures'
-import { isDenoiser } from '../../../contract/denoisers'
+import { isDenoiser } from '../../../contract/values/denoisers'
 import type { Component, ComponentName, Problem } from '../model/checkpoint'
 import type { StoredTensor } from '../containers/container'
 import { architectureOf } from '../identify/identify'

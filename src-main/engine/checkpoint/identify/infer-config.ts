@@ -1,4 +1,4 @@
-import { isDenoiser } from '../../../contract/denoisers'
+import { isDenoiser } from '../../../contract/values/denoisers'
 import { inferTextEncoderConfig } from '../configs/text-encoder'
 import { inferVaeConfig } from '../configs/vae'
 import { denoiserNamed } from '../denoisers'

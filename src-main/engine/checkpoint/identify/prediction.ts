@@ -1,7 +1,7 @@
 import { FusionError } from '../../../contract/errors'
 import type { Checkpoint, OpenedParts, PredictionType, StatedPrediction } from '../model/checkpoint'
-import { isThere, readSmallTextSync } from '../../files/regular-file'
-import { SMALL_FILES } from '../../files/small-files'
+import { isThere, readSmallTextSync } from '../../files/reading/regular-file'
+import { SMALL_FILES } from '../../files/reading/small-files'
 
 /** What a checkpoint is. */
 export type Identity = Pick<Checkpoint, 'architecture' | 'predictionType' | 'stated'>

@@ -1,5 +1,5 @@
-import type { COMPONENTS, LAYOUTS } from '../../../contract/models'
-import type { PredictionType } from '../../../contract/project'
+import type { COMPONENTS, LAYOUTS } from '../../../contract/document/models'
+import type { PredictionType } from '../../../contract/document/project'
 import type { SourceFile, StoredRun, StoredTensor } from '../containers/container'
 
 export type { PredictionType }

@@ -11,7 +11,7 @@ import {
   type MethodName,
   type MethodSettings,
   type Project,
-} from '../../../contract/project'
+} from '../../../contract/document/project'
 import { mean } from '../losses/bootstrap'
 import type { EvaluatedRow, EvaluationRun, MeasuredRow } from '../evaluation-run'
 import { summariseLosses } from '../losses/loss-summary'

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FusionError } from '../../../contract/errors'
-import { unreadable } from '../../files/file-errors'
+import { unreadable } from '../../files/reading/file-errors'
 
 /** A family of models in one folder: a pipeline, its fine-tunes, and what to measure them with. */
 export interface DemoFamily {

@@ -1,14 +1,14 @@
 import { join } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../../../contract/errors'
-import { promptSchema } from '../../../contract/prompt'
+import { promptSchema } from '../../../contract/values/prompt'
 import type { StoredTensor } from '../../checkpoint/containers/container'
 import { readSafetensors } from '../../checkpoint/containers/safetensors'
 import { readFloats, readIntegers } from '../../checkpoint/containers/stored-values'
-import { requireOwn } from '../../files/links'
-import { ownFile } from '../../files/own-file'
-import { readSmallText } from '../../files/regular-file'
-import { SMALL_FILES } from '../../files/small-files'
+import { requireOwn } from '../../files/reading/links'
+import { ownFile } from '../../files/reading/own-file'
+import { readSmallText } from '../../files/reading/regular-file'
+import { SMALL_FILES } from '../../files/reading/small-files'
 
 const pictureSchema = z.object({
   caption: promptSchema,

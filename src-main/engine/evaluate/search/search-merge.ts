@@ -3,7 +3,7 @@ import type { FoundWeights, SearchReport, SearchStrategy } from '../../../contra
 import { FusionError } from '../../../contract/errors'
 import { weighsBase } from '../../../contract/methods/descriptor'
 import { describedMethod } from '../../../contract/methods/index'
-import { methodSchema, type ModelEntry, type Project } from '../../../contract/project'
+import { methodSchema, type ModelEntry, type Project } from '../../../contract/document/project'
 import { reasonAgainstFeeding } from '../../merge/live-merge'
 import { planMerge } from '../../merge/plan/plan'
 import type { MergePlan } from '../../merge/plan/merge-plan'

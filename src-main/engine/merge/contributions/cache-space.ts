@@ -1,6 +1,6 @@
 import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writerOf } from '../../files/temporary-name'
+import { writerOf } from '../../files/writing/temporary-name'
 
 /** Where contributions lie inside the cache folder. */
 export const CONTRIBUTIONS_FOLDER = 'featurefusion-contributions'

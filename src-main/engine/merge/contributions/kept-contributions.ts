@@ -1,7 +1,7 @@
 import { rm, utimes } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { FusionError } from '../../../contract/errors'
-import { tellDamage } from '../../files/cache-damage'
+import { tellDamage } from '../../files/kept/cache-damage'
 import { CONTRIBUTIONS_FOLDER } from './cache-space'
 import type { Contributions } from './contribution-file'
 

@@ -1,5 +1,5 @@
 import type { YieldOrCancel } from '../../cancel'
-import type { Normaliser } from '../../../contract/project'
+import type { Normaliser } from '../../../contract/document/project'
 import { BYTES_PER_ELEMENT } from '../../tensor/element-type'
 import type { FloatEncoder } from '../../tensor/float-encoder'
 import { Kernels } from '../../tensor/kernels'

@@ -1,4 +1,4 @@
-import type { MethodSettings } from '../../../contract/project'
+import type { MethodSettings } from '../../../contract/document/project'
 import type { TensorView } from '../../checkpoint/model/checkpoint'
 import type { RowCombination } from '../../tensor/weighted-sum'
 import { layerSize } from './contributions'

@@ -1,5 +1,5 @@
 import type { YieldOrCancel } from '../../cancel'
-import type { Normaliser } from '../../../contract/project'
+import type { Normaliser } from '../../../contract/document/project'
 import type { Tensor } from '../../runtime/session'
 import type { KernelBuffer, Kernels } from '../../tensor/kernels'
 import {

@@ -1,4 +1,4 @@
-import type { Normaliser } from '../../../contract/project'
+import type { Normaliser } from '../../../contract/document/project'
 import type { LayerRows } from './layer-rows'
 import { normaliserOf, type RowSums } from './normalisers'
 import type { RowStatistics } from './statistics'

@@ -1,4 +1,4 @@
-import type { Normaliser } from '../../../contract/project'
+import type { Normaliser } from '../../../contract/document/project'
 
 /** One base row's sums over rows j of one or more models, before they are divided by σ_i (fusion-graph.ts). */
 export interface RowSums {

@@ -1,4 +1,4 @@
-import type { MethodSettings } from '../../../contract/project'
+import type { MethodSettings } from '../../../contract/document/project'
 import type { TensorReader } from '../../checkpoint/containers/tensor-reader'
 import { TorchGenerator } from '../../random'
 import { decodeFloats } from '../../tensor/convert'

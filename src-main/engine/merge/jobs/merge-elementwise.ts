@@ -1,4 +1,4 @@
-import type { MethodSettings } from '../../../contract/project'
+import type { MethodSettings } from '../../../contract/document/project'
 import { decodeFloats, encodeFloats } from '../../tensor/convert'
 import { BYTES_PER_ELEMENT, type FloatType } from '../../tensor/element-type'
 import { Kernels } from '../../tensor/kernels'

@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { encodeHeader } from '../../checkpoint/containers/safetensors-write'
-import { makeFolder } from '../../files/make-folder'
+import { makeFolder } from '../../files/writing/make-folder'
 import { outputPath, type OutputFile } from '../plan/output-files'
 import { PrefixHash } from './prefix-hash'
 import { RECIPE_KEY } from '../../checkpoint/describe'

@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
-import type { MethodName, MethodSettings } from '../../../contract/project'
+import type { MethodName, MethodSettings } from '../../../contract/document/project'
 import type { TensorView } from '../../checkpoint/model/checkpoint'
 import type { SourceFile, StoredTensor } from '../../checkpoint/containers/container'
 import { TensorReader } from '../../checkpoint/containers/tensor-reader'

@@ -1,6 +1,6 @@
 import type { MethodDescriptor } from '../../../contract/methods/descriptor'
 import type { MethodName } from '../../../contract/methods/index'
-import type { MethodSettings } from '../../../contract/project'
+import type { MethodSettings } from '../../../contract/document/project'
 import type { LinearCombination } from '../../tensor/weighted-sum'
 
 /** The deltas and base of one block of a tensor, as a method sees them. */

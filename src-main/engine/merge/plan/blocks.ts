@@ -1,7 +1,7 @@
 import { denoiserName, denoiserNamed, denoiserOf } from '../../checkpoint/denoisers'
 import type { DenoiserBlocks } from '../../checkpoint/denoisers/denoiser'
 import type { Checkpoint, ComponentName } from '../../checkpoint/model/checkpoint'
-import { isDenoiser } from '../../../contract/denoisers'
+import { isDenoiser } from '../../../contract/values/denoisers'
 
 /** Everything outside the numbered blocks of the denoiser: embeddings of time and conditions, and the text encoders. */
 const BASE_BLOCK = 'BASE'

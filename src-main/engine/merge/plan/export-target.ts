@@ -1,7 +1,7 @@
 import { RECIPE_KEY } from '../../checkpoint/describe'
 import { readSafetensors } from '../../checkpoint/containers/safetensors'
-import { EXPORT_FOLDER } from '../../files/export-manifest'
-import { fileKind, type TargetKind } from '../../files/target'
+import { EXPORT_FOLDER } from '../../files/writing/export-manifest'
+import { fileKind, type TargetKind } from '../../files/writing/target'
 
 const EXPORT_FILE = fileKind(
   'safetensors file',

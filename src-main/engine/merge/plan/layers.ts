@@ -1,6 +1,6 @@
 import { FusionError } from '../../../contract/errors'
-import { matchesPattern } from '../../../contract/layer-patterns'
-import type { MethodSettings } from '../../../contract/project'
+import { matchesPattern } from '../../../contract/document/layer-patterns'
+import type { MethodSettings } from '../../../contract/document/project'
 import type { Checkpoint, ComponentName } from '../../checkpoint/model/checkpoint'
 import { isMergeable } from '../../checkpoint/mergeable'
 import { tensorNames } from '../../checkpoint/tensor-names'

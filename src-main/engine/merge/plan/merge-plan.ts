@@ -1,5 +1,5 @@
 import { activeParameters, parameterValue } from '../../../contract/methods/settings'
-import type { ModelEntry, Project } from '../../../contract/project'
+import type { ModelEntry, Project } from '../../../contract/document/project'
 import type { Checkpoint, ComponentName, TensorView } from '../../checkpoint/model/checkpoint'
 import type { SourceFile } from '../../checkpoint/containers/container'
 import { mergesLayers, type MergeMethod } from '../methods/method'

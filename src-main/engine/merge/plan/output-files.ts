@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path'
 import { FusionError } from '../../../contract/errors'
-import type { OutputLayout, OutputType } from '../../../contract/project'
+import type { OutputLayout, OutputType } from '../../../contract/document/project'
 import { folderOf } from '../../checkpoint/formats/diffusers-pipeline'
 import type { Checkpoint, Component, ComponentName, TensorView } from '../../checkpoint/model/checkpoint'
 import type { StoredTensor } from '../../checkpoint/containers/container'

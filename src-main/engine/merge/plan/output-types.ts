@@ -1,5 +1,5 @@
-import { isDenoiser } from '../../../contract/denoisers'
-import type { OutputType } from '../../../contract/project'
+import { isDenoiser } from '../../../contract/values/denoisers'
+import type { OutputType } from '../../../contract/document/project'
 import type { ComponentName, TensorView } from '../../checkpoint/model/checkpoint'
 import { countsPositions } from '../../checkpoint/mergeable'
 import { isFloatType, type ElementType } from '../../tensor/element-type'

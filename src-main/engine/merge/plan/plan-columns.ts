@@ -8,7 +8,7 @@ import type { InputColumns } from '../regression/column-system'
 import type { MergeMethod } from '../methods/method'
 import type { LayerTask, MergePlan } from './merge-plan'
 import type { FeatureSamples } from '../fusion/statistics'
-import { isDenoiser } from '../../../contract/denoisers'
+import { isDenoiser } from '../../../contract/values/denoisers'
 
 /**
  * Whether a method cannot do without the columns of an enabled model: fusion's samples are the base's; the base of a

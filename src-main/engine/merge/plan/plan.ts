@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { FusionError } from '../../../contract/errors'
-import { figure } from '../../../contract/figures'
-import { weightOf } from '../../../contract/layer-patterns'
+import { figure } from '../../../contract/values/figures'
+import { weightOf } from '../../../contract/document/layer-patterns'
 import { primaryModel, weighsBase } from '../../../contract/methods/descriptor'
 import { CALIBRATE_HINT, openCalibration, type Calibration } from './calibration-file'
 import {
@@ -10,7 +10,7 @@ import {
   type ModelEntry,
   type OutputSettings,
   type Project,
-} from '../../../contract/project'
+} from '../../../contract/document/project'
 import type { Checkpoint, Component, ComponentName, TensorView } from '../../checkpoint/model/checkpoint'
 import { compareCheckpoints } from '../../checkpoint/compare'
 import { groupExtras, groupInWords, isMarker } from '../../checkpoint/model/extras'
@@ -30,7 +30,7 @@ import { soup } from '../methods/soup'
 import { notesOn } from './notes'
 import { isFolderLayout, layOutFiles, tensorKey, viewOf, type Destination, type OutputFiles } from './output-files'
 import { checkLayerKinds, checkWeightRules, unusedWeights } from './rules'
-import { isDenoiser } from '../../../contract/denoisers'
+import { isDenoiser } from '../../../contract/values/denoisers'
 
 /**
  * Opens the models of a project that take part, from headers alone.

@@ -11,8 +11,8 @@ import {
   LISTED_BYTES,
   type FileState,
   type ManifestDifferences,
-} from '../../files/export-manifest'
-import { openRegularFile } from '../../files/regular-file'
+} from '../../files/writing/export-manifest'
+import { openRegularFile } from '../../files/reading/regular-file'
 import { throwIfCancelled } from '../../cancel'
 import { readRecipe, recipeSources, type ReadRecipe, type RecipeFile } from './recipe'
 import { DATA_HASH_KEY, METADATA_HASH_KEY, metadataHash, TENSORS_HASH_KEY, tensorsHash } from './seal'

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { METHOD_NAMES } from '../../../../src-main/contract/project'
+import { METHOD_NAMES } from '../../../../src-main/contract/document/project'
 import { describeAdapter } from '../../../../src-main/engine/adapters/describe-adapter'
 import { openSpecialist } from '../../../../src-main/engine/adapters/open-specialist'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'

@@ -7,7 +7,7 @@ import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { readEvaluationSet } from '../../../../src-main/engine/evaluate/data/evaluation-set'
 import { planMerge } from '../../../../src-main/engine/merge/plan/plan'
 import { runMerge } from '../../../../src-main/engine/merge/run'
-import type { Project } from '../../../../src-main/contract/project'
+import type { Project } from '../../../../src-main/contract/document/project'
 import { family } from '../../demo-family'
 import { projectOf, temporaryFolder } from '../merge/models'
 

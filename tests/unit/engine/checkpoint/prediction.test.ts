@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { Project } from '../../../../src-main/contract/project'
+import type { Project } from '../../../../src-main/contract/document/project'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { predictionNotices, schedulerConfigOf } from '../../../../src-main/engine/diffusion/pipeline-parts'
 import { merge, projectOf, readModel, temporaryFolder } from '../merge/models'

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { projectSchema, type MethodSettings } from '../../../../src-main/contract/project'
+import { projectSchema, type MethodSettings } from '../../../../src-main/contract/document/project'
 import { compareRows, measureRows, PLAIN_AVERAGE } from '../../../../src-main/engine/evaluate/compare/compare-methods'
 import { EvaluationRun, type EvaluatedRow } from '../../../../src-main/engine/evaluate/evaluation-run'
 import { chooseDevice } from '../../../../src-main/engine/runtime/providers'

@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { AtomicOutput } from '../../../../src-main/engine/files/atomic-output'
-import type { TargetKind } from '../../../../src-main/engine/files/target'
-import { writingError } from '../../../../src-main/engine/files/writing-error'
+import { AtomicOutput } from '../../../../src-main/engine/files/writing/atomic-output'
+import type { TargetKind } from '../../../../src-main/engine/files/writing/target'
+import { writingError } from '../../../../src-main/engine/files/writing/writing-error'
 import { temporaryFolder } from '../merge/models'
 
 const kindOf = (folder: boolean): TargetKind => ({ title: 'test', folder, compare: async () => ({ is: 'same-kind' }) })

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { writeWhole } from '../../../../src-main/engine/files/write-whole'
+import { writeWhole } from '../../../../src-main/engine/files/writing/write-whole'
 import { temporaryFolder } from '../merge/models'
 
 it('writes a file and its folders, and leaves nothing beside it', async () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { LayerSummary } from '../../../../src-main/contract/inspect'
-import { NORMALISERS, projectSchema } from '../../../../src-main/contract/project'
+import { NORMALISERS, projectSchema } from '../../../../src-main/contract/document/project'
 import { deltaSummary } from '../../../../src-main/engine/inspect/delta-summary'
 import { findLayer, inspectLayers, openInspection } from '../../../../src-main/engine/inspect/inspect'
 import { PLAIN_LAYER, TensorRows } from '../../../../src-main/engine/merge/fusion/layer-rows'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { LayerSummary, WeightAdvice } from '../../../../src-main/contract/inspect'
-import { modelSchema, type ModelEntry } from '../../../../src-main/contract/project'
+import { modelSchema, type ModelEntry } from '../../../../src-main/contract/document/project'
 import { suggestWeights } from '../../../../src-main/engine/inspect/suggest-weights'
 
 /** Changes of one layer, a vector per specialist, as `inspect` sums them up; the base's layer has length 1. */

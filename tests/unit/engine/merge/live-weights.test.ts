@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { Project } from '../../../../src-main/contract/project'
+import type { Project } from '../../../../src-main/contract/document/project'
 import { buildUnet } from '../../../../src-main/engine/architecture/unet'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { ensureContributions } from '../../../../src-main/engine/merge/contributions/contributions'

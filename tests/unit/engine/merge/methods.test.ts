@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { methodSchema, type MethodName } from '../../../../src-main/contract/project'
+import { methodSchema, type MethodName } from '../../../../src-main/contract/document/project'
 import { mergeElementwise } from '../../../../src-main/engine/merge/jobs/merge-elementwise'
 import { LargestEntries } from '../../../../src-main/engine/merge/methods/largest-entries'
 import { methodNamed } from '../../../../src-main/engine/merge/methods/index'

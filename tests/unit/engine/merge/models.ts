@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { projectSchema, type Project } from '../../../../src-main/contract/project'
+import { projectSchema, type Project } from '../../../../src-main/contract/document/project'
 import { encodeHeader } from '../../../../src-main/engine/checkpoint/containers/safetensors-write'
 import { readSafetensors } from '../../../../src-main/engine/checkpoint/containers/safetensors'
 import { planMerge } from '../../../../src-main/engine/merge/plan/plan'

@@ -1,7 +1,7 @@
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import type { MethodName } from '../../../../src-main/contract/project'
+import type { MethodName } from '../../../../src-main/contract/document/project'
 import { noiseWarnings } from '../../../../src-main/engine/merge/verdict'
 import { merge, projectOf, readModel, temporaryFolder, tensor, writeModel } from './models'
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { MethodName } from '../../../../src-main/contract/project'
+import type { MethodName } from '../../../../src-main/contract/document/project'
 import { ensureContributions } from '../../../../src-main/engine/merge/contributions/contributions'
 import { planMerge } from '../../../../src-main/engine/merge/plan/plan'
 import { hashSources } from '../../../../src-main/engine/merge/plan/recipe'

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, readSync, type BigIntStats } from 'node:fs'
-import { openRegularFileSync } from '../../../files/regular-file'
-import { unreadable } from '../../../files/file-errors'
+import { openRegularFileSync } from '../../../files/reading/regular-file'
+import { unreadable } from '../../../files/reading/file-errors'
 import { malformedPickle } from './byte-reader'
 
 /** A file that is open while its structure is read: thousands of small reads, all of them before anything waits. */

@@ -7,7 +7,7 @@ import { TensorReader } from '../../../../../src-main/engine/checkpoint/containe
 import { unet } from '../../../../../src-main/engine/checkpoint/denoisers/unet'
 import { denoiserFile } from '../../../../../src-main/engine/checkpoint/formats/denoiser-file'
 import { openCheckpoint } from '../../../../../src-main/engine/checkpoint/open'
-import { stateOf } from '../../../../../src-main/engine/files/file-state'
+import { stateOf } from '../../../../../src-main/engine/files/reading/file-state'
 
 const folder = mkdtempSync(join(tmpdir(), 'featurefusion-container-'))
 afterAll(() => rmSync(folder, { recursive: true }))

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { LeaderboardEntry } from '../../../../../src-main/contract/evaluate/losses'
 import { METHODS } from '../../../../../src-main/contract/methods/index'
-import { methodSchema, projectSchema } from '../../../../../src-main/contract/project'
+import { methodSchema, projectSchema } from '../../../../../src-main/contract/document/project'
 import {
   comparedRows,
   leaderboardOf,

@@ -25,7 +25,7 @@ import { readSquare } from '../../../../../src-main/engine/image/image-file'
 import { describeImageFolder, encodeImageFolder } from '../../../../../src-main/engine/evaluate/data/image-folder'
 import { hashComponent } from '../../../../../src-main/engine/evaluate/data/latent-cache'
 import { chooseSplit } from '../../../../../src-main/engine/evaluate/data/splits'
-import { collectingDamage } from '../../../../../src-main/engine/files/cache-damage'
+import { collectingDamage } from '../../../../../src-main/engine/files/kept/cache-damage'
 import { family } from '../../../demo-family'
 
 /** Behind kept latents. */

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { projectSchema } from '../../../../../src-main/contract/project'
+import { projectSchema } from '../../../../../src-main/contract/document/project'
 import { LOSSES_FOLDER, LossStore, type Measurement } from '../../../../../src-main/engine/evaluate/losses/loss-store'
 import { family } from '../../../demo-family'
 import { temporaryFolder, tensor, writeModel } from '../../merge/models'

@@ -1,7 +1,7 @@
 import { readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { NORMALISERS, type Project } from '../../../../../src-main/contract/project'
+import { NORMALISERS, type Project } from '../../../../../src-main/contract/document/project'
 import { CONTRIBUTIONS_FOLDER } from '../../../../../src-main/engine/merge/contributions/cache-space'
 import { ensureContributions, layerTasksOf } from '../../../../../src-main/engine/merge/contributions/contributions'
 import { planMerge } from '../../../../../src-main/engine/merge/plan/plan'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { methodSchema, thresholdOf } from '../../../../../src-main/contract/project'
+import { methodSchema, thresholdOf } from '../../../../../src-main/contract/document/project'
 import { normaliserOf } from '../../../../../src-main/engine/merge/fusion/normalisers'
 import { AVERAGED, autoThreshold } from '../../../../../src-main/engine/merge/fusion/threshold'
 

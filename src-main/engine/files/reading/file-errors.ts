@@ -1,4 +1,4 @@
-import { FusionError } from '../../contract/errors'
+import { FusionError } from '../../../contract/errors'
 
 /** What the file system said when a file or folder could not be opened, as an error of ours. */
 export function unreadable(path: string, cause: unknown): FusionError {

@@ -1,5 +1,5 @@
 import { realpathSync } from 'node:fs'
-import { FusionError } from '../../contract/errors'
+import { FusionError } from '../../../contract/errors'
 import { isInside } from './inside'
 import { isThere } from './regular-file'
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { FusionError } from './errors'
+import { FusionError } from '../errors'
 
 /** Far more than any text encoder reads: one sees 77 tokens, weighted prompts as many chunks of them as there are. */
 export const MOST_PROMPT_CHARACTERS = 10_000

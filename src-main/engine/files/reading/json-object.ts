@@ -1,4 +1,4 @@
-import { FusionError } from '../../contract/errors'
+import { FusionError } from '../../../contract/errors'
 import { readSmallText, readSmallTextSync } from './regular-file'
 import { SMALL_FILES, type SmallFile } from './small-files'
 

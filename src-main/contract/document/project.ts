@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import { DENOISER_COMPONENTS } from './denoisers'
+import { DENOISER_COMPONENTS } from '../values/denoisers'
 import { labelledWeights } from './block-labels'
 import { calibrationSettingsSchema } from './calibration'
-import { seedSchema } from './seed'
-import { evaluationSettingsSchema } from './evaluate/settings'
+import { seedSchema } from '../values/seed'
+import { evaluationSettingsSchema } from '../evaluate/settings'
 import {
   guidanceSchema,
   MOST_BLOCKS,
@@ -16,11 +16,11 @@ import {
   patternSchema,
   stepsSchema,
   weightSchema,
-} from './limits'
-import { NORMALISER, THRESHOLD, type STATISTICS } from './methods/feature-fusion'
-import { describedMethod, METHOD_NAMES, type MethodName } from './methods/index'
-import { needOf, parameterSchemas, parameterValue, type ValueOf } from './methods/settings'
-import { promptSchema } from './prompt'
+} from '../values/limits'
+import { NORMALISER, THRESHOLD, type STATISTICS } from '../methods/feature-fusion'
+import { describedMethod, METHOD_NAMES, type MethodName } from '../methods/index'
+import { needOf, parameterSchemas, parameterValue, type ValueOf } from '../methods/settings'
+import { promptSchema } from '../values/prompt'
 
 export { METHOD_NAMES, type MethodName }
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { FusionError } from '../../contract/errors'
+import { FusionError } from '../../../contract/errors'
 
 /** @throws FusionError 'target' where the disk has less room than the output takes */
 export async function checkSpace(path: string, bytes: number): Promise<void> {

@@ -1,5 +1,5 @@
 import { isAbsolute, join, win32 } from 'node:path'
-import { FusionError } from '../../contract/errors'
+import { FusionError } from '../../../contract/errors'
 
 /**
  * The path of a file that another file names, below the folder of that one: contents never name what lies elsewhere.

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { DENOISER_COMPONENTS } from './denoisers'
-import { ERROR_KINDS } from './errors'
+import { DENOISER_COMPONENTS } from '../values/denoisers'
+import { ERROR_KINDS } from '../errors'
 
 /** Shapes of what the engine reports about models; the engine's own types fit them (the handlers' types prove it). */
 

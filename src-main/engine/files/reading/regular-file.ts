@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, statSync, type Stats } from 'node:fs'
 import { open, stat, type FileHandle } from 'node:fs/promises'
-import { FusionError } from '../../contract/errors'
+import { FusionError } from '../../../contract/errors'
 import { unreadable } from './file-errors'
 import type { SmallFile } from './small-files'
 

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { FusionError } from '../../contract/errors'
+import { FusionError } from '../../../contract/errors'
 import { tellDamage } from './cache-damage'
-import { readSmallText } from './regular-file'
-import { SMALL_FILES } from './small-files'
-import { writeWhole } from './write-whole'
+import { readSmallText } from '../reading/regular-file'
+import { SMALL_FILES } from '../reading/small-files'
+import { writeWhole } from '../writing/write-whole'
 
 const envelopeSchema = z.object({ sha256: z.string(), value: z.string() })
 

@@ -1,5 +1,5 @@
-import { DENOISER_COMPONENTS } from './denoisers'
-import { asName } from './limits'
+import { DENOISER_COMPONENTS } from '../values/denoisers'
+import { asName } from '../values/limits'
 
 /** Folders of a diffusers pipeline: named alike in every model. */
 const COMPONENT_FOLDERS = [...DENOISER_COMPONENTS, 'transformer', 'vae', 'text_encoder', 'text_encoder_2']

@@ -1,4 +1,4 @@
-import { FusionError } from './errors'
+import { FusionError } from '../errors'
 
 const SAFETENSORS = /\.(safetensors|sft)$/i
 /** Endings by which programs expect a PyTorch pickle. */

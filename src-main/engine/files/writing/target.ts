@@ -1,9 +1,9 @@
 import { lstat, realpath, stat } from 'node:fs/promises'
 import { homedir, userInfo } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
-import { FusionError } from '../../contract/errors'
-import { isInside } from './inside'
-import { kindInWords } from './regular-file'
+import { FusionError } from '../../../contract/errors'
+import { isInside } from '../reading/inside'
+import { kindInWords } from '../reading/regular-file'
 import { writingError } from './writing-error'
 
 /**

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { countSchema, MOST_MODELS, MOST_PROMPTS, MOST_SAMPLES, nameSchema } from './limits'
+import { countSchema, MOST_MODELS, MOST_PROMPTS, MOST_SAMPLES, nameSchema } from '../values/limits'
 import { errorReportSchema } from './models'
-import { promptSchema } from './prompt'
+import { promptSchema } from '../values/prompt'
 
 /** What a model may run on while the inputs of its layers are gathered; 'none': it is left out. */
 export const CALIBRATION_USES = ['data', 'prompts', 'none'] as const

@@ -1,7 +1,7 @@
 import { stat, writeFile } from 'node:fs/promises'
-import { FusionError } from '../../contract/errors'
+import { FusionError } from '../../../contract/errors'
 import { AtomicOutput, writableFolder } from './atomic-output'
-import { isThere } from './regular-file'
+import { isThere } from '../reading/regular-file'
 import type { TargetRule } from './target'
 import { writingError } from './writing-error'
 

@@ -1,5 +1,5 @@
-import type { EvaluationResults } from './evaluate/results'
-import type { FoundWeights, SearchStrategy } from './evaluate/search'
+import type { EvaluationResults } from '../evaluate/results'
+import type { FoundWeights, SearchStrategy } from '../evaluate/search'
 import type { Project } from './project'
 
 /** The project with weights that a search found; what a greedy search found is a plain average of whole models. */

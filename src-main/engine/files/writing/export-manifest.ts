@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { lstat, readdir, writeFile } from 'node:fs/promises'
 import { isAbsolute, join, relative, sep } from 'node:path'
 import { z } from 'zod'
-import { openRegularFile, readSmallText } from './regular-file'
-import { SMALL_FILES } from './small-files'
+import { openRegularFile, readSmallText } from '../reading/regular-file'
+import { SMALL_FILES } from '../reading/small-files'
 import type { Standing, TargetKind } from './target'
 
 /** The file by which a folder that this program wrote is known. Hidden: a merge does not copy it from its base. */

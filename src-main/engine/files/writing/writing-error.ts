@@ -1,4 +1,4 @@
-import { FusionError } from '../../contract/errors'
+import { FusionError } from '../../../contract/errors'
 
 /** The system's own codes (EIO), not Node's (ERR_…). */
 const SYSTEM_ERROR = /^E[A-Z0-9]+$/
