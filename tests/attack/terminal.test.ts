@@ -106,7 +106,7 @@ describe('the address of serve', () => {
     expect(servedAddress('0.0.0.0', true)).toMatchObject({ isPublic: true })
     for (const address of ['127.0.0.1', '127.1.2.3', '::1', 'localhost', '0:0:0:0:0:0:0:1'])
       expect(servedAddress(address)).toMatchObject({ isPublic: false })
-    expect(() => servedAddress('', true)).toThrow('no address')
+    expect(() => servedAddress('', true)).toThrow('not an address')
   })
 
   it('is written as URLs have it', () => {

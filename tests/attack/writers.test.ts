@@ -224,7 +224,7 @@ it('demo leaves what lies where its merge and its contact sheet would', async ()
   writeFileSync(join(folder, 'featurefusion', 'thesis.odt'), 'mine')
   expect(await refused(folder, args)).toContain('thesis.odt')
   writeFileSync(join(folder, 'contact-sheet.png'), 'mine')
-  expect(await refused(folder, args)).toContain('no PNG')
+  expect(await refused(folder, args)).toContain('not a PNG')
 })
 
 it('the built program ends with 1, and a model that is named as a table stays', async () => {
