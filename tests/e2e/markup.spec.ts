@@ -148,7 +148,7 @@ test('markup in names, prompts, captions and metadata is shown as text', async (
   await test.step('Export, and back from its recipe', async () => {
     await studio.goTo('Export')
     await expectHarmless(page, 'export')
-    const target = join(server.folder, NAMES.base)
+    const target = join(server.folder, `merged ${NAMES.base}`)
     const { job } = await studio.ask('export.start', { path: target, overwrite: false })
     await expect
       .poll(async () => (await studio.ask('jobs.list', {})).jobs.find(({ id }) => id === job.id)?.state, {
