@@ -2,17 +2,18 @@ import { basename } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import { asMatrix } from '../adapter-forms/matrices'
 import { yieldOrCancel } from '../cancel'
+import { openAdapter } from '../adapters/adapter-file'
+import { SequentialWriter } from '../checkpoint/containers/sequential-writer'
 import { TensorReader } from '../checkpoint/containers/tensor-reader'
 import { encodeHeader } from '../checkpoint/containers/safetensors-write'
 import { isMergeable } from '../checkpoint/mergeable'
 import type { Checkpoint, TensorView } from '../checkpoint/model/checkpoint'
-import { checkTargetOutsideSources } from '../files/writing/target'
+import { checkTargetOutsideSources, fileKind } from '../files/writing/target'
 import { checkCompatible } from '../merge/plan/plan'
 import { RoundedTensors, type LoraType } from './rounded-tensors'
 import { ChangeReader } from './layer-change'
 import { loraMetadata, type LoraLayer } from './lora-metadata'
 import { LORA_COMPONENTS, loraNaming, type LoraComponent, type LoraFormat, type LoraKeys } from './lora-names'
-import { LoraWriter } from './lora-writer'
 import { MatrixProducts } from './matrix-products'
 import { isExact, lostEnergy, sumOfSquares, truncatedSvd, type Kept } from './truncated-svd'
 
@@ -57,6 +58,9 @@ interface Pair {
   specialist: TensorView
 }
 
+/** Whole models are never replaced by what changes them. */
+const ADAPTER_FILE = fileKind('LoRA or another adapter', async (path) => (await openAdapter(path)) !== undefined)
+
 /** Beside the names and settings of layers: kohya's metadata and the note. */
 const METADATA_BYTES = 16_384
 
@@ -89,9 +93,9 @@ export async function extractLora(
   await checkTargetOutsideSources(options.path, files)
   const { layers, others } = pairsOf(base, specialist, include)
   const naming = loraNaming(options.format, base)
-  const writer = await LoraWriter.create(
+  const writer = await SequentialWriter.create(
     options.path,
-    { overwrite: options.overwrite === true, sources: files },
+    { overwrite: options.overwrite === true, sources: files, kind: ADAPTER_FILE },
     headerRoom(layers, naming),
   )
   const reader = new TensorReader([...base.files, ...specialist.files])
@@ -160,7 +164,7 @@ function hasKernel(shape: readonly number[]): boolean {
 interface Tools {
   changes: ChangeReader
   products: MatrixProducts
-  writer: LoraWriter
+  writer: SequentialWriter
   naming: (part: LoraComponent, module: string) => LoraKeys
 }
 

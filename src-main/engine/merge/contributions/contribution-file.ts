@@ -12,7 +12,7 @@ import { fileKind } from '../../files/writing/target'
 import { writingError } from '../../files/writing/writing-error'
 import { BYTES_PER_ELEMENT, elementCount } from '../../tensor/element-type'
 import type { Contribution } from '../fusion/fusion-layer'
-import { writeFully } from '../jobs/output-writer'
+import { writeFully } from '../../files/writing/write-fully'
 
 /** A layer as a matrix: what its contribution takes on disk. */
 export interface LayerSize {

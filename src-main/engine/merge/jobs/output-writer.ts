@@ -1,7 +1,8 @@
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { encodeHeader } from '../../checkpoint/containers/safetensors-write'
 import { makeFolder } from '../../files/writing/make-folder'
+import { writeFully } from '../../files/writing/write-fully'
 import { outputPath, type OutputFile } from '../plan/output-files'
 import { PrefixHash } from './prefix-hash'
 import { RECIPE_KEY } from '../../checkpoint/describe'
@@ -82,11 +83,4 @@ export class OutputWriter {
 /** Files that are copies of the base's say only what diffusers asks for. */
 function withHashes(metadata: Readonly<Record<string, string>>, { tensors }: OutputFile, dataSha256?: string) {
   return RECIPE_KEY in metadata ? sealed(metadata, tensors, dataSha256) : metadata
-}
-
-/** Writes all bytes from `position` of a file on. */
-export function writeFully(descriptor: number, bytes: Uint8Array, position: number): void {
-  for (let done = 0; done < bytes.byteLength;) {
-    done += writeSync(descriptor, bytes, done, bytes.byteLength - done, position + done)
-  }
 }

@@ -1,8 +1,9 @@
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import type { MethodName, MethodSettings } from '../../../contract/document/project'
 import type { TensorView } from '../../checkpoint/model/checkpoint'
 import type { SourceFile, StoredTensor } from '../../checkpoint/containers/container'
 import { TensorReader } from '../../checkpoint/containers/tensor-reader'
+import { writeFully } from '../../files/writing/write-fully'
 import { BYTES_PER_ELEMENT, type ElementType } from '../../tensor/element-type'
 import { Kernels } from '../../tensor/kernels'
 import { FiniteCheck } from '../../tensor/finite-check'
@@ -201,9 +202,7 @@ export class TensorJobRunner {
   private write({ path, position }: JobTarget, at: number, bytes: Uint8Array): void {
     let descriptor = this.outputs.get(path)
     if (descriptor === undefined) this.outputs.set(path, (descriptor = openSync(path, 'r+')))
-    for (let done = 0; done < bytes.byteLength;) {
-      done += writeSync(descriptor, bytes, done, bytes.byteLength - done, position + at + done)
-    }
+    writeFully(descriptor, bytes, position + at)
   }
 }
 

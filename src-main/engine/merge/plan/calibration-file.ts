@@ -1,16 +1,15 @@
-import { closeSync, openSync, writeSync } from 'node:fs'
 import { z } from 'zod'
 import { calibrationRecordSchema, type CalibrationRecord } from '../../../contract/document/calibration'
 import { FusionError } from '../../../contract/errors'
 import { damaged } from '../../files/reading/file-errors'
 import { BlockChecksums, blockCount, checksum } from '../../files/kept/checksums'
-import { AtomicOutput } from '../../files/writing/atomic-output'
 import { fileKind } from '../../files/writing/target'
-import { writingError } from '../../files/writing/writing-error'
 import type { Checkpoint } from '../../checkpoint/model/checkpoint'
 import type { SourceFile, StoredTensor } from '../../checkpoint/containers/container'
 import { readSafetensors } from '../../checkpoint/containers/safetensors'
 import { encodeHeader } from '../../checkpoint/containers/safetensors-write'
+import { SequentialWriter } from '../../checkpoint/containers/sequential-writer'
+import { BYTES_PER_ELEMENT, elementCount } from '../../tensor/element-type'
 import { denoiserOf } from '../../checkpoint/denoisers'
 
 /** What to do about a calibration that does not fit. */
@@ -144,20 +143,12 @@ export function calibrationBytes(layers: readonly CalibratedLayer[], models: num
 
 /** Writes a calibration file as its columns come, under a temporary name until it is whole. */
 export class CalibrationWriter {
-  private readonly tensors: Parameters<typeof encodeHeader>[0][number][] = []
   private readonly checksums = new Map<string, string[]>()
-  private descriptor: number | null
-  private end: number
 
   private constructor(
-    private readonly output: AtomicOutput,
+    private readonly writer: SequentialWriter,
     private readonly record: string,
-    /** Room for the longest header that the columns may need. */
-    private readonly headerBytes: number,
-  ) {
-    this.descriptor = openSync(output.temporaryPath, 'r+')
-    this.end = headerBytes
-  }
+  ) {}
 
   /**
    * @param overwrite whether a calibration file may be replaced that this version cannot read, or an empty file
@@ -171,7 +162,10 @@ export class CalibrationWriter {
   ): Promise<CalibrationWriter> {
     const text = JSON.stringify(record)
     const longest = record.models.flatMap((_, model) =>
-      layers.map(({ module, inputs }) => entryOf({ module, inputs, count: record.samples }, model)),
+      layers.map(({ module, inputs }) => {
+        const entry = entryOf({ module, inputs, count: record.samples }, model)
+        return { ...entry, byteLength: elementCount(entry.shape) * BYTES_PER_ELEMENT.F16 }
+      }),
     )
     const places = new Map(
       longest.map(({ name, byteLength }) => [
@@ -179,45 +173,27 @@ export class CalibrationWriter {
         new Array<string>(blockCount(byteLength)).fill(checksum(new Uint8Array())),
       ]),
     )
-    const output = await AtomicOutput.create(path, { kind: CALIBRATION_FILE, overwrite })
-    return new CalibrationWriter(output, text, encodeHeader(longest, metadataOf(text, longest, places)).byteLength)
+    const room = encodeHeader(longest, metadataOf(text, longest, places)).byteLength
+    const rule = { kind: CALIBRATION_FILE, overwrite }
+    return new CalibrationWriter(await SequentialWriter.create(path, rule, room), text)
   }
 
   /** @param model its place in the record */
   add(model: number, columns: LayerColumns): void {
     const entry = entryOf(columns, model)
-    this.tensors.push(entry)
     this.checksums.set(entry.name, blocksOf(columns.bytes))
-    this.write(columns.bytes, this.end)
-    this.end += columns.bytes.byteLength
+    this.writer.add({ ...entry, bytes: columns.bytes })
   }
 
   /** Gives the file its name. */
   async finish(): Promise<void> {
-    const { tensors, checksums, record, headerBytes } = this
-    this.write(encodeHeader(tensors, metadataOf(record, tensors, checksums), headerBytes), 0)
-    this.close()
-    await this.output.commit([this.output.temporaryPath])
+    const { writer, checksums, record } = this
+    await writer.finish(metadataOf(record, writer.tensors, checksums))
   }
 
   /** Removes what was written. */
   async discard(): Promise<void> {
-    this.close()
-    await this.output.discard()
-  }
-
-  private close(): void {
-    if (this.descriptor !== null) closeSync(this.descriptor)
-    this.descriptor = null
-  }
-
-  private write(bytes: Uint8Array, position: number): void {
-    try {
-      for (let done = 0; done < bytes.byteLength;)
-        done += writeSync(this.descriptor!, bytes, done, bytes.byteLength - done, position + done)
-    } catch (error) {
-      throw writingError(error, this.output.finalPath)
-    }
+    await this.writer.discard()
   }
 }
 
@@ -240,8 +216,7 @@ function blocksOf(bytes: Uint8Array): string[] {
 }
 
 function entryOf({ module, inputs, count }: Omit<LayerColumns, 'bytes'>, model: number) {
-  const shape = [count, inputs]
-  return { name: `${module}.columns.${model}`, elementType: 'F16' as const, shape, byteLength: count * inputs * 2 }
+  return { name: `${module}.columns.${model}`, elementType: 'F16' as const, shape: [count, inputs] }
 }
 
 function parseJson(text: string | undefined): unknown {
