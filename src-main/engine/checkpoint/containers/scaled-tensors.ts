@@ -2,6 +2,7 @@ import { decodeFloats, float8Values } from '../../tensor/convert'
 import { BYTES_PER_ELEMENT, elementCount, type FloatType } from '../../tensor/element-type'
 import { Kernels } from '../../tensor/kernels'
 import { notFiniteError } from '../../tensor/tensor-inputs'
+import { dropOldest } from './drop-oldest'
 import type { ScaledTensor, StoredTensor } from './container'
 
 /** Fills `into` with elements of a tensor from element `start` on. */
@@ -44,8 +45,7 @@ export class ScaledTensors {
     const key = `${scale.path}\n${scale.offset}`
     const kept = this.scales.get(key)
     if (kept) return kept
-    const oldest = this.scales.size < MOST_SCALES ? undefined : this.scales.keys().next().value
-    if (oldest !== undefined) this.scales.delete(oldest)
+    dropOldest(this.scales, MOST_SCALES)
     const scales = this.decode(scale)
     this.scales.set(key, scales)
     return scales

@@ -7,6 +7,7 @@ import { stateOf } from '../../files/reading/file-state'
 import { ComputedRows } from './computed-rows'
 import type { ComputedTensor, SourceFile, StoredTensor } from './container'
 import { damaged, unreadable } from '../../files/reading/file-errors'
+import { dropOldest } from './drop-oldest'
 import { ScaledTensors } from './scaled-tensors'
 import { StridedTensors } from './strided-tensors'
 import { WidenedTensors } from './widened-tensors'
@@ -129,12 +130,6 @@ export class TensorReader {
       hint: 'Wait until the program that writes it is done, then open the model again.',
     })
   }
-}
-
-/** Makes room for one more entry. */
-function dropOldest(kept: Map<string, unknown>, most: number): void {
-  const oldest = kept.size < most ? undefined : kept.keys().next().value
-  if (oldest !== undefined) kept.delete(oldest)
 }
 
 /** A system call on a file that is read, with its refusal as an error of ours. */

@@ -2,6 +2,7 @@ import { BYTES_PER_ELEMENT, elementCount, type FloatType } from '../../tensor/el
 import { decodeFloats } from '../../tensor/convert'
 import { Kernels } from '../../tensor/kernels'
 import { notFiniteError } from '../../tensor/tensor-inputs'
+import { dropOldest } from './drop-oldest'
 import type { StoredTensor, WidenedTensor } from './container'
 
 /** Fills `into` with elements of a tensor from element `start` on. */
@@ -37,8 +38,7 @@ export class WidenedTensors {
     const key = [narrow, wide].map(({ path, name }) => `${path}\n${name}`).join('\n')
     const kept = this.kept.get(key)
     if (kept) return kept
-    const oldest = this.kept.size < MOST_KEPT ? undefined : this.kept.keys().next().value
-    if (oldest !== undefined) this.kept.delete(oldest)
+    dropOldest(this.kept, MOST_KEPT)
     const bytes = this.bytesAs(wide, stored.elementType)
     const own = this.bytesAs(narrow, stored.elementType)
     const rows = wide.shape[0]!
