@@ -1,9 +1,20 @@
 import { doraChange } from './dora'
 import type { AddDelta, FactorShapes, Factors, LoadRows, RowChange, WeightShape } from './form'
-import type { FormSettings } from './settings'
+import type { FormName, FormSettings } from './settings'
 
 /** DoRA's magnitudes: LyCORIS' name, and PEFT's, whose axis is always the output. */
 export const MAGNITUDES = ['dora_scale', 'lora_magnitude_vector'] as const
+
+/** Forms whose D depends on the adapter's factors alone. */
+const SUMS: ReadonlySet<FormName> = new Set(['lora', 'loha', 'lokr', 'full'])
+
+/**
+ * Whether a module's change is a sum W + scale · multiplier · D in which D does not depend on W: such changes of one
+ * weight may be made one after the other, in any order, with any multipliers.
+ */
+export function isSum(form: FormName, shape: FactorShapes): boolean {
+  return SUMS.has(form) && MAGNITUDES.every((name) => shape(name) === undefined)
+}
 
 /** The change of a form whose D is added to W: with magnitudes where the module has them (DoRA). */
 export function additiveChange(

@@ -5,11 +5,12 @@ import type { AdapterForm } from '../adapter-forms/form'
 import type { FormSettings, StrengthRule } from '../adapter-forms/settings'
 import { full } from '../adapter-forms/full'
 import { weightShape } from '../adapter-forms/matrices'
-import type { ComputedTensor, StoredTensor } from '../checkpoint/containers/container'
+import { computedTensor } from '../checkpoint/containers/computed-tensor'
+import type { StoredTensor } from '../checkpoint/containers/container'
 import type { Incompatibility } from '../checkpoint/compare'
 import { isMarker } from '../checkpoint/model/extras'
 import type { Checkpoint, ComponentName, TensorView } from '../checkpoint/model/checkpoint'
-import { elementCount, isFloatType } from '../tensor/element-type'
+import { isFloatType } from '../tensor/element-type'
 import type { Adapter, AdapterModule } from './adapter-file'
 import { ModuleNames, type FoundModule, type ModulePlace } from './module-names'
 
@@ -161,40 +162,14 @@ function computedView(
   const settings = settingsOf(module, multiplier, rule)
   // PEFT's change of a bias is scaled like the weight's, LyCORIS' (diff_b) is not.
   const own = form === full && !module.bias?.name.includes('.lora_B') ? { ...settings, scale: 1 } : settings
-  const parts = {
-    weight: { shape, stored, start, transposed },
-    form: form.name,
-    factors,
-    settings: own,
-  } satisfies Omit<ComputedTensor, 'key'>
+  const parts = { weight: { shape, stored, start, transposed }, form: form.name, factors, settings: own }
   return {
     name,
     shape,
     start: 0,
     transposed: false,
-    stored: {
-      name,
-      elementType: 'F32',
-      shape,
-      path: adapter.files[0]!.path,
-      offset: 0,
-      byteLength: elementCount(shape) * 4,
-      computed: { key: keyOf(parts), ...parts },
-    },
+    stored: computedTensor(name, adapter.files[0]!.path, parts),
   }
-}
-
-/** Where everything that a computed tensor depends on lies, and the numbers of its settings. */
-function keyOf({ weight, form, factors, settings }: Omit<ComputedTensor, 'key'>): string {
-  const place = ({ path, offset, computed }: StoredTensor): unknown => computed?.key ?? [path, offset]
-  return JSON.stringify([
-    place(weight.stored),
-    weight.start,
-    weight.transposed,
-    form,
-    Object.entries(factors).map(([name, stored]) => [name, place(stored)]),
-    settings,
-  ])
 }
 
 function misfitError({ path, title, modules }: Adapter, base: Checkpoint, problems: readonly string[]): FusionError {

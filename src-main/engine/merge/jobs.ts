@@ -5,6 +5,7 @@ import type { MethodSettings } from '../../contract/document/project'
 import type { OutputFile } from './plan/output-files'
 import type { LayerTask, TensorTask } from './plan/merge-plan'
 import type { ReweightedLayer } from './contributions/reweight'
+import { foldAdapters } from './jobs/fold-adapters'
 import { writtenBytes } from './jobs/tensor-output'
 import type { JobTarget, WritingJob } from './jobs/tensor-job'
 
@@ -43,7 +44,7 @@ export function jobsOf(task: TensorTask, settings: MethodSettings, places: JobPl
     const job: WritingJob = { kind: 'elementwise', views, method: method.name, settings, weights, target, byteLength }
     return [{ job, task, file, offset }]
   }
-  const combination = method.combine(weights, settings)
+  const folded = foldAdapters(views, method.combine(weights, settings))
   const step = transposed || scaled ? count : SUM_JOB_ELEMENTS
   return Array.from({ length: Math.ceil(count / step) }, (_, index) => {
     const start = index * step
@@ -51,8 +52,7 @@ export function jobsOf(task: TensorTask, settings: MethodSettings, places: JobPl
     const at = { ...target, position: target.position + start * size }
     const job: WritingJob = {
       kind: 'sum',
-      views,
-      combination,
+      ...folded,
       start,
       count: length,
       target: at,

@@ -11,6 +11,8 @@ export interface TensorInputs {
   types: readonly FloatType[]
   /** Name of each model's file, for messages. */
   sources: readonly string[]
+  /** Per model the first model with the very same elements, itself if there is none before; absent: nothing is known. */
+  origins?: readonly number[]
   /** Fills `into` with the elements of `model` from `start` on, as its file stores them. */
   read(model: number, start: number, into: Uint8Array): void
 }

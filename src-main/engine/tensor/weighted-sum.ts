@@ -71,15 +71,22 @@ export class WeightedSum {
     if (type === 'F64') return this.sumDoubles(inputs, { coefficients, divisor }, start, count)
     const { kernels, raw, values, sums, encoded } = this
     sums.doubles(count).fill(-0) // the only start that leaves zeros of either sign as they are
+    let decoded: number | undefined // whose elements `values` holds
     coefficients.forEach((coefficient, model) => {
       if (coefficient === 0) return
       const stored = inputs.types[model]!
+      const origin = inputs.origins?.[model]
+      if (origin !== undefined && origin === decoded) {
+        kernels.run.accumulate(sums.pointer, values.pointer, count, coefficient)
+        return
+      }
       inputs.read(model, start, raw.bytes(count * BYTES_PER_ELEMENT[stored]))
       if (stored === 'F64') {
         if (!addDoubles(sums.doubles(count), raw.doubles(count), coefficient)) throw notFiniteError(inputs, model)
         return
       }
       if (!decodeFloats(kernels, stored, raw, values, count)) throw notFiniteError(inputs, model)
+      decoded = origin
       kernels.run.accumulate(sums.pointer, values.pointer, count, coefficient)
     })
     kernels.run.divide(sums.pointer, values.pointer, count, divisor)

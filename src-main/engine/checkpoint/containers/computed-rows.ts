@@ -34,7 +34,9 @@ export class ComputedRows {
   private readonly shape: WeightShape
   private readonly factors: Factors
   private readonly load: LoadRows = (firstRow, rows) => this.loadRows(firstRow, rows)
-  private change: RowChange | undefined
+  private rowChange: RowChange | undefined
+  /** Where the weight is computed by rows itself: it is changed in the memory in which it was computed. */
+  private readonly inner: ComputedRows | undefined
   /** Where the weight lies transposed in its file: whole, the right way round, as it is stored. */
   private turned: Uint8Array | undefined
   private block = { firstRow: 0, values: new Float32Array(0) }
@@ -45,6 +47,8 @@ export class ComputedRows {
   ) {
     this.shape = weightShape(tensor.weight.shape)
     this.factors = factorsOf(tensor, reader)
+    const { stored, start, transposed } = tensor.weight
+    if (stored.computed && start === 0 && !transposed) this.inner = new ComputedRows(stored.computed, reader)
   }
 
   /** @param start first element, row-major @param into bytes of float32 values */
@@ -64,22 +68,29 @@ export class ComputedRows {
     const { rows, rowLength } = this.shape
     const { firstRow, values } = this.block
     if (row >= firstRow && (row - firstRow + 1) * rowLength <= values.length) return this.block
-    this.change ??= this.rowChange()
     const { rowsTogether } = this.change
     const step = Math.max(1, Math.floor(BLOCK_ELEMENTS / (rowLength * rowsTogether))) * rowsTogether
     const first = Math.floor(row / step) * step
-    const block = this.load(first, Math.min(step, rows - first))
-    this.change.change(block)
+    const block = this.changedRows(first, Math.min(step, rows - first))
     this.block = { firstRow: first, values: block.values.floats(block.rows * rowLength).slice() }
     return this.block
   }
 
-  private rowChange(): RowChange {
+  /** Made at the first use, while no block is. */
+  private get change(): RowChange {
     const { form, settings } = this.tensor
-    return FORMS[form].rowChange(this.shape, this.factors, settings, this.load)
+    return (this.rowChange ??= FORMS[form].rowChange(this.shape, this.factors, settings, this.load))
+  }
+
+  private changedRows(firstRow: number, rows: number): RowBlock {
+    const { change } = this
+    const block = this.load(firstRow, rows)
+    change.change(block)
+    return block
   }
 
   private loadRows(firstRow: number, rows: number): RowBlock {
+    if (this.inner?.change.rowsTogether === 1) return this.inner.changedRows(firstRow, rows)
     const { stored } = this.tensor.weight
     const type = stored.elementType as FloatType
     const count = rows * this.shape.rowLength

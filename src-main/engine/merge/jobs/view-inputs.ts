@@ -13,6 +13,9 @@ export function viewInputs(views: readonly TensorView[], reader: TensorReader): 
     count: elementCount(shape),
     types: views.map(({ stored }) => stored.elementType as FloatType),
     sources: views.map(({ stored }) => stored.path),
+    origins: views.map(({ stored, start, transposed }) =>
+      views.findIndex((other) => other.stored === stored && other.start === start && other.transposed === transposed),
+    ),
     read(model, start, into) {
       const view = views[model]!
       if (!view.transposed) return reader.read(view.stored, view.start + start, into)
