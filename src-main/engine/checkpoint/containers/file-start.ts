@@ -3,7 +3,7 @@ import { FusionError, type ErrorKind } from '../../../contract/errors'
 import { readBeginning } from '../../files/reading/regular-file'
 
 /** Bytes that tell what a file is: a tar archive says it last, at byte 257. */
-const START_BYTES = 512
+export const START_BYTES = 512
 /** How much of a text file a message repeats. */
 const TEXT_SHOWN = 60
 
@@ -99,7 +99,12 @@ const PICKLE_ENDINGS = ['.ckpt', '.pt', '.pth', '.bin']
  * 'not-found', 'unreadable'
  */
 export async function containerOf(path: string): Promise<'safetensors' | 'pickle'> {
-  const start = (await readBeginning(path, START_BYTES)).toString('latin1')
+  return containerOfBytes(path, await readBeginning(path, START_BYTES))
+}
+
+/** The same of a file whose first START_BYTES were read. @param path for its ending, and for messages */
+export function containerOfBytes(path: string, bytes: Buffer): 'safetensors' | 'pickle' {
+  const start = bytes.toString('latin1', 0, START_BYTES)
   if (isPickle(start)) return 'pickle'
   const ending = extname(path).toLowerCase()
   const found: Omit<FileStart, 'is'> | undefined =

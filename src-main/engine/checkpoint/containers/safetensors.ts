@@ -3,7 +3,7 @@ import { FusionError } from '../../../contract/errors'
 import { openRegularFile } from '../../files/reading/regular-file'
 import { BYTES_PER_ELEMENT, type ElementType } from '../../tensor/element-type'
 import { stateOf } from '../../files/reading/file-state'
-import type { WeightsContainer } from './container'
+import type { SourceFile, WeightsContainer } from './container'
 import { parseHeader } from './safetensors-header'
 
 /** Longest header that the safetensors library reads (MAX_HEADER_SIZE): a longer one is an attack, not a model. */
@@ -31,15 +31,36 @@ export async function readSafetensors(path: string): Promise<WeightsContainer> {
 async function readHeader(handle: FileHandle, path: string): Promise<WeightsContainer> {
   const found = await handle.stat({ bigint: true })
   const size = Number(found.size)
+  const dataStart = headerEnd(await readAt(handle, path, 0, Math.min(size, LENGTH_BYTES)), size, path)
+  const header = await readAt(handle, path, LENGTH_BYTES, dataStart - LENGTH_BYTES)
+  return parseSafetensors({ path, size, state: stateOf(found) }, header)
+}
+
+/**
+ * Where the header of a safetensors file ends and its data begin.
+ * @param start the first 8 bytes of the file, or all of a shorter one
+ * @throws FusionError 'malformed'
+ */
+export function headerEnd(start: Buffer, size: number, path: string): number {
   if (size < LENGTH_BYTES) throw malformed(path, `it holds ${size} bytes, fewer than the length of its header`)
-  const length = (await readAt(handle, path, 0, LENGTH_BYTES)).readBigUInt64LE()
+  const length = start.readBigUInt64LE()
   if (length > MAX_HEADER_BYTES) throw malformed(path, `a header of ${length} bytes is more than the format allows`)
-  const dataStart = LENGTH_BYTES + Number(length)
-  if (dataStart > size) throw malformed(path, `its header ends at byte ${dataStart}, the file at ${size}`)
-  const bytes = await readAt(handle, path, LENGTH_BYTES, Number(length))
-  const { metadata, tensors } = parseHeader(bytes, size - dataStart, path)
+  const end = LENGTH_BYTES + Number(length)
+  if (end > size) throw malformed(path, `its header ends at byte ${end}, the file at ${size}`)
+  return end
+}
+
+/**
+ * A safetensors file by its header.
+ * @param header the header alone, without its 8-byte length
+ * @throws what readSafetensors throws
+ */
+export function parseSafetensors(file: SourceFile, header: Buffer): WeightsContainer {
+  const { path, size } = file
+  const dataStart = LENGTH_BYTES + header.byteLength
+  const { metadata, tensors } = parseHeader(header, size - dataStart, path)
   return {
-    file: { path, size, state: stateOf(found) },
+    file,
     metadata,
     leftAside: [],
     tensors: tensors.map(({ name, elementType, shape, begin, byteLength }) => {
