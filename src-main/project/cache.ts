@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { HASHES_FILE } from '../engine/checkpoint/hash'
 import { LATENTS_FOLDER } from '../engine/evaluate/data/latent-cache'
 import { LOSSES_FOLDER } from '../engine/evaluate/losses/loss-store'
+import { LIBRARY_FILE } from '../engine/library/facts-cache'
 import { makePrivate } from '../engine/files/writing/private'
 import { cacheBytes, CONTRIBUTIONS_FOLDER, trimCache } from '../engine/merge/contributions/cache-space'
 
@@ -35,9 +36,14 @@ export class Cache {
     return join(this.folder, CALIBRATIONS)
   }
 
+  /** What headers of the model library told. */
+  private get library(): string {
+    return join(this.folder, LIBRARY_FILE)
+  }
+
   /** Takes what versions before left readable for everybody. */
   makePrivate(): void {
-    for (const part of [...this.all, join(this.folder, LATENTS_FOLDER), join(this.folder, HASHES_FILE)])
+    for (const part of [...this.all, join(this.folder, LATENTS_FOLDER), join(this.folder, HASHES_FILE), this.library])
       makePrivate(part)
   }
 

@@ -15,6 +15,11 @@ import { loadTokenizer } from '../../src-main/engine/tokenizer/vocabulary'
 import { findCaptionedImages } from '../../src-main/engine/evaluate/data/captioned-images'
 import { openEvaluationData } from '../../src-main/engine/evaluate/data/evaluation-data'
 import { readEvaluationSet } from '../../src-main/engine/evaluate/data/evaluation-set'
+import { readExtraModelPaths } from '../../src-main/engine/library/extra-model-paths'
+import { FactsCache } from '../../src-main/engine/library/facts-cache'
+import { listModels } from '../../src-main/engine/library/list-models'
+import { readThumbnail } from '../../src-main/engine/library/thumbnails'
+import { encodePng } from '../../src-main/engine/image/png'
 import { loadClip } from '../../src-main/engine/evaluate/clip/clip-score'
 import { readSmallFile, readSmallText } from '../../src-main/engine/files/reading/regular-file'
 import { SMALL_FILES } from '../../src-main/engine/files/reading/small-files'
@@ -156,6 +161,37 @@ export const FILES_READ: readonly FileRead[] = [
     read: (f) => readTextualInversion(join(f, 'inversion.pt')),
   },
   {
+    what: 'model in a library',
+    file: 'library/model.safetensors',
+    read: async (f) => {
+      const { entries } = await listModels([join(f, 'library')])
+      if (entries.length !== 1) throw new FusionError('not-found', 'The model is not listed.')
+      for (const { problem } of entries) if (problem !== null) throw new FusionError('malformed', problem)
+    },
+    isLarge: true,
+  },
+  {
+    what: 'picture of a model',
+    file: 'library/model.png',
+    read: (f) => readThumbnail(join(f, 'library/model.png')),
+  },
+  {
+    what: 'picture in a model',
+    file: 'library/model.safetensors',
+    read: (f) => readThumbnail(join(f, 'library/model.safetensors')),
+  },
+  {
+    what: 'extra_model_paths.yaml of ComfyUI',
+    file: 'comfyui/extra_model_paths.yaml',
+    read: (f) => readExtraModelPaths(join(f, 'comfyui/extra_model_paths.yaml')),
+  },
+  {
+    what: 'library.json',
+    file: 'cache/library.json',
+    read: (f) => FactsCache.open(join(f, 'cache')),
+    mayBeIgnored: true,
+  },
+  {
     what: 'evaluation.json',
     file: 'evaluation/evaluation.json',
     read: (f) => openEvaluationData(join(f, 'evaluation'), 0),
@@ -196,13 +232,29 @@ export function fixture(folder: string): string {
   cpSync(join(golden, 'sd1/pipeline'), join(folder, 'pipeline'), { recursive: true })
   cpSync(join(golden, 'clip/model'), join(folder, 'clip'), { recursive: true })
   cpSync(resolve('resources/demo/evaluation'), join(folder, 'evaluation'), { recursive: true })
-  for (const name of ['shards', 'beside', 'tokenizer', 'cache', 'pictures/b', 'pictures/c', 'bins'])
+  for (const name of [
+    'shards',
+    'beside',
+    'tokenizer',
+    'cache',
+    'pictures/b',
+    'pictures/c',
+    'bins',
+    'library',
+    'comfyui',
+  ])
     mkdirSync(join(folder, name), { recursive: true })
   const write = (file: string, contents: string | Uint8Array): void => writeFileSync(join(folder, file), contents)
   const json = (file: string, value: unknown): void => write(file, JSON.stringify(value))
   json('a.fusion.json', { format: 'featurefusion-project', version: 1, models: [{ name: 'a', path: 'pipeline' }] })
   json('own.json', {})
   json('cache/hashes.json', {})
+  json('cache/library.json', {})
+  const png = encodePng({ width: 1, height: 1, channels: 3, data: new Uint8Array(3) })
+  const picture = `data:image/png;base64,${Buffer.from(png).toString('base64')}`
+  write('library/model.safetensors', safetensors({ 'conv.weight': [1] }, { 'modelspec.thumbnail': picture }))
+  write('library/model.png', png)
+  write('comfyui/extra_model_paths.yaml', 'a:\n  checkpoints: b\n')
   write('prompts.txt', 'a house\n')
   for (const name of ['a', 'b/b', 'c/c']) write(`pictures/${name}.png`, 'a picture')
   write('pictures/a.txt', 'a house')

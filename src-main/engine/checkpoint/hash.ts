@@ -32,6 +32,8 @@ export interface HashOptions {
   signal?: AbortSignal
   /** Called with bytes done and bytes in all, after every block. */
   onProgress?: (done: number, total: number) => void
+  /** Waited for before every block: how hashing makes room for other work. */
+  pace?: (() => Promise<void>) | undefined
 }
 
 /**
@@ -66,6 +68,18 @@ export async function cachedHash(path: string, cacheFolder: string | undefined):
   return entry?.state === state ? entry.sha256 : undefined
 }
 
+/**
+ * The hashes that the cache holds, to ask for many files: by path and state of the file as it is now.
+ * @returns undefined for a file that was not hashed, or is another now
+ */
+export async function knownHashes(cacheFolder: string): Promise<(path: string, state: string) => string | undefined> {
+  const cache = await readCache(cacheFolder)
+  return (path, state) => {
+    const entry = ownEntry(cache, path)
+    return entry?.state === state ? entry.sha256 : undefined
+  }
+}
+
 /** Files with this sha256 that are still as they were when they were hashed. */
 export async function cachedPaths(sha256: string, cacheFolder: string): Promise<string[]> {
   const entries = Object.entries(await readCache(cacheFolder)).filter(([, entry]) => entry.sha256 === sha256)
@@ -80,13 +94,14 @@ export function shortHash(sha256: string): string {
   return sha256.slice(0, SHORT_HASH_LENGTH)
 }
 
-async function computeHash(path: string, { signal, onProgress }: HashOptions): Promise<string> {
+async function computeHash(path: string, { signal, onProgress, pace }: HashOptions): Promise<string> {
   const hash = createHash('sha256')
   const buffer = Buffer.allocUnsafe(BLOCK_BYTES)
   const handle = await openRegularFile(path)
   try {
     const { size } = await handle.stat()
     for (let done = 0; ;) {
+      await pace?.()
       if (signal?.aborted) throw new FusionError('cancelled', `Hashing ${path} was cancelled.`)
       const { bytesRead } = await handle.read(buffer, 0, BLOCK_BYTES, done).catch((cause: unknown) => {
         throw unreadable(path, cause)

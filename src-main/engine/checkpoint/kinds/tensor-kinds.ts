@@ -56,6 +56,15 @@ const adapter = (title: string, is: Test): AdapterKind => ({ title, is, advice: 
 const DORA = named(/[._]dora_scale$|lora_magnitude_vector/)
 const LORA = named(/[._]lora_(?:up|down|A|B|mid|embedding_[AB]|linear_layer)(?:[._]|$)|[._]lora\.(?:up|down)\./)
 
+/** Words for prompts. */
+export const EMBEDDING_KIND: AdapterKind = {
+  title: 'a textual inversion (embedding)',
+  is: (tensors) =>
+    onlyNamed(/^(?:emb_params|clip_[lgh]|t5xxl|string_to_(?:param|token)\..*)$/)(tensors) || isLearnedWord(tensors),
+  advice: EMBEDDING,
+  isRead: false,
+}
+
 /** Files that change a model, and words for it: none of them is a network that could be merged. First fit counts. */
 const ADAPTER_KINDS: readonly AdapterKind[] = [
   adapter('a Control-LoRA (a ControlNet as low-rank changes)', named(/^lora_controlnet$/)),
@@ -79,13 +88,7 @@ const ADAPTER_KINDS: readonly AdapterKind[] = [
   read('an adapter of norm layers (LyCORIS norm)', named(/\.[wb]_norm$/)),
   adapter('an adapter of custom diffusion', named(/_custom_diffusion\./)),
   read('an adapter (LyCORIS)', onlyNamed(/^(?:lora|lycoris)_/)),
-  {
-    title: 'a textual inversion (embedding)',
-    is: (tensors) =>
-      onlyNamed(/^(?:emb_params|clip_[lgh]|t5xxl|string_to_(?:param|token)\..*)$/)(tensors) || isLearnedWord(tensors),
-    advice: EMBEDDING,
-    isRead: false,
-  },
+  EMBEDDING_KIND,
 ]
 
 const ALIKE = 'It can be merged only with files of its own kind, given as base and specialists.'
@@ -112,6 +115,11 @@ const VIDEO_UNET = family('Stable Video Diffusion', /\.time_stack\.|\.time_mixer
 export const TEXT_ENCODER_KIND: TensorKind = network(
   'a CLIP text encoder',
   named(/(?:^|^text_model\.)embeddings\.token_embedding\.weight$|^(?:\w+\.)*token_embedding\.(?:wrapped\.)?weight$/),
+)
+
+const T5_KIND: TensorKind = network(
+  'a T5 text encoder',
+  named(/(?:^|\.)encoder\.block\.0\.layer\.0\.SelfAttention\.q\.weight$/),
 )
 
 /** Whole networks of the field that are not Stable Diffusion's UNet. First fit counts. */
@@ -154,11 +162,7 @@ const NETWORK_KINDS: readonly TensorKind[] = [
     'an upscaler (ESRGAN and the like)',
     named(/\brdb\d\.|\bRDB\d\.|RRDB|\.residual_group\.|^conv_first\.weight$|^upconv1\./),
   ),
-  {
-    title: 'a T5 text encoder',
-    is: named(/(?:^|\.)encoder\.block\.0\.layer\.0\.SelfAttention\.q\.weight$/),
-    advice: ALIKE,
-  },
+  T5_KIND,
   network(
     'a CLIP model (text and vision)',
     named(/^text_model\.encoder\.layers\.0\./, /^vision_model\.encoder\.layers\.0\./),
@@ -182,6 +186,16 @@ const LONE_TEXT_ENCODER: CheckpointKind = { title: 'a text encoder alone', advic
 export function networkKind(tensors: readonly StoredTensor[]): CheckpointKind | undefined {
   if (CHECKPOINT(tensors)) return VIDEO_UNET.is(tensors) ? VIDEO_UNET : undefined
   return NETWORK_KINDS.find(({ is }) => is(tensors))
+}
+
+/** Whether a kind is a text encoder by itself. */
+export function isTextEncoder(kind: CheckpointKind): boolean {
+  return kind === TEXT_ENCODER_KIND || kind === T5_KIND
+}
+
+/** Whether a kind is the denoiser of another family than Stable Diffusion 1, 2 and SDXL. */
+export function isOtherFamily({ advice }: CheckpointKind): boolean {
+  return advice === OTHER_FAMILY
 }
 
 /** What a checkpoint without a denoiser is; null where it has one, or where nothing tells. */

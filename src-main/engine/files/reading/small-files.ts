@@ -22,6 +22,10 @@ export const SMALL_FILES = {
   prompts: { what: 'a file of prompts', mostBytes: 20e6 },
   /** As many pixels as a picture may have (MOST_PIXELS), uncompressed. */
   picture: { what: 'a picture', mostBytes: 256e6 },
+  /** ComfyUI's extra_model_paths.yaml: 2 KB. */
+  modelPaths: { what: 'a list of model folders', mostBytes: 1e6 },
+  /** A picture that other programs keep beside a model. */
+  thumbnail: { what: 'a preview picture of a model', mostBytes: 8e6 },
   /** What the program has written itself: settings, results, hashes, latents. */
   own: { what: 'a file of this program', mostBytes: 256e6 },
 } as const satisfies Record<string, SmallFile>
