@@ -8,6 +8,7 @@ import { makePrivate } from '../engine/files/writing/private'
 import { chooseDevice, type ProviderStatus } from '../engine/runtime/providers'
 import { Cache } from '../project/cache'
 import { ComputeSupervisor, type ComputeChild } from './jobs/compute-supervisor'
+import { LibraryHashes } from './models/library-hashes'
 import { DataLock } from './files/data-lock'
 import { Evaluations } from './evaluation/evaluations'
 import { EventHub } from './event-hub'
@@ -68,6 +69,7 @@ export class Studio {
   readonly jobs: ComputeJobs
   readonly live: LivePreviews
   readonly evaluations: Evaluations
+  readonly libraryHashes: LibraryHashes
 
   private constructor(
     readonly options: StudioOptions,
@@ -86,6 +88,7 @@ export class Studio {
     })
     this.jobs = new ComputeJobs(this.queue, this.compute, log, () => this.trimCache())
     this.live = new LivePreviews(this)
+    this.libraryHashes = new LibraryHashes(this)
     this.evaluations = new Evaluations(this, join(options.dataFolder, 'evaluations.json'))
   }
 
@@ -203,6 +206,7 @@ export class Studio {
   /** Ends what runs, for good, and writes what is not written yet; a disk that does not answer is not waited for. */
   async close(): Promise<void> {
     this.queue.cancelAll()
+    this.libraryHashes.start([])
     this.compute.close()
     const written = Promise.all([this.project.close(), this.log.flush()]).then(() => this.lock.release())
     await Promise.race([written, delay(CLOSE_LIMIT_MS, undefined, { ref: false })])

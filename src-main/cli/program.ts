@@ -10,6 +10,7 @@ import { addEvaluateCommand } from './commands/evaluate'
 import { addExtractCommand } from './commands/extract'
 import { addGenerateCommand } from './commands/generate'
 import { addInspectCommand } from './commands/inspect'
+import { addLibraryCommand } from './commands/library'
 import { addMergeCommand } from './commands/merge'
 import { addOpenCommand } from './commands/open'
 import { addReweightCommand, addUnlearnCommand } from './commands/reweight'
@@ -41,6 +42,7 @@ export function createProgram(files: BuiltFiles): Command {
     .showHelpAfterError('(featurefusion --help lists the commands)')
     .exitOverride()
   addOpenCommand(program)
+  addLibraryCommand(program)
   addMergeCommand(program, files)
   addReweightCommand(program, files)
   addUnlearnCommand(program, files)

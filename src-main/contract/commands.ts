@@ -8,6 +8,7 @@ import { layerSummarySchema, MATRIX_KINDS, weightAdviceSchema } from './inspect'
 import { DEVICES, providerStatusSchema } from './values/devices'
 import { forecastSchema } from './export'
 import { jobSchema } from './jobs'
+import { LIBRARY_PROGRAMS, libraryListingSchema } from './library'
 import { pathSchema } from './values/limits'
 import { incompatibilitySchema, networkSchema, modelDescriptionSchema } from './document/models'
 import { liveStateSchema, pictureSchema, pngSettingsSchema, variantSchema } from './preview'
@@ -74,6 +75,22 @@ export const COMMANDS = {
   /** Layers that the method can merge, and the blocks that can have weights, in network order. */
   'models.layers': command(nothing, networkSchema),
   'models.hash': command(nothing, startedJob),
+
+  /** The models in the folders of the settings (`modelFolders`), as the programs that own them keep them; headers alone. */
+  'library.list': command(
+    nothing,
+    libraryListingSchema.extend({
+      /** Folders of other programs that are there, and not among the settings'. */
+      suggestions: z.array(z.object({ path: z.string(), program: z.enum(LIBRARY_PROGRAMS) })),
+    }),
+  ),
+  /** The picture of a model, as `thumbnail` of its entry names it. */
+  'library.thumbnail': command(
+    z.strictObject({ path }),
+    z.object({ type: z.enum(['image/png', 'image/jpeg', 'image/webp']), base64: z.string() }),
+  ),
+  /** Hashes files while no job runs; each comes as a 'library-hashes' event. Takes the place of what was asked before. */
+  'library.hash': command(z.strictObject({ paths: z.array(path).max(100_000) }), nothing),
 
   'jobs.list': command(nothing, z.object({ jobs: z.array(jobSchema) })),
   /** Ends a queued or running job within a second. */

@@ -27,6 +27,12 @@ export const eventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('clip-scores'), clip: clipReportSchema }),
   z.object({ type: z.literal('compute'), compute: computeStateSchema }),
   z.object({ type: z.literal('settings'), settings: settingsSchema }),
+  /** Files of the library were hashed; `waiting`: so many are still to come. */
+  z.object({
+    type: z.literal('library-hashes'),
+    hashes: z.array(z.object({ path: z.string(), sha256: z.string(), shortHash: z.string() })),
+    waiting: z.number(),
+  }),
   z.object({ type: z.literal('log'), entry: logEntrySchema }),
 ])
 

@@ -32,7 +32,7 @@ const NAMES = Object.keys(WRITING) as Writing[]
 /** Commands with paths that write nothing there. `settings.set` names the folder of the program's own cache. */
 const NOT_WRITING: ReadonlySet<string> = new Set([
   ...['project.open', 'project.restore', 'project.forgetRecent', 'models.describe'],
-  ...['files.list', 'files.showInFolder', 'settings.set'],
+  ...['files.list', 'files.showInFolder', 'settings.set', 'library.thumbnail', 'library.hash'],
 ])
 
 const png = encodePng({ width: 1, height: 1, channels: 3, data: new Uint8Array(3) })

@@ -8,6 +8,7 @@ import { exportHandlers } from './export'
 import { fileHandlers } from './files'
 import { inspectHandlers } from './inspect'
 import { jobHandlers } from './jobs'
+import { libraryHandlers } from './library'
 import { logHandlers } from './log'
 import { modelHandlers } from './models'
 import { previewHandlers } from './preview'
@@ -28,6 +29,7 @@ export function createHandlers(studio: Studio): Handlers {
     ...fileHandlers(studio),
     ...inspectHandlers(studio),
     ...jobHandlers(studio),
+    ...libraryHandlers(studio),
     ...logHandlers(studio),
     ...modelHandlers(studio),
     ...previewHandlers(studio),

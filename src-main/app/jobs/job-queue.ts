@@ -71,6 +71,11 @@ export class JobQueue {
     })
   }
 
+  /** Whether a job, or short work in between, runs or waits. */
+  get isBusy(): boolean {
+    return this.busy || this.waiting.length > 0
+  }
+
   /** Oldest first. */
   list(): Job[] {
     return this.entries.map(({ job }) => job)
