@@ -29,6 +29,14 @@ export function threadLimit({ rows, columns, inner }: ProductSize): number {
   return Math.max(1, Math.floor(Math.ceil(columns / BLOCK_COLUMNS) / LEAST_BLOCKS))
 }
 
+/**
+ * Whether the elements of a product on the processor come out, to the last bit, as they do in any larger product of the
+ * same terms: neither of one row nor of few columns, see threadLimit.
+ */
+export function matchesLarger({ rows, columns, inner }: ProductSize): boolean {
+  return rows >= 2 && (inner <= ADDED_AT_ONCE || columns > BLOCK_COLUMNS * (LEAST_BLOCKS - 1))
+}
+
 /** Sessions of small graphs of matrix products that leave their sizes open: made once, and shared by all layers. */
 export class ProductSessions {
   private readonly sessions = new Map<string, Promise<Session>>()

@@ -323,6 +323,71 @@ export function halveToStrongest(above: usize, below: usize, count: i32, target:
   }
 }
 
+/**
+ * sums[i] += weight * float32(coefficient * values[i]): as accumulate of products that were rounded to float32; count may
+ * be any number.
+ */
+export function accumulateScaled(sums: usize, values: usize, count: i32, coefficient: f32, weight: f64): void {
+  const factor = f64x2.splat(weight)
+  const scale = f32x4.splat(coefficient)
+  const vectors = count & ~3
+  for (let i = 0; i < vectors; i += 4) {
+    const value = f32x4.mul(v128.load(values + (<usize>i << 2)), scale)
+    const at = sums + (<usize>i << 3)
+    v128.store(at, f64x2.add(v128.load(at), f64x2.mul(f64x2.promote_low_f32x4(value), factor)))
+    const high = i8x16.shuffle(value, value, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15)
+    v128.store(at, f64x2.add(v128.load(at, 16), f64x2.mul(f64x2.promote_low_f32x4(high), factor)), 16)
+  }
+  for (let i = vectors; i < count; i++) {
+    const at = sums + (<usize>i << 3)
+    store<f64>(at, load<f64>(at) + <f64>(load<f32>(values + (<usize>i << 2)) * coefficient) * weight)
+  }
+}
+
+/**
+ * Where |products[row, column]| + leftRest[row] * rightRest[column] >= least in a matrix [rows, columns] of float32:
+ * writes row * columns + column as int32 to `found`, as many as `most`. Columns up to row + diagonal are left out.
+ * Returns how many there are, or most + 1 where there are more.
+ */
+export function pairsAbove(
+  products: usize,
+  leftRest: usize,
+  rightRest: usize,
+  rows: i32,
+  columns: i32,
+  diagonal: i32,
+  least: f32,
+  found: usize,
+  most: i32,
+): i32 {
+  let count = 0
+  const bound = f32x4.splat(least)
+  for (let row = 0; row < rows; row++) {
+    const at = products + ((<usize>row * <usize>columns) << 2)
+    const rest = load<f32>(leftRest + (<usize>row << 2))
+    const rests = f32x4.splat(rest)
+    let column = max(0, row + diagonal + 1)
+    for (; column < columns; ) {
+      if (column + 4 <= columns) {
+        const offset = <usize>column << 2
+        const sum = f32x4.add(f32x4.abs(v128.load(at + offset)), f32x4.mul(rests, v128.load(rightRest + offset)))
+        if (!v128.any_true(f32x4.ge(sum, bound))) {
+          column += 4
+          continue
+        }
+      }
+      for (const end = min(column + 4, columns); column < end; column++) {
+        const offset = <usize>column << 2
+        if (!(abs<f32>(load<f32>(at + offset)) + rest * load<f32>(rightRest + offset) >= least)) continue
+        if (count >= most) return most + 1
+        store<i32>(found + (<usize>count << 2), row * columns + column)
+        count++
+      }
+    }
+  }
+  return count
+}
+
 /** Copies `rows` pieces of `byteLength` bytes that lie `stride` bytes apart to one after the other. */
 export function gather(source: usize, stride: usize, target: usize, byteLength: usize, rows: i32): void {
   for (let row = 0; row < rows; row++) memory.copy(target + row * byteLength, source + row * stride, byteLength)

@@ -8,6 +8,18 @@ interface KernelExports {
   decodeBF16(source: number, target: number, count: number): number
   anyNotFinite(source: number, count: number): number
   accumulate(sums: number, values: number, count: number, weight: number): void
+  accumulateScaled(sums: number, values: number, count: number, coefficient: number, weight: number): void
+  pairsAbove(
+    products: number,
+    leftRest: number,
+    rightRest: number,
+    rows: number,
+    columns: number,
+    diagonal: number,
+    least: number,
+    found: number,
+    most: number,
+  ): number
   divide(sums: number, values: number, count: number, divisor: number): void
   largest(sums: number, count: number): number
   encodeF16(source: number, target: number, count: number): number
@@ -115,6 +127,10 @@ export class KernelBuffer {
   /** `count` float32 values from element `start` on. */
   floats(count = this.byteLength / 4, start = 0): Float32Array<ArrayBuffer> {
     return new Float32Array(this.memory.buffer, this.pointer + start * 4, count)
+  }
+
+  integers(count: number): Int32Array<ArrayBuffer> {
+    return new Int32Array(this.memory.buffer, this.pointer, count)
   }
 
   doubles(count = this.byteLength / 8): Float64Array<ArrayBuffer> {

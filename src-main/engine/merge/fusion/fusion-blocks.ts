@@ -25,6 +25,32 @@ export function blockSizes(layer: LayerRows, width: number): BlockSizes {
   return { block: Math.min(layer.rows, fitting), columns, tile: Math.min(layer.rows, TILE_ROWS, fitting) }
 }
 
+/** Rows of all models, stacked, that are multiplied by base rows at a time: enough for two threads. */
+const STACKED_ROWS = 160
+/** Elements of merged rows (float64) that stay in a processor's second-level cache. */
+const CACHED_ELEMENTS = 65_536
+
+/** Base rows that are merged at a time where only the models' own rows take part. */
+export function ownRowsAtOnce(layer: LayerRows, { columns, block }: BlockSizes): number {
+  return Math.max(1, Math.min(columns, block, Math.floor(CACHED_ELEMENTS / layer.inputs)))
+}
+
+/** Rows of every model that fit under each other in the memory of a model's rows. */
+export function stackedRows(layer: LayerRows, { columns, tile }: BlockSizes): number {
+  const fitting = Math.floor(Math.max(columns, tile) / layer.models)
+  return Math.min(layer.rows, fitting, Math.ceil(STACKED_ROWS / layer.models))
+}
+
+/** Sizes of the smallest product of a layer. */
+export function smallestTile(
+  layer: LayerRows,
+  { block, columns, tile }: BlockSizes,
+): { rows: number; columns: number } {
+  const last = (whole: number, part: number): number => (whole % part === 0 ? part : whole % part)
+  const blocks = layer.rows > block ? [block, last(layer.rows, block)] : [layer.rows]
+  return { rows: Math.min(...blocks.map((count) => last(count, tile))), columns: last(layer.rows, columns) }
+}
+
 /** What a layer is worked on in. */
 export interface FusionBuffers {
   /** Rows as their file stores them. */

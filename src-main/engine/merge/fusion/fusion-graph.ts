@@ -71,6 +71,15 @@ function selectedProduct(graph: GraphBuilder, kept: Value, weights: Value, rows:
   return groups.length === 1 ? groups[0]! : graph.node('Concat', groups, { axis: 0 })
 }
 
+/** Products of rows: inputs `left` [rows, features] and `right` [columns, features], output `products` = left · rightᵀ. */
+export function rowProductsGraph(): Uint8Array {
+  const graph = new GraphBuilder('row_products')
+  const left = graph.input('left', 'F32', ['rows', 'features'])
+  const right = graph.input('right', 'F32', ['columns', 'features'])
+  graph.output('products', graph.node('Gemm', [left, right], { transB: 1 }), 'F32', ['rows', 'columns'])
+  return graph.toBytes()
+}
+
 /**
  * The correlations of base rows with rows of one model, for looking at: inputs `left`, `right`, `inverse` as in
  * fusionTileGraph, output `correlations` [rows, columns] = P.

@@ -1,11 +1,14 @@
 import type { YieldOrCancel } from '../../cancel'
 import type { Normaliser } from '../../../contract/document/project'
+import { matchesLarger } from '../../runtime/product-sessions'
 import type { Tensor } from '../../runtime/session'
 import type { KernelBuffer, Kernels } from '../../tensor/kernels'
 import {
   blockSizes,
   fusionBuffers,
   fusionMemory,
+  smallestTile,
+  stackedRows,
   TILE_COLUMNS,
   TILE_ROWS,
   type BlockSizes,
@@ -21,7 +24,9 @@ import {
   type ModelSums,
 } from './layer-report'
 import type { LayerRows } from './layer-rows'
+import { inverseLengths, LayerSums, type SumSettings } from './layer-sums'
 import { normaliserOf } from './normalisers'
+import { screenOf } from './screen'
 import {
   FeatureRows,
   rowStatistics,
@@ -29,6 +34,7 @@ import {
   type FusionSessions,
   type RowStatistics,
   type ScanKind,
+  type StatisticsBlock,
 } from './statistics'
 import { autoThreshold } from './threshold'
 
@@ -92,6 +98,7 @@ export class FusionLayer {
   private readonly featureRows: FeatureRows
   private readonly sizes: BlockSizes
   private readonly buffers: FusionBuffers
+  private readonly sums: LayerSums
 
   /** @param kernels its buffers are taken back first: one layer at a time */
   constructor(
@@ -104,6 +111,7 @@ export class FusionLayer {
     const { width } = this.featureRows
     this.sizes = blockSizes(layer, width)
     this.buffers = fusionBuffers(layer, options.samples !== null, width, kernels)
+    this.sums = new LayerSums(layer, this.featureRows, this.sizes, this.buffers, sessions, kernels)
   }
 
   /** Memory that a Kernels object needs for this layer; `samples` null: exact statistics. */
@@ -117,8 +125,8 @@ export class FusionLayer {
    */
   async merge(write: (rows: MergedRows) => void, yieldOrCancel: YieldOrCancel): Promise<FusionResult> {
     const { layer, options, sizes } = this
-    const statistics = await this.statistics()
-    const threshold = this.threshold(statistics)
+    const settings = await this.sumSettings(options.weights, yieldOrCancel)
+    const { statistics, threshold } = settings
     const parts = Array.from({ length: layer.models }, () => emptySums(layer.rows))
     const z = new Float64Array(layer.rows)
     const kappa = new Float64Array(layer.rows)
@@ -126,9 +134,10 @@ export class FusionLayer {
     let rowsWithoutWeight = 0
     let baseNorm = 0
     let mergedNorm = 0
-    for (let start = 0; start < layer.rows; start += sizes.block) {
-      const count = Math.min(sizes.block, layer.rows - start)
-      await this.combine({ start, count }, options.weights, statistics, threshold, parts, yieldOrCancel)
+    const block = this.sums.blockRows(settings)
+    for (let start = 0; start < layer.rows; start += block) {
+      const count = Math.min(block, layer.rows - start)
+      await this.sums.combine({ start, count }, settings, parts, yieldOrCancel)
       const { merged } = this.buffers
       const weighted = weightedSums(parts, options.weights, start, count)
       for (let row = start; row < start + count; row++) {
@@ -152,9 +161,10 @@ export class FusionLayer {
         }
         mergedNorm += this.kernels.run.dot(pointer, pointer, layer.inputs)
       }
-      baseNorm += this.squaredNorm(start, count)
       write({ start, count, weights: merged })
     }
+    for (let start = 0; start < layer.rows; start += sizes.block)
+      baseNorm += this.squaredNorm(start, Math.min(sizes.block, layer.rows - start))
     const report = reportOf({
       layer,
       statistics,
@@ -179,20 +189,20 @@ export class FusionLayer {
     write: (rows: ContributedRows) => void,
     yieldOrCancel: YieldOrCancel,
   ): Promise<Contribution> {
-    const { layer, sizes } = this
-    const statistics = await this.statistics()
-    const threshold = this.threshold(statistics)
+    const { layer } = this
     const alone = Array.from({ length: layer.models }, (_, m) => (m === model ? 1 : 0))
+    const settings = await this.sumSettings(alone, yieldOrCancel)
     const parts = alone.map(() => emptySums(layer.rows))
-    const { sigma, own } = statistics
+    const { sigma, own } = settings.statistics
     const contribution: Contribution = {
       sigma: { base: sigma[0]!, model: sigma[model]! },
       own: model === 0 ? new Float64Array(layer.rows).fill(1) : own[model - 1]!,
       parts: parts[model]!,
     }
-    for (let start = 0; start < layer.rows; start += sizes.block) {
-      const count = Math.min(sizes.block, layer.rows - start)
-      await this.combine({ start, count }, alone, statistics, threshold, parts, yieldOrCancel)
+    const block = this.sums.blockRows(settings)
+    for (let start = 0; start < layer.rows; start += block) {
+      const count = Math.min(block, layer.rows - start)
+      await this.sums.combine({ start, count }, settings, parts, yieldOrCancel)
       write({ start, count, sums: this.buffers.merged, contribution })
     }
     return contribution
@@ -223,7 +233,7 @@ export class FusionLayer {
     const tile = Math.floor((TILE_ROWS * TILE_COLUMNS) / sizes.columns)
     for (let start = 0; start < layer.rows; start += band) {
       const count = Math.min(band, layer.rows - start)
-      await this.loadLeft(start, count, statistics && statistics.sigma[0]!)
+      await this.sums.loadLeft(start, count, statistics && statistics.sigma[0]!)
       for (let model = 0; model < layer.models; model++) {
         for (let first = 0; first < layer.rows; first += sizes.columns) {
           const columns = Math.min(sizes.columns, layer.rows - first)
@@ -248,21 +258,32 @@ export class FusionLayer {
     }
   }
 
-  /** Row lengths and own-row correlations, in blocks that fit the buffers of `merge`. */
-  async statistics(): Promise<RowStatistics> {
-    const { left, merged, weights, features, scratch } = this.buffers
-    const base = this.options.samples
-      ? { baseWeights: merged, baseFeatures: left }
-      : { baseWeights: left, baseFeatures: left }
+  /** Row lengths and own-row correlations. */
+  statistics(): Promise<RowStatistics> {
     const { columns, tile } = this.sizes
-    return rowStatistics(
-      this.layer,
-      this.featureRows,
-      this.kernels,
-      { weights, features, ...base },
-      scratch,
-      Math.min(columns, tile),
-    )
+    return this.rowStatistics({ rows: Math.min(columns, tile), stacked: false })
+  }
+
+  private rowStatistics(block: StatisticsBlock): Promise<RowStatistics> {
+    return rowStatistics(this.layer, this.featureRows, this.kernels, this.buffers, block, this.sessions)
+  }
+
+  /** What is known before rows are summed: from one pass over all rows, and one over the base's to leave products out. */
+  private async sumSettings(weights: readonly number[], yieldOrCancel: YieldOrCancel): Promise<SumSettings> {
+    const { layer, sizes, featureRows, sessions, kernels, buffers } = this
+    const rows = stackedRows(layer, sizes)
+    const stacked = { rows, columns: rows * layer.models, inner: featureRows.width }
+    const smallest = { ...smallestTile(layer, sizes), inner: featureRows.width }
+    const screens =
+      this.options.threshold !== 0 &&
+      [stacked, smallest].every(matchesLarger) &&
+      layer.rowsAreApart !== true &&
+      (await sessions.screensRows())
+    const statistics = await (screens ? this.rowStatistics({ rows, stacked: true }) : this.statistics())
+    const threshold = this.threshold(statistics)
+    const tools = { layer, featureRows, sessions, kernels, buffers }
+    const screen = screens ? await screenOf(tools, statistics, threshold, weights, yieldOrCancel) : null
+    return { weights, statistics, threshold, screen }
   }
 
   private threshold({ sigma, own }: RowStatistics): number {
@@ -271,84 +292,6 @@ export class FusionLayer {
     const { layer, featureRows } = this
     const freedom = Math.min(layer.inputs, featureRows.width)
     return autoThreshold(own, (row) => sigma[0]![row]! > 0, layer.models * layer.rows, freedom)
-  }
-
-  /** Fills `merged` with Σ_m α_m W_m K_m (float64) of a block of base rows, and `parts` with the sums beside it. */
-  private async combine(
-    { start, count }: { start: number; count: number },
-    modelWeights: readonly number[],
-    { sigma }: RowStatistics,
-    threshold: number,
-    parts: ModelSums[],
-    yieldOrCancel: YieldOrCancel,
-  ): Promise<void> {
-    const { layer, sizes, kernels, buffers, featureRows } = this
-    const { width } = featureRows
-    await this.loadLeft(start, count, sigma[0]!)
-    buffers.merged.doubles(count * layer.inputs).fill(0)
-    for (let model = 0; model < layer.models; model++) {
-      const weight = modelWeights[model]!
-      if (weight === 0) continue
-      const bias = layer.biases?.[model]
-      for (let first = 0; first < layer.rows; first += sizes.columns) {
-        const columns = Math.min(sizes.columns, layer.rows - first)
-        const { weights, features, scratch, product } = buffers
-        const right = await featureRows.load(model, first, columns, weights, features, scratch)
-        const inverse = inverseLengths(sigma[model]!.subarray(first, first + columns))
-        const aside = Float32Array.from({ length: columns * 2 }, (_, i) =>
-          i % 2 === 1 ? 1 : (bias?.[first + (i >> 1)] ?? 0),
-        )
-        for (let row = 0; row < count; row += sizes.tile) {
-          await yieldOrCancel()
-          const rows = Math.min(sizes.tile, count - row)
-          const session = await this.sessions.tile({ rows, columns, width }, layer.inputs, threshold > 0)
-          const { sums, absolute, aligned } = await session.run(
-            {
-              left: { data: buffers.left.floats(rows * width, row * width), dims: [rows, width] },
-              right: { data: right.floats(columns * width), dims: [columns, width] },
-              inverse: { data: inverse, dims: [columns] },
-              weights: { data: weights.floats(columns * layer.inputs), dims: [columns, layer.inputs] },
-              aside: { data: aside, dims: [columns, 2] },
-              ...(threshold > 0 && { threshold: { data: Float32Array.of(threshold), dims: [] } }),
-            },
-            {
-              product: { data: product.floats(rows * layer.inputs), dims: [rows, layer.inputs] },
-              sums: null,
-              absolute: null,
-              aligned: null,
-            },
-          )
-          // In float64, so that re-weighting contributions gives the same sums (ADR 0008).
-          const target = buffers.merged.pointer + row * layer.inputs * 8
-          kernels.run.accumulate(target, product.pointer, rows * layer.inputs, weight)
-          const part = parts[model]!
-          for (let i = 0; i < rows; i++) {
-            const at = start + row + i
-            part.bias[at]! += Number(sums!.data[2 * i])
-            part.signed[at]! += Number(sums!.data[2 * i + 1])
-            part.absolute[at]! += Number(absolute!.data[i])
-            part.aligned[at]! += Number(aligned!.data[i])
-          }
-        }
-      }
-    }
-  }
-
-  /** Unit feature rows of the base into `left`. */
-  private async loadLeft(start: number, count: number, sigma: Float64Array | null): Promise<void> {
-    const { featureRows, kernels, sizes } = this
-    const { left, weights, scratch, product } = this.buffers
-    const { width } = featureRows
-    // Weights that are only passed through on the way to features go by the buffers of a tile.
-    for (let row = 0; row < count; row += sizes.tile) {
-      const rows = Math.min(sizes.tile, count - row)
-      const loaded = await featureRows.load(0, start + row, rows, weights, product, scratch)
-      left.floats(rows * width, row * width).set(loaded.floats(rows * width))
-      const lengths = sigma ? sigma.subarray(start + row, start + row + rows) : featureRows.lengths(loaded, rows)
-      lengths.forEach((length, i) => {
-        kernels.run.scale(left.pointer + (row + i) * width * 4, width, length > 0 ? 1 / length : 0)
-      })
-    }
   }
 
   /** Σ α_m w_m,i / Σ α_m: what a row takes that has no correlations. */
@@ -376,9 +319,4 @@ export class FusionLayer {
     }
     return sum
   }
-}
-
-/** 1/σ_j; 0 for a dead row, whose correlations are 0. */
-function inverseLengths(sigma: Float64Array): Float32Array {
-  return Float32Array.from(sigma, (length) => (length > 0 ? 1 / length : 0))
 }

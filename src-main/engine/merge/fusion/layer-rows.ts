@@ -13,6 +13,8 @@ export interface LayerRows {
   inputs: number
   /** Biases [rows] of every model; null where the layer has none. */
   biases: readonly Float64Array[] | null
+  /** Whether a row's elements lie apart, so that reading some rows reads the whole tensor. */
+  rowsAreApart?: boolean
   /** Bytes of scratch that reading `count` rows takes. */
   scratchBytes(count: number): number
   /**
@@ -39,6 +41,7 @@ export class TensorRows implements LayerRows {
   readonly rows: number
   readonly inputs: number
   readonly biases: readonly Float64Array[] | null
+  readonly rowsAreApart: boolean
   private readonly outputs: number
   private readonly area: number
   private readonly firstRow: number
@@ -53,6 +56,7 @@ export class TensorRows implements LayerRows {
   ) {
     const [first, second] = kind.transposedConvolution ? [shape[1]!, shape[0]!] : [shape[0]!, shape[1]!]
     this.area = elementCount(shape.slice(2))
+    this.rowsAreApart = kind.transposedConvolution
     this.name = tensor.name
     this.models = tensor.types.length
     this.outputs = first
