@@ -6,6 +6,7 @@ import { computeRequestSchema, LINKS_INSIDE, type ComputeMessage } from './contr
 import type { ComputeTask } from './contract/compute-tasks'
 import { FusionError, toErrorReport } from './contract/errors'
 import { limitLinks } from './engine/files/reading/links'
+import { computeLayersIn } from './engine/merge/chains/layer-thread'
 import { endWithHost } from './engine/runtime/host-watch'
 
 // The process for heavy work: one task at a time comes in, events and one result go out. It may end at any moment.
@@ -21,6 +22,9 @@ const { parentPort } = process as typeof process & { parentPort?: ParentPort }
 // Links in models may lead no further here than in the host.
 const [, , host, option, ...folders] = process.argv
 if (option === LINKS_INSIDE) limitLinks(folders)
+
+const workerFile = new URL('./tensor-worker.js', import.meta.url)
+computeLayersIn(workerFile)
 
 let running: { id: number; abort: AbortController } | null = null
 
@@ -47,7 +51,7 @@ async function run(id: number, task: ComputeTask): Promise<void> {
   const context: TaskContext = {
     signal: abort.signal,
     emit: (event) => send({ type: 'event', id, event }),
-    workerFile: new URL('./tensor-worker.js', import.meta.url),
+    workerFile,
     clipVocabulary: fileURLToPath(new URL('../../resources/clip/bpe_simple_vocab_16e6.txt.gz', import.meta.url)),
   }
   try {

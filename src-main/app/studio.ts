@@ -19,7 +19,9 @@ import type { PathAccess } from './files/path-access'
 import { PreviewHistory } from './previews/preview-history'
 import { demoProject } from '../project/demo-project'
 import { evaluationFolder, noData, ownDataFolder } from '../project/evaluation-folder'
-import { pathsOf } from '../project/paths'
+import { pathsOf, pathsRead } from '../contract/document/project-paths'
+import { isProjectPath } from '../contract/document/model-names'
+import { readProject } from '../engine/merge/chains/project-file'
 import { ProjectStore } from './project-store'
 import { SettingsStore } from './settings'
 import { ComputeJobs } from './jobs/compute-jobs'
@@ -147,11 +149,27 @@ export class Studio {
 
   /** The absolute path, if the project may name it. @throws FusionError 'validation' */
   readonly checkPath = async (path: string): Promise<string> => {
+    const absolute = await this.checkOwnPath(path)
+    await this.checkModelsBehind(absolute)
+    return absolute
+  }
+
+  private async checkOwnPath(path: string): Promise<string> {
     const absolute = resolve(path)
     // The settings may have named another cache since the project was saved.
     const caches = [this.cache, new Cache(this.options.cacheFolder)]
     const isOwn = caches.some(({ calibrations }) => dirname(absolute) === resolve(calibrations))
     return isOwn ? absolute : this.host.access.check(path)
+  }
+
+  /** A project that is used as a model names files of its own. @throws FusionError 'validation' */
+  private async checkModelsBehind(path: string, seen = new Set<string>()): Promise<void> {
+    if (!isProjectPath(path) || seen.has(path)) return
+    seen.add(path)
+    // One that cannot be read says so when it is opened.
+    const project = await readProject(path).catch(() => null)
+    for (const inner of project ? pathsRead(project) : [])
+      await this.checkModelsBehind(await this.checkOwnPath(inner), seen)
   }
 
   /** The shipped project, as a document that has no file. */
@@ -187,13 +205,8 @@ export class Studio {
   }
 
   /** @throws FusionError 'validation' where a merge would read what may not be read */
-  readonly checkMerge = async ({
-    models,
-    method,
-    output,
-  }: Pick<Project, 'models' | 'method' | 'output'>): Promise<void> => {
-    const others = [method.calibration, output.vae].filter((path) => path !== undefined)
-    for (const path of [...models.map((model) => model.path), ...others]) await this.checkPath(path)
+  readonly checkMerge = async (merge: Pick<Project, 'models' | 'method' | 'output'>): Promise<void> => {
+    for (const path of pathsRead(merge)) await this.checkPath(path)
   }
 
   /** The folder of a project's evaluation data. @throws FusionError 'validation' where there is none, or it may not be read */

@@ -2,9 +2,8 @@ import { stat } from 'node:fs/promises'
 import { calibrate as gatherInputs, type CalibratedCheckpoint } from '../engine/calibrate/calibrate'
 import { calibrated } from '../engine/calibrate/calibration-request'
 import { readingOf } from '../contract/document/project'
-import { openSpecialist } from '../engine/adapters/open-specialist'
+import { openModel, openSpecialist } from '../engine/merge/open-model'
 import type { Checkpoint } from '../engine/checkpoint/model/checkpoint'
-import { openCheckpoint } from '../engine/checkpoint/open'
 import { releaseModel } from './resident-model'
 import type { TaskRunner } from './task'
 
@@ -12,7 +11,7 @@ import type { TaskRunner } from './task'
 export const calibrate: TaskRunner<'calibrate'> = async (task, { signal, emit, clipVocabulary }) => {
   const { samples, seed, path, overwrite, device, cacheFolder } = task
   await releaseModel()
-  const base = await openCheckpoint(task.base, task)
+  const base = await openModel(task.base, task)
   const lend = (): Promise<Checkpoint> => Promise.resolve(base)
   const models: CalibratedCheckpoint[] = []
   for (const { name, path: own, strengths, request } of task.models) {

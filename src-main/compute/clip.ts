@@ -1,4 +1,3 @@
-import { openCheckpoint } from '../engine/checkpoint/open'
 import {
   captionsOf,
   ClipScorer,
@@ -9,6 +8,7 @@ import {
 import { forEachRow } from '../engine/evaluate/compare/compare-methods'
 import { openRun } from './evaluate'
 import type { TaskRunner } from './task'
+import { openModel } from '../engine/merge/open-model'
 
 /** Draws captions with every model and scores the pictures with CLIP; the table grows row by row. */
 export const clip: TaskRunner<'clip'> = async (task, context) => {
@@ -16,7 +16,7 @@ export const clip: TaskRunner<'clip'> = async (task, context) => {
   const { signal, emit } = context
   const run = await openRun(task, task, context)
   try {
-    const scorer = await ClipScorer.load(await openCheckpoint(wanted.model), device.provider)
+    const scorer = await ClipScorer.load(await openModel(wanted.model), device.provider)
     try {
       const progress = (phase: string, fraction: number): void => emit({ type: 'progress', phase, fraction })
       const { pipeline } = await run.loadNetwork((phase) => progress(phase, 0))

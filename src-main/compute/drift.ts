@@ -1,6 +1,5 @@
 import { checkDriftable, driftOnData } from '../engine/calibrate/drift-on-data'
-import { openCheckpoint } from '../engine/checkpoint/open'
-import { planMerge } from '../engine/merge/plan/plan'
+import { openModel, planMerge } from '../engine/merge/open-model'
 import { mergedFile } from './merged-file'
 import { releaseModel } from './resident-model'
 import { phaseProgress, type TaskRunner } from './task'
@@ -14,7 +13,7 @@ export const drift: TaskRunner<'drift'> = async (task, context) => {
   const plan = await planMerge(project)
   await checkDriftable(plan, data)
   const path = await mergedFile(task, plan, task, context, (fraction) => progress('merging', fraction))
-  const found = await driftOnData(plan, await openCheckpoint(path), data, {
+  const found = await driftOnData(plan, await openModel(path), data, {
     base: plan.models[0]!.checkpoint,
     samples,
     device,

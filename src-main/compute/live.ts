@@ -1,7 +1,7 @@
 import { drawPictures } from './draw-pictures'
 import { feedMerge, planFeeding } from './feed-merge'
 import { mergedFile } from './merged-file'
-import { openModel } from './resident-model'
+import { openPipeline } from './resident-model'
 import type { TaskRunner } from './task'
 
 /** Draws the same few pictures of a merge with few steps, then with all; cut at the next step when it is cancelled. */
@@ -18,7 +18,7 @@ export const live: TaskRunner<'live'> = async ({ model, stages, device, cacheFol
           onLoading: () => progress('loading')(0),
           onSumming: () => progress('summing')(0),
         })
-      : await openModel(
+      : await openPipeline(
           { ...model, path: await mergedFile(model, plan, { device, cacheFolder }, context, progress('summing')) },
           device,
           context,

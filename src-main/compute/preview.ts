@@ -1,11 +1,11 @@
 import type { TaskOf } from '../contract/compute-tasks'
 import { projectSchema } from '../contract/document/project'
-import { openEither } from '../engine/adapters/open-specialist'
+import { openEither } from '../engine/merge/open-model'
 import type { Pipeline } from '../engine/diffusion/pipeline'
 import { drawPictures } from './draw-pictures'
 import { feedMerge, planFeeding } from './feed-merge'
 import { mergedFile } from './merged-file'
-import { openModel } from './resident-model'
+import { openPipeline } from './resident-model'
 import { phaseProgress, type TaskContext, type TaskRunner } from './task'
 
 type PreviewTask = TaskOf<'preview'>
@@ -52,7 +52,7 @@ async function pipelineOf(
       ? await mergedFile(model, feedable.plan, task, context, (fraction) => progress('merging', fraction))
       : model.path
   progress('loading', 0)
-  return openModel({ ...model, path }, device, context)
+  return openPipeline({ ...model, path }, device, context)
 }
 
 /**

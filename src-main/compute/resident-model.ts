@@ -1,7 +1,7 @@
 import type { TaskOf } from '../contract/compute-tasks'
 import type { Reading } from '../contract/document/project'
-import { openSpecialist, type SpecialistOptions } from '../engine/adapters/open-specialist'
-import { openCheckpoint } from '../engine/checkpoint/open'
+import { openModel, openSpecialist } from '../engine/merge/open-model'
+import type { SpecialistOptions } from '../engine/merge/plan/plan'
 import { loadPipeline } from '../engine/diffusion/load-pipeline'
 import type { Pipeline } from '../engine/diffusion/pipeline'
 import { throwIfCancelled } from '../engine/cancel'
@@ -30,7 +30,7 @@ export async function releaseModel(): Promise<void> {
  * @param key names it and the state of its files
  * @param base lends the parts that it lacks
  */
-export async function openModel(
+export async function openPipeline(
   { key, path, base, ...options }: { key: string; path: string; base: string } & SpecialistOptions,
   device: Device,
   { signal, clipVocabulary }: TaskContext,
@@ -39,7 +39,7 @@ export async function openModel(
   if (resident?.key === wanted) return resident.pipeline
   throwIfCancelled(signal)
   await releaseModel()
-  const lender = await openCheckpoint(base, options)
+  const lender = await openModel(base, options)
   const checkpoint = path === base ? lender : await openSpecialist(path, () => Promise.resolve(lender), options)
   const pipeline = await loadPipeline(checkpoint, { base: lender, device, clipVocabulary })
   resident = { key: wanted, pipeline, live: null }
@@ -57,8 +57,8 @@ export async function openLiveModel(
   { signal, clipVocabulary }: TaskContext,
   onLoading: () => void,
 ): Promise<LiveMerge> {
-  const checkpoint = await openCheckpoint(base, reading)
-  const other = vae === undefined ? undefined : await openCheckpoint(vae)
+  const checkpoint = await openModel(base, reading)
+  const other = vae === undefined ? undefined : await openModel(vae)
   const files = [checkpoint, other].map((opened) => opened?.files)
   const wanted = JSON.stringify(['live', device.provider, cacheFolder, files, reading])
   if (resident?.key === wanted && resident.live) return resident.live

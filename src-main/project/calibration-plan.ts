@@ -22,8 +22,7 @@ import { noPrompts, picturesFor, type CalibrationRequest } from '../engine/calib
 import { denoiserOf } from '../engine/checkpoint/denoisers'
 import type { Checkpoint } from '../engine/checkpoint/model/checkpoint'
 import { cachedHash } from '../engine/checkpoint/hash'
-import { openSpecialist } from '../engine/adapters/open-specialist'
-import { openCheckpoint } from '../engine/checkpoint/open'
+import { openModel, openSpecialist } from '../engine/merge/open-model'
 import { openEvaluationData, type EvaluationData } from '../engine/evaluate/data/evaluation-data'
 import { promptsOf } from '../engine/evaluate/data/evaluation-set'
 import { countPictures, type ChosenDomain } from '../engine/evaluate/data/splits'
@@ -83,8 +82,8 @@ async function openEntries(
   checkPath: CalibrationAccess['checkPath'],
 ): Promise<Attempt<Checkpoint>[]> {
   if (!first) return []
-  const base = await attempt(async () => openCheckpoint(await checkPath(first.path)))
-  const lend = async (): Promise<Checkpoint> => base.value ?? openCheckpoint(first.path)
+  const base = await attempt(async () => openModel(await checkPath(first.path)))
+  const lend = async (): Promise<Checkpoint> => base.value ?? openModel(first.path)
   const others = specialists.map(({ path, strengths }) =>
     attempt(async () => openSpecialist(await checkPath(path), lend, { strengths })),
   )

@@ -1,47 +1,18 @@
 import { stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, relative, resolve, sep } from 'node:path'
-import { z } from 'zod'
-import { FusionError } from '../contract/errors'
-import { projectSchema, type Project } from '../contract/document/project'
-import { readSmallText } from '../engine/files/reading/regular-file'
-import { SMALL_FILES } from '../engine/files/reading/small-files'
+import type { Project } from '../contract/document/project'
+import { mapPaths } from '../contract/document/project-paths'
+import { PROJECT_SUFFIX } from '../contract/document/model-names'
+import { readProject } from '../engine/merge/chains/project-file'
 import { fileKind } from '../engine/files/writing/target'
 import { writeOutput } from '../engine/files/writing/write-output'
-import { mapPaths } from './paths'
 
-export const PROJECT_SUFFIX = '.fusion.json'
-const CHANGED_FILE = 'It may come from a newer version, or was changed by hand.'
+export { PROJECT_SUFFIX, readProject }
 
 /** The title of a project's file. */
 export function projectTitle(path: string): string {
   const name = basename(path)
   return name.endsWith(PROJECT_SUFFIX) ? name.slice(0, -PROJECT_SUFFIX.length) : name
-}
-
-/**
- * Reads a project file; its paths, which are relative to its folder, come back absolute.
- * @throws FusionError 'not-found', 'unreadable', 'unsupported' (no regular file), 'malformed' with the place in the file
- */
-export async function readProject(path: string): Promise<Project> {
-  const text = await readSmallText(path, SMALL_FILES.project)
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (cause) {
-    throw new FusionError('malformed', `${path} is not a project file: it is not JSON.`, {
-      detail: String(cause),
-      hint: CHANGED_FILE,
-      cause,
-    })
-  }
-  const parsed = projectSchema.safeParse(value)
-  if (!parsed.success) {
-    throw new FusionError('malformed', `${path} is not a project file of this program.`, {
-      detail: z.prettifyError(parsed.error),
-      hint: CHANGED_FILE,
-    })
-  }
-  return mapPaths(parsed.data, (own) => resolve(dirname(path), own))
 }
 
 export const PROJECT_FILE = fileKind('project of this program', readProject)

@@ -13,7 +13,7 @@ import {
 } from '../contract/document/project'
 import { cachedPaths } from '../engine/checkpoint/hash'
 import { ownFile } from '../engine/files/reading/own-file'
-import { filesOfModel } from '../engine/adapters/open-specialist'
+import { filesOfModel } from '../engine/merge/open-model'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { RECIPE_KEY } from '../engine/checkpoint/describe'
 import { EMPTY_PROJECT } from './edits'

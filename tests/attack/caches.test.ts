@@ -20,7 +20,7 @@ import { LossStore } from '../../src-main/engine/evaluate/losses/loss-store'
 import { readEvaluationSet } from '../../src-main/engine/evaluate/data/evaluation-set'
 import { collectingDamage } from '../../src-main/engine/files/kept/cache-damage'
 import { CONTRIBUTIONS_FOLDER } from '../../src-main/engine/merge/contributions/cache-space'
-import { planMerge } from '../../src-main/engine/merge/plan/plan'
+import { planMerge } from '../../src-main/engine/merge/open-model'
 import { runMerge } from '../../src-main/engine/merge/run'
 import { family } from '../unit/demo-family'
 import {

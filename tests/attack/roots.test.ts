@@ -235,6 +235,46 @@ describe('serve', () => {
     }
   })
 
+  it('does not read what a project that is used as a model names outside', async () => {
+    const server = await TestServer.start()
+    try {
+      fixture(server.allowed)
+      const outside = join(server.folder, 'outside')
+      mkdirSync(outside)
+      writeFileSync(join(outside, 'model.safetensors'), safetensors({ [SECRET]: [1] }))
+      const own = { name: 'own', path: join(server.allowed, 'pipeline') }
+      const project = (name: string, models: unknown[], others: object = {}): string => {
+        const path = join(server.allowed, `${name}.fusion.json`)
+        writeFileSync(path, JSON.stringify({ ...EMPTY, models, ...others }))
+        return path
+      }
+      const secret = join(outside, 'model.safetensors')
+      const inner = project('inner', [own, { name: 'secret', path: '../outside/model.safetensors' }])
+      const unweighed = { name: 'middle', path: inner, enabled: false }
+      const paths = [
+        inner,
+        project('outer', [own, unweighed]),
+        project('vae', [own], { output: { vae: secret } }),
+        project('calibrated', [own], { method: { name: 'feature-regression', calibration: secret } }),
+      ]
+      for (const path of paths) {
+        const { models } = await server.invoke('models.describe', { paths: [path] })
+        expect(models[0]?.error?.message, path).toContain('lies outside the folders')
+        const using = project('using', [own, { name: 'model', path }])
+        for (const [command, input] of [
+          ['project.open', { path: using }],
+          ['project.edit', { label: 'Add', edits: [{ type: 'add-models', models: [{ name: 'model', path }] }] }],
+        ] as const) {
+          const reply = JSON.stringify(await server.command(command, input))
+          expect(reply, path).toContain('lies outside the folders')
+          expect(reply, path).not.toContain(SECRET)
+        }
+      }
+    } finally {
+      await server.close()
+    }
+  })
+
   it('does not read for a restored project what this start does not allow', async () => {
     const folder = temporaryFolder()
     const [first, second, data] = ['first', 'second', 'data'].map((name) => join(folder, name)) as [

@@ -10,7 +10,7 @@ import { compareRows, comparedRows, measureRows } from '../../src-main/engine/ev
 import { findDemoFamily } from '../../src-main/engine/evaluate/data/demo-family'
 import { EvaluationRun } from '../../src-main/engine/evaluate/evaluation-run'
 import { searchMerge } from '../../src-main/engine/evaluate/search/search-merge'
-import { planMerge } from '../../src-main/engine/merge/plan/plan'
+import { planMerge } from '../../src-main/engine/merge/open-model'
 import { runMerge } from '../../src-main/engine/merge/run'
 import { chooseDevice } from '../../src-main/engine/runtime/providers'
 

@@ -15,7 +15,7 @@ import { readEvaluationSet } from '../../src-main/engine/evaluate/data/evaluatio
 import { pairedDifference } from '../../src-main/engine/evaluate/compare/paired-difference'
 import { inspectLayers, openInspection } from '../../src-main/engine/inspect/inspect'
 import { suggestWeights } from '../../src-main/engine/inspect/suggest-weights'
-import { planMerge } from '../../src-main/engine/merge/plan/plan'
+import { planMerge } from '../../src-main/engine/merge/open-model'
 import { runMerge } from '../../src-main/engine/merge/run'
 
 const [folder = 'resources/demo', ...methods] = process.argv.slice(2)

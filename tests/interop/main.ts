@@ -8,7 +8,7 @@ import { projectSchema } from '../../src-main/contract/document/project'
 import { readSafetensors } from '../../src-main/engine/checkpoint/containers/safetensors'
 import { encodeHeader } from '../../src-main/engine/checkpoint/containers/safetensors-write'
 import { findDemoFamily } from '../../src-main/engine/evaluate/data/demo-family'
-import { planMerge } from '../../src-main/engine/merge/plan/plan'
+import { planMerge } from '../../src-main/engine/merge/open-model'
 import { runMerge } from '../../src-main/engine/merge/run'
 
 const python = process.env['FEATUREFUSION_PYTHON']

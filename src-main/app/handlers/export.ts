@@ -3,12 +3,12 @@ import { freemem } from 'node:os'
 import { dirname } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import { outputName } from '../../contract/document/output-name'
-import { openCheckpoint } from '../../engine/checkpoint/open'
 import { exportKind } from '../../engine/merge/plan/export-target'
 import { isFolderLayout } from '../../engine/merge/plan/output-files'
 import { checkAgreed } from '../files/agreed-target'
 import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
+import { openModel } from '../../engine/merge/open-model'
 
 export function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
   const { queue, jobs, compute, host } = studio
@@ -36,7 +36,7 @@ export function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
     },
     'export.start': async ({ path, overwrite }) => {
       const project = await studio.readableProject()
-      const base = await openCheckpoint(project.models[0]!.path)
+      const base = await openModel(project.models[0]!.path)
       const isFolder = isFolderLayout(base, project.output.layout)
       // Before its ending is looked at: of what lies outside nothing else is said.
       await host.access.checkTarget(path)

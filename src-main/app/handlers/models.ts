@@ -5,7 +5,7 @@ import { ARCHITECTURES } from '../../engine/checkpoint/identify/architectures'
 import type { Checkpoint, ComponentName } from '../../engine/checkpoint/model/checkpoint'
 import { describeCheckpoint } from '../../engine/checkpoint/describe'
 import type { Adapter } from '../../engine/adapters/adapter-file'
-import { filesOfModel } from '../../engine/adapters/open-specialist'
+import { filesOfModel } from '../../engine/merge/open-model'
 import { describeAdapter } from '../../engine/adapters/describe-adapter'
 import { adapterProblems } from '../../engine/adapters/apply-adapter'
 import { tensorNames } from '../../engine/checkpoint/tensor-names'
@@ -26,9 +26,9 @@ const CHANGED = {
 }
 
 export function modelHandlers(studio: Studio): Handlers<Group<'models'>> {
-  const { host, jobs } = studio
+  const { jobs } = studio
   const opened = new OpenedModels()
-  const open = async (path: string): Promise<Checkpoint | Adapter> => opened.open(await host.access.check(path))
+  const open = async (path: string): Promise<Checkpoint | Adapter> => opened.open(await studio.checkPath(path))
   return {
     'models.describe': async ({ paths }) => ({
       models: await Promise.all(paths.map((path) => describe(studio, path, open))),

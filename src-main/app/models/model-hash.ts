@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { cachedHash } from '../../engine/checkpoint/hash'
-import { filesOfModel } from '../../engine/adapters/open-specialist'
+import { filesOfModel } from '../../engine/merge/open-model'
 
 /**
  * The one hash of a model: its weights file's sha256; of more files, the sha256 of theirs, one a line, in their order.

@@ -1,7 +1,8 @@
 import type { Adapter } from '../../engine/adapters/adapter-file'
 import type { Checkpoint } from '../../engine/checkpoint/model/checkpoint'
 import { checkpointState } from '../../engine/checkpoint/checkpoint-state'
-import { openEither } from '../../engine/adapters/open-specialist'
+import { isProjectPath } from '../../contract/document/model-names'
+import { openEither } from '../../engine/merge/open-model'
 
 /** Longer than the commands that one change of the interface sends are apart. */
 const KEPT_MS = 5000
@@ -20,7 +21,8 @@ export class OpenedModels {
 
   /** @throws what openEither throws */
   async open(path: string): Promise<Checkpoint | Adapter> {
-    const state = await checkpointState(path)
+    // A project's model depends on files elsewhere.
+    const state = isProjectPath(path) ? null : await checkpointState(path)
     if (state === null) return openEither(path)
     const before = this.openings.get(path)
     if (before?.state === state) return before.checkpoint

@@ -17,7 +17,7 @@ import {
   readingOf,
 } from '../../contract/document/project'
 import type { Seed } from '../../contract/values/seed'
-import { filesOfModel } from '../../engine/adapters/open-specialist'
+import { filesOfModel } from '../../engine/merge/open-model'
 import { fileState } from '../../engine/files/reading/file-state'
 
 type PreviewTask = TaskOf<'preview'>

@@ -5,9 +5,8 @@ import { readingOf, type Project } from '../../contract/document/project'
 import { calibratedLayers, calibrate, type CalibratedCheckpoint } from '../../engine/calibrate/calibrate'
 import { calibrationBytes } from '../../engine/merge/plan/calibration-file'
 import { calibrated, promptsIn, type CalibrationRequest } from '../../engine/calibrate/calibration-request'
-import { openSpecialist } from '../../engine/adapters/open-specialist'
+import { openModel, openSpecialist } from '../../engine/merge/open-model'
 import type { Checkpoint } from '../../engine/checkpoint/model/checkpoint'
-import { openCheckpoint } from '../../engine/checkpoint/open'
 import { readSmallText } from '../../engine/files/reading/regular-file'
 import { SMALL_FILES } from '../../engine/files/reading/small-files'
 import { chooseProvider, DEVICES, type Device } from '../../engine/runtime/providers'
@@ -85,7 +84,7 @@ async function run(
   const requests = isGiven
     ? await givenRequests(options, project, project.evaluation.seed)
     : await projectRequests(project)
-  const base = await openCheckpoint(project.models[0]!.path, project)
+  const base = await openModel(project.models[0]!.path, project)
   const lend = (): Promise<Checkpoint> => Promise.resolve(base)
   const models: CalibratedCheckpoint[] = []
   for (const { name, path: own, strengths } of project.models) {

@@ -18,7 +18,7 @@ import { exceedsTwoErrors, pairedLosses } from '../../engine/evaluate/compare/pa
 import { PNG_FILE } from '../../engine/files/writing/file-kinds'
 import { checkOutput, checkOutputFolder, writeOutput } from '../../engine/files/writing/write-output'
 import { throwIfCancelled } from '../../engine/cancel'
-import { planMerge } from '../../engine/merge/plan/plan'
+import { planMerge } from '../../engine/merge/open-model'
 import { chooseDevice, DEVICES, type Device, type ProviderStatus } from '../../engine/runtime/providers'
 import { mergeWithProgress, resultAsData, resultInWords, type ProgramFiles } from './merge'
 import {

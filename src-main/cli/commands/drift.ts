@@ -8,8 +8,7 @@ import { FusionError } from '../../contract/errors'
 import { calibratedLayers } from '../../engine/calibrate/calibrate'
 import { checkDriftable, driftOnData } from '../../engine/calibrate/drift-on-data'
 import type { Checkpoint } from '../../engine/checkpoint/model/checkpoint'
-import { openCheckpoint } from '../../engine/checkpoint/open'
-import { planMerge } from '../../engine/merge/plan/plan'
+import { openModel, planMerge } from '../../engine/merge/open-model'
 import { runMerge, type MergeOptions } from '../../engine/merge/run'
 import { chooseProvider } from '../../engine/runtime/providers'
 import { cacheFolder } from '../folders'
@@ -61,7 +60,7 @@ async function check(
   const data = { folder: evaluationFolder(project), domain, split, pictures, seed }
   await checkDriftable(plan, data)
   const model = plan.models[0]!.checkpoint
-  const base = options.pipeline === undefined ? model : await openCheckpoint(options.pipeline)
+  const base = options.pipeline === undefined ? model : await openModel(options.pipeline)
   const layers = layer === undefined ? {} : { layers: [moduleOf(model, layer)] }
   const device = await chooseProvider(options.device)
   const scratch = await mkdtemp(join(tmpdir(), 'featurefusion-drift-'))
@@ -75,7 +74,7 @@ async function check(
       provider: device,
       onProgress: (phase, fraction) => progress.show(phase, fraction),
     })
-    const found = await driftOnData(plan, await openCheckpoint(merged.path), data, {
+    const found = await driftOnData(plan, await openModel(merged.path), data, {
       ...shared,
       ...layers,
       base,

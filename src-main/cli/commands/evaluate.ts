@@ -6,8 +6,7 @@ import { evaluationAsCsv } from '../../contract/evaluate/csv-tables'
 import { SPLITS, type Split } from '../../contract/evaluate/settings'
 import type { Checkpoint, PredictionType } from '../../engine/checkpoint/model/checkpoint'
 import { describeCheckpoint, RECIPE_KEY } from '../../engine/checkpoint/describe'
-import { openSpecialist } from '../../engine/adapters/open-specialist'
-import { openCheckpoint } from '../../engine/checkpoint/open'
+import { openModel, openSpecialist } from '../../engine/merge/open-model'
 import { refuseEdm } from '../../engine/checkpoint/identify/prediction'
 import { loadPipeline } from '../../engine/diffusion/load-pipeline'
 import type { Pipeline } from '../../engine/diffusion/pipeline'
@@ -113,7 +112,7 @@ async function evaluate(
   if (options.png !== undefined) await checkOutput(options.png, pngRule)
   const data = await openEvaluationData(resolve(options.data), options.seed)
   const wanted = chooseSplit(data, options.split, options.pictures)
-  const base = await openCheckpoint(baseModel.path, options)
+  const base = await openModel(baseModel.path, options)
   const loading = { base, ...files, ...(options.threads !== undefined && { threads: options.threads }) }
   const models: EvaluatedModel[] = [checkpointModel(baseModel.name, 'base', base, loading)]
   for (const notice of [...predictionNotices(base), ...emaNotices(base)]) say(`Note: ${notice}`)
@@ -178,7 +177,7 @@ async function clipOf(
   signal: AbortSignal,
   progress: ProgressLine,
 ): Promise<ClipSummary[]> {
-  const checkpoint: Checkpoint = await openCheckpoint(path)
+  const checkpoint: Checkpoint = await openModel(path)
   const scorer = await ClipScorer.load(checkpoint, device)
   try {
     const settings = { seeds, seed, steps, guidance, ...(scheduler !== undefined && { scheduler }) }

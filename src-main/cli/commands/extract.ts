@@ -1,8 +1,7 @@
 import { resolve } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { EmaUse } from '../../contract/document/project'
-import { openSpecialist } from '../../engine/adapters/open-specialist'
-import { openCheckpoint } from '../../engine/checkpoint/open'
+import { openModel, openSpecialist } from '../../engine/merge/open-model'
 import { extractLora, type Extraction } from '../../engine/extract/extract-lora'
 import { LORA_COMPONENTS, LORA_FORMATS, type LoraComponent, type LoraFormat } from '../../engine/extract/lora-names'
 import type { Kept } from '../../engine/extract/truncated-svd'
@@ -74,7 +73,7 @@ async function run(options: ExtractCommandOptions, signal: AbortSignal): Promise
   if (!/\.safetensors$/i.test(out)) throw new UsageError(`--out ${out}: the name of a .safetensors file is expected.`)
   const kept: Kept = rank === undefined ? { energy: energy! } : { rank }
   const reading = options.ema === undefined ? {} : { ema: options.ema }
-  const base = await openCheckpoint(resolve(options.base), reading)
+  const base = await openModel(resolve(options.base), reading)
   const specialist = await openSpecialist(resolve(options.specialist), () => Promise.resolve(base), reading)
   const progress = new ProgressLine()
   try {

@@ -11,8 +11,7 @@ import { MOST_PICTURES } from '../../contract/values/limits'
 import { checkPrompt } from '../../contract/values/prompt'
 import type { Checkpoint, PredictionType } from '../../engine/checkpoint/model/checkpoint'
 import { hashFile, shortHash } from '../../engine/checkpoint/hash'
-import { openSpecialist } from '../../engine/adapters/open-specialist'
-import { openCheckpoint } from '../../engine/checkpoint/open'
+import { openModel, openSpecialist } from '../../engine/merge/open-model'
 import { loadPipeline } from '../../engine/diffusion/load-pipeline'
 import type { GenerateRequest, Picture, Pipeline } from '../../engine/diffusion/pipeline'
 import { emaNotices } from '../../engine/checkpoint/ema'
@@ -124,11 +123,11 @@ async function generate(
   const started = performance.now()
   const wanted = pictureRequests(options)
   const { target, write } = await outputOf(options, wanted.length)
-  const base = options.base === undefined ? undefined : await openCheckpoint(options.base, options)
+  const base = options.base === undefined ? undefined : await openModel(options.base, options)
   const checkpoint = base
     ? await openSpecialist(options.model, () => Promise.resolve(base), readingOf(options))
-    : await openCheckpoint(options.model, options)
-  const vae = options.vae === undefined ? undefined : await openCheckpoint(options.vae)
+    : await openModel(options.model, options)
+  const vae = options.vae === undefined ? undefined : await openModel(options.vae)
   checkScheduler(options, checkpoint, base)
   for (const notice of [...predictionNotices(checkpoint, base), ...emaNotices(checkpoint)]) say(`Note: ${notice}`)
   const textualInversions = await Promise.all(options.embedding.map(readEmbedding))

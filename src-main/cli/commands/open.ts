@@ -4,7 +4,7 @@ import { ARCHITECTURES } from '../../engine/checkpoint/identify/architectures'
 import { describeCheckpoint, type AdapterFacts, type CheckpointSummary } from '../../engine/checkpoint/describe'
 import { hashFile } from '../../engine/checkpoint/hash'
 import { describeAdapter } from '../../engine/adapters/describe-adapter'
-import { openEither } from '../../engine/adapters/open-specialist'
+import { openEither } from '../../engine/merge/open-model'
 import { cacheFolder } from '../folders'
 import { bytes, ProgressLine, printResult, runCommand, type CommonOptions, lines } from '../output/output'
 

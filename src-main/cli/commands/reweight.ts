@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { withModel, type ModelEntry, type Project } from '../../contract/document/project'
 import type { UnlearningLosses } from '../../contract/unlearning'
-import { openCheckpoint } from '../../engine/checkpoint/open'
 import { loadPipeline } from '../../engine/diffusion/load-pipeline'
 import { checkpointModel } from '../../engine/evaluate/losses/evaluated-model'
 import { readEvaluationSet } from '../../engine/evaluate/data/evaluation-set'
@@ -13,7 +12,7 @@ import { measureLosses } from '../../engine/evaluate/losses/loss-table'
 import { unlearningLossesOf } from '../../engine/evaluate/losses/unlearned-gains'
 import { contributionsOf } from '../../engine/merge/contributions/plan-contributions'
 import { rebuildingContributions } from '../../engine/merge/contributions/kept-contributions'
-import { planMerge } from '../../engine/merge/plan/plan'
+import { openModel, planMerge } from '../../engine/merge/open-model'
 import type { MergePlan } from '../../engine/merge/plan/merge-plan'
 import { runMerge } from '../../engine/merge/run'
 import { unlearningReport, type UnlearningReport } from '../../engine/merge/unlearning-report'
@@ -159,7 +158,7 @@ async function evaluate(before: MergePlan, after: string, name: string, work: Wo
   try {
     const base = before.models[0]!.checkpoint
     const lent = {
-      ...(options.pipeline !== undefined && { base: await openCheckpoint(options.pipeline) }),
+      ...(options.pipeline !== undefined && { base: await openModel(options.pipeline) }),
       clipVocabulary: files.clipVocabulary,
     }
     const { path } = await runMerge(before, {
@@ -176,8 +175,8 @@ async function evaluate(before: MergePlan, after: string, name: string, work: Wo
     try {
       const models = [
         checkpointModel('base', 'base', base, borrowed),
-        checkpointModel('before', 'merge', await openCheckpoint(path), borrowed),
-        checkpointModel('after', 'merge', await openCheckpoint(after), borrowed),
+        checkpointModel('before', 'merge', await openModel(path), borrowed),
+        checkpointModel('after', 'merge', await openModel(after), borrowed),
       ]
       const table = await measureLosses(pipeline, set, models, chooseSplit(set, 'held-out'), {
         signal,

@@ -12,13 +12,13 @@ import {
   type Project,
   EMA_USES,
 } from '../../contract/document/project'
-import { openCheckpoint } from '../../engine/checkpoint/open'
 import { Blocks, presetByBlock } from '../../engine/merge/plan/blocks'
 import { readProject } from '../../project/project-file'
 import { addMethodOptions, methodGiven, type MethodOptions } from './method-options'
 import { parseModelArgument, withNames } from './model-arguments'
 import { collect } from './option-values'
 import { UsageError } from '../output/output'
+import { openModel } from '../../engine/merge/open-model'
 
 /** What options say about the models themselves. */
 export interface SourceOptions {
@@ -227,7 +227,7 @@ async function parseBlocks(text: string, where: string, base: string): Promise<R
     return blocks
   }
   const numbers = parts.map((part) => parseNumber(part, where))
-  const { labels } = Blocks.of(await openCheckpoint(base))
+  const { labels } = Blocks.of(await openModel(base))
   const preset = presetByBlock(labels, numbers)
   if (preset) return preset
   throw new UsageError(

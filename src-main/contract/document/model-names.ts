@@ -8,6 +8,9 @@ const COMMON_FILE = /^((diffusion_)?pytorch_)?model(\.(fp16|bf16|fp32|ema|non_em
 /** Endings of files of weights: safetensors, and what PyTorch wrote. */
 export const WEIGHTS_ENDINGS = ['safetensors', 'sft', 'ckpt', 'pt', 'pth', 'bin']
 const WEIGHTS_ENDING = new RegExp(`\\.(?:${WEIGHTS_ENDINGS.join('|')})$`, 'i')
+/** Ending of a project, which can be a model as well: the one that its merge makes. */
+export const PROJECT_SUFFIX = '.fusion.json'
+const MODEL_ENDING = new RegExp(`${WEIGHTS_ENDING.source}|${PROJECT_SUFFIX.replaceAll('.', '\\.')}$`, 'i')
 
 /**
  * Names of models: those that were given, the others by their paths: a file's without its ending, a folder's; of
@@ -32,6 +35,11 @@ export function modelNames(
   }
 }
 
+/** Whether a path is that of a project, by its name. */
+export function isProjectPath(path: string): boolean {
+  return path.toLowerCase().endsWith(PROJECT_SUFFIX)
+}
+
 /** Whether a file is one of weights, by its name alone. */
 export function isWeightsName(name: string): boolean {
   return WEIGHTS_ENDING.test(name)
@@ -41,7 +49,7 @@ export function isWeightsName(name: string): boolean {
 function tellingParts(path: string): string[] {
   const parts = path.split(/[\\/]/).filter((part) => part !== '' && part !== '.')
   const file = parts.at(-1) ?? path
-  const own = file.replace(WEIGHTS_ENDING, '')
+  const own = file.replace(MODEL_ENDING, '')
   const telling = [...parts.slice(0, -1), own]
   if (own !== file && COMMON_FILE.test(own)) telling.pop()
   if (COMPONENT_FOLDERS.includes(telling.at(-1) ?? '')) telling.pop()

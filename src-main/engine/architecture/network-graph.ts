@@ -2,7 +2,7 @@ import { realpathSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import { readBytes } from '../checkpoint/containers/stored-values'
-import type { ScaledTensor, StoredTensor } from '../checkpoint/containers/container'
+import { liesInFile, type ScaledTensor, type StoredTensor } from '../checkpoint/containers/container'
 import type { TensorView } from '../checkpoint/model/checkpoint'
 import { GraphBuilder, type Attribute, type Dimension, type Value } from '../graph/onnx-builder'
 import { ONNX_DATA_TYPE } from '../graph/onnx-schema'
@@ -278,7 +278,7 @@ export class NetworkGraph {
 
   /** Computed weights lie in no file that the runtime could read. */
   #isInput({ stored }: TensorView): boolean {
-    return this.options.weights === 'inputs' || stored.computed !== undefined
+    return this.options.weights === 'inputs' || !liesInFile(stored)
   }
 
   #view(name: string, dims: readonly number[]): TensorView {

@@ -1,5 +1,6 @@
 import { FusionError } from '../../contract/errors'
 import type { WeightInput } from '../architecture/network-graph'
+import { liesInFile } from '../checkpoint/containers/container'
 import { TensorReader } from '../checkpoint/containers/tensor-reader'
 import type { TensorView } from '../checkpoint/model/checkpoint'
 import type { Network } from '../runtime/network'
@@ -8,11 +9,11 @@ import { elementCount, isFloatType } from '../tensor/element-type'
 import { SUM_BLOCK_ELEMENTS, WeightedSum } from '../tensor/weighted-sum'
 
 /**
- * Gives a network its weights that are computed (an adapter's), which lie in no file that the runtime could read.
+ * Gives a network its weights that are computed (an adapter's, a chained merge's), which lie in no file that the runtime could read.
  * @throws FusionError 'not-finite', 'source-changed'
  */
 export function feedComputed(network: Network, inputs: readonly WeightInput[]): void {
-  const computed = inputs.filter(({ view }) => view.stored.computed)
+  const computed = inputs.filter(({ view }) => !liesInFile(view.stored))
   if (computed.length === 0) return
   const reader = new TensorReader()
   const summing = new WeightedSum()

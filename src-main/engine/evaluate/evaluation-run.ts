@@ -5,13 +5,12 @@ import type { ModelRole } from '../../contract/evaluate/losses'
 import type { EvaluationSettings } from '../../contract/evaluate/settings'
 import { FusionError } from '../../contract/errors'
 import { readingOf, type AdapterStrengths, type Project, type Reading } from '../../contract/document/project'
-import { openSpecialist } from '../adapters/open-specialist'
-import { openCheckpoint } from '../checkpoint/open'
+import { openModel, openSpecialist } from '../merge/open-model'
 import { loadPipeline } from '../diffusion/load-pipeline'
 import type { Pipeline } from '../diffusion/pipeline'
 import { throwIfCancelled } from '../cancel'
 import { LiveMerge, reasonAgainstFeeding } from '../merge/live-merge'
-import { planMerge } from '../merge/plan/plan'
+import { planMerge } from '../merge/open-model'
 import type { MergePlan } from '../merge/plan/merge-plan'
 import { runMerge } from '../merge/run'
 import type { ProviderStatus } from '../runtime/providers'
@@ -143,7 +142,7 @@ export class EvaluationRun {
     const { base, device, cacheFolder, threads } = this.tools
     onProgress('loading', 0)
     throwIfCancelled(this.tools.signal)
-    const pipeline = await loadPipeline(await openCheckpoint(base, this.tools), {
+    const pipeline = await loadPipeline(await openModel(base, this.tools), {
       ...this.#loading,
       device,
       liveUnet: true,
@@ -163,7 +162,7 @@ export class EvaluationRun {
   async #encode(pipeline: Pipeline, onProgress: Progress) {
     const { base, cacheFolder } = this.tools
     const { set, chosen } = await this.#data.load(this.#wanted, pipeline, {
-      vaeHash: vaeHashFor(this.#data, await openCheckpoint(base, this.tools)),
+      vaeHash: vaeHashFor(this.#data, await openModel(base, this.tools)),
       cacheFolder,
       ...this.#signal,
       onProgress: (done, total) => onProgress('encoding pictures', done / total),
@@ -173,7 +172,7 @@ export class EvaluationRun {
 
   /** The base, to be measured in its own network. */
   async baseModel(): Promise<EvaluatedModel> {
-    const checkpoint = await openCheckpoint(this.tools.base, this.tools)
+    const checkpoint = await openModel(this.tools.base, this.tools)
     return checkpointModel('base', 'base', checkpoint, { base: checkpoint, ...this.#loading })
   }
 
@@ -191,7 +190,7 @@ export class EvaluationRun {
   ): Promise<{ model: EvaluatedModel; cost: () => number | null }> {
     if (!merge) {
       if (path === null) throw new FusionError('internal', `The row ${name} is neither a file nor a merge.`)
-      const lender = await openCheckpoint(this.tools.base, this.tools)
+      const lender = await openModel(this.tools.base, this.tools)
       const options = { ...readingOf(this.tools), strengths }
       const checkpoint = await openSpecialist(path, () => Promise.resolve(lender), options)
       return {
@@ -237,7 +236,7 @@ export class EvaluationRun {
 
   #writtenModel({ components }: MergePlan, path: string): EvaluatedModel {
     const denoiserAlone = components.every(isDenoiser)
-    const opened = openCheckpoint(path)
+    const opened = openModel(path)
     if (denoiserAlone)
       return liveModel('', 'merge', async (inputs) => {
         return readUnetWeights(await opened, inputs)
@@ -247,7 +246,7 @@ export class EvaluationRun {
       role: 'merge',
       prepare: async (pipeline) =>
         checkpointModel('', 'merge', await opened, {
-          base: await openCheckpoint(this.tools.base, this.tools),
+          base: await openModel(this.tools.base, this.tools),
           ...this.#loading,
         }).prepare(pipeline),
     }

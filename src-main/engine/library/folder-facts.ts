@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import type { ModelFacts } from '../../contract/library'
-import { openEither } from '../adapters/open-specialist'
+import { openEither } from '../merge/open-model'
 import type { Adapter } from '../adapters/adapter-file'
 import type { Checkpoint } from '../checkpoint/model/checkpoint'
 import { denoiserOf } from '../checkpoint/denoisers'

@@ -5,6 +5,7 @@ import type { MethodSettings } from '../../contract/document/project'
 import type { OutputFile } from './plan/output-files'
 import type { LayerTask, TensorTask } from './plan/merge-plan'
 import type { ReweightedLayer } from './contributions/reweight'
+import { isMergedWhole } from './chains/merged-work'
 import { foldAdapters } from './jobs/fold-adapters'
 import { writtenBytes } from './jobs/tensor-output'
 import type { JobTarget, WritingJob } from './jobs/tensor-job'
@@ -25,8 +26,16 @@ export interface JobPlaces {
   target(file: OutputFile, offset: number): { path: string; position: number }
 }
 
-/** The jobs of a task, in the order of its elements. */
-export function jobsOf(task: TensorTask, settings: MethodSettings, places: JobPlaces): PlannedJob[] {
+/**
+ * The jobs of a task, in the order of its elements.
+ * @param sumElements of one sum, at most
+ */
+export function jobsOf(
+  task: TensorTask,
+  settings: MethodSettings,
+  places: JobPlaces,
+  sumElements = SUM_JOB_ELEMENTS,
+): PlannedJob[] {
   const { views, weights, method, destination } = task
   const { file, elementType, scaled, offset, transposed } = destination
   const [view] = views
@@ -45,7 +54,7 @@ export function jobsOf(task: TensorTask, settings: MethodSettings, places: JobPl
     return [{ job, task, file, offset }]
   }
   const folded = foldAdapters(views, method.combine(weights, settings))
-  const step = transposed || scaled ? count : SUM_JOB_ELEMENTS
+  const step = transposed || scaled || views.some(isMergedWhole) ? count : Math.min(count, sumElements)
   return Array.from({ length: Math.ceil(count / step) }, (_, index) => {
     const start = index * step
     const length = Math.min(step, count - start)

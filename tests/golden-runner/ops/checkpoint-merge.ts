@@ -6,7 +6,7 @@ import type { TensorView } from '../../../src-main/engine/checkpoint/model/check
 import { openCheckpoint } from '../../../src-main/engine/checkpoint/open'
 import { TensorReader } from '../../../src-main/engine/checkpoint/containers/tensor-reader'
 import type { LayerReport } from '../../../src-main/engine/merge/fusion/layer-report'
-import { planMerge } from '../../../src-main/engine/merge/plan/plan'
+import { planMerge } from '../../../src-main/engine/merge/open-model'
 import { runMerge } from '../../../src-main/engine/merge/run'
 import { decodeTensor, type GoldenCase, type GoldenSet } from '../golden-set'
 import type { OpRunner } from '../run-cases'

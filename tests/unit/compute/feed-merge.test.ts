@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { chooseFeeding } from '../../../src-main/compute/feed-merge'
-import { planMerge } from '../../../src-main/engine/merge/plan/plan'
+import { planMerge } from '../../../src-main/engine/merge/open-model'
 import type { MergePlan } from '../../../src-main/engine/merge/plan/merge-plan'
 import { elementCount } from '../../../src-main/engine/tensor/element-type'
 import { family } from '../demo-family'

@@ -5,7 +5,8 @@ import { afterAll, expect, it } from 'vitest'
 import { loadProject, type ModelOptions } from '../../../src-main/cli/options/model-options'
 import { projectSchema } from '../../../src-main/contract/document/project'
 import { readProject, writeProject } from '../../../src-main/project/project-file'
-import { mapEditPaths, pathsOf } from '../../../src-main/project/paths'
+import { pathsOf } from '../../../src-main/contract/document/project-paths'
+import { mapEditPaths } from '../../../src-main/project/paths'
 
 const folder = mkdtempSync(join(tmpdir(), 'project-'))
 afterAll(() => rmSync(folder, { recursive: true }))

@@ -13,8 +13,8 @@ export interface SourceFile {
 /**
  * One tensor as a file stores it: what it is, and where its bytes are. Plain data, since it is sent to the threads that
  * read. Its elements lie in the file one after the other, row-major, little-endian, not compressed, but for `strides`,
- * `computed`, `scaled` and `widened`. They are read in two places: by TensorReader, and by ONNX Runtime itself from the place that
- * NetworkGraph gives it.
+ * `computed`, `scaled`, `widened` and `merged`. They are read in two places: by TensorReader, and, where `liesInFile`, by ONNX
+ * Runtime itself from the place that NetworkGraph gives it.
  */
 export interface StoredTensor {
   /** Name in the file. */
@@ -37,6 +37,14 @@ export interface StoredTensor {
   checksums?: readonly string[]
   /** Where no file holds the tensor: how it is computed. `path` is then the adapter's, for messages; `offset` means nothing. */
   computed?: ComputedTensor
+  /** Where a merge that is not written would hold it. `path` is then that of the merge's project; `offset` means nothing. */
+  merged?: MergedTensor
+}
+
+/** Whether a tensor's bytes, or the codes and scales that it is read from, are in a file, so that others can read them there. */
+export function liesInFile({ computed, merged, widened, scaled }: StoredTensor): boolean {
+  if (scaled) return liesInFile(scaled.codes) && liesInFile(scaled.scale)
+  return !computed && !merged && !widened
 }
 
 /** A run of whole elements of a stored tensor, row-major in `shape`, or with its first two axes swapped. */
@@ -57,6 +65,25 @@ export interface ComputedTensor {
   /** By the form's names for them. */
   factors: Readonly<Record<string, StoredTensor>>
   settings: FormSettings
+}
+
+/** A tensor as a merge would write it: its bytes are computed when they are read (merged-tensors.ts). */
+export interface MergedTensor {
+  /** In the order of their bytes; together they cover the tensor. */
+  parts: readonly MergedPart[]
+}
+
+/** Bytes of a merged tensor that come out of one piece of work. */
+export interface MergedPart {
+  /** The same for equal work only. */
+  key: string
+  /** First byte in the tensor; negative where the work begins with another tensor's bytes. */
+  offset: number
+  byteLength: number
+  /** Which of the work's results this is: a layer has its weight and its bias. */
+  result: number
+  /** Plain data of engine/merge, which alone knows what it means. */
+  work: object
 }
 
 /** Codes of 8 bits of which each means its value times the scale: one for all, or one for each part along the first axis. */

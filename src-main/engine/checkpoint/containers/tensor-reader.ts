@@ -8,6 +8,7 @@ import { ComputedRows } from './computed-rows'
 import type { ComputedTensor, SourceFile, StoredTensor } from './container'
 import { damaged, unreadable } from '../../files/reading/file-errors'
 import { dropOldest } from './drop-oldest'
+import { MergedTensors } from './merged-tensors'
 import { ScaledTensors } from './scaled-tensors'
 import { StridedTensors } from './strided-tensors'
 import { WidenedTensors } from './widened-tensors'
@@ -30,16 +31,19 @@ export class TensorReader {
   private readonly computed = new Map<string, ComputedRows>()
   private readonly widened = new WidenedTensors((stored, start, into) => this.read(stored, start, into))
   private readonly scaled = new ScaledTensors((stored, start, into) => this.read(stored, start, into))
+  private readonly merged: MergedTensors
 
   /** @param files as they were when their headers were read; other files are opened without a check */
   constructor(files: readonly SourceFile[] = []) {
     this.sources = new Map(files.map((file) => [file.path, file]))
+    this.merged = new MergedTensors(this, files)
   }
 
   /**
    * Fills `into` with the elements of `stored` from element `start` on, in the order of its shape.
    * @throws FusionError 'source-changed' if the file is not the one whose header was read, or ends too early;
-   * 'damaged' where its checksums are not met; 'not-found', 'unreadable'; of computed ones 'not-finite'
+   * 'damaged' where its checksums are not met; 'not-found', 'unreadable'; of computed ones 'not-finite'; of merged ones
+   * whatever merging throws
    */
   read(stored: StoredTensor, start: number, into: Uint8Array): void {
     const first = start * BYTES_PER_ELEMENT[stored.elementType]
@@ -49,6 +53,7 @@ export class TensorReader {
     if (stored.widened) return this.widened.read(stored, stored.widened, start, into)
     if (stored.scaled) return this.scaled.read(stored.scaled, start, into)
     if (stored.strides) return this.strided.read(stored, start, into)
+    if (stored.merged) return this.merged.read(stored.merged, first, into)
     if (stored.computed) return this.rowsOf(stored.computed).read(start, into)
     if (!stored.checksums) return this.fill(stored, first, into)
     for (let done = 0; done < into.byteLength;) {
@@ -109,6 +114,7 @@ export class TensorReader {
     for (const descriptor of this.descriptors.values()) closeSync(descriptor)
     this.descriptors.clear()
     this.computed.clear()
+    this.merged.close()
   }
 
   private descriptorOf(path: string): number {

@@ -90,28 +90,24 @@ export interface JobResult {
 
 const COPY_BLOCK_BYTES = 4 * 1024 * 1024
 
-/** One thread's tools for jobs: open files and buffers, reused from job to job. */
-export class TensorJobRunner {
-  private readonly reader: TensorReader
+/** Computes jobs; where their bytes go is the caller's. Tools and buffers are reused from job to job. */
+export class JobArithmetic {
   private readonly sums = new WeightedSum()
-  private readonly outputs = new Map<string, number>()
-  /** Made for the first such job: all jobs of a merge have as many models. */
-  private elementwiseKernels: Kernels | undefined
+  /** For as many models as the last such job had. */
+  private elementwiseKernels: { models: number; kernels: Kernels } | undefined
   private finiteCheck: FiniteCheck | undefined
-  private readonly copyBuffer = new Uint8Array(COPY_BLOCK_BYTES)
+  private copyBuffer: Uint8Array | undefined
 
-  constructor(sources: readonly SourceFile[]) {
-    this.reader = new TensorReader(sources)
-  }
+  constructor(private readonly reader: Pick<TensorReader, 'read'>) {}
 
   /**
-   * @param into where the bytes go instead of the job's target
-   * @throws FusionError 'not-finite', 'source-changed'; file system errors of writing
+   * @param write gets the job's bytes, with the first one's place among them
+   * @throws FusionError 'not-finite', 'source-changed', and what `write` throws
    */
-  run(job: TensorJob, into?: WriteBytes): JobResult {
-    if (job.kind === 'measure') return this.measure(job)
-    const write: WriteBytes = into ?? ((at, bytes) => this.write(job.target, at, bytes))
+  run(job: TensorJob, write: WriteBytes): JobResult {
     switch (job.kind) {
+      case 'measure':
+        return this.measure(job)
       case 'copy':
         return this.copy(job, write)
       case 'count':
@@ -124,17 +120,13 @@ export class TensorJobRunner {
     }
   }
 
-  /** Closes all files. */
-  close(): void {
-    this.reader.close()
-    for (const descriptor of this.outputs.values()) closeSync(descriptor)
-    this.outputs.clear()
-  }
-
   private copy({ stored, start, byteLength, checked }: CopyJob, write: WriteBytes): JobResult {
     const size = BYTES_PER_ELEMENT[stored.elementType]
     for (let done = 0; done < byteLength; done += COPY_BLOCK_BYTES) {
-      const block = this.copyBuffer.subarray(0, Math.min(COPY_BLOCK_BYTES, byteLength - done))
+      const block = (this.copyBuffer ??= new Uint8Array(COPY_BLOCK_BYTES)).subarray(
+        0,
+        Math.min(COPY_BLOCK_BYTES, byteLength - done),
+      )
       this.reader.read(stored, start + done / size, block)
       if (checked !== null && !(this.finiteCheck ??= new FiniteCheck()).isFinite(stored.elementType, block))
         throw notFiniteError({ sources: [stored.path], name: checked }, 0)
@@ -193,10 +185,46 @@ export class TensorJobRunner {
         overflowed ||= block.overflowed
         output.write(start * size, block.bytes)
       },
-      (this.elementwiseKernels ??= new Kernels(elementwiseMemory(views.length))),
+      this.kernelsFor(views.length),
     )
     output.finish()
     return { overflowed, squaredNorms: [] }
+  }
+
+  private kernelsFor(models: number): Kernels {
+    if (this.elementwiseKernels?.models !== models)
+      this.elementwiseKernels = { models, kernels: new Kernels(elementwiseMemory(models)) }
+    return this.elementwiseKernels.kernels
+  }
+}
+
+/** One thread's tools for jobs that write into files, which stay open from job to job. */
+export class TensorJobRunner {
+  private readonly reader: TensorReader
+  private readonly arithmetic: JobArithmetic
+  private readonly outputs = new Map<string, number>()
+
+  constructor(sources: readonly SourceFile[]) {
+    this.reader = new TensorReader(sources)
+    this.arithmetic = new JobArithmetic(this.reader)
+  }
+
+  /**
+   * @param into where the bytes go instead of the job's target
+   * @throws FusionError 'not-finite', 'source-changed'; file system errors of writing
+   */
+  run(job: TensorJob, into?: WriteBytes): JobResult {
+    return this.arithmetic.run(job, (at, bytes) => {
+      if (into) into(at, bytes)
+      else if (job.kind !== 'measure') this.write(job.target, at, bytes)
+    })
+  }
+
+  /** Closes all files. */
+  close(): void {
+    this.reader.close()
+    for (const descriptor of this.outputs.values()) closeSync(descriptor)
+    this.outputs.clear()
   }
 
   private write({ path, position }: JobTarget, at: number, bytes: Uint8Array): void {

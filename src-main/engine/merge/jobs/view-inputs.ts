@@ -5,7 +5,7 @@ import type { TensorInputs } from '../../tensor/tensor-inputs'
 import { swapFirstAxes } from '../../tensor/swap-axes'
 
 /** The same canonical tensor of several checkpoints, base first, as inputs of a merge. */
-export function viewInputs(views: readonly TensorView[], reader: TensorReader): TensorInputs {
+export function viewInputs(views: readonly TensorView[], reader: Pick<TensorReader, 'read'>): TensorInputs {
   const transposed = new Map<number, Uint8Array>()
   const { name, shape } = views[0]!
   return {

@@ -61,6 +61,16 @@ export interface MergePlan {
 /** The models of a project, opened and found compatible. */
 export type OpenedModels = Pick<MergePlan, 'method' | 'models' | 'base' | 'components' | 'calibration' | 'warnings'>
 
+/** A checkpoint that a merge makes and nobody has written. */
+export interface MergedCheckpoint extends Checkpoint {
+  plan: MergePlan
+}
+
+/** The merge behind a checkpoint that is not written; undefined for others. */
+export function planBehind(checkpoint: Checkpoint | MergedCheckpoint): MergePlan | undefined {
+  return 'plan' in checkpoint ? checkpoint.plan : undefined
+}
+
 /** Everything that a plan reads, the base first. */
 export function checkpointsOf({ base, models }: Pick<MergePlan, 'base' | 'models'>): Checkpoint[] {
   return [base, ...models.map(({ checkpoint }) => checkpoint)]

@@ -7,9 +7,11 @@ import { CALIBRATE_HINT, openCalibration, type Calibration } from './calibration
 import {
   readingOf,
   needsCalibration,
+  type AdapterStrengths,
   type ModelEntry,
   type OutputSettings,
   type Project,
+  type Reading,
 } from '../../../contract/document/project'
 import type { Checkpoint, Component, ComponentName, TensorView } from '../../checkpoint/model/checkpoint'
 import { compareCheckpoints } from '../../checkpoint/compare'
@@ -17,8 +19,6 @@ import { groupExtras, groupInWords, isMarker } from '../../checkpoint/model/extr
 import { vaeFor } from '../../checkpoint/identify/infer-config'
 import { isWidened, widenFirstLayer } from '../../checkpoint/input-channels'
 import { isMergeable } from '../../checkpoint/mergeable'
-import { openSpecialist } from '../../adapters/open-specialist'
-import { openCheckpoint } from '../../checkpoint/open'
 import { tensorNames } from '../../checkpoint/tensor-names'
 import { isFloatType } from '../../tensor/element-type'
 import { Blocks } from './blocks'
@@ -32,25 +32,40 @@ import { isFolderLayout, layOutFiles, tensorKey, viewOf, type Destination, type 
 import { checkLayerKinds, checkWeightRules, unusedWeights } from './rules'
 import { isDenoiser } from '../../../contract/values/denoisers'
 
+/** What opening a specialist needs beside its path. */
+export interface SpecialistOptions extends Reading {
+  /** Of an adapter; absent: 1. */
+  strengths?: AdapterStrengths | undefined
+}
+
+/** Opens what a project names (open-model.ts): a model may itself be a project, which is planned here. */
+export interface ModelOpener {
+  open(path: string, reading?: Reading): Promise<Checkpoint>
+  openSpecialist(path: string, base: () => Promise<Checkpoint>, options: SpecialistOptions): Promise<Checkpoint>
+}
+
 /**
  * Opens the models of a project that take part, from headers alone.
  * @throws FusionError 'incompatible' with every reason, 'validation', and whatever opening a model throws
  */
-export async function openModels(project: Project): Promise<OpenedModels> {
+export async function openModelsWith(opener: ModelOpener, project: Project): Promise<OpenedModels> {
   const method = methodNamed(project.method.name)
   const entries = project.models.filter((entry, index) => index === 0 || entry.enabled || method.kind === 'fusion')
   checkEntries(project, method, entries)
-  const opening = openCheckpoint(entries[0]!.path, project)
+  const opening = opener.open(entries[0]!.path, readingOf(project))
   // At once: a slider's answer waits for them.
   const given = await Promise.all(
     entries.map(async (entry, index): Promise<PlannedModel> => {
       if (index === 0) return { entry, checkpoint: await opening }
       const { path, strengths } = entry
-      return { entry, checkpoint: await openSpecialist(path, () => opening, { ...readingOf(project), strengths }) }
+      return {
+        entry,
+        checkpoint: await opener.openSpecialist(path, () => opening, { ...readingOf(project), strengths }),
+      }
     }),
   )
   const components = includedComponents(given[0]!.checkpoint, project.output)
-  const base = await baseWithVae(primaryOf(method, given, components), project.output)
+  const base = await baseWithVae(opener, primaryOf(method, given, components), project.output)
   const models = given.map(({ entry, checkpoint }) => ({ entry, checkpoint: widenFirstLayer(checkpoint, base) }))
   checkLayerKinds({ base, components }, project.method)
   const calibration = await calibrationOf(project, method)
@@ -64,8 +79,8 @@ export async function openModels(project: Project): Promise<OpenedModels> {
  * Opens the models of a project and plans their merge from headers alone.
  * @throws FusionError 'incompatible' with every reason, 'validation', and whatever opening a model throws
  */
-export async function planMerge(project: Project): Promise<MergePlan> {
-  const opened = await openModels(project)
+export async function planMergeWith(opener: ModelOpener, project: Project): Promise<MergePlan> {
+  const opened = await openModelsWith(opener, project)
   const { models, base, components, calibration, warnings } = opened
   const { output } = project
   const files = layOutFiles(base, output.layout, output.dtype)
@@ -209,9 +224,13 @@ function primaryOf(method: MergeMethod, models: readonly PlannedModel[], merged:
 }
 
 /** The base with the VAE that the output shall have. */
-async function baseWithVae(base: Checkpoint, { vae, layout }: OutputSettings): Promise<Checkpoint> {
+async function baseWithVae(
+  opener: ModelOpener,
+  base: Checkpoint,
+  { vae, layout }: OutputSettings,
+): Promise<Checkpoint> {
   if (vae === undefined) return base
-  const other = await openCheckpoint(vae)
+  const other = await opener.open(vae)
   const component = vaeFor(base.architecture, other)
   if (!component) throw new FusionError('validation', `${other.path} has no VAE to bake in.`)
   checkPlaceForVae(base, layout)

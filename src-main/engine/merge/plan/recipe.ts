@@ -13,7 +13,7 @@ import { hashFile } from '../../checkpoint/hash'
 import { openRegularFile } from '../../files/reading/regular-file'
 import { RUNTIME_VERSION, type Provider } from '../../runtime/session'
 import { mergesLayers, type MergeMethod } from '../methods/method'
-import { settingsInUse, sourcesOf, type MergePlan } from './merge-plan'
+import { planBehind, settingsInUse, sourcesOf, type MergePlan } from './merge-plan'
 
 const recipeFileSchema = z.object({ name: z.string(), sha256: z.string() })
 /** One file that a model was read from. */
@@ -65,6 +65,8 @@ export interface Recipe {
     blocks: Record<string, number>
     layers: { pattern: string; weight: number }[]
     files: RecipeFile[]
+    /** How the model itself is merged, where it is a project; its files are then the project's and its models'. */
+    recipe?: Recipe
   }[]
   components: string[]
   /** What the models were said to predict; absent: what their files say. */
@@ -125,6 +127,7 @@ export function recipeOf(plan: MergePlan, hashes: ReadonlyMap<string, string>, p
       layers,
       ...(strengths && { strengths }),
       files: filesOf(checkpoint),
+      ...innerRecipe(checkpoint, hashes),
     })),
     components,
     ...readingOf(project),
@@ -139,6 +142,12 @@ export function recipeOf(plan: MergePlan, hashes: ReadonlyMap<string, string>, p
       ? { onnxruntime: RUNTIME_VERSION, provider, processor: `${process.arch} ${cpus()[0]?.model ?? ''}`.trim() }
       : null,
   }
+}
+
+/** Merges that are computed on the way are computed on the processor. */
+function innerRecipe(checkpoint: Checkpoint, hashes: ReadonlyMap<string, string>): { recipe?: Recipe } {
+  const inner = planBehind(checkpoint)
+  return inner ? { recipe: recipeOf(inner, hashes, 'cpu') } : {}
 }
 
 /**
@@ -193,7 +202,7 @@ export async function mergeMetadata(
 const INHERITED =
   /^(?:modelspec\.(?:license|author|usage_hint|tags|trigger_phrase|resolution|encoder_layer|preprocessor|timestep_range)|license|license_name|license_link|author)$/
 
-function inheritedMetadata(metadata: Readonly<Record<string, string>>): Record<string, string> {
+export function inheritedMetadata(metadata: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(metadata).filter(([key]) => INHERITED.test(key)))
 }
 

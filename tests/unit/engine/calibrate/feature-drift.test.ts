@@ -5,7 +5,7 @@ import { featureDrift } from '../../../../src-main/engine/calibrate/feature-drif
 import { dataSource } from '../../../../src-main/engine/calibrate/sources'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { readEvaluationSet } from '../../../../src-main/engine/evaluate/data/evaluation-set'
-import { planMerge } from '../../../../src-main/engine/merge/plan/plan'
+import { planMerge } from '../../../../src-main/engine/merge/open-model'
 import { runMerge } from '../../../../src-main/engine/merge/run'
 import type { Project } from '../../../../src-main/contract/document/project'
 import { family } from '../../demo-family'

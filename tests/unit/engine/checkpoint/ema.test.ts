@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
-import { planMerge } from '../../../../src-main/engine/merge/plan/plan'
+import { planMerge } from '../../../../src-main/engine/merge/open-model'
 import type { Project } from '../../../../src-main/contract/document/project'
 import { GOLDEN } from './files'
 import {

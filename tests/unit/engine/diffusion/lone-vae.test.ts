@@ -2,7 +2,7 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, it } from 'vitest'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
-import { planMerge } from '../../../../src-main/engine/merge/plan/plan'
+import { planMerge } from '../../../../src-main/engine/merge/open-model'
 import { loadPipeline } from '../../../../src-main/engine/diffusion/load-pipeline'
 import { projectOf, temporaryFolder } from '../merge/models'
 

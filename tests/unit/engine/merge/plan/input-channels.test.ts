@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { planMerge } from '../../../../../src-main/engine/merge/plan/plan'
+import { planMerge } from '../../../../../src-main/engine/merge/open-model'
 import { noise } from '../../tensor/inputs'
 import { merge, projectOf, readModel, temporaryFolder, tensor, writeModel, type TestTensor } from '../models'
 

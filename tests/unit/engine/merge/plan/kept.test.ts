@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { describeCheckpoint } from '../../../../../src-main/engine/checkpoint/describe'
 import { openCheckpoint } from '../../../../../src-main/engine/checkpoint/open'
-import { planMerge } from '../../../../../src-main/engine/merge/plan/plan'
+import { planMerge } from '../../../../../src-main/engine/merge/open-model'
 import { readSafetensors } from '../../../../../src-main/engine/checkpoint/containers/safetensors'
 import { noise } from '../../tensor/inputs'
 import {

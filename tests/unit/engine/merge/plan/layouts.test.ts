@@ -8,7 +8,7 @@ import {
   publishedScheduler,
 } from '../../../../../src-main/engine/checkpoint/pipeline/published-pipeline'
 import { TensorReader } from '../../../../../src-main/engine/checkpoint/containers/tensor-reader'
-import { planMerge } from '../../../../../src-main/engine/merge/plan/plan'
+import { planMerge } from '../../../../../src-main/engine/merge/open-model'
 import { viewInputs } from '../../../../../src-main/engine/merge/jobs/view-inputs'
 import { BYTES_PER_ELEMENT, elementCount } from '../../../../../src-main/engine/tensor/element-type'
 import { loadTokenizer } from '../../../../../src-main/engine/tokenizer/vocabulary'

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { FusionError } from '../../../../../src-main/contract/errors'
 import { modelSchema, type MethodName } from '../../../../../src-main/contract/document/project'
 import { methodNamed } from '../../../../../src-main/engine/merge/methods/index'
-import { planMerge } from '../../../../../src-main/engine/merge/plan/plan'
+import { planMerge } from '../../../../../src-main/engine/merge/open-model'
 import { unusedWeights } from '../../../../../src-main/engine/merge/plan/rules'
 import { projectOf, temporaryFolder } from '../models'
 
