@@ -1,12 +1,12 @@
 import { addDifference } from './add-difference'
-import { dare } from './dare'
-import { dareTies } from './dare-ties'
+import { dare } from './elementwise/dare'
+import { dareTies } from './elementwise/dare-ties'
 import type { MethodDescriptor, Parameter } from './descriptor'
 import { featureFusion } from './feature-fusion'
 import { featureRegression } from './feature-regression'
 import { soup } from './soup'
 import { taskArithmetic } from './task-arithmetic'
-import { ties } from './ties'
+import { ties } from './elementwise/ties'
 import { weightedSum } from './weighted-sum'
 
 const DESCRIPTORS = [

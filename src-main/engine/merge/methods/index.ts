@@ -1,13 +1,13 @@
 import type { MethodName } from '../../../contract/methods/index'
 import { addDifference } from './add-difference'
-import { dare } from './dare'
-import { dareTies } from './dare-ties'
+import { dare } from './elementwise/dare'
+import { dareTies } from './elementwise/dare-ties'
 import { featureFusion } from './feature-fusion'
 import { featureRegression } from './feature-regression'
 import type { MergeMethod } from './method'
 import { soup } from './soup'
 import { taskArithmetic } from './task-arithmetic'
-import { ties } from './ties'
+import { ties } from './elementwise/ties'
 import { weightedSum } from './weighted-sum'
 
 /** The arithmetic of every method that contract/methods describes. */

@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { methodSchema, type MethodName } from '../../../../src-main/contract/document/project'
 import { mergeElementwise } from '../../../../src-main/engine/merge/jobs/merge-elementwise'
-import { LargestEntries } from '../../../../src-main/engine/merge/methods/largest-entries'
+import { LargestEntries } from '../../../../src-main/engine/merge/methods/elementwise/largest-entries'
 import { methodNamed } from '../../../../src-main/engine/merge/methods/index'
-import { seededMasks } from '../../../../src-main/engine/merge/methods/random-mask'
+import { seededMasks } from '../../../../src-main/engine/merge/methods/elementwise/random-mask'
 import { floatInputs, noise } from '../tensor/inputs'
 
 function elementwise(

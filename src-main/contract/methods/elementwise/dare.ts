@@ -1,5 +1,5 @@
-import type { MethodDescriptor } from './descriptor'
-import { DENSITY, RESCALE, SCALE, SEED } from './parameters'
+import type { MethodDescriptor } from '../descriptor'
+import { DENSITY, RESCALE, SCALE, SEED } from '../parameters'
 
 export const dare = {
   name: 'dare',

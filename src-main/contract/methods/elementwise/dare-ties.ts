@@ -1,5 +1,5 @@
 import { dare } from './dare'
-import type { MethodDescriptor } from './descriptor'
+import type { MethodDescriptor } from '../descriptor'
 
 export const dareTies = {
   ...dare,

@@ -1,6 +1,6 @@
-import { ties as descriptor } from '../../../contract/methods/ties'
+import { ties as descriptor } from '../../../../contract/methods/elementwise/ties'
 import { LargestEntries } from './largest-entries'
-import type { ElementwiseMethod } from './method'
+import type { ElementwiseMethod } from '../method'
 import { signConsensus } from './sign-consensus'
 
 /**

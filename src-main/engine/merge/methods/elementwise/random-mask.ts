@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { TorchGenerator } from '../../random'
+import { TorchGenerator } from '../../../random'
 
 /** Draws the entries of a delta that DARE keeps, in order; the same for a seed, tensor and model, whatever the blocks. */
 export type MaskSource = (model: number) => (count: number) => ArrayLike<number>

@@ -1,5 +1,5 @@
-import type { MethodDescriptor, Parameter } from './descriptor'
-import { DENSITY, SCALE } from './parameters'
+import type { MethodDescriptor, Parameter } from '../descriptor'
+import { DENSITY, SCALE } from '../parameters'
 
 const SIGN = {
   kind: 'choice',

@@ -1,5 +1,5 @@
-import { dare as descriptor } from '../../../contract/methods/dare'
-import type { ElementwiseContext, ElementwiseMerge, ElementwiseMethod } from './method'
+import { dare as descriptor } from '../../../../contract/methods/elementwise/dare'
+import type { ElementwiseContext, ElementwiseMerge, ElementwiseMethod } from '../method'
 import { seededMasks, type MaskSource } from './random-mask'
 import { signConsensus } from './sign-consensus'
 
