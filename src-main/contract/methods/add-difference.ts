@@ -5,6 +5,7 @@ export const addDifference = {
   title: 'Add difference',
   summary: 'Adds to the first specialist what the second one learnt beyond the base.',
   reference: null,
+  family: 'changes',
   kind: 'linear',
   result: { kind: 'changes', addedTo: 1 },
   specialists: { least: 2, most: 2 },

@@ -1,11 +1,12 @@
 /**
  * How a method computes what it writes; the engine has one kind of arithmetic for each.
  * - linear: every tensor is a linear combination of the models' tensors.
- * - elementwise: every element of a tensor is merged by itself.
+ * - elementwise: every element of a tensor is merged by itself, with what passes over the tensor found.
+ * - vector: tensors, or their rows or columns, are vectors, whose lengths and angles decide the coefficients of a sum.
  * - fusion: matrices are merged by the correlations of their rows, all other tensors are averaged.
  * - regression: matrices are fitted to features on real inputs, all other tensors are averaged.
  */
-export type MethodKind = 'linear' | 'elementwise' | 'fusion' | 'regression'
+export type MethodKind = 'linear' | 'elementwise' | 'vector' | 'fusion' | 'regression'
 
 /**
  * What a change of weights costs: a sum of the models, a sum of contributions that are kept on disk, or the whole merge
@@ -16,9 +17,20 @@ export type Reweighting = 'models' | 'contributions' | 'merge'
 const REWEIGHTING: Readonly<Record<MethodKind, Reweighting>> = {
   linear: 'models',
   elementwise: 'merge',
+  vector: 'merge',
   fusion: 'contributions',
   regression: 'merge',
 }
+
+/** The groups in which people choose a method, in their order: title, and what its methods have in common. */
+export const METHOD_FAMILIES = {
+  features: { title: 'Features', summary: 'Looks at what layers compute, not only at their numbers.' },
+  averages: { title: 'Averages', summary: 'Takes a mean of whole models.' },
+  changes: { title: 'Added changes', summary: 'Adds what specialists learnt to a model.' },
+  selection: { title: 'Selected changes', summary: 'Drops a part of what specialists learnt, and merges the rest.' },
+  spheres: { title: 'Arcs and spheres', summary: 'Turns directions and averages lengths, so that nothing shrinks.' },
+} as const satisfies Record<string, { title: string; summary: string }>
+export type MethodFamily = keyof typeof METHOD_FAMILIES
 
 /** What a method's result is. */
 export type MethodResult =
@@ -124,6 +136,7 @@ export interface MethodDescriptor {
   summary: string
   /** The paper that it follows, where there is one. */
   reference: { title: string; arxiv: string | null } | null
+  family: MethodFamily
   kind: MethodKind
   result: MethodResult
   /** How many it takes. */
@@ -132,7 +145,7 @@ export interface MethodDescriptor {
   needs: Need | null
   /** In the order in which the window, the recipe and the command line have them. */
   parameters: readonly Parameter[]
-  /** None: it is not compared. */
+  /** None: it is not compared. A row is left out where the method does not take as many specialists. */
   leaderboard: readonly LeaderboardRow[]
 }
 

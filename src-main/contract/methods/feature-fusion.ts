@@ -67,6 +67,7 @@ export const featureFusion = {
     title: 'FeatureFusion: Merging Diffusion Models Through Representation Correlations',
     arxiv: null,
   },
+  family: 'features',
   kind: 'fusion',
   result: { kind: 'average', base: 'weighed' },
   specialists: { least: 1, most: Infinity },

@@ -19,6 +19,7 @@ export const featureRegression = {
   summary: "Fits every layer to each specialist's own features on real inputs of that specialist.",
   // Its idea, in another form (method.md, 'Feature regression').
   reference: { title: 'Dataless Knowledge Fusion by Merging Weights of Language Models', arxiv: '2212.09849' },
+  family: 'features',
   kind: 'regression',
   result: { kind: 'average', base: 'weighed' },
   specialists: { least: 1, most: Infinity },

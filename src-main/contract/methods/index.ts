@@ -7,6 +7,21 @@ import { featureRegression } from './feature-regression'
 import { soup } from './soup'
 import { taskArithmetic } from './task-arithmetic'
 import { ties } from './elementwise/ties'
+import { breadcrumbs } from './elementwise/breadcrumbs'
+import { breadcrumbsTies } from './elementwise/breadcrumbs-ties'
+import { della } from './elementwise/della'
+import { dellaLinear } from './elementwise/della-linear'
+import { ram } from './elementwise/ram'
+import { sce } from './elementwise/sce'
+import { trainDifference } from './elementwise/train-difference'
+import { addPerpendicular } from './vectors/add-perpendicular'
+import { cosine } from './vectors/cosine'
+import { geometricMedian } from './vectors/geometric-median'
+import { karcher } from './vectors/karcher'
+import { modelStock } from './vectors/model-stock'
+import { multislerp } from './vectors/multislerp'
+import { nuslerp } from './vectors/nuslerp'
+import { slerp } from './vectors/slerp'
 import { weightedSum } from './weighted-sum'
 
 const DESCRIPTORS = [
@@ -14,11 +29,26 @@ const DESCRIPTORS = [
   featureRegression,
   soup,
   weightedSum,
-  addDifference,
+  geometricMedian,
   taskArithmetic,
+  addDifference,
+  trainDifference,
+  addPerpendicular,
+  cosine,
+  modelStock,
   ties,
   dare,
   dareTies,
+  breadcrumbs,
+  breadcrumbsTies,
+  della,
+  dellaLinear,
+  sce,
+  ram,
+  slerp,
+  nuslerp,
+  multislerp,
+  karcher,
 ] as const satisfies readonly MethodDescriptor[]
 
 type Descriptor = (typeof DESCRIPTORS)[number]

@@ -11,6 +11,7 @@ export const soup = {
     title: 'Diffusion Soup: Model Merging for Text-to-Image Diffusion Models',
     arxiv: '2406.08431',
   },
+  family: 'averages',
   kind: 'linear',
   result: { kind: 'average', base: 'weighed' },
   specialists: { least: 1, most: Infinity },

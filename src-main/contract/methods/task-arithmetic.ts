@@ -6,6 +6,7 @@ export const taskArithmetic = {
   title: 'Task arithmetic',
   summary: 'Adds what every specialist learnt to the base, times its weight.',
   reference: { title: 'Editing Models with Task Arithmetic', arxiv: '2212.04089' },
+  family: 'changes',
   kind: 'linear',
   result: { kind: 'changes', addedTo: 0 },
   specialists: { least: 1, most: Infinity },

@@ -5,6 +5,7 @@ export const weightedSum = {
   title: 'Weighted sum',
   summary: 'Each specialist has the share that its weight says; the base has the rest.',
   reference: null,
+  family: 'averages',
   kind: 'linear',
   result: { kind: 'average', base: 'rest' },
   specialists: { least: 1, most: Infinity },

@@ -9,6 +9,7 @@ import { isMergedWhole } from './chains/merged-work'
 import { foldAdapters } from './jobs/fold-adapters'
 import { writtenBytes } from './jobs/tensor-output'
 import type { JobTarget, WritingJob } from './jobs/tensor-job'
+import { mergesBlocks } from './methods/method'
 
 /** Elements per sum job: small enough that a cancel answers at once, large enough that messages cost nothing. */
 export const SUM_JOB_ELEMENTS = 4 * 1024 * 1024
@@ -49,7 +50,7 @@ export function jobsOf(
     const { stored, start, name } = view!
     return [{ job: { kind: 'copy', stored, start, checked: name, target, byteLength }, task, file, offset }]
   }
-  if (method.kind === 'elementwise') {
+  if (mergesBlocks(method)) {
     const job: WritingJob = { kind: 'elementwise', views, method: method.name, settings, weights, target, byteLength }
     return [{ job, task, file, offset }]
   }

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { describedMethod } from '../../../src-main/contract/methods/index'
 import { METHOD_NAMES, methodSchema, projectSchema, type MethodName } from '../../../src-main/contract/document/project'
 import type { TensorView } from '../../../src-main/engine/checkpoint/model/checkpoint'
 import { openCheckpoint } from '../../../src-main/engine/checkpoint/open'
@@ -10,7 +11,6 @@ import { planMerge } from '../../../src-main/engine/merge/open-model'
 import { runMerge } from '../../../src-main/engine/merge/run'
 import { decodeTensor, type GoldenCase, type GoldenSet } from '../golden-set'
 import type { OpRunner } from '../run-cases'
-import { givenParameters } from './merges'
 
 /** Tolerance per tensor (golden/README.md, 'checkpoints'). */
 const RTOL = 1e-4
@@ -21,6 +21,12 @@ const REPORT_RTOL = 1e-4
 const METHOD_OF_GOLDEN: Readonly<Record<string, MethodName>> = {
   ...Object.fromEntries(METHOD_NAMES.map((name) => [name.replaceAll('-', '_'), name])),
   feature_fusion: 'featurefusion',
+}
+
+/** The parameters of a method that a case gives. */
+function givenParameters(name: MethodName, params: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const keys = describedMethod(name).parameters.map(({ key }) => key)
+  return Object.fromEntries(keys.flatMap((key) => (params[key] == null ? [] : [[key, params[key]]])))
 }
 
 /** What a golden says of a layer, by its weight's name. */

@@ -1,41 +1,17 @@
-import { primaryModel, weighsBase } from '../../../src-main/contract/methods/descriptor'
-import { describedMethod, METHOD_NAMES, type MethodName } from '../../../src-main/contract/methods/index'
-import { methodSchema } from '../../../src-main/contract/document/project'
 import { normaliserOf } from '../../../src-main/engine/merge/fusion/normalisers'
 import { rowSums } from '../../../src-main/engine/merge/fusion/layer-report'
 import { FusionLayer, type FusionOptions } from '../../../src-main/engine/merge/fusion/fusion-layer'
 import { PLAIN_LAYER, TensorRows } from '../../../src-main/engine/merge/fusion/layer-rows'
-import { mergeElementwise } from '../../../src-main/engine/merge/jobs/merge-elementwise'
-import { addDeltas, electDeltas, startDare } from '../../../src-main/engine/merge/methods/elementwise/dare'
-import { methodNamed } from '../../../src-main/engine/merge/methods/index'
-import { mergesLayers, type MergeMethod } from '../../../src-main/engine/merge/methods/method'
 import { samplesFromMoments } from '../../../src-main/engine/merge/fusion/moments'
 import { FusionSessions, type FeatureSamples } from '../../../src-main/engine/merge/fusion/statistics'
 import { Kernels } from '../../../src-main/engine/tensor/kernels'
-import type { TensorInputs } from '../../../src-main/engine/tensor/tensor-inputs'
-import { WeightedSum, type EncodedBlock } from '../../../src-main/engine/tensor/weighted-sum'
-import { input, type GoldenCase, type GoldenTensor } from '../golden-set'
+import { input, type GoldenCase } from '../golden-set'
+import { inputsOf, tensors } from '../inputs'
 import type { OpRunner } from '../run-cases'
+import { tensorMergeOps } from './tensor-merges'
 
 const never = async (): Promise<void> => {}
 const sessions = new FusionSessions('cpu')
-
-export function tensors(goldenCase: GoldenCase, prefix: string): GoldenTensor[] {
-  const count = Number(goldenCase.params['models'])
-  return Array.from({ length: count }, (_, model) => input(goldenCase, `${prefix}_${model}`))
-}
-
-/** The case's weights as the engine reads them: bytes of F32. */
-export function inputsOf(goldenCase: GoldenCase): TensorInputs {
-  const weights = tensors(goldenCase, 'weight').map((weight) => Float32Array.from(weight.values()))
-  return {
-    name: String(goldenCase.params['layer']),
-    count: weights[0]!.length,
-    types: weights.map(() => 'F32' as const),
-    sources: weights.map((_, model) => `weight_${model}`),
-    read: (model, start, into) => into.set(new Uint8Array(weights[model]!.buffer, start * 4, into.byteLength)),
-  }
-}
 
 function samplesOf(goldenCase: GoldenCase): FeatureSamples | null {
   switch (goldenCase.params['statistics']) {
@@ -148,63 +124,8 @@ const fusionMerge: OpRunner = async (goldenCase) => {
   return { outputs: computed, arithmetic: 'float32' }
 }
 
-/** Names of the goldens for methods of the program; `average` is a soup with equal weights. */
-export const METHOD_OF_GOLDEN: Readonly<Record<string, MethodName>> = {
-  ...Object.fromEntries(METHOD_NAMES.map((name) => [name.replaceAll('-', '_'), name])),
-  average: 'soup',
-  dare_linear: 'dare',
-}
-
-/** The parameters of a method that a case gives. */
-export function givenParameters(name: MethodName, params: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const keys = describedMethod(name).parameters.map(({ key }) => key)
-  return Object.fromEntries(keys.flatMap((key) => (params[key] == null ? [] : [[key, params[key]]])))
-}
-
-const mergeMethod: OpRunner = async (goldenCase) => {
-  const { params } = goldenCase
-  const name = METHOD_OF_GOLDEN[String(params['method'])]
-  if (!name) return { skipped: `method ${String(params['method'])}` }
-  const inputs = inputsOf(goldenCase)
-  const models = inputs.types.length
-  const settings = methodSchema.parse({
-    name,
-    ...givenParameters(name, params),
-  })
-  const specialists = (params['weights'] as number[] | undefined) ?? []
-  const t = Number(params['t'])
-  let method: MergeMethod = methodNamed(name)
-  const weights = weighsBase(method)
-    ? ((params['alpha'] as number[] | undefined) ?? inputs.types.map(() => 1))
-    : method.result.kind === 'average'
-      ? [0, t, ...Array<number>(models - 2).fill(0)]
-      : primaryModel(method) === 1
-        ? [0, 1, t]
-        : [0, ...specialists]
-  if (goldenCase.inputs['mask_1']) {
-    const masks = specialists.map((_, m) => input(goldenCase, `mask_${m + 1}`).values())
-    const given = (m: number) => {
-      let next = 0
-      return (count: number) => masks[m]!.subarray(next, (next += count))
-    }
-    const mix = name === 'dare' ? addDeltas : electDeltas
-    method = { ...methodNamed('dare'), kind: 'elementwise', start: (context) => startDare(context, mix, given) }
-  }
-  if (mergesLayers(method)) return { skipped: `method ${name} on a single tensor` }
-  const used = { ...inputs, types: inputs.types.slice(0, method.specialists.most + 1) }
-  const merged = new Float64Array(inputs.count)
-  const write = ({ bytes }: EncodedBlock, start: number): void => new Uint8Array(merged.buffer).set(bytes, start * 8)
-  if (method.kind === 'linear') {
-    const sum = new WeightedSum(used.count)
-    write(sum.sum(used, method.combine(weights, settings), 0, used.count, 'F64'), 0)
-  } else {
-    mergeElementwise({ method, settings, weights, inputs: used, type: 'F64' }, write)
-  }
-  return { outputs: { weight: merged }, arithmetic: 'float64' }
-}
-
 export const mergeOps = {
   fusion_statistics: fusionStatistics,
   fusion_merge: fusionMerge,
-  merge_method: mergeMethod,
+  ...tensorMergeOps,
 } satisfies Record<string, OpRunner>

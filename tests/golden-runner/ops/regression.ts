@@ -5,7 +5,8 @@ import { RegressionSessions } from '../../../src-main/engine/merge/regression/re
 import { Kernels } from '../../../src-main/engine/tensor/kernels'
 import { input, type GoldenCase } from '../golden-set'
 import type { OpRunner } from '../run-cases'
-import { inputsOf, inShape, tensors } from './merges'
+import { inputsOf, tensors } from '../inputs'
+import { inShape } from './merges'
 
 const sessions = new RegressionSessions('cpu')
 

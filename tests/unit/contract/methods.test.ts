@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { Parameter } from '../../../src-main/contract/methods/descriptor'
+import { METHOD_FAMILIES, type Parameter } from '../../../src-main/contract/methods/descriptor'
 import { METHODS } from '../../../src-main/contract/methods/index'
 import { activeParameters, needOf, parameterValue } from '../../../src-main/contract/methods/settings'
 import { methodWords } from '../../../src-main/contract/methods/words'
 import { methodSchema, needsCalibration } from '../../../src-main/contract/document/project'
 import { methodNamed } from '../../../src-main/engine/merge/methods/index'
 import { findGoldenFolders } from '../../golden-runner/golden-set'
-import { METHOD_OF_GOLDEN } from '../../golden-runner/ops/merges'
+import { goldenMethod } from '../../golden-runner/golden-methods'
 
 describe.each(METHODS.map((method) => [method.name, method] as const))('%s', (name, method) => {
   it('is described in plain words, and has arithmetic', () => {
@@ -62,10 +62,10 @@ it('a parameter that several methods have is described once', () => {
 it('every method has reference data', () => {
   const tested = findGoldenFolders('tests/golden').flatMap((folder) => {
     const manifest = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as {
-      cases: { op: string; params: { method?: string } }[]
+      cases: { op: string; params: Record<string, unknown> }[]
     }
     return manifest.cases.flatMap(({ op, params }) => {
-      if (op === 'merge_method') return METHOD_OF_GOLDEN[params.method!] ?? []
+      if (op === 'merge_method') return goldenMethod(params)?.name ?? []
       return op === 'fusion_merge' ? 'featurefusion' : op.startsWith('feature_regression') ? 'feature-regression' : []
     })
   })
@@ -76,6 +76,12 @@ it('names, titles and rows of the leaderboard tell methods apart', () => {
   const rows = METHODS.flatMap(({ leaderboard }) => leaderboard.map(({ name }) => name))
   for (const words of [METHODS.map(({ name }) => name), METHODS.map(({ title }) => title), rows])
     expect(new Set(words).size).toBe(words.length)
+})
+
+it('methods of one family follow one another, in the order of the families', () => {
+  const families = METHODS.map(({ family }) => family)
+  const order = Object.keys(METHOD_FAMILIES)
+  expect(families).toEqual(families.toSorted((a, b) => order.indexOf(a) - order.indexOf(b)))
 })
 
 describe('settings of projects and recipes', () => {

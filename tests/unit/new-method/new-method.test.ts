@@ -29,6 +29,7 @@ export const madeUp = {
   title: 'Made up',
   summary: 'Adds the squares of all changes.',
   reference: null,
+  family: 'changes',
   kind: 'elementwise',
   result: { kind: 'changes', addedTo: 0 },
   specialists: { least: 1, most: 3 },

@@ -9,6 +9,7 @@ export const dare = {
     title: 'Language Models are Super Mario: Absorbing Abilities from Homologous Models as a Free Lunch',
     arxiv: '2311.03099',
   },
+  family: 'selection',
   kind: 'elementwise',
   result: { kind: 'changes', addedTo: 0 },
   specialists: { least: 1, most: Infinity },

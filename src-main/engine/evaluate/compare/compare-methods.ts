@@ -1,7 +1,7 @@
 import type { LeaderboardEntry, LossSummary } from '../../../contract/evaluate/losses'
 import { FusionError, toErrorReport, type ErrorReport } from '../../../contract/errors'
 import type { LeaderboardRow } from '../../../contract/methods/descriptor'
-import { METHODS, PARAMETERS } from '../../../contract/methods/index'
+import { describedMethod, METHODS, PARAMETERS } from '../../../contract/methods/index'
 import { parameterValue } from '../../../contract/methods/settings'
 import { PLAIN_AVERAGE } from '../../../contract/methods/soup'
 import {
@@ -24,7 +24,7 @@ const ROWS: readonly { method: MethodName; row: LeaderboardRow }[] = METHODS.fla
   leaderboard.map((row) => ({ method: name, row })),
 ).sort((a, b) => Number(b.row.name === PLAIN_AVERAGE) - Number(a.row.name === PLAIN_AVERAGE))
 
-/** Rows of a comparison: base and specialists that take part, then every method with equal weights. */
+/** Rows of a comparison: base and specialists that take part, then every method that takes so many, with equal weights. */
 export function comparedRows(project: Project): EvaluatedRow[] {
   const models = project.models.filter(({ enabled }, index) => index === 0 || enabled)
   const [base, ...specialists] = models
@@ -32,21 +32,27 @@ export function comparedRows(project: Project): EvaluatedRow[] {
     throw new FusionError('validation', 'A comparison needs a base and at least one specialist.', {
       hint: 'Add them, or let one that was dropped take part again.',
     })
-  const merges = ROWS.map(({ method, row }): EvaluatedRow & { merge: Project } => {
-    const { name, totalWeight } = row
-    const weight = totalWeight === undefined ? 1 : totalWeight / specialists.length
-    return {
-      name,
-      role: 'merge',
-      path: null,
-      merge: projectSchema.parse({
-        ...project,
-        models: models.map(({ name, path }, index) => ({ name, path, weight: index === 0 ? 1 : weight })),
-        method: comparedMethod(project.method, method, row, specialists.length),
-        output: { include: project.output.include },
-      }),
-    }
-  }).filter(({ merge: { method } }) => method.calibration !== undefined || !needsCalibration(method))
+  const takesAll = ({ method }: (typeof ROWS)[number]): boolean => {
+    const { least, most } = describedMethod(method).specialists
+    return specialists.length >= least && specialists.length <= most
+  }
+  const merges = ROWS.filter(takesAll)
+    .map(({ method, row }): EvaluatedRow & { merge: Project } => {
+      const { name, totalWeight } = row
+      const weight = totalWeight === undefined ? 1 : totalWeight / specialists.length
+      return {
+        name,
+        role: 'merge',
+        path: null,
+        merge: projectSchema.parse({
+          ...project,
+          models: models.map(({ name, path }, index) => ({ name, path, weight: index === 0 ? 1 : weight })),
+          method: comparedMethod(project.method, method, row, specialists.length),
+          output: { include: project.output.include },
+        }),
+      }
+    })
+    .filter(({ merge: { method } }) => method.calibration !== undefined || !needsCalibration(method))
   return withOwnNames([
     { name: base.name, role: 'base', path: base.path, merge: null },
     ...specialists.map((model): EvaluatedRow => ({

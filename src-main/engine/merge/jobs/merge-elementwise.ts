@@ -4,22 +4,24 @@ import { BYTES_PER_ELEMENT, type FloatType } from '../../tensor/element-type'
 import { Kernels } from '../../tensor/kernels'
 import { notFiniteError, type TensorInputs } from '../../tensor/tensor-inputs'
 import { SUM_BLOCK_ELEMENTS, type EncodedBlock } from '../../tensor/weighted-sum'
-import type { ElementBlock, ElementwiseMethod } from '../methods/method'
+import type { BlockMethod, ElementBlock } from '../methods/method'
+import { startVectors } from '../methods/vectors/start-vectors'
 
 /** One tensor to merge by a method that is no linear combination. */
 export interface TensorMerge {
-  method: ElementwiseMethod
+  method: BlockMethod
   settings: MethodSettings
   /** Weight of every model for this tensor, base first. */
   weights: readonly number[]
   inputs: TensorInputs
+  shape: readonly number[]
   /** Element type of the result. */
   type: FloatType
 }
 
-/** Memory that a Kernels object needs to merge tensors of so many models. */
-export function elementwiseMemory(models: number): number {
-  return (models + 2) * Kernels.bufferSize(SUM_BLOCK_ELEMENTS * 8)
+/** Memory that a Kernels object needs to merge tensors of so many models, in blocks of so many elements. */
+export function elementwiseMemory(models: number, block = SUM_BLOCK_ELEMENTS): number {
+  return (models + 2) * Kernels.bufferSize(block * 8)
 }
 
 /**
@@ -28,12 +30,16 @@ export function elementwiseMemory(models: number): number {
  * @throws FusionError 'not-finite' with the file and the tensor
  */
 export function mergeElementwise(
-  { method, settings, weights, inputs, type }: TensorMerge,
+  { method, settings, weights, inputs, shape, type }: TensorMerge,
   write: (block: EncodedBlock, start: number) => void,
   kernels = new Kernels(elementwiseMemory(inputs.types.length)),
 ): void {
-  const capacity = Math.min(SUM_BLOCK_ELEMENTS, inputs.count)
+  const { name: tensor, count } = inputs
+  const context = { tensor, count, shape, weights, settings }
+  const merge = method.kind === 'vector' ? startVectors(method, context) : method.start(context)
+  const capacity = Math.min(blockOfRuns(merge.runLength ?? 1), count)
   kernels.reset()
+  kernels.reserve(elementwiseMemory(inputs.types.length, capacity))
   const raw = kernels.allocate(capacity * 8)
   const encoded = kernels.allocate(capacity * 8)
   const values = inputs.types.map(() => kernels.allocate(capacity * 4))
@@ -47,8 +53,6 @@ export function mergeElementwise(
     const [base, ...others] = values.map((buffer) => buffer.floats(count))
     return { count, base: base!, others }
   }
-  const { name: tensor, count } = inputs
-  const merge = method.start({ tensor, count, weights, settings })
   for (const scan of merge.scans) {
     for (let start = 0; start < count; start += capacity) scan(load(start))
   }
@@ -64,4 +68,9 @@ export function mergeElementwise(
     const finite = encodeFloats(kernels, type, values[0]!, encoded, block.count)
     write({ bytes: encoded.bytes(block.count * BYTES_PER_ELEMENT[type]), overflowed: !finite }, start)
   }
+}
+
+/** Elements of a block that consists of whole runs: as many as fit, at least one. */
+function blockOfRuns(length: number): number {
+  return Math.max(1, Math.floor(SUM_BLOCK_ELEMENTS / length)) * length
 }

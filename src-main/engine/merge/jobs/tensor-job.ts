@@ -11,6 +11,7 @@ import { notFiniteError } from '../../tensor/tensor-inputs'
 import { WeightedSum, type EncodedBlock, type LinearCombination, type RowCombination } from '../../tensor/weighted-sum'
 import { elementwiseMemory, mergeElementwise } from './merge-elementwise'
 import { methodNamed } from '../methods/index'
+import { mergesBlocks } from '../methods/method'
 import { tensorOutput } from './tensor-output'
 import type { WriteBytes } from './transposition'
 import { viewInputs } from './view-inputs'
@@ -173,14 +174,14 @@ export class JobArithmetic {
     write: WriteBytes,
   ): JobResult {
     const method = methodNamed(name)
-    if (method.kind !== 'elementwise') throw new Error(`${name} is not an elementwise method`)
+    if (!mergesBlocks(method)) throw new Error(`${name} does not merge tensors block by block`)
     const inputs = viewInputs(views, this.reader)
     const output = tensorOutput(target, target.transposed ? views[0]!.shape : null, inputs.count, write)
     const { type } = output
     const size = BYTES_PER_ELEMENT[type]
     let overflowed = false
     mergeElementwise(
-      { method, settings, weights, inputs, type },
+      { method, settings, weights, inputs, shape: views[0]!.shape, type },
       (block: EncodedBlock, start: number) => {
         overflowed ||= block.overflowed
         output.write(start * size, block.bytes)

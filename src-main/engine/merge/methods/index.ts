@@ -8,6 +8,21 @@ import type { MergeMethod } from './method'
 import { soup } from './soup'
 import { taskArithmetic } from './task-arithmetic'
 import { ties } from './elementwise/ties'
+import { breadcrumbs } from './elementwise/breadcrumbs'
+import { breadcrumbsTies } from './elementwise/breadcrumbs-ties'
+import { della } from './elementwise/della'
+import { dellaLinear } from './elementwise/della-linear'
+import { ram } from './elementwise/ram'
+import { sce } from './elementwise/sce'
+import { trainDifference } from './elementwise/train-difference'
+import { addPerpendicular } from './vectors/add-perpendicular'
+import { cosine } from './vectors/cosine'
+import { geometricMedian } from './vectors/geometric-median'
+import { karcher } from './vectors/karcher'
+import { modelStock } from './vectors/model-stock'
+import { multislerp } from './vectors/multislerp'
+import { nuslerp } from './vectors/nuslerp'
+import { slerp } from './vectors/slerp'
 import { weightedSum } from './weighted-sum'
 
 /** The arithmetic of every method that contract/methods describes. */
@@ -16,11 +31,26 @@ const METHODS: { readonly [Name in MethodName]: MergeMethod & { name: Name } } =
   'feature-regression': featureRegression,
   soup,
   'weighted-sum': weightedSum,
-  'add-difference': addDifference,
+  'geometric-median': geometricMedian,
   'task-arithmetic': taskArithmetic,
+  'add-difference': addDifference,
+  'train-difference': trainDifference,
+  'add-perpendicular': addPerpendicular,
+  cosine,
+  'model-stock': modelStock,
   ties,
   dare,
   'dare-ties': dareTies,
+  breadcrumbs,
+  'breadcrumbs-ties': breadcrumbsTies,
+  della,
+  'della-linear': dellaLinear,
+  sce,
+  ram,
+  slerp,
+  nuslerp,
+  multislerp,
+  karcher,
 }
 
 export function methodNamed(name: MethodName): MergeMethod {

@@ -2,6 +2,7 @@ import type { MethodDescriptor } from '../../../contract/methods/descriptor'
 import type { MethodName } from '../../../contract/methods/index'
 import type { MethodSettings } from '../../../contract/document/project'
 import type { LinearCombination } from '../../tensor/weighted-sum'
+import type { Products } from './vectors/products'
 
 /** The deltas and base of one block of a tensor, as a method sees them. */
 export interface ElementBlock {
@@ -14,6 +15,8 @@ export interface ElementBlock {
 
 /** A merge of one tensor that is no linear combination: scans over all blocks in order, then one writing pass. */
 export interface ElementwiseMerge {
+  /** Blocks consist of whole runs of so many elements; of any number where nothing is said. */
+  runLength?: number
   /** Passes that only look, before `apply`; each sees every block once, in order. */
   scans: readonly ((block: ElementBlock) => void)[]
   /** Writes the merged elements of a block, all of `into`; sees every block once, in order. */
@@ -25,6 +28,7 @@ export interface ElementwiseContext {
   /** Name in diffusers' form: with the seed and the model it decides what is drawn at random. */
   tensor: string
   count: number
+  shape: readonly number[]
   /** Weight of every model for this tensor, base first; what is added to the base has no use for the base's. */
   weights: readonly number[]
   settings: MethodSettings
@@ -45,6 +49,28 @@ export interface ElementwiseMethod extends Described {
   start(context: ElementwiseContext): ElementwiseMerge
 }
 
+/** Tensors, or their rows or columns, are vectors: a sum of the models' with coefficients that their products decide. */
+export interface VectorMethod extends Described {
+  kind: 'vector'
+  /** What is one vector. */
+  along(settings: MethodSettings): VectorAxis
+  /**
+   * The coefficients of the models, base first.
+   * @param products of the vector in all models; where vectors are columns, `whole` are those of the whole tensor
+   */
+  combine(products: Products, context: VectorContext): readonly number[]
+}
+
+export type VectorAxis = 'tensor' | 'rows' | 'columns'
+
+/** What a vector method knows beside the vector at hand. */
+export interface VectorContext {
+  /** Weight of every model for this tensor, base first. */
+  weights: readonly number[]
+  settings: MethodSettings
+  whole: Products
+}
+
 /** Matrices are merged by correlations of their rows; all other tensors by the weighted mean. */
 export interface FusionMethod extends Described {
   kind: 'fusion'
@@ -55,7 +81,14 @@ export interface RegressionMethod extends Described {
   kind: 'regression'
 }
 
-export type MergeMethod = LinearMethod | ElementwiseMethod | FusionMethod | RegressionMethod
+export type MergeMethod = LinearMethod | ElementwiseMethod | VectorMethod | FusionMethod | RegressionMethod
+
+/** A method that passes over the blocks of a tensor. */
+export type BlockMethod = ElementwiseMethod | VectorMethod
+
+export function mergesBlocks(method: Pick<MergeMethod, 'kind'>): method is BlockMethod {
+  return method.kind === 'elementwise' || method.kind === 'vector'
+}
 
 /** Whether a method merges layers as matrices, by ONNX Runtime, and only averages the other tensors. */
 export function mergesLayers(method: Pick<MergeMethod, 'kind'>): method is FusionMethod | RegressionMethod {

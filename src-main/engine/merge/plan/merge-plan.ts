@@ -27,7 +27,7 @@ interface TaskBase {
 /** A tensor that is merged by itself, or taken from the base alone. */
 export interface TensorTask extends TaskBase {
   kind: 'tensor'
-  method: Extract<MergeMethod, { kind: 'linear' | 'elementwise' }>
+  method: Extract<MergeMethod, { kind: 'linear' | 'elementwise' | 'vector' }>
 }
 
 /** A layer that is merged as a matrix: by its rows' correlations, or by regression on real inputs. */

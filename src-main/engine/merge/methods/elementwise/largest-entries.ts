@@ -1,10 +1,12 @@
 const BUCKETS = 0x1_0000
 
+/** Which of the entries that equal the smallest kept one stay: the first or last of them, as many as are left, or all. */
+export type Equals = 'first' | 'last' | 'all'
+
 /**
- * Finds, in two passes and without holding the tensor, which entries of a delta are its `keep` largest in magnitude
- * (compared as float32, the first of equals stays, as numpy's and PyTorch's stable sorts have it).
- * The bits of a non-negative float32 order like its value: the first pass counts their upper halves, the second the
- * lower halves inside the bucket that holds the threshold.
+ * Finds, in two passes and without holding the tensor, which entries are the `keep` largest in magnitude, compared as
+ * float32. The bits of a non-negative float32 order like its value: the first pass counts their upper halves, the second
+ * the lower halves inside the bucket that holds the threshold.
  */
 export class LargestEntries {
   private magnitudes = new Float32Array(0)
@@ -13,52 +15,88 @@ export class LargestEntries {
   private readonly fine = new Uint32Array(BUCKETS)
   private bucket = -1
   private threshold = -1
-  /** Entries that are kept although they only equal the threshold. */
-  private equalLeft = 0
+  /** How many entries equal the threshold, and how many of them stay. */
+  private equalCount = 0
+  private equalKept = 0
 
-  constructor(private readonly keep: number) {}
+  /**
+   * @param keep how many; asked for after the first pass
+   * @param equals 'first' as numpy's and PyTorch's stable descending sorts have it, 'last' as ascending ones
+   */
+  constructor(
+    private readonly keep: number | (() => number),
+    private readonly equals: Equals = 'first',
+  ) {}
 
   /** First pass, over every block of the tensor. */
-  countCoarse(base: Float32Array, other: Float32Array): void {
-    const bits = this.magnitudeBits(base, other)
+  countCoarse(values: Float64Array): void {
+    const bits = this.magnitudeBits(values)
     const { coarse } = this
-    for (let i = 0; i < base.length; i++) coarse[bits[i]! >>> 16]!++
+    for (let i = 0; i < values.length; i++) coarse[bits[i]! >>> 16]!++
   }
 
   /** Second pass. */
-  countFine(base: Float32Array, other: Float32Array): void {
-    if (this.bucket < 0) this.bucket = cut(this.coarse, this.keep).bucket
-    const bits = this.magnitudeBits(base, other)
+  countFine(values: Float64Array): void {
+    if (this.bucket < 0) this.bucket = cut(this.coarse, this.kept).bucket
+    const bits = this.magnitudeBits(values)
     const { bucket, fine } = this
-    for (let i = 0; i < base.length; i++) if (bits[i]! >>> 16 === bucket) fine[bits[i]! & 0xffff]!++
+    for (let i = 0; i < values.length; i++) if (bits[i]! >>> 16 === bucket) fine[bits[i]! & 0xffff]!++
   }
 
-  /** Third pass, in order: the deltas of a block, 0 where they do not stay. */
-  select(base: Float32Array, other: Float32Array, into: Float64Array): void {
-    if (this.threshold < 0) this.findThreshold()
-    const bits = this.magnitudeBits(base, other)
-    const { threshold } = this
-    for (let i = 0; i < base.length; i++) {
-      const magnitude = bits[i]!
-      const stays = magnitude > threshold || (magnitude === threshold && this.equalLeft-- > 0)
-      into[i] = stays ? other[i]! - base[i]! : 0
+  /**
+   * For a pass after the first two, in order: marks the entries of a block that stay with 1, the others with 0. Every pass
+   * needs a marker of its own.
+   */
+  marker(): (values: Float64Array, stays: Uint8Array) => void {
+    const equals = this.equals === 'all' ? null : this.equalsOf(this.equals)
+    return (values, stays) => {
+      if (equals === null) return this.markAll(values, stays)
+      const bits = this.magnitudeBits(values)
+      const threshold = this.foundThreshold()
+      for (let i = 0; i < values.length; i++) {
+        const magnitude = bits[i]!
+        stays[i] = magnitude > threshold || (magnitude === threshold && equals()) ? 1 : 0
+      }
     }
   }
 
-  private findThreshold(): void {
-    const { above } = cut(this.coarse, this.keep)
-    const { bucket, above: aboveFine } = cut(this.fine, this.keep - above)
-    this.threshold = this.bucket * BUCKETS + bucket
-    this.equalLeft = this.keep - above - aboveFine
+  /** Whether the next entry that equals the threshold stays. */
+  private equalsOf(which: 'first' | 'last'): () => boolean {
+    let seen = 0
+    return () => {
+      const place = seen++
+      return which === 'first' ? place < this.equalKept : place >= this.equalCount - this.equalKept
+    }
   }
 
-  private magnitudeBits(base: Float32Array, other: Float32Array): Uint32Array {
-    if (this.magnitudes.length < base.length) {
-      this.magnitudes = new Float32Array(base.length)
+  /** sd-mecha compares magnitudes with the threshold, which alone is rounded to float32. */
+  private markAll(values: Float64Array, stays: Uint8Array): void {
+    const least = new Float32Array(Uint32Array.of(this.foundThreshold()).buffer)[0]!
+    for (let i = 0; i < values.length; i++) stays[i] = Math.abs(values[i]!) >= least ? 1 : 0
+  }
+
+  private get kept(): number {
+    return typeof this.keep === 'number' ? this.keep : this.keep()
+  }
+
+  private foundThreshold(): number {
+    if (this.threshold >= 0) return this.threshold
+    const { kept } = this
+    const { above } = cut(this.coarse, kept)
+    const { bucket, above: aboveFine } = cut(this.fine, kept - above)
+    this.threshold = this.bucket * BUCKETS + bucket
+    this.equalCount = this.fine[bucket]!
+    this.equalKept = kept - above - aboveFine
+    return this.threshold
+  }
+
+  private magnitudeBits(values: Float64Array): Uint32Array {
+    if (this.magnitudes.length < values.length) {
+      this.magnitudes = new Float32Array(values.length)
       this.bits = new Uint32Array(this.magnitudes.buffer)
     }
     const { magnitudes } = this
-    for (let i = 0; i < base.length; i++) magnitudes[i] = Math.abs(other[i]! - base[i]!)
+    for (let i = 0; i < values.length; i++) magnitudes[i] = Math.abs(values[i]!)
     return this.bits
   }
 }

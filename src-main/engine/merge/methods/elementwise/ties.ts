@@ -1,30 +1,51 @@
 import { ties as descriptor } from '../../../../contract/methods/elementwise/ties'
-import { LargestEntries } from './largest-entries'
+import type { MethodSettings } from '../../../../contract/document/project'
 import type { ElementwiseMethod } from '../method'
+import { addToBase, Changes } from './changes'
+import { LargestEntries } from './largest-entries'
 import { signConsensus } from './sign-consensus'
 
 /**
- * TIES (Yadav et al. 2023; mergekit's `ties`): of each delta the `density` largest entries of a tensor stay, a sign is
- * elected per entry, and those that agree are averaged by weight.
+ * TIES (Yadav et al. 2023): of each specialist's changes the `density` largest of a tensor stay, a sign is elected per
+ * entry, and those that agree are averaged; by their weights (mergekit's `ties`) or their number (sd-mecha's ties_sum).
  */
 export const ties = {
   ...descriptor,
-  start({ count, weights: [, ...weights], settings: { density, scale, sign } }) {
-    const largest = weights.map(() => new LargestEntries(Math.max(1, Math.floor(density * count))))
+  start({ count, weights: [, ...weights], settings }) {
+    const { scale, sign, tiesForm } = settings
+    const largest = weights.map(() => largestOf(count, settings))
+    const markers = largest.map((entries) => entries.marker())
+    const changes = new Changes(weights.length)
+    let stays = new Uint8Array(0)
     return {
       scans: [
-        ({ base, others }) => largest.forEach((entries, m) => entries.countCoarse(base, others[m]!)),
-        ({ base, others }) => largest.forEach((entries, m) => entries.countFine(base, others[m]!)),
+        (block) => changes.of(block).forEach((change, m) => largest[m]!.countCoarse(change)),
+        (block) => changes.of(block).forEach((change, m) => largest[m]!.countFine(change)),
       ],
-      apply({ base, others }, into) {
-        const deltas = largest.map((entries, m) => {
-          const kept = new Float64Array(base.length)
-          entries.select(base, others[m]!, kept)
-          return kept
+      apply(block, into) {
+        if (stays.length !== block.count) stays = new Uint8Array(block.count)
+        const all = changes.of(block)
+        all.forEach((change, m) => {
+          markers[m]!(change, stays)
+          for (let i = 0; i < block.count; i++) if (!stays[i]) change[i] = 0
         })
-        signConsensus(deltas, weights, sign, true, into)
-        for (let i = 0; i < base.length; i++) into[i] = base[i]! + scale * into[i]!
+        signConsensus(
+          all,
+          weights,
+          tiesForm === 'mergekit'
+            ? { election: sign, divisor: 'weights', ties: 'positive' }
+            : { election: sign, divisor: 'number', ties: 'none' },
+          into,
+        )
+        addToBase(block.base, scale, into)
       },
     }
   },
 } satisfies ElementwiseMethod
+
+function largestOf(count: number, { density, tiesForm }: MethodSettings): LargestEntries {
+  if (tiesForm === 'mergekit') return new LargestEntries(Math.max(1, Math.floor(density * count)))
+  // The smallest that stays has this place in ascending order, counted from 1.
+  const smallest = Math.max(1, Math.floor((1 - density) * count))
+  return new LargestEntries(count - smallest + 1, 'all')
+}

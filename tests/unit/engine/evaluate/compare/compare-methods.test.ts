@@ -47,12 +47,27 @@ describe('the rows of a comparison', () => {
       expect(merge!.output).toEqual(project([]).output)
     }
     const methods = new Set(merges.map(({ merge }) => merge!.method.name))
-    const compared = METHODS.filter(({ needs, leaderboard }) => needs === null && leaderboard.length > 0)
+    const takesTwo = ({ least, most }: { least: number; most: number }): boolean => least <= 2 && most >= 2
+    const compared = METHODS.filter(
+      ({ needs, leaderboard, specialists }) => needs === null && leaderboard.length > 0 && takesTwo(specialists),
+    )
     expect(methods).toEqual(new Set(compared.map(({ name }) => name)))
     for (const name of ['soup', 'weighted-sum', 'task-arithmetic', 'ties', 'dare-ties', 'featurefusion'] as const)
       expect(methods).toContain(name)
     // DARE-TIES adds what is left of every specialist: its scale makes that their mean.
     expect(merges.find(({ merge }) => merge!.method.name === 'dare-ties')!.merge!.method.scale).toBe(0.5)
+  })
+
+  it('are of methods alone that take so many specialists', () => {
+    const methodsOf = (models: object[]): unknown[] =>
+      comparedRows(project(models)).flatMap(({ merge }) => merge?.method.name ?? [])
+    const four = [...three, { name: 'three', path: '3' }]
+    expect(methodsOf(three.slice(0, 2))).toEqual(expect.arrayContaining(['slerp', 'cosine', 'ties']))
+    for (const name of ['nuslerp', 'model-stock', 'add-perpendicular'])
+      expect(methodsOf(three.slice(0, 2))).not.toContain(name)
+    expect(methodsOf(three)).toEqual(expect.arrayContaining(['nuslerp', 'model-stock', 'ties']))
+    expect(methodsOf(four)).toEqual(expect.arrayContaining(['model-stock', 'ties']))
+    for (const name of ['slerp', 'cosine', 'nuslerp']) expect(methodsOf(four)).not.toContain(name)
   })
 
   it('leave dropped models out, and need one that takes part', () => {

@@ -1,0 +1,23 @@
+import type { TensorInputs } from '../../src-main/engine/tensor/tensor-inputs'
+import { input, type GoldenCase, type GoldenTensor } from './golden-set'
+
+/** The inputs PREFIX_0 … of a case, one for each of its models. */
+export function tensors(goldenCase: GoldenCase, prefix: string): GoldenTensor[] {
+  const count = Number(goldenCase.params['models'])
+  return Array.from({ length: count }, (_, model) => input(goldenCase, `${prefix}_${model}`))
+}
+
+/** The case's weights as the engine reads them: bytes of F32. @param models those that are taken, in order */
+export function inputsOf(
+  goldenCase: GoldenCase,
+  models: readonly number[] = [...tensors(goldenCase, 'weight').keys()],
+): TensorInputs {
+  const weights = models.map((model) => Float32Array.from(input(goldenCase, `weight_${model}`).values()))
+  return {
+    name: String(goldenCase.params['layer']),
+    count: weights[0]!.length,
+    types: weights.map(() => 'F32' as const),
+    sources: models.map((model) => `weight_${model}`),
+    read: (model, start, into) => into.set(new Uint8Array(weights[model]!.buffer, start * 4, into.byteLength)),
+  }
+}
