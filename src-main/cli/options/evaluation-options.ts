@@ -40,7 +40,7 @@ export function addEvaluationOptions(command: Command, pictures = 'all'): void {
  * @throws UsageError, FusionError 'not-found', 'malformed', 'validation' (no data)
  */
 export async function evaluatedProject(path: string | undefined, options: EvaluationOptions): Promise<Project> {
-  const project = await loadProject(path, options)
+  const project = await loadProject(path, options, true)
   const { evaluation } = project
   return {
     ...project,

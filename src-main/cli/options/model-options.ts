@@ -14,7 +14,7 @@ import {
 } from '../../contract/document/project'
 import { Blocks, presetByBlock } from '../../engine/merge/plan/blocks'
 import { readProject } from '../../project/project-file'
-import { addMethodOptions, methodGiven, type MethodOptions } from './method-options'
+import { addMethodOptions, checkMethodOptions, methodGiven, type MethodOptions } from './method-options'
 import { parseModelArgument, withNames } from './model-arguments'
 import { collect } from './option-values'
 import { UsageError } from '../output/output'
@@ -120,10 +120,15 @@ export function addOutputOptions(command: Command): Command {
 
 /**
  * The project that a file or the options describe, with absolute paths; options win over the file.
+ * @param isMeasured whether seeds count whatever the method is
  * @throws UsageError, FusionError 'not-found', 'malformed', and what opening the base throws where numbers are given for
  * its blocks
  */
-export async function loadProject(path: string | undefined, options: ModelOptions): Promise<Project> {
+export async function loadProject(
+  path: string | undefined,
+  options: ModelOptions,
+  isMeasured = false,
+): Promise<Project> {
   if (path !== undefined && (options.base !== undefined || options.specialist.length > 0))
     throw new UsageError('Give either a project file, or --base and --specialist.')
   const project = path === undefined ? projectFromOptions(options) : await readProject(path)
@@ -148,7 +153,9 @@ export async function loadProject(path: string | undefined, options: ModelOption
       ...(options.include !== undefined && { include: options.include.split(',').map((part) => part.trim()) }),
     },
   }
-  return fitting(merged)
+  const fit = fitting(merged)
+  checkMethodOptions(options, fit.method, isMeasured)
+  return fit
 }
 
 /** @throws UsageError where options ask for what a project cannot have */

@@ -53,6 +53,12 @@ export function activeParameters(
   return parameters.filter(({ when }) => when === undefined || settings[when.key] === when.is)
 }
 
+/** The parameters of other methods, and those that do not count with these settings. */
+export function unusedParameters(method: Pick<MethodDescriptor, 'parameters'>, settings: Settings): Parameter[] {
+  const used = new Set(activeParameters(method, settings).map(({ key }) => key))
+  return PARAMETERS.filter(({ key }) => !used.has(key))
+}
+
 /** What a method with these settings needs beside the models. */
 export function needOf(method: Pick<MethodDescriptor, 'parameters' | 'needs'>, settings: Settings): Need | null {
   const needs = activeParameters(method, settings).map((parameter) => choiceOf(parameter, settings)?.needs)

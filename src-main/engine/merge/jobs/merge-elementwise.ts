@@ -35,6 +35,7 @@ export function mergeElementwise(
   kernels = new Kernels(elementwiseMemory(inputs.types.length)),
 ): void {
   const { name: tensor, count } = inputs
+  if (count === 0) return
   const context = { tensor, count, shape, weights, settings }
   const merge = method.kind === 'vector' ? startVectors(method, context) : method.start(context)
   const capacity = Math.min(blockOfRuns(merge.runLength ?? 1), count)

@@ -29,7 +29,7 @@ import { mergesLayers, type MergeMethod } from '../methods/method'
 import { soup } from '../methods/soup'
 import { notesOn } from './notes'
 import { isFolderLayout, layOutFiles, tensorKey, viewOf, type Destination, type OutputFiles } from './output-files'
-import { checkLayerKinds, checkWeightRules, unusedWeights } from './rules'
+import { checkLayerKinds, checkWeightRules, unusedSettings, unusedWeights } from './rules'
 import { isDenoiser } from '../../../contract/values/denoisers'
 
 /** What opening a specialist needs beside its path. */
@@ -103,7 +103,7 @@ export async function planMergeWith(opener: ModelOpener, project: Project): Prom
   const blocks = Blocks.of(base)
   const entries = models.map(({ entry }) => entry)
   checkWeightRules(entries, opened, project.method)
-  warnings.push(...unusedWeights(entries, opened.method))
+  warnings.push(...unusedWeights(entries, opened.method), ...unusedSettings(project.method, opened.method))
   const tasks = [...base.components.values()].flatMap((component) => {
     const merged = components.includes(component.name) ? models : [{ ...models[0]!, checkpoint: base }]
     return tasksOf(project, opened, component, merged, blocks, files)
@@ -134,8 +134,18 @@ function checkEntries(project: Project, method: MergeMethod, entries: readonly M
   const specialists = entries.length - 1
   const { least, most } = method.specialists
   if (specialists < least || specialists > most) {
-    const wanted = least === most ? `exactly ${least}` : `at least ${least}`
-    throw new FusionError('validation', `${method.title} takes ${wanted} specialists; there are ${specialists}.`)
+    const wanted = least === most ? `exactly ${least}` : specialists < least ? `at least ${least}` : `at most ${most}`
+    const word = (specialists < least ? least : most) === 1 ? 'specialist' : 'specialists'
+    throw new FusionError(
+      'validation',
+      `${method.title} takes ${wanted} ${word}; the number of those that take part is ${specialists}.`,
+      {
+        hint:
+          specialists < least
+            ? 'Add specialists, or choose another method.'
+            : 'Leave some out, or choose another method.',
+      },
+    )
   }
   const names = new Set<string>()
   const paths = new Map<string, string>()

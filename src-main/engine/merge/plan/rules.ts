@@ -1,7 +1,8 @@
 import { blockLabel } from '../../../contract/document/block-labels'
 import { FusionError } from '../../../contract/errors'
 import { matchesPattern, unmatchedHint } from '../../../contract/document/layer-patterns'
-import { primaryModel, weighsBase } from '../../../contract/methods/descriptor'
+import { keyInWords, primaryModel, weighsBase } from '../../../contract/methods/descriptor'
+import { unusedParameters } from '../../../contract/methods/settings'
 import type { MethodSettings, ModelEntry } from '../../../contract/document/project'
 import type { Checkpoint, ComponentName } from '../../checkpoint/model/checkpoint'
 import { isMergeable } from '../../checkpoint/mergeable'
@@ -61,6 +62,21 @@ export function unusedWeights(entries: readonly ModelEntry[], method: Pick<Merge
   const whole = entries[primary]
   if (primary === 0 || !whole || !hasOwnWeights(whole)) return []
   return [`${method.title} uses ${whole.name} as it is: the weights given for it are not used.`]
+}
+
+/**
+ * What is said about parameters that are not at their defaults, but that the method does not use. Those that belong to the
+ * project rather than to the method (seeds) are not told.
+ */
+export function unusedSettings(settings: MethodSettings, method: Pick<MergeMethod, 'parameters' | 'title'>): string[] {
+  const given: Readonly<Record<string, unknown>> = settings
+  const unused = unusedParameters(method, settings).filter((parameter) => {
+    const usual = parameter.kind === 'automatic' ? undefined : parameter.default
+    return !parameter.isOfProject && given[parameter.key] !== usual
+  })
+  return unused.map(
+    ({ key }) => `${method.title} does not use the ${keyInWords(key)} that is given: ${String(given[key])}.`,
+  )
 }
 
 /** A model with those of its rules alone that have an effect on these parts. */

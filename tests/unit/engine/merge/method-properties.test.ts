@@ -16,7 +16,19 @@ const VARIANTS = METHODS.filter(({ name }) => !mergesLayers(methodNamed(name))).
 })
 
 /** Rows, columns and inner axes of several lengths; more than one block of the engine's; one row that fills a block. */
-const SHAPES = [[7], [5, 6], [4, 3, 2, 2], [1, 9], [9, 1], [3, 12_000], [40_000], [2, 33_000]] as const
+const SHAPES = [
+  [],
+  [0, 4],
+  [4, 0],
+  [7],
+  [5, 6],
+  [4, 3, 2, 2],
+  [1, 9],
+  [9, 1],
+  [3, 12_000],
+  [40_000],
+  [2, 33_000],
+] as const
 const size = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1)
 
 /** Rounding of float64 sums: parts of the largest weight. */

