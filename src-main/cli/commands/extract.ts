@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
+import { outputName } from '../../contract/document/output-name'
 import type { EmaUse } from '../../contract/document/project'
 import { openModel, openSpecialist } from '../../engine/merge/open-model'
 import { extractLora, type Extraction } from '../../engine/extract/extract-lora'
@@ -59,7 +60,7 @@ export function addExtractCommand(program: Command): void {
       parts,
     )
     .addOption(emaOption())
-    .requiredOption('--out <file>', 'the file to write (.safetensors)')
+    .requiredOption('--out <file>', 'the file to write; without an ending it gets .safetensors')
     .option('--overwrite', 'replace an adapter (LoRA …) at --out, or an empty file; nothing else is replaced')
     .option('--threads <n>', 'threads inside an operator', threads)
     .option('--json', 'results as JSON')
@@ -68,9 +69,9 @@ export function addExtractCommand(program: Command): void {
 
 async function run(options: ExtractCommandOptions, signal: AbortSignal): Promise<void> {
   const started = performance.now()
-  const { rank, energy, convRank, format, include, overwrite = false, out } = options
+  const { rank, energy, convRank, format, include, overwrite = false } = options
   if ((rank === undefined) === (energy === undefined)) throw new UsageError('Give either --rank or --energy.')
-  if (!/\.safetensors$/i.test(out)) throw new UsageError(`--out ${out}: the name of a .safetensors file is expected.`)
+  const out = outputName(options.out, false)
   const kept: Kept = rank === undefined ? { energy: energy! } : { rank }
   const reading = options.ema === undefined ? {} : { ema: options.ema }
   const base = await openModel(resolve(options.base), reading)

@@ -11,12 +11,12 @@ export function refusePickleEnding(path: string, suggested = '.safetensors'): vo
   const ending = PICKLE.exec(path)?.[0]
   if (ending === undefined) return
   throw new FusionError('target', `${path} would not be a PyTorch file, which ${ending} stands for.`, {
-    hint: `Merges are written as safetensors: name it ${path.slice(0, -ending.length)}${suggested}.`,
+    hint: `Models and adapters are written as safetensors: name it ${path.slice(0, -ending.length)}${suggested}.`,
   })
 }
 
 /**
- * The name under which a merge is written: a single file ends in `.safetensors`, so that every program knows what it is.
+ * The name under which a model or an adapter is written: a single file ends in `.safetensors`, so that every program knows what it is.
  * @throws FusionError 'target' for an ending that promises another format, and where a file gets the name of a folder, or
  * a folder that of a file
  */

@@ -64,6 +64,18 @@ describe('featurefusion extract', () => {
     60_000,
   )
 
+  it('gives a name without an ending .safetensors, and refuses those of PyTorch', async () => {
+    const folder = temporaryFolder()
+    const named = (name: string) => cli.run('extract', ...models, '--rank', '2', '--out', join(folder, name))
+    expect((await named('lora')).code).toBe(0)
+    expect(existsSync(join(folder, 'lora.safetensors'))).toBe(true)
+    for (const name of ['lora.ckpt', 'lora.pt', 'lora.pth', 'lora.bin']) {
+      const { code, stderr } = await named(name)
+      expect([code, stderr]).toEqual([1, expect.stringContaining('would not be a PyTorch file')])
+      expect(existsSync(join(folder, name))).toBe(false)
+    }
+  }, 120_000)
+
   it('refuses a specialist that is the base, in words', async () => {
     const out = join(temporaryFolder(), 'extracted.safetensors')
     const same = ['--base', base, '--specialist', base, '--rank', '2']

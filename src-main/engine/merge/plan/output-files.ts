@@ -101,7 +101,7 @@ export function layOutFiles(base: Checkpoint, layout: OutputLayout, dtype: Outpu
   const unsaid = base.stated.chosen && base.predictionType !== 'v_prediction' ? PREDICTION_MARKERS : []
   const extras = kept.filter(({ name }) => !taken.has(name) && !unsaid.includes(name))
   const file = place('', targets, extras)
-  if (!keepsNames) addMarkers(file, base)
+  addMarkers(file, base)
   return {
     folder: false,
     files: [file],

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Project } from '../../../../src-main/contract/document/project'
@@ -154,6 +154,12 @@ describe('a merge', () => {
     const opened = await openCheckpoint(out)
     expect(opened).toMatchObject({ predictionType: 'v_prediction', stated: { zeroTerminalSnr: false } })
     expect(keys(await merged(out, join(folder, 'back.safetensors')))).toEqual(['v_pred'])
+    // A UNet alone, in its own names, too: what lies beside its file does not come along.
+    const alone = join(folder, 'unet.safetensors')
+    cpSync(resolve('tests/golden/sdxl/pipeline/unet/diffusion_pytorch_model.safetensors'), alone)
+    const saidOfAlone = { prediction: 'v_prediction' } as const
+    const written = await merged(alone, join(folder, 'alone.safetensors'), saidOfAlone, { layout: 'same' })
+    expect(keys(written)).toEqual(['v_pred'])
     // Taken back.
     expect(keys(await merged(marked, join(folder, 'epsilon.safetensors'), { prediction: 'epsilon' }))).toEqual([])
   })
