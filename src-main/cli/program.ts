@@ -16,6 +16,7 @@ import { addOpenCommand } from './commands/open'
 import { addReweightCommand, addUnlearnCommand } from './commands/reweight'
 import { addSearchCommand } from './commands/search'
 import { addServeCommand } from './commands/serve'
+import { addUnfinishedCommand } from './commands/unfinished'
 import { addVerifyCommand } from './commands/verify'
 
 /** Files of the built program that commands need. */
@@ -56,6 +57,7 @@ export function createProgram(files: BuiltFiles): Command {
   addDriftCommand(program, files)
   addDemoCommand(program, files, files.demoFolder)
   addDevicesCommand(program)
+  addUnfinishedCommand(program)
   addVerifyCommand(program)
   addServeCommand(program, files.builtFolder)
   return program

@@ -11,7 +11,8 @@ import { phaseProgress, type TaskRunner } from './task'
 /** How far a merge from contributions has come when they are there. */
 const CONTRIBUTED = 0.8
 const EXPORT_PHASES = {
-  hashing: [0, 0.05],
+  hashing: [0, 0.04],
+  [PHASE_WORDS.checking]: [0.04, 0.05],
   [PHASE_WORDS.contributing]: [0.05, CONTRIBUTED],
   merging: [CONTRIBUTED, 0.92],
   flushing: [0.92, 0.95],
@@ -40,8 +41,11 @@ export const exportModel: TaskRunner<'export'> = async (task, context) => {
   const onProgress = phaseProgress(context, reuse ? EXPORT_PHASES : DIRECT_PHASES)
   await releaseModel()
   const plan = await planMerge(project)
+  let resumed: string | null = null
   const result = await runMerge(plan, {
     ...{ path, overwrite, provider, cacheFolder, signal, workerFile, clipVocabulary },
+    resume: { restart: false },
+    onResume: (words) => (resumed = words),
     onProgress: (phase, fraction) => onProgress(PHASE_WORDS[phase], fraction),
   })
   const written = await openCheckpoint(result.path)
@@ -61,6 +65,7 @@ export const exportModel: TaskRunner<'export'> = async (task, context) => {
       shares: { adds, models: shares, words: sharesInWords({ adds, shares }) },
       warnings: [...plan.warnings, ...noiseWarnings(result.layers, plan.project.method), ...result.notes],
       overflowed: result.overflowed,
+      resumed,
     },
   }
 }

@@ -16,7 +16,19 @@ export const exportResultSchema = z.object({
   }),
   /** Tensors in which finite values became infinite in the output's element type. */
   overflowed: z.array(z.string()),
+  /** How far an earlier export had come that was continued, or why none was, in words; null where there was none. */
+  resumed: z.string().nullable(),
 })
+
+/** An export that was cancelled, or whose process ended: the next one to its path continues it. */
+export const unfinishedExportSchema = z.object({
+  path: z.string(),
+  /** On the disk. */
+  bytes: z.number(),
+  /** When it was last written to, in milliseconds since 1970. */
+  time: z.number(),
+})
+export type UnfinishedExport = z.infer<typeof unfinishedExportSchema>
 
 /** What an export will cost, before it starts. */
 export const forecastSchema = z.object({

@@ -5,6 +5,10 @@ export function throwIfCancelled(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new FusionError('cancelled', 'Cancelled.')
 }
 
+export function isCancelled(error: unknown): boolean {
+  return error instanceof FusionError && error.kind === 'cancelled'
+}
+
 /** Called by long work between its steps: lets messages in, a cancel among them. @throws FusionError 'cancelled' */
 export type YieldOrCancel = () => Promise<void>
 

@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { readJsonFile } from '../../src-main/app/files/json-file'
 import { readProject } from '../../src-main/project/project-file'
+import { readJournal } from '../../src-main/engine/merge/resume/journal-lines'
 import { openCalibration } from '../../src-main/engine/merge/plan/calibration-file'
 import { FusionError } from '../../src-main/contract/errors'
 import type { Checkpoint } from '../../src-main/engine/checkpoint/model/checkpoint'
@@ -146,6 +147,12 @@ export const FILES_READ: readonly FileRead[] = [
     mayBeIgnored: true,
   },
   {
+    what: 'journal of an unfinished export',
+    file: 'a.journal',
+    read: (f) => readJournal(join(f, 'a.journal')),
+    mayBeIgnored: true,
+  },
+  {
     what: 'calibration',
     file: 'calibration.safetensors',
     read: (f) => openCalibration(join(f, 'calibration.safetensors')),
@@ -248,6 +255,7 @@ export function fixture(folder: string): string {
   const json = (file: string, value: unknown): void => write(file, JSON.stringify(value))
   json('a.fusion.json', { format: 'featurefusion-project', version: 1, models: [{ name: 'a', path: 'pipeline' }] })
   json('own.json', {})
+  write('a.journal', '')
   json('cache/hashes.json', {})
   json('cache/library.json', {})
   const png = encodePng({ width: 1, height: 1, channels: 3, data: new Uint8Array(3) })

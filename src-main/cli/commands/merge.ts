@@ -32,6 +32,7 @@ export interface MergeCommandOptions extends CommonOptions, ModelOptions {
   out?: string
   device: Device
   overwrite?: boolean
+  restart?: boolean
   threads?: number
   /** Of contributions, in GB. */
   cacheLimit: number
@@ -89,6 +90,10 @@ export function addMergeOptions(command: Command): Command {
       '--overwrite',
       'replace a safetensors file or an empty folder at --out that this program did not write; nothing else is replaced',
     )
+    .option(
+      '--restart',
+      'begin anew where an earlier export to --out was cancelled or killed, instead of continuing it',
+    )
     .option('--cache-limit <gb>', 'disk space that kept contributions may use', number, CACHE_LIMIT)
     .option('--json', 'results as JSON')
   return addOutputOptions(addModelOptions(command))
@@ -129,7 +134,7 @@ export async function mergeWithProgress(
   provider: Provider,
   files: ProgramFiles,
   signal: AbortSignal,
-  options: { threads?: number; overwrite?: boolean },
+  options: { threads?: number; overwrite?: boolean; restart?: boolean },
 ): Promise<MergeResult> {
   const progress = new ProgressLine()
   for (const warning of plan.warnings) say(`Note: ${warning}`)
@@ -145,6 +150,8 @@ export async function mergeWithProgress(
       signal,
       ...(options.threads !== undefined && { threads: options.threads }),
       ...(options.overwrite === true && { overwrite: true }),
+      resume: { restart: options.restart === true },
+      onResume: say,
       onProgress: (phase, fraction) => progress.show(PHASE_WORDS[phase], fraction),
     })
   } finally {

@@ -6,7 +6,7 @@ import { writeManifest } from '../files/writing/export-manifest'
 import { checkTargetOutsideSources } from '../files/writing/target'
 import { writingError } from '../files/writing/writing-error'
 import type { SourceFile } from '../checkpoint/containers/container'
-import { checkSpace } from '../files/writing/disk-space'
+import { checkSpace, takenSpace } from '../files/writing/disk-space'
 import { writePipelineFiles } from '../checkpoint/pipeline/pipeline-files'
 import { TensorReader } from '../checkpoint/containers/tensor-reader'
 import type { Provider } from '../runtime/session'
@@ -21,13 +21,19 @@ import { exportKind } from './plan/export-target'
 import type { LayerReport } from './fusion/layer-report'
 import { writtenBytes } from './jobs/tensor-output'
 import { runJobs } from './jobs/job-pool'
-import { extraJobs, jobsOf, reweightJobs } from './jobs'
+import type { JobResult } from './jobs/tensor-job'
+import { extraJobs, jobsOf, reweightJobs, type PlannedJob } from './jobs'
 import { outputBytes, type OutputFile } from './plan/output-files'
 import { OutputWriter } from './jobs/output-writer'
 import { rebuildingContributions } from './contributions/kept-contributions'
 import { checkpointsOf, sourcesOf, type LayerTask, type MergePlan, type TensorTask } from './plan/merge-plan'
 import { PlanColumns } from './plan/plan-columns'
 import { hashSources, mergeMetadata, recipeOf, type Recipe } from './plan/recipe'
+import { ExportJournal, type ResumedExport } from './resume/export-journal'
+import { leaveOutput, openJournal } from './resume/continue-export'
+import { forgetExport, rememberExport } from './resume/unfinished-exports'
+import { exportSeal } from './resume/export-seal'
+import type { FinishedWork } from './resume/journal-lines'
 import { reweightLayer, type ReweightedLayer } from './contributions/reweight'
 import type { RegressionReport } from './regression/regression-layer'
 import { RegressionSessions } from './regression/regression-sessions'
@@ -35,11 +41,12 @@ import { readBiases } from './jobs/layer-inputs'
 import { FusionMerger, layerMemory, RegressionMerger, runLayer } from './run-layer'
 import { FusionSessions } from './fusion/statistics'
 
-export type MergePhase = 'hashing' | 'contributing' | 'merging' | 'flushing'
+export type MergePhase = 'hashing' | 'checking' | 'contributing' | 'merging' | 'flushing'
 
 /** For people. */
 export const PHASE_WORDS = {
   hashing: 'hashing',
+  checking: 'checking what is written already',
   contributing: 'computing contributions',
   merging: 'merging',
   flushing: 'flushing',
@@ -60,6 +67,13 @@ export interface MergeOptions {
   /** The bundled table of CLIP's tokens: a folder made from a file needs it. */
   clipVocabulary?: string
   signal?: AbortSignal
+  /**
+   * An export keeps what is written when it is cancelled, or its process ends, and the next one to the same name
+   * continues it. Whether that one is to begin anew instead; absent: nothing is kept or continued.
+   */
+  resume?: { restart: boolean }
+  /** Called with what people should know of an earlier export that is continued, or is not. */
+  onResume?: (words: string) => void
   /** Called with the fraction of a phase that is done, 0 … 1, never falling. */
   onProgress?: (phase: MergePhase, fraction: number) => void
 }
@@ -75,6 +89,8 @@ export interface MergeResult {
   overflowed: string[]
   bytes: number
   seconds: number
+  /** Of an earlier export that was continued: how far it had come. */
+  resumed: ResumedExport | null
   /** What was found damaged in the cache, and made again. */
   notes: readonly string[]
 }
@@ -93,10 +109,12 @@ export async function runMerge(plan: MergePlan, options: MergeOptions): Promise<
 }
 
 async function mergeOnce(plan: MergePlan, options: MergeOptions): Promise<Omit<MergeResult, 'notes' | 'seconds'>> {
-  const { path, cacheFolder, signal, onProgress, provider = 'cpu' } = options
-  const { folder } = plan.output
+  const { path, cacheFolder, signal, onProgress, resume, provider = 'cpu', workerFile = null } = options
+  const { folder, files: outputFiles } = plan.output
   await checkTargetOutsideSources(path, readPaths(plan))
-  const output = await AtomicOutput.create(path, { kind: exportKind(folder), overwrite: options.overwrite === true })
+  const rule = { kind: exportKind(folder), overwrite: options.overwrite === true }
+  const output = await AtomicOutput.create(path, rule, { continues: resume !== undefined })
+  let journal: ExportJournal | null = null
   try {
     const hashes = await hashSources(plan, {
       ...(cacheFolder !== undefined && { cacheFolder }),
@@ -105,14 +123,23 @@ async function mergeOnce(plan: MergePlan, options: MergeOptions): Promise<Omit<M
     })
     const recipe = recipeOf(plan, hashes, provider)
     const metadata = await mergeMetadata(plan, recipe, hashes)
+    if (resume) {
+      const seal = await exportSeal(plan, recipe, hashes, metadata, workerFile)
+      journal = await ExportJournal.begin(output, outputFiles, seal, resume.restart)
+      if (cacheFolder !== undefined) await rememberExport(cacheFolder, output.finalPath)
+    }
     const bytes = outputBytes(plan.output, metadata)
-    await checkSpace(path, bytes)
-    const writer = new OutputWriter(output.temporaryPath, plan.output.files, metadataOf(plan, metadata))
-    const columns = PlanColumns.find(plan, hashes)
-    const contributions = await contributionsFor(plan, hashes, options)
-    const merge = new MergeRun(plan, columns, contributions, writer, options)
+    await checkSpace(path, bytes - (await takenSpace(output.temporaryPath)))
+    const continues = journal?.continues ?? false
+    const writer = new OutputWriter(output.temporaryPath, outputFiles, metadataOf(plan, metadata), continues)
     let written: ReturnType<OutputWriter['finish']>
+    let merge: MergeRun
+    let resumed: ResumedExport | null = null
     try {
+      if (journal) resumed = await openJournal(journal, writer, options)
+      const columns = PlanColumns.find(plan, hashes)
+      const contributions = await contributionsFor(plan, hashes, options)
+      merge = new MergeRun(plan, columns, contributions, writer, journal, options)
       await merge.run()
       written = writer.finish()
     } finally {
@@ -126,13 +153,17 @@ async function mergeOnce(plan: MergePlan, options: MergeOptions): Promise<Omit<M
     }
     onProgress?.('flushing', 0)
     throwIfCancelled(signal)
+    journal?.close()
     await output.commit(files)
+    if (resume && cacheFolder !== undefined) await forgetExport(cacheFolder, output.finalPath)
     onProgress?.('flushing', 1)
     const overflowed = [...merge.overflowed].sort()
     const { layers, regressions } = merge
-    return { path: output.finalPath, recipe, layers, regressions, overflowed, bytes }
+    return { path: output.finalPath, recipe, layers, regressions, overflowed, bytes, resumed }
   } catch (error) {
-    await output.discard()
+    const words = await leaveOutput(output, journal, error)
+    if (cacheFolder !== undefined && words === null) await forgetExport(cacheFolder, output.finalPath)
+    if (words) throw words
     throw writingError(error, output.finalPath)
   }
 }
@@ -155,6 +186,17 @@ async function contributionsFor(
   })
 }
 
+/** What work tells beside the bytes that it writes. */
+type WorkResult = Pick<JobResult, 'overflowed' | 'squaredNorms'>
+
+/** Final bytes of an output file, with their checksum where it is known. */
+interface WrittenPlace {
+  file: OutputFile
+  offset: number
+  byteLength: number
+  checksum: string | null
+}
+
 interface Reweighted {
   task: LayerTask
   layer: ReweightedLayer
@@ -175,6 +217,7 @@ class MergeRun {
     private readonly columns: PlanColumns | null,
     private readonly contributions: Contributions | null,
     private readonly writer: OutputWriter,
+    private readonly journal: ExportJournal | null,
     private readonly options: MergeOptions,
   ) {
     this.sources = sourcesOf(plan)
@@ -204,7 +247,6 @@ class MergeRun {
       ...reweighted.flatMap(({ task, layer }) => reweightJobs(task, layer, writer)),
       ...plan.output.files.flatMap((file) => extraJobs(file, writer)),
     ]
-    const byJob = new Map(planned.map((entry) => [entry.job, entry]))
     const lengths = new Map(reweighted.map(({ task }) => [task, 0]))
     const pool = {
       workerFile: options.workerFile ?? null,
@@ -212,14 +254,24 @@ class MergeRun {
       sources: this.sources,
       ...(options.signal && { signal: options.signal }),
     }
-    await runJobs([...byJob.keys()], pool, (job, { overflowed, squaredNorms }) => {
-      const { task, file, offset } = byJob.get(job)!
+    const done = ({ task, file, offset, job }: PlannedJob, { overflowed, squaredNorms }: WorkResult): void => {
       writer.written(file, offset, job.byteLength)
       if (task === null || job.byteLength === 0) return
       if (overflowed) this.overflowed.add(task.name)
       if (task.kind === 'layer') lengths.set(task, lengths.get(task)! + squaredNorms[0]!)
       const whole = writtenBytes(task.destination, elementCount(task.views[0]!.shape))
       this.advance((this.secondsOf(task) * job.byteLength) / whole)
+    }
+    const left = planned.filter((entry) => {
+      const finished = this.journal?.find(entry.file, entry.offset, entry.job.byteLength)
+      if (finished) done(entry, finished)
+      return !finished
+    })
+    const byJob = new Map(left.map((entry) => [entry.job, entry]))
+    await runJobs([...byJob.keys()], pool, (job, result) => {
+      const entry = byJob.get(job)!
+      this.note([{ ...entry, byteLength: job.byteLength, checksum: result.checksum }], result)
+      done(entry, result)
     })
     for (const { task, layer } of reweighted) this.layers.push(...layer.report(lengths.get(task)!))
   }
@@ -256,14 +308,19 @@ class MergeRun {
       const tools = { reader, kernels: new Kernels(memory), encoder: new FloatEncoder() }
       for (const task of tasks) {
         const { destination, biasDestination, layer } = task
+        const places = this.placesOf(task)
+        const finished = this.journal?.find(places[0]!.file, places[0]!.offset, places[0]!.byteLength)
+        const reportsBefore = merger.reports.length
         const write = {
           weight: (at: number, bytes: Uint8Array) => writer.write(destination.file, destination.offset + at, bytes),
           bias: (at: number, bytes: Uint8Array) =>
             writer.write(biasDestination!.file, biasDestination!.offset + at, bytes),
         }
-        if (await runLayer(task, merger, tools, write)) this.overflowed.add(layer.weight)
-        this.markWritten(destination, elementCount(layer.shape))
-        if (biasDestination) this.markWritten(biasDestination, elementCount(task.biasViews![0]!.shape))
+        if (finished) merger.reports.push(...(finished.reports as never[]))
+        const overflowed = finished?.overflowed ?? (await runLayer(task, merger, tools, write))
+        if (overflowed) this.overflowed.add(layer.weight)
+        if (!finished) this.note(places, { overflowed, squaredNorms: [] }, merger.reports.slice(reportsBefore))
+        for (const { file, offset, byteLength } of places) writer.written(file, offset, byteLength)
         this.advance(this.secondsOf(task))
       }
       if (merger instanceof FusionMerger) this.layers.push(...merger.reports)
@@ -272,6 +329,26 @@ class MergeRun {
       await merger.release()
       reader.close()
     }
+  }
+
+  /** The bytes of a layer's weight, and of its bias. */
+  private placesOf({ destination, biasDestination, biasViews, layer }: LayerTask): WrittenPlace[] {
+    const weight = { ...destination, byteLength: writtenBytes(destination, elementCount(layer.shape)), checksum: null }
+    if (!biasDestination) return [weight]
+    const byteLength = writtenBytes(biasDestination, elementCount(biasViews![0]!.shape))
+    return [weight, { ...biasDestination, byteLength, checksum: null }]
+  }
+
+  /** Notes in the journal what is done and written. */
+  private note(places: readonly WrittenPlace[], result: WorkResult, reports: readonly object[] = []): void {
+    const { journal, writer, plan } = this
+    if (!journal || places.some(({ byteLength }) => byteLength === 0)) return
+    const ranges = places.map(({ file, offset, byteLength, checksum }) => ({
+      ...{ file: plan.output.files.indexOf(file), offset, byteLength },
+      checksum: checksum ?? writer.checksumOf(file, offset, byteLength)!,
+    }))
+    const { overflowed, squaredNorms } = result
+    journal.add({ ranges, overflowed, squaredNorms: [...squaredNorms], reports: reports as FinishedWork['reports'] })
   }
 
   private merger(): FusionMerger | RegressionMerger {

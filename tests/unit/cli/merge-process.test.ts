@@ -115,7 +115,7 @@ it.each(['soup', 'featurefusion', 'ties'])(
   60_000,
 )
 
-it('Ctrl-C ends a merge soon, with 130 and without a trace', async () => {
+it('Ctrl-C ends a merge soon, with 130, and says what it keeps', async () => {
   const folder = temporaryFolder()
   const { process: child, ended } = cli.start('merge', ...DEMO_MODELS, '--device', 'cpu', '--out', join(folder, 'out'))
   await begun(folder)
@@ -125,7 +125,8 @@ it('Ctrl-C ends a merge soon, with 130 and without a trace', async () => {
   const { code, stderr } = await ended
   expect(performance.now() - cancelled).toBeLessThan(10_000)
   expect([code, stderr]).toEqual([130, expect.stringContaining('ancelled')])
-  expect(readdirSync(folder)).toEqual([])
+  const kept = ['.out.0.partial', '.out.0.partial.journal']
+  expect(readdirSync(folder).sort()).toEqual(stderr.includes('are written and kept') ? kept : [])
 })
 
 describe('a clear refusal', () => {

@@ -4,10 +4,36 @@ import { createXXHash64 } from 'hash-wasm'
 export const CHECKED_BYTES = 256 * 1024
 
 const hasher = await createXXHash64()
+/** Another one, since checksums of blocks are asked for while it is in use. */
+const orderedHasher = await createXXHash64()
 
 /** xxHash64 of some bytes, in hexadecimal: finds damage at the speed of a disk. No protection against forgery. */
 export function checksum(bytes: Uint8Array): string {
   return hasher.init().update(bytes).digest()
+}
+
+/**
+ * The checksum of what one call writes, if it writes from the first byte to the last: null otherwise. The call must not
+ * wait for anything: the next one may use the same memory.
+ */
+export class OrderedChecksum {
+  private end: number | null = 0
+
+  constructor() {
+    orderedHasher.init()
+  }
+
+  add(at: number, bytes: Uint8Array): void {
+    if (at === this.end) {
+      orderedHasher.update(bytes)
+      this.end += bytes.byteLength
+    } else this.end = null
+  }
+
+  /** @param byteLength of all that should have come */
+  digest(byteLength: number): string | null {
+    return this.end === byteLength ? orderedHasher.digest() : null
+  }
 }
 
 /** Number of blocks of so many bytes. */

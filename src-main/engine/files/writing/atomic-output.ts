@@ -1,11 +1,11 @@
 import { closeSync, constants, fsyncSync, openSync } from 'node:fs'
-import { access, mkdir, open, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
+import { access, mkdir, open, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { FusionError } from '../../../contract/errors'
 import { makeTargetFolder } from './make-folder'
 import { isThere } from '../reading/regular-file'
+import { beingWritten, clearLeftovers, claimLeftover } from './leftovers'
 import { checkTarget, type TargetRule } from './target'
-import { isAlive, nameAside, temporaryName, temporaryNameOf } from './temporary-name'
+import { journalName, nameAside, nameOfKept, temporaryName } from './temporary-name'
 import { targetError, writingError } from './writing-error'
 
 /** Temporary paths of this process that are in use. */
@@ -14,36 +14,66 @@ const inUse = new Set<string>()
 /**
  * A file or folder that is written beside its final name and renamed when it is whole: whatever ends the program, no
  * file stands at the final name that is not whole, and what stood there stays until then. What a dead process left
- * behind, the next output of that name removes.
+ * behind, the next output of that name removes, or continues where it can.
  */
 export class AtomicOutput {
   private constructor(
     readonly finalPath: string,
-    /** Where to write until `commit`: an empty file or folder, which tells other processes that this one writes here. */
+    /** Where to write until `commit`: a file or folder, which tells other processes that this one writes here. */
     readonly temporaryPath: string,
     private readonly rule: TargetRule,
+    private continued: boolean,
   ) {}
 
+  /** Whether this is what an earlier process left unfinished, with its journal; else it began empty. */
+  get isContinued(): boolean {
+    return this.continued
+  }
+
   /**
+   * @param continues whether what an earlier process left unfinished, with a journal, is taken over instead of removed
    * @throws FusionError 'target': its folder cannot be made or written to, something is there that may not be replaced,
    * or something else is writing to the same name
    */
-  static async create(path: string, rule: TargetRule): Promise<AtomicOutput> {
+  static async create(path: string, rule: TargetRule, { continues = false } = {}): Promise<AtomicOutput> {
     const finalPath = resolve(path)
     const parent = await realpath(await writableFolder(dirname(finalPath)))
     const name = basename(finalPath)
-    await clearLeftovers(parent, name, finalPath)
-    await checkTarget(finalPath, rule)
+    const place = { parent, name, finalPath, inUse }
     const temporaryPath = join(parent, temporaryName(name))
+    const leftover = await clearLeftovers(place, continues ? rule.kind.folder : null)
+    await checkTarget(finalPath, rule)
     if (inUse.has(temporaryPath)) throw beingWritten(finalPath, process.pid, temporaryPath)
     inUse.add(temporaryPath)
-    // 'wx' and mkdir create or fail: nothing that is there, no link either, is written to.
-    const made = rule.kind.folder ? mkdir(temporaryPath) : writeFile(temporaryPath, '', { flag: 'wx' })
-    await made.catch((error: unknown) => {
+    try {
+      if (leftover) await claimLeftover(leftover, temporaryPath, finalPath)
+      else await makeEmpty(temporaryPath, rule.kind.folder)
+    } catch (error) {
       inUse.delete(temporaryPath)
       throw writingError(error, finalPath)
-    })
-    return new AtomicOutput(finalPath, temporaryPath, rule)
+    }
+    return new AtomicOutput(finalPath, temporaryPath, rule, leftover !== null)
+  }
+
+  /** Where a journal of what is written may lie: it goes with `commit` and `discard`. */
+  get journalPath(): string {
+    return journalName(this.temporaryPath)
+  }
+
+  /** Removes what was written so far, to begin anew. */
+  async empty(): Promise<void> {
+    this.continued = false
+    await this.removeWritten()
+    await makeEmpty(this.temporaryPath, this.rule.kind.folder)
+  }
+
+  /** Puts what was written away with its journal, for any process to continue. @returns where it lies now */
+  async keep(): Promise<string> {
+    const kept = join(dirname(this.temporaryPath), nameOfKept(basename(this.finalPath)))
+    await rename(this.journalPath, journalName(kept))
+    await rename(this.temporaryPath, kept)
+    inUse.delete(this.temporaryPath)
+    return kept
   }
 
   /**
@@ -58,14 +88,20 @@ export class AtomicOutput {
     await checkTarget(this.finalPath, this.rule)
     if (this.rule.kind.folder) await this.replaceFolder()
     else await rename(this.temporaryPath, this.realPath)
+    await rm(this.journalPath, { force: true })
     inUse.delete(this.temporaryPath)
     syncFolder(dirname(this.realPath))
   }
 
   /** Removes what was written. */
   async discard(): Promise<void> {
-    await rm(this.temporaryPath, { recursive: true, force: true })
+    await this.removeWritten()
     inUse.delete(this.temporaryPath)
+  }
+
+  private async removeWritten(): Promise<void> {
+    await rm(this.journalPath, { force: true })
+    await rm(this.temporaryPath, { recursive: true, force: true })
   }
 
   /** The final name in its folder as it was found, links followed. */
@@ -97,38 +133,9 @@ export async function writableFolder(path: string): Promise<string> {
   return path
 }
 
-/**
- * Removes what dead processes left of outputs of this name; what stepped aside for one that never came goes back.
- * @throws FusionError 'target' where one is being written
- */
-async function clearLeftovers(parent: string, name: string, finalPath: string): Promise<void> {
-  const leftovers = (await readdir(parent)).flatMap((entry) => {
-    const temporary = temporaryNameOf(entry, name)
-    return temporary ? [{ ...temporary, path: join(parent, entry) }] : []
-  })
-  for (const { owner, path } of leftovers) {
-    if (owner === process.pid ? inUse.has(path) : isAlive(owner)) throw beingWritten(finalPath, owner, path)
-  }
-  // First what stepped aside: while the new one lies beside it, it has not been replaced.
-  for (const { path, steppedAside } of leftovers) {
-    if (!steppedAside) continue
-    if (!isThere(join(parent, name))) await rename(path, join(parent, name))
-    else if (!leftovers.some((other) => nameAside(other.path) === path))
-      await rm(path, { recursive: true, force: true })
-    else {
-      throw new FusionError('target', `${finalPath} exists, and so does an earlier one that was being replaced.`, {
-        hint: `A process ended while it replaced it. Rename or remove ${path}.`,
-      })
-    }
-  }
-  for (const { path, steppedAside } of leftovers) if (!steppedAside) await rm(path, { recursive: true, force: true })
-}
-
-function beingWritten(finalPath: string, owner: number, temporaryPath: string): FusionError {
-  const who = owner === process.pid ? 'This program' : `Another process (${owner})`
-  return new FusionError('target', `${who} is writing ${finalPath}.`, {
-    hint: `Wait until it is done, or choose another name. If no merge is running, remove ${temporaryPath}.`,
-  })
+/** 'wx' and mkdir create or fail: nothing that is there, no link either, is written to. */
+async function makeEmpty(path: string, folder: boolean): Promise<void> {
+  await (folder ? mkdir(path) : writeFile(path, '', { flag: 'wx' }))
 }
 
 /** Makes a rename last; not every system can open folders. */

@@ -13,12 +13,16 @@ export interface TemporaryName {
   owner: number
   /** What stood at the final name and stepped aside for the new one. */
   steppedAside: boolean
+  /** The journal of an output that can be continued. */
+  isJournal: boolean
   /** One of several writes of the process; null for the only one that may go on at a time. */
   serial: number | null
 }
 
-/** `.NAME.PID.partial` or `.NAME.PID-SERIAL.partial`; with `.old` what stepped aside. */
-const PATTERN = /^\.(.+)\.(\d+)(?:-(\d+))?\.partial(\.old)?$/
+/** `.NAME.PID.partial` or `.NAME.PID-SERIAL.partial`; with `.old` what stepped aside, with `.journal` a journal. */
+const PATTERN = /^\.(.+)\.(\d+)(?:-(\d+))?\.partial(\.old|\.journal)?$/
+/** Stands for the process of what a living process has put away, to be continued later: no process has this id. */
+const NOBODY = 0
 
 /**
  * The name beside a final name under which this process writes until all is there.
@@ -31,6 +35,16 @@ export function temporaryName(name: string, serial?: number): string {
 /** The name of what stands at the final name while it steps aside. */
 export function nameAside(temporary: string): string {
   return `${temporary}.old`
+}
+
+/** The name of the journal of what stands at a temporary name. */
+export function journalName(temporary: string): string {
+  return `${temporary}.journal`
+}
+
+/** The name beside a final name of what is put away, to be continued later by any process. */
+export function nameOfKept(name: string): string {
+  return `.${shortened(name)}.${NOBODY}.partial`
 }
 
 /** What a folder's entry says if it is a temporary name of this final name; else undefined. */
@@ -65,6 +79,7 @@ export async function removeAbandoned(folder: string): Promise<void> {
 }
 
 export function isAlive(pid: number): boolean {
+  if (pid === NOBODY) return false
   try {
     process.kill(pid, 0)
     return true
@@ -73,10 +88,11 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-function parsed([, , owner, serial, aside]: RegExpExecArray): TemporaryName {
+function parsed([, , owner, serial, ending]: RegExpExecArray): TemporaryName {
   return {
     owner: Number(owner),
-    steppedAside: aside !== undefined,
+    steppedAside: ending === '.old',
+    isJournal: ending === '.journal',
     serial: serial === undefined ? null : Number(serial),
   }
 }

@@ -1,6 +1,7 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { encodeHeader } from '../../checkpoint/containers/safetensors-write'
+import { OrderedChecksum } from '../../files/kept/checksums'
 import { makeFolder } from '../../files/writing/make-folder'
 import { writeFully } from '../../files/writing/write-fully'
 import { outputPath, type OutputFile } from '../plan/output-files'
@@ -16,25 +17,41 @@ interface OpenFile {
   hash: PrefixHash
 }
 
+/** An earlier process may have ended before it made all files. */
+const CONTINUED = constants.O_RDWR | constants.O_CREAT
+/** A length of 0, which no safetensors file has. */
+const NO_HEADER = new Uint8Array(8)
+const BLOCK_BYTES = 4 * 1024 * 1024
+
 /**
  * The weights files of an export while they are written, by any thread in any order. Headers come last, since they carry
  * the hash of the data.
  */
 export class OutputWriter {
   private readonly open = new Map<OutputFile, OpenFile>()
+  private readonly buffer = Buffer.allocUnsafe(BLOCK_BYTES)
 
   /**
    * @param root the output's (temporary) path
    * @param metadataOf `__metadata__` of each file; where it has a recipe, hashes of all that
    * the file holds are put beside
+   * @param continues whether files that are there keep what is in them
    */
-  constructor(root: string, files: readonly OutputFile[], metadataOf: (file: OutputFile) => Record<string, string>) {
+  constructor(
+    root: string,
+    files: readonly OutputFile[],
+    metadataOf: (file: OutputFile) => Record<string, string>,
+    continues = false,
+  ) {
     for (const file of files) {
       const path = outputPath(root, file)
       makeFolder(dirname(path))
       const metadata = metadataOf(file)
       const headerBytes = encodeHeader(file.tensors, withHashes(metadata, file)).byteLength
-      const descriptor = openSync(path, 'w')
+      const descriptor = openSync(path, continues ? CONTINUED : 'w+')
+      if (continues) writeFully(descriptor, NO_HEADER, 0) // until it is whole again, it is no model
+      const length = headerBytes + file.dataBytes
+      if (fstatSync(descriptor).size > length) ftruncateSync(descriptor, length)
       this.open.set(file, { path, headerBytes, metadata, descriptor, hash: new PrefixHash(path, headerBytes) })
     }
   }
@@ -60,6 +77,20 @@ export class OutputWriter {
   /** Says that `byteLength` bytes of a file's data from `offset` on are final. */
   written(file: OutputFile, offset: number, byteLength: number): void {
     this.open.get(file)!.hash.complete(offset, byteLength)
+  }
+
+  /** The checksum of bytes of a file's data as they are there now; null where the file ends before. */
+  checksumOf(file: OutputFile, offset: number, byteLength: number): string | null {
+    const { descriptor, headerBytes } = this.open.get(file)!
+    const checksum = new OrderedChecksum()
+    for (let done = 0; done < byteLength;) {
+      const wanted = Math.min(BLOCK_BYTES, byteLength - done)
+      const count = readSync(descriptor, this.buffer, 0, wanted, headerBytes + offset + done)
+      if (count === 0) return null
+      checksum.add(done, this.buffer.subarray(0, count))
+      done += count
+    }
+    return checksum.digest(byteLength)
   }
 
   /** Writes the headers. Returns the files' paths, with the sha256 of the data in each. */

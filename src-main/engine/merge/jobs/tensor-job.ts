@@ -3,6 +3,7 @@ import type { MethodName, MethodSettings } from '../../../contract/document/proj
 import type { TensorView } from '../../checkpoint/model/checkpoint'
 import type { SourceFile, StoredTensor } from '../../checkpoint/containers/container'
 import { TensorReader } from '../../checkpoint/containers/tensor-reader'
+import { OrderedChecksum } from '../../files/kept/checksums'
 import { writeFully } from '../../files/writing/write-fully'
 import { BYTES_PER_ELEMENT, type ElementType } from '../../tensor/element-type'
 import { Kernels } from '../../tensor/kernels'
@@ -87,7 +88,12 @@ export interface JobResult {
   overflowed: boolean
   /** Sums of the squares of what each sum by rows gave; none of other jobs. */
   squaredNorms: readonly number[]
+  /** Of the bytes that it wrote; null where none were written, or not from the first to the last. */
+  checksum: string | null
 }
+
+/** What the arithmetic of a job tells. */
+export type Written = Omit<JobResult, 'checksum'>
 
 const COPY_BLOCK_BYTES = 4 * 1024 * 1024
 
@@ -105,7 +111,7 @@ export class JobArithmetic {
    * @param write gets the job's bytes, with the first one's place among them
    * @throws FusionError 'not-finite', 'source-changed', and what `write` throws
    */
-  run(job: TensorJob, write: WriteBytes): JobResult {
+  run(job: TensorJob, write: WriteBytes): Written {
     switch (job.kind) {
       case 'measure':
         return this.measure(job)
@@ -121,7 +127,7 @@ export class JobArithmetic {
     }
   }
 
-  private copy({ stored, start, byteLength, checked }: CopyJob, write: WriteBytes): JobResult {
+  private copy({ stored, start, byteLength, checked }: CopyJob, write: WriteBytes): Written {
     const size = BYTES_PER_ELEMENT[stored.elementType]
     for (let done = 0; done < byteLength; done += COPY_BLOCK_BYTES) {
       const block = (this.copyBuffer ??= new Uint8Array(COPY_BLOCK_BYTES)).subarray(
@@ -136,7 +142,7 @@ export class JobArithmetic {
     return { overflowed: false, squaredNorms: [] }
   }
 
-  private measure({ views, combinations, start, count }: MeasureJob): JobResult {
+  private measure({ views, combinations, start, count }: MeasureJob): Written {
     const inputs = viewInputs(views, this.reader)
     const { capacity } = this.sums
     const squaredNorms = [0, 0]
@@ -148,7 +154,7 @@ export class JobArithmetic {
     return { overflowed: false, squaredNorms }
   }
 
-  private sum({ views, combination, start, count, target }: SumJob, write: WriteBytes): JobResult {
+  private sum({ views, combination, start, count, target }: SumJob, write: WriteBytes): Written {
     const inputs = viewInputs(views, this.reader)
     const output = tensorOutput(target, target.transposed ? views[0]!.shape : null, count, write)
     const { type } = output
@@ -169,10 +175,7 @@ export class JobArithmetic {
     return { overflowed, squaredNorms: [squaredNorm] }
   }
 
-  private elementwise(
-    { views, method: name, settings, weights, target }: ElementwiseJob,
-    write: WriteBytes,
-  ): JobResult {
+  private elementwise({ views, method: name, settings, weights, target }: ElementwiseJob, write: WriteBytes): Written {
     const method = methodNamed(name)
     if (!mergesBlocks(method)) throw new Error(`${name} does not merge tensors block by block`)
     const inputs = viewInputs(views, this.reader)
@@ -215,10 +218,13 @@ export class TensorJobRunner {
    * @throws FusionError 'not-finite', 'source-changed'; file system errors of writing
    */
   run(job: TensorJob, into?: WriteBytes): JobResult {
-    return this.arithmetic.run(job, (at, bytes) => {
-      if (into) into(at, bytes)
-      else if (job.kind !== 'measure') this.write(job.target, at, bytes)
+    if (into || job.kind === 'measure') return { ...this.arithmetic.run(job, into ?? (() => {})), checksum: null }
+    const checksum = new OrderedChecksum()
+    const written = this.arithmetic.run(job, (at, bytes) => {
+      checksum.add(at, bytes)
+      this.write(job.target, at, bytes)
     })
+    return { ...written, checksum: checksum.digest(job.byteLength) }
   }
 
   /** Closes all files. */
