@@ -6,7 +6,7 @@ import { evaluationDataSchema } from './evaluate/settings'
 import { numberedEventSchema, type NumberedEvent } from './events'
 import { layerSummarySchema, MATRIX_KINDS, weightAdviceSchema } from './inspect'
 import { DEVICES, providerStatusSchema } from './values/devices'
-import { forecastSchema } from './export'
+import { forecastSchema, unfinishedExportSchema } from './export'
 import { jobSchema } from './jobs'
 import { LIBRARY_PROGRAMS, libraryListingSchema } from './library'
 import { pathSchema } from './values/limits'
@@ -16,6 +16,7 @@ import { editSchema, logEntrySchema, projectStateSchema, settingsSchema, snapsho
 
 const path = pathSchema
 const nothing = z.strictObject({})
+const unfinishedExports = z.object({ exports: z.array(unfinishedExportSchema) })
 const startedJob = z.object({ job: jobSchema })
 
 function command<Input extends z.ZodType, Output extends z.ZodType>(input: Input, output: Output) {
@@ -191,6 +192,11 @@ export const COMMANDS = {
     forecastSchema.extend({ freeDiskBytes: z.number().nullable(), freeMemoryBytes: z.number() }),
   ),
   'export.start': command(z.strictObject({ path, overwrite: z.boolean().default(false) }), startedJob),
+
+  /** Exports that were cancelled, or whose process ended; the largest first. */
+  'export.unfinished': command(nothing, unfinishedExports),
+  /** Removes what is left of one. */
+  'export.removeUnfinished': command(z.strictObject({ path }), unfinishedExports),
 
   /** Tries every provider, each in a process of its own; from memory unless `again`. */
   'devices.list': command(

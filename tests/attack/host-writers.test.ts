@@ -29,8 +29,12 @@ const WRITING = {
 type Writing = keyof typeof WRITING
 const NAMES = Object.keys(WRITING) as Writing[]
 
-/** Commands with paths that write nothing there. `settings.set` names the folder of the program's own cache. */
+/**
+ * Commands with paths that write nothing there. `settings.set` names the folder of the program's own cache;
+ * `export.removeUnfinished` removes only what has a temporary name beside the path (tests/unit/server/unfinished.test.ts).
+ */
 const NOT_WRITING: ReadonlySet<string> = new Set([
+  'export.removeUnfinished',
   ...['project.open', 'project.restore', 'project.forgetRecent', 'models.describe'],
   ...['files.list', 'files.showInFolder', 'settings.set', 'library.thumbnail', 'library.hash'],
 ])

@@ -3,8 +3,10 @@ import { freemem } from 'node:os'
 import { dirname } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import { outputName } from '../../contract/document/output-name'
+import type { CommandOutput } from '../../contract/commands'
 import { exportKind } from '../../engine/merge/plan/export-target'
 import { isFolderLayout } from '../../engine/merge/plan/output-files'
+import { removeUnfinished, unfinishedExports } from '../../engine/merge/resume/unfinished-exports'
 import { checkAgreed } from '../files/agreed-target'
 import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
@@ -20,7 +22,26 @@ export function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
       () => null,
     )
   }
+  /** Those in places that this host may write to. */
+  const unfinished = async (): Promise<CommandOutput<'export.unfinished'>> => {
+    const found = await unfinishedExports(studio.cache.folder)
+    const allowed = await Promise.all(
+      found.map(async ({ path, bytes, time }) =>
+        host.access.checkTarget(path).then(
+          () => [{ path, bytes, time }],
+          () => [],
+        ),
+      ),
+    )
+    return { exports: allowed.flat() }
+  }
   return {
+    'export.unfinished': unfinished,
+    'export.removeUnfinished': async ({ path }) => {
+      const target = await host.access.checkTarget(path)
+      if (await removeUnfinished(studio.cache.folder, target)) return unfinished()
+      throw new FusionError('not-found', `Nothing unfinished is left of ${target}, or it is being written.`)
+    },
     'export.forecast': async () => {
       const project = await studio.readableProject()
       const { forecast } = await queue.between(async () =>

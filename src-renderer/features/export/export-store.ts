@@ -2,6 +2,7 @@ import { defineStore } from 'pinia'
 import { computed, shallowRef, watch } from 'vue'
 import type { CommandOutput } from '../../../src-main/contract/commands'
 import { toErrorReport, type ErrorReport } from '../../../src-main/contract/errors'
+import type { UnfinishedExport } from '../../../src-main/contract/export'
 import { useSession } from '../../bridge/session-store'
 import { useNotices } from '../../shared/notices/notices-store'
 import { useFileDialog, type FileTarget } from '../files/file-dialog-store'
@@ -75,5 +76,27 @@ export const useExport = defineStore('export', () => {
     await notices.attempt(async () => jobs.add((await session.invoke('export.start', target)).job))
   }
 
-  return { forecast, refusal, job, running, follow, start }
+  const unfinished = shallowRef<UnfinishedExport[]>([])
+
+  async function findUnfinished(): Promise<void> {
+    const found = await notices.attempt(() => session.invoke('export.unfinished', {}))
+    unfinished.value = found?.exports ?? unfinished.value
+  }
+
+  async function removeUnfinished(path: string): Promise<void> {
+    const left = await notices.attempt(() => session.invoke('export.removeUnfinished', { path }))
+    unfinished.value = left?.exports ?? unfinished.value
+  }
+
+  /** Exports to the same place again: what is written there already is continued. */
+  async function resume(path: string): Promise<void> {
+    await project.settled()
+    await notices.attempt(async () => jobs.add((await session.invoke('export.start', { path })).job))
+    await findUnfinished()
+  }
+
+  return {
+    ...{ forecast, refusal, job, running, follow, start },
+    ...{ unfinished, findUnfinished, removeUnfinished, resume },
+  }
 })
