@@ -33,6 +33,7 @@ const recipeSchema = z.object({
   prediction: projectSchema.shape.prediction,
   ema: projectSchema.shape.ema,
   layout: outputSchema.shape.layout,
+  shardBytes: outputSchema.shape.shardBytes,
   dtype: outputSchema.shape.dtype,
 })
 
@@ -69,9 +70,9 @@ export async function restoreRecipe(
     ...(recipe.calibration && { calibration: calibration ?? ownFile(dirname(path), recipe.calibration.name, path) }),
   })
   if (!method.success) throw malformed(path, method.error)
-  const { components, layout, dtype } = recipe
+  const { components, layout, shardBytes, dtype } = recipe
   const include = outputSchema.shape.include.safeParse(components)
-  const output = outputSchema.parse({ layout, dtype, ...(include.success && { include: include.data }) })
+  const output = outputSchema.parse({ layout, shardBytes, dtype, ...(include.success && { include: include.data }) })
   return {
     project: { ...EMPTY_PROJECT, ...readingOf(recipe), models, method: method.data, output },
     title: modelNames([{ path }])[0]!,

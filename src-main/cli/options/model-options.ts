@@ -16,7 +16,7 @@ import { Blocks, presetByBlock } from '../../engine/merge/plan/blocks'
 import { readProject } from '../../project/project-file'
 import { addMethodOptions, checkMethodOptions, methodGiven, type MethodOptions } from './method-options'
 import { parseModelArgument, withNames } from './model-arguments'
-import { collect } from './option-values'
+import { collect, size } from './option-values'
 import { UsageError } from '../output/output'
 import { openModel } from '../../engine/merge/open-model'
 
@@ -34,6 +34,7 @@ export interface ModelOptions extends SourceOptions, MethodOptions {
   transposed: string[]
   groups: string[]
   layout?: string
+  shardSize?: number
   dtype?: string
   include?: string
   vae?: string
@@ -106,6 +107,11 @@ export function emaOption(): Option {
 export function addOutputOptions(command: Command): Command {
   return command
     .addOption(new Option('--layout <kind>', 'layout of the output').choices(OUTPUT_LAYOUTS))
+    .option(
+      '--shard-size <size>',
+      "divide weights files of a folder that are larger into shards with an index: 10GB is diffusers' own limit (default: no limit)",
+      size,
+    )
     .addOption(
       new Option(
         '--dtype <type>',
@@ -149,6 +155,7 @@ export async function loadProject(
     output: {
       ...project.output,
       ...given(['layout', 'dtype', 'title', 'license', 'notes']),
+      ...(options.shardSize !== undefined && { shardBytes: options.shardSize }),
       ...(options.vae !== undefined && { vae: resolve(options.vae) }),
       ...(options.include !== undefined && { include: options.include.split(',').map((part) => part.trim()) }),
     },

@@ -11,6 +11,15 @@ export function number(text: string): number {
   return value
 }
 
+const SIZE_UNITS = { '': 1, KB: 1e3, MB: 1e6, GB: 1e9, KIB: 2 ** 10, MIB: 2 ** 20, GIB: 2 ** 30 } as const
+
+/** A size in bytes, as diffusers writes it: '10GB', '500 MB', '2GiB'. */
+export function size(text: string): number {
+  const [, value, unit = ''] = /^\s*(\d+(?:\.\d+)?)\s*([KMG]i?B)?\s*$/i.exec(text) ?? []
+  if (value === undefined) throw new InvalidArgumentError('It is not a size such as 10GB or 500MB.')
+  return Math.round(Number(value) * SIZE_UNITS[unit.toUpperCase() as keyof typeof SIZE_UNITS])
+}
+
 /** A whole number of at least 1 of an option. */
 function countUpTo(text: string, most: number): number {
   const value = number(text)

@@ -100,6 +100,9 @@ export const methodSchema = z.strictObject({
   calibration: pathSchema.optional(),
 })
 
+/** A shard of fewer bytes would make thousands of files. */
+const LEAST_SHARD_BYTES = 100_000
+
 export const outputSchema = z.strictObject({
   path: pathSchema.optional(),
   layout: z.enum(OUTPUT_LAYOUTS).default('same'),
@@ -108,6 +111,8 @@ export const outputSchema = z.strictObject({
     .array(z.enum(MERGEABLE_COMPONENTS))
     .max(MERGEABLE_COMPONENTS.length)
     .default([...DENOISER_COMPONENTS]),
+  /** Bytes above which a weights file of a folder is divided into shards with an index; absent: none is. */
+  shardBytes: z.int().min(LEAST_SHARD_BYTES).optional(),
   /** A VAE to bake in instead of the base's. */
   vae: pathSchema.optional(),
   title: z.string().max(1000).optional(),

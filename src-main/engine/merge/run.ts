@@ -26,6 +26,7 @@ import { extraJobs, jobsOf, reweightJobs, type PlannedJob } from './jobs'
 import { outputBytes, type OutputFile } from './plan/output-files'
 import { OutputWriter } from './jobs/output-writer'
 import { rebuildingContributions } from './contributions/kept-contributions'
+import { writeShardIndexes } from './plan/shards'
 import { checkpointsOf, sourcesOf, type LayerTask, type MergePlan, type TensorTask } from './plan/merge-plan'
 import { PlanColumns } from './plan/plan-columns'
 import { hashSources, mergeMetadata, recipeOf, type Recipe } from './plan/recipe'
@@ -148,6 +149,7 @@ async function mergeOnce(plan: MergePlan, options: MergeOptions): Promise<Omit<M
     const files = written.map(({ path: file }) => file)
     if (folder) {
       files.push(...(await writePipelineFiles(plan.base, output.temporaryPath, options.clipVocabulary)))
+      files.push(...(await writeShardIndexes(output.temporaryPath, outputFiles)))
       const dataSha256 = new Map(written.map((file) => [file.path, file.dataSha256]))
       files.push(await writeManifest(output.temporaryPath, files, dataSha256))
     }

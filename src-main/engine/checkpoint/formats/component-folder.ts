@@ -7,7 +7,8 @@ import { readJsonObject } from '../../files/reading/json-object'
 import { requireOwn } from '../../files/reading/links'
 import { SMALL_FILES } from '../../files/reading/small-files'
 import { unreadable } from '../../files/reading/file-errors'
-import { openWeights } from '../containers/open-container'
+import { openContainer, openWeights } from '../containers/open-container'
+import { withScales } from '../containers/scaled-weights'
 
 const NAME = '(?:diffusion_pytorch_model|pytorch_model|model)'
 const ENDING = '(safetensors|bin|pt|pth|ckpt)'
@@ -93,6 +94,12 @@ async function readOwnWeights(path: string, owner: string): Promise<WeightsConta
   return openWeights(path)
 }
 
+/** As it is stored: the index names the scales of weights, too. */
+async function readOwnShard(path: string, owner: string): Promise<WeightsContainer> {
+  requireOwn(path, owner, 'read')
+  return openContainer(path)
+}
+
 function toCandidate(file: string): Candidate[] {
   const index = INDEX.exec(file)
   if (index) return [{ file, variant: index[1] ?? index[3] ?? '', sharded: true, isPickle: isPickle(index[2]) }]
@@ -132,7 +139,7 @@ async function readShards(
   const tensors: StoredTensor[] = []
   const found = new Set<string>()
   for (const shard of [...new Set(shardOf.values())].sort()) {
-    const file = await readOwnWeights(join(folder, shard), owner).catch((error: unknown) => {
+    const file = await readOwnShard(join(folder, shard), owner).catch((error: unknown) => {
       throw error instanceof FusionError && error.kind === 'not-found' ? fail(`names a missing shard, ${shard}`) : error
     })
     files.push(file)
@@ -151,5 +158,7 @@ async function readShards(
   const lost = [...shardOf].find(([name]) => !found.has(name))
   if (lost) throw fail(`places tensor ${lost[0]} in ${lost[1]}, which does not hold it`)
   if (files.length === 0) throw fail('names no shard')
-  return { files, tensors }
+  // A weight and its scale may lie in two shards.
+  const metadata = Object.assign({}, ...files.map((file) => file.metadata)) as WeightsContainer['metadata']
+  return { files, tensors: withScales({ ...files[0]!, metadata, tensors }).tensors }
 }

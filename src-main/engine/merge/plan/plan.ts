@@ -29,6 +29,7 @@ import { mergesLayers, type MergeMethod } from '../methods/method'
 import { soup } from '../methods/soup'
 import { notesOn } from './notes'
 import { isFolderLayout, layOutFiles, tensorKey, viewOf, type Destination, type OutputFiles } from './output-files'
+import { inShards } from './shards'
 import { checkLayerKinds, checkWeightRules, unusedSettings, unusedWeights } from './rules'
 import { isDenoiser } from '../../../contract/values/denoisers'
 
@@ -83,7 +84,9 @@ export async function planMergeWith(opener: ModelOpener, project: Project): Prom
   const opened = await openModelsWith(opener, project)
   const { models, base, components, calibration, warnings } = opened
   const { output } = project
-  const files = layOutFiles(base, output.layout, output.dtype)
+  const files = inShards(layOutFiles(base, output.layout, output.dtype), output.shardBytes)
+  if (output.shardBytes !== undefined && !files.folder)
+    warnings.push('Only the files of a folder are divided into shards: the single file is written whole.')
   if (files.leftOut.length > 0) {
     const groups = groupExtras(files.leftOut).map(groupInWords)
     warnings.push(`The new layout cannot hold ${groups.join(', ')} of the base.`)

@@ -74,6 +74,8 @@ export interface Recipe {
   /** Whether EMA copies took the place of the weights; absent: they were dropped. */
   ema?: string | undefined
   layout: string
+  /** Bytes above which files were divided into shards; absent: none were. */
+  shardBytes?: number
   dtype: string
   vae: RecipeFile[] | null
   /** The file with real inputs of the layers, where the method takes them. */
@@ -110,7 +112,7 @@ export async function hashSources(plan: MergePlan, options: HashOptions): Promis
 /** The recipe of a plan. */
 export function recipeOf(plan: MergePlan, hashes: ReadonlyMap<string, string>, provider: Provider): Recipe {
   const { project, method, models, components, calibration } = plan
-  const { layout, dtype, vae } = project.output
+  const { layout, shardBytes, dtype, vae } = project.output
   const filesOf = ({ files }: Checkpoint): RecipeFile[] =>
     files.map(({ path }) => ({ name: basename(path), sha256: hashes.get(path)! }))
   const used = new Set(models.flatMap(({ checkpoint }) => checkpoint.files.map(({ path }) => path)))
@@ -132,6 +134,7 @@ export function recipeOf(plan: MergePlan, hashes: ReadonlyMap<string, string>, p
     components,
     ...readingOf(project),
     layout,
+    ...(shardBytes !== undefined && { shardBytes }),
     dtype,
     vae: vae === undefined ? null : filesOf(plan.base).filter((_, i) => !used.has(plan.base.files[i]!.path)),
     calibration: calibration && {
