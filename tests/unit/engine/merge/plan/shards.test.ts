@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { expect, it } from 'vitest'
 import { openCheckpoint } from '../../../../../src-main/engine/checkpoint/open'
-import { planMerge } from '../../../../../src-main/engine/merge/plan/plan'
+import { planMerge } from '../../../../../src-main/engine/merge/open-model'
 import { isTampered, verifyExport } from '../../../../../src-main/engine/merge/plan/verify-export'
 import { merge, projectOf, readModel, sha256, temporaryFolder, type ReadTensor } from '../models'
 
