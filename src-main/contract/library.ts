@@ -40,6 +40,8 @@ export const modelFactsSchema = z.object({
 export const libraryEntrySchema = modelFactsSchema.extend({
   name: z.string(),
   path: z.string(),
+  /** Where a link leads; null for what is none. */
+  target: z.string().nullable(),
   /** Of the program in whose folders it lies. */
   program: z.enum(LIBRARY_PROGRAMS),
   /** Whether it is a folder of several files. */

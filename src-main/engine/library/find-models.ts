@@ -15,6 +15,8 @@ export const LIBRARY_LIMITS = { models: 50_000, folders: 50_000, names: 200_000,
 /** A file or folder that may be a model, by names alone. */
 export interface FoundModel {
   path: string
+  /** Where a link leads; null for what is none. */
+  target: string | null
   name: string
   program: LibraryProgram
   /** A folder of diffusers or PEFT is one model. */
@@ -127,7 +129,7 @@ class ModelSearch {
       if (!found.hasOthers) return found.program
     }
     const isModel = isModelFolder(names)
-    if (isModel) this.add(place, folder, true)
+    if (isModel) this.addFolder(place)
     // Beside a pipeline's folders, repositories keep the same model as a single file.
     await this.visitEntries(
       place,
@@ -156,7 +158,7 @@ class ModelSearch {
         const next = { ...place, folder: path, depth: place.depth + 1, root, holdsRevisions: false }
         await this.visit(next).catch((error: unknown) => this.say(path, error))
       } else if (kind !== 'nothing' && LISTED_NAME.test(entry.name))
-        this.add(place, path, false, kind === 'file' ? null : kind, names)
+        await this.addFile(place, entry, kind === 'file' ? null : kind, names)
     }
   }
 
@@ -176,22 +178,30 @@ class ModelSearch {
     return `${path} is not a regular file: it is ${kindInWords(target)}.`
   }
 
-  private add(
-    { root, prefix, program, folder }: Place,
-    path: string,
-    isFolder: boolean,
-    problem: string | null = null,
-    names: ReadonlySet<string> = new Set(),
-  ): void {
+  private async addFile(
+    place: Place,
+    entry: Dirent,
+    problem: string | null,
+    names: ReadonlySet<string>,
+  ): Promise<void> {
+    const path = join(place.folder, entry.name)
+    const target = entry.isSymbolicLink() ? await realpath(path).catch(() => null) : null
+    const stem = entry.name.replace(LISTED_NAME, '')
+    const picture = thumbnailBeside(stem, names)
+    const thumbnail = picture === null ? null : join(place.folder, picture)
+    this.add(place, stem, { path, target, problem, thumbnail, isFolder: false })
+  }
+
+  private addFolder(place: Place): void {
+    const { folder: path } = place
+    this.add(place, basename(path), { path, target: null, problem: null, thumbnail: null, isFolder: true })
+  }
+
+  private add({ root, prefix, program }: Place, stem: string, found: Omit<FoundModel, 'name' | 'program'>): void {
     if (this.models.length >= this.limits.models) return void this.stop('models')
-    const own = isFolder ? basename(path) : basename(path).replace(LISTED_NAME, '')
-    const below = relative(root, join(dirname(path), own))
-    const name = prefix === '' ? own : [prefix, ...below.split(sep)].filter(Boolean).join('/')
-    const picture = isFolder ? null : thumbnailBeside(own, names)
-    this.models.push({
-      ...{ path, name, program, isFolder, problem },
-      thumbnail: picture === null ? null : join(folder, picture),
-    })
+    const below = relative(root, join(dirname(found.path), stem))
+    const name = prefix === '' ? stem : [prefix, ...below.split(sep)].filter(Boolean).join('/')
+    this.models.push({ ...found, name, program })
   }
 
   private async entriesOf(folder: string): Promise<Dirent[]> {

@@ -100,11 +100,6 @@ function unreadableFacts(problem: string): ModelFacts {
   return { ...NO_FACTS, kind: 'unreadable', problem }
 }
 
-function entryOf(
-  { path, name, program, isFolder, thumbnail }: FoundModel,
-  facts: ModelFacts,
-  size = 0,
-  time = 0,
-): LibraryEntry {
-  return { ...facts, path, name, program, isFolder, size, time, thumbnail, sha256: null, shortHash: null }
+function entryOf({ problem: _found, ...model }: FoundModel, facts: ModelFacts, size = 0, time = 0): LibraryEntry {
+  return { ...model, ...facts, size, time, sha256: null, shortHash: null }
 }

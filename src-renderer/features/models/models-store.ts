@@ -89,9 +89,14 @@ export const useModels = defineStore('models', () => {
   }
 
   function add(found: string[]): void {
+    addNamed(found.map((path) => ({ path })))
+  }
+
+  /** Names are made from the paths where none is given. */
+  function addNamed(found: { path: string; name?: string }[]): void {
     if (found.length === 0) return
     const words = found.length === 1 ? 'Add a model' : `Add ${found.length} models`
-    project.edit(words, [{ type: 'add-models', models: found.map((path) => ({ path })) }])
+    project.edit(words, [{ type: 'add-models', models: found }])
   }
 
   async function browse(folders: boolean): Promise<void> {
@@ -130,6 +135,7 @@ export const useModels = defineStore('models', () => {
     summaryOf,
     problemsOf,
     add,
+    addNamed,
     browse,
     restore,
     hash,

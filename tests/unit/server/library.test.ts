@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { encodePng } from '../../../src-main/engine/image/png'
-import { inWords, put, putText, SHAPES } from '../engine/library/library-trees'
+import { put, putText, SHAPES } from '../engine/library/library-trees'
+import { inWords } from '../engine/library/listing'
 import { TestServer } from './server'
 
 const png = Buffer.from(encodePng({ width: 1, height: 1, channels: 3, data: new Uint8Array(3) }))

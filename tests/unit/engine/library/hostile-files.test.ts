@@ -6,7 +6,8 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { attacks, bombs } from '../checkpoint/containers/pickle/attacks'
 import { SD14_UNET, textEncoderShapes, unetShapes } from '../checkpoint/network-shapes'
 import { closeSockets, makeSpecial, SPECIAL_FILES } from '../../special-files'
-import { inWords, list, put, putText, SHAPES, temporaryFolder } from './library-trees'
+import { put, putText, SHAPES, temporaryFolder } from './library-trees'
+import { inWords, list } from './listing'
 
 afterAll(closeSockets)
 

@@ -2,8 +2,6 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { onTestFinished } from 'vitest'
-import type { LibraryEntry, LibraryListing } from '../../../../src-main/contract/library'
-import { listModels, type ListOptions } from '../../../../src-main/engine/library/list-models'
 import { torchFile, pickle, dict, tensor } from '../checkpoint/containers/pickle/build-pickles'
 import { writeSparse } from '../checkpoint/files'
 
@@ -95,13 +93,4 @@ export function putRepository(hub: string, name: string, files: Record<string, R
   }
   putText(repository, 'refs/main', '0123abcd')
   return snapshot
-}
-
-export async function list(folder: string, options: ListOptions = {}): Promise<LibraryListing> {
-  return listModels([folder], options)
-}
-
-/** 'name: kind base', sorted, to compare. */
-export function inWords(entries: readonly LibraryEntry[]): string[] {
-  return entries.map(({ name, kind, baseTitle }) => `${name}: ${kind}${baseTitle ? ` ${baseTitle}` : ''}`).sort()
 }

@@ -18,7 +18,8 @@ import {
   vaeShapes,
   type Shapes,
 } from '../checkpoint/network-shapes'
-import { list, put, SHAPES, temporaryFolder } from './library-trees'
+import { put, SHAPES, temporaryFolder } from './library-trees'
+import { list } from './listing'
 
 const BASES: Readonly<Record<string, string | null>> = {
   sd1: 'SD 1.x',

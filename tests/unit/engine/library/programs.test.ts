@@ -2,17 +2,8 @@ import { mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { hubCacheFolder } from '../../../../src-main/engine/library/program-folders'
-import {
-  inWords,
-  list,
-  put,
-  putPickledWord,
-  putPipeline,
-  putRepository,
-  putText,
-  SHAPES,
-  temporaryFolder,
-} from './library-trees'
+import { put, putPickledWord, putPipeline, putRepository, putText, SHAPES, temporaryFolder } from './library-trees'
+import { inWords, list } from './listing'
 
 describe("A1111's web UI", () => {
   it('has models in models/ and words in embeddings/, and nothing else is looked at', async () => {

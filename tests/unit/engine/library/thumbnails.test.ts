@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { encodePng } from '../../../../src-main/engine/image/png'
 import { readThumbnail } from '../../../../src-main/engine/library/thumbnails'
 import { makeSpecial } from '../../special-files'
-import { list, put, putText, SHAPES, temporaryFolder } from './library-trees'
+import { put, putText, SHAPES, temporaryFolder } from './library-trees'
+import { list } from './listing'
 
 const png = Buffer.from(encodePng({ width: 1, height: 1, channels: 3, data: new Uint8Array(3) }))
 const jpeg = Buffer.concat([Buffer.from([0xff, 0xd8, 0xff, 0xe0]), Buffer.alloc(5000, 'jpeg')])
