@@ -112,6 +112,12 @@ export const PROGRAM_TITLES: Readonly<Record<LibraryProgram, string>> = {
   folder: 'folder',
 }
 
+/** What an entry is, in few words: 'LoRA, rank 32', 'Checkpoint'. */
+export function kindInWords({ kind, form, rank }: Pick<LibraryEntry, 'kind' | 'form' | 'rank'>): string {
+  const own = form === null ? KIND_TITLES[kind] : form.replace(/ \(.*\)$/, '')
+  return rank === null ? own : `${own}, rank ${rank}`
+}
+
 /** Whether an entry is one file, so that it has a hash. */
 export function isHashable({ isFolder, kind }: Pick<LibraryEntry, 'isFolder' | 'kind'>): boolean {
   return !isFolder && kind !== 'unreadable'

@@ -8,7 +8,7 @@ import {
   BASE_FAMILIES,
   filterLibrary,
   isHashable,
-  KIND_TITLES,
+  kindInWords,
   LIBRARY_KINDS,
   LIBRARY_SORTS,
   PROGRAM_TITLES,
@@ -171,12 +171,6 @@ function inWords(entries: readonly LibraryEntry[], all: number, folders: readonl
       `${entries.length} of ${all} models in ${folders.map(folderInWords).join(', ')}.`,
     ]),
   ].join('\n')
-}
-
-/** 'LoRA, rank 32'. */
-function kindInWords({ kind, form, rank }: LibraryEntry): string {
-  const own = form === null ? KIND_TITLES[kind] : form.replace(/ \(.*\)$/, '')
-  return rank === null ? own : `${own}, rank ${rank}`
 }
 
 function folderInWords({ path, program }: LibraryFolder): string {

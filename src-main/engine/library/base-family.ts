@@ -92,7 +92,7 @@ export function baseOfWords(tensors: readonly StoredTensor[]): Base | null {
 
 /** A base of another family. @param title of the kind of network, with its article */
 export function otherBase(title: string): Base {
-  return { family: 'other', title: withoutArticle(title) }
+  return { family: 'other', title: withoutArticle(title).replace(/ (?:transformer|network)$/, '') }
 }
 
 export function withoutArticle(title: string): string {

@@ -1,11 +1,9 @@
-import { KIND_TITLES, PROGRAM_TITLES, type LibraryEntry, type LibraryFolder } from '../../../src-main/contract/library'
+import { kindInWords, PROGRAM_TITLES, type LibraryEntry, type LibraryFolder } from '../../../src-main/contract/library'
 import { countOf } from '../../shared/format'
 
 /** 'LoRA, rank 32 · SDXL', 'Checkpoint · SD 1.x'. */
-export function factWords({ kind, form, rank, baseTitle }: LibraryEntry): string {
-  const own = form === null ? KIND_TITLES[kind] : form.replace(/ \(.*\)$/, '')
-  const exact = rank === null ? own : `${own}, rank ${rank}`
-  return [exact, baseTitle].filter(Boolean).join(' · ')
+export function factWords(entry: LibraryEntry): string {
+  return [kindInWords(entry), entry.baseTitle].filter(Boolean).join(' · ')
 }
 
 /** Why it cannot be read, without its path, which would hide the reason in one line. */

@@ -79,7 +79,7 @@ describe('the kind and the base of a file', () => {
     expect(await facts({ clip_l: [1, 768], clip_g: [1, 1280] })).toMatchObject({ kind: 'embedding', base: 'sdxl' })
     expect(await facts(shapesOf(vaeShapes()))).toMatchObject({ kind: 'vae', base: null })
     expect(await facts(SHAPES.textEncoder)).toMatchObject({ kind: 'text-encoder', base: 'sdxl' })
-    expect(await facts(SHAPES.flux)).toMatchObject({ kind: 'other', base: 'other', baseTitle: 'FLUX transformer' })
+    expect(await facts(SHAPES.flux)).toMatchObject({ kind: 'other', base: 'other', baseTitle: 'FLUX' })
     expect(await facts({ a: [1] })).toMatchObject({ kind: 'other', base: null })
     const lokr = { 'lora_unet_x.lokr_w1': [4, 4], 'lora_unet_x.lokr_w2': [8, 8] }
     expect(await facts(lokr, { ss_base_model_version: 'sdxl_base_v1-0' })).toMatchObject({ base: 'sdxl' })

@@ -76,7 +76,7 @@ describe('ComfyUI', () => {
     expect(notes).toEqual([expect.stringMatching(/nowhere.models is not there/)])
     expect(inWords(entries)).toEqual([
       'far: adapter SDXL',
-      'flux: other FLUX transformer',
+      'flux: other FLUX',
       'good: vae',
       'inpaint: unet SD 2.x inpainting',
       'lyco: adapter SD 1.x',
