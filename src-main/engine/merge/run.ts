@@ -63,6 +63,8 @@ export interface MergeOptions {
   workerFile?: URL | null
   /** Threads of sums and of matrix products: no byte depends on them. */
   threads?: number
+  /** Whether products in which no entry can pass the threshold are left out, as they are if absent: no byte depends on it. */
+  screens?: boolean
   /** Where sources' hashes are remembered, and contributions kept. */
   cacheFolder?: string
   /** The bundled table of CLIP's tokens: a folder made from a file needs it. */
@@ -355,12 +357,12 @@ class MergeRun {
 
   private merger(): FusionMerger | RegressionMerger {
     const { plan, columns, options } = this
-    const { provider = 'cpu', threads } = options
+    const { provider = 'cpu', threads, screens } = options
     const settings = plan.project.method
     const pause = (): Promise<void> => yieldOrCancel(options.signal)
     return plan.method.kind === 'regression'
       ? new RegressionMerger(columns!, settings, new RegressionSessions(provider, threads), pause)
-      : new FusionMerger(columns, settings, new FusionSessions(provider, threads), pause)
+      : new FusionMerger(columns, settings, new FusionSessions(provider, threads, screens), pause)
   }
 
   /** A task's share of the work; contributions have no products left to compute. */

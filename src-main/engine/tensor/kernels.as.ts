@@ -324,6 +324,52 @@ export function halveToStrongest(above: usize, below: usize, count: i32, target:
 }
 
 /**
+ * Of each of `count` rows of float32 its square, and its product with the same row of `base`, as `dot` sums them: to
+ * `squares` and `products`, float64.
+ */
+export function compareRows(
+  base: usize,
+  rows: usize,
+  count: i32,
+  width: i32,
+  squares: usize,
+  products: usize,
+): void {
+  const vectors = width & ~3
+  const rowBytes = <usize>width << 2
+  for (let row = 0; row < count; row++) {
+    const a = base + <usize>row * rowBytes
+    const b = rows + <usize>row * rowBytes
+    let low = f64x2.splat(0)
+    let high = f64x2.splat(0)
+    let ownLow = f64x2.splat(0)
+    let ownHigh = f64x2.splat(0)
+    for (let i = 0; i < vectors; i += 4) {
+      const x = v128.load(a + (<usize>i << 2))
+      const y = v128.load(b + (<usize>i << 2))
+      const yLow = f64x2.promote_low_f32x4(y)
+      low = f64x2.add(low, f64x2.mul(f64x2.promote_low_f32x4(x), yLow))
+      ownLow = f64x2.add(ownLow, f64x2.mul(yLow, yLow))
+      const xHigh = i8x16.shuffle(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15)
+      const yHigh = f64x2.promote_low_f32x4(i8x16.shuffle(y, y, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15))
+      high = f64x2.add(high, f64x2.mul(f64x2.promote_low_f32x4(xHigh), yHigh))
+      ownHigh = f64x2.add(ownHigh, f64x2.mul(yHigh, yHigh))
+    }
+    const sums = f64x2.add(low, high)
+    const ownSums = f64x2.add(ownLow, ownHigh)
+    let total = f64x2.extract_lane(sums, 0) + f64x2.extract_lane(sums, 1)
+    let own = f64x2.extract_lane(ownSums, 0) + f64x2.extract_lane(ownSums, 1)
+    for (let i = vectors; i < width; i++) {
+      const y = <f64>load<f32>(b + (<usize>i << 2))
+      total += <f64>load<f32>(a + (<usize>i << 2)) * y
+      own += y * y
+    }
+    store<f64>(squares + (<usize>row << 3), own)
+    store<f64>(products + (<usize>row << 3), total)
+  }
+}
+
+/**
  * sums[i] += weight * float32(coefficient * values[i]): as accumulate of products that were rounded to float32; count may
  * be any number.
  */

@@ -8,6 +8,7 @@ interface KernelExports {
   decodeBF16(source: number, target: number, count: number): number
   anyNotFinite(source: number, count: number): number
   accumulate(sums: number, values: number, count: number, weight: number): void
+  compareRows(base: number, rows: number, count: number, width: number, squares: number, products: number): void
   accumulateScaled(sums: number, values: number, count: number, coefficient: number, weight: number): void
   pairsAbove(
     products: number,

@@ -22,7 +22,7 @@ export interface PairTools {
 }
 
 /** Base rows per product. */
-const TILE_ROWS = 640
+const TILE_ROWS = 256
 /** Coordinates are taken in steps of so many. */
 const STEP = 64
 /** Pairs that are looked at one by one, per row of the layer; with more, all products cost less. */
@@ -94,12 +94,12 @@ export async function basePairs(
 
 /**
  * How many coordinates are enough for rows that resemble each other by chance alone: 1 − p/d of the square is left, and
- * the extremes of a product (√p/d) and of what is left (√2p/d) in some millions of pairs stay below `least` with it.
+ * of millions of pairs only some are so many times the deviations of a product (√p/d) and of what is left (√2p/d) above.
  * A guess costs time where it fails, never an entry.
  */
 function leadingCoordinates(width: number, least: number): number {
   for (let count = STEP; count < 0.8 * width; count += STEP) {
-    const chance = (6 * Math.sqrt(count) + 4 * Math.sqrt(2 * count)) / width
+    const chance = (4 * Math.sqrt(count) + 2 * Math.sqrt(2 * count)) / width
     if (1 - count / width + chance < least) return count
   }
   return width

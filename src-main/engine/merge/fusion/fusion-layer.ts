@@ -30,6 +30,7 @@ import { screenOf } from './screen'
 import {
   FeatureRows,
   rowStatistics,
+  type MeasuredRows,
   type FeatureSamples,
   type FusionSessions,
   type RowStatistics,
@@ -124,7 +125,7 @@ export class FusionLayer {
    * @param yieldOrCancel called between products: throws to stop
    */
   async merge(write: (rows: MergedRows) => void, yieldOrCancel: YieldOrCancel): Promise<FusionResult> {
-    const { layer, options, sizes } = this
+    const { layer, options } = this
     const settings = await this.sumSettings(options.weights, yieldOrCancel)
     const { statistics, threshold } = settings
     const parts = Array.from({ length: layer.models }, () => emptySums(layer.rows))
@@ -132,7 +133,6 @@ export class FusionLayer {
     const kappa = new Float64Array(layer.rows)
     const bias = layer.biases ? new Float64Array(layer.rows) : null
     let rowsWithoutWeight = 0
-    let baseNorm = 0
     let mergedNorm = 0
     const block = this.sums.blockRows(settings)
     for (let start = 0; start < layer.rows; start += block) {
@@ -163,8 +163,7 @@ export class FusionLayer {
       }
       write({ start, count, weights: merged })
     }
-    for (let start = 0; start < layer.rows; start += sizes.block)
-      baseNorm += this.squaredNorm(start, Math.min(sizes.block, layer.rows - start))
+    const baseNorm = statistics.baseSquares.reduce((sum, square) => sum + square, 0)
     const report = reportOf({
       layer,
       statistics,
@@ -259,12 +258,12 @@ export class FusionLayer {
   }
 
   /** Row lengths and own-row correlations. */
-  statistics(): Promise<RowStatistics> {
+  statistics(): Promise<MeasuredRows> {
     const { columns, tile } = this.sizes
     return this.rowStatistics({ rows: Math.min(columns, tile), stacked: false })
   }
 
-  private rowStatistics(block: StatisticsBlock): Promise<RowStatistics> {
+  private rowStatistics(block: StatisticsBlock): Promise<MeasuredRows> {
     return rowStatistics(this.layer, this.featureRows, this.kernels, this.buffers, block, this.sessions)
   }
 
@@ -306,17 +305,5 @@ export class FusionLayer {
     })
     const total = options.weights.reduce((all, weight) => all + weight, 0)
     into.set(sum.map((value) => value / total))
-  }
-
-  private squaredNorm(start: number, count: number): number {
-    const { layer, sizes, kernels } = this
-    const { weights, scratch } = this.buffers
-    let sum = 0
-    for (let row = start; row < start + count; row += sizes.columns) {
-      const rows = Math.min(sizes.columns, start + count - row)
-      layer.read(0, row, rows, weights, scratch, kernels)
-      sum += kernels.run.dot(weights.pointer, weights.pointer, rows * layer.inputs)
-    }
-    return sum
   }
 }

@@ -4,13 +4,13 @@ import { ownRowsAtOnce, type BlockSizes, type FusionBuffers } from './fusion-blo
 import type { ModelSums } from './layer-report'
 import type { LayerRows } from './layer-rows'
 import type { Screen } from './screen'
-import type { FeatureRows, FusionSessions, RowStatistics } from './statistics'
+import type { FeatureRows, FusionSessions, MeasuredRows } from './statistics'
 
 /** What every sum over a layer's rows needs. */
 export interface SumSettings {
   /** Per model, base first; 0: the model is not read. */
   weights: readonly number[]
-  statistics: RowStatistics
+  statistics: MeasuredRows
   threshold: number
   /** Which products can be left out; null: none. */
   screen: Screen | null

@@ -1,6 +1,6 @@
 import type { YieldOrCancel } from '../../cancel'
 import { basePairs, type BasePair, type PairTools } from './base-pairs'
-import type { RowStatistics } from './statistics'
+import type { MeasuredRows } from './statistics'
 
 /** Rows of base and model that one product compares. */
 export interface ComparedRows {
@@ -36,7 +36,7 @@ const LEAST_COSINE = 0.4
  */
 export async function screenOf(
   tools: PairTools,
-  { sigma, own, ownProducts }: RowStatistics,
+  { sigma, own, ownProducts }: MeasuredRows,
   threshold: number,
   weights: readonly number[],
   yieldOrCancel: YieldOrCancel,

@@ -181,6 +181,12 @@ export interface RowStatistics {
   sigma: readonly Float64Array[]
   /** P_i,own [rows] per specialist (the base left out): correlation of row i with the base's row i. */
   own: readonly Float64Array[]
+}
+
+/** What one pass over all rows finds. */
+export interface MeasuredRows extends RowStatistics {
+  /** ‖k_i‖² of the base's weight rows [rows]. */
+  baseSquares: Float64Array
   /**
    * Per model, base first, the products of its rows with the base's own of unit length [rows], to the last bit as a
    * product of many rows gives them (fusionTileGraph's G); absent where they are not wanted.
@@ -215,13 +221,15 @@ export async function rowStatistics(
   { weights, features, left, scratch }: StatisticsBuffers,
   { rows: block, stacked }: StatisticsBlock,
   sessions: FusionSessions,
-): Promise<RowStatistics> {
+): Promise<MeasuredRows> {
   const { width } = featureRows
   const { models, rows, inputs } = layer
   const sigma = Array.from({ length: models }, () => new Float64Array(rows))
   const own = Array.from({ length: models - 1 }, () => new Float64Array(rows))
   const ownProducts = stacked ? sigma.map(() => new Float32Array(rows)) : undefined
+  const baseSquares = new Float64Array(rows)
   const isExact = features === weights
+  const [squares, products] = [kernels.allocateMore(block * 8), kernels.allocateMore(block * 8)]
   const placeOf = (model: number): [KernelBuffer, KernelBuffer] => {
     if (stacked) return [weights.part(model * block * inputs * 4), features.part(model * block * width * 4)]
     if (model > 0) return [weights, features]
@@ -231,30 +239,32 @@ export async function rowStatistics(
     // The last rows are taken with some of those before: a product of few rows may be added up otherwise.
     const start = stacked ? Math.max(0, Math.min(from, rows - block)) : from
     const count = Math.min(block, rows - start)
-    const base = await featureRows.load(0, start, count, ...placeOf(0), scratch)
+    const [place, ...others] = placeOf(0)
+    const base = await featureRows.load(0, start, count, place, ...others, scratch)
+    kernels.run.compareRows(place.pointer, place.pointer, count, inputs, squares.pointer, products.pointer)
+    baseSquares.set(squares.doubles(count), start)
     for (let model = 0; model < models; model++) {
       const other = model === 0 ? base : await featureRows.load(model, start, count, ...placeOf(model), scratch)
-      sigma[model]!.set(featureRows.lengths(other, count), start)
+      kernels.run.compareRows(base.pointer, other.pointer, count, width, squares.pointer, products.pointer)
+      sigma[model]!.set(squares.doubles(count).map(Math.sqrt), start)
       if (model === 0) continue
-      for (let row = 0; row < count; row++) {
-        const at = row * width * 4
-        const product = kernels.run.dot(base.pointer + at, other.pointer + at, width)
+      products.doubles(count).forEach((product, row) => {
         const scale = sigma[0]![start + row]! * sigma[model]![start + row]!
         own[model - 1]![start + row] = scale > 0 ? product / scale : 0
-      }
+      })
     }
     if (!ownProducts) continue
     featureRows.unitRows(base, left, sigma[0]!.subarray(start, start + count))
     const columns = models * count
     const session = await sessions.products({ rows: count, columns, width })
-    const { products } = await session.run({
+    const found = await session.run({
       left: { data: left.floats(count * width), dims: [count, width] },
       right: { data: features.floats(columns * width), dims: [columns, width] },
     })
-    const values = products!.data as Float32Array
+    const values = found['products']!.data as Float32Array
     for (let model = 0; model < models; model++)
       for (let row = 0; row < count; row++)
         ownProducts[model]![start + row] = values[row * columns + model * count + row]!
   }
-  return { sigma, own, ...(ownProducts && { ownProducts }) }
+  return { sigma, own, baseSquares, ...(ownProducts && { ownProducts }) }
 }
