@@ -5,7 +5,7 @@ import type { EmaUse } from '../../contract/document/project'
 import { openModel, openSpecialist } from '../../engine/merge/open-model'
 import { extractLora, type Extraction } from '../../engine/extract/extract-lora'
 import { LORA_COMPONENTS, LORA_FORMATS, type LoraComponent, type LoraFormat } from '../../engine/extract/lora-names'
-import type { Kept } from '../../engine/extract/truncated-svd'
+import type { Kept } from '../../engine/linear-algebra/truncated-svd'
 import { emaOption } from '../options/model-options'
 import { count, number, threads } from '../options/option-values'
 import {

@@ -14,8 +14,8 @@ import { RoundedTensors, type LoraType } from './rounded-tensors'
 import { ChangeReader } from './layer-change'
 import { loraMetadata, type LoraLayer } from './lora-metadata'
 import { LORA_COMPONENTS, loraNaming, type LoraComponent, type LoraFormat, type LoraKeys } from './lora-names'
-import { MatrixProducts } from './matrix-products'
-import { isExact, lostEnergy, sumOfSquares, truncatedSvd, type Kept } from './truncated-svd'
+import { MatrixProducts } from '../linear-algebra/matrix-products'
+import { isExact, lostEnergy, sumOfSquares, truncatedSvd, type Kept } from '../linear-algebra/truncated-svd'
 
 export interface ExtractOptions {
   /** The file to write. */

@@ -4,7 +4,7 @@ import { decodeFloats } from '../tensor/convert'
 import { BYTES_PER_ELEMENT } from '../tensor/element-type'
 import { FloatEncoder } from '../tensor/float-encoder'
 import { Kernels } from '../tensor/kernels'
-import type { Matrix } from './matrix-products'
+import type { Matrix } from '../linear-algebra/matrix-products'
 
 /** Element types of extracted factors. */
 export type LoraType = 'F16' | 'F32'

@@ -1,5 +1,5 @@
-import { MatrixProducts, type Matrix } from '../../../src-main/engine/extract/matrix-products'
-import { energyRank, lostEnergy, truncatedSvd } from '../../../src-main/engine/extract/truncated-svd'
+import { MatrixProducts, type Matrix } from '../../../src-main/engine/linear-algebra/matrix-products'
+import { energyRank, lostEnergy, truncatedSvd } from '../../../src-main/engine/linear-algebra/truncated-svd'
 import { asMatrix } from '../../../src-main/engine/adapter-forms/matrices'
 import { input } from '../golden-set'
 import type { OpRunner } from '../run-cases'

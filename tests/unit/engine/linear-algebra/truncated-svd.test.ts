@@ -1,13 +1,13 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { MatrixProducts, type Matrix } from '../../../../src-main/engine/extract/matrix-products'
-import { symmetricEigen } from '../../../../src-main/engine/extract/symmetric-eigen'
+import { MatrixProducts, type Matrix } from '../../../../src-main/engine/linear-algebra/matrix-products'
+import { symmetricEigen } from '../../../../src-main/engine/linear-algebra/symmetric-eigen'
 import {
   energyRank,
   isExact,
   lostEnergy,
   sumOfSquares,
   truncatedSvd,
-} from '../../../../src-main/engine/extract/truncated-svd'
+} from '../../../../src-main/engine/linear-algebra/truncated-svd'
 import { TorchGenerator } from '../../../../src-main/engine/random'
 
 const products = new MatrixProducts()
