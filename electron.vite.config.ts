@@ -18,6 +18,7 @@ export default defineConfig({
           main: at('src-main/main.ts'),
           cli: at('src-main/cli.ts'),
           'compute-process': at('src-main/compute-process.ts'),
+          'extract-process': at('src-main/extract-process.ts'),
           'tensor-worker': at('src-main/tensor-worker.ts'),
         },
         output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },

@@ -48,7 +48,7 @@ export function createProgram(files: BuiltFiles): Command {
   addReweightCommand(program, files)
   addUnlearnCommand(program, files)
   addInspectCommand(program)
-  addExtractCommand(program)
+  addExtractCommand(program, files.builtFolder)
   addCalibrateCommand(program, files)
   addGenerateCommand(program, files)
   addEvaluateCommand(program, files)

@@ -40,7 +40,7 @@ const TYPES = { fp16: 'F16', fp32: 'F32' } as const
 const LAYERS_SHOWN = 5
 
 /** `featurefusion extract`: what a specialist changed of its base, as a LoRA. */
-export function addExtractCommand(program: Command): void {
+export function addExtractCommand(program: Command, builtFolder: URL): void {
   program
     .command('extract')
     .description('write what a specialist (or a merge) changed of its base as a LoRA, and how much of it is lost')
@@ -62,12 +62,14 @@ export function addExtractCommand(program: Command): void {
     .addOption(emaOption())
     .requiredOption('--out <file>', 'the file to write; without an ending it gets .safetensors')
     .option('--overwrite', 'replace an adapter (LoRA …) at --out, or an empty file; nothing else is replaced')
-    .option('--threads <n>', 'threads inside an operator', threads)
+    .option('--threads <n>', 'layers that are worked on at the same time; the result does not depend on it', threads)
     .option('--json', 'results as JSON')
-    .action((options: ExtractCommandOptions) => runCommand(options, (signal) => run(options, signal)))
+    .action((options: ExtractCommandOptions) =>
+      runCommand(options, (signal) => run(options, new URL('extract-process.js', builtFolder), signal)),
+    )
 }
 
-async function run(options: ExtractCommandOptions, signal: AbortSignal): Promise<void> {
+async function run(options: ExtractCommandOptions, processFile: URL, signal: AbortSignal): Promise<void> {
   const started = performance.now()
   const { rank, energy, convRank, format, include, overwrite = false } = options
   if ((rank === undefined) === (energy === undefined)) throw new UsageError('Give either --rank or --energy.')
@@ -87,6 +89,7 @@ async function run(options: ExtractCommandOptions, signal: AbortSignal): Promise
       ...(convRank !== undefined && { convolutionsKept: { rank: convRank } }),
       ...(include && { include }),
       ...(options.threads !== undefined && { threads: options.threads }),
+      processFile,
       signal,
       onProgress: (fraction) => progress.show('extracting', fraction),
     })

@@ -1,21 +1,24 @@
+import { availableParallelism } from 'node:os'
 import { basename } from 'node:path'
 import { FusionError } from '../../contract/errors'
-import { asMatrix } from '../adapter-forms/matrices'
 import { yieldOrCancel } from '../cancel'
 import { openAdapter } from '../adapters/adapter-file'
-import { SequentialWriter } from '../checkpoint/containers/sequential-writer'
+import type { SourceFile } from '../checkpoint/containers/container'
+import { SequentialWriter, type WrittenTensor } from '../checkpoint/containers/sequential-writer'
 import { TensorReader } from '../checkpoint/containers/tensor-reader'
 import { encodeHeader } from '../checkpoint/containers/safetensors-write'
 import { isMergeable } from '../checkpoint/mergeable'
 import type { Checkpoint, TensorView } from '../checkpoint/model/checkpoint'
 import { checkTargetOutsideSources, fileKind } from '../files/writing/target'
 import { checkCompatible } from '../merge/plan/plan'
-import { RoundedTensors, type LoraType } from './rounded-tensors'
+import type { LoraType } from './rounded-tensors'
+import { elementCount } from '../tensor/element-type'
 import { ChangeReader } from './layer-change'
+import type { LayerFactors } from './layer-factors'
+import { factorLayers } from './layer-processes'
 import { loraMetadata, type LoraLayer } from './lora-metadata'
 import { LORA_COMPONENTS, loraNaming, type LoraComponent, type LoraFormat, type LoraKeys } from './lora-names'
-import { MatrixProducts } from '../linear-algebra/matrix-products'
-import { isExact, lostEnergy, sumOfSquares, truncatedSvd, type Kept } from '../linear-algebra/truncated-svd'
+import { sumOfSquares, type Kept } from '../linear-algebra/truncated-svd'
 
 export interface ExtractOptions {
   /** The file to write. */
@@ -29,7 +32,10 @@ export interface ExtractOptions {
   convolutionsKept?: Kept
   /** Absent: the UNet and the text encoders that both models have. */
   include?: readonly LoraComponent[]
+  /** Layers that are worked on at the same time; the result does not depend on it. Absent: one for every processor core. */
   threads?: number
+  /** The built extract-process; without it all runs in this process. */
+  processFile?: URL
   signal?: AbortSignal
   /** Called with the fraction that is done, 0 … 1. */
   onProgress?: (fraction: number) => void
@@ -60,6 +66,9 @@ interface Pair {
 
 /** Whole models are never replaced by what changes them. */
 const ADAPTER_FILE = fileKind('LoRA or another adapter', async (path) => (await openAdapter(path)) !== undefined)
+
+/** Each holds a few of the largest layers in memory. */
+const MOST_PROCESSES = 8
 
 /** Beside the names and settings of layers: kohya's metadata and the note. */
 const METADATA_BYTES = 16_384
@@ -98,13 +107,12 @@ export async function extractLora(
     { overwrite: options.overwrite === true, sources: files, kind: ADAPTER_FILE },
     headerRoom(layers, naming),
   )
-  const reader = new TensorReader([...base.files, ...specialist.files])
-  const products = new MatrixProducts('cpu', options.threads)
+  const sources = [...base.files, ...specialist.files]
+  const reader = new TensorReader(sources)
   try {
-    const changes = new ChangeReader(reader)
-    const found = await extractLayers(layers, { changes, products, writer, naming }, options)
+    const found = await extractLayers(layers, sources, { writer, naming }, options)
     if (found.layers.length === 0) throw nothingChanged(base, specialist, include)
-    const left = await leftOutOf(others, changes, options.signal)
+    const left = await leftOutOf(others, new ChangeReader(reader), options.signal)
     const result = {
       layers: found.layers,
       relativeError: Math.sqrt(found.lost / found.total),
@@ -124,7 +132,6 @@ export async function extractLora(
     throw error
   } finally {
     reader.close()
-    await products.release()
   }
 }
 
@@ -152,6 +159,9 @@ function pairsOf(
   return { layers: pairs.filter(isLayer), others: pairs.filter((pair) => !isLayer(pair)) }
 }
 
+/** Names of a layer's tensors by its component and module. */
+type Naming = ReturnType<typeof loraNaming>
+
 function moduleOf({ base }: Pair): string {
   return base.name.slice(0, -'.weight'.length)
 }
@@ -161,57 +171,56 @@ function hasKernel(shape: readonly number[]): boolean {
   return shape.slice(2).some((size) => size > 1)
 }
 
-interface Tools {
-  changes: ChangeReader
-  products: MatrixProducts
-  writer: SequentialWriter
-  naming: (part: LoraComponent, module: string) => LoraKeys
-}
-
+/** Layers that were found to have changed, written in their order. */
 async function extractLayers(
   pairs: readonly Pair[],
-  tools: Tools,
-  { kept, convolutionsKept, type, signal, onProgress }: ExtractOptions,
+  sources: readonly SourceFile[],
+  { writer, naming }: { writer: SequentialWriter; naming: Naming },
+  { kept, convolutionsKept, type, signal, onProgress, processFile, threads }: ExtractOptions,
 ): Promise<{ layers: LoraLayer[]; unchanged: string[]; lost: number; total: number }> {
-  const rounding = new RoundedTensors(type)
   const result = { layers: [] as LoraLayer[], unchanged: [] as string[], lost: 0, total: 0 }
-  const all = pairs.reduce((sum, { base }) => sum + asMatrix(base.shape).reduce((a, b) => a * b), 0)
+  const all = pairs.reduce((sum, { base }) => sum + elementCount(base.shape), 0)
   let done = 0
-  for (const pair of pairs) {
-    await yieldOrCancel(signal)
-    const { shape, name } = pair.base
-    const [rows, columns] = asMatrix(shape)
-    const wanted = hasKernel(shape) ? (convolutionsKept ?? kept) : kept
-    const change = tools.changes.read(pair.base, pair.specialist, isExact(rows, columns, wanted))
-    const matrix = { data: change, rows, columns }
-    const found = await truncatedSvd(matrix, wanted, tools.products)
-    done += rows * columns
+  const layers = pairs.map((pair) => {
+    return { ...pair, kept: hasKernel(pair.base.shape) ? (convolutionsKept ?? kept) : kept, type }
+  })
+  const options = {
+    processFile: processFile ?? null,
+    processes: threads ?? Math.min(availableParallelism(), MOST_PROCESSES),
+    sources,
+    ...(signal && { signal }),
+  }
+  await factorLayers(layers, options, (layer, factors) => {
+    const { component, base } = layer
+    done += elementCount(base.shape)
     onProgress?.(done / all)
-    if (!found) {
-      result.unchanged.push(`${pair.component}.${name}`)
-      continue
+    if (!factors) {
+      result.unchanged.push(`${component}.${base.name}`)
+      return
     }
-    const { component } = pair
-    const module = moduleOf(pair)
-    const up = rounding.round(found.up, pair.base)
-    const down = rounding.round(found.down, pair.base)
-    const { lost, total } = await lostEnergy(matrix, { up: up.matrix, down: down.matrix }, tools.products)
-    const keys = tools.naming(component, module)
-    const kernel = shape.slice(2)
-    const ones = kernel.map(() => 1)
-    if (keys.alpha !== null) tools.writer.add(rankAsAlpha(keys.alpha, found.rank))
-    tools.writer.add({
-      name: keys.down,
-      elementType: type,
-      shape: [found.rank, shape[1]!, ...kernel],
-      bytes: down.bytes,
-    })
-    tools.writer.add({ name: keys.up, elementType: type, shape: [rows, found.rank, ...ones], bytes: up.bytes })
-    result.layers.push({ component, module, rank: found.rank, relativeError: Math.sqrt(lost / total) })
+    const { rank, lost, total } = factors
+    const module = moduleOf(layer)
+    for (const tensor of loraTensors(naming(component, module), base.shape, type, factors)) writer.add(tensor)
+    result.layers.push({ component, module, rank, relativeError: Math.sqrt(lost / total) })
     result.lost += lost
     result.total += total
-  }
+  })
   return result
+}
+
+/** A layer's factors as a file holds them. */
+function loraTensors(
+  keys: LoraKeys,
+  shape: readonly number[],
+  elementType: LoraType,
+  { rank, up, down }: Pick<LayerFactors, 'rank' | 'up' | 'down'>,
+): WrittenTensor[] {
+  const kernel = shape.slice(2)
+  return [
+    ...(keys.alpha === null ? [] : [rankAsAlpha(keys.alpha, rank)]),
+    { name: keys.down, elementType, shape: [rank, shape[1]!, ...kernel], bytes: down },
+    { name: keys.up, elementType, shape: [shape[0]!, rank, ...kernel.map(() => 1)], bytes: up },
+  ]
 }
 
 /** In float32: float16 does not hold every whole number above 2,048. */
@@ -236,7 +245,7 @@ async function leftOutOf(
 }
 
 /** Bytes that the header takes at most, whatever the ranks. */
-function headerRoom(pairs: readonly Pair[], naming: Tools['naming']): number {
+function headerRoom(pairs: readonly Pair[], naming: Naming): number {
   const longest = 1e15
   const entries = pairs.flatMap((pair) => {
     const shape = [longest, ...pair.base.shape]

@@ -3,11 +3,11 @@ import type { TensorReader } from '../checkpoint/containers/tensor-reader'
 import { viewInputs } from '../merge/jobs/view-inputs'
 import { decodeFloats } from '../tensor/convert'
 import { BYTES_PER_ELEMENT, elementCount } from '../tensor/element-type'
-import { Kernels } from '../tensor/kernels'
+import { Kernels, type KernelBuffer } from '../tensor/kernels'
 import { notFiniteError } from '../tensor/tensor-inputs'
 
-/** Elements of a tensor that are decoded at a time. */
-const BLOCK_ELEMENTS = 1024 * 1024
+/** Elements of a tensor that are decoded at a time: few enough to stay in the processor's cache. */
+const BLOCK_ELEMENTS = 64 * 1024
 
 /** Reads what a specialist changed of the tensors of its base, one tensor at a time. */
 export class ChangeReader {
@@ -20,8 +20,8 @@ export class ChangeReader {
   constructor(private readonly reader: TensorReader) {}
 
   /**
-   * specialist − base, row-major; differences are taken in float64.
-   * @param doubles whether the result keeps them so, else it is float32
+   * specialist − base, row-major.
+   * @param doubles whether differences are taken and kept in float64, else in float32
    * @throws FusionError 'not-finite' and whatever reading throws
    */
   read(base: TensorView, specialist: TensorView, doubles: true): Float64Array
@@ -32,13 +32,19 @@ export class ChangeReader {
     const change = doubles ? new Float64Array(count) : new Float32Array(count)
     for (let start = 0; start < count; start += BLOCK_ELEMENTS) {
       const length = Math.min(BLOCK_ELEMENTS, count - start)
-      const [ours, theirs] = this.decoded.map((target, model) => {
+      this.decoded.forEach((target, model) => {
         const type = inputs.types[model]!
         inputs.read(model, start, this.raw.bytes(length * BYTES_PER_ELEMENT[type]))
         if (!decodeFloats(this.kernels, type, this.raw, target, length)) throw notFiniteError(inputs, model)
-        return target.floats(length)
       })
-      for (let i = 0; i < length; i++) change[start + i] = theirs![i]! - ours![i]!
+      const [ours, theirs] = this.decoded as [KernelBuffer, KernelBuffer]
+      if (change instanceof Float32Array) {
+        this.kernels.run.addScaled(theirs.pointer, ours.pointer, length, -1)
+        change.set(theirs.floats(length), start)
+      } else {
+        const [from, to] = [ours.floats(length), theirs.floats(length)]
+        for (let i = 0; i < length; i++) change[start + i] = to[i]! - from[i]!
+      }
     }
     return change
   }

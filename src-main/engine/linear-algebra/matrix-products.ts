@@ -10,7 +10,15 @@ export interface Matrix {
 }
 
 /** How the factors of a product are read: each as it is, or as its transpose. */
-export type Sides = 'plain' | 'left transposed' | 'right transposed'
+export type Sides = 'plain' | 'left transposed' | 'right transposed' | 'both transposed'
+
+/** Which of the factors are read as their transposes. */
+const TRANSPOSED: { readonly [sides in Sides]: readonly [left: boolean, right: boolean] } = {
+  plain: [false, false],
+  'left transposed': [true, false],
+  'right transposed': [false, true],
+  'both transposed': [true, true],
+}
 
 /** Products of matrices by ONNX Runtime, in the element type of their factors (both the same). */
 export class MatrixProducts {
@@ -23,9 +31,9 @@ export class MatrixProducts {
 
   async multiply(left: Matrix, right: Matrix, sides: Sides = 'plain'): Promise<Matrix> {
     const type = left.data instanceof Float64Array ? 'F64' : 'F32'
-    const rows = sides === 'left transposed' ? left.columns : left.rows
-    const inner = sides === 'left transposed' ? left.rows : left.columns
-    const columns = sides === 'right transposed' ? right.rows : right.columns
+    const [leftTurned, rightTurned] = TRANSPOSED[sides]
+    const [rows, inner] = leftTurned ? [left.columns, left.rows] : [left.rows, left.columns]
+    const columns = rightTurned ? right.rows : right.columns
     const session = await this.sessions.get(
       `${sides} ${type}`,
       () => productGraph(sides, type),
@@ -48,9 +56,10 @@ function tensorOf({ data, rows, columns }: Matrix) {
 
 function productGraph(sides: Sides, type: 'F32' | 'F64'): Uint8Array {
   const graph = new GraphBuilder('matrix_product')
-  const left = graph.input('left', type, sides === 'left transposed' ? ['k', 'n'] : ['n', 'k'])
-  const right = graph.input('right', type, sides === 'right transposed' ? ['m', 'k'] : ['k', 'm'])
-  const transposed = { transA: sides === 'left transposed' ? 1 : 0, transB: sides === 'right transposed' ? 1 : 0 }
+  const [leftTurned, rightTurned] = TRANSPOSED[sides]
+  const left = graph.input('left', type, leftTurned ? ['k', 'n'] : ['n', 'k'])
+  const right = graph.input('right', type, rightTurned ? ['m', 'k'] : ['k', 'm'])
+  const transposed = { transA: Number(leftTurned), transB: Number(rightTurned) }
   graph.output('product', graph.node('Gemm', [left, right], transposed), type, ['n', 'm'])
   return graph.toBytes()
 }

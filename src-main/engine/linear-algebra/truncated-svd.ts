@@ -1,5 +1,6 @@
-import { TorchGenerator } from '../random'
+import { gramOfColumns, orthonormaliser, orthonormalRows, single } from './orthonormal'
 import type { Matrix, MatrixProducts } from './matrix-products'
+import { rowSketch } from './row-sketch'
 import { symmetricEigen } from './symmetric-eigen'
 
 /** How much of a matrix is kept: a number of singular values, or a part of Σ σ² (0 … 1). */
@@ -8,24 +9,29 @@ export type Kept = { rank: number } | { energy: number }
 /** The best approximation of a matrix of a rank: up [rows, rank] · down [rank, columns]. */
 export interface LowRank {
   rank: number
+  /** Orthogonal columns of length √σ. */
   up: Matrix
+  /** Orthogonal rows of length √σ. */
   down: Matrix
   /** Those that were computed, largest first: all of them by the exact route. */
   singularValues: Float64Array
+  /** |matrix|². */
+  total: number
 }
 
 /** Up to this smaller side a matrix is decomposed exactly, in float64. */
 const EXACT_SIDE = 128
-/** Random directions beyond the rank (Halko, Martinsson, Tropp, arXiv 0909.4061), and how often they are sharpened. */
+/** Random directions beyond the rank (Halko, Martinsson, Tropp, arXiv 0909.4061). */
 const OVERSAMPLING = 8
-const POWER_STEPS = 2
+/** Below this smaller side the rank is a large part of it, and directions are sharpened twice instead of once. */
+const SHARPENED_TWICE = 1000
 /** Beyond this part of the smaller side the exact route costs less than random directions. */
 const MOST_RANDOM_PART = 0.25
 /** Directions that a search for a kept energy starts with, before the number doubles. */
 const FIRST_ENERGY_RANK = 56
-/** Singular values below this part of the largest are rounding errors. */
+/** Singular values below this part of the largest are rounding errors, by the exact route and in float32. */
 const NEGLIGIBLE = 1e-9
-const SEED = 0
+const NEGLIGIBLE_SINGLE = 1e-6
 
 /** Whether a matrix of this size is decomposed exactly: its elements are then wanted in float64, else in float32. */
 export function isExact(rows: number, columns: number, kept: Kept): boolean {
@@ -34,32 +40,23 @@ export function isExact(rows: number, columns: number, kept: Kept): boolean {
   return smaller <= EXACT_SIDE || directions > MOST_RANDOM_PART * smaller
 }
 
-/** Orthonormal directions of a matrix's smaller side, and what the matrix makes of them on its larger side. */
-interface Directions {
-  /** [smaller, count] */
-  small: Matrix
-  /** [larger, count]: orthogonal columns, whose lengths are the singular values. */
-  large: Matrix
-  singularValues: Float64Array
-}
-
 /**
  * Truncated singular value decomposition: exact (eigenvectors of the smaller Gram matrix, float64) for small matrices and
- * high ranks, else by randomised subspace iteration in float32. Deterministic.
+ * high ranks, else by random directions that are sharpened, in float32. Deterministic.
  * @param kept a rank above the matrix's own is cut to it
  * @returns null for a matrix of zeros. σ is shared evenly between the factors, so that both fit into float16.
  */
 export async function truncatedSvd(matrix: Matrix, kept: Kept, products: MatrixProducts): Promise<LowRank | null> {
   const total = sumOfSquares(matrix.data)
   if (total === 0) return null
-  if (isExact(matrix.rows, matrix.columns, kept)) return finish(matrix, await exact(matrix, products), kept, total)
-  if ('rank' in kept) return finish(matrix, await randomised(matrix, kept.rank, products), kept, total)
+  if (isExact(matrix.rows, matrix.columns, kept)) return exact(matrix, kept, total, products)
+  if ('rank' in kept) return randomised(matrix, kept, kept.rank, total, products)
   const smaller = Math.min(matrix.rows, matrix.columns)
   for (let rank = FIRST_ENERGY_RANK; rank + OVERSAMPLING <= MOST_RANDOM_PART * smaller; rank *= 2) {
-    const found = await randomised(matrix, rank, products)
-    if (energyRank(found.singularValues, kept.energy, total) <= rank) return finish(matrix, found, kept, total)
+    const found = await randomised(matrix, kept, rank, total, products)
+    if (energyRank(found.singularValues, kept.energy, total) <= rank) return found
   }
-  return finish(matrix, await exact(matrix, products), kept, total)
+  return exact(matrix, kept, total, products)
 }
 
 /** The smallest rank that keeps a part of Σ σ²; one more than there are values where they do not suffice. */
@@ -73,93 +70,82 @@ export function energyRank(singularValues: Float64Array, energy: number, total =
   return singularValues.length + 1
 }
 
-async function exact(given: Matrix, products: MatrixProducts): Promise<Directions> {
+/** Eigenvectors of the smaller side's Gram matrix, and what the matrix makes of them on its larger side. */
+async function exact(given: Matrix, kept: Kept, total: number, products: MatrixProducts): Promise<LowRank> {
   const matrix = { ...given, data: Float64Array.from(given.data) }
-  const gram = await products.multiply(matrix, matrix, isWide(matrix) ? 'right transposed' : 'left transposed')
-  const { vectors } = symmetricEigen(gram.data as Float64Array, gram.rows)
-  const small = { data: vectors, rows: gram.rows, columns: gram.rows }
-  const large = await toLarge(matrix, small, products)
+  const { rows, columns } = matrix
+  const wide = isWide(matrix)
+  const gram = await products.multiply(matrix, matrix, wide ? 'right transposed' : 'left transposed')
+  const small = { ...gram, data: symmetricEigen(gram.data as Float64Array, gram.rows).vectors }
+  const large = await products.multiply(matrix, small, wide ? 'left transposed' : 'plain')
   // Lengths of the images are exact where the eigenvalues have lost small singular values.
-  return { small, large, singularValues: columnLengths(large) }
+  const singularValues = columnLengths(large)
+  const rank = keptRank(singularValues, kept, total, NEGLIGIBLE)
+  const roots = singularValues.slice(0, rank).map(Math.sqrt)
+  const inverse = roots.map((root) => 1 / root)
+  const [left, right] = wide ? [small, large] : [large, small]
+  const up = { data: scaledColumns(left, wide ? roots : inverse), rows, columns: rank }
+  const down = turned(scaledColumns(right, wide ? inverse : roots), columns, rank)
+  return { rank, up, down: { data: down, rows: rank, columns }, singularValues, total }
 }
 
-async function randomised(matrix: Matrix, rank: number, products: MatrixProducts): Promise<Directions> {
+/**
+ * Random combinations of the rows, sharpened by products with AᵀA − c: c is the mean of the squared singular values that
+ * are not looked for, so that what is mostly noise is taken away. Then the best rank of A within the span of those
+ * directions.
+ */
+async function randomised(
+  given: Matrix,
+  kept: Kept,
+  rank: number,
+  total: number,
+  products: MatrixProducts,
+): Promise<LowRank> {
+  const matrix = given.data instanceof Float32Array ? given : { ...given, data: Float32Array.from(given.data) }
   const smaller = Math.min(matrix.rows, matrix.columns)
   const count = rank + OVERSAMPLING
-  let small: Matrix = { data: new TorchGenerator(SEED).randn(smaller * count), rows: smaller, columns: count }
-  for (let step = 0; step < POWER_STEPS; step++)
-    small = orthonormal(await toSmall(matrix, await toLarge(matrix, small, products), products))
-  const image = await toLarge(matrix, small, products)
-  const { vectors } = symmetricEigen(gramOfColumns(image), count)
-  const rotation = { data: Float32Array.from(vectors), rows: count, columns: count }
-  const large = await products.multiply(image, rotation)
-  return { small: await products.multiply(small, rotation), large, singularValues: columnLengths(large) }
+  let directions: Matrix = rowSketch(matrix, count)
+  for (let step = 0; step < (smaller < SHARPENED_TWICE ? 2 : 1); step++)
+    directions = await sharpened(matrix, directions, total, products)
+  directions = await orthonormalRows(directions, products)
+  const images = await products.multiply(matrix, directions, 'right transposed')
+  const { values, vectors } = symmetricEigen(await gramOfColumns(images, products), count)
+  const singularValues = values.map((value) => Math.sqrt(Math.max(0, value)))
+  const found = keptRank(singularValues, kept, total, NEGLIGIBLE_SINGLE)
+  const roots = singularValues.slice(0, found).map(Math.sqrt)
+  const inverse = roots.map((root) => 1 / root)
+  const rotation = single(vectors, count)
+  const [toUp, toDown] = [inverse, roots].map((factors) => {
+    return { data: scaledColumns(rotation, factors), rows: count, columns: found }
+  }) as [Matrix, Matrix]
+  const up = await products.multiply(images, toUp)
+  const down = await products.multiply(toDown, directions, 'left transposed')
+  return { rank: found, up, down, singularValues, total }
 }
 
-function finish({ rows, columns }: Matrix, found: Directions, kept: Kept, total: number): LowRank {
-  const { singularValues } = found
+/** Rows X · (AᵀA − c) for X whose images A Xᵀ are orthonormal. */
+async function sharpened(matrix: Matrix, rows: Matrix, total: number, products: MatrixProducts): Promise<Matrix> {
+  const count = rows.rows
+  const images = await products.multiply(matrix, rows, 'right transposed')
+  const change = single(orthonormaliser(await gramOfColumns(images, products), count).coefficients, count)
+  const orthonormal = await products.multiply(change, images, 'both transposed')
+  const result = await products.multiply(orthonormal, matrix)
+  const before = await products.multiply(change, rows, 'left transposed')
+  const rest = Math.min(matrix.rows, matrix.columns) - count
+  const mean = Math.max(0, total - sumOfSquares(result.data)) / rest
+  for (let i = 0; i < result.data.length; i++) result.data[i]! -= mean * before.data[i]!
+  return result
+}
+
+/** The rank that is kept, without singular values that are rounding errors. */
+function keptRank(singularValues: Float64Array, kept: Kept, total: number, negligible: number): number {
   const wanted = 'rank' in kept ? kept.rank : energyRank(singularValues, kept.energy, total)
-  const floor = NEGLIGIBLE * singularValues[0]!
-  const rank = Math.min(wanted, singularValues.filter((value) => value > floor).length)
-  const roots = singularValues.slice(0, rank).map(Math.sqrt)
-  const isUpSmall = isWide({ rows, columns })
-  const [left, right] = isUpSmall ? [found.small, found.large] : [found.large, found.small]
-  const leftScale = isUpSmall ? roots : roots.map((root) => 1 / root)
-  const rightScale = isUpSmall ? roots.map((root) => 1 / root) : roots
-  const up = { data: scaledColumns(left, leftScale), rows, columns: rank }
-  const scaled = scaledColumns(right, rightScale)
-  return { rank, up, down: { data: turned(scaled, columns, rank), rows: rank, columns }, singularValues }
+  const floor = negligible * singularValues[0]!
+  return Math.min(wanted, singularValues.filter((value) => value > floor).length)
 }
 
 function isWide({ rows, columns }: Pick<Matrix, 'rows' | 'columns'>): boolean {
   return rows <= columns
-}
-
-/** [smaller, n] → [larger, n]. */
-function toLarge(matrix: Matrix, small: Matrix, products: MatrixProducts): Promise<Matrix> {
-  return products.multiply(matrix, small, isWide(matrix) ? 'left transposed' : 'plain')
-}
-
-/** [larger, n] → [smaller, n]. */
-function toSmall(matrix: Matrix, large: Matrix, products: MatrixProducts): Promise<Matrix> {
-  return products.multiply(matrix, large, isWide(matrix) ? 'plain' : 'left transposed')
-}
-
-/** Gram and Schmidt, twice in float64; columns that depend on others become zeros. */
-function orthonormal({ data, rows, columns }: Matrix): Matrix {
-  const vectors: Float64Array[] = []
-  for (let column = 0; column < columns; column++) {
-    const vector = Float64Array.from({ length: rows }, (_, row) => data[row * columns + column]!)
-    const before = Math.sqrt(sumOfSquares(vector))
-    for (let pass = 0; pass < 2; pass++)
-      for (const other of vectors) {
-        let along = 0
-        for (let row = 0; row < rows; row++) along += vector[row]! * other[row]!
-        for (let row = 0; row < rows; row++) vector[row]! -= along * other[row]!
-      }
-    const length = Math.sqrt(sumOfSquares(vector))
-    // What is left of a float32 column that depends on the others is its rounding.
-    const factor = length > NEGLIGIBLE * before ? 1 / length : 0
-    for (let row = 0; row < rows; row++) vector[row]! *= factor
-    vectors.push(vector)
-  }
-  const result = new Float32Array(rows * columns)
-  vectors.forEach((vector, column) => {
-    for (let row = 0; row < rows; row++) result[row * columns + column] = vector[row]!
-  })
-  return { data: result, rows, columns }
-}
-
-/** Zᵀ Z in float64. */
-function gramOfColumns({ data, rows, columns }: Matrix): Float64Array {
-  const gram = new Float64Array(columns * columns)
-  for (let row = 0; row < rows; row++)
-    for (let i = 0, at = row * columns; i < columns; i++) {
-      const value = data[at + i]!
-      for (let k = i; k < columns; k++) gram[i * columns + k]! += value * data[at + k]!
-    }
-  for (let i = 0; i < columns; i++) for (let k = 0; k < i; k++) gram[i * columns + k] = gram[k * columns + i]!
-  return gram
 }
 
 function columnLengths({ data, rows, columns }: Matrix): Float64Array {
@@ -191,10 +177,19 @@ function emptyLike(data: Matrix['data'], length: number): Matrix['data'] {
   return data instanceof Float64Array ? new Float64Array(length) : new Float32Array(length)
 }
 
-export function sumOfSquares(values: ArrayLike<number>): number {
-  let sum = 0
-  for (let i = 0; i < values.length; i++) sum += values[i]! * values[i]!
-  return sum
+/** Σ v² in float64. */
+export function sumOfSquares(values: Float32Array | Float64Array): number {
+  // Sums that do not wait for each other.
+  let [a, b, c, d] = [0, 0, 0, 0]
+  const fours = values.length & ~3
+  for (let i = 0; i < fours; i += 4) {
+    a += values[i]! * values[i]!
+    b += values[i + 1]! * values[i + 1]!
+    c += values[i + 2]! * values[i + 2]!
+    d += values[i + 3]! * values[i + 3]!
+  }
+  for (let i = fours; i < values.length; i++) a += values[i]! * values[i]!
+  return a + b + (c + d)
 }
 
 /** |matrix − up · down|² and |matrix|², in float64 sums; the factors are taken in the matrix's element type. */

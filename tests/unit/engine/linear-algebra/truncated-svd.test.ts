@@ -70,6 +70,8 @@ describe('truncatedSvd', () => {
     [300, 800, 1],
     [800, 300, 0.02],
     [320, 320, 0.2],
+    [320, 320, 100],
+    [1100, 400, 100],
   ])('loses little more by random directions than is possible: %i × %i, noise %f', async (rows, columns, noise) => {
     const matrix = await lowRank(rows, columns, 12, noise)
     const kept = { rank: 16 }

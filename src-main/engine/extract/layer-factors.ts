@@ -1,0 +1,89 @@
+import type { SourceFile } from '../checkpoint/containers/container'
+import { TensorReader } from '../checkpoint/containers/tensor-reader'
+import type { TensorView } from '../checkpoint/model/checkpoint'
+import { asMatrix } from '../adapter-forms/matrices'
+import { MatrixProducts, type Matrix } from '../linear-algebra/matrix-products'
+import {
+  isExact,
+  lostEnergy,
+  sumOfSquares,
+  truncatedSvd,
+  type Kept,
+  type LowRank,
+} from '../linear-algebra/truncated-svd'
+import { ChangeReader } from './layer-change'
+import { RoundedTensors, type LoraType } from './rounded-tensors'
+
+/** A layer whose change is to become two factors. */
+export interface LayerToFactor {
+  base: TensorView
+  specialist: TensorView
+  kept: Kept
+  type: LoraType
+}
+
+/** A layer's factors as they are written; alpha is the rank. */
+export interface LayerFactors {
+  rank: number
+  up: Uint8Array
+  down: Uint8Array
+  /** |D − up · down|² and |D|² of the layer's change D. */
+  lost: number
+  total: number
+}
+
+/** Below this part of |D|², what is lost is summed up element by element: a difference of sums would be rounding. */
+const SMALL_LOSS = 1e-3
+
+/** Makes the factors of layers, one layer at a time. */
+export class LayerFactorizer {
+  private readonly reader: TensorReader
+  private readonly changes: ChangeReader
+  private readonly products: MatrixProducts
+
+  /** @param threads of a product; the runtime's own choice if absent */
+  constructor(sources: readonly SourceFile[], threads?: number) {
+    this.reader = new TensorReader(sources)
+    this.changes = new ChangeReader(this.reader)
+    this.products = new MatrixProducts('cpu', threads)
+  }
+
+  /**
+   * @returns null where the specialist did not change the layer
+   * @throws FusionError 'not-finite' and whatever reading throws
+   */
+  async factor({ base, specialist, kept, type }: LayerToFactor): Promise<LayerFactors | null> {
+    const [rows, columns] = asMatrix(base.shape)
+    const data = this.changes.read(base, specialist, isExact(rows, columns, kept))
+    const matrix = { data, rows, columns }
+    const found = await truncatedSvd(matrix, kept, this.products)
+    if (!found) return null
+    const rounding = new RoundedTensors(type)
+    const up = rounding.round(found.up, base)
+    const down = rounding.round(found.down, base)
+    const lost = await this.lost(matrix, found, up.matrix, down.matrix)
+    return { rank: found.rank, up: up.bytes, down: down.bytes, lost, total: found.total }
+  }
+
+  /**
+   * |D − up · down|² of rounded factors. Columns of the factors are orthogonal and what they leave out is orthogonal to
+   * them, so that the energies of what is left out and of both roundings add up; no product as large as D is needed.
+   */
+  private async lost(matrix: Matrix, found: LowRank, up: Matrix, down: Matrix): Promise<number> {
+    const { singularValues, rank, total } = found
+    const leftOut = total - sumOfSquares(singularValues.subarray(0, rank))
+    if (matrix.data instanceof Float64Array || leftOut < SMALL_LOSS * total)
+      return (await lostEnergy(matrix, { up, down }, this.products)).lost
+    let rounding = 0
+    for (let at = 0; at < up.data.length; at++)
+      rounding += singularValues[at % rank]! * (up.data[at]! - found.up.data[at]!) ** 2
+    for (let at = 0; at < down.data.length; at++)
+      rounding += singularValues[Math.floor(at / down.columns)]! * (down.data[at]! - found.down.data[at]!) ** 2
+    return leftOut + rounding
+  }
+
+  async release(): Promise<void> {
+    this.reader.close()
+    await this.products.release()
+  }
+}
