@@ -3,6 +3,7 @@ import { version } from '../../package.json'
 import { printable } from '../contract/values/printable'
 import { addCalibrateCommand } from './commands/calibrate'
 import { addCompareCommand } from './commands/compare'
+import { addConvertCommand } from './commands/convert'
 import { addDemoCommand } from './commands/demo'
 import { addDevicesCommand } from './commands/devices'
 import { addDriftCommand } from './commands/drift'
@@ -45,6 +46,7 @@ export function createProgram(files: BuiltFiles): Command {
   addOpenCommand(program)
   addLibraryCommand(program)
   addMergeCommand(program, files)
+  addConvertCommand(program, files)
   addReweightCommand(program, files)
   addUnlearnCommand(program, files)
   addInspectCommand(program)

@@ -87,6 +87,19 @@ export const OUTPUT_OPTIONS: readonly OutputOption[] = [
     },
   ]),
   {
+    option: 'convert --out',
+    writes: 'folder',
+    args: ({ specialist }, out) => ['convert', specialist, '--json', '--overwrite', '--out', out],
+  },
+  {
+    option: 'convert --out',
+    writes: 'file',
+    args: ({ small: [first] }, out) => ['convert', first, '--json', '--overwrite', '--out', out],
+    own: model,
+    suffix: '.safetensors',
+    replacesModels: true,
+  },
+  {
     option: 'inspect --png',
     writes: 'file',
     args: (models, out) => ['inspect', ...folders(models), ...ON_CPU, '--layer', 'conv_in.weight', '--png', out],

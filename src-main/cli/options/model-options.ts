@@ -154,15 +154,20 @@ export async function loadProject(
     },
     output: {
       ...project.output,
-      ...given(['layout', 'dtype', 'title', 'license', 'notes']),
-      ...(options.shardSize !== undefined && { shardBytes: options.shardSize }),
-      ...(options.vae !== undefined && { vae: resolve(options.vae) }),
+      ...outputGiven(options),
       ...(options.include !== undefined && { include: options.include.split(',').map((part) => part.trim()) }),
     },
   }
   const fit = fitting(merged)
   checkMethodOptions(options, fit.method, isMeasured)
   return fit
+}
+
+/** What the options of addOutputOptions say. */
+export function outputGiven(options: Omit<ModelOptions, keyof SourceOptions>): Record<string, unknown> {
+  const { layout, dtype, title, license, notes, shardSize: shardBytes, vae } = options
+  const given = { layout, dtype, title, license, notes, shardBytes, vae: vae === undefined ? undefined : resolve(vae) }
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 }
 
 /** @throws UsageError where options ask for what a project cannot have */

@@ -1,8 +1,15 @@
 import { realpath, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { FusionError } from '../../contract/errors'
-import { isProjectPath } from '../../contract/document/model-names'
-import { type AdapterStrengths, type Project, type Reading } from '../../contract/document/project'
+import { isProjectPath, modelNames } from '../../contract/document/model-names'
+import {
+  projectSchema,
+  readingOf,
+  type AdapterStrengths,
+  type OutputSettings,
+  type Project,
+  type Reading,
+} from '../../contract/document/project'
 import { openAdapter, type Adapter } from '../adapters/adapter-file'
 import { applyAdapter } from '../adapters/apply-adapter'
 import type { SourceFile } from '../checkpoint/containers/container'
@@ -68,6 +75,24 @@ export function openModels(project: Project): Promise<OpenedModels> {
  */
 export function planMerge(project: Project): Promise<MergePlan> {
   return planMergeWith(new Opening(), project)
+}
+
+/**
+ * Plans how a model is written in another layout, element type or number of files, from headers alone.
+ * @throws FusionError 'unsupported' for a layout that the model's kind does not have, and whatever opening it throws
+ */
+export async function planConversion(path: string, output: OutputSettings, reading: Reading = {}): Promise<MergePlan> {
+  const name = modelNames([{ path }])[0]!
+  const { metadata } = await openModel(path, reading)
+  const title = output.title ?? metadata['modelspec.title'] ?? name
+  const project = projectSchema.parse({
+    ...{ format: 'featurefusion-project', version: 1 },
+    ...readingOf(reading),
+    models: [{ name, path }],
+    method: { name: 'soup' },
+    output: { ...output, title },
+  })
+  return planMergeWith(new Opening(), project, true)
 }
 
 /** The opening of one model or project with all merges that it leads to. */

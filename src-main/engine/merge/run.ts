@@ -383,6 +383,7 @@ class MergeRun {
 
 /** Files of merged components carry the recipe; those that are copies of the base's say only what diffusers asks for. */
 function metadataOf(plan: MergePlan, metadata: Record<string, string>): (file: OutputFile) => Record<string, string> {
+  if (plan.models.length === 1) return () => metadata // all of a conversion is the base's
   const merged = new Set(
     plan.tasks.flatMap((task) => (task.kind === 'layer' || task.views.length > 1 ? [task.destination.file] : [])),
   )

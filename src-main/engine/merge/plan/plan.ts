@@ -47,12 +47,17 @@ export interface ModelOpener {
 
 /**
  * Opens the models of a project that take part, from headers alone.
+ * @param isConversion whether the project is its base alone, which is written in another form
  * @throws FusionError 'incompatible' with every reason, 'validation', and whatever opening a model throws
  */
-export async function openModelsWith(opener: ModelOpener, project: Project): Promise<OpenedModels> {
+export async function openModelsWith(
+  opener: ModelOpener,
+  project: Project,
+  isConversion = false,
+): Promise<OpenedModels> {
   const method = methodNamed(project.method.name)
   const entries = project.models.filter((entry, index) => index === 0 || entry.enabled || method.kind === 'fusion')
-  checkEntries(project, method, entries)
+  if (!isConversion) checkEntries(project, method, entries)
   const opening = opener.open(entries[0]!.path, readingOf(project))
   // At once: a slider's answer waits for them.
   const given = await Promise.all(
@@ -65,7 +70,8 @@ export async function openModelsWith(opener: ModelOpener, project: Project): Pro
       }
     }),
   )
-  const components = includedComponents(given[0]!.checkpoint, project.output)
+  const [{ checkpoint: first }] = given as [PlannedModel]
+  const components = isConversion ? [...first.components.keys()] : includedComponents(first, project.output)
   const base = await baseWithVae(opener, primaryOf(method, given, components), project.output)
   const models = given.map(({ entry, checkpoint }) => ({ entry, checkpoint: widenFirstLayer(checkpoint, base) }))
   checkLayerKinds({ base, components }, project.method)
@@ -80,8 +86,8 @@ export async function openModelsWith(opener: ModelOpener, project: Project): Pro
  * Opens the models of a project and plans their merge from headers alone.
  * @throws FusionError 'incompatible' with every reason, 'validation', and whatever opening a model throws
  */
-export async function planMergeWith(opener: ModelOpener, project: Project): Promise<MergePlan> {
-  const opened = await openModelsWith(opener, project)
+export async function planMergeWith(opener: ModelOpener, project: Project, isConversion = false): Promise<MergePlan> {
+  const opened = await openModelsWith(opener, project, isConversion)
   const { models, base, components, calibration, warnings } = opened
   const { output } = project
   const files = inShards(layOutFiles(base, output.layout, output.dtype), output.shardBytes)
