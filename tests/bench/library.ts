@@ -1,6 +1,6 @@
 // Listing a model library of 5,000 files, cold (no header was read before) and warm (all headers are remembered): the
 // engine's call. Three libraries: small files of a few tensors; adapters with headers as long as real ones (SD 1's UNet,
-// rank 4: 96 modules), sparse, of 3 MB each; and checkpoints' headers (1,100 tensors), sparse, of 2 GB each.
+// rank 4: 264 modules), sparse; and checkpoints' headers (1,100 tensors), sparse, of 2 GB each.
 //   node scripts/run-ts.mjs tests/bench/library.ts [COUNT]
 import { closeSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -38,6 +38,7 @@ function checkpoint(): Shapes {
     ['cond_stage_model.transformer.text_model.embeddings.token_embedding.weight', [49408, 768]],
     ['first_stage_model.decoder.conv_in.weight', [512, 4, 3, 3]],
     ['model.diffusion_model.input_blocks.0.0.weight', [320, 4, 3, 3]],
+    ['model.diffusion_model.input_blocks.1.1.proj_in.weight', [320, 320, 1, 1]],
     ['model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight', [320, 768]],
     ...layers,
     ['model.diffusion_model.time_embed.0.weight', [1280, 320]],
