@@ -5,16 +5,10 @@ import type {
   PlannedCalibration,
 } from '../contract/document/calibration'
 import { FusionError, toErrorReport, type ErrorReport } from '../contract/errors'
-import { needsCalibration, type ModelEntry, type Project } from '../contract/document/project'
+import { needsCalibration, readingOf, type ModelEntry, type Project, type Reading } from '../contract/document/project'
 import { calibratedLayers } from '../engine/calibrate/calibrate'
-import {
-  calibratedModel,
-  calibrationBytes,
-  openCalibration,
-  denoiserFiles,
-  recordedAs,
-  type Calibration,
-} from '../engine/merge/plan/calibration-file'
+import { calibratedModel, denoiserFiles, recordedAs } from '../engine/merge/plan/calibrated-models'
+import { calibrationBytes, openCalibration, type Calibration } from '../engine/merge/plan/calibration-file'
 import { layerGroups, passBytes } from '../engine/calibrate/gather'
 import type { CalibratedLayer } from '../engine/merge/plan/calibration-file'
 import { runsOf } from '../engine/calibrate/sources'
@@ -62,7 +56,7 @@ export async function planCalibration(
   const data = await attempt(async () => {
     return openEvaluationData(await dataFolder(project), project.evaluation.seed)
   })
-  const opened = await openEntries(entries, checkPath)
+  const opened = await openEntries(entries, readingOf(project), checkPath)
   const { samples } = project.calibration
   let bytes = 0
   const models = entries.map((entry, index) => {
@@ -79,13 +73,14 @@ export async function planCalibration(
 /** Models and adapters as what runs, each with what keeps it from that. */
 async function openEntries(
   [first, ...specialists]: readonly ModelEntry[],
+  reading: Reading,
   checkPath: CalibrationAccess['checkPath'],
 ): Promise<Attempt<Checkpoint>[]> {
   if (!first) return []
-  const base = await attempt(async () => openModel(await checkPath(first.path)))
-  const lend = async (): Promise<Checkpoint> => base.value ?? openModel(first.path)
+  const base = await attempt(async () => openModel(await checkPath(first.path), reading))
+  const lend = async (): Promise<Checkpoint> => base.value ?? openModel(first.path, reading)
   const others = specialists.map(({ path, strengths }) =>
-    attempt(async () => openSpecialist(await checkPath(path), lend, { strengths })),
+    attempt(async () => openSpecialist(await checkPath(path), lend, { ...reading, strengths })),
   )
   return [base, ...(await Promise.all(others))]
 }

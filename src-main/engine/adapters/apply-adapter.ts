@@ -55,7 +55,7 @@ export function applyAdapter(
   return {
     ...base,
     path: adapter.path,
-    adapterOn: base.path,
+    adapted: { base, strengths },
     files: adapter.files,
     metadata: adapter.metadata,
     components,

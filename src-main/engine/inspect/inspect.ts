@@ -1,7 +1,7 @@
 import { FusionError } from '../../contract/errors'
 import type { LayerSummary } from '../../contract/inspect'
 import type { MethodSettings, Project } from '../../contract/document/project'
-import { denoiserFiles } from '../merge/plan/calibration-file'
+import { denoiserFiles } from '../merge/plan/calibrated-models'
 import type { ComponentName, TensorView } from '../checkpoint/model/checkpoint'
 import type { SourceFile } from '../checkpoint/containers/container'
 import { hashFile } from '../checkpoint/hash'

@@ -1,5 +1,5 @@
 import type { COMPONENTS, LAYOUTS } from '../../../contract/document/models'
-import type { PredictionType } from '../../../contract/document/project'
+import type { AdapterStrengths, PredictionType } from '../../../contract/document/project'
 import type { SourceFile, StoredRun, StoredTensor } from '../containers/container'
 
 export type { PredictionType }
@@ -70,8 +70,8 @@ export interface CheckpointKind {
 export interface Checkpoint {
   /** Absolute path of the file or folder that was opened. */
   path: string
-  /** Path of the base, where this is what an adapter at `path` makes of one (engine/adapters). */
-  adapterOn?: string
+  /** Where this is what an adapter at `path` makes of a base (engine/adapters): of which, and how strongly. */
+  adapted?: { base: Checkpoint; strengths: AdapterStrengths }
   layout: Layout
   architecture: Architecture
   /** Where headers and configs tell; null where only the weights could. */

@@ -4,13 +4,11 @@ import { FusionError } from '../../../contract/errors'
 import { damaged } from '../../files/reading/file-errors'
 import { BlockChecksums, blockCount, checksum } from '../../files/kept/checksums'
 import { fileKind } from '../../files/writing/target'
-import type { Checkpoint } from '../../checkpoint/model/checkpoint'
 import type { SourceFile, StoredTensor } from '../../checkpoint/containers/container'
 import { readSafetensors } from '../../checkpoint/containers/safetensors'
 import { encodeHeader } from '../../checkpoint/containers/safetensors-write'
 import { SequentialWriter } from '../../checkpoint/containers/sequential-writer'
 import { BYTES_PER_ELEMENT, elementCount } from '../../tensor/element-type'
-import { denoiserOf } from '../../checkpoint/denoisers'
 
 /** What to do about a calibration that does not fit. */
 export const CALIBRATE_HINT = 'Calibrate again: in Tune, or with featurefusion calibrate.'
@@ -118,23 +116,6 @@ export const CALIBRATION_FILE = fileKind(
   async (path) => METADATA_KEY in (await readSafetensors(path)).metadata,
   openCalibration,
 )
-
-/** Paths of the files in which a checkpoint's denoiser lies, in the order of its files. */
-export function denoiserFiles(checkpoint: Checkpoint): string[] {
-  const used = new Set([...(denoiserOf(checkpoint)?.tensors.values() ?? [])].map(({ stored }) => stored.path))
-  return checkpoint.files.flatMap(({ path }) => (used.has(path) ? [path] : []))
-}
-
-/** By what a record names a model's denoiser: the hashes of its files, and that EMA copies are its weights. */
-export function recordedAs({ usesEma }: Checkpoint, sha256: readonly string[]): string[] {
-  return usesEma ? [...sha256, 'ema'] : [...sha256]
-}
-
-/** The place in a record of the model with these hashes of its UNet's files; −1 if it is not there. */
-export function calibratedModel({ models }: CalibrationRecord, sha256: readonly string[]): number {
-  const wanted = [...sha256].sort().join()
-  return models.findIndex((model) => [...model.sha256].sort().join() === wanted)
-}
 
 /** Bytes of a calibration file's columns, at most. */
 export function calibrationBytes(layers: readonly CalibratedLayer[], models: number, samples: number): number {

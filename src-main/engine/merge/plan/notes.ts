@@ -108,7 +108,7 @@ function emaNotes({ models, project }: Planned): string[] {
 
 /** What adapters change of parts that the base does not have. */
 function absentFromBase({ models }: Planned): string[] {
-  const adapters = models.filter(({ checkpoint }) => checkpoint.adapterOn !== undefined)
+  const adapters = models.filter(({ checkpoint }) => checkpoint.adapted !== undefined)
   return adapters.flatMap(({ checkpoint }) => checkpoint.problems.map(({ message }) => message))
 }
 

@@ -1,5 +1,6 @@
 import { FusionError } from '../../../contract/errors'
-import { CALIBRATE_HINT, calibratedModel, denoiserFiles, recordedAs, type Calibration } from './calibration-file'
+import { calibratedModel, denoiserFiles, recordedAs } from './calibrated-models'
+import { CALIBRATE_HINT, type Calibration } from './calibration-file'
 import type { StoredTensor } from '../../checkpoint/containers/container'
 import type { TensorReader } from '../../checkpoint/containers/tensor-reader'
 import { decodeFloats } from '../../tensor/convert'

@@ -224,8 +224,7 @@ function primaryOf(method: MergeMethod, models: readonly PlannedModel[], merged:
   const primary = primaryModel(method)
   const base = models[0]!.checkpoint
   const other = models[primary]!.checkpoint
-  const isWhole =
-    other.adapterOn === undefined && [...base.components.keys()].every((name) => other.components.has(name))
+  const isWhole = other.adapted === undefined && [...base.components.keys()].every((name) => other.components.has(name))
   if (primary === 0 || isWhole) return other
   // A UNet alone, or an adapter, cannot give the rest: it gives the parts and the markers that it has.
   const components = [...base.components].map(([name, component]): [ComponentName, Component] => [
