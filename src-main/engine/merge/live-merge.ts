@@ -52,7 +52,8 @@ export class LiveMerge {
   ): Promise<Contributions | null> {
     const layers = layerTasksOf(plan)
     const weighed = plan.models.map((_, model) => layers.some(({ weights }) => weights[model] !== 0))
-    const key = JSON.stringify([plan.project.method, plan.project.ema, sourcesOf(plan), weighed])
+    const strengths = plan.models.map(({ entry }) => entry.strengths)
+    const key = JSON.stringify([plan.project.method, plan.project.ema, sourcesOf(plan), strengths, weighed])
     if (this.#contributions?.key !== key || !(await stillThere(this.#contributions.value))) {
       const value = await contributionsOf(plan, {
         ...this.options,

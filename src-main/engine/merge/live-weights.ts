@@ -134,7 +134,7 @@ function originOf(plan: MergePlan): string {
   return JSON.stringify([
     plan.project.method,
     plan.project.ema,
-    plan.models.map(({ entry }) => entry.path),
+    plan.models.map(({ entry: { path, strengths } }) => [path, strengths]),
     sourcesOf(plan),
   ])
 }

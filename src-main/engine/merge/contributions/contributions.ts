@@ -33,7 +33,7 @@ import { assumedSeconds, taskCost } from '../plan/cost'
 import { makeWay, markUsed } from './kept-contributions'
 import { FusionLayer } from '../fusion/fusion-layer'
 import { differencesMemory, writeDifferences } from './layer-differences'
-import { sourcesOf, type LayerTask, type MergePlan } from '../plan/merge-plan'
+import { planBehind, sourcesOf, type LayerTask, type MergePlan } from '../plan/merge-plan'
 import { PlanColumns } from '../plan/plan-columns'
 import { fusionMemory, groupsOf, readBiases, samplesFor } from '../jobs/layer-inputs'
 import type { LayerRows } from '../fusion/layer-rows'
@@ -352,9 +352,12 @@ class ContributionWork {
       .flatMap(({ views, biasViews }) => [views[model]!, ...(biasViews ? [biasViews[model]!] : [])])
       .map((view) => view.stored)
     const settings = stored.flatMap(({ computed }) => (computed ? [JSON.stringify(computed.settings)] : []))
-    const paths = new Set(stored.map(({ path }) => path))
-    const hashes = [...paths].map((path) => this.options.hashes.get(path)!).sort()
-    return [...hashes, ...(this.plan.models[model]!.checkpoint.usesEma ? ['ema'] : []), ...settings]
+    const { checkpoint } = this.plan.models[model]!
+    // A merge that is not written lies in no file: it is all that it is made from.
+    const files = planBehind(checkpoint) ? checkpoint.files : stored
+    const paths = new Set(files.map(({ path }) => path))
+    const hashes = [...paths].flatMap((path) => this.options.hashes.get(path) ?? []).sort()
+    return [...hashes, ...(checkpoint.usesEma ? ['ema'] : []), ...settings]
   }
 
   private async advance(seconds: number): Promise<void> {
