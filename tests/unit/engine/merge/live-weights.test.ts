@@ -110,3 +110,18 @@ describe('live weights', () => {
     expect(differing(live, await readModel(join(place, 'export', FILE)))).toEqual([])
   }, 120_000)
 })
+
+it('live weights follow the strengths of an adapter', async () => {
+  const path = 'tests/golden/sd1/pipeline'
+  const adapter = 'tests/golden/lora/sd1-kohya.safetensors'
+  const { config, tensors } = (await openCheckpoint(path)).components.get('unet')!
+  const own = buildUnet(config!, tensors, { computeType: 'F32', weights: 'inputs', attention: 1 }).weightInputs
+  const live = new LiveWeights(own)
+  const update = async (unetStrength: number) => {
+    const strengths = { unet: unetStrength, textEncoder: 1 }
+    return live.update(await planMerge(projectOf([path, { path: adapter, strengths }], { name: 'soup' })), null)
+  }
+  await update(1)
+  expect((await update(1)).summed).toBe(0)
+  expect((await update(0.5)).summed).toBeGreaterThan(0)
+})
