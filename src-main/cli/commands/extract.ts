@@ -6,6 +6,7 @@ import { openModel, openSpecialist } from '../../engine/merge/open-model'
 import { extractLora, type Extraction } from '../../engine/extract/extract-lora'
 import { LORA_COMPONENTS, LORA_FORMATS, type LoraComponent, type LoraFormat } from '../../engine/extract/lora-names'
 import type { Kept } from '../../engine/linear-algebra/truncated-svd'
+import { cacheFolder } from '../folders'
 import { emaOption } from '../options/model-options'
 import { count, number, threads } from '../options/option-values'
 import {
@@ -90,6 +91,7 @@ async function run(options: ExtractCommandOptions, processFile: URL, signal: Abo
       ...(include && { include }),
       ...(options.threads !== undefined && { threads: options.threads }),
       processFile,
+      cacheFolder: cacheFolder(),
       signal,
       onProgress: (fraction) => progress.show('extracting', fraction),
     })

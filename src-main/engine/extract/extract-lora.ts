@@ -7,6 +7,7 @@ import type { SourceFile } from '../checkpoint/containers/container'
 import { SequentialWriter, type WrittenTensor } from '../checkpoint/containers/sequential-writer'
 import { TensorReader } from '../checkpoint/containers/tensor-reader'
 import { encodeHeader } from '../checkpoint/containers/safetensors-write'
+import { hashFile } from '../checkpoint/hash'
 import { isMergeable } from '../checkpoint/mergeable'
 import type { Checkpoint, TensorView } from '../checkpoint/model/checkpoint'
 import { checkTargetOutsideSources, fileKind } from '../files/writing/target'
@@ -36,6 +37,8 @@ export interface ExtractOptions {
   threads?: number
   /** The built extract-process; without it all runs in this process. */
   processFile?: URL
+  /** Where hashes of the models' files are remembered. */
+  cacheFolder?: string
   signal?: AbortSignal
   /** Called with the fraction that is done, 0 … 1. */
   onProgress?: (fraction: number) => void
@@ -105,12 +108,17 @@ export async function extractLora(
   const writer = await SequentialWriter.create(
     options.path,
     { overwrite: options.overwrite === true, sources: files, kind: ADAPTER_FILE },
-    headerRoom(layers, naming),
+    headerRoom(layers, naming, files),
   )
   const sources = [...base.files, ...specialist.files]
   const reader = new TensorReader(sources)
+  const failed = new AbortController()
+  const signal = options.signal ? AbortSignal.any([options.signal, failed.signal]) : failed.signal
   try {
-    const found = await extractLayers(layers, sources, { writer, naming }, options)
+    const [found, hashes] = await Promise.all([
+      extractLayers(layers, sources, { writer, naming }, { ...options, signal }),
+      hashesOf(sources, options.cacheFolder, signal),
+    ])
     if (found.layers.length === 0) throw nothingChanged(base, specialist, include)
     const left = await leftOutOf(others, new ChangeReader(reader), options.signal)
     const result = {
@@ -122,12 +130,13 @@ export async function extractLora(
       notes,
     }
     reader.checkUnchanged()
-    const note = noteOf(base, specialist, options, result)
+    const note = noteOf(base, specialist, hashes, options, result)
     return {
       ...result,
       bytes: await writer.finish(loraMetadata(options.format, result.layers, base.architecture, note)),
     }
   } catch (error) {
+    failed.abort()
     await writer.discard()
     throw error
   } finally {
@@ -245,7 +254,7 @@ async function leftOutOf(
 }
 
 /** Bytes that the header takes at most, whatever the ranks. */
-function headerRoom(pairs: readonly Pair[], naming: Naming): number {
+function headerRoom(pairs: readonly Pair[], naming: Naming, files: readonly string[]): number {
   const longest = 1e15
   const entries = pairs.flatMap((pair) => {
     const shape = [longest, ...pair.base.shape]
@@ -256,21 +265,41 @@ function headerRoom(pairs: readonly Pair[], naming: Naming): number {
   })
   // PEFT's settings name a layer up to three times.
   const settings = pairs.reduce((sum, pair) => sum + 3 * (moduleOf(pair).length + 40), 0)
+  // Characters of a name may be escaped, twice; beside it stands a hash.
+  const hashes = files.reduce((sum, path) => sum + 12 * basename(path).length + 200, 0)
   // Encoded again, so that its length is one that a header can have.
-  return encodeHeader(entries, {}, encodeHeader(entries, {}).byteLength + settings + METADATA_BYTES).byteLength
+  return encodeHeader(entries, {}, encodeHeader(entries, {}).byteLength + settings + hashes + METADATA_BYTES).byteLength
+}
+
+/** sha256 by path. */
+async function hashesOf(
+  sources: readonly SourceFile[],
+  cacheFolder: string | undefined,
+  signal: AbortSignal,
+): Promise<Map<string, string>> {
+  const hashes = new Map<string, string>()
+  for (const { path, state } of sources)
+    if (!hashes.has(path))
+      hashes.set(path, await hashFile(path, { state, signal, ...(cacheFolder !== undefined && { cacheFolder }) }))
+  return hashes
 }
 
 function noteOf(
   base: Checkpoint,
   specialist: Checkpoint,
+  hashes: ReadonlyMap<string, string>,
   { kept, convolutionsKept }: ExtractOptions,
   { relativeError, leftOut, leftOutPart }: Omit<Extraction, 'bytes'>,
 ): Record<string, unknown> {
+  const filesOf = ({ files }: Checkpoint): { file: string; sha256: string }[] =>
+    files.map(({ path }) => ({ file: basename(path), sha256: hashes.get(path)! }))
   return {
     format: 'featurefusion-extraction',
     version: 1,
     base: basename(base.path),
+    baseFiles: filesOf(base),
     specialist: basename(specialist.path),
+    specialistFiles: filesOf(specialist),
     ...kept,
     ...(convolutionsKept && { convolutions: convolutionsKept }),
     relativeError,

@@ -17,11 +17,14 @@ export class ChangeReader {
   private readonly raw = this.kernels.allocate(BLOCK_ELEMENTS * 8)
   private readonly decoded = [0, 1].map(() => this.kernels.allocate(BLOCK_ELEMENTS * 4))
 
+  /** Float32 results: fresh memory for each would cost as much time as what is written there. */
+  private floats = new Float32Array(0)
+
   constructor(private readonly reader: TensorReader) {}
 
   /**
    * specialist − base, row-major.
-   * @param doubles whether differences are taken and kept in float64, else in float32
+   * @param doubles whether differences are taken and kept in float64, else in float32; these stand until the next read
    * @throws FusionError 'not-finite' and whatever reading throws
    */
   read(base: TensorView, specialist: TensorView, doubles: true): Float64Array
@@ -29,7 +32,7 @@ export class ChangeReader {
   read(base: TensorView, specialist: TensorView, doubles: boolean): Float32Array | Float64Array {
     const inputs = viewInputs([base, specialist], this.reader)
     const count = elementCount(base.shape)
-    const change = doubles ? new Float64Array(count) : new Float32Array(count)
+    const change = doubles ? new Float64Array(count) : this.floatsFor(count)
     for (let start = 0; start < count; start += BLOCK_ELEMENTS) {
       const length = Math.min(BLOCK_ELEMENTS, count - start)
       this.decoded.forEach((target, model) => {
@@ -47,5 +50,10 @@ export class ChangeReader {
       }
     }
     return change
+  }
+
+  private floatsFor(count: number): Float32Array {
+    if (this.floats.length < count) this.floats = new Float32Array(count)
+    return this.floats.subarray(0, count)
   }
 }

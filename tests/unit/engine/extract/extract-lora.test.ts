@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { describeAdapter } from '../../../../src-main/engine/adapters/describe-adapter'
 import { openSpecialist } from '../../../../src-main/engine/merge/open-model'
 import type { Checkpoint } from '../../../../src-main/engine/checkpoint/model/checkpoint'
+import { openContainer } from '../../../../src-main/engine/checkpoint/containers/open-container'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { extractLora, type ExtractOptions, type Extraction } from '../../../../src-main/engine/extract/extract-lora'
 import { LORA_FORMATS } from '../../../../src-main/engine/extract/lora-names'
@@ -99,6 +101,18 @@ describe('extractLora', () => {
     const found = await extract(base, await changedBase(SD_LORA, 1), { kept: { rank: 2 } })
     const { adapter } = await describeAdapter(await adapterAt(found.path))
     expect(adapter).toMatchObject({ modules: found.layers.length, alphas: [2], ranks: [2], base: 'sd_v1' })
+  })
+
+  it('notes the hashes of the files that it was made of', async () => {
+    const base = await openCheckpoint(BASE)
+    const { path } = await extract(base, await changedBase(SD_LORA, 1), { kept: { rank: 2 } })
+    const note = JSON.parse((await openContainer(path)).metadata['featurefusion_extraction']!) as {
+      baseFiles: { file: string; sha256: string }[]
+      specialistFiles: { file: string; sha256: string }[]
+    }
+    const sha256 = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex')
+    expect(note.baseFiles).toEqual(base.files.map(({ path: file }) => ({ file: basename(file), sha256: sha256(file) })))
+    expect(note.specialistFiles).toContainEqual({ file: basename(SD_LORA), sha256: sha256(SD_LORA) })
   })
 
   it('refuses models that do not differ, in words, and leaves no file', async () => {
