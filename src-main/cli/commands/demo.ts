@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import type { PairedLosses } from '../../contract/evaluate/losses'
+import type { Split } from '../../contract/evaluate/settings'
 import { projectSchema, type MethodName, type Project } from '../../contract/document/project'
 import type { Pipeline } from '../../engine/diffusion/pipeline'
 import { encodePng } from '../../engine/image/png'
@@ -12,7 +13,7 @@ import { PLAIN_AVERAGE } from '../../engine/evaluate/compare/compare-methods'
 import { drawContactSheet } from '../../engine/image/contact-sheet'
 import { findDemoFamily, type DemoFamily } from '../../engine/evaluate/data/demo-family'
 import { EvaluationRun, type EvaluatedRow, type MeasuredRow } from '../../engine/evaluate/evaluation-run'
-import { describeEvaluationSet, promptsOf } from '../../engine/evaluate/data/evaluation-set'
+import { describeEvaluationSet } from '../../engine/evaluate/data/evaluation-set'
 import { countPictures, type ChosenDomain } from '../../engine/evaluate/data/splits'
 import { exceedsTwoErrors, pairedLosses } from '../../engine/evaluate/compare/paired-difference'
 import { PNG_FILE } from '../../engine/files/writing/file-kinds'
@@ -45,12 +46,15 @@ interface Row extends EvaluatedRow {
 const STEPS = 20
 const GUIDANCE = 5
 const SCHEDULER = 'ddim'
-/** Runs of the UNet on one picture that the table and the sheet may take: about half a minute each on two cores. */
+/** Runs of the UNet on one picture that the table may take: about half a minute on two cores. */
 const LOSS_RUNS = 5000
-const SHEET_RUNS = 5000
 const FEWEST_PICTURES = 6
-const FEWEST_PROMPTS = 4
 const FUSION = 'FeatureFusion'
+const SPLIT_WORDS: Readonly<Record<Split, string>> = {
+  'held-out': 'held-out pictures',
+  train: 'taught pictures, with noise that no model saw,',
+  all: 'pictures',
+}
 const SHEET_RULE = { kind: PNG_FILE, overwrite: true }
 
 /** `featurefusion demo`: the main job on the shipped family. */
@@ -81,9 +85,9 @@ async function demo(options: DemoOptions, files: ProgramFiles, folder: string, s
   const count = rows.filter(({ measured }) => measured).length
   const runs = LOSS_RUNS / (count * set.domains.length * set.timesteps.length)
   const pictures = Math.max(FEWEST_PICTURES, Math.floor(runs))
-  const prompts = promptsOf(set, Math.max(FEWEST_PROMPTS, Math.floor(SHEET_RUNS / (rows.length * STEPS * 2))))
+  const { prompts, split } = family
   say(`Measuring ${count} models, drawing with ${rows.length} …`)
-  const { losses, domains, cells } = await measureAndDraw(rows, family, { pictures, prompts }, device, files, signal)
+  const { losses, domains, cells } = await measureAndDraw(rows, family, pictures, device, files, signal)
   const picture = drawContactSheet({ rows: rows.map(({ name }) => name), columns: prompts, cells })
   await writeOutput(sheet, encodePng(picture), SHEET_RULE)
 
@@ -103,7 +107,7 @@ async function demo(options: DemoOptions, files: ProgramFiles, folder: string, s
     [
       resultInWords(plan, merged),
       '',
-      `Denoising loss on ${picturesPerDomain(domains)} held-out pictures per domain, ${set.timesteps.length} timesteps each (lower is better):`,
+      `Denoising loss on ${picturesPerDomain(domains)} ${SPLIT_WORDS[split]} per domain, ${set.timesteps.length} timesteps each (lower is better):`,
       lossTable(domains, losses),
       '',
       verdictInWords('the plain average', againstSoup, measuredPictures),
@@ -148,8 +152,8 @@ function rowsOf(family: DemoFamily, mergedPath: string): Row[] {
 /** Every row's losses, if it is measured, and its pictures, all through one network. */
 async function measureAndDraw(
   rows: readonly Row[],
-  { base, evaluation }: DemoFamily,
-  { pictures, prompts }: { pictures: number; prompts: readonly string[] },
+  { base, evaluation, prompts, split }: DemoFamily,
+  pictures: number,
   device: ProviderStatus,
   { workerFile, clipVocabulary }: ProgramFiles,
   signal: AbortSignal,
@@ -162,7 +166,7 @@ async function measureAndDraw(
   try {
     run = await EvaluationRun.open({
       base: base.path,
-      data: { folder: evaluation, split: 'held-out', pictures, seed: 0 },
+      data: { folder: evaluation, split, pictures, seed: 0 },
       device,
       cacheFolder: scratch,
       clipVocabulary,

@@ -30,7 +30,7 @@ beforeAll(async () => {
   server = await TestServer.start(folders)
   const { evaluation, models } = await project()
   await edit(
-    { type: 'set-evaluation', evaluation: { ...evaluation, data: IMAGES, rows: ['merge'] } },
+    { type: 'set-evaluation', evaluation: { ...evaluation, data: IMAGES, split: 'held-out', rows: ['merge'] } },
     ...models.slice(1).flatMap(({ name }) => (DOMAINS.includes(name) ? [] : [{ type: 'remove-model' as const, name }])),
   )
 })
