@@ -532,3 +532,50 @@ function addPair(target: usize, low: v128, high: v128): void {
   v128.store(target, f32x4.add(v128.load(target), low))
   v128.store(target, f32x4.add(v128.load(target, 16), high), 16)
 }
+
+/**
+ * TIES' consensus, entry by entry: of the weighted changes those whose sign wins are summed, and divided.
+ * @param changes float64 of all models, `count` of each, one model behind the other
+ * @param weights float64, one for each model
+ * @param byCount whether the signs are counted, else the changes summed
+ * @param divisor 0: none, 1: the weights of those that agree, 2: their number
+ * @param positiveTies whether positive changes win where neither sign does
+ */
+export function consensus(
+  changes: usize,
+  weights: usize,
+  models: i32,
+  count: i32,
+  byCount: i32,
+  divisor: i32,
+  positiveTies: i32,
+  target: usize,
+): void {
+  const stride = <usize>count << 3
+  for (let i = 0; i < count; i++) {
+    const first = changes + (<usize>i << 3)
+    let vote: f64 = 0
+    let positive: f64 = 0
+    let negative: f64 = 0
+    let positivePart: f64 = 0
+    let negativePart: f64 = 0
+    for (let m = 0; m < models; m++) {
+      const weight = load<f64>(weights + (<usize>m << 3))
+      const weighted = weight * load<f64>(first + <usize>m * stride)
+      const above = weighted > 0
+      const below = weighted < 0
+      const sign = <f64>(<i32>above - <i32>below)
+      vote += select<f64>(sign, weighted, byCount != 0)
+      positive += select<f64>(weighted, 0, above)
+      negative += select<f64>(weighted, 0, below)
+      const part = select<f64>(weight, 1, divisor == 1)
+      positivePart += select<f64>(part, 0, above)
+      negativePart += select<f64>(part, 0, below)
+    }
+    const wins = <i32>(vote > 0) | (<i32>(vote == 0) & positiveTies)
+    const loses = <i32>(vote < 0)
+    const sum = select<f64>(positive, select<f64>(negative, 0, loses), wins)
+    const part = select<f64>(positivePart, select<f64>(negativePart, 0, loses), wins)
+    store<f64>(target + (<usize>i << 3), sum / select<f64>(part, 1, <i32>(divisor != 0) & <i32>(part != 0)))
+  }
+}

@@ -33,6 +33,16 @@ interface KernelExports {
   halveToMeans(above: number, below: number, count: number, target: number): void
   halveToStrongest(above: number, below: number, count: number, target: number): void
   gather(source: number, stride: number, target: number, byteLength: number, rows: number): void
+  consensus(
+    changes: number,
+    weights: number,
+    models: number,
+    count: number,
+    byCount: number,
+    divisor: number,
+    positiveTies: number,
+    target: number,
+  ): void
   addProduct(target: number, coefficients: number, panels: number, rows: number, inner: number, columns: number): void
 }
 

@@ -3,9 +3,12 @@ import { decodeFloats, encodeFloats } from '../../tensor/convert'
 import { BYTES_PER_ELEMENT, type FloatType } from '../../tensor/element-type'
 import { Kernels } from '../../tensor/kernels'
 import { notFiniteError, type TensorInputs } from '../../tensor/tensor-inputs'
-import { SUM_BLOCK_ELEMENTS, type EncodedBlock } from '../../tensor/weighted-sum'
+import type { EncodedBlock } from '../../tensor/weighted-sum'
 import type { BlockMethod, ElementBlock } from '../methods/method'
 import { startVectors } from '../methods/vectors/start-vectors'
+
+/** Elements of a block: what methods keep of it in float64 stays in a processor's second-level cache. */
+const BLOCK_ELEMENTS = 8_192
 
 /** One tensor to merge by a method that is no linear combination. */
 export interface TensorMerge {
@@ -20,7 +23,7 @@ export interface TensorMerge {
 }
 
 /** Memory that a Kernels object needs to merge tensors of so many models, in blocks of so many elements. */
-export function elementwiseMemory(models: number, block = SUM_BLOCK_ELEMENTS): number {
+export function elementwiseMemory(models: number, block = BLOCK_ELEMENTS): number {
   return (models + 2) * Kernels.bufferSize(block * 8)
 }
 
@@ -73,5 +76,5 @@ export function mergeElementwise(
 
 /** Elements of a block that consists of whole runs: as many as fit, at least one. */
 function blockOfRuns(length: number): number {
-  return Math.max(1, Math.floor(SUM_BLOCK_ELEMENTS / length)) * length
+  return Math.max(1, Math.floor(BLOCK_ELEMENTS / length)) * length
 }

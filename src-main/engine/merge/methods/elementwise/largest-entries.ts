@@ -55,7 +55,9 @@ export class LargestEntries {
       const threshold = this.foundThreshold()
       for (let i = 0; i < values.length; i++) {
         const magnitude = bits[i]!
-        stays[i] = magnitude > threshold || (magnitude === threshold && equals()) ? 1 : 0
+        // The sign of the difference, without a branch: which entries stay is not foreseeable. Bits are below 2 ** 31.
+        stays[i] = (threshold - magnitude) >>> 31
+        if (magnitude === threshold) stays[i] = equals() ? 1 : 0
       }
     }
   }
@@ -84,7 +86,8 @@ export class LargestEntries {
     const { kept } = this
     const { above } = cut(this.coarse, kept)
     const { bucket, above: aboveFine } = cut(this.fine, kept - above)
-    this.threshold = this.bucket * BUCKETS + bucket
+    // Where nothing is kept the threshold is above all magnitudes.
+    this.threshold = Math.min(0x7fff_ffff, this.bucket * BUCKETS + bucket)
     this.equalCount = this.fine[bucket]!
     this.equalKept = kept - above - aboveFine
     return this.threshold

@@ -1,3 +1,4 @@
+import { Kernels } from '../../../tensor/kernels'
 import type { MixChanges } from './changes'
 
 /** How changes are merged that agree in sign. */
@@ -21,25 +22,31 @@ export function signConsensus(
   { election, divisor, ties }: Consensus,
   into: Float64Array,
 ): void {
+  const count = into.length
   const models = changes.length
-  for (let i = 0; i < into.length; i++) {
-    let vote = 0
-    for (let m = 0; m < models; m++) {
-      const weighted = weights[m]! * changes[m]![i]!
-      vote += election === 'sum' ? weighted : Math.sign(weighted)
-    }
-    let sum = 0
-    let part = 0
-    for (let m = 0; m < models; m++) {
-      const weighted = weights[m]! * changes[m]![i]!
-      if (vote > 0 || (vote === 0 && ties === 'positive') ? weighted > 0 : vote < 0 && weighted < 0) {
-        sum += weighted
-        part += divisor === 'weights' ? weights[m]! : 1
-      }
-    }
-    into[i] = divisor !== 'nothing' && part !== 0 ? sum / part : sum
-  }
+  const kernels = (shared ??= new Kernels(0))
+  kernels.reset()
+  const [all, factors, merged] = [models * count, models, count].map((size) => kernels.allocateMore(size * 8))
+  changes.forEach((change, m) => all!.doubles().set(change, m * count))
+  factors!.doubles(models).set(weights)
+  kernels.run.consensus(
+    all!.pointer,
+    factors!.pointer,
+    models,
+    count,
+    election === 'count' ? 1 : 0,
+    DIVISORS[divisor],
+    ties === 'positive' ? 1 : 0,
+    merged!.pointer,
+  )
+  into.set(merged!.doubles(count))
 }
+
+/** Those of a thread: one block is merged after the other. */
+let shared: Kernels | undefined
+
+/** Their numbers in the kernel. */
+const DIVISORS = { nothing: 0, weights: 1, number: 2 }
 
 /** mergekit's dare_ties and breadcrumbs_ties elect by the sum, and do not divide. */
 export const sumOfAgreeing: MixChanges = (changes, weights, into) =>

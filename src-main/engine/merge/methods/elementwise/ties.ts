@@ -27,7 +27,7 @@ export const ties = {
         const all = changes.of(block)
         all.forEach((change, m) => {
           markers[m]!(change, stays)
-          for (let i = 0; i < block.count; i++) if (!stays[i]) change[i] = 0
+          for (let i = 0; i < block.count; i++) change[i]! *= stays[i]!
         })
         signConsensus(
           all,

@@ -1,0 +1,46 @@
+// TIES or DARE of SD 1.4-sized UNets (base + 3, float16), ours against sd-mecha's closest function: whole processes in
+// turn, flushed to the disk, sources' hashes cached as they are on every merge but the first.
+//   FEATUREFUSION_PYTHON=…/python node scripts/run-ts.mjs tests/bench/selected-changes.ts FOLDER ties|dare [RUNS]
+// FOLDER holds synthetic-unets.ts' files.
+import { spawnSync } from 'node:child_process'
+import { rmSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { inWords, measureProcess, median, type Measured } from './process-tree'
+import { writeSyntheticUnets } from './synthetic-unets'
+
+const [folder = 'out/bench-data', method = 'ties', runs = '1'] = process.argv.slice(2)
+const python = process.env['FEATUREFUSION_PYTHON'] ?? 'python3'
+const models = writeSyntheticUnets(resolve(folder), 3)
+const [base, ...specialists] = models
+const output = join(folder, `${method}.safetensors`)
+const named = [
+  ...['--method', method, '--density', method === 'ties' ? '0.2' : '0.5', '--base', base!],
+  ...specialists.flatMap((path) => ['--specialist', path]),
+]
+const cli = resolve('out/main/cli.js')
+const ours = [cli, 'merge', ...named, '--overwrite', '--out', output]
+const theirs = ['tests/bench/sd_mecha_selection.py', method, output, ...models]
+
+// Hashes the sources, and says what was forecast.
+const [hashed, forecast] = [
+  spawnSync(process.execPath, [cli, 'merge', '--method', 'soup', ...named.slice(4), '--overwrite', '--out', output]),
+  spawnSync(process.execPath, [...ours, '--dry-run']),
+]
+if (hashed.status !== 0) throw new Error(String(hashed.stderr))
+rmSync(output)
+console.log(/Forecast.*/.exec(String(forecast.stdout))?.[0])
+const measured: { ours: Measured; theirs: Measured }[] = []
+for (let run = 0; run < Number(runs); run++) {
+  const own = await measureProcess(process.execPath, ours)
+  rmSync(output)
+  measured.push({ ours: own, theirs: await measureProcess(python, theirs) })
+  rmSync(output)
+}
+console.log(`ours      ${inWords(measured.map((run) => run.ours))}`)
+console.log(`sd-mecha  ${inWords(measured.map((run) => run.theirs))}`)
+const ratio = (of: (side: Measured) => number): string =>
+  median(measured.map((run) => of(run.ours) / of(run.theirs))).toFixed(2)
+console.log(
+  `${method}, ours / sd-mecha: time ${ratio(({ seconds }) => seconds)}, processor time ` +
+    `${ratio(({ cpuSeconds }) => cpuSeconds)}, peak memory ${ratio(({ peakBytes }) => peakBytes)}`,
+)
