@@ -23,6 +23,8 @@ export interface Forecast {
 
 /** Reading, summing and writing, per second and thread; flushing included. Measured by tests/bench/soup.ts. */
 const BYTES_PER_SECOND = 4e8
+/** Entries of models that TIES and DARE look at, all passes included. Measured by tests/bench/selected-changes.ts. */
+const ENTRIES_PER_SECOND = 3e7
 /** The tile's products, P's relatives and the runtime's packing beside the buffers. */
 const TILE_BYTES = 150e6
 const PROBE_SIZE = 768
@@ -36,7 +38,7 @@ export async function forecast(
   provider: Provider,
   contributions?: ContributionForecast,
 ): Promise<Forecast> {
-  const cost = planCost(plan)
+  const { entries, ...cost } = planCost(plan)
   if (contributions && contributions.bytes > 0) {
     const missing = contributions.missingBytes / contributions.bytes
     cost.flops *= missing
@@ -56,7 +58,7 @@ export async function forecast(
     ...cost,
     outputBytes: output,
     memoryBytes: layers.length > 0 ? Math.max(...layers) + TILE_BYTES : 20e6,
-    seconds: cost.flops / perSecond + cost.bytes / BYTES_PER_SECOND,
+    seconds: cost.flops / perSecond + cost.bytes / BYTES_PER_SECOND + entries / ENTRIES_PER_SECOND,
   }
 }
 

@@ -1,10 +1,15 @@
 import { BYTES_PER_ELEMENT, elementCount } from '../../tensor/element-type'
+import { mergesBlocks } from '../methods/method'
 import type { LayerTask, MergePlan, TensorTask } from './merge-plan'
 
-/** What a task costs: floating-point operations of matrix products, and bytes read and written. */
+/**
+ * What a task costs: floating-point operations of matrix products, bytes read and written, and entries of models that a
+ * method looks at one by one.
+ */
 export interface Cost {
   flops: number
   bytes: number
+  entries: number
 }
 
 /**
@@ -17,15 +22,17 @@ export function taskCost(task: TensorTask | LayerTask): Cost {
   const elements = elementCount(views[0]!.shape)
   const read = views.reduce((sum, { stored }) => sum + elements * BYTES_PER_ELEMENT[stored.elementType], 0)
   const bytes = read + elements * BYTES_PER_ELEMENT[task.destination.elementType]
-  if (task.kind === 'tensor') return { flops: 0, bytes }
+  if (task.kind === 'tensor')
+    return { flops: 0, bytes, entries: views.length > 1 && mergesBlocks(task.method) ? elements * views.length : 0 }
   const { shape, kind } = task.layer
   const rows = shape[kind.transposedConvolution ? 1 : 0]! / kind.groups
-  if (task.columns === null) return { flops: 4 * rows * elements * views.length, bytes }
+  if (task.columns === null) return { flops: 4 * rows * elements * views.length, bytes, entries: 0 }
   const inputs = elements / (rows * kind.groups)
   const size = Math.min(task.columns, inputs)
   return {
     flops: 4 * elements * task.columns + size * inputs * task.columns + 2 * (rows * kind.groups + size) * size ** 2,
     bytes,
+    entries: 0,
   }
 }
 
@@ -35,6 +42,7 @@ export function planCost(plan: MergePlan): Cost {
   return {
     flops: costs.reduce((sum, cost) => sum + cost.flops, 0),
     bytes: costs.reduce((sum, cost) => sum + cost.bytes, 0),
+    entries: costs.reduce((sum, cost) => sum + cost.entries, 0),
   }
 }
 
@@ -43,6 +51,6 @@ const ASSUMED_FLOPS = 1e11
 const ASSUMED_BYTES = 1e9
 
 /** A task's share of the work, in assumed seconds: for progress. */
-export function assumedSeconds({ flops, bytes }: Cost): number {
+export function assumedSeconds({ flops, bytes }: Pick<Cost, 'flops' | 'bytes'>): number {
   return flops / ASSUMED_FLOPS + bytes / ASSUMED_BYTES
 }
