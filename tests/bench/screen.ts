@@ -1,4 +1,4 @@
-// FeatureFusion of SD 1.4-sized UNets (base + specialists, float16, default settings) with the screen of ADR 0012, against a
+// FeatureFusion of SD 1.4-sized UNets (base + specialists, float16, default settings) with the screen of ADR 0013, against a
 // soup of the same files, and against all products: whole processes, sources' hashes cached. The merges are compared.
 //   node scripts/run-ts.mjs tests/bench/screen.ts FOLDER [SPECIALISTS] [RUNS] [whole|screened]      FOLDER holds synthetic-unets.ts' files
 // Called by itself with `whole OUTPUT BASE SPECIALIST…` for the merge that leaves nothing out.
