@@ -33,6 +33,8 @@ export interface OutputOption {
   own?: () => Uint8Array | string
   /** Told by --overwrite, it replaces any safetensors file that it does not read. */
   replacesModels?: true
+  /** It reads one model, the first, instead of two. */
+  readsOne?: true
 }
 
 const ON_CPU = ['--device', 'cpu', '--json']
@@ -98,6 +100,7 @@ export const OUTPUT_OPTIONS: readonly OutputOption[] = [
     own: model,
     suffix: '.safetensors',
     replacesModels: true,
+    readsOne: true,
   },
   {
     option: 'inspect --png',
@@ -161,7 +164,7 @@ export const INPUT_OPTIONS: ReadonlySet<string> = new Set([
   ...['calibrate', 'evaluate', 'compare', 'search', 'drift', 'serve'].map((command) => `${command} --data`),
   ...['unlearn', 'drift', 'compare', 'search'].map((command) => `${command} --pipeline`),
   ...['base', 'specialist'].map((name) => `extract --${name}`),
-  ...['calibrate --prompts', 'unlearn --evaluation', 'verify --sources', 'serve --allow'],
+  ...['calibrate --prompts', 'unlearn --evaluation', 'verify --sources', 'serve --allow', 'convert --vae'],
   ...['model', 'base', 'vae', 'embedding', 'image'].map((name) => `generate --${name}`),
   ...['model', 'merge', 'base', 'clip'].map((name) => `evaluate --${name}`),
 ])

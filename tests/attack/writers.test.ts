@@ -156,11 +156,12 @@ describe.each(named(OUTPUT_OPTIONS.filter(({ writes, suffix }) => writes !== 'in
 
 it.each(named(OUTPUT_OPTIONS.filter(({ replacesModels }) => replacesModels)))(
   '$name leaves the files that it reads, whatever name leads to them',
-  async ({ args }) => {
+  async ({ args, readsOne }) => {
     const folder = temporaryFolder()
     const [first] = models.small
+    const read = readsOne ? [first] : models.small
     symlinkSync(dirname(first), join(folder, 'link'))
-    for (const target of [...models.small, join(first, 'x.safetensors'), join(folder, 'link', 'model-1.safetensors')])
+    for (const target of [...read, join(first, 'x.safetensors'), join(folder, 'link', 'model-1.safetensors')])
       await refused(place, args(models, target))
   },
 )
