@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { FusionError } from '../../contract/errors'
+import { matchPeftPattern } from './peft-patterns'
 
 /** What PEFT keeps of an adapter outside its tensors: defaults, and exceptions by module. */
 const configSchema = z.object({
@@ -67,11 +68,10 @@ export function configFor(configs: PeftConfigs, module: string): PeftConfig | un
   return prefix === undefined ? undefined : configs.get(prefix)
 }
 
-/** alpha of a module: an exception goes before the default. */
+/** alpha of a module: an exception goes before the default. @throws FusionError 'unsupported' (a pattern) */
 export function peftAlpha(
   { alpha_pattern: patterns, lora_alpha, alpha }: PeftConfig,
   module: string,
 ): number | undefined {
-  const exception = Object.entries(patterns ?? {}).find(([name]) => module === name || module.endsWith(`.${name}`))
-  return exception?.[1] ?? lora_alpha ?? alpha
+  return matchPeftPattern(patterns ?? {}, module) ?? lora_alpha ?? alpha
 }
