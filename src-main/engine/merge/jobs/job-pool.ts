@@ -35,8 +35,11 @@ export async function runJobs<Job extends TensorJob>(
 ): Promise<void> {
   if (!workerFile) return runInline(jobs, sources, signal, onDone)
   let next = 0
-  /** One signal serves many merges: what listens to it for this one is taken off again. */
-  const ended = new AbortController()
+  let stop: (error: Error) => void = () => {}
+  const stopped = new Promise<never>((_, reject) => (stop = reject))
+  const cancel = (): void => stop(new FusionError('cancelled', 'Cancelled.'))
+  // One signal serves many merges. Its listener is removed by hand: Node's option `signal` forgets some under memory pressure.
+  signal?.addEventListener('abort', cancel)
   const workers = Array.from({ length: Math.min(threads, jobs.length) }, () => {
     return new Worker(workerFile, { workerData: { sources } satisfies WorkerSetup })
   })
@@ -58,15 +61,13 @@ export async function runJobs<Job extends TensorJob>(
       })
       worker.on('error', reject)
       worker.on('exit', (code) => (job === undefined ? resolve() : reject(new Error(`worker thread ended (${code})`))))
-      const cancel = (): void => reject(new FusionError('cancelled', 'Cancelled.'))
-      signal?.addEventListener('abort', cancel, { signal: ended.signal })
       proceed()
     })
   try {
     throwIfCancelled(signal)
-    await Promise.all(workers.map(work))
+    await Promise.race([Promise.all(workers.map(work)), stopped])
   } finally {
-    ended.abort()
+    signal?.removeEventListener('abort', cancel)
     await Promise.all(workers.map((worker) => worker.terminate()))
   }
 }
