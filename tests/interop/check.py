@@ -1,5 +1,6 @@
 """Loads exports with diffusers, compares every tensor with what was written, and samples two steps. Called by main.ts."""
 
+import importlib.util
 import json
 import os
 import sys
@@ -98,6 +99,20 @@ for converted in sources["converted"]:
         loaded = CLIPTokenizer.from_pretrained(os.path.join(path, tokenizer))
         ids = loaded("a photo of a cat", padding="max_length", max_length=77)["input_ids"]
         check(f"{name}, {tokenizer}", ids == [49406, 320, 1125, 539, 320, 2368, 49407] + [padding] * 70, str(ids[:9]))
+
+if importlib.util.find_spec("peft") is None:
+    print("skipped adapters: this python has no peft")
+else:
+    for adapter in sources["adapters"]:
+        pictures = []
+        for path, lora in ((adapter["merged"], None), (sources["base"], adapter["adapter"])):
+            pipe = StableDiffusionPipeline.from_pretrained(path, torch_dtype=torch.float32, local_files_only=True)
+            if lora is not None:
+                pipe.load_lora_weights(lora)
+                pipe.fuse_lora()
+            pictures.append(sample(f"{adapter['format']} adapter, {'fused by diffusers' if lora else 'merged by us'}", pipe))
+        levels = 255 * np.abs(pictures[0] - pictures[1]).max()
+        check(f"{adapter['format']} adapter: one picture, merged or fused", levels <= 1, f"{levels:.4f} of 255")
 
 print(f"{failures} failures")
 sys.exit(1 if failures else 0)

@@ -8,7 +8,9 @@ import { projectSchema } from '../../src-main/contract/document/project'
 import { readSafetensors } from '../../src-main/engine/checkpoint/containers/safetensors'
 import { encodeHeader } from '../../src-main/engine/checkpoint/containers/safetensors-write'
 import { findDemoFamily } from '../../src-main/engine/evaluate/data/demo-family'
-import { planMerge } from '../../src-main/engine/merge/open-model'
+import { extractLora } from '../../src-main/engine/extract/extract-lora'
+import type { LoraFormat } from '../../src-main/engine/extract/lora-names'
+import { openModel, planMerge } from '../../src-main/engine/merge/open-model'
 import { runMerge } from '../../src-main/engine/merge/run'
 
 const python = process.env['FEATUREFUSION_PYTHON']
@@ -26,6 +28,22 @@ async function exportMerge(models: readonly string[], path: string, method: stri
   const clipVocabulary = resolve('resources/clip/bpe_simple_vocab_16e6.txt.gz')
   await runMerge(await planMerge(project), { path, clipVocabulary })
   return path
+}
+
+/** A LoRA of what a specialist changed, and the folder of the base with it merged in. */
+async function exportAdapter(base: string, specialist: string, format: LoraFormat, folder: string): Promise<object> {
+  const adapter = join(folder, `${format}.safetensors`)
+  await extractLora(await openModel(base), await openModel(specialist), {
+    path: adapter,
+    overwrite: false,
+    format,
+    type: 'F32',
+    kept: { rank: 8 },
+  })
+  const merged = await exportMerge([base, adapter], join(folder, `${format}-merged`), 'task-arithmetic', {
+    dtype: 'fp32',
+  })
+  return { format, adapter, merged }
 }
 
 /** A Stable Diffusion 1 file as ComfyUI saves it: with a projection that its text encoder does not use. */
@@ -58,6 +76,10 @@ if (python === undefined) {
       folder: await exportMerge(family, at('folder'), 'featurefusion', {}),
       file: await exportMerge(family, at('file.safetensors'), 'featurefusion', { layout: 'single-file' }),
       soup: await exportMerge(family, at('soup'), 'soup', {}),
+      adapters: [
+        await exportAdapter(base.path, specialists[0]!.path, 'kohya', folder),
+        await exportAdapter(base.path, specialists[0]!.path, 'peft', folder),
+      ],
       converted: [
         {
           path: await exportMerge(
