@@ -13,6 +13,9 @@ export function folderOf(name: ComponentName): string {
   return name === 'model' ? 'transformer' : name
 }
 
+/** Where diffusers' training scripts keep averaged weights beside the UNet's own. */
+const EMA_FOLDER = 'unet_ema'
+
 /** A pipeline's folder: model_index.json and a folder for each component, or some of these folders alone. */
 export const diffusersPipeline: FolderFormat = {
   async open(path, entries) {
@@ -41,6 +44,11 @@ export const diffusersPipeline: FolderFormat = {
         severity: 'warning',
         message: `${path} has no model_index.json: it is a part of a pipeline.`,
         isOfModelAlone: true,
+      })
+    if (entries.has('unet') && entries.has(EMA_FOLDER))
+      problems.push({
+        severity: 'warning',
+        message: `${path} has EMA copies of its UNet's weights in ${EMA_FOLDER}, which are not used. To use them, give ${join(path, EMA_FOLDER)} as the model.`,
       })
     const schedulerFile = join(path, 'scheduler', 'scheduler_config.json')
     const schedulerConfig = isThere(schedulerFile)

@@ -405,3 +405,11 @@ it('opens any other set of tensors as generic', async () => {
   expect(opened).toMatchObject({ layout: 'generic', architecture: 'unknown', predictionType: null })
   expect([...(opened.components.get('model')?.tensors.keys() ?? [])]).toHaveLength(2)
 })
+
+it('says that a folder has averaged weights beside its UNet, and opens them as a model', async () => {
+  const path = join(folder, 'trained')
+  for (const name of ['unet', 'unet_ema']) cpSync(family.specialists[0]!.path, join(path, name), { recursive: true })
+  const { problems } = await openCheckpoint(path)
+  expect(problems.map(({ message }) => message).join('\n')).toContain(`give ${join(path, 'unet_ema')} as the model`)
+  expect((await openCheckpoint(join(path, 'unet_ema'))).components.has('unet')).toBe(true)
+})
