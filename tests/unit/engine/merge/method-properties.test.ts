@@ -77,34 +77,42 @@ describe.each(VARIANTS)('%s %j', (name, settings, { specialists, parameters, res
   })
 
   const scales = parameters.some(({ key }) => key === 'scale')
-  it.runIf(scales)('with scale 0 is the base', () => {
-    for (const shape of SHAPES) {
-      const models = Array.from({ length: count + 1 }, (_, m) => noise(size(shape), m))
-      expectClose(
-        mergeTensor(
-          name,
-          { ...settings, scale: 0 },
-          models.map(() => 0.7),
-          models,
-          shape,
-        ),
-        models[0]!,
-        ROUNDING,
-      )
-    }
-  })
+  if (scales)
+    it('with scale 0 is the base', () => {
+      for (const shape of SHAPES) {
+        const models = Array.from({ length: count + 1 }, (_, m) => noise(size(shape), m))
+        expectClose(
+          mergeTensor(
+            name,
+            { ...settings, scale: 0 },
+            models.map(() => 0.7),
+            models,
+            shape,
+          ),
+          models[0]!,
+          ROUNDING,
+        )
+      }
+    })
 
-  it.runIf(isSymmetric(name, settings) && count > 1)('does not depend on the order of specialists', () => {
-    fc.assert(
-      fc.property(weights, fc.constantFrom(...SHAPES), ([own, ...others], shape) => {
-        const [base, ...models] = Array.from({ length: count + 1 }, (_, m) => noise(size(shape), m))
-        const forth = mergeTensor(name, settings, [own!, ...others], [base!, ...models], shape)
-        const back = mergeTensor(name, settings, [own!, ...others.toReversed()], [base!, ...models.toReversed()], shape)
-        expectClose(forth, back, result.kind === 'average' ? 1e-7 : 1e-10)
-      }),
-      { numRuns: 8 },
-    )
-  })
+  if (isSymmetric(name, settings) && count > 1)
+    it('does not depend on the order of specialists', () => {
+      fc.assert(
+        fc.property(weights, fc.constantFrom(...SHAPES), ([own, ...others], shape) => {
+          const [base, ...models] = Array.from({ length: count + 1 }, (_, m) => noise(size(shape), m))
+          const forth = mergeTensor(name, settings, [own!, ...others], [base!, ...models], shape)
+          const back = mergeTensor(
+            name,
+            settings,
+            [own!, ...others.toReversed()],
+            [base!, ...models.toReversed()],
+            shape,
+          )
+          expectClose(forth, back, result.kind === 'average' ? 1e-7 : 1e-10)
+        }),
+        { numRuns: 8 },
+      )
+    })
 })
 
 /** Others tell the first specialist from the second, or draw other random numbers for them. */
