@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { FusionError, fromErrorReport, type ErrorReport } from '../../contract/errors'
-import { throwIfCancelled, yieldOrCancel } from '../cancel'
+import { orCancelled, yieldOrCancel } from '../cancel'
 import type { SourceFile } from '../checkpoint/containers/container'
 import { elementCount } from '../tensor/element-type'
 import { LayerFactorizer, type LayerFactors, type LayerToFactor } from './layer-factors'
@@ -41,7 +41,6 @@ export async function factorLayers<Layer extends LayerToFactor>(
   if (!processFile || elements < WORTH_PROCESSES) return factorHere(layers, sources, signal, onDone)
   let next = 0
   const inOrder = new InOrder<LayerFactors | null>((index, factors) => onDone(layers[index]!, factors))
-  const ended = new AbortController()
   const children: ChildProcess[] = []
   const work = (): Promise<void> =>
     new Promise((resolve, reject) => {
@@ -67,17 +66,12 @@ export async function factorLayers<Layer extends LayerToFactor>(
       child.on('exit', (code, by) => {
         reject(new FusionError('internal', `A process that extracts layers ended (${by ?? code}).`))
       })
-      signal?.addEventListener('abort', () => reject(new FusionError('cancelled', 'Cancelled.')), {
-        signal: ended.signal,
-      })
       child.send({ sources } satisfies ProcessSetup)
       proceed()
     })
   try {
-    throwIfCancelled(signal)
-    await Promise.all(Array.from({ length: Math.min(processes, layers.length) }, work))
+    await orCancelled(signal, () => Promise.all(Array.from({ length: Math.min(processes, layers.length) }, work)))
   } finally {
-    ended.abort()
     for (const child of children) child.kill('SIGKILL')
   }
 }

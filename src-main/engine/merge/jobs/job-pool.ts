@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
-import { FusionError, fromErrorReport, type ErrorReport } from '../../../contract/errors'
+import { fromErrorReport, type ErrorReport } from '../../../contract/errors'
 import type { SourceFile } from '../../checkpoint/containers/container'
-import { throwIfCancelled, yieldOrCancel } from '../../cancel'
+import { orCancelled, yieldOrCancel } from '../../cancel'
 import { TensorJobRunner, type JobResult, type TensorJob } from './tensor-job'
 
 /** What a worker thread gets when it starts. */
@@ -35,11 +35,6 @@ export async function runJobs<Job extends TensorJob>(
 ): Promise<void> {
   if (!workerFile) return runInline(jobs, sources, signal, onDone)
   let next = 0
-  let stop: (error: Error) => void = () => {}
-  const stopped = new Promise<never>((_, reject) => (stop = reject))
-  const cancel = (): void => stop(new FusionError('cancelled', 'Cancelled.'))
-  // One signal serves many merges. Its listener is removed by hand: Node's option `signal` forgets some under memory pressure.
-  signal?.addEventListener('abort', cancel)
   const workers = Array.from({ length: Math.min(threads, jobs.length) }, () => {
     return new Worker(workerFile, { workerData: { sources } satisfies WorkerSetup })
   })
@@ -64,10 +59,8 @@ export async function runJobs<Job extends TensorJob>(
       proceed()
     })
   try {
-    throwIfCancelled(signal)
-    await Promise.race([Promise.all(workers.map(work)), stopped])
+    await orCancelled(signal, () => Promise.all(workers.map(work)))
   } finally {
-    signal?.removeEventListener('abort', cancel)
     await Promise.all(workers.map((worker) => worker.terminate()))
   }
 }
