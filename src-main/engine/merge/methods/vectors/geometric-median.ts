@@ -1,6 +1,7 @@
 import { geometricMedian as descriptor } from '../../../../contract/methods/vectors/geometric-median'
 import type { VectorMethod } from '../method'
-import { dot, sumOf } from './products'
+import { dot, lengthOf, sumOf } from './products'
+import { sharesOf } from './shares'
 
 /** sd-mecha's: distances below the first count as that; the objective's least relative change; most iterations. */
 const LEAST_DISTANCE = 1e-6
@@ -29,14 +30,6 @@ export const geometricMedian = {
   },
 } satisfies VectorMethod
 
-function sharesOf(weights: readonly number[]): number[] {
-  const sum = weights.reduce((total, weight) => total + weight, 0)
-  return weights.map((weight) => weight / sum)
-}
-
 function distancesFrom(centre: Float64Array, points: readonly Float64Array[]): Float64Array {
-  return Float64Array.from(points, (point) => {
-    const difference = sumOf([centre, point], [1, -1])
-    return Math.sqrt(dot(difference, difference))
-  })
+  return Float64Array.from(points, (point) => lengthOf(sumOf([centre, point], [1, -1])))
 }

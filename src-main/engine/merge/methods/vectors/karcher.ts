@@ -1,6 +1,7 @@
 import { karcher as descriptor } from '../../../../contract/methods/vectors/karcher'
 import type { VectorMethod } from '../method'
-import { dot, sumOf } from './products'
+import { dot, lengthOf, modelVectors, sumOf } from './products'
+import { sharesOf } from './shares'
 
 /**
  * Karcher mean (mergekit): the weighted mean of unit vectors on the sphere, by steps along the mean tangent until one
@@ -10,12 +11,10 @@ export const karcher = {
   ...descriptor,
   along: () => 'tensor',
   combine(products, { weights, settings: { iterations, tolerance, weightsAs } }) {
-    const [base, ...changes] = products.coordinates()
-    const vectors = [base!, ...changes.map((change) => sumOf([base!, change], [1, 1]))]
-    const lengths = vectors.map((vector) => Math.sqrt(dot(vector, vector)))
+    const vectors = modelVectors(products.coordinates())
+    const lengths = vectors.map(lengthOf)
     const live = lengths.map((length) => length > tolerance)
-    const total = weightsAs === 'shares' ? weights.reduce((sum, weight) => sum + weight, 0) : 1
-    const shares = weights.map((weight) => weight / total)
+    const shares = sharesOf(weights, weightsAs)
     const liveSum = shares.reduce((sum, share, m) => sum + (live[m] ? share : 0), 0)
     if (liveSum === 0) return shares
     const inMean = shares.map((share, m) => (live[m] ? share / liveSum : 0))
@@ -57,8 +56,4 @@ function meanDirection(
     factors = turned.map((factor) => factor / length)
   }
   return factors
-}
-
-function lengthOf(vector: Float64Array): number {
-  return Math.sqrt(dot(vector, vector))
 }

@@ -1,6 +1,7 @@
 import { multislerp as descriptor } from '../../../../contract/methods/vectors/multislerp'
 import type { VectorMethod } from '../method'
-import { dot, sumOf } from './products'
+import { lengthOf, modelVectors, sumOf } from './products'
+import { sharesOf } from './shares'
 
 /** mergekit adds it to lengths. */
 const EPSILON = 1e-8
@@ -14,17 +15,13 @@ export const multislerp = {
   along: () => 'tensor',
   combine(products, { weights, settings: { origin, weightsAs } }) {
     const points = products.coordinates()
-    const [base, ...changes] = points
     const isAtBase = origin === 'base'
-    const vectors = isAtBase
-      ? [new Float64Array(points.length), ...changes]
-      : [base!, ...changes.map((change) => sumOf([base!, change], [1, 1]))]
-    const sum = weightsAs === 'shares' ? weights.reduce((total, weight) => total + weight, 0) : 1
-    const shares = weights.map((weight) => weight / sum)
-    const lengths = vectors.map((vector) => Math.sqrt(dot(vector, vector)))
+    const vectors = isAtBase ? [new Float64Array(points.length), ...points.slice(1)] : modelVectors(points)
+    const shares = sharesOf(weights, weightsAs)
+    const lengths = vectors.map(lengthOf)
     const directions = shares.map((share, m) => share / (lengths[m]! + EPSILON))
     const mean = sumOf(vectors, directions)
-    const length = Math.sqrt(dot(mean, mean))
+    const length = lengthOf(mean)
     const stretch = length === 0 ? 0 : shares.reduce((total, share, m) => total + share * lengths[m]!, 0) / length
     const factors = directions.map((direction) => direction * stretch)
     if (!isAtBase) return factors

@@ -62,6 +62,11 @@ export class Products {
   }
 }
 
+/** The models' own vectors, for coordinates of the base and of the changes to it. */
+export function modelVectors([base, ...changes]: readonly Float64Array[]): Float64Array[] {
+  return [base!, ...changes.map((change) => sumOf([base!, change], [1, 1]))]
+}
+
 /** Part of a squared length below which the rest of a vector is rounding. */
 const LEAST_NEW = 1e-15
 
@@ -70,6 +75,10 @@ export function dot(a: Float64Array, b: Float64Array, count = a.length): number 
   let sum = 0
   for (let i = 0; i < count; i++) sum += a[i]! * b[i]!
   return sum
+}
+
+export function lengthOf(vector: Float64Array): number {
+  return Math.sqrt(dot(vector, vector))
 }
 
 /** Σ factors[k] · points[k]. */

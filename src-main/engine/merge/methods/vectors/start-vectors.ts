@@ -1,4 +1,5 @@
 import type { ElementBlock, ElementwiseContext, ElementwiseMerge, VectorMethod } from '../method'
+import { Changes } from '../elementwise/changes'
 import { Products } from './products'
 
 /** Merges a tensor by a vector method: products in a first pass, the sum in a second; rows need only one pass. */
@@ -18,7 +19,7 @@ function startColumns(
 ): ElementwiseMerge {
   const models = weights.length
   const sums = new Float64Array(Products.count(models) * width)
-  const changes = new Changes(models)
+  const blocks = new BlockVectors(models)
   let scanned = 0
   let written = 0
   let factors: Float64Array[] | undefined
@@ -36,7 +37,7 @@ function startColumns(
   return {
     scans: [
       (block) => {
-        const vectors = changes.of(block)
+        const vectors = blocks.of(block)
         for (let i = 0, pair = 0; i < models; i++)
           for (let j = 0; j <= i; j++, pair++)
             eachRun(scanned, block.count, width, (from, to, column) => {
@@ -47,7 +48,7 @@ function startColumns(
     ],
     apply(block, into) {
       factors ??= findFactors()
-      const vectors = changes.of(block)
+      const vectors = blocks.of(block)
       into.fill(0)
       for (const [model, own] of factors.entries()) {
         const vector = vectors[model]!
@@ -66,12 +67,12 @@ function startRows(method: VectorMethod, { weights, settings }: ElementwiseConte
   const models = weights.length
   const sums = new Float64Array(Products.count(models))
   const products = new Products(models, sums)
-  const changes = new Changes(models)
+  const blocks = new BlockVectors(models)
   return {
     runLength: length,
     scans: [],
     apply(block, into) {
-      const vectors = changes.of(block)
+      const vectors = blocks.of(block)
       into.fill(0)
       for (let start = 0; start < block.count; start += length) {
         const end = start + length
@@ -90,22 +91,18 @@ function startRows(method: VectorMethod, { weights, settings }: ElementwiseConte
 }
 
 /** The base and the specialists' changes of a block in float64, in arrays that are used again. */
-class Changes {
-  private readonly arrays: Float64Array[]
+class BlockVectors {
+  private base = new Float64Array(0)
+  private readonly changes: Changes
 
   constructor(models: number) {
-    this.arrays = Array.from({ length: models }, () => new Float64Array(0))
+    this.changes = new Changes(models - 1)
   }
 
-  of({ count, base, others }: ElementBlock): readonly Float64Array[] {
-    if (this.arrays[0]!.length < count)
-      this.arrays.forEach((_, model) => (this.arrays[model] = new Float64Array(count)))
-    this.arrays[0]!.set(base)
-    others.forEach((other, m) => {
-      const change = this.arrays[m + 1]!
-      for (let i = 0; i < count; i++) change[i] = other[i]! - base[i]!
-    })
-    return this.arrays
+  of(block: ElementBlock): readonly Float64Array[] {
+    if (this.base.length !== block.count) this.base = new Float64Array(block.count)
+    this.base.set(block.base)
+    return [this.base, ...this.changes.of(block)]
   }
 }
 
