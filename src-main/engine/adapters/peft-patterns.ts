@@ -18,7 +18,7 @@ export function matchPeftPattern(patterns: Readonly<Record<string, number>>, mod
 
 function matches(pattern: string, module: string): boolean {
   if (module === pattern || module.endsWith(`.${pattern}`)) return true
-  if (/^[\w.-]*$/.test(pattern) && !pattern.includes('.')) return false
+  if (/^[\w-]*$/.test(pattern)) return false
   if (module.length > MOST_NAME_CHARACTERS) return false
   return expressionOf(pattern).test(module)
 }

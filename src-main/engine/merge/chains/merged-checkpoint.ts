@@ -6,6 +6,7 @@ import type { MergedPart, SourceFile, StoredTensor } from '../../checkpoint/cont
 import type { Component, Layout, TensorView } from '../../checkpoint/model/checkpoint'
 import { BYTES_PER_ELEMENT, elementCount } from '../../tensor/element-type'
 import { extraJobs, jobsOf, type JobPlaces } from '../jobs'
+import type { WritingJob } from '../jobs/tensor-job'
 import { writtenBytes } from '../jobs/tensor-output'
 import { sourcesOf, type LayerTask, type MergedCheckpoint, type MergePlan } from '../plan/merge-plan'
 import { inheritedMetadata } from '../plan/recipe'
@@ -108,22 +109,13 @@ function runsOf({ tasks, project }: MergePlan, file: OutputFile): Run[] {
   const runs = tasks.flatMap((task): Run[] => {
     if (task.kind === 'layer') return layerRuns(task, project.method, file)
     if (task.destination.file !== file) return []
-    return jobsOf(task, project.method, PLACES, Infinity).map(({ job, offset }) => ({
-      offset,
-      byteLength: job.byteLength,
-      result: 0,
-      work: job,
-      name: String(offset),
-    }))
+    return jobsOf(task, project.method, PLACES, Infinity).map(jobRun)
   })
-  const extras = extraJobs(file, PLACES).map(({ job, offset }): Run => ({
-    offset,
-    byteLength: job.byteLength,
-    result: 0,
-    work: job,
-    name: String(offset),
-  }))
-  return [...runs, ...extras].sort((one, other) => one.offset - other.offset)
+  return [...runs, ...extraJobs(file, PLACES).map(jobRun)].sort((one, other) => one.offset - other.offset)
+}
+
+function jobRun({ job, offset }: { job: WritingJob; offset: number }): Run {
+  return { offset, byteLength: job.byteLength, result: 0, work: job, name: String(offset) }
 }
 
 function layerRuns(task: LayerTask, settings: MergePlan['project']['method'], file: OutputFile): Run[] {

@@ -6,7 +6,7 @@ import type { UnfinishedExport } from '../../../contract/export'
 import { readCheckedJson, writeCheckedJson } from '../../files/kept/checked-json'
 import { isBeingWritten } from '../../files/writing/temporary-name'
 import { takenSpace } from '../../files/writing/disk-space'
-import { findLeftover } from '../../files/writing/leftovers'
+import { findLeftover, type Leftover } from '../../files/writing/leftovers'
 
 /** In the cache folder: a record for every export that is not finished, since these lie wherever people export to. */
 export const UNFINISHED_FOLDER = 'featurefusion-unfinished'
@@ -46,16 +46,19 @@ export async function unfinishedExports(cacheFolder: string): Promise<PartialExp
 /** What is left of an export to a place that is not being written; null where nothing is. */
 export async function unfinishedExport(path: string): Promise<PartialExport | null> {
   const leftover = await findLeftover(path)
-  if (!leftover) return null
-  const { mtimeMs } = await stat(leftover.journal)
-  const bytes = (await takenSpace(leftover.path)) + (await takenSpace(leftover.journal))
-  return { path: resolve(path), partialPath: leftover.path, bytes, time: mtimeMs }
+  return leftover && partialExport(path, leftover)
+}
+
+async function partialExport(path: string, { path: partialPath, journal }: Leftover): Promise<PartialExport> {
+  const { mtimeMs } = await stat(journal)
+  const bytes = (await takenSpace(partialPath)) + (await takenSpace(journal))
+  return { path: resolve(path), partialPath, bytes, time: mtimeMs }
 }
 
 /** Removes what is left of an export to a place. @returns what that was; null where nothing was left */
 export async function removeUnfinished(cacheFolder: string, path: string): Promise<PartialExport | null> {
-  const unfinished = await unfinishedExport(path)
-  const leftover = unfinished && (await findLeftover(path))
+  const leftover = await findLeftover(path)
+  const unfinished = leftover && (await partialExport(path, leftover))
   if (leftover) {
     await rm(leftover.journal, { force: true })
     await rm(leftover.path, { recursive: true, force: true })
