@@ -1,5 +1,6 @@
 import type { OpRunner } from '../run-cases'
 import { adapterOps } from './adapters'
+import { alignmentOps } from './alignment'
 import { checkpointMergeOps } from './checkpoint-merge'
 import { clipImageOps } from './clip-image'
 import { clipScoreOps } from './clip-score'
@@ -15,6 +16,7 @@ import { torchRandomOps } from './torch-random'
 /** Every op that the engine computes, by the name that manifests use. */
 export const OPS: Readonly<Record<string, OpRunner>> = {
   ...adapterOps,
+  ...alignmentOps,
   ...checkpointMergeOps,
   ...clipImageOps,
   ...clipScoreOps,

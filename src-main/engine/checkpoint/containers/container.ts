@@ -13,8 +13,8 @@ export interface SourceFile {
 /**
  * One tensor as a file stores it: what it is, and where its bytes are. Plain data, since it is sent to the threads that
  * read. Its elements lie in the file one after the other, row-major, little-endian, not compressed, but for `strides`,
- * `computed`, `scaled`, `widened` and `merged`. They are read in two places: by TensorReader, and, where `liesInFile`, by ONNX
- * Runtime itself from the place that NetworkGraph gives it.
+ * `computed`, `scaled`, `widened`, `permuted` and `merged`. They are read in two places: by TensorReader, and, where
+ * `liesInFile`, by ONNX Runtime itself from the place that NetworkGraph gives it.
  */
 export interface StoredTensor {
   /** Name in the file. */
@@ -33,6 +33,8 @@ export interface StoredTensor {
   scaled?: ScaledTensor
   /** Where a narrower and a wider convolution make up the tensor. */
   widened?: WidenedTensor
+  /** Where the tensor has rows or columns of another in another order; `offset` means nothing. */
+  permuted?: PermutedTensor
   /** Of its blocks, where the file has some: checked whenever they are read (files/kept/checksums.ts). */
   checksums?: readonly string[]
   /** Where no file holds the tensor: how it is computed. `path` is then the adapter's, for messages; `offset` means nothing. */
@@ -42,9 +44,9 @@ export interface StoredTensor {
 }
 
 /** Whether a tensor's bytes, or the codes and scales that it is read from, are in a file, so that others can read them there. */
-export function liesInFile({ computed, merged, widened, scaled }: StoredTensor): boolean {
+export function liesInFile({ computed, merged, widened, permuted, scaled }: StoredTensor): boolean {
   if (scaled) return liesInFile(scaled.codes) && liesInFile(scaled.scale)
-  return !computed && !merged && !widened
+  return !computed && !merged && !widened && !permuted
 }
 
 /** A run of whole elements of a stored tensor, row-major in `shape`, or with its first two axes swapped. */
@@ -96,6 +98,13 @@ export interface ScaledTensor {
 export interface WidenedTensor {
   narrow: StoredTensor
   wide: StoredTensor
+}
+
+/** Rows and columns of a tensor in another order: which of the source stands at each place; null: as they are. */
+export interface PermutedTensor {
+  source: StoredRun
+  rows: Int32Array | null
+  columns: Int32Array | null
 }
 
 /**

@@ -9,6 +9,7 @@ import type { ComputedTensor, SourceFile, StoredTensor } from './container'
 import { damaged, unreadable } from '../../files/reading/file-errors'
 import { dropOldest } from './drop-oldest'
 import { MergedTensors } from './merged-tensors'
+import { PermutedTensors } from './permuted-tensors'
 import { ScaledTensors } from './scaled-tensors'
 import { StridedTensors } from './strided-tensors'
 import { WidenedTensors } from './widened-tensors'
@@ -30,6 +31,7 @@ export class TensorReader {
   private readonly strided = new StridedTensors((stored, first, into) => this.fill(stored, first, into))
   private readonly computed = new Map<string, ComputedRows>()
   private readonly widened = new WidenedTensors((stored, start, into) => this.read(stored, start, into))
+  private readonly permuted = new PermutedTensors((stored, start, into) => this.read(stored, start, into))
   private readonly scaled = new ScaledTensors((stored, start, into) => this.read(stored, start, into))
   private readonly merged: MergedTensors
 
@@ -51,6 +53,7 @@ export class TensorReader {
       throw new FusionError('internal', `A read past the end of tensor ${stored.name} of ${stored.path}.`)
     }
     if (stored.widened) return this.widened.read(stored, stored.widened, start, into)
+    if (stored.permuted) return this.permuted.read(stored, stored.permuted, start, into)
     if (stored.scaled) return this.scaled.read(stored.scaled, start, into)
     if (stored.strides) return this.strided.read(stored, start, into)
     if (stored.merged) return this.merged.read(stored.merged, first, into)
