@@ -9,6 +9,11 @@ export interface Matrix {
   columns: number
 }
 
+/** Zeros in the element type of some values. */
+export function emptyLike(data: Matrix['data'], length: number): Matrix['data'] {
+  return data instanceof Float64Array ? new Float64Array(length) : new Float32Array(length)
+}
+
 /** How the factors of a product are read: each as it is, or as its transpose. */
 export type Sides = 'plain' | 'left transposed' | 'right transposed' | 'both transposed'
 
@@ -29,11 +34,13 @@ export class MatrixProducts {
     this.sessions = new ProductSessions(provider, threads)
   }
 
+  /** Left · right; zeros where there is nothing to add up. */
   async multiply(left: Matrix, right: Matrix, sides: Sides = 'plain'): Promise<Matrix> {
     const type = left.data instanceof Float64Array ? 'F64' : 'F32'
     const [leftTurned, rightTurned] = TRANSPOSED[sides]
     const [rows, inner] = leftTurned ? [left.columns, left.rows] : [left.rows, left.columns]
     const columns = rightTurned ? right.rows : right.columns
+    if (rows * inner * columns === 0) return { data: emptyLike(left.data, rows * columns), rows, columns }
     const session = await this.sessions.get(
       `${sides} ${type}`,
       () => productGraph(sides, type),

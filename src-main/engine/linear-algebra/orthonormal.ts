@@ -1,3 +1,4 @@
+import { gramOfRows } from './gram'
 import type { Matrix, MatrixProducts } from './matrix-products'
 
 /** |v|² of what is left of a float32 vector that depends on others, relative to the vector: its rounding. */
@@ -17,18 +18,6 @@ export async function orthonormalRows(given: Matrix, products: MatrixProducts): 
     if (least > ONE_PASS) break
   }
   return rows
-}
-
-/** Rows · rowsᵀ in float64. */
-export async function gramOfRows(rows: Matrix, products: MatrixProducts): Promise<Float64Array> {
-  const doubles = { ...rows, data: new Float64Array(rows.data) }
-  return (await products.multiply(doubles, doubles, 'right transposed')).data as Float64Array
-}
-
-/** Columnsᵀ · columns in float64. */
-export async function gramOfColumns(columns: Matrix, products: MatrixProducts): Promise<Float64Array> {
-  const doubles = { ...columns, data: new Float64Array(columns.data) }
-  return (await products.multiply(doubles, doubles, 'left transposed')).data as Float64Array
 }
 
 /**

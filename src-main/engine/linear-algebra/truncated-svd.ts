@@ -1,7 +1,9 @@
-import { gramOfColumns, orthonormaliser, orthonormalRows, single } from './orthonormal'
-import type { Matrix, MatrixProducts } from './matrix-products'
+import { gramOfColumns } from './gram'
+import { orthonormaliser, orthonormalRows, single } from './orthonormal'
+import { emptyLike, type Matrix, type MatrixProducts } from './matrix-products'
 import { rowSketch } from './row-sketch'
-import { symmetricEigen } from './symmetric-eigen'
+import { transposed } from './svd'
+import { largestEigen, symmetricEigen } from './symmetric-eigen'
 
 /** How much of a matrix is kept: a number of singular values, or a part of Σ σ² (0 … 1). */
 export type Kept = { rank: number } | { energy: number }
@@ -76,7 +78,8 @@ async function exact(given: Matrix, kept: Kept, total: number, products: MatrixP
   const { rows, columns } = matrix
   const wide = isWide(matrix)
   const gram = await products.multiply(matrix, matrix, wide ? 'right transposed' : 'left transposed')
-  const small = { ...gram, data: symmetricEigen(gram.data as Float64Array, gram.rows).vectors }
+  const eigen = await largestEigen(gram.data as Float64Array, gram.rows, products)
+  const small = transposed({ ...gram, data: eigen.rows })
   const large = await products.multiply(matrix, small, wide ? 'left transposed' : 'plain')
   // Lengths of the images are exact where the eigenvalues have lost small singular values.
   const singularValues = columnLengths(large)
@@ -85,8 +88,8 @@ async function exact(given: Matrix, kept: Kept, total: number, products: MatrixP
   const inverse = roots.map((root) => 1 / root)
   const [left, right] = wide ? [small, large] : [large, small]
   const up = { data: scaledColumns(left, wide ? roots : inverse), rows, columns: rank }
-  const down = turned(scaledColumns(right, wide ? inverse : roots), columns, rank)
-  return { rank, up, down: { data: down, rows: rank, columns }, singularValues, total }
+  const scaled = { data: scaledColumns(right, wide ? inverse : roots), rows: columns, columns: rank }
+  return { rank, up, down: transposed(scaled), singularValues, total }
 }
 
 /**
@@ -163,18 +166,6 @@ function scaledColumns({ data, rows, columns }: Matrix, factors: Float64Array): 
     for (let column = 0; column < count; column++)
       result[row * count + column] = data[row * columns + column]! * factors[column]!
   return result
-}
-
-/** [rows, columns] as [columns, rows]. */
-function turned(data: Matrix['data'], rows: number, columns: number): Matrix['data'] {
-  const result = emptyLike(data, rows * columns)
-  for (let row = 0; row < rows; row++)
-    for (let column = 0; column < columns; column++) result[column * rows + row] = data[row * columns + column]!
-  return result
-}
-
-function emptyLike(data: Matrix['data'], length: number): Matrix['data'] {
-  return data instanceof Float64Array ? new Float64Array(length) : new Float32Array(length)
 }
 
 /** Σ v² in float64. */

@@ -579,3 +579,71 @@ export function consensus(
     store<f64>(target + (<usize>i << 3), sum / select<f64>(part, 1, <i32>(divisor != 0) & <i32>(part != 0)))
   }
 }
+
+/**
+ * One step of a symmetric matrix's reduction to tridiagonal form, all float64: the lower triangle of the first `rows` rows
+ * becomes A − v wᵀ − w vᵀ, and product = A x with that new A. Both in one pass, since the pass waits for memory.
+ * @param matrix its rows are `stride` bytes apart
+ */
+export function reduceSymmetric(
+  matrix: usize,
+  stride: usize,
+  rows: i32,
+  v: usize,
+  w: usize,
+  x: usize,
+  product: usize,
+): void {
+  memory.fill(product, 0, <usize>rows << 3)
+  let row = 0
+  for (; row + 2 <= rows; row += 2) {
+    const a = matrix + <usize>row * stride
+    const b = a + stride
+    const at = <usize>row << 3
+    const va = v128.load64_splat(v + at)
+    const vb = v128.load64_splat(v + at, 8)
+    const wa = v128.load64_splat(w + at)
+    const wb = v128.load64_splat(w + at, 8)
+    const xa = v128.load64_splat(x + at)
+    const xb = v128.load64_splat(x + at, 8)
+    let sumA = f64x2.splat(0)
+    let sumB = f64x2.splat(0)
+    for (let k: usize = 0; k < at; k += 16) {
+      const vk = v128.load(v + k)
+      const wk = v128.load(w + k)
+      const xk = v128.load(x + k)
+      const ak = f64x2.sub(v128.load(a + k), f64x2.add(f64x2.mul(va, wk), f64x2.mul(wa, vk)))
+      v128.store(a + k, ak)
+      sumA = f64x2.add(sumA, f64x2.mul(ak, xk))
+      const bk = f64x2.sub(v128.load(b + k), f64x2.add(f64x2.mul(vb, wk), f64x2.mul(wb, vk)))
+      v128.store(b + k, bk)
+      sumB = f64x2.add(sumB, f64x2.mul(bk, xk))
+      const sum = f64x2.add(f64x2.mul(ak, xa), f64x2.mul(bk, xb))
+      v128.store(product + k, f64x2.add(v128.load(product + k), sum))
+    }
+    addTo(product + at, f64x2.extract_lane(sumA, 0) + f64x2.extract_lane(sumA, 1))
+    addTo(product + at + 8, f64x2.extract_lane(sumB, 0) + f64x2.extract_lane(sumB, 1))
+    reduceElement(a, row, row, v, w, x, product)
+    reduceElement(b, row + 1, row, v, w, x, product)
+    reduceElement(b, row + 1, row + 1, v, w, x, product)
+  }
+  if (row < rows)
+    for (let k = 0; k <= row; k++) reduceElement(matrix + <usize>row * stride, row, k, v, w, x, product)
+}
+
+// @ts-ignore: decorator
+@inline
+function reduceElement(a: usize, row: i32, column: i32, v: usize, w: usize, x: usize, product: usize): void {
+  const i = <usize>row << 3
+  const k = <usize>column << 3
+  const value = load<f64>(a + k) - (load<f64>(v + i) * load<f64>(w + k) + load<f64>(w + i) * load<f64>(v + k))
+  store<f64>(a + k, value)
+  addTo(product + i, value * load<f64>(x + k))
+  if (row != column) addTo(product + k, value * load<f64>(x + i))
+}
+
+// @ts-ignore: decorator
+@inline
+function addTo(at: usize, value: f64): void {
+  store<f64>(at, load<f64>(at) + value)
+}

@@ -44,6 +44,7 @@ interface KernelExports {
     target: number,
   ): void
   addProduct(target: number, coefficients: number, panels: number, rows: number, inner: number, columns: number): void
+  reduceSymmetric(matrix: number, stride: number, rows: number, v: number, w: number, x: number, product: number): void
 }
 
 /** Kernels read and write whole vectors, so every buffer ends with room for one more. */

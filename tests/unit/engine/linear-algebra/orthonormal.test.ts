@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
+import { gramOfRows } from '../../../../src-main/engine/linear-algebra/gram'
 import { MatrixProducts, type Matrix } from '../../../../src-main/engine/linear-algebra/matrix-products'
-import { gramOfRows, orthonormalRows } from '../../../../src-main/engine/linear-algebra/orthonormal'
+import { orthonormalRows } from '../../../../src-main/engine/linear-algebra/orthonormal'
 import { rowSketch } from '../../../../src-main/engine/linear-algebra/row-sketch'
 import { truncatedSvd } from '../../../../src-main/engine/linear-algebra/truncated-svd'
 import { TorchGenerator } from '../../../../src-main/engine/random'

@@ -1,0 +1,40 @@
+import { rotateRows } from './implicit-ql'
+import { dot } from './tridiagonal'
+
+/** Sweeps over all pairs of rows: some eight are usual. */
+const MOST_SWEEPS = 40
+
+/**
+ * Makes the rows of a matrix orthogonal by one-sided Jacobi rotations, which keep the digits of small singular values
+ * (Demmel and Veselić, 1992): rotation · matrix = rows.
+ * @param matrix [n, d], row-major, n ≤ d; it becomes the orthogonal rows, in no order
+ * @returns the rotation [n, n]
+ */
+export function orthogonaliseRows(matrix: Float64Array, n: number, d: number): Float64Array {
+  const rotation = new Float64Array(n * n)
+  for (let i = 0; i < n; i++) rotation[i * n + i] = 1
+  const row = (i: number): Float64Array => matrix.subarray(i * d, i * d + d)
+  for (let sweep = 0; sweep < MOST_SWEEPS; sweep++) {
+    let rotated = false
+    const squares = Float64Array.from({ length: n }, (_, i) => dot(row(i), row(i)))
+    const least = Number.EPSILON ** 2 * Math.max(...squares)
+    for (let i = 0; i < n; i++)
+      for (let j = i + 1; j < n; j++) {
+        const [a, b] = [squares[i]!, squares[j]!]
+        // A row of rounding errors has no direction.
+        if (a <= least || b <= least) continue
+        const product = dot(row(i), row(j))
+        if (Math.abs(product) <= Number.EPSILON * Math.sqrt(a * b)) continue
+        rotated = true
+        const ratio = (b - a) / (2 * product)
+        const tangent = (ratio < 0 ? -1 : 1) / (Math.abs(ratio) + Math.hypot(1, ratio))
+        const c = 1 / Math.hypot(1, tangent)
+        rotateRows(matrix, i * d, j * d, d, c, c * tangent)
+        rotateRows(rotation, i * n, j * n, n, c, c * tangent)
+        squares[i] = dot(row(i), row(i))
+        squares[j] = dot(row(j), row(j))
+      }
+    if (!rotated) break
+  }
+  return rotation
+}
