@@ -21,3 +21,16 @@ export function inputsOf(
     read: (model, start, into) => into.set(new Uint8Array(weights[model]!.buffer, start * 4, into.byteLength)),
   }
 }
+
+/** A matrix [n, d] in the layer's own shape. */
+export function inShape(goldenCase: GoldenCase, matrix: Float64Array): Float64Array {
+  const { shape } = input(goldenCase, 'weight_0')
+  if (goldenCase.params['kind'] !== 'conv_transpose') return matrix
+  const [inputs, outputs] = [shape[0]!, shape[1]!]
+  const area = matrix.length / (inputs * outputs)
+  return matrix.map((_, i) => {
+    const output = Math.floor(i / area) % outputs
+    const channel = Math.floor(i / (area * outputs))
+    return matrix[(output * inputs + channel) * area + (i % area)]!
+  })
+}

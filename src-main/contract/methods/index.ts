@@ -4,6 +4,7 @@ import { dareTies } from './elementwise/dare-ties'
 import type { MethodDescriptor, Parameter } from './descriptor'
 import { featureFusion } from './feature-fusion'
 import { featureRegression } from './feature-regression'
+import { regmean } from './regmean'
 import { soup } from './soup'
 import { taskArithmetic } from './task-arithmetic'
 import { ties } from './elementwise/ties'
@@ -27,6 +28,7 @@ import { weightedSum } from './weighted-sum'
 const DESCRIPTORS = [
   featureFusion,
   featureRegression,
+  regmean,
   soup,
   weightedSum,
   geometricMedian,

@@ -13,6 +13,7 @@ import { fusionMemory, groupsOf, readBiases, samplesFor } from './jobs/layer-inp
 import { tensorOutput } from './jobs/tensor-output'
 import type { WriteBytes } from './jobs/transposition'
 import { viewInputs } from './jobs/view-inputs'
+import type { RegressionMethod } from './methods/method'
 import type { LayerTask } from './plan/merge-plan'
 import type { PlanColumns } from './plan/plan-columns'
 import { RegressionLayer, type RegressionReport } from './regression/regression-layer'
@@ -100,9 +101,10 @@ export class FusionMerger extends MergerOnSessions<FusionSessions, LayerReport> 
   }
 }
 
-/** Feature regression. */
+/** Feature regression and RegMean. */
 export class RegressionMerger extends MergerOnSessions<RegressionSessions, RegressionReport> {
   constructor(
+    private readonly method: RegressionMethod,
     private readonly columns: PlanColumns,
     ...shared: ConstructorParameters<typeof MergerOnSessions<RegressionSessions, RegressionReport>>
   ) {
@@ -116,7 +118,7 @@ export class RegressionMerger extends MergerOnSessions<RegressionSessions, Regre
     write: (rows: MergedRows) => void,
   ): Promise<Float64Array | null> {
     const columns = this.columns.ofLayer(task, rows.inputs, reader)
-    const options = { weights: task.weights, ridge: this.settings.ridge }
+    const options = this.method.problem(task.weights, this.settings)
     const layer = new RegressionLayer(rows, columns, options, this.sessions, kernels)
     const { report, bias } = await layer.merge(write, this.yieldOrCancel)
     this.reports.push(report)

@@ -361,7 +361,7 @@ class MergeRun {
     const settings = plan.project.method
     const pause = (): Promise<void> => yieldOrCancel(options.signal)
     return plan.method.kind === 'regression'
-      ? new RegressionMerger(columns!, settings, new RegressionSessions(provider, threads), pause)
+      ? new RegressionMerger(plan.method, columns!, settings, new RegressionSessions(provider, threads), pause)
       : new FusionMerger(columns, settings, new FusionSessions(provider, threads, screens), pause)
   }
 

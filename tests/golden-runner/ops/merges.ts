@@ -6,7 +6,7 @@ import { samplesFromMoments } from '../../../src-main/engine/merge/fusion/moment
 import { FusionSessions, type FeatureSamples } from '../../../src-main/engine/merge/fusion/statistics'
 import { Kernels } from '../../../src-main/engine/tensor/kernels'
 import { input, type GoldenCase } from '../golden-set'
-import { inputsOf, tensors } from '../inputs'
+import { inputsOf, inShape, tensors } from '../inputs'
 import type { OpRunner } from '../run-cases'
 import { tensorMergeOps } from './tensor-merges'
 
@@ -35,19 +35,6 @@ function fusionLayer(goldenCase: GoldenCase, options: FusionOptions): { layer: T
   const layer = new TensorRows(inputsOf(goldenCase), shape, { ...PLAIN_LAYER, transposedConvolution }, 0, biases)
   const kernels = new Kernels(FusionLayer.memory(layer, options.samples?.count ?? null))
   return { layer, fusion: new FusionLayer(layer, options, sessions, kernels) }
-}
-
-/** A matrix [n, d] in the layer's own shape. */
-export function inShape(goldenCase: GoldenCase, matrix: Float64Array): Float64Array {
-  const { shape } = input(goldenCase, 'weight_0')
-  if (goldenCase.params['kind'] !== 'conv_transpose') return matrix
-  const [inputs, outputs] = [shape[0]!, shape[1]!]
-  const area = matrix.length / (inputs * outputs)
-  return matrix.map((_, i) => {
-    const output = Math.floor(i / area) % outputs
-    const channel = Math.floor(i / (area * outputs))
-    return matrix[(output * inputs + channel) * area + (i % area)]!
-  })
 }
 
 const fusionStatistics: OpRunner = async (goldenCase) => {

@@ -8,13 +8,15 @@ import { startDropping } from '../../../src-main/engine/merge/methods/elementwis
 import type { DrawSource } from '../../../src-main/engine/merge/methods/elementwise/random-draw'
 import { meanOfAgreeing, sumOfAgreeing } from '../../../src-main/engine/merge/methods/elementwise/sign-consensus'
 import { methodNamed } from '../../../src-main/engine/merge/methods/index'
-import { mergesLayers, type BlockMethod, type MergeMethod } from '../../../src-main/engine/merge/methods/method'
+import type { BlockMethod, MergeMethod } from '../../../src-main/engine/merge/methods/method'
+import { soup } from '../../../src-main/engine/merge/methods/soup'
 import { addBySimilarity } from '../../../src-main/engine/merge/methods/vectors/cosine'
 import { WeightedSum, type EncodedBlock } from '../../../src-main/engine/tensor/weighted-sum'
 import { goldenMethod, settingsOf, weightsOf } from '../golden-methods'
 import { input, type GoldenCase } from '../golden-set'
 import { inputsOf } from '../inputs'
 import type { OpRunner } from '../run-cases'
+import { regress } from './regression'
 
 /** What the methods that drop at random make of the changes that stay. */
 const MIXES = {
@@ -43,8 +45,11 @@ const mergeMethod: OpRunner = async (goldenCase) => {
   const inputs = inputsOf(goldenCase, taken)
   const settings = methodSchema.parse({ name, ...given })
   const weights = weightsOf(golden, params, taken.length).slice(0, taken.length)
-  const method = withGivenInputs(methodNamed(name), goldenCase, failures)
-  if (mergesLayers(method)) return { skipped: `method ${name} on a single tensor` }
+  const own = withGivenInputs(methodNamed(name), goldenCase, failures)
+  if (own.kind === 'fusion') return { skipped: `method ${name} on a single tensor` }
+  if (own.kind === 'regression' && params['kind'] !== 'bias')
+    return { ...(await regress(goldenCase, own.problem(weights, settings))), failures }
+  const method = own.kind === 'regression' ? soup : own
   const merged = new Float64Array(inputs.count)
   const write = ({ bytes }: EncodedBlock, start: number): void => new Uint8Array(merged.buffer).set(bytes, start * 8)
   if (method.kind === 'linear') {

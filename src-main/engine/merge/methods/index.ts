@@ -5,6 +5,7 @@ import { dareTies } from './elementwise/dare-ties'
 import { featureFusion } from './feature-fusion'
 import { featureRegression } from './feature-regression'
 import type { MergeMethod } from './method'
+import { regmean } from './regmean'
 import { soup } from './soup'
 import { taskArithmetic } from './task-arithmetic'
 import { ties } from './elementwise/ties'
@@ -29,6 +30,7 @@ import { weightedSum } from './weighted-sum'
 const METHODS: { readonly [Name in MethodName]: MergeMethod & { name: Name } } = {
   featurefusion: featureFusion,
   'feature-regression': featureRegression,
+  regmean,
   soup,
   'weighted-sum': weightedSum,
   'geometric-median': geometricMedian,

@@ -2,6 +2,7 @@ import type { MethodDescriptor } from '../../../contract/methods/descriptor'
 import type { MethodName } from '../../../contract/methods/index'
 import type { MethodSettings } from '../../../contract/document/project'
 import type { LinearCombination } from '../../tensor/weighted-sum'
+import type { RidgeOptions } from '../regression/column-system'
 import type { Products } from './vectors/products'
 
 /** The deltas and base of one block of a tensor, as a method sees them. */
@@ -79,6 +80,8 @@ export interface FusionMethod extends Described {
 /** Matrices are fitted to the models' features on real inputs; all other tensors are the weighted mean. */
 export interface RegressionMethod extends Described {
   kind: 'regression'
+  /** @param weights of a layer's models, base first */
+  problem(weights: readonly number[], settings: MethodSettings): RidgeOptions
 }
 
 export type MergeMethod = LinearMethod | ElementwiseMethod | VectorMethod | FusionMethod | RegressionMethod

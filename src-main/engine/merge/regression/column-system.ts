@@ -2,6 +2,7 @@ import type { YieldOrCancel } from '../../cancel'
 import type { Tensor } from '../../runtime/session'
 import { KernelBuffer, type Kernels } from '../../tensor/kernels'
 import { PositiveSolver, SOLVER_BLOCK } from './positive-solver'
+import { InputMetric } from './input-metric'
 import type { RegressionSessions } from './regression-sessions'
 
 /** Real inputs of a layer per model (method.md, 'Feature regression'): X_m. */
@@ -12,6 +13,20 @@ export interface InputColumns {
   scratchBytes(model: number): number
   /** Writes a model's columns as rows [S_m, d] into `into`, float32. */
   read(model: number, into: KernelBuffer, scratch: KernelBuffer, kernels: Kernels): void
+}
+
+/** What a layer's ridge problem minimises: Σ_m w_m ‖(W − K_m) X_m‖² + λ ‖W − K̄‖². */
+export interface RidgeOptions {
+  /** Weight α_m ≥ 0 per model, base first; not all 0. */
+  weights: readonly number[]
+  /** λ as a multiple of a mean: see `gram`. */
+  ridge: number
+  /**
+   * Absent: feature regression (method.md), w_m = α_m, λ of the columns' mean squared length. Else RegMean's form:
+   * w_m = α_m / S_m, so that each model's Gram matrix is a mean; λ of the mean of their sum's diagonal; and all that is
+   * not on the diagonal of a Gram matrix is multiplied by a factor in [0, 1] (`offDiagonals`).
+   */
+  gram?: { offDiagonals: number }
 }
 
 /** R (XᵀX + λI)⁻¹ Xᵀ of some rows, and how far they were and are from the features that were asked for. */
@@ -26,8 +41,9 @@ export interface SolvedRows {
 }
 
 /**
- * The ridge problem of one layer, whose inputs are the columns X = [√α_m X_m]. With ΣS columns of length d it is solved
- * in the smaller of two equal forms, R (XᵀX + λI)⁻¹ Xᵀ = R Xᵀ (X Xᵀ + λI)⁻¹: of size ΣS or of size d.
+ * The ridge problem of one layer, whose inputs are the columns X = [√w_m X_m]. With ΣS columns of length d it is solved
+ * in the smaller of two equal forms, R (XᵀX + λI)⁻¹ Xᵀ = R Xᵀ (X Xᵀ + λI)⁻¹: of size ΣS or of size d. Where off-diagonals
+ * are made smaller, columns and rows are those of another metric (input-metric.ts), in which λ is 1.
  */
 export class ColumnSystem {
   /** Columns taken per model: a model without weight is left out with its columns. */
@@ -38,18 +54,21 @@ export class ColumnSystem {
   private readonly transposed: KernelBuffer | null
   private solver: PositiveSolver | null = null
   private ridge = 0
+  private inputMetric: InputMetric | null = null
 
   /** @param inputs d */
   constructor(
     private readonly inputs: number,
     private readonly columns: InputColumns,
-    private readonly weights: readonly number[],
+    private readonly options: RidgeOptions,
     private readonly sessions: RegressionSessions,
     private readonly kernels: Kernels,
   ) {
-    this.counts = takenColumns(columns, weights)
+    this.counts = takenColumns(columns, options.weights)
     this.total = sum(this.counts)
-    const [x, transposed] = ColumnSystem.bufferBytes(inputs, columns, weights).map((bytes) => kernels.allocate(bytes))
+    const [x, transposed] = ColumnSystem.bufferBytes(inputs, columns, options.weights).map((bytes) =>
+      kernels.allocate(bytes),
+    )
     this.x = x!
     this.transposed = transposed ?? null
   }
@@ -69,25 +88,28 @@ export class ColumnSystem {
     )
   }
 
-  /** λ = ridge · mean(diag XᵀX), once the system is factored. */
-  get lambda(): number {
-    return this.ridge
+  /** λ, once the system is factored. */
+  lambda = 0
+
+  /** How rows are to be given and are returned, once the system is factored; null: as they are. */
+  get metric(): InputMetric | null {
+    return this.inputMetric
   }
 
   /**
    * Reads the columns and factors the system; false where there is nothing to solve (no columns, or all are 0).
    * @throws RangeError where the ridge is too small
    */
-  async factor(ridge: number, scratch: KernelBuffer, yieldOrCancel: YieldOrCancel): Promise<boolean> {
-    this.load(scratch)
-    const { total, inputs, transposed, x, sessions } = this
+  async factor(scratch: KernelBuffer, yieldOrCancel: YieldOrCancel): Promise<boolean> {
+    const { total, inputs, transposed, x, sessions, options } = this
+    this.loadColumns(scratch)
+    const squares = this.squares(x, total, inputs).reduce((all, own) => all + own, 0)
+    if (squares === 0) return false
+    this.ridge = this.lambda = (options.ridge * squares) / (options.gram ? inputs : total)
+    if (options.gram && options.gram.offDiagonals < 1) this.enterMetric(options.gram.offDiagonals)
+    if (transposed) this.transpose(transposed)
     const [matrix, size, length] = transposed ? [transposed, inputs, total] : [x, total, inputs]
-    const diagonal = Float64Array.from({ length: size }, (_, row) => {
-      const at = matrix.pointer + row * length * 4
-      return this.kernels.run.dot(at, at, length)
-    })
-    this.ridge = (ridge * sum(diagonal)) / Math.max(1, total)
-    if (this.ridge === 0) return false
+    const diagonal = this.squares(matrix, size, length)
     const panel = async (first: number, width: number): Promise<Float64Array> => {
       const below = this.part(matrix, first, size - first, length)
       const product = Float64Array.from(await sessions.rowProduct(below, this.part(matrix, first, width, length)))
@@ -123,20 +145,47 @@ export class ColumnSystem {
     return { left: { data: left, dims: [count, inputs] }, right: null, before, after: Math.max(0, after) }
   }
 
-  private load(scratch: KernelBuffer): void {
-    const { columns, counts, weights, inputs, kernels, x, transposed, total } = this
+  /** √w_m: what a model's columns are multiplied by. */
+  columnScale(model: number): number {
+    const { weights, gram } = this.options
+    return Math.sqrt(weights[model]! / (gram ? this.counts[model]! : 1))
+  }
+
+  private loadColumns(scratch: KernelBuffer): void {
+    const { columns, counts, inputs, kernels, x } = this
     let first = 0
     counts.forEach((count, model) => {
       if (count === 0) return
       const own = new KernelBuffer(kernels.run.memory, x.pointer + first * inputs * 4, count * inputs * 4)
       columns.read(model, own, scratch, kernels)
-      kernels.run.scale(own.pointer, count * inputs, Math.sqrt(weights[model]!))
+      kernels.run.scale(own.pointer, count * inputs, this.columnScale(model))
       first += count
     })
-    if (!transposed) return
-    const [source, target] = [x.floats(total * inputs), transposed.floats(total * inputs)]
+  }
+
+  private enterMetric(offDiagonals: number): void {
+    const { counts, options, lambda, inputs, kernels, x, total } = this
+    const columns = counts.map((_, model) => this.ofModel(model).data as Float32Array)
+    this.inputMetric = new InputMetric(columns, inputs, options.weights, lambda, offDiagonals)
+    const all = x.floats(total * inputs)
+    this.inputMetric.divide(all)
+    kernels.run.scale(x.pointer, all.length, Math.sqrt(offDiagonals))
+    this.ridge = 1
+  }
+
+  private transpose(into: KernelBuffer): void {
+    const { inputs, x, total } = this
+    const [source, target] = [x.floats(total * inputs), into.floats(total * inputs)]
     for (let column = 0; column < total; column++)
       for (let i = 0; i < inputs; i++) target[i * total + column] = source[column * inputs + i]!
+  }
+
+  /** Squared lengths of a matrix's rows. */
+  private squares(matrix: KernelBuffer, rows: number, length: number): Float64Array {
+    return Float64Array.from({ length: rows }, (_, row) => {
+      const at = matrix.pointer + row * length * 4
+      return this.kernels.run.dot(at, at, length)
+    })
   }
 
   private part(buffer: KernelBuffer, first: number, count: number, length: number): Tensor {

@@ -2,21 +2,15 @@ import type { YieldOrCancel } from '../../cancel'
 import { FusionError } from '../../../contract/errors'
 import type { Tensor } from '../../runtime/session'
 import { Kernels, type KernelBuffer } from '../../tensor/kernels'
-import { ColumnSystem, type InputColumns } from './column-system'
+import { ColumnSystem, type InputColumns, type RidgeOptions } from './column-system'
 import type { MergedRows } from '../fusion/fusion-layer'
 import type { LayerRows } from '../fusion/layer-rows'
+import type { InputMetric } from './input-metric'
 import type { RegressionSessions } from './regression-sessions'
 
 /** Elements of the rows that are merged at a time: 16 MB per float32 buffer. */
 const BLOCK_ELEMENTS = 4 * 1024 * 1024
 const BLOCK_ROWS = 640
-
-export interface RegressionOptions {
-  /** Weight α_m ≥ 0 per model, base first; not all 0. */
-  weights: readonly number[]
-  /** λ as a multiple of mean(diag XᵀX). */
-  ridge: number
-}
 
 /** What a regression did to one layer. */
 export interface RegressionReport {
@@ -25,7 +19,7 @@ export interface RegressionReport {
   inputs: number
   /** ΣS, columns of all models that take part. */
   columns: number
-  /** Σ α_m ‖(W − K_m) X_m‖² as a part of what the weighted mean K̄ leaves; 1 where there was nothing to fit. */
+  /** Σ α_m ‖(W − K_m) X_m‖² as a part of what W leaves where it is pulled to; 1 where there was nothing to fit. */
   remaining: number
 }
 
@@ -36,7 +30,7 @@ export interface RegressionResult {
   lambda: number
 }
 
-/** Merges one layer by feature regression (method.md): W = K̄ + R (XᵀX + λI)⁻¹ Xᵀ. */
+/** Merges one layer by feature regression or RegMean (method.md): W = K̄ + R (XᵀX + λI)⁻¹ Xᵀ. */
 export class RegressionLayer {
   private readonly system: ColumnSystem
   private readonly block: number
@@ -46,12 +40,12 @@ export class RegressionLayer {
   constructor(
     private readonly layer: LayerRows,
     columns: InputColumns,
-    private readonly options: RegressionOptions,
+    private readonly options: RidgeOptions,
     private readonly sessions: RegressionSessions,
     private readonly kernels: Kernels,
   ) {
     kernels.reset()
-    this.system = new ColumnSystem(layer.inputs, columns, options.weights, sessions, kernels)
+    this.system = new ColumnSystem(layer.inputs, columns, options, sessions, kernels)
     this.block = blockRows(layer)
     const [scratch, sums, mean, weights, merged] = rowBufferBytes(layer, columns, options.weights).map((bytes) =>
       kernels.allocate(bytes),
@@ -81,7 +75,8 @@ export class RegressionLayer {
     for (let start = 0; start < layer.rows; start += block) {
       const count = Math.min(block, layer.rows - start)
       await yieldOrCancel()
-      this.loadMean(start, count)
+      if (system.metric) this.loadPrior(system.metric, start, count)
+      else this.loadMean(start, count)
       if (!solvable) {
         write({ start, count, weights: buffers.mean })
         continue
@@ -97,6 +92,7 @@ export class RegressionLayer {
         merged.set(solved.left.data as Float32Array)
         this.kernels.run.addScaled(buffers.merged.pointer, buffers.mean.pointer, merged.length, 1)
       }
+      system.metric?.divide(buffers.merged.floats(count * layer.inputs))
       write({ start, count, weights: buffers.merged })
     }
     const { name, rows: outputs, inputs } = layer
@@ -108,11 +104,11 @@ export class RegressionLayer {
   private async factor(yieldOrCancel: YieldOrCancel): Promise<boolean> {
     const { ridge } = this.options
     try {
-      return await this.system.factor(ridge, this.buffers.scratch, yieldOrCancel)
+      return await this.system.factor(this.buffers.scratch, yieldOrCancel)
     } catch (cause) {
       if (!(cause instanceof RangeError)) throw cause
       throw new FusionError('validation', `The ridge ${ridge} is too small for ${this.layer.name}.`, {
-        hint: 'The inputs of this layer depend on each other. Use a larger ridge; 1 is the default.',
+        hint: 'The inputs of this layer depend on each other. Use a larger ridge.',
         cause,
       })
     }
@@ -131,7 +127,21 @@ export class RegressionLayer {
     kernels.run.divide(buffers.sums.pointer, buffers.mean.pointer, length, totalOf(options.weights))
   }
 
-  /** R = [√α_m (K_m − K̄) X_m] of some rows, [count, ΣS]. */
+  /** P of some rows (input-metric.ts) into `mean`, in the metric. */
+  private loadPrior(metric: InputMetric, start: number, count: number): void {
+    const { layer, options, kernels, buffers } = this
+    const length = count * layer.inputs
+    const sums = buffers.sums.doubles(length).fill(0)
+    options.weights.forEach((weight, model) => {
+      if (weight === 0) return
+      layer.read(model, start, count, buffers.weights, buffers.scratch, kernels)
+      metric.addToPrior(sums, buffers.weights.floats(length), model)
+    })
+    kernels.run.divide(buffers.sums.pointer, buffers.mean.pointer, length, 1)
+    metric.multiply(buffers.mean.floats(length))
+  }
+
+  /** R = [√w_m (K_m − K̄) X_m] of some rows, [count, ΣS]. */
   private async featureErrors(start: number, count: number, yieldOrCancel: YieldOrCancel): Promise<Float32Array> {
     const { layer, system, kernels, buffers } = this
     const result = new Float32Array(count * system.total)
@@ -140,6 +150,7 @@ export class RegressionLayer {
       if (columns === 0) continue
       await yieldOrCancel()
       layer.read(model, start, count, buffers.weights, buffers.scratch, kernels)
+      system.metric?.multiply(buffers.weights.floats(count * layer.inputs))
       kernels.run.addScaled(buffers.weights.pointer, buffers.mean.pointer, count * layer.inputs, -1)
       const errors = await this.sessions.rowProduct(rows(buffers.weights, count, layer.inputs), system.ofModel(model))
       for (let row = 0; row < count; row++)

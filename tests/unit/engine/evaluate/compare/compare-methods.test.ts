@@ -90,6 +90,7 @@ describe('the rows of a comparison', () => {
     expect(more.map(({ merge }) => [merge!.method.name, merge!.method.statistics])).toEqual([
       ['featurefusion', 'calibrated'],
       ['feature-regression', 'exact'],
+      ['regmean', 'exact'],
     ])
     const { ridge, seed, calibration } = methodSchema.parse(own)
     for (const { merge } of rows.slice(3)) expect(merge!.method).toMatchObject({ ridge, seed, calibration, layerKinds })
