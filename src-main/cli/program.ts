@@ -13,6 +13,7 @@ import { addGenerateCommand } from './commands/generate'
 import { addInspectCommand } from './commands/inspect'
 import { addLibraryCommand } from './commands/library'
 import { addMergeCommand } from './commands/merge'
+import { addMergeLorasCommand } from './commands/merge-loras'
 import { addOpenCommand } from './commands/open'
 import { addReweightCommand, addUnlearnCommand } from './commands/reweight'
 import { addSearchCommand } from './commands/search'
@@ -51,6 +52,7 @@ export function createProgram(files: BuiltFiles): Command {
   addUnlearnCommand(program, files)
   addInspectCommand(program)
   addExtractCommand(program, files.builtFolder)
+  addMergeLorasCommand(program)
   addCalibrateCommand(program, files)
   addGenerateCommand(program, files)
   addEvaluateCommand(program, files)

@@ -12,6 +12,8 @@ export interface Models {
   specialist: string
   /** Files of one tensor each. */
   small: [string, string]
+  /** Of the base. */
+  loras: [string, string]
   /** An evaluation set. */
   data: string
 }
@@ -37,6 +39,8 @@ export interface OutputOption {
   readsOne?: true
 }
 
+/** That the first layer of the shipped base makes. */
+const DEMO_CHANNELS = 48
 const ON_CPU = ['--device', 'cpu', '--json']
 const folders = ({ base, specialist }: Models): string[] => ['--base', base, '--specialist', `first=${specialist}`]
 const files = ({ small: [first, second] }: Models): string[] => ['--base', first, '--specialist', `first=${second}`]
@@ -125,6 +129,16 @@ export const OUTPUT_OPTIONS: readonly OutputOption[] = [
     own: lora,
     suffix: '.safetensors',
   },
+  {
+    option: 'merge-loras --out',
+    writes: 'file',
+    args: ({ base, loras: [first, second] }, out) => {
+      const models = ['--base', base, '--specialist', `first=${first}`, '--specialist', `second=${second}`]
+      return ['merge-loras', ...models, '--json', '--overwrite', '--out', out]
+    },
+    own: lora,
+    suffix: '.safetensors',
+  },
   { option: 'generate --out', writes: 'file', args: ({ base }, out) => drawn(base, out), suffix: '.png', own: png },
   { option: 'generate --out', writes: 'into folder', args: ({ base }, out) => drawn(base, out) },
   {
@@ -163,7 +177,7 @@ export const INPUT_OPTIONS: ReadonlySet<string> = new Set([
   ),
   ...['calibrate', 'evaluate', 'compare', 'search', 'drift', 'serve'].map((command) => `${command} --data`),
   ...['unlearn', 'drift', 'compare', 'search'].map((command) => `${command} --pipeline`),
-  ...['base', 'specialist'].map((name) => `extract --${name}`),
+  ...['extract', 'merge-loras'].flatMap((command) => ['base', 'specialist'].map((name) => `${command} --${name}`)),
   ...['calibrate --prompts', 'unlearn --evaluation', 'verify --sources', 'serve --allow', 'convert --vae'],
   ...['model', 'base', 'vae', 'embedding', 'image'].map((name) => `generate --${name}`),
   ...['model', 'merge', 'base', 'clip'].map((name) => `evaluate --${name}`),
@@ -180,11 +194,18 @@ export function makeModels(folder: string): Models {
       'layer.weight': tensor([2, 2], [value, 2, 3, 4]),
     }),
   ) as [string, string]
+  const loras = [1, 2].map((value) =>
+    writeModel(join(folder, 'small', `lora-${value}.safetensors`), {
+      'lora_unet_conv_in.lora_down.weight': tensor([1, 4, 3, 3], new Float32Array(36).fill(value)),
+      'lora_unet_conv_in.lora_up.weight': tensor([DEMO_CHANNELS, 1, 1, 1], new Float32Array(DEMO_CHANNELS).fill(1)),
+    }),
+  ) as [string, string]
   const [base, specialist] = familyFolders as [string, string]
   return {
     base: copied(base, 'base'),
     specialist: copied(specialist, 'specialist'),
     small,
+    loras,
     data: copied(join(DEMO, 'evaluation'), 'data'),
   }
 }

@@ -4,12 +4,13 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import { projectSchema } from '../../src-main/contract/document/project'
+import { projectSchema, type Project } from '../../src-main/contract/document/project'
 import { readSafetensors } from '../../src-main/engine/checkpoint/containers/safetensors'
 import { encodeHeader } from '../../src-main/engine/checkpoint/containers/safetensors-write'
 import { findDemoFamily } from '../../src-main/engine/evaluate/data/demo-family'
 import { extractLora } from '../../src-main/engine/extract/extract-lora'
-import type { LoraFormat } from '../../src-main/engine/extract/lora-names'
+import type { LoraFormat } from '../../src-main/contract/adapter-files'
+import { fuseAdapters } from '../../src-main/engine/fuse/fuse-adapters'
 import { openModel, planMerge } from '../../src-main/engine/merge/open-model'
 import { runMerge } from '../../src-main/engine/merge/run'
 
@@ -17,14 +18,18 @@ const python = process.env['FEATUREFUSION_PYTHON']
 const LAYOUTS = resolve('tests/golden/layouts')
 const ALL = ['unet', 'text_encoder', 'vae']
 
-async function exportMerge(models: readonly string[], path: string, method: string, output: object): Promise<string> {
-  const project = projectSchema.parse({
+function projectOf(models: readonly string[], method: string, output: object): Project {
+  return projectSchema.parse({
     format: 'featurefusion-project',
     version: 1,
     models: models.map((model, index) => ({ name: `model-${index}`, path: model })),
     method: { name: method },
     output,
   })
+}
+
+async function exportMerge(models: readonly string[], path: string, method: string, output: object): Promise<string> {
+  const project = projectOf(models, method, output)
   const clipVocabulary = resolve('resources/clip/bpe_simple_vocab_16e6.txt.gz')
   await runMerge(await planMerge(project), { path, clipVocabulary })
   return path
@@ -44,6 +49,29 @@ async function exportAdapter(base: string, specialist: string, format: LoraForma
     dtype: 'fp32',
   })
   return { format, adapter, merged }
+}
+
+/** LoRAs of two specialists as one, and the folder of the base with both merged in. */
+async function exportFusedAdapter(
+  base: string,
+  specialists: readonly [string, string],
+  format: LoraFormat,
+  folder: string,
+): Promise<object> {
+  const adapters: string[] = []
+  for (const [index, specialist] of specialists.entries()) {
+    const path = join(folder, `part-${index}.safetensors`)
+    const type = { format: 'kohya', type: 'F16', kept: { rank: 4 + 4 * index } } as const
+    await extractLora(await openModel(base), await openModel(specialist), { path, overwrite: true, ...type })
+    adapters.push(path)
+  }
+  const project = projectOf([base, ...adapters], 'task-arithmetic', { dtype: 'fp32' })
+  const adapter = join(folder, `fused-${format}.safetensors`)
+  await fuseAdapters(await planMerge(project), { path: adapter, format, type: 'F32', kept: null })
+  const merged = await exportMerge([base, ...adapters], join(folder, `fused-${format}-merged`), 'task-arithmetic', {
+    dtype: 'fp32',
+  })
+  return { format: `fused ${format}`, adapter, merged }
 }
 
 /** A Stable Diffusion 1 file as ComfyUI saves it: with a projection that its text encoder does not use. */
@@ -79,6 +107,8 @@ if (python === undefined) {
       adapters: [
         await exportAdapter(base.path, specialists[0]!.path, 'kohya', folder),
         await exportAdapter(base.path, specialists[0]!.path, 'peft', folder),
+        await exportFusedAdapter(base.path, [specialists[0]!.path, specialists[1]!.path], 'kohya', folder),
+        await exportFusedAdapter(base.path, [specialists[0]!.path, specialists[1]!.path], 'peft', folder),
       ],
       converted: [
         {

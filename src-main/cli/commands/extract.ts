@@ -4,22 +4,14 @@ import { outputName } from '../../contract/document/output-name'
 import type { EmaUse } from '../../contract/document/project'
 import { openModel, openSpecialist } from '../../engine/merge/open-model'
 import { extractLora, type Extraction } from '../../engine/extract/extract-lora'
-import { LORA_COMPONENTS, LORA_FORMATS, type LoraComponent, type LoraFormat } from '../../engine/extract/lora-names'
+import { LORA_FORMATS, LORA_TYPES, type LoraFormat } from '../../contract/adapter-files'
+import { LORA_COMPONENTS, type LoraComponent } from '../../engine/extract/lora-names'
 import type { Kept } from '../../engine/linear-algebra/truncated-svd'
 import { cacheFolder } from '../folders'
 import { emaOption } from '../options/model-options'
-import { count, number, threads } from '../options/option-values'
-import {
-  bytes,
-  lines,
-  ProgressLine,
-  printResult,
-  runCommand,
-  say,
-  seconds,
-  UsageError,
-  type CommonOptions,
-} from '../output/output'
+import { count, part, threads } from '../options/option-values'
+import { loraInWords, percent, shownNames } from '../output/lora-output'
+import { lines, ProgressLine, printResult, runCommand, say, UsageError, type CommonOptions } from '../output/output'
 
 interface ExtractCommandOptions extends CommonOptions {
   base: string
@@ -28,17 +20,13 @@ interface ExtractCommandOptions extends CommonOptions {
   energy?: number
   convRank?: number
   format: LoraFormat
-  dtype: keyof typeof TYPES
+  dtype: keyof typeof LORA_TYPES
   include?: LoraComponent[]
   ema?: EmaUse
   out: string
   overwrite?: boolean
   threads?: number
 }
-
-const TYPES = { fp16: 'F16', fp32: 'F32' } as const
-/** Rows of layers that the words show: the ones that lost most. */
-const LAYERS_SHOWN = 5
 
 /** `featurefusion extract`: what a specialist changed of its base, as a LoRA. */
 export function addExtractCommand(program: Command, builtFolder: URL): void {
@@ -54,7 +42,9 @@ export function addExtractCommand(program: Command, builtFolder: URL): void {
     .option('--energy <part>', 'instead of a rank: the part of the change to keep, 0 … 1; ranks follow from it', part)
     .option('--conv-rank <n>', 'rank of convolutions larger than 1 × 1, where it differs', count)
     .addOption(new Option('--format <naming>', 'names in the file').choices(LORA_FORMATS).default('kohya'))
-    .addOption(new Option('--dtype <type>', 'element type of the factors').choices(Object.keys(TYPES)).default('fp16'))
+    .addOption(
+      new Option('--dtype <type>', 'element type of the factors').choices(Object.keys(LORA_TYPES)).default('fp16'),
+    )
     .option(
       '--include <parts>',
       'parts to extract, by commas: unet,text_encoder,text_encoder_2 (default: all that both models have)',
@@ -85,7 +75,7 @@ async function run(options: ExtractCommandOptions, processFile: URL, signal: Abo
       path: out,
       overwrite,
       format,
-      type: TYPES[options.dtype],
+      type: LORA_TYPES[options.dtype],
       kept,
       ...(convRank !== undefined && { convolutionsKept: { rank: convRank } }),
       ...(include && { include }),
@@ -105,13 +95,6 @@ async function run(options: ExtractCommandOptions, processFile: URL, signal: Abo
   }
 }
 
-/** A number above 0 and up to 1. */
-function part(text: string): number {
-  const value = number(text)
-  if (value <= 0 || value > 1) throw new InvalidArgumentError('It is not a number above 0 and up to 1.')
-  return value
-}
-
 function parts(text: string): LoraComponent[] {
   return [...new Set(text.split(','))].map((name) => {
     const known = LORA_COMPONENTS.find((component) => component === name)
@@ -120,27 +103,16 @@ function parts(text: string): LoraComponent[] {
   })
 }
 
-function percent(value: number): string {
-  return `${(100 * value).toFixed(1)} %`
-}
-
 function inWords(result: Extraction & { path: string; seconds: number }): string {
-  const { path, layers, relativeError, unchanged, leftOut, leftOutPart } = result
-  const ranks = layers.map(({ rank }) => rank)
-  const [least, most] = [Math.min(...ranks), Math.max(...ranks)]
-  const worst = [...layers].sort((a, b) => b.relativeError - a.relativeError).slice(0, LAYERS_SHOWN)
+  const { unchanged, leftOut, leftOutPart } = result
   return lines([
-    `${path}: ${layers.length} layers, rank ${least === most ? least : `${least} to ${most}`}, ${bytes(result.bytes)}; in ${seconds(result.seconds)}`,
-    `Relative error ${percent(relativeError)} of the layers' change; by layer, the largest (--json: all):`,
-    ...worst.map(
-      (layer) => `  ${percent(layer.relativeError)}  ${layer.component}.${layer.module}, rank ${layer.rank}`,
-    ),
+    ...loraInWords(result, "the layers' change"),
     ...(unchanged.length > 0
       ? [`Left out, since the specialist did not change them: ${unchanged.length} layers.`]
       : []),
     ...(leftOut.length > 0
       ? [
-          `Changed, but no LoRA can hold them (biases, norms, embeddings): ${leftOut.length} tensors, ${percent(leftOutPart)} of the whole change's length: ${leftOut.slice(0, LAYERS_SHOWN).join(', ')}${leftOut.length > LAYERS_SHOWN ? ' …' : ''}.`,
+          `Changed, but no LoRA can hold them (biases, norms, embeddings): ${leftOut.length} tensors, ${percent(leftOutPart)} of the whole change's length: ${shownNames(leftOut)}.`,
         ]
       : []),
   ])

@@ -60,9 +60,9 @@ export function addSourceOptions(command: Command): Command {
     )
 }
 
-/** Adds the options that choose models, weights and method. */
-export function addModelOptions(command: Command): Command {
-  addSourceOptions(command)
+/** Adds the options that choose models and weigh them. */
+export function addWeightOptions(command: Command): Command {
+  return addSourceOptions(command)
     .option(
       '--block-weights <name=numbers>',
       "a model's weights by block: BLOCK:WEIGHT,… or a number for every block (26 for SD 1 and 2, 20 for SDXL)",
@@ -75,6 +75,11 @@ export function addModelOptions(command: Command): Command {
       collect,
       [],
     )
+}
+
+/** Adds the options that choose models, weights and method. */
+export function addModelOptions(command: Command): Command {
+  addWeightOptions(command)
   addMethodOptions(command)
   return command
     .option(

@@ -41,3 +41,10 @@ export function steps(text: string): number {
 export function threads(text: string): number {
   return countUpTo(text, MOST_THREADS)
 }
+
+/** A number above 0 and up to 1. */
+export function part(text: string): number {
+  const value = number(text)
+  if (value <= 0 || value > 1) throw new InvalidArgumentError('It is not a number above 0 and up to 1.')
+  return value
+}

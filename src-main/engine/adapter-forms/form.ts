@@ -44,6 +44,13 @@ export interface RowChange {
 /** Adds factor · D to rows that hold W, for forms whose change is a sum W + D. */
 export type AddDelta = (block: RowBlock, factor: number) => void
 
+/** A product of two matrices: left [rows, rank] · right [rank, rowLength]. */
+export interface FactorProduct {
+  left: Float32Array | Float64Array
+  right: Float32Array | Float64Array
+  rank: number
+}
+
 /** One way in which adapters change a weight (formulas: tests/golden/adapters/README.md). */
 export interface AdapterForm {
   name: FormName
@@ -57,6 +64,12 @@ export interface AdapterForm {
   misfit(weight: WeightShape, shape: FactorShapes, settings: FormSettings): string | undefined
   /** The rank by which alpha is divided; null where alpha is none of a scale. */
   rank(shape: FactorShapes): number | null
+  /** D, without scale and magnitudes, as a product of two matrices; absent for forms that never are one. */
+  lowRank?: {
+    /** The rank of the product; null where the factors make no matrix of a lower rank than others of its size. */
+    rank(weight: WeightShape, shape: FactorShapes): number | null
+    product(weight: WeightShape, factors: Factors): FactorProduct
+  }
   /** @param load for forms that need more than the rows asked for; called while no block is in use */
   rowChange(weight: WeightShape, factors: Factors, settings: FormSettings, load: LoadRows): RowChange
 }

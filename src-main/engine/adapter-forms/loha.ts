@@ -1,5 +1,5 @@
 import { additiveChange } from './additive'
-import type { AdapterForm, AddDelta, FactorShapes, Factors, RowBlock, WeightShape } from './form'
+import type { AdapterForm, AddDelta, FactorProduct, FactorShapes, Factors, RowBlock, WeightShape } from './form'
 import { addProduct, asMatrix, misfitOf, packPanels, scaledRows, transposed, tuckerRight } from './matrices'
 
 const HALVES = ['1', '2'] as const
@@ -18,6 +18,7 @@ export const loha: AdapterForm = {
     return undefined
   },
   rank: (shape) => shape('hada_w1_b')?.[0] ?? null,
+  lowRank: { rank: lohaRank, product: lohaProduct },
   rowChange: (weight, factors, settings, load) =>
     additiveChange(lohaDelta(weight, factors), weight, factors, settings, load),
 }
@@ -38,13 +39,40 @@ function wantedOf(
 
 interface Half {
   left: Float32Array
-  panels: Float32Array
+  right: Float32Array
   inner: number
 }
 
+function lohaRank({ rows, rowLength }: WeightShape, shape: FactorShapes): number | null {
+  const inner = HALVES.map((half) => (shape(`hada_t${half}`) ?? shape(`hada_w${half}_b`))![0]!)
+  const rank = inner[0]! * inner[1]!
+  return rank < Math.min(rows, rowLength) ? rank : null
+}
+
+/** (A₁ B₁) ∘ (A₂ B₂): every column of A₁ times every column of A₂, entry by entry, and the same of the rows of B. */
+function lohaProduct(weight: WeightShape, factors: Factors): FactorProduct {
+  const { rows, rowLength } = weight
+  const [first, second] = HALVES.map((half) => halfOf(weight, factors, half)) as [Half, Half]
+  const rank = first.inner * second.inner
+  const left = new Float64Array(rows * rank)
+  const right = new Float64Array(rank * rowLength)
+  for (let i = 0; i < first.inner; i++)
+    for (let j = 0; j < second.inner; j++) {
+      const k = i * second.inner + j
+      for (let row = 0; row < rows; row++)
+        left[row * rank + k] = first.left[row * first.inner + i]! * second.left[row * second.inner + j]!
+      for (let column = 0; column < rowLength; column++)
+        right[k * rowLength + column] = first.right[i * rowLength + column]! * second.right[j * rowLength + column]!
+    }
+  return { left, right, rank }
+}
+
 function lohaDelta(weight: WeightShape, factors: Factors): AddDelta {
-  const halves = HALVES.map((half) => halfOf(weight, factors, half))
   const { rowLength } = weight
+  const halves = HALVES.map((half) => {
+    const { left, right, inner } = halfOf(weight, factors, half)
+    return { left, inner, panels: packPanels(right, inner, rowLength) }
+  })
   return (block, factor) => {
     const count = block.rows * rowLength
     const products = halves.map((half, index) => productOf(half, block, rowLength, index === 0 ? factor : 1))
@@ -55,17 +83,22 @@ function lohaDelta(weight: WeightShape, factors: Factors): AddDelta {
 }
 
 function halfOf(weight: WeightShape, factors: Factors, half: string): Half {
-  const { rows, inputs, kernel, rowLength } = weight
+  const { rows, inputs, kernel } = weight
   const [a, b] = [factors.whole(`hada_w${half}_a`), factors.whole(`hada_w${half}_b`)]
   const rank = factors.shape(`hada_w${half}_b`)![0]!
   const core = factors.shape(`hada_t${half}`)
-  if (!core) return { left: a, panels: packPanels(b, rank, rowLength), inner: rank }
+  if (!core) return { left: a, right: b, inner: rank }
   const outer = core[0]!
   const right = tuckerRight(factors.whole(`hada_t${half}`), b, { p: outer, q: rank, kernel, inputs })
-  return { left: transposed(a, outer, rows), panels: packPanels(right, outer, rowLength), inner: outer }
+  return { left: transposed(a, outer, rows), right, inner: outer }
 }
 
-function productOf({ left, panels, inner }: Half, block: RowBlock, rowLength: number, factor: number) {
+function productOf(
+  { left, panels, inner }: { left: Float32Array; panels: Float32Array; inner: number },
+  block: RowBlock,
+  rowLength: number,
+  factor: number,
+) {
   const { kernels, rows } = block
   const product = kernels.allocateMore(rows * rowLength * 4)
   product.floats(rows * rowLength).fill(0)

@@ -23,6 +23,13 @@ export const lora: AdapterForm = {
     })
   },
   rank: (shape) => shape('down')?.[0] ?? null,
+  lowRank: {
+    rank: (_weight, shape) => asMatrix(shape('up')!)[1],
+    product: (weight, factors) => {
+      const right = rightFactor(weight, factors)
+      return { left: factors.whole('up'), right, rank: asMatrix(factors.shape('up')!)[1] }
+    },
+  },
   rowChange: (weight, factors, settings, load) =>
     additiveChange(loraDelta(weight, factors), weight, factors, settings, load),
 }

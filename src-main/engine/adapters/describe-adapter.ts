@@ -59,7 +59,6 @@ function baseNamedBy({ metadata, baseName }: Adapter): string | null {
 
 /** The commonest words of the captions that an adapter was trained with. */
 function triggerWords(text: string | undefined): string[] {
-  if (text === undefined) return []
   const counts = new Map<string, number>()
   for (const words of Object.values(frequenciesIn(text)))
     for (const [word, count] of Object.entries(words)) {
@@ -70,8 +69,12 @@ function triggerWords(text: string | undefined): string[] {
   return commonest.slice(0, MOST_WORDS).map(([word]) => word)
 }
 
-/** None where the metadata are damaged: they are words for people. */
-function frequenciesIn(text: string): z.infer<typeof frequenciesSchema> {
+/**
+ * Counts of caption words by folder (kohya's ss_tag_frequency). None where the metadata are damaged: they are words for
+ * people.
+ */
+export function frequenciesIn(text: string | undefined): Record<string, Record<string, number>> {
+  if (text === undefined) return {}
   try {
     return frequenciesSchema.parse(JSON.parse(text))
   } catch {

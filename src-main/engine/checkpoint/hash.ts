@@ -7,6 +7,7 @@ import { readCheckedJson, writeCheckedJson } from '../files/kept/checked-json'
 import { fileState } from '../files/reading/file-state'
 import { openRegularFile } from '../files/reading/regular-file'
 import { unreadable } from '../files/reading/file-errors'
+import type { SourceFile } from './containers/container'
 
 /** Inside the cache folder. */
 export const HASHES_FILE = 'hashes.json'
@@ -34,6 +35,17 @@ export interface HashOptions {
   onProgress?: (done: number, total: number) => void
   /** Waited for before every block: how hashing makes room for other work. */
   pace?: (() => Promise<void>) | undefined
+}
+
+/** sha256 by path, of files as they were when they were opened. @throws what `hashFile` throws */
+export async function hashFiles(
+  files: readonly SourceFile[],
+  options: Pick<HashOptions, 'cacheFolder' | 'signal'>,
+): Promise<Map<string, string>> {
+  const hashes = new Map<string, string>()
+  for (const { path, state } of files)
+    if (!hashes.has(path)) hashes.set(path, await hashFile(path, { ...options, state }))
+  return hashes
 }
 
 /**

@@ -1,24 +1,22 @@
 import { availableParallelism } from 'node:os'
 import { basename } from 'node:path'
+import type { LoraFormat, LoraType } from '../../contract/adapter-files'
 import { FusionError } from '../../contract/errors'
 import { yieldOrCancel } from '../cancel'
-import { openAdapter } from '../adapters/adapter-file'
 import type { SourceFile } from '../checkpoint/containers/container'
-import { SequentialWriter, type WrittenTensor } from '../checkpoint/containers/sequential-writer'
 import { TensorReader } from '../checkpoint/containers/tensor-reader'
-import { encodeHeader } from '../checkpoint/containers/safetensors-write'
-import { hashFile } from '../checkpoint/hash'
+import { hashFiles } from '../checkpoint/hash'
 import { isMergeable } from '../checkpoint/mergeable'
 import type { Checkpoint, TensorView } from '../checkpoint/model/checkpoint'
-import { checkTargetOutsideSources, fileKind } from '../files/writing/target'
+import { checkTargetOutsideSources } from '../files/writing/target'
 import { checkCompatible } from '../merge/plan/plan'
-import type { LoraType } from './rounded-tensors'
 import { elementCount } from '../tensor/element-type'
 import { ChangeReader } from './layer-change'
-import type { LayerFactors } from './layer-factors'
 import { factorLayers } from './layer-processes'
+import { LoraFile } from './lora-file'
+import { hasKernel, isLoraLayer, moduleOf } from './lora-layers'
 import { loraMetadata, type LoraLayer } from './lora-metadata'
-import { LORA_COMPONENTS, loraNaming, type LoraComponent, type LoraFormat, type LoraKeys } from './lora-names'
+import { LORA_COMPONENTS, type LoraComponent } from './lora-names'
 import { sumOfSquares, type Kept } from '../linear-algebra/truncated-svd'
 
 export interface ExtractOptions {
@@ -67,14 +65,8 @@ interface Pair {
   specialist: TensorView
 }
 
-/** Whole models are never replaced by what changes them. */
-const ADAPTER_FILE = fileKind('LoRA or another adapter', async (path) => (await openAdapter(path)) !== undefined)
-
 /** Each holds a few of the largest layers in memory. */
 const MOST_PROCESSES = 8
-
-/** Beside the names and settings of layers: kohya's metadata and the note. */
-const METADATA_BYTES = 16_384
 
 /**
  * Writes the low-rank adapter that, added to `base`, comes nearest to `specialist`: layer by layer the truncated singular
@@ -104,20 +96,22 @@ export async function extractLora(
   const files = [base, specialist].flatMap((model) => [model.path, ...model.files.map(({ path }) => path)])
   await checkTargetOutsideSources(options.path, files)
   const { layers, others } = pairsOf(base, specialist, include)
-  const naming = loraNaming(options.format, base)
-  const writer = await SequentialWriter.create(
-    options.path,
-    { overwrite: options.overwrite === true, sources: files, kind: ADAPTER_FILE },
-    headerRoom(layers, naming, files),
-  )
+  const file = await LoraFile.create(options.path, {
+    overwrite: options.overwrite === true,
+    format: options.format,
+    type: options.type,
+    base,
+    layers: layers.map(({ component, base: { name, shape } }) => ({ component, name, shape })),
+    sources: files,
+  })
   const sources = [...base.files, ...specialist.files]
   const reader = new TensorReader(sources)
   const failed = new AbortController()
   const signal = options.signal ? AbortSignal.any([options.signal, failed.signal]) : failed.signal
   try {
     const [found, hashes] = await Promise.all([
-      extractLayers(layers, sources, { writer, naming }, { ...options, signal }),
-      hashesOf(sources, options.cacheFolder, signal),
+      extractLayers(layers, sources, file, { ...options, signal }),
+      hashFiles(sources, { signal, ...(options.cacheFolder !== undefined && { cacheFolder: options.cacheFolder }) }),
     ])
     if (found.layers.length === 0) throw nothingChanged(base, specialist, include)
     const left = await leftOutOf(others, new ChangeReader(reader), options.signal)
@@ -130,14 +124,15 @@ export async function extractLora(
       notes,
     }
     reader.checkUnchanged()
-    const note = noteOf(base, specialist, hashes, options, result)
+    const note = JSON.stringify(noteOf(base, specialist, hashes, options, result))
+    const more = { featurefusion_extraction: note }
     return {
       ...result,
-      bytes: await writer.finish(loraMetadata(options.format, result.layers, base.architecture, note)),
+      bytes: await file.finish(loraMetadata(options.format, result.layers, base.architecture, more)),
     }
   } catch (error) {
     failed.abort()
-    await writer.discard()
+    await file.discard()
     throw error
   } finally {
     reader.close()
@@ -147,9 +142,6 @@ export async function extractLora(
 function has({ components }: Checkpoint, name: LoraComponent): boolean {
   return components.has(name)
 }
-
-/** Embeddings are tables: a product of matrices is no form that programs have for them. */
-const EMBEDDING = /(?:^|\.)(?:token|position)_embedding\.weight$/
 
 /** Tensors of both models that a merge would change, apart by whether a LoRA can change them. */
 function pairsOf(
@@ -163,28 +155,17 @@ function pairsOf(
       return other ? [{ component, base: view, specialist: other }] : []
     }),
   )
-  const isLayer = ({ base: { name, shape } }: Pair): boolean =>
-    name.endsWith('.weight') && (shape.length === 2 || shape.length === 4) && !EMBEDDING.test(name)
-  return { layers: pairs.filter(isLayer), others: pairs.filter((pair) => !isLayer(pair)) }
-}
-
-/** Names of a layer's tensors by its component and module. */
-type Naming = ReturnType<typeof loraNaming>
-
-function moduleOf({ base }: Pair): string {
-  return base.name.slice(0, -'.weight'.length)
-}
-
-/** A kernel of more than one position. */
-function hasKernel(shape: readonly number[]): boolean {
-  return shape.slice(2).some((size) => size > 1)
+  return {
+    layers: pairs.filter(({ base: view }) => isLoraLayer(view)),
+    others: pairs.filter(({ base: view }) => !isLoraLayer(view)),
+  }
 }
 
 /** Layers that were found to have changed, written in their order. */
 async function extractLayers(
   pairs: readonly Pair[],
   sources: readonly SourceFile[],
-  { writer, naming }: { writer: SequentialWriter; naming: Naming },
+  file: LoraFile,
   { kept, convolutionsKept, type, signal, onProgress, processFile, threads }: ExtractOptions,
 ): Promise<{ layers: LoraLayer[]; unchanged: string[]; lost: number; total: number }> {
   const result = { layers: [] as LoraLayer[], unchanged: [] as string[], lost: 0, total: 0 }
@@ -208,33 +189,12 @@ async function extractLayers(
       return
     }
     const { rank, lost, total } = factors
-    const module = moduleOf(layer)
-    for (const tensor of loraTensors(naming(component, module), base.shape, type, factors)) writer.add(tensor)
-    result.layers.push({ component, module, rank, relativeError: Math.sqrt(lost / total) })
+    file.addLayer({ component, name: base.name, shape: base.shape }, factors)
+    result.layers.push({ component, module: moduleOf(base.name), rank, relativeError: Math.sqrt(lost / total) })
     result.lost += lost
     result.total += total
   })
   return result
-}
-
-/** A layer's factors as a file holds them. */
-function loraTensors(
-  keys: LoraKeys,
-  shape: readonly number[],
-  elementType: LoraType,
-  { rank, up, down }: Pick<LayerFactors, 'rank' | 'up' | 'down'>,
-): WrittenTensor[] {
-  const kernel = shape.slice(2)
-  return [
-    ...(keys.alpha === null ? [] : [rankAsAlpha(keys.alpha, rank)]),
-    { name: keys.down, elementType, shape: [rank, shape[1]!, ...kernel], bytes: down },
-    { name: keys.up, elementType, shape: [shape[0]!, rank, ...kernel.map(() => 1)], bytes: up },
-  ]
-}
-
-/** In float32: float16 does not hold every whole number above 2,048. */
-function rankAsAlpha(name: string, rank: number) {
-  return { name, elementType: 'F32' as const, shape: [], bytes: new Uint8Array(Float32Array.of(rank).buffer) }
 }
 
 async function leftOutOf(
@@ -251,37 +211,6 @@ async function leftOutOf(
     total += own
   }
   return { names, total }
-}
-
-/** Bytes that the header takes at most, whatever the ranks. */
-function headerRoom(pairs: readonly Pair[], naming: Naming, files: readonly string[]): number {
-  const longest = 1e15
-  const entries = pairs.flatMap((pair) => {
-    const shape = [longest, ...pair.base.shape]
-    const { up, down, alpha } = naming(pair.component, moduleOf(pair))
-    return [up, down, ...(alpha === null ? [] : [alpha])].map((name) => {
-      return { name, elementType: 'F32' as const, shape, byteLength: 1e9 }
-    })
-  })
-  // PEFT's settings name a layer up to three times.
-  const settings = pairs.reduce((sum, pair) => sum + 3 * (moduleOf(pair).length + 40), 0)
-  // Characters of a name may be escaped, twice; beside it stands a hash.
-  const hashes = files.reduce((sum, path) => sum + 12 * basename(path).length + 200, 0)
-  // Encoded again, so that its length is one that a header can have.
-  return encodeHeader(entries, {}, encodeHeader(entries, {}).byteLength + settings + hashes + METADATA_BYTES).byteLength
-}
-
-/** sha256 by path. */
-async function hashesOf(
-  sources: readonly SourceFile[],
-  cacheFolder: string | undefined,
-  signal: AbortSignal,
-): Promise<Map<string, string>> {
-  const hashes = new Map<string, string>()
-  for (const { path, state } of sources)
-    if (!hashes.has(path))
-      hashes.set(path, await hashFile(path, { state, signal, ...(cacheFolder !== undefined && { cacheFolder }) }))
-  return hashes
 }
 
 function noteOf(

@@ -1,3 +1,4 @@
+import type { LoraType } from '../../contract/adapter-files'
 import type { SourceFile } from '../checkpoint/containers/container'
 import { TensorReader } from '../checkpoint/containers/tensor-reader'
 import type { TensorView } from '../checkpoint/model/checkpoint'
@@ -12,7 +13,7 @@ import {
   type LowRank,
 } from '../linear-algebra/truncated-svd'
 import { ChangeReader } from './layer-change'
-import { RoundedTensors, type LoraType } from './rounded-tensors'
+import { RoundedTensors } from './rounded-tensors'
 
 /** A layer whose change is to become two factors. */
 export interface LayerToFactor {
@@ -55,35 +56,53 @@ export class LayerFactorizer {
   async factor({ base, specialist, kept, type }: LayerToFactor): Promise<LayerFactors | null> {
     const [rows, columns] = asMatrix(base.shape)
     const data = this.changes.read(base, specialist, isExact(rows, columns, kept))
-    const matrix = { data, rows, columns }
-    const found = await truncatedSvd(matrix, kept, this.products)
-    if (!found) return null
-    const rounding = new RoundedTensors(type)
-    const up = rounding.round(found.up, base)
-    const down = rounding.round(found.down, base)
-    const lost = await this.lost(matrix, found, up.matrix, down.matrix)
-    return { rank: found.rank, up: up.bytes, down: down.bytes, lost, total: found.total }
-  }
-
-  /**
-   * |D − up · down|² of rounded factors. Columns of the factors are orthogonal and what they leave out is orthogonal to
-   * them, so that the energies of what is left out and of both roundings add up; no product as large as D is needed.
-   */
-  private async lost(matrix: Matrix, found: LowRank, up: Matrix, down: Matrix): Promise<number> {
-    const { singularValues, rank, total } = found
-    const leftOut = total - sumOfSquares(singularValues.subarray(0, rank))
-    if (matrix.data instanceof Float64Array || leftOut < SMALL_LOSS * total)
-      return (await lostEnergy(matrix, { up, down }, this.products)).lost
-    let rounding = 0
-    for (let at = 0; at < up.data.length; at++)
-      rounding += singularValues[at % rank]! * (up.data[at]! - found.up.data[at]!) ** 2
-    for (let at = 0; at < down.data.length; at++)
-      rounding += singularValues[Math.floor(at / down.columns)]! * (down.data[at]! - found.down.data[at]!) ** 2
-    return leftOut + rounding
+    return factorMatrix({ data, rows, columns }, { kept, type, layer: base }, this.products)
   }
 
   async release(): Promise<void> {
     this.reader.close()
     await this.products.release()
   }
+}
+
+/**
+ * The best factors of a layer's change for what is kept, rounded to their type.
+ * @param layer for messages
+ * @returns null for a matrix of zeros
+ * @throws FusionError 'not-finite' where values are too large for the type
+ */
+export async function factorMatrix(
+  matrix: Matrix,
+  { kept, type, layer }: { kept: Kept; type: LoraType; layer: TensorView },
+  products: MatrixProducts,
+): Promise<LayerFactors | null> {
+  const found = await truncatedSvd(matrix, kept, products)
+  if (!found) return null
+  const rounding = new RoundedTensors(type)
+  const up = rounding.round(found.up, layer)
+  const down = rounding.round(found.down, layer)
+  const lost = await lostBy(matrix, found, { up: up.matrix, down: down.matrix }, products)
+  return { rank: found.rank, up: up.bytes, down: down.bytes, lost, total: found.total }
+}
+
+/**
+ * |D − up · down|² of rounded factors. Columns of the factors are orthogonal and what they leave out is orthogonal to
+ * them, so that the energies of what is left out and of both roundings add up; no product as large as D is needed.
+ */
+async function lostBy(
+  matrix: Matrix,
+  found: LowRank,
+  { up, down }: Pick<LowRank, 'up' | 'down'>,
+  products: MatrixProducts,
+): Promise<number> {
+  const { singularValues, rank, total } = found
+  const leftOut = total - sumOfSquares(singularValues.subarray(0, rank))
+  if (matrix.data instanceof Float64Array || leftOut < SMALL_LOSS * total)
+    return (await lostEnergy(matrix, { up, down }, products)).lost
+  let rounding = 0
+  for (let at = 0; at < up.data.length; at++)
+    rounding += singularValues[at % rank]! * (up.data[at]! - found.up.data[at]!) ** 2
+  for (let at = 0; at < down.data.length; at++)
+    rounding += singularValues[Math.floor(at / down.columns)]! * (down.data[at]! - found.down.data[at]!) ** 2
+  return leftOut + rounding
 }

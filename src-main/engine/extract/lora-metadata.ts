@@ -1,7 +1,8 @@
+import type { LoraFormat } from '../../contract/adapter-files'
 import type { Architecture } from '../checkpoint/model/checkpoint'
-import { LORA_COMPONENTS, peftModule, type LoraComponent, type LoraFormat } from './lora-names'
+import { LORA_COMPONENTS, peftModule, type LoraComponent } from './lora-names'
 
-/** A layer of an extracted LoRA; its alpha is its rank, so that up · down is what is added. */
+/** A layer of a LoRA that is written; its alpha is its rank, so that up · down is what is added. */
 export interface LoraLayer {
   component: LoraComponent
   /** In diffusers' form, without `.weight`. */
@@ -23,22 +24,22 @@ const BASE_VERSIONS: Partial<Record<Architecture, string>> = {
   'sdxl-inpainting': 'sdxl_base_v1-0',
 }
 
-/** The metadata that programs look for in a LoRA's file, and a note of how it was made. */
+/** The metadata that programs look for in a LoRA's file. @param more what else it says, such as how it was made */
 export function loraMetadata(
   format: LoraFormat,
   layers: readonly LoraLayer[],
   architecture: Architecture,
-  note: Readonly<Record<string, unknown>>,
+  more: Readonly<Record<string, string>>,
 ): Record<string, string> {
   const version = BASE_VERSIONS[architecture]
-  const largest = String(Math.max(...layers.map(({ rank }) => rank)))
+  const largest = String(Math.max(0, ...layers.map(({ rank }) => rank)))
   return {
     ss_network_module: 'networks.lora',
     ss_network_dim: largest,
     ss_network_alpha: largest,
     ...(version !== undefined && { ss_base_model_version: version }),
     ...(format === 'peft' && { lora_adapter_metadata: JSON.stringify(peftSettings(layers)) }),
-    featurefusion_extraction: JSON.stringify(note),
+    ...more,
   }
 }
 

@@ -1,9 +1,7 @@
+import type { LoraFormat } from '../../contract/adapter-files'
 import { ldmUnet } from '../checkpoint/key-maps/unet'
 import type { Checkpoint, ComponentName } from '../checkpoint/model/checkpoint'
-
-/** Namings of the files that are written: kohya's scripts', and PEFT's as diffusers saves it. */
-export const LORA_FORMATS = ['kohya', 'peft'] as const
-export type LoraFormat = (typeof LORA_FORMATS)[number]
+import { moduleOf } from './lora-layers'
 
 /** The parts of a model that both namings have. */
 export const LORA_COMPONENTS = ['unet', 'text_encoder', 'text_encoder_2'] as const satisfies readonly ComponentName[]
@@ -28,6 +26,24 @@ export function loraNaming(format: LoraFormat, base: Checkpoint): (part: LoraCom
   return (part, module) => {
     const prefix = flat(part, module)
     return { up: `${prefix}.lora_up.weight`, down: `${prefix}.lora_down.weight`, alpha: `${prefix}.alpha` }
+  }
+}
+
+/**
+ * LyCORIS' names for whole changes of biases (`.diff_b`) and of norms (`.w_norm`, `.b_norm`), behind kohya's names of
+ * modules; null where the naming has none.
+ */
+export function wholeChangeNaming(
+  format: LoraFormat,
+  base: Checkpoint,
+): ((part: LoraComponent, tensor: string) => string) | null {
+  if (format === 'peft') return null
+  const flat = kohyaNaming(base)
+  return (part, tensor) => {
+    const module = moduleOf(tensor)
+    const isNorm = base.components.get(part)?.tensors.get(`${module}.weight`)?.shape.length === 1
+    const factor = tensor.endsWith('.bias') ? (isNorm ? 'b_norm' : 'diff_b') : 'w_norm'
+    return `${flat(part, module)}.${factor}`
   }
 }
 

@@ -1,3 +1,4 @@
+import type { LoraType } from '../../contract/adapter-files'
 import { FusionError } from '../../contract/errors'
 import type { TensorView } from '../checkpoint/model/checkpoint'
 import { decodeFloats } from '../tensor/convert'
@@ -5,9 +6,6 @@ import { BYTES_PER_ELEMENT } from '../tensor/element-type'
 import { FloatEncoder } from '../tensor/float-encoder'
 import { Kernels } from '../tensor/kernels'
 import type { Matrix } from '../linear-algebra/matrix-products'
-
-/** Element types of extracted factors. */
-export type LoraType = 'F16' | 'F32'
 
 /** Encodes factors, and tells what they are once they are read again. */
 export class RoundedTensors {

@@ -123,7 +123,8 @@ export class ComputedRows {
   }
 }
 
-function factorsOf({ factors }: ComputedTensor, reader: Reader): Factors {
+/** The factors of a computed tensor, decoded when they are asked for. @throws FusionError 'not-finite' and whatever reading throws */
+export function factorsOf({ factors }: Pick<ComputedTensor, 'factors'>, reader: Reader): Factors {
   const factorNamed = (name: string): StoredTensor => {
     const factor = factors[name]
     if (!factor) throw new FusionError('internal', `A factor named ${name} was not given.`)

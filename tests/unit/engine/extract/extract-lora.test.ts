@@ -8,7 +8,7 @@ import type { Checkpoint } from '../../../../src-main/engine/checkpoint/model/ch
 import { openContainer } from '../../../../src-main/engine/checkpoint/containers/open-container'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { extractLora, type ExtractOptions, type Extraction } from '../../../../src-main/engine/extract/extract-lora'
-import { LORA_FORMATS } from '../../../../src-main/engine/extract/lora-names'
+import { LORA_FORMATS } from '../../../../src-main/contract/adapter-files'
 import { adapterAt, ADAPTERS, BASE, changedBase, readView } from '../adapters/adapter-models'
 import { merge, projectOf, temporaryFolder, tensor, writeModel } from '../merge/models'
 

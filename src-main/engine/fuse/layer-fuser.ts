@@ -1,0 +1,101 @@
+import type { LoraType } from '../../contract/adapter-files'
+import { asMatrix } from '../adapter-forms/matrices'
+import type { SourceFile } from '../checkpoint/containers/container'
+import { TensorReader } from '../checkpoint/containers/tensor-reader'
+import { ChangeReader } from '../extract/layer-change'
+import { factorMatrix } from '../extract/layer-factors'
+import { RoundedTensors } from '../extract/rounded-tensors'
+import { MatrixProducts } from '../linear-algebra/matrix-products'
+import { isExact, type Kept } from '../linear-algebra/truncated-svd'
+import { isLowRank, productOf, storedChange, type FusedTensor } from './adapter-parts'
+import { FactorSpace } from './factor-space'
+import { distanceOf, energyOf, stackFactors, type Product, type StackedFactors } from './stacked-factors'
+
+/** A layer's factors as they are written, and how far they are from what was to be written. */
+export interface FusedFactors {
+  rank: number
+  up: Uint8Array
+  down: Uint8Array
+  /** |S − up · down|² and |S|² of the fused change S. */
+  lost: number
+  total: number
+}
+
+export interface FuseSettings {
+  type: LoraType
+  /** null: all of it, as it is. */
+  kept: Kept | null
+}
+
+/** Fuses what adapters do to tensors, one tensor at a time. */
+export class LayerFuser {
+  private readonly reader: TensorReader
+  private readonly changes: ChangeReader
+  private readonly products = new MatrixProducts()
+
+  constructor(sources: readonly SourceFile[]) {
+    this.reader = new TensorReader(sources)
+    this.changes = new ChangeReader(this.reader)
+  }
+
+  /**
+   * @returns null where the changes cancel out
+   * @throws FusionError 'not-finite' and whatever reading throws
+   */
+  async fuse(tensor: FusedTensor, { type, kept }: FuseSettings): Promise<FusedFactors | null> {
+    const { base, parts } = tensor
+    if (!parts.every(isLowRank)) return this.fuseWhole(tensor, type, kept!)
+    const [rows, columns] = asMatrix(base.shape)
+    const scaled = parts.map((part) => productOf(part, this.reader))
+    const stacked = stackFactors(scaled, rows, columns)
+    const total = await energyOf(stacked, this.products)
+    if (total === 0) return null
+    const found = await this.cut(stacked, kept)
+    if (!found) return null
+    const rounding = new RoundedTensors(type)
+    const [up, down] = [rounding.round(found.up, base), rounding.round(found.down, base)]
+    const lost = await distanceOf(stacked, { up: up.matrix, down: down.matrix }, this.products)
+    return { rank: found.up.columns, up: up.bytes, down: down.bytes, lost, total }
+  }
+
+  /** The factors side by side where all of their rank is kept, else the best of the kept rank in their space. */
+  private async cut(stacked: StackedFactors, kept: Kept | null): Promise<Product | null> {
+    if (kept === null || ('rank' in kept && kept.rank >= stacked.up.columns)) return stacked
+    const space = await FactorSpace.of(stacked, this.products)
+    return space.best(await space.core(), kept)
+  }
+
+  /** A layer in which an adapter has no factors of low rank: all changes are added up as whole matrices. */
+  private async fuseWhole({ base, parts }: FusedTensor, type: LoraType, kept: Kept): Promise<FusedFactors | null> {
+    const [rows, columns] = asMatrix(base.shape)
+    const doubles = isExact(rows, columns, kept)
+    const data = doubles ? new Float64Array(rows * columns) : new Float32Array(rows * columns)
+    for (const { view, coefficient } of parts) {
+      const own = this.changes.read(base, view, doubles)
+      for (let i = 0; i < data.length; i++) data[i]! += coefficient * own[i]!
+    }
+    return factorMatrix({ data, rows, columns }, { kept, type, layer: base }, this.products)
+  }
+
+  /** What is added to a bias or a norm. @throws FusionError 'not-finite' and whatever reading throws */
+  fuseVector({ base, parts }: FusedTensor): Float32Array {
+    const sum = new Float64Array(base.shape[0] ?? 0)
+    for (const part of parts) {
+      const own = storedChange(part, this.reader)
+      const change = own ?? this.changes.read(base, part.view, true)
+      const factor = own ? 1 : part.coefficient
+      for (let i = 0; i < sum.length; i++) sum[i]! += factor * change[i]!
+    }
+    return Float32Array.from(sum)
+  }
+
+  /** @throws FusionError 'source-changed' where a file is another than when it was opened */
+  checkUnchanged(): void {
+    this.reader.checkUnchanged()
+  }
+
+  async release(): Promise<void> {
+    this.reader.close()
+    await this.products.release()
+  }
+}

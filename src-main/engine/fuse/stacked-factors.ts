@@ -1,0 +1,87 @@
+import type { FactorProduct } from '../adapter-forms/form'
+import type { Matrix, MatrixProducts } from '../linear-algebra/matrix-products'
+import { gramOfColumns, gramOfRows } from '../linear-algebra/gram'
+
+/** A matrix as a product, in float64: up [rows, rank] · down [rank, columns]. */
+export interface Product {
+  up: Matrix
+  down: Matrix
+}
+
+/** The changes of several adapters side by side, so that the product is their sum. */
+export interface StackedFactors extends Product {
+  /** Of each adapter, in their order. */
+  ranks: readonly number[]
+}
+
+/** One adapter's change of a layer: scale · left · right. */
+export interface ScaledProduct extends FactorProduct {
+  scale: number
+}
+
+/**
+ * Puts products side by side. Each column of up and its row of down are brought to about the same length by a power of
+ * two, which rounds nothing: small alphas would make factors that float16 does not hold.
+ */
+export function stackFactors(parts: readonly ScaledProduct[], rows: number, columns: number): StackedFactors {
+  const rank = parts.reduce((sum, part) => sum + part.rank, 0)
+  const up = new Float64Array(rows * rank)
+  const down = new Float64Array(rank * columns)
+  let first = 0
+  for (const { left, right, rank: own, scale } of parts) {
+    for (let k = 0; k < own; k++) {
+      const at = first + k
+      const lengths = [Math.abs(scale) * length(left, k, own, rows), length(right, k * columns, 1, columns)]
+      const factor = balance(lengths as [number, number])
+      for (let row = 0; row < rows; row++) up[row * rank + at] = left[row * own + k]! * scale * factor
+      for (let column = 0; column < columns; column++)
+        down[at * columns + column] = right[k * columns + column]! / factor
+    }
+    first += own
+  }
+  return {
+    up: { data: up, rows, columns: rank },
+    down: { data: down, rows: rank, columns },
+    ranks: parts.map((part) => part.rank),
+  }
+}
+
+function length(values: FactorProduct['left'], start: number, step: number, count: number): number {
+  let sum = 0
+  for (let i = 0, at = start; i < count; i++, at += step) sum += values[at]! ** 2
+  return Math.sqrt(sum)
+}
+
+/** The power of two that brings the first length nearest to the second. */
+function balance([first, second]: [number, number]): number {
+  return first === 0 || second === 0 ? 1 : 2 ** Math.round(Math.log2(second / first) / 2)
+}
+
+/** |up · down|², from the small matrices of inner products alone. */
+export async function energyOf({ up, down }: Product, products: MatrixProducts): Promise<number> {
+  const [ofUp, ofDown] = [await gramOfColumns(up, products), await gramOfRows(down, products)]
+  let sum = 0
+  for (let i = 0; i < ofUp.length; i++) sum += ofUp[i]! * ofDown[i]!
+  return Math.max(0, sum)
+}
+
+/** |a − b|² of two products: a difference of sums, so that less than 1e-8 of a's length is rounding. */
+export function distanceOf(a: Product, b: Product, products: MatrixProducts): Promise<number> {
+  const up = besides(a.up, { ...b.up, data: b.up.data.map((value) => -value) })
+  const down = {
+    data: Float64Array.from([...a.down.data, ...b.down.data]),
+    rows: a.down.rows + b.down.rows,
+    columns: a.down.columns,
+  }
+  return energyOf({ up, down }, products)
+}
+
+function besides(left: Matrix, right: Matrix): Matrix {
+  const columns = left.columns + right.columns
+  const data = new Float64Array(left.rows * columns)
+  for (let row = 0; row < left.rows; row++) {
+    data.set(left.data.subarray(row * left.columns, (row + 1) * left.columns), row * columns)
+    data.set(right.data.subarray(row * right.columns, (row + 1) * right.columns), row * columns + left.columns)
+  }
+  return { data, rows: left.rows, columns }
+}
