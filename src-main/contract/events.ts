@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { clipReportSchema } from './evaluate/clip'
 import { driftReportSchema } from './evaluate/drift'
-import { evaluationReportSchema } from './evaluate/losses'
+import { evaluationReportSchema } from './evaluate/report'
 import { searchReportSchema } from './evaluate/search'
 import { layerSummarySchema, matrixSchema } from './inspect'
 import { jobSchema } from './jobs'

@@ -53,7 +53,7 @@ const drawn = (base: string, out: string): string[] => {
 export const png = (): Uint8Array => encodePng({ width: 1, height: 1, channels: 3, data: new Uint8Array(3) })
 export const project = (): string =>
   JSON.stringify({ format: 'featurefusion-project', version: 1, models: [{ name: 'base', path: '/base' }] })
-const NO_FIGURES = { models: [], domains: [], timesteps: [], unlearned: [], clip: null }
+const NO_FIGURES = { models: [], domains: [], timesteps: [], unlearned: [], clip: null, recognition: null }
 const model = (): Uint8Array => {
   const header = '{"x":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}'
   return Buffer.concat([Buffer.from([header.length, 0, 0, 0, 0, 0, 0, 0]), Buffer.from(header)])
@@ -181,6 +181,7 @@ export const INPUT_OPTIONS: ReadonlySet<string> = new Set([
   ...['calibrate --prompts', 'unlearn --evaluation', 'verify --sources', 'serve --allow', 'convert --vae'],
   ...['model', 'base', 'vae', 'embedding', 'image'].map((name) => `generate --${name}`),
   ...['model', 'merge', 'base', 'clip'].map((name) => `evaluate --${name}`),
+  'compare --clip',
 ])
 
 /** Copies of shipped models, and two of one tensor. */

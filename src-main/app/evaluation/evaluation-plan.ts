@@ -1,4 +1,4 @@
-import type { EvaluationReport } from '../../contract/evaluate/losses'
+import type { EvaluationReport } from '../../contract/evaluate/report'
 import type { EvaluationData } from '../../contract/evaluate/settings'
 import { toErrorReport } from '../../contract/errors'
 import { methodWords } from '../../contract/methods/words'

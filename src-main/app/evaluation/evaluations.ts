@@ -1,5 +1,5 @@
 import type { ClipReport } from '../../contract/evaluate/clip'
-import type { EvaluationReport, EvaluationRow } from '../../contract/evaluate/losses'
+import type { EvaluationReport, EvaluationRow } from '../../contract/evaluate/report'
 import { EMPTY_RESULTS, evaluationResultsSchema, type EvaluationResults } from '../../contract/evaluate/results'
 import type { SearchReport } from '../../contract/evaluate/search'
 import { evaluationKey } from '../../contract/document/project-evaluation'
@@ -100,6 +100,7 @@ export class Evaluations {
       rows: reportRows(rows),
       summary: null,
       unlearned: [],
+      recognition: null,
       leaderboard: null,
       verdict: null,
       done: false,

@@ -4,9 +4,13 @@ import { compareRows, comparedRows, measureRows } from '../../engine/evaluate/co
 import { csvFile } from '../../engine/files/writing/file-kinds'
 import { checkOutput, writeOutput } from '../../engine/files/writing/write-output'
 import { addEvaluationOptions, evaluatedProject, withRun, type EvaluationOptions } from '../options/evaluation-options'
+import { addDrawingOptions, drawingForecast, recogniserOf, type DrawingOptions } from '../options/drawing-options'
 import { leaderboardInWords } from '../output/leaderboard-output'
+import { recognitionInWords } from '../output/recognition-output'
 import type { ProgramFiles } from './merge'
 import { printResult, runCommand, say, seconds } from '../output/output'
+
+type CompareOptions = EvaluationOptions & DrawingOptions & { csv?: string }
 
 const CSV_RULE = { kind: csvFile(leaderboardAsCsv([])), overwrite: true }
 
@@ -16,15 +20,20 @@ export function addCompareCommand(program: Command, files: ProgramFiles): void {
     .command('compare [project]')
     .description('merge the models by every method and measure each: a leaderboard by denoising loss')
     .option('--csv <file>', 'write the leaderboard as CSV')
+  addDrawingOptions(command, "drawn pictures are compared by its image embedding instead of the VAE's latents")
   addEvaluationOptions(command)
-  command.action((path: string | undefined, options: EvaluationOptions & { csv?: string }) =>
+  command.action((path: string | undefined, options: CompareOptions) =>
     runCommand(options, async (signal) => {
       const started = performance.now()
       const project = await evaluatedProject(path, options)
       if (options.csv !== undefined) await checkOutput(options.csv, CSV_RULE)
-      await withRun(project, options, files, signal, async (run, progress) => {
+      const { seed, recognition } = project.evaluation
+      const settings = recogniserOf(options, seed, recognition)
+      const rows = comparedRows(project)
+      await withRun(project, { ...options, recognition: settings }, files, signal, async (run, progress) => {
+        if (settings) say(drawingForecast(run, rows.length))
         const failed: { name: string; message: string }[] = []
-        const measured = await measureRows(run, comparedRows(project), {
+        const measured = await measureRows(run, rows, {
           onProgress: (phase, fraction) => progress.show(phase, fraction),
           onFailed: (name, { message }) => failed.push({ name, message }),
         })
@@ -33,8 +42,16 @@ export function addCompareCommand(program: Command, files: ProgramFiles): void {
         for (const { name, message } of failed) say(`${name}: ${message}`)
         if (options.csv !== undefined) await writeOutput(options.csv, leaderboardAsCsv(leaderboard), CSV_RULE)
         const took = (performance.now() - started) / 1000
-        printResult(options, { verdict, leaderboard, failed, summary, seconds: took }, () =>
-          [leaderboardInWords(leaderboard), '', verdict, `Done in ${seconds(took)}.`].join('\n'),
+        const recognised = run.recognitionOf(measured)
+        const result = { verdict, leaderboard, failed, summary, recognition: recognised, seconds: took }
+        printResult(options, result, () =>
+          [
+            leaderboardInWords(leaderboard),
+            '',
+            ...(recognised ? [recognitionInWords(recognised), ''] : []),
+            verdict,
+            `Done in ${seconds(took)}.`,
+          ].join('\n'),
         )
       })
     }),

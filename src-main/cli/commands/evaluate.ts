@@ -4,34 +4,38 @@ import { Option, type Command } from 'commander'
 import type { ClipSummary } from '../../contract/evaluate/clip'
 import { evaluationAsCsv } from '../../contract/evaluate/csv-tables'
 import { SPLITS, type Split } from '../../contract/evaluate/settings'
-import type { Checkpoint, PredictionType } from '../../engine/checkpoint/model/checkpoint'
+import type { PredictionType } from '../../engine/checkpoint/model/checkpoint'
 import { describeCheckpoint, RECIPE_KEY } from '../../engine/checkpoint/describe'
 import { openModel, openSpecialist } from '../../engine/merge/open-model'
 import { refuseEdm } from '../../engine/checkpoint/identify/prediction'
-import { loadPipeline } from '../../engine/diffusion/load-pipeline'
-import type { Pipeline } from '../../engine/diffusion/pipeline'
 import { emaNotices } from '../../engine/checkpoint/ema'
 import { predictionNotices } from '../../engine/diffusion/pipeline-parts'
 import { encodePng } from '../../engine/image/png'
 import { captionsOf, ClipScorer, measureClipScores, summariseClipScores } from '../../engine/evaluate/clip/clip-table'
-import { checkpointModel, type EvaluatedModel } from '../../engine/evaluate/losses/evaluated-model'
-import { openEvaluationData, vaeHashFor } from '../../engine/evaluate/data/evaluation-data'
+import { measureRows } from '../../engine/evaluate/compare/compare-methods'
+import { EvaluationRun, type EvaluatedRow } from '../../engine/evaluate/evaluation-run'
+import type { EvaluatedModel } from '../../engine/evaluate/losses/evaluated-model'
 import { summariseLosses } from '../../engine/evaluate/losses/loss-summary'
-import { measureLosses } from '../../engine/evaluate/losses/loss-table'
-import { chooseSplit, type ChosenDomain } from '../../engine/evaluate/data/splits'
 import { drawTable } from '../../engine/image/table-picture'
 import { unlearnedGains, unlearningPairs } from '../../engine/evaluate/losses/unlearned-gains'
 import { csvFile, PNG_FILE } from '../../engine/files/writing/file-kinds'
 import { checkOutput, writeOutput } from '../../engine/files/writing/write-output'
-import { DEVICES, type Device } from '../../engine/runtime/providers'
+import { chooseDevice, DEVICES, type Device } from '../../engine/runtime/providers'
 import { evaluationAsTable, evaluationInWords, type Evaluation } from '../output/evaluate-output'
 import { cacheFolder } from '../folders'
 import { parseModelArgument, withNames, type ModelArgument } from '../options/model-arguments'
 import { emaOption, predictionOption } from '../options/model-options'
-import { collect, count, number, steps, threads } from '../options/option-values'
+import {
+  addDrawingOptions,
+  clipDrawingOf,
+  drawingForecast,
+  recogniserOf,
+  type DrawingOptions,
+} from '../options/drawing-options'
+import { collect, count, number, threads } from '../options/option-values'
 import { ProgressLine, printResult, runCommand, say, UsageError, type CommonOptions } from '../output/output'
 
-interface EvaluateOptions extends CommonOptions {
+interface EvaluateOptions extends CommonOptions, DrawingOptions {
   model: string[]
   merge: string[]
   data: string
@@ -43,11 +47,6 @@ interface EvaluateOptions extends CommonOptions {
   seed: number
   csv?: string
   png?: string
-  clip?: string
-  seeds: number
-  steps: number
-  guidance: number
-  scheduler?: string
   device: Device
   threads?: number
 }
@@ -59,12 +58,12 @@ interface NamedModel {
   isMerge: boolean
 }
 
-const NO_FIGURES = { models: [], domains: [], timesteps: [], unlearned: [], clip: null }
+const NO_FIGURES = { models: [], domains: [], timesteps: [], unlearned: [], clip: null, recognition: null }
 const CSV_RULE = { kind: csvFile(evaluationAsCsv(NO_FIGURES)), overwrite: true }
 
 /** `featurefusion evaluate`: the denoising loss of every model on every domain, and what merges keep. */
 export function addEvaluateCommand(program: Command, files: { clipVocabulary: string }): void {
-  program
+  const command = program
     .command('evaluate')
     .description(
       "measure models on pictures with captions: denoising loss by domain, and how much merges keep of the specialists' gains",
@@ -88,11 +87,8 @@ export function addEvaluateCommand(program: Command, files: { clipVocabulary: st
     .option('--seed <n>', 'seed of split, noise, intervals and pictures', number, 0)
     .option('--csv <file>', 'write all figures as CSV')
     .option('--png <file>', 'write the table as a picture')
-    .option('--clip <dir>', 'a CLIP model: also draw every caption and score the pictures')
-    .option('--seeds <n>', 'pictures per caption for --clip', count, 2)
-    .option('--steps <n>', 'denoising steps for --clip', steps, 20)
-    .option('--guidance <number>', 'guidance scale for --clip', number, 7.5)
-    .option('--scheduler <name>', "scheduler for --clip (default: the model's own)")
+  addDrawingOptions(command, 'also draw every caption and score the pictures; with --recognition it compares them, too')
+  command
     .addOption(new Option('--device <name>', 'where networks run').choices(DEVICES).default('auto'))
     .option('--threads <n>', 'threads inside an operator', threads)
     .option('--json', 'results as JSON')
@@ -110,47 +106,37 @@ async function evaluate(
   const pngRule = { kind: PNG_FILE, overwrite: true, sources: [options.data] }
   if (options.csv !== undefined) await checkOutput(options.csv, CSV_RULE)
   if (options.png !== undefined) await checkOutput(options.png, pngRule)
-  const data = await openEvaluationData(resolve(options.data), options.seed)
-  const wanted = chooseSplit(data, options.split, options.pictures)
-  const base = await openModel(baseModel.path, options)
-  const loading = { base, ...files, ...(options.threads !== undefined && { threads: options.threads }) }
-  const models: EvaluatedModel[] = [checkpointModel(baseModel.name, 'base', base, loading)]
-  for (const notice of [...predictionNotices(base), ...emaNotices(base)]) say(`Note: ${notice}`)
-  const merges: { name: string; recipe: unknown }[] = []
-  for (const { name, path, isMerge } of others) {
-    const checkpoint = await openSpecialist(path, () => Promise.resolve(base), readingOf(options))
-    refuseEdm(checkpoint)
-    for (const notice of [...predictionNotices(checkpoint, base), ...emaNotices(checkpoint)]) say(`Note: ${notice}`)
-    const { recipe } = await describeCheckpoint(checkpoint)
-    if (recipe) merges.push({ name, recipe: recipe[RECIPE_KEY] })
-    models.push(checkpointModel(name, isMerge || recipe ? 'merge' : 'specialist', checkpoint, loading))
-  }
+  const { split, pictures = null, seed, threads: wanted } = options
+  const run = await EvaluationRun.open({
+    base: baseModel.path,
+    ...readingOf(options),
+    data: { folder: resolve(options.data), split, pictures, seed },
+    device: await chooseDevice(options.device),
+    cacheFolder: cacheFolder(),
+    ...files,
+    recognition: recogniserOf(options, seed),
+    ...(wanted !== undefined && { threads: wanted }),
+    signal,
+  })
   const progress = new ProgressLine()
-  progress.show('loading', 0)
-  const pipeline = await loadPipeline(base, { ...loading, device: options.device, liveUnet: true })
   try {
-    const { set, chosen } = await data.load(wanted, pipeline, {
-      vaeHash: vaeHashFor(data, base),
-      cacheFolder: cacheFolder(),
-      signal,
-      onProgress: (done, total) => progress.show('encoding pictures', done / total),
+    const { rows, merges } = await openRows(baseModel, others, options)
+    if (run.drawnPictures > 0) say(drawingForecast(run, rows.length))
+    const measured = await measureRows(run, rows, {
+      onProgress: (phase, fraction) => progress.show(phase, fraction),
+      onFailed: (name, { message }) => say(`${name}: ${message}`),
     })
-    const table = await measureLosses(pipeline, set, models, chosen, {
-      signal,
-      onProgress: (name, fraction) => progress.show(`measuring ${name}`, fraction),
-    })
-    const clip =
-      options.clip === undefined
-        ? null
-        : await clipOf(options.clip, options, pipeline, models, chosen, signal, progress)
-    const summary = summariseLosses(table, { seed: options.seed })
+    const clip = options.clip === undefined ? null : await clipOf(options.clip, options, run, rows, signal, progress)
+    const table = run.tableOf(measured)
+    const summary = summariseLosses(table, { seed })
     const result: Evaluation = {
       ...summary,
       unlearned: unlearnedGains(table, summary, unlearningPairs(merges)),
-      split: options.split,
-      seed: options.seed,
+      split,
+      seed,
       clip,
-      provider: pipeline.provider,
+      recognition: run.recognitionOf(measured),
+      provider: run.provider,
       seconds: (performance.now() - started) / 1000,
     }
     if (options.csv !== undefined) {
@@ -163,25 +149,48 @@ async function evaluate(
     printResult(options, result, () => evaluationInWords(result))
   } finally {
     progress.end()
-    await pipeline.release()
+    await run.release()
   }
+}
+
+/** Opens every model, so that one that cannot be measured is told before the others take their time. */
+async function openRows(
+  baseModel: NamedModel,
+  others: readonly NamedModel[],
+  options: EvaluateOptions,
+): Promise<{ rows: EvaluatedRow[]; merges: { name: string; recipe: unknown }[] }> {
+  const base = await openModel(baseModel.path, options)
+  for (const notice of [...predictionNotices(base), ...emaNotices(base)]) say(`Note: ${notice}`)
+  const rows: EvaluatedRow[] = [{ name: baseModel.name, role: 'base', path: baseModel.path, merge: null }]
+  const merges: { name: string; recipe: unknown }[] = []
+  for (const { name, path, isMerge } of others) {
+    const checkpoint = await openSpecialist(path, () => Promise.resolve(base), readingOf(options))
+    refuseEdm(checkpoint)
+    for (const notice of [...predictionNotices(checkpoint, base), ...emaNotices(checkpoint)]) say(`Note: ${notice}`)
+    const { recipe } = await describeCheckpoint(checkpoint)
+    if (recipe) merges.push({ name, recipe: recipe[RECIPE_KEY] })
+    rows.push({ name, role: isMerge || recipe ? 'merge' : 'specialist', path, merge: null })
+  }
+  return { rows, merges }
 }
 
 /** CLIP scores of pictures that the models draw for the captions of the chosen pictures. */
 async function clipOf(
   path: string,
-  { seeds, seed, steps, guidance, scheduler, device }: EvaluateOptions,
-  pipeline: Pipeline,
-  models: readonly EvaluatedModel[],
-  chosen: readonly ChosenDomain[],
+  options: EvaluateOptions,
+  run: EvaluationRun,
+  rows: readonly EvaluatedRow[],
   signal: AbortSignal,
   progress: ProgressLine,
 ): Promise<ClipSummary[]> {
-  const checkpoint: Checkpoint = await openModel(path)
-  const scorer = await ClipScorer.load(checkpoint, device)
+  const { seed, scheduler, device } = options
+  const scorer = await ClipScorer.load(await openModel(path), device)
   try {
-    const settings = { seeds, seed, steps, guidance, ...(scheduler !== undefined && { scheduler }) }
-    const scores = await measureClipScores(pipeline, scorer, models, captionsOf(chosen), settings, {
+    const { pipeline } = await run.loadNetwork((phase) => progress.show(phase, 0))
+    const models: EvaluatedModel[] = []
+    for (const row of rows) models.push((await run.modelOf(row, () => {})).model)
+    const settings = { ...clipDrawingOf(options), seed, ...(scheduler !== undefined && { scheduler }) }
+    const scores = await measureClipScores(pipeline, scorer, models, captionsOf(run.domains), settings, {
       signal,
       onProgress: (name, fraction) => progress.show(`drawing with ${name}`, fraction),
     })

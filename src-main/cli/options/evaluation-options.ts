@@ -4,6 +4,7 @@ import { evaluationFolder } from '../../project/evaluation-folder'
 import { SPLITS, type Split } from '../../contract/evaluate/settings'
 import { type Project, readingOf } from '../../contract/document/project'
 import { EvaluationRun } from '../../engine/evaluate/evaluation-run'
+import type { RecogniserSettings } from '../../engine/evaluate/recognition/recogniser'
 import { chooseDevice, DEVICES, type Device } from '../../engine/runtime/providers'
 import { cacheFolder } from '../folders'
 import type { ProgramFiles } from '../commands/merge'
@@ -57,7 +58,13 @@ export async function evaluatedProject(path: string | undefined, options: Evalua
 /** Works with what a project is measured with, and releases it. */
 export async function withRun(
   project: Project,
-  { device, threads }: EvaluationOptions,
+  {
+    device,
+    threads,
+    recognition,
+  }: Pick<EvaluationOptions, 'device' | 'threads'> & {
+    recognition?: RecogniserSettings | undefined
+  },
   { workerFile, clipVocabulary }: ProgramFiles,
   signal: AbortSignal,
   work: (run: EvaluationRun, progress: ProgressLine) => Promise<void>,
@@ -71,6 +78,7 @@ export async function withRun(
     device: await chooseDevice(device),
     cacheFolder: cacheFolder(),
     clipVocabulary,
+    recognition,
     ...(workerFile && { workerFile }),
     ...(threads !== undefined && { threads }),
     signal,

@@ -11,8 +11,10 @@ import {
   type ModelSummary,
   type UnlearnedGain,
 } from '../../contract/evaluate/losses'
+import type { Recognition } from '../../contract/evaluate/recognition'
 import type { Split } from '../../contract/evaluate/settings'
 import type { ColouredTable } from '../../engine/image/table-picture'
+import { recognitionInWords } from './recognition-output'
 import { seconds, signed, table } from './output'
 
 /** What `evaluate` measured. */
@@ -23,13 +25,15 @@ export interface Evaluation extends LossSummary {
   unlearned: UnlearnedGain[]
   /** CLIP scores of drawn pictures, if they were asked for. */
   clip: ClipSummary[] | null
+  /** What was recognised of drawn pictures, if that was asked for. */
+  recognition: Recognition | null
   provider: string
   seconds: number
 }
 
 /** The table for people: the base's losses, what every other model changes, what merges keep. */
 export function evaluationInWords(evaluation: Evaluation): string {
-  const { models, domains, split, timesteps, clip, provider } = evaluation
+  const { models, domains, split, timesteps, clip, recognition, provider } = evaluation
   const [base, ...others] = baseFirst(models)
   const pictures = domains.map(({ name, pictures: count }) => `${name} ${count}`).join(', ')
   const header = ['', ...domains.map(({ name }) => name), ALL_DOMAINS]
@@ -47,6 +51,7 @@ export function evaluationInWords(evaluation: Evaluation): string {
     ...(evaluation.unlearned.length > 0 ? [...unlearnedInWords(evaluation.unlearned), ''] : []),
     ...(others.length > 0 ? [verdict(base!, others), ''] : []),
     ...(clip ? [...clipInWords(clip, evaluation), ''] : []),
+    ...(recognition ? [recognitionInWords(recognition), ''] : []),
     `Done in ${seconds(evaluation.seconds)} on ${provider}.`,
   ].join('\n')
 }

@@ -23,10 +23,17 @@ export function evaluationKey(
   of: keyof EvaluationResults = 'table',
 ): string {
   const { models, prediction, ema, method, output, evaluation } = project
-  const { rows, pictures, clip, ...data } = evaluation
+  const { rows, pictures, clip, draws, recognition, ...data } = evaluation
   const used = { ...data, pictures }
+  const drawn = draws ? { recognition, clip: clip.model } : {}
   const table = { ...used, rows }
-  const settings = { table, comparison: used, search: used, drift: data, clip: { ...table, clip } }[of]
+  const settings = {
+    table: { ...table, ...drawn },
+    comparison: { ...used, ...drawn },
+    search: used,
+    drift: data,
+    clip: { ...table, clip },
+  }[of]
   const { include, dtype, vae } = output
   const parts = [models.map(({ sha256: _hash, ...model }) => model), method, { include, dtype, vae }, settings]
   const said = ema === undefined ? [prediction] : [prediction, ema]

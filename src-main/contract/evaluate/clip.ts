@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { evaluationRowSchema, roleSchema, type Estimate } from './losses'
+import { roleSchema, type Estimate } from './losses'
+import { evaluationRowSchema } from './report'
 import { clipSettingsSchema, SPLITS } from './settings'
 
 /** A mean CLIP score, or a difference of two, and its standard error over prompts (over seeds where there is one prompt); null for a single picture. */

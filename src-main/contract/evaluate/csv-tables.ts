@@ -10,6 +10,7 @@ import {
   type ModelRole,
   type UnlearnedGain,
 } from './losses'
+import type { Recognition } from './recognition'
 
 /** One figure of an evaluation: a line of its CSV. */
 interface Figure {
@@ -22,6 +23,9 @@ interface Figure {
   specialist?: string
   /** How many were measured. */
   pictures?: number
+  /** What was drawn, and what it is most like. */
+  caption?: string
+  as?: string
   estimate: Estimate
 }
 
@@ -30,6 +34,8 @@ export interface EvaluationFigures extends Pick<LossSummary, 'models' | 'domains
   unlearned: readonly UnlearnedGain[]
   /** null: no pictures were scored. */
   clip: { domains: readonly { name: string }[]; scores: ClipReport['scores'] } | null
+  /** null: no pictures were drawn to be recognised. */
+  recognition: Recognition | null
 }
 
 /** Every figure of an evaluation, one a line. */
@@ -46,8 +52,14 @@ export function evaluationAsCsv(evaluation: EvaluationFigures): string {
       value: ({ estimate }) => estimate.value,
       low: ({ estimate }) => estimate.interval?.low,
       high: ({ estimate }) => estimate.interval?.high,
+      ...(evaluation.recognition && { caption: ({ caption }: Figure) => caption, as: ({ as }: Figure) => as }),
     },
-    [...lossFigures(evaluation), ...unlearnedFigures(evaluation.unlearned), ...clipFigures(evaluation.clip)],
+    [
+      ...lossFigures(evaluation),
+      ...unlearnedFigures(evaluation.unlearned),
+      ...clipFigures(evaluation.clip),
+      ...recognitionFigures(evaluation.recognition),
+    ],
   )
 }
 
@@ -102,6 +114,26 @@ function clipFigures(clip: EvaluationFigures['clip']): Figure[] {
       ]
     }),
   )
+}
+
+/** Shares of recognised pictures, and every caption that was drawn as another one. */
+function recognitionFigures(recognition: Recognition | null): Figure[] {
+  if (!recognition) return []
+  const { domains, settings, models } = recognition
+  const counts = domains.map(({ name, prompts }) => ({ name, pictures: prompts * settings.seeds }))
+  const all = { name: ALL_DOMAINS, pictures: counts.reduce((sum, { pictures }) => sum + pictures, 0) }
+  return models.flatMap((model) => {
+    const own = { model: model.name, role: model.role }
+    const shares = cellsOf(model).map((estimate, place): Figure => {
+      const { name: domain, pictures } = [...counts, all][place]!
+      return { measure: 'recognised', ...own, domain, pictures, estimate }
+    })
+    const confusions = model.confusions.map(({ domain, caption, as, pictures }): Figure => {
+      const share = { value: pictures / settings.seeds, interval: null }
+      return { measure: 'confused', ...own, domain, pictures, caption, as: as?.caption ?? '', estimate: share }
+    })
+    return [...shares, ...confusions]
+  })
 }
 
 /** The leaderboard, all figures whole. */

@@ -1,6 +1,4 @@
 import { z } from 'zod'
-import { errorReportSchema } from '../document/models'
-import { SPLITS } from './settings'
 
 /** What a model is in a comparison: merges are measured by what they keep of the specialists. */
 export const roleSchema = z.enum(['base', 'specialist', 'merge'])
@@ -9,7 +7,7 @@ export const roleSchema = z.enum(['base', 'specialist', 'merge'])
 const intervalSchema = z.object({ low: z.number(), high: z.number() })
 
 /** A figure with its interval; none for fewer than two pictures. */
-const estimateSchema = z.object({ value: z.number(), interval: intervalSchema.nullable() })
+export const estimateSchema = z.object({ value: z.number(), interval: intervalSchema.nullable() })
 
 /** A model on one domain, or on all of them. */
 const lossCellSchema = z.object({
@@ -97,39 +95,6 @@ export const leaderboardEntrySchema = z.object({
   seconds: z.number().nullable(),
 })
 
-/** A row of a table, before it is measured. */
-export const evaluationRowSchema = z.object({
-  name: z.string(),
-  role: roleSchema,
-  /** How a merge is made, in words; empty for models. */
-  words: z.string(),
-  /** Why it could not be measured. */
-  error: errorReportSchema.nullable(),
-})
-
-/** What was measured, while and after it is. */
-export const evaluationReportSchema = z.object({
-  kind: z.enum(['table', 'comparison']),
-  job: z.string(),
-  /** Milliseconds since 1970, of the start. */
-  time: z.number(),
-  /** evaluationKey of the project that was measured. */
-  key: z.string(),
-  folder: z.string(),
-  split: z.enum(SPLITS),
-  /** Base first. */
-  rows: z.array(evaluationRowSchema),
-  /** Of the rows that are measured; null before the first. */
-  summary: lossSummarySchema.nullable(),
-  /** Of specialists that were dropped, and of those that the merge was measured without. */
-  unlearned: z.array(unlearnedGainSchema).default([]),
-  /** Best first; of comparisons alone. */
-  leaderboard: z.array(leaderboardEntrySchema).nullable(),
-  /** Which method wins, and whether that is certain; of comparisons alone. */
-  verdict: z.string().nullable(),
-  done: z.boolean(),
-})
-
 export type ModelRole = z.infer<typeof roleSchema>
 export type Interval = z.infer<typeof intervalSchema>
 export type Estimate = z.infer<typeof estimateSchema>
@@ -141,8 +106,6 @@ export type BootstrapOptions = z.infer<typeof bootstrapSchema>
 export type PairedLosses = z.infer<typeof pairedSchema>
 export type UnlearnedGain = z.infer<typeof unlearnedGainSchema>
 export type LeaderboardEntry = z.infer<typeof leaderboardEntrySchema>
-export type EvaluationRow = z.infer<typeof evaluationRowSchema>
-export type EvaluationReport = z.infer<typeof evaluationReportSchema>
 
 /** Whether a difference's interval lies on one side of zero: other pictures would give the same sign. */
 export function excludesZero({ interval }: Estimate): boolean {

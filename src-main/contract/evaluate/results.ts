@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { clipReportSchema } from './clip'
 import { driftReportSchema } from './drift'
-import { evaluationReportSchema } from './losses'
+import { evaluationReportSchema } from './report'
 import { searchReportSchema } from './search'
 
 export const evaluationResultsSchema = z.object({

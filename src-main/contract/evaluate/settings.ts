@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { countSchema, guidanceSchema, MOST_PROMPTS, pathSchema, stepsSchema } from '../values/limits'
 import { errorReportSchema } from '../document/models'
+import { recognitionSettingsSchema } from './recognition'
 
 /** Which pictures are measured. */
 export const SPLITS = ['held-out', 'train', 'all'] as const
@@ -32,6 +33,9 @@ export const evaluationSettingsSchema = z.strictObject({
   seed: z.number().int().nonnegative().default(0),
   rows: z.array(z.enum(EVALUATED)).max(EVALUATED.length).default(['specialists', 'merge', 'soup']),
   clip: clipSettingsSchema.default(clipSettingsSchema.parse({})),
+  /** Whether captions are drawn as well, to be recognised. */
+  draws: z.boolean().default(false),
+  recognition: recognitionSettingsSchema.default(recognitionSettingsSchema.parse({})),
 })
 
 /** Evaluation data as a project would use them. */

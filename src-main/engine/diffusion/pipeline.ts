@@ -125,6 +125,11 @@ export interface PipelineParts {
   zerosWithoutNegative: boolean
 }
 
+/** Pictures of a size that are denoised together where a request does not say. @param scale of the VAE */
+export function picturesTogether({ width, height }: PixelSize, { scale }: { scale: number }): number {
+  return Math.max(1, Math.floor((BATCH_LATENTS * scale ** 2) / (width * height)))
+}
+
 /** A loaded model that makes pictures. One call at a time; `release` frees its memory and its files. */
 export class Pipeline {
   readonly provider: Provider
@@ -212,7 +217,7 @@ export class Pipeline {
     checkRequest(request, scale)
     const channels = this.parts.unetConfig.inChannels
     const size = { channels, height: height / scale, width: width / scale }
-    const together = request.batchSize ?? Math.max(1, Math.floor(BATCH_LATENTS / (size.height * size.width)))
+    const together = request.batchSize ?? picturesTogether(request, { scale })
     this.#checkMemory(Math.min(together, pictures.length), request, decodes)
     if (request.previews) this.#preview ??= await fitLatentPreview(this.parts.vae)
     for (let first = 0; first < pictures.length; first += together) {

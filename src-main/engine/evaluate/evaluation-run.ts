@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { tmpdir } from 'node:os'
 import type { ModelRole } from '../../contract/evaluate/losses'
+import type { Recognition } from '../../contract/evaluate/recognition'
 import type { EvaluationSettings } from '../../contract/evaluate/settings'
 import { FusionError } from '../../contract/errors'
 import { readingOf, type AdapterStrengths, type Project, type Reading } from '../../contract/document/project'
@@ -14,12 +15,15 @@ import { planMerge } from '../merge/open-model'
 import type { MergePlan } from '../merge/plan/merge-plan'
 import { runMerge } from '../merge/run'
 import type { ProviderStatus } from '../runtime/providers'
+import type { Provider } from '../runtime/session'
 import { checkpointModel, liveModel, readUnetWeights, type EvaluatedModel } from './losses/evaluated-model'
 import { openEvaluationData, vaeHashFor, type EvaluationData } from './data/evaluation-data'
 import type { EvaluationSet } from './data/evaluation-set'
-import { LossStore } from './losses/loss-store'
+import { LossStore, type StoredLosses } from './losses/loss-store'
 import { LossMeter, type LossTable, type ModelLosses } from './losses/loss-table'
-import { chooseSplit, type ChosenDomain } from './data/splits'
+import { chooseSplit, countPictures, type ChosenDomain } from './data/splits'
+import { Recogniser, type RecogniserSettings } from './recognition/recogniser'
+import type { Nearest } from './recognition/recognition-meter'
 import { isDenoiser } from '../../contract/values/denoisers'
 
 /** What is measured: a model's file, or a merge. */
@@ -41,6 +45,8 @@ export interface EvaluationTools extends Reading {
   device: ProviderStatus
   cacheFolder: string
   clipVocabulary: string
+  /** Absent: models are measured by their losses alone. */
+  recognition?: RecogniserSettings | undefined
   workerFile?: URL
   threads?: number
   signal?: AbortSignal
@@ -49,6 +55,8 @@ export interface EvaluationTools extends Reading {
 /** A row that is measured; `seconds` is what its merge took, null for a model that was there. */
 export interface MeasuredRow extends ModelLosses {
   seconds: number | null
+  /** What its pictures are nearest to; null where none were asked for. */
+  nearest: Nearest | null
 }
 
 interface Progress {
@@ -63,9 +71,12 @@ export class EvaluationRun {
   readonly #data: EvaluationData
   readonly #wanted: ChosenDomain[]
   readonly #store: LossStore
+  readonly #recogniser: Recogniser | null
   #network: { pipeline: Pipeline; live: LiveMerge } | null = null
   #pictures: { set: EvaluationSet; chosen: ChosenDomain[]; meter: LossMeter } | null = null
   #scratch: string | null = null
+  /** The merge that lies in the scratch folder. */
+  #written: { plan: string; path: string } | null = null
 
   private constructor(
     private readonly tools: EvaluationTools,
@@ -75,6 +86,7 @@ export class EvaluationRun {
     this.#data = data
     this.#wanted = chooseSplit(data, split, pictures ?? undefined)
     this.#store = new LossStore(tools.cacheFolder)
+    this.#recogniser = tools.recognition ? new Recogniser(tools.recognition, this.#wanted, tools.cacheFolder) : null
   }
 
   /** @throws FusionError 'not-found', 'malformed', 'validation' of the data */
@@ -90,23 +102,52 @@ export class EvaluationRun {
     return this.#wanted
   }
 
+  get provider(): Provider {
+    return this.tools.device.provider
+  }
+
+  /** Pictures that each row draws. */
+  get drawnPictures(): number {
+    return this.#recogniser?.pictures ?? 0
+  }
+
+  /** Runs of the UNet on one picture that they take. */
+  get drawnSteps(): number {
+    return this.#recogniser?.runs ?? 0
+  }
+
   /** The measured rows as a table. */
   tableOf(rows: readonly ModelLosses[]): LossTable {
     return { timesteps: this.timesteps, domains: this.#wanted, models: rows }
   }
 
+  /** What the measured rows drew; null where none were asked to draw. */
+  recognitionOf(rows: readonly MeasuredRow[]): Recognition | null {
+    const drawn = rows.flatMap(({ name, role, nearest }) => (nearest ? [{ name, role, nearest }] : []))
+    return this.#recogniser?.summarise(drawn) ?? null
+  }
+
   /**
    * Measures a row, or finds it measured.
-   * @throws FusionError 'cancelled' between batches, 'not-finite' (a network that is ruined), and what opening, merging and
-   *   measuring throw
+   * @throws FusionError 'cancelled' between batches, 'not-finite' (a network that is ruined), and what opening, merging,
+   *   measuring and drawing throw
    */
   async measure(row: EvaluatedRow, onProgress: Progress): Promise<MeasuredRow> {
-    const { base, data, device } = this.tools
-    const measurement = { base, ...readingOf(this.tools), ...data, chosen: this.#wanted, provider: device.provider }
+    const { base, data } = this.tools
+    const measurement = { base, ...readingOf(this.tools), ...data, chosen: this.#wanted, provider: this.provider }
     const key = await LossStore.keyOf(row, measurement)
-    const { name, role } = row
+    const lossRuns = countPictures(this.#wanted) * this.timesteps.length
+    const lossPart = lossRuns / (lossRuns + this.drawnSteps)
+    const losses = await this.#lossesOf(row, key, (phase, fraction) => onProgress(phase, lossPart * fraction))
+    const nearest = await this.#drawnBy(row, key, (phase, fraction) =>
+      onProgress(phase, lossPart + (1 - lossPart) * fraction),
+    )
+    return { name: row.name, role: row.role, ...losses, nearest }
+  }
+
+  async #lossesOf(row: EvaluatedRow, key: string, onProgress: Progress): Promise<StoredLosses> {
     const known = await this.#store.find(key)
-    if (known) return { name, role, ...known }
+    if (known) return known
     const { meter, chosen } = await this.load(onProgress)
     const { model, cost } = await this.modelOf(row, (fraction) => onProgress('merging', MERGING_PART * fraction))
     const { losses } = await meter.measure(model, chosen, {
@@ -116,12 +157,31 @@ export class EvaluationRun {
     })
     const kept = losses.map((own) => own.map((values) => Array.from(values)))
     if (!kept.flat(2).every(Number.isFinite))
-      throw new FusionError('not-finite', `The network of ${name} gives NaN or infinity, so it has no loss.`, {
+      throw new FusionError('not-finite', `The network of ${row.name} gives NaN or infinity, so it has no loss.`, {
         hint: 'Its weights are too large: try others, or another method.',
       })
     const stored = { losses: kept, seconds: cost() }
     await this.#store.keep(key, stored)
-    return { name, role, ...stored }
+    return stored
+  }
+
+  async #drawnBy(row: EvaluatedRow, losses: string, onProgress: Progress): Promise<Nearest | null> {
+    const recogniser = this.#recogniser
+    if (!recogniser) return null
+    const key = await recogniser.keyOf(losses)
+    const { nearest, isWhole } = await recogniser.find(key)
+    if (isWhole) return nearest
+    const { set } = await this.load((phase) => onProgress(phase, 0))
+    return this.withModel(row, (pipeline) =>
+      recogniser.measure(
+        pipeline,
+        set,
+        key,
+        this.provider,
+        (fraction) => onProgress('drawing', fraction),
+        this.tools.signal,
+      ),
+    )
   }
 
   /** Works with the pipeline as a row's model makes it: to draw with it. */
@@ -177,6 +237,7 @@ export class EvaluationRun {
   }
 
   async release(): Promise<void> {
+    await this.#recogniser?.release()
     await this.#network?.pipeline.release()
     this.#network = null
     this.#pictures = null
@@ -217,7 +278,10 @@ export class EvaluationRun {
   /** A merge that is not a linear combination is written as its export would be, into a folder that is removed with this run. */
   async #write(plan: MergePlan, onMerging: (fraction: number) => void): Promise<string> {
     const { device, cacheFolder, workerFile, clipVocabulary, threads } = this.tools
+    const wanted = JSON.stringify(plan.project)
+    if (this.#written?.plan === wanted) return this.#written.path
     this.#scratch ??= await mkdtemp(join(tmpdir(), 'featurefusion-evaluate-'))
+    this.#written = null
     const { path } = await runMerge(plan, {
       path: join(this.#scratch, plan.output.folder ? 'merge' : 'merge.safetensors'),
       overwrite: true,
@@ -231,6 +295,7 @@ export class EvaluationRun {
         if (phase === 'merging') onMerging(fraction)
       },
     })
+    this.#written = { plan: wanted, path }
     return path
   }
 

@@ -22,7 +22,15 @@ const evaluation = (...models: ModelLosses[]): Evaluation => {
     { name: 'in, and "out"', pictures },
   ]
   const table = { timesteps: [10, 900], domains, models: [model('base', 'base', [1, 1]), ...models] }
-  const own = { split: 'held-out' as const, seed: 0, unlearned: [], clip: null, provider: 'cpu', seconds: 1 }
+  const own = {
+    split: 'held-out' as const,
+    seed: 0,
+    unlearned: [],
+    clip: null,
+    recognition: null,
+    provider: 'cpu',
+    seconds: 1,
+  }
   return { ...summariseLosses(table, { resamples: 100 }), ...own }
 }
 const food = model('food', 'specialist', [0.5, 1.2])

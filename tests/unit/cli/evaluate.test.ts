@@ -77,22 +77,43 @@ describe('featurefusion evaluate', () => {
     cpSync(join(family.base.path, 'unet'), join(copy, 'unet'), { recursive: true })
     const { code, output } = await evaluate(
       ...['--model', family.base.path, '--model', specialist.path, '--merge', copy, '--data', images],
-      ...['--csv', csv, '--png', png, '--clip', CLIP, '--steps', '1', '--guidance', '1', '--seeds', '2'],
+      ...[
+        '--csv',
+        csv,
+        '--png',
+        png,
+        '--clip',
+        CLIP,
+        '--steps',
+        '1',
+        '--guidance',
+        '1',
+        '--seeds',
+        '2',
+        '--recognition',
+      ],
     )
     expect(code).toBe(0)
     expect(output).toMatch(/held-out pictures \(blue 2, red 2; 10 timesteps each\)/)
     expect(output).toMatch(new RegExp(`${family.base.name} \\(loss\\) .*\\n.*\\n?${specialist.name} `))
     expect(output).toMatch(/CLIP score of drawn pictures/)
+    expect(output).toMatch(
+      /Recognition: .* of 4 \(by CLIP's image embedding; 2 pictures per caption, 1 step, guidance 1\)/,
+    )
     const lines = readFileSync(csv, 'utf8').trim().split('\r\n')
-    expect(lines[0]).toBe('measure,model,role,domain,timestep,specialist,pictures,value,low,high')
+    expect(lines[0]).toBe('measure,model,role,domain,timestep,specialist,pictures,value,low,high,caption,as')
     expect(lines.filter((line) => line.startsWith('loss,'))).toHaveLength(9)
     expect(lines.filter((line) => line.startsWith('loss-at-timestep,'))).toHaveLength(3 * 2 * 10)
     const differences = lines.filter((line) => line.startsWith('difference,"copy, of base",merge'))
     expect(differences).toHaveLength(3)
-    for (const line of differences) expect(line.split(',').at(-3)).toBe('0')
+    for (const line of differences) expect(line.split(',').at(-5)).toBe('0')
     expect(
       lines.filter((line) => line.startsWith('clip-difference,"copy, of base"')).map((line) => line.split(',')[8]),
     ).toEqual(['0', '0', '0'])
+    const recognised = lines.filter((line) => line.startsWith('recognised,'))
+    expect(recognised).toHaveLength(9)
+    // One caption of each domain, so a share has no interval; a picture is one of a red or of a blue picture.
+    for (const line of recognised) expect(line).toMatch(/,(0|0\.25|0\.5|0\.75|1),,,,$/)
     const { width, height } = decodePng(readFileSync(png))
     expect(width).toBeGreaterThan(height)
   })

@@ -36,6 +36,7 @@ const evaluation: EvaluationFigures = {
   models: [model('base', 'base', [2, 2.5]), model('food', 'specialist', [1, 3]), model('half', 'merge', [1.5, 2.4])],
   unlearned: [],
   clip: null,
+  recognition: null,
 }
 
 /** Cells of a CSV text, quotes undone (RFC 4180). */
@@ -96,7 +97,7 @@ describe('the table of losses as CSV', () => {
 })
 
 it('has unlearning and CLIP scores in the CSV, where they were measured', () => {
-  const nothing = { timesteps: [], domains: [], models: [], unlearned: [], clip: null }
+  const nothing = { timesteps: [], domains: [], models: [], unlearned: [], clip: null, recognition: null }
   const header = 'measure,model,role,domain,timestep,specialist,pictures,value,low,high\r\n'
   expect(evaluationAsCsv(nothing)).toBe(header)
   const unlearned: UnlearnedGain = {

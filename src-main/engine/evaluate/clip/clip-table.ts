@@ -49,6 +49,8 @@ export function captionsOf(chosen: readonly ChosenDomain[], most = Infinity): Cl
   }))
 }
 
+type ScoredPicture = Pick<Picture, 'width' | 'height' | 'pixels'>
+
 /** A CLIP model with the tokenizer that lies in its folder. */
 export class ClipScorer {
   private constructor(
@@ -62,15 +64,20 @@ export class ClipScorer {
     return new ClipScorer(await loadClip(checkpoint, device), tokenizer)
   }
 
-  /** How well pictures fit one prompt. */
-  async scores(pictures: readonly Pick<Picture, 'width' | 'height' | 'pixels'>[], prompt: string): Promise<number[]> {
+  /** What CLIP sees in pictures: their embeddings, at unit length. */
+  async embeddings(pictures: readonly ScoredPicture[]): Promise<Float32Array[]> {
     const { imageSize: edge, preprocessing } = this.clip
     const size = 3 * edge * edge
     const pixels = new Float32Array(pictures.length * size)
     pictures.forEach(({ width, height, pixels: data }, index) =>
       pixels.set(preprocessForClip({ width, height, channels: 3, data }, edge, preprocessing), index * size),
     )
-    const { embeds } = await this.clip.images(pixels, pictures.length, edge)
+    return (await this.clip.images(pixels, pictures.length, edge)).embeds
+  }
+
+  /** How well pictures fit one prompt. */
+  async scores(pictures: readonly ScoredPicture[], prompt: string): Promise<number[]> {
+    const embeds = await this.embeddings(pictures)
     const [text] = await this.clip.texts([this.tokenizer.encode(prompt)])
     return embeds.map((image) => clipScore(image, text!))
   }

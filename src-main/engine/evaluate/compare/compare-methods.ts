@@ -95,6 +95,9 @@ export function withOwnNames(rows: readonly EvaluatedRow[]): EvaluatedRow[] {
   })
 }
 
+/** What is done to a row, where it is not measured. */
+const ROW_PHASES: Readonly<Record<string, string>> = { merging: 'making', drawing: 'drawing with' }
+
 export interface RowNews {
   onProgress?: (phase: string, fraction: number) => void
   /** Called with all rows that are measured so far. */
@@ -118,10 +121,7 @@ export async function measureRows(
     async (row, index) => {
       measured.push(
         await run.measure(row, (phase, fraction) =>
-          onProgress?.(
-            row.merge && phase === 'merging' ? `making ${row.name}` : `measuring ${row.name}`,
-            (index + fraction) / rows.length,
-          ),
+          onProgress?.(`${ROW_PHASES[phase] ?? 'measuring'} ${row.name}`, (index + fraction) / rows.length),
         ),
       )
       onRow?.(measured)

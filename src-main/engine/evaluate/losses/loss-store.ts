@@ -36,9 +36,35 @@ export interface Measurement extends Reading {
   provider: string
 }
 
-/** Measured losses by what they were measured of and on, so that a comparison that was stopped goes on where it was. */
-export class LossStore {
-  constructor(private readonly cacheFolder: string) {}
+/** Measurements by what they were made of and on, so that a comparison that was stopped goes on where it was. */
+export class MeasurementStore<Stored> {
+  constructor(
+    private readonly cacheFolder: string,
+    private readonly schema: z.ZodType<Stored>,
+  ) {}
+
+  async find(key: string): Promise<Stored | null> {
+    const path = this.#path(key)
+    const stored = await readCheckedJson(path, key, this.schema)
+    const now = new Date()
+    if (stored) await utimes(path, now, now).catch(() => {}) // in a cache that is only read nothing is marked
+    return stored
+  }
+
+  async keep(key: string, stored: Stored): Promise<void> {
+    await writeCheckedJson(this.#path(key), key, stored)
+  }
+
+  #path(key: string): string {
+    return join(this.cacheFolder, LOSSES_FOLDER, `${key}.json`)
+  }
+}
+
+/** Measured losses. */
+export class LossStore extends MeasurementStore<StoredLosses> {
+  constructor(cacheFolder: string) {
+    super(cacheFolder, storedSchema)
+  }
 
   /** The key of a model or a merge; it changes with every file behind it. */
   static async keyOf(
@@ -73,22 +99,6 @@ export class LossStore {
       ...(strengths ? [strengths] : []),
     ]
     return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
-  }
-
-  async find(key: string): Promise<StoredLosses | null> {
-    const path = this.#path(key)
-    const stored = await readCheckedJson(path, key, storedSchema)
-    const now = new Date()
-    if (stored) await utimes(path, now, now).catch(() => {}) // in a cache that is only read nothing is marked
-    return stored
-  }
-
-  async keep(key: string, stored: StoredLosses): Promise<void> {
-    await writeCheckedJson(this.#path(key), key, stored)
-  }
-
-  #path(key: string): string {
-    return join(this.cacheFolder, LOSSES_FOLDER, `${key}.json`)
   }
 }
 

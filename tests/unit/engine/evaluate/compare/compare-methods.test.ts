@@ -113,6 +113,7 @@ const row = (name: string, role: MeasuredRow['role'], factors: readonly number[]
   name,
   role,
   seconds,
+  nearest: null,
   // Every picture has its own factor, so that a difference has an error.
   losses: BASE.map((own) => own.map((loss, i) => [loss * factors[i]!])),
 })

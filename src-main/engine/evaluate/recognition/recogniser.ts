@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import type { Recognition, RecognitionSettings } from '../../../contract/evaluate/recognition'
+import type { ModelRole } from '../../../contract/evaluate/losses'
+import { filesOfModel, openModel } from '../../merge/open-model'
+import type { Pipeline } from '../../diffusion/pipeline'
+import type { Provider } from '../../runtime/session'
+import { ClipScorer } from '../clip/clip-table'
+import type { EvaluationSet } from '../data/evaluation-set'
+import type { ChosenDomain } from '../data/splits'
+import { MeasurementStore } from '../losses/loss-store'
+import { drawingRuns, promptsOfDomains, recognise, type DrawingSettings, type Nearest } from './recognition-meter'
+import { summariseRecognition } from './recognition-summary'
+import { clipFeatures, latentFeatures, referencesOf, type PictureFeatures } from './reference-pictures'
+
+/** Part of every key: other arithmetic is another key. */
+const FORMAT = 1
+
+const storedSchema = z.object({ nearest: z.array(z.number().int().nonnegative().nullable()) })
+
+/** How models draw, and what their pictures are compared by. */
+export interface RecogniserSettings {
+  drawing: DrawingSettings
+  /** Folder of a CLIP model; null: pictures are compared by their latents. */
+  clip: string | null
+}
+
+/** What models draw, judged one after the other and kept, batch by batch. */
+export class Recogniser {
+  readonly #store: MeasurementStore<z.infer<typeof storedSchema>>
+  readonly #chosen: readonly ChosenDomain[]
+  readonly #prompts: readonly { domain: string; caption: string }[]
+  #features: PictureFeatures | null = null
+  #scorer: ClipScorer | null = null
+
+  /** @param chosen the pictures that drawn ones are compared with; their captions are the prompts */
+  constructor(
+    private readonly settings: RecogniserSettings,
+    chosen: readonly ChosenDomain[],
+    cacheFolder: string,
+  ) {
+    this.#chosen = chosen
+    this.#prompts = promptsOfDomains(chosen, settings.drawing)
+    this.#store = new MeasurementStore(cacheFolder, storedSchema)
+  }
+
+  /** Runs of the UNet on one picture that a model takes. */
+  get runs(): number {
+    return drawingRuns(this.#prompts.length, this.settings.drawing)
+  }
+
+  /** Pictures that each model draws. */
+  get pictures(): number {
+    return this.#prompts.length * this.settings.drawing.seeds
+  }
+
+  /** The key of what a model draws. @param losses the key of its losses on the same pictures (LossStore.keyOf) */
+  async keyOf(losses: string): Promise<string> {
+    const { drawing, clip } = this.settings
+    const seen = clip === null ? null : (await filesOfModel(clip)).map(({ path, state }) => [path, state])
+    return createHash('sha256')
+      .update(JSON.stringify([FORMAT, losses, drawing, clip, seen]))
+      .digest('hex')
+  }
+
+  /** What is kept of a model's pictures; all of them where it had drawn to its end. */
+  async find(key: string): Promise<{ nearest: Nearest; isWhole: boolean }> {
+    const nearest = (await this.#store.find(key))?.nearest ?? []
+    return { nearest, isWhole: nearest.length === this.pictures }
+  }
+
+  /**
+   * Draws what is not kept of a model's pictures, and judges it.
+   * @param pipeline with the model; its VAE is the one that made the references' latents
+   * @throws what recognise throws, and loading a CLIP model
+   */
+  async measure(
+    pipeline: Pipeline,
+    set: EvaluationSet,
+    key: string,
+    provider: Provider,
+    onProgress: (fraction: number) => void,
+    signal?: AbortSignal,
+  ): Promise<Nearest> {
+    const features = await this.#featuresOf(pipeline, set, provider)
+    const { nearest: known } = await this.find(key)
+    return recognise(pipeline, this.#prompts, features, this.settings.drawing, known, {
+      ...(signal && { signal }),
+      onJudged: async (nearest) => {
+        await this.#store.keep(key, { nearest: [...nearest] })
+        onProgress(nearest.length / this.pictures)
+      },
+    })
+  }
+
+  /** What the models' pictures say. */
+  summarise(models: readonly { name: string; role: ModelRole; nearest: Nearest }[]): Recognition {
+    const { seed: _seed, scheduler: _scheduler, ...settings } = this.settings.drawing
+    const references = referencesOf(this.#chosen)
+    return {
+      by: this.settings.clip === null ? 'latents' : 'clip',
+      settings: settings satisfies RecognitionSettings,
+      domains: this.#chosen.map(({ name }) => ({
+        name,
+        prompts: this.#prompts.filter(({ domain }) => domain === name).length,
+      })),
+      references: references.length,
+      models: models.map((model) =>
+        summariseRecognition({ prompts: this.#prompts, seeds: settings.seeds, references }, model),
+      ),
+    }
+  }
+
+  async release(): Promise<void> {
+    await this.#scorer?.release()
+    this.#scorer = null
+    this.#features = null
+  }
+
+  async #featuresOf(pipeline: Pipeline, set: EvaluationSet, provider: Provider): Promise<PictureFeatures> {
+    const { clip } = this.settings
+    if (clip === null) return (this.#features ??= latentFeatures(set, this.#chosen))
+    this.#scorer ??= await ClipScorer.load(await openModel(clip), provider)
+    return (this.#features ??= await clipFeatures(pipeline, this.#scorer, set, this.#chosen))
+  }
+}
