@@ -1,21 +1,30 @@
 import { elementCount } from '../tensor/element-type'
-import type { AdapterForm } from './form'
+import type { AdapterForm, FactorShapes } from './form'
 
-/** IA³ (arXiv 2205.05638, LyCORIS'): W · (1 + weight), along the inputs or the outputs. */
+/** PEFT's name: factors, where LyCORIS keeps their difference to 1. */
+const PEFT_FACTOR = 'ia3_l'
+
+/**
+ * IA³ (arXiv 2205.05638), along the inputs or the outputs: LyCORIS' W · (1 + weight), PEFT's W · ia3_l, whose outputs have
+ * their bias multiplied as well.
+ */
 export const ia3: AdapterForm = {
   name: 'ia3',
   title: 'an IA³',
-  factors: ['weight', 'on_input'],
-  is: (shape) => shape('weight') !== undefined && shape('on_input') !== undefined,
+  factors: ['weight', 'on_input', PEFT_FACTOR],
+  is: (shape) => (shape('weight') !== undefined && shape('on_input') !== undefined) || shape(PEFT_FACTOR) !== undefined,
   misfit({ rows, inputs }, shape, { onInput }) {
-    const found = shape('weight') ?? []
+    const name = factorName(shape)
+    const found = shape(name) ?? []
     if (elementCount(found) === (onInput ? inputs : rows)) return undefined
     const wanted = onInput ? `${inputs} inputs` : `${rows} outputs`
-    return `weight is [${found.join(', ')}] where one number for each of ${wanted} is needed`
+    return `${name} is [${found.join(', ')}] where one number for each of ${wanted} is needed`
   },
   rank: () => null,
   rowChange({ rowLength, kernel }, factors, { multiplier, onInput }) {
-    const scales = factors.whole('weight')
+    const name = factorName(factors.shape)
+    const before = name === PEFT_FACTOR ? 1 : 0
+    const scales = factors.whole(name).map((value) => value - before)
     return {
       rowsTogether: 1,
       change({ values, firstRow, rows }) {
@@ -27,4 +36,13 @@ export const ia3: AdapterForm = {
       },
     }
   },
+}
+
+function factorName(shape: FactorShapes): string {
+  return shape(PEFT_FACTOR) ? PEFT_FACTOR : 'weight'
+}
+
+/** Whether the biases of outputs are multiplied as the weights are. */
+export function scalesBias(form: AdapterForm | null, shape: FactorShapes, onInput: boolean): boolean {
+  return form === ia3 && shape(PEFT_FACTOR) !== undefined && !onInput
 }

@@ -1,4 +1,4 @@
-import { boft } from './boft'
+import { boft } from './rotations/boft'
 import type { AdapterForm } from './form'
 import type { FormName } from './settings'
 import { full } from './full'
@@ -7,7 +7,20 @@ import { ia3 } from './ia3'
 import { loha } from './loha'
 import { lokr } from './lokr'
 import { lora } from './lora'
-import { oft } from './oft'
+import { oft } from './rotations/oft'
+import { peftBoft } from './rotations/peft-boft'
+import { peftOft } from './rotations/peft-oft'
 
 /** Every form that is read, by its name. */
-export const FORMS: Readonly<Record<FormName, AdapterForm>> = { lora, loha, lokr, full, oft, boft, glora, ia3 }
+export const FORMS: Readonly<Record<FormName, AdapterForm>> = {
+  lora,
+  loha,
+  lokr,
+  full,
+  oft,
+  boft,
+  'peft-oft': peftOft,
+  'peft-boft': peftBoft,
+  glora,
+  ia3,
+}

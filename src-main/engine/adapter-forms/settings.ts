@@ -6,7 +6,7 @@
 export type StrengthRule = 'interpolate' | 'lycoris' | 'peft'
 
 /** Forms by the names that their papers and LyCORIS use. */
-export type FormName = 'lora' | 'loha' | 'lokr' | 'full' | 'oft' | 'boft' | 'glora' | 'ia3'
+export type FormName = 'lora' | 'loha' | 'lokr' | 'full' | 'oft' | 'boft' | 'peft-oft' | 'peft-boft' | 'glora' | 'ia3'
 
 /** How strongly, and by which rule, a form changes one weight: plain data. */
 export interface FormSettings {
@@ -14,8 +14,13 @@ export interface FormSettings {
   scale: number
   multiplier: number
   rule: StrengthRule
-  /** OFT, BOFT: the largest norm of all rotations together, per output row; null: no limit. */
+  /**
+   * OFT, BOFT: the largest norm of all rotations together, per output row; PEFT's OFT: of each one, times the root of their
+   * number; null: no limit.
+   */
   constraint: number | null
+  /** PEFT's OFT: terms of the series that stands for the inverse in Cayley's transform; null: the inverse itself. */
+  seriesTerms: number | null
   /** IA3: whether the inputs are scaled, not the outputs. */
   onInput: boolean
 }

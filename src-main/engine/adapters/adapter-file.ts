@@ -15,7 +15,17 @@ import { requireOwn } from '../files/reading/links'
 import { isThere } from '../files/reading/regular-file'
 import { isFloatType } from '../tensor/element-type'
 import { parseFactorName } from './factor-names'
-import { configFor, parsePeftConfig, peftAlpha, peftConfigsIn, type PeftConfig, type PeftConfigs } from './peft-config'
+import {
+  configFor,
+  parsePeftConfig,
+  peftAlpha,
+  peftConfigsIn,
+  peftRank,
+  peftRotation,
+  scalesInputs,
+  type PeftConfig,
+  type PeftConfigs,
+} from './peft-config'
 
 /** PEFT's names in the folder that it saves. */
 const PEFT_WEIGHTS = 'adapter_model.safetensors'
@@ -45,6 +55,8 @@ export interface AdapterModule {
   /** alpha / rank, or what stands for it. */
   scale: number
   constraint: number | null
+  /** See FormSettings. */
+  seriesTerms: number | null
   onInput: boolean
 }
 
@@ -194,7 +206,8 @@ function moduleOf({
     return tensor ? numbers.get(tensor)! : null
   }
   const stored = numberOf('alpha')
-  const rank = form?.rank((factor) => group.get(factor)?.shape) ?? null
+  const ownRank = form?.rank((factor) => group.get(factor)?.shape) ?? null
+  const rank = (config && peftRank(config, name)) ?? ownRank
   const alpha = stored ?? (rank === null || !config ? null : (peftAlpha(config, name) ?? null))
   const divisor = rank === null ? 1 : config?.use_rslora ? Math.sqrt(rank) : rank
   const factors = [...group].filter(
@@ -208,7 +221,37 @@ function moduleOf({
     rank,
     alpha: rank === null ? null : alpha,
     scale: rank === null || alpha === null ? 1 : alpha / divisor,
-    constraint: stored === null || (stored === 0 && !isZeroLimited) ? null : stored,
-    onInput: numberOf('on_input') === 1,
+    ...rotationOf(form, config, stored === null || (stored === 0 && !isZeroLimited) ? null : stored, name),
+    onInput: numberOf('on_input') === 1 || isOnInputs(group.get('ia3_l')?.shape, config, name),
   }
+}
+
+/** @param stored the limit that the file itself has */
+function rotationOf(
+  form: AdapterForm | null,
+  config: PeftConfig | undefined,
+  stored: number | null,
+  module: string,
+): Pick<AdapterModule, 'constraint' | 'seriesTerms'> {
+  if (form?.name !== 'peft-oft') return { constraint: stored, seriesTerms: null }
+  if (config) return peftRotation(config)
+  throw withoutSettings(module, 'how its rotations were made')
+}
+
+/**
+ * Whether PEFT's IA³ scales inputs: [1, inputs], else [outputs, 1]; a convolution's [1, channels, 1, 1] can be both.
+ * @throws FusionError 'unsupported'
+ */
+function isOnInputs(shape: readonly number[] | undefined, config: PeftConfig | undefined, module: string): boolean {
+  if (!shape) return false
+  if (shape.length === 2) return shape[0] === 1 && shape[1] !== 1
+  const known = config && scalesInputs(config, module)
+  if (known === undefined) throw withoutSettings(module, 'whether inputs or outputs are scaled')
+  return known
+}
+
+function withoutSettings(module: string, what: string): FusionError {
+  return new FusionError('unsupported', `Nothing says of the adapter's module ${module} ${what}.`, {
+    hint: `Put PEFT's ${PEFT_CONFIG} beside ${PEFT_WEIGHTS}, and give their folder.`,
+  })
 }

@@ -4,6 +4,7 @@ import { magnitudeMisfit } from '../adapter-forms/additive'
 import type { AdapterForm } from '../adapter-forms/form'
 import type { FormSettings, StrengthRule } from '../adapter-forms/settings'
 import { full } from '../adapter-forms/full'
+import { scalesBias } from '../adapter-forms/ia3'
 import { weightShape } from '../adapter-forms/matrices'
 import { computedTensor } from '../checkpoint/containers/computed-tensor'
 import type { StoredTensor } from '../checkpoint/containers/container'
@@ -134,6 +135,9 @@ function changesAt(
     if (!view) return `the model's module has no bias for ${bias.name}`
     changes.push({ component, view, form: full, factors: { diff: bias }, module })
   }
+  const ownBias = tensors.get(`${name}.bias`)
+  if (ownBias && scalesBias(form, (factor) => factors[factor]?.shape, module.onInput))
+    changes.push({ component, view: ownBias, form: form!, factors, module })
   return changes.map(misfitOf).find((misfit) => misfit !== undefined) ?? changes
 }
 
@@ -145,11 +149,11 @@ function misfitOf({ view, form, factors, module }: Change): string | undefined {
 }
 
 function settingsOf(
-  { scale, constraint, onInput }: AdapterModule,
+  { scale, constraint, seriesTerms, onInput }: AdapterModule,
   multiplier: number,
   rule: StrengthRule,
 ): FormSettings {
-  return { scale, multiplier, rule, constraint, onInput }
+  return { scale, multiplier, rule, constraint, seriesTerms, onInput }
 }
 
 function computedView(

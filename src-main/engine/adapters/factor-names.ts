@@ -19,6 +19,8 @@ const PATTERNS: readonly (readonly [pattern: RegExp, factor?: string])[] = [
   [new RegExp(`^(.+)\\.lora_B${ADAPTER_NAME}\\.weight$`), 'up'],
   [new RegExp(`^(.+)\\.lora_B${ADAPTER_NAME}\\.bias$`), 'up_bias'],
   [new RegExp(`^(.+)\\.lora_magnitude_vector${ADAPTER_NAME}(?:\\.weight)?$`), 'lora_magnitude_vector'],
+  [new RegExp(`^(.+)\\.oft_R${ADAPTER_NAME}\\.weight$`), 'oft_R'],
+  [new RegExp(`^(.+)\\.(boft_R|boft_s|ia3_l|lokr_w[12](?:_[ab])?|lokr_t2|hada_w[12]_[ab]|hada_t[12])${ADAPTER_NAME}$`)],
   [new RegExp(`^(.+?)${OLD_LAYER}?\\.(alpha)$`)],
   [/^(.+)\.w_norm$/, 'diff'],
   [/^(.+)\.b_norm$/, 'diff_b'],

@@ -9,7 +9,17 @@ const configSchema = z.object({
   /** LoHa's and LoKr's name for it. */
   alpha: z.number().optional(),
   alpha_pattern: z.record(z.string(), z.number()).nullish(),
+  r: z.number().optional(),
+  rank_pattern: z.record(z.string(), z.number()).nullish(),
   use_rslora: z.boolean().optional(),
+  /** OFT: whether rotations are limited, and to what. */
+  coft: z.boolean().optional(),
+  eps: z.number().optional(),
+  /** OFT: whether a series stands for the inverse of Cayley's transform; its terms. */
+  use_cayley_neumann: z.boolean().optional(),
+  num_cayley_neumann_terms: z.number().int().max(100).optional(),
+  /** IA³: modules whose inputs are scaled, not their outputs; a text is a regular expression. */
+  feedforward_modules: z.union([z.string(), z.array(z.string())]).nullish(),
   base_model_name_or_path: z.string().max(10_000).nullish(),
 })
 export type PeftConfig = z.infer<typeof configSchema>
@@ -17,8 +27,8 @@ export type PeftConfig = z.infer<typeof configSchema>
 /** The key under which diffusers keeps PEFT's settings in a file's metadata: those of each part behind its name. */
 const METADATA_KEY = 'lora_adapter_metadata'
 const PARTS = ['unet', 'text_encoder', 'text_encoder_2'] as const
-/** Types of PEFT whose tensors are read; its OFT and BOFT are others than LyCORIS'. */
-const TYPES = ['LORA', 'LOHA']
+/** Types of PEFT whose tensors are read. */
+const TYPES = ['LORA', 'LOHA', 'LOKR', 'OFT', 'BOFT', 'IA3']
 
 /** The settings of an adapter's parts, by the beginning of its modules' names; '' holds for all. */
 export type PeftConfigs = ReadonlyMap<string, PeftConfig>
@@ -74,4 +84,29 @@ export function peftAlpha(
   module: string,
 ): number | undefined {
   return matchPeftPattern(patterns ?? {}, module) ?? lora_alpha ?? alpha
+}
+
+/** The rank by which PEFT divides alpha, where its settings say it rather than shapes: LoKr's. */
+export function peftRank({ peft_type, r, rank_pattern: patterns }: PeftConfig, module: string): number | undefined {
+  return peft_type === 'LOKR' ? (matchPeftPattern(patterns ?? {}, module) ?? r) : undefined
+}
+
+/** PEFT's OFT: the limit of its rotations, null for none, and the terms of the series, null for the exact inverse. */
+export function peftRotation({ coft, eps, use_cayley_neumann, num_cayley_neumann_terms }: PeftConfig): {
+  constraint: number | null
+  seriesTerms: number | null
+} {
+  // Before there was such a setting, the inverse was exact.
+  const terms = use_cayley_neumann === true ? (num_cayley_neumann_terms ?? CAYLEY_TERMS) : null
+  return { constraint: coft === true ? (eps ?? CONSTRAINT) : null, seriesTerms: terms }
+}
+
+/** PEFT's defaults (OFTConfig). */
+const CAYLEY_TERMS = 5
+const CONSTRAINT = 6e-5
+
+/** Whether PEFT's IA³ scales the inputs of a module, by its settings; undefined where they do not say. */
+export function scalesInputs({ feedforward_modules: named }: PeftConfig, module: string): boolean | undefined {
+  if (!Array.isArray(named)) return undefined
+  return named.some((name) => module === name || module.endsWith(`.${name}`))
 }

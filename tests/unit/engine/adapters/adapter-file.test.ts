@@ -87,7 +87,7 @@ describe('opening an adapter', () => {
     for (const [text, kind] of [
       ['{', 'malformed'],
       ['{"lora_alpha": "much"}', 'malformed'],
-      ['{"peft_type": "OFT"}', 'unsupported'],
+      ['{"peft_type": "VERA"}', 'unsupported'],
     ] as const) {
       writeFileSync(join(folder, 'adapter_config.json'), text)
       expect(await refusal(openAdapter(folder))).toMatchObject({ kind })

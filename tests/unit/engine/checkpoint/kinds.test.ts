@@ -101,7 +101,7 @@ describe('files that are no safetensors are named', () => {
 /** What the refusal says to do instead. */
 function adviceOn(title: string): RegExp {
   if (title.includes('textual')) return /--embedding/
-  return /PEFT's form|Control/.test(title) ? /Merge it into its model first/ : /as a specialist of a merge/
+  return /older form|Control/.test(title) ? /Merge it into its model first/ : /as a specialist of a merge/
 }
 
 describe('adapters and embeddings are refused as models by their name', () => {
@@ -128,7 +128,8 @@ describe('adapters and embeddings are refused as models by their name', () => {
     ['a LoKr', { [`${LAYER}.lokr_w1`]: [4, 4], [`${LAYER}.lokr_w2_a`]: [4, 4] }],
     ['a LoKr', { [`${LAYER}.lokr_t2`]: [4, 4, 3, 3] }],
     ['an OFT', { [`${LAYER}.oft_blocks`]: [4, 8, 8] }],
-    ["an OFT in PEFT's form", { 'base_model.model.to_q.oft_R.weight': [4, 8, 8] }],
+    ["an OFT in PEFT's form", { 'base_model.model.to_q.oft_R.weight': [4, 28] }],
+    ['an OFT in an older form', { 'base_model.model.to_q.oft_r': [4, 8, 8] }],
     ['a BOFT', { [`${LAYER}.oft_blocks`]: [2, 4, 8, 8] }],
     ["a BOFT in PEFT's form", { 'base_model.model.to_q.boft_R': [4, 8, 8] }],
     [

@@ -1,6 +1,6 @@
-import type { AdapterForm } from './form'
-import { misfitOf } from './matrices'
-import { limitOf, mixedRotations, rescaleOf } from './rotations'
+import type { AdapterForm } from '../form'
+import { misfitOf } from '../matrices'
+import { limitOf, mixedRotations, rescaleOf } from './cayley'
 
 /**
  * BOFT (arXiv 2311.06243, LyCORIS'): stages of rotations. Stage i takes rows in groups of 2k, k = 2^i · b / 2, reads each

@@ -1,5 +1,5 @@
-import type { Factors } from './form'
-import type { FormSettings } from './settings'
+import type { Factors } from '../form'
+import type { FormSettings } from '../settings'
 
 /**
  * The rotations of OFT and BOFT (arXiv 2306.07280, 2311.06243) by Cayley's transform: per block B [s, s] of `oft_blocks`
@@ -28,20 +28,24 @@ export function mixedRotations(
   const result = new Float64Array(blocks.length)
   for (let start = 0; start < blocks.length; start += area) {
     const q = skew.subarray(start, start + area).map((value) => value * factor)
-    const rotation = cayley(q, size)
-    for (let at = 0; at < area; at++) {
-      const one = at % (size + 1) === 0 ? 1 : 0
-      result[start + at] = one + multiplier * (rotation[at]! - one)
-    }
+    result.set(mixed(cayley(q, size), size, multiplier), start)
   }
   return result
+}
+
+/** 1 + multiplier · (R − 1) of a rotation R [size, size]. */
+export function mixed(rotation: Float64Array, size: number, multiplier: number): Float64Array {
+  return rotation.map((value, at) => {
+    const one = at % (size + 1) === 0 ? 1 : 0
+    return one + multiplier * (value - one)
+  })
 }
 
 /**
  * (1 + q)(1 − q)⁻¹ of an antisymmetric q. The factors commute, so this is the solution X of (1 − q) X = 1 + q, found by
  * Gaussian elimination with row exchanges; 1 − q is never singular.
  */
-function cayley(q: Float64Array, size: number): Float64Array {
+export function cayley(q: Float64Array, size: number): Float64Array {
   const left = q.map((value, at) => (at % (size + 1) === 0 ? 1 : 0) - value)
   const right = q.map((value, at) => (at % (size + 1) === 0 ? 1 : 0) + value)
   for (let column = 0; column < size; column++) {

@@ -1,6 +1,6 @@
-import type { AdapterForm } from './form'
-import { addProduct, misfitOf, packPanels } from './matrices'
-import { limitOf, mixedRotations, rescaleOf } from './rotations'
+import type { AdapterForm } from '../form'
+import { addProduct, misfitOf, packPanels } from '../matrices'
+import { limitOf, mixedRotations, rescaleOf } from './cayley'
 
 /** OFT (arXiv 2306.07280, LyCORIS' and kohya's): blocks of rows, each multiplied by the transpose of its rotation. */
 export const oft: AdapterForm = {
