@@ -10,7 +10,7 @@ export const drift: TaskRunner<'drift'> = async (task, context) => {
   const { signal, clipVocabulary } = context
   const progress = phaseProgress(context, { merging: [0, 0.1], 'comparing features': [0.1, 1] })
   await releaseModel()
-  const plan = await planMerge(project)
+  const plan = await planMerge(project, { signal })
   await checkDriftable(plan, data)
   const path = await mergedFile(task, plan, task, context, (fraction) => progress('merging', fraction))
   const found = await driftOnData(plan, await openModel(path), data, {

@@ -77,8 +77,13 @@ export async function feedMerge(
   return live.pipeline
 }
 
-/** A merge, planned from headers. */
-export async function planFeeding(merge: Project, device: Device, runs: number): Promise<FeedableMerge> {
-  const plan = await planMerge(merge)
+/** A merge, planned, and how its weights reach the network. */
+export async function planFeeding(
+  merge: Project,
+  device: Device,
+  runs: number,
+  { signal }: Pick<TaskContext, 'signal'>,
+): Promise<FeedableMerge> {
+  const plan = await planMerge(merge, { signal })
   return { plan, feeding: chooseFeeding(plan, device, runs) }
 }

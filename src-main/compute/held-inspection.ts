@@ -7,13 +7,13 @@ import { openInspection, type Inspection } from '../engine/inspect/inspect'
 let held: { key: string; inspection: Inspection } | null = null
 
 /** What openInspection gives, from before where neither the project nor a file of it has changed. */
-export async function heldInspection(project: Project): Promise<Inspection> {
+export async function heldInspection(project: Project, signal: AbortSignal): Promise<Inspection> {
   const key = JSON.stringify(project)
   if (held?.key === key && (await Promise.all(held.inspection.files.map(isUnchanged))).every(Boolean)) {
     return held.inspection
   }
   held = null
-  const inspection = await openInspection(project)
+  const inspection = await openInspection(project, { signal })
   held = { key, inspection }
   return inspection
 }

@@ -8,7 +8,7 @@ const EMIT_EVERY_MS = 100
 
 /** Summaries of all layers, sent as they come. */
 export const inspect: TaskRunner<'inspect'> = async ({ project, provider }, { signal, emit }) => {
-  const inspection = await heldInspection(project)
+  const inspection = await heldInspection(project, signal)
   let rows: LayerSummary[] = []
   let emitted = 0
   let layers = 0

@@ -9,7 +9,7 @@ export const live: TaskRunner<'live'> = async ({ model, stages, device, cacheFol
   const { emit } = context
   const progress = (phase: string) => (fraction: number) => emit({ type: 'progress', phase, fraction })
   const runs = stages.reduce((sum, pictures) => sum + pictures[0]!.steps, 0)
-  const { plan, feeding } = await planFeeding(model.merge!, device, runs)
+  const { plan, feeding } = await planFeeding(model.merge!, device, runs, context)
   emit({ type: 'feeding', feeding })
   const pipeline =
     feeding.mode === 'fed'

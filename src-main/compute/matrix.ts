@@ -13,7 +13,7 @@ const HISTOGRAM_MAX = { P: 1, S: 2, C: 2 } as const
 /** Writes one layer's P, S or C as tiles; of a large one, a draft first that is there at once. */
 export const matrix: TaskRunner<'matrix'> = async (task, { signal, emit }) => {
   const { project, provider, layer, matrix: kind, folder, url } = task
-  const inspection = await heldInspection(project)
+  const inspection = await heldInspection(project, signal)
   const sessions = new FusionSessions(provider)
   const { rows, fusion, draft, close } = openLayer(findLayer(inspection, layer), inspection, sessions)
   const models = inspection.models.map(({ entry }) => entry.name)

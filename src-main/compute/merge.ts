@@ -11,7 +11,8 @@ import { phaseProgress, type TaskRunner } from './task'
 /** How far a merge from contributions has come when they are there. */
 const CONTRIBUTED = 0.8
 const EXPORT_PHASES = {
-  hashing: [0, 0.04],
+  'aligning models': [0, 0.02],
+  hashing: [0.02, 0.04],
   [PHASE_WORDS.checking]: [0.04, 0.05],
   [PHASE_WORDS.contributing]: [0.05, CONTRIBUTED],
   merging: [CONTRIBUTED, 0.92],
@@ -22,8 +23,8 @@ const EXPORT_PHASES = {
 const DIRECT_PHASES = { ...EXPORT_PHASES, merging: [0.05, 0.92] } as const
 
 /** What an export would cost. */
-export const forecast: TaskRunner<'forecast'> = async ({ project, provider, cacheFolder }) => {
-  const plan = await planMerge(project)
+export const forecast: TaskRunner<'forecast'> = async ({ project, provider, cacheFolder }, { signal }) => {
+  const plan = await planMerge(project, { signal })
   const contributions = await forecastContributions(plan, { cacheFolder, provider })
   const { seconds, memoryBytes, outputBytes } = await forecastPlan(plan, provider, contributions)
   const { warnings } = plan
@@ -40,7 +41,10 @@ export const exportModel: TaskRunner<'export'> = async (task, context) => {
   const { reuse } = project.method
   const onProgress = phaseProgress(context, reuse ? EXPORT_PHASES : DIRECT_PHASES)
   await releaseModel()
-  const plan = await planMerge(project)
+  const plan = await planMerge(project, {
+    signal,
+    onAligning: (_, fraction) => onProgress('aligning models', fraction),
+  })
   let resumed: string | null = null
   const result = await runMerge(plan, {
     ...{ path, overwrite, provider, cacheFolder, signal, workerFile, clipVocabulary },

@@ -39,7 +39,7 @@ async function pipelineOf(
 ): Promise<Pipeline> {
   const { device } = task
   const merge = model.merge ?? (await asMerge(model, task.models))
-  const feedable = merge && (await planFeeding(merge, device, runs))
+  const feedable = merge && (await planFeeding(merge, device, runs, context))
   if (feedable?.feeding.mode === 'fed') {
     return feedMerge(feedable.plan, task, context, {
       onContributions: (fraction) => progress('merging', fraction),

@@ -23,8 +23,8 @@ export const unlearning: TaskRunner<'unlearning'> = async (task, context) => {
   const { name, device, cacheFolder } = task
   const { signal, workerFile } = context
   const progress = phaseProgress(context, PHASES)
-  const before = await planMerge(mergeWith(task, true))
-  const after = await planMerge(mergeWith(task, false))
+  const before = await planMerge(mergeWith(task, true), { signal })
+  const after = await planMerge(mergeWith(task, false), { signal })
   const report = await rebuildingContributions(async () => {
     const contributions = await contributionsOf(before, {
       cacheFolder,

@@ -8,13 +8,14 @@ import { FusionError } from '../../contract/errors'
 import { calibratedLayers } from '../../engine/calibrate/calibrate'
 import { checkDriftable, driftOnData } from '../../engine/calibrate/drift-on-data'
 import type { Checkpoint } from '../../engine/checkpoint/model/checkpoint'
-import { openModel, planMerge } from '../../engine/merge/open-model'
+import { openModel } from '../../engine/merge/open-model'
 import { runMerge, type MergeOptions } from '../../engine/merge/run'
 import { chooseProvider } from '../../engine/runtime/providers'
 import { cacheFolder } from '../folders'
 import { addEvaluationOptions, evaluatedProject, type EvaluationOptions } from '../options/evaluation-options'
 import { count } from '../options/option-values'
 import { ProgressLine, printResult, runCommand, table } from '../output/output'
+import { planWithProgress } from '../output/plan-progress'
 
 /** Files of the program: without the worker a merge is made in this thread. */
 type DriftFiles = Pick<MergeOptions, 'workerFile' | 'clipVocabulary'>
@@ -56,7 +57,7 @@ async function check(
   const { domain = null, columns: samples, layer, pictures = PICTURES } = options
   const { split, seed } = project.evaluation
   const threads = options.threads === undefined ? {} : { threads: options.threads }
-  const plan = await planMerge(project)
+  const plan = await planWithProgress(project, signal)
   const data = { folder: evaluationFolder(project), domain, split, pictures, seed }
   await checkDriftable(plan, data)
   const model = plan.models[0]!.checkpoint

@@ -12,6 +12,7 @@ import { FusionSessions } from '../../engine/merge/fusion/statistics'
 import { chooseProvider, DEVICES, type Device } from '../../engine/runtime/providers'
 import { addModelOptions, loadProject, type ModelOptions } from '../options/model-options'
 import { ProgressLine, printResult, runCommand, table, UsageError, type CommonOptions } from '../output/output'
+import { withAligning } from '../output/plan-progress'
 
 interface InspectOptions extends CommonOptions, ModelOptions {
   device: Device
@@ -35,7 +36,7 @@ export function addInspectCommand(program: Command): void {
   addModelOptions(command).action((path: string | undefined, options: InspectOptions) =>
     runCommand(options, async (signal) => {
       const project = await loadProject(path, options)
-      const inspection = await openInspection(project)
+      const inspection = await withAligning(signal, (listener) => openInspection(project, listener))
       const provider = await chooseProvider(options.device)
       if (options.png !== undefined) {
         if (options.layer === undefined) throw new UsageError('--png shows one layer: say which with --layer NAME.')

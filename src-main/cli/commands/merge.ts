@@ -7,7 +7,6 @@ import { trimContributions } from '../../engine/merge/contributions/cache-space'
 import { forecastContributions, type ContributionForecast } from '../../engine/merge/contributions/contributions'
 import { sharesInWords, sharesOf, noiseWarnings } from '../../engine/merge/verdict'
 import { forecast, type Forecast } from '../../engine/merge/forecast'
-import { planMerge } from '../../engine/merge/open-model'
 import { settingsInUse, type MergePlan } from '../../engine/merge/plan/merge-plan'
 import { PHASE_WORDS, runMerge, type MergeOptions, type MergeResult } from '../../engine/merge/run'
 import { chooseProvider, DEVICES, type Device } from '../../engine/runtime/providers'
@@ -26,6 +25,7 @@ import {
   UsageError,
   type CommonOptions,
 } from '../output/output'
+import { planWithProgress } from '../output/plan-progress'
 
 /** Options of every command that writes a merge. */
 export interface MergeCommandOptions extends CommonOptions, ModelOptions {
@@ -62,7 +62,7 @@ export function addMergeCommand(program: Command, files: ProgramFiles): void {
     runCommand(options, async (signal) => {
       const project = await loadProject(path, options)
       if (!options.dryRun) checkOut(project, options)
-      const plan = await planMerge(project)
+      const plan = await planWithProgress(project, signal)
       const provider = await chooseProvider(options.device)
       if (options.dryRun) {
         const contributions = await forecastContributions(plan, { cacheFolder: cacheFolder(), provider })

@@ -12,7 +12,7 @@ import { measureLosses } from '../../engine/evaluate/losses/loss-table'
 import { unlearningLossesOf } from '../../engine/evaluate/losses/unlearned-gains'
 import { contributionsOf } from '../../engine/merge/contributions/plan-contributions'
 import { rebuildingContributions } from '../../engine/merge/contributions/kept-contributions'
-import { openModel, planMerge } from '../../engine/merge/open-model'
+import { openModel } from '../../engine/merge/open-model'
 import type { MergePlan } from '../../engine/merge/plan/merge-plan'
 import { runMerge } from '../../engine/merge/run'
 import { unlearningReport, type UnlearningReport } from '../../engine/merge/unlearning-report'
@@ -34,6 +34,7 @@ import {
 import { loadProject, parseNumber } from '../options/model-options'
 import { collect } from '../options/option-values'
 import { ProgressLine, printResult, runCommand, signed, table, UsageError } from '../output/output'
+import { planWithProgress } from '../output/plan-progress'
 
 /** How many of the most changed tensors are printed. */
 const TENSORS_SHOWN = 5
@@ -57,7 +58,7 @@ export function addReweightCommand(program: Command, files: ProgramFiles): void 
       if (options.weight.length === 0) throw new UsageError('Give at least one new weight: --weight NAME=NUMBER.')
       const project = options.weight.reduce((changed, text) => reweigh(changed, text), reused(given))
       checkOut(project, options)
-      const plan = await planMerge(project)
+      const plan = await planWithProgress(project, signal)
       const provider = await chooseProvider(options.device)
       const result = await withinCacheLimit(options, () =>
         mergeWithProgress(plan, outOf(plan, options), provider, files, signal, options),
@@ -97,8 +98,8 @@ async function unlearn(
   if (given.models[0]?.name === name) throw new UsageError(`${name} is the base, which cannot be dropped.`)
   const project = reused(given)
   checkOut(project, options)
-  const before = await planMerge(change(project, name, { enabled: true }))
-  const after = await planMerge(change(project, name, { enabled: false }))
+  const before = await planWithProgress(change(project, name, { enabled: true }), signal)
+  const after = await planWithProgress(change(project, name, { enabled: false }), signal)
   const provider = await chooseProvider(options.device)
   const progress = new ProgressLine()
   try {

@@ -44,6 +44,7 @@ export interface ModelOptions extends SourceOptions, MethodOptions {
   prediction?: string
   ema?: string
   reuse?: boolean
+  align?: boolean
   calibration?: string
 }
 
@@ -85,6 +86,10 @@ export function addModelOptions(command: Command): Command {
     .option(
       '--calibration <file>',
       'file with real inputs of the layers (featurefusion calibrate), for methods and statistics that need it',
+    )
+    .option(
+      '--align',
+      "put the hidden units of every specialist into the order of the base's before they are merged (git re-basin)",
     )
     .option('--transposed <pattern>', 'layers that are transposed convolutions (files do not say so)', collect, [])
     .option('--groups <pattern=n>', 'layers that are convolutions in n groups (files do not say so)', collect, [])
@@ -153,7 +158,7 @@ export async function loadProject(
     method: {
       ...project.method,
       ...methodGiven(options),
-      ...given(['reuse']),
+      ...given(['reuse', 'align']),
       ...(options.calibration !== undefined && { calibration: resolve(options.calibration) }),
       layerKinds: [...project.method.layerKinds, ...layerKinds(options)],
     },

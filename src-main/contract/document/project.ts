@@ -85,6 +85,8 @@ export const methodSchema = z.strictObject({
    * direct merge by float16's precision of the differences (FeatureFusion; linear methods need nothing kept).
    */
   reuse: z.boolean().default(false),
+  /** Put the hidden units of every specialist into the order of the base's first (git re-basin). */
+  align: z.boolean().default(false),
   /** Layers that names and shapes do not tell: transposed and grouped convolutions, by pattern (the last match counts). */
   layerKinds: z
     .array(

@@ -8,7 +8,8 @@ import { activeParameters, choiceOf, parameterValue } from './settings'
 export function methodWords(settings: MethodSettings): string {
   const method = describedMethod(settings.name)
   const told = activeParameters(method, settings).filter((parameter) => isTold(parameter, settings))
-  return [method.title, ...told.map((parameter) => parameterWords(parameter, settings))].join(', ')
+  const words = told.map((parameter) => parameterWords(parameter, settings))
+  return [method.title, ...words, ...(settings.align ? ['specialists aligned'] : [])].join(', ')
 }
 
 function isTold(parameter: Parameter, settings: Readonly<Record<string, unknown>>): boolean {

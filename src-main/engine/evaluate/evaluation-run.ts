@@ -259,7 +259,7 @@ export class EvaluationRun {
         cost: () => null,
       }
     }
-    const plan = await planMerge(merge)
+    const plan = await planMerge(merge, this.#signal)
     let seconds: number | null = null
     const prepare: EvaluatedModel['prepare'] = async (pipeline) => {
       const started = performance.now()

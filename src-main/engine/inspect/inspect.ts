@@ -1,6 +1,7 @@
 import { FusionError } from '../../contract/errors'
 import type { LayerSummary } from '../../contract/inspect'
 import type { MethodSettings, Project } from '../../contract/document/project'
+import type { AlignListener } from '../merge/alignment/align-models'
 import { denoiserFiles } from '../merge/plan/calibrated-models'
 import type { ComponentName, TensorView } from '../checkpoint/model/checkpoint'
 import type { SourceFile } from '../checkpoint/containers/container'
@@ -49,12 +50,12 @@ export interface InspectOptions {
 }
 
 /**
- * Opens a project's models and lists their layers in the order of the network's file.
+ * Opens a project's models and lists their layers in the order of the network's file; aligned, where they are merged so.
  * @throws FusionError as planMerge does
  */
-export async function openInspection(project: Project): Promise<Inspection> {
+export async function openInspection(project: Project, listener: AlignListener = {}): Promise<Inspection> {
   const enabled = { ...project, models: project.models.filter(({ enabled }, index) => index === 0 || enabled) }
-  const opened = await openModels(enabled)
+  const opened = await openModels(enabled, listener)
   const { models, base, components, calibration } = opened
   const settings = project.method
   const blocks = Blocks.of(base)

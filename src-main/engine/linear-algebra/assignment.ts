@@ -1,8 +1,12 @@
+import type { YieldOrCancel } from '../cancel'
+
 /** Numbers by index; row-major where they are a matrix. */
 type Numbers = Float32Array | Float64Array
 
 /** No column or row. */
 const NONE = -1
+
+const PAUSE_MS = 200
 
 /**
  * The best assignment of rows to columns: the permutation p with the largest Σᵢ gain[i, p(i)]. Shortest augmenting paths
@@ -11,11 +15,18 @@ const NONE = -1
  * it is the identity.
  *
  * @param gain [size, size], finite
+ * @param pause called a few times a second
  * @returns the column of every row
  */
-export function bestAssignment(gain: Numbers, size: number): Int32Array {
+export async function bestAssignment(gain: Numbers, size: number, pause?: YieldOrCancel): Promise<Int32Array> {
   const search = new AugmentingSearch(gain, size)
-  for (const row of search.unassigned()) search.assign(row)
+  let paused = performance.now()
+  for (const row of search.unassigned()) {
+    search.assign(row)
+    if (performance.now() - paused < PAUSE_MS) continue
+    await pause?.()
+    paused = performance.now()
+  }
   const found = search.columnOfRow
   return isIdentityAsGood(gain, size, found) ? found.map((_, row) => row) : found
 }

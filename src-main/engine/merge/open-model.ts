@@ -18,6 +18,7 @@ import type { Checkpoint } from '../checkpoint/model/checkpoint'
 import { openCheckpoint } from '../checkpoint/open'
 import { unreadable } from '../files/reading/file-errors'
 import { stateOf } from '../files/reading/file-state'
+import type { AlignListener } from './alignment/align-models'
 import { mergedCheckpoint } from './chains/merged-checkpoint'
 import { readProject } from './chains/project-file'
 import type { MergePlan, OpenedModels } from './plan/merge-plan'
@@ -62,19 +63,19 @@ export async function filesOfModel(path: string): Promise<SourceFile[]> {
 }
 
 /**
- * Opens the models of a project that take part, from headers alone.
- * @throws FusionError 'incompatible' with every reason, 'validation', and whatever opening a model throws
+ * Opens the models of a project that take part, from headers alone, unless they are to be aligned.
+ * @throws FusionError 'incompatible' with every reason, 'validation', and whatever opening and aligning a model throws
  */
-export function openModels(project: Project): Promise<OpenedModels> {
-  return openModelsWith(new Opening(), project)
+export function openModels(project: Project, listener: AlignListener = {}): Promise<OpenedModels> {
+  return openModelsWith(new Opening([], listener), project, listener)
 }
 
 /**
- * Opens the models of a project and plans their merge from headers alone.
- * @throws FusionError 'incompatible' with every reason, 'validation', and whatever opening a model throws
+ * Opens the models of a project and plans their merge from headers alone, unless they are to be aligned.
+ * @throws FusionError 'incompatible' with every reason, 'validation', and whatever opening and aligning a model throws
  */
-export function planMerge(project: Project): Promise<MergePlan> {
-  return planMergeWith(new Opening(), project)
+export function planMerge(project: Project, listener: AlignListener = {}): Promise<MergePlan> {
+  return planMergeWith(new Opening([], listener), project, listener)
 }
 
 /**
@@ -92,14 +93,19 @@ export async function planConversion(path: string, output: OutputSettings, readi
     method: { name: 'soup' },
     output: { ...output, title },
   })
-  return planMergeWith(new Opening(), project, true)
+  return planMergeWith(new Opening(), project, { isConversion: true })
 }
 
 /** The opening of one model or project with all merges that it leads to. */
 class Opening implements ModelOpener {
-  /** @param outer the projects that led here, by their real paths @param count of all merges opened so far */
+  /**
+   * @param outer the projects that led here, by their real paths
+   * @param listener hears of models that inner merges align
+   * @param count of all merges opened so far
+   */
   constructor(
     private readonly outer: readonly string[] = [],
+    private readonly listener: AlignListener = {},
     private readonly count = { merges: 0 },
   ) {}
 
@@ -138,8 +144,9 @@ class Opening implements ModelOpener {
       throw unreadable(path, cause)
     })
     this.refuseEndless(path, real)
+    const { listener, count } = this
     try {
-      const plan = await planMergeWith(new Opening([...this.outer, real], this.count), project)
+      const plan = await planMergeWith(new Opening([...this.outer, real], listener, count), project, listener)
       const merged = mergedCheckpoint(plan, { path, size: Number(entry.size), state: stateOf(entry) })
       return prediction === undefined ? merged : { ...merged, ...withPrediction(merged, prediction) }
     } catch (error) {

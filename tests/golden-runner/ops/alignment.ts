@@ -41,7 +41,7 @@ const permutationMatch: OpRunner = async (goldenCase) => {
   })
   const biases = 'bias_a' in goldenCase.inputs ? [pair('bias', 0)] : []
   const gain = await weightGain([pair('first', 0), pair('next', 1), ...biases], products)
-  const permutation = bestAssignment(gain.data, gain.rows)
+  const permutation = await bestAssignment(gain.data, gain.rows)
   return {
     outputs: {
       permutation,

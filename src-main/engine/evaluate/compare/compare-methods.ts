@@ -80,8 +80,11 @@ function comparedMethod(
     key,
     perSpecialist.includes(key) ? Number(value) / specialists : value,
   ])
-  const { layerKinds, calibration } = own
-  return methodSchema.parse({ name, layerKinds, calibration, ...Object.fromEntries([...ofProject, ...ofRow]) })
+  const { layerKinds, calibration, align } = own
+  const given = Object.fromEntries([...ofProject, ...ofRow])
+  const method = methodSchema.parse({ name, layerKinds, calibration, align, ...given })
+  // Real inputs are those of the models as their files have them.
+  return needsCalibration(method) ? { ...method, align: false } : method
 }
 
 /** Names of merges that models have already get another ending: rows are known by their names. */

@@ -59,7 +59,7 @@ export async function searchMerge(
 ): Promise<FoundMerge> {
   const searched = await searchedProject(project, strategy)
   const models = searched.models
-  const plan = await planMerge(searched)
+  const plan = await planMerge(searched, { signal })
   checkSearchable(plan)
   if (run.domains.some(({ pictures }) => pictures.length < 2))
     throw new FusionError('validation', 'A search needs at least two pictures of every domain.', {
@@ -78,7 +78,8 @@ export async function searchMerge(
       return pipeline
     },
   })
-  const soup = methodSchema.parse({ name: 'soup' })
+  const { align } = project.method
+  const soup = methodSchema.parse({ name: 'soup', align })
   const equal = models.map((model) => ({ ...model, weight: 1, blocks: {}, layers: [] }))
   const onBoth = async (model: EvaluatedModel) => ({
     search: await meter.measure(model, search, cancel),
@@ -159,7 +160,7 @@ async function searchedProject(project: Project, strategy: SearchStrategy): Prom
   const reused = { ...project, models, output: { ...project.output, include: parts.components } }
   if (strategy === 'cma-es') return { ...reused, method: { ...project.method, reuse: true } }
   const whole = models.map((model) => ({ ...model, blocks: {}, layers: [] }))
-  return { ...reused, models: whole, method: methodSchema.parse({ name: 'soup' }) }
+  return { ...reused, models: whole, method: methodSchema.parse({ name: 'soup', align: project.method.align }) }
 }
 
 function checkSearchable(plan: MergePlan): void {

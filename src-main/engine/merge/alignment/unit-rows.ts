@@ -1,5 +1,11 @@
 import type { Matrix, MatrixProducts } from '../../linear-algebra/matrix-products'
 
+/** All that leads into units, or out of them, in a tensor of two networks: [units, weights of each]. */
+export interface UnitRows {
+  own: Matrix
+  other: Matrix
+}
+
 /**
  * A tensor as a matrix with the units of one of its axes as rows: all that leads into a unit (axis 0), or out of it
  * (axis 1).
@@ -16,28 +22,89 @@ export function unitRows<T extends Float32Array | Float64Array>(
   const [rows, places] = [shape[0]!, shape[1]!]
   const size = rowLength / places
   const data = values.slice(0, count * rows * size)
-  for (let unit = 0; unit < count; unit++)
-    for (let row = 0; row < rows; row++)
+  for (let row = 0; row < rows; row++)
+    for (let unit = 0; unit < count; unit++)
       for (let k = 0; k < size; k++)
         data[(unit * rows + row) * size + k] = values[(row * places + first + unit) * size + k]!
   return { data, rows: count, columns: rows * size }
 }
 
 /**
- * What git re-basin (weight matching) gains by putting unit j of one network into the place of unit i of another: the sum
- * of the products of all weights that lead into the units and out of them.
- * @param parts of both networks, each with the units as rows
+ * What git re-basin (weight matching) gains by putting unit j of another network into the place of our unit i: the sum of
+ * the products of all weights that lead into the units and out of them.
+ * @param parts one after the other, so that they need not be in memory together
  * @returns [units, units]
  */
 export async function weightGain(
-  parts: readonly { own: Matrix; other: Matrix }[],
+  parts: Iterable<UnitRows> | AsyncIterable<UnitRows>,
   products: MatrixProducts,
 ): Promise<Matrix> {
-  const [first, ...rest] = parts
-  const gain = await products.multiply(first!.own, first!.other, 'right transposed')
-  for (const { own, other } of rest) {
-    const { data } = await products.multiply(own, other, 'right transposed')
-    for (let i = 0; i < data.length; i++) gain.data[i] = gain.data[i]! + data[i]!
+  let gain: Matrix | undefined
+  for await (const { own, other } of parts) {
+    const product = await products.multiply(own, other, 'right transposed')
+    if (gain) for (let i = 0; i < product.data.length; i++) gain.data[i] = gain.data[i]! + product.data[i]!
+    gain ??= product
   }
-  return gain
+  return gain!
+}
+
+/** Weights of a unit that are looked at in each tensor, at most. */
+const SAMPLED = 64
+/** More than float32 rounds sums of some thousand terms by. */
+const ROUNDING = 1e-3
+
+/**
+ * Whether no order of the other's units can be better than the one that they have, as bounds prove without the gains of
+ * all pairs. With units as vectors a of ours and b of the other's, the best order has the least Σ |aᵢ − b_p(i)|². It is
+ * the identity if no aᵢ is nearer to any b_j than a_j is; and |aᵢ − b_j| ≥ |aᵢ − a_j| − |a_j − b_j|. So it is enough if
+ * all |aᵢ − a_j| ≥ 2 |a_j − b_j|, the former on some of the coordinates.
+ */
+export async function staysInPlace(
+  parts: Iterable<UnitRows> | AsyncIterable<UnitRows>,
+  products: MatrixProducts,
+): Promise<boolean> {
+  const samples: Matrix[] = []
+  let moved = new Float64Array(0)
+  for await (const { own, other } of parts) {
+    if (moved.length === 0) moved = new Float64Array(own.rows)
+    for (let unit = 0; unit < own.rows; unit++) {
+      let sum = 0
+      for (let at = unit * own.columns; at < (unit + 1) * own.columns; at++)
+        sum += (own.data[at]! - other.data[at]!) ** 2
+      moved[unit] = moved[unit]! + sum
+    }
+    samples.push(someColumns(own))
+  }
+  const sampled = sideBySide(samples)
+  const { data, rows: units } = await products.multiply(sampled, sampled, 'right transposed')
+  for (let i = 0; i < units; i++)
+    for (let j = 0; j < i; j++) {
+      const squares = data[i * units + i]! + data[j * units + j]!
+      const apart = squares * (1 - ROUNDING) - 2 * data[i * units + j]!
+      if (apart < 4 * Math.max(moved[i]!, moved[j]!)) return false
+    }
+  return true
+}
+
+function someColumns({ data, rows, columns }: Matrix): Matrix {
+  const count = Math.min(SAMPLED, columns)
+  const stride = Math.floor(columns / count)
+  const chosen = Float32Array.from(
+    { length: rows * count },
+    (_, at) => data[Math.floor(at / count) * columns + (at % count) * stride]!,
+  )
+  return { data: chosen, rows, columns: count }
+}
+
+function sideBySide(parts: readonly Matrix[]): Matrix {
+  const rows = parts[0]!.rows
+  const columns = parts.reduce((sum, part) => sum + part.columns, 0)
+  const data = new Float32Array(rows * columns)
+  let first = 0
+  for (const part of parts) {
+    for (let row = 0; row < rows; row++)
+      data.set(part.data.subarray(row * part.columns, (row + 1) * part.columns), row * columns + first)
+    first += part.columns
+  }
+  return { data, rows, columns }
 }

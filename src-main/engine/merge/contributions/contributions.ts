@@ -346,12 +346,15 @@ class ContributionWork {
     return [FORMAT, statistics, sampling, layerKinds, this.options.provider, RUNTIME_VERSION, processor]
   }
 
-  /** Of the files that a model's layers lie in, and how an adapter's were computed from them. */
+  /** Of the files that a model's layers lie in, and how they were computed from them or put in another order. */
   private sourceHashes(model: number): string[] {
     const stored = this.tasks
       .flatMap(({ views, biasViews }) => [views[model]!, ...(biasViews ? [biasViews[model]!] : [])])
       .map((view) => view.stored)
-    const settings = stored.flatMap(({ computed }) => (computed ? [JSON.stringify(computed.settings)] : []))
+    const settings = stored.flatMap(({ computed, permuted }) => [
+      ...(computed ? [JSON.stringify(computed.settings)] : []),
+      ...(permuted ? [digest([permuted.rows, permuted.columns])] : []),
+    ])
     const { checkpoint } = this.plan.models[model]!
     // A merge that is not written lies in no file: it is all that it is made from.
     const files = planBehind(checkpoint) ? checkpoint.files : stored

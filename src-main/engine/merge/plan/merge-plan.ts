@@ -85,11 +85,12 @@ export function sourcesOf(plan: Pick<MergePlan, 'base' | 'models' | 'calibration
 
 /** What a merge reads of the method's settings: for people and for the recipe. */
 export function settingsInUse({ method, project }: Pick<MergePlan, 'method' | 'project'>): Record<string, unknown> {
-  const { layerKinds, reuse } = project.method
+  const { layerKinds, reuse, align } = project.method
   const parameters = activeParameters(method, project.method)
   return {
     ...Object.fromEntries(parameters.map((parameter) => [parameter.key, parameterValue(parameter, project.method)])),
     ...(mergesLayers(method) && layerKinds.length > 0 && { layerKinds }),
     ...(method.kind === 'fusion' && reuse && { reuse }),
+    ...(align && { align }),
   }
 }

@@ -3,11 +3,13 @@ import { FusionError } from '../../../contract/errors'
 import { figure } from '../../../contract/values/figures'
 import { weightOf } from '../../../contract/document/layer-patterns'
 import { primaryModel, weighsBase } from '../../../contract/methods/descriptor'
+import { alignModels, type AlignListener } from '../alignment/align-models'
 import { CALIBRATE_HINT, openCalibration, type Calibration } from './calibration-file'
 import {
   readingOf,
   needsCalibration,
   type AdapterStrengths,
+  type MethodSettings,
   type ModelEntry,
   type OutputSettings,
   type Project,
@@ -39,6 +41,11 @@ export interface SpecialistOptions extends Reading {
   strengths?: AdapterStrengths | undefined
 }
 
+export interface PlanOptions extends AlignListener {
+  /** Whether the project is its base alone, which is written in another form. */
+  isConversion?: boolean
+}
+
 /** Opens what a project names (open-model.ts): a model may itself be a project, which is planned here. */
 export interface ModelOpener {
   open(path: string, reading?: Reading): Promise<Checkpoint>
@@ -46,18 +53,18 @@ export interface ModelOpener {
 }
 
 /**
- * Opens the models of a project that take part, from headers alone.
- * @param isConversion whether the project is its base alone, which is written in another form
- * @throws FusionError 'incompatible' with every reason, 'validation', and whatever opening a model throws
+ * Opens the models of a project that take part, from headers alone, unless they are to be aligned.
+ * @throws FusionError 'incompatible' with every reason, 'validation', and whatever opening and aligning a model throws
  */
 export async function openModelsWith(
   opener: ModelOpener,
   project: Project,
-  isConversion = false,
+  { isConversion = false, ...listener }: PlanOptions = {},
 ): Promise<OpenedModels> {
   const method = methodNamed(project.method.name)
   const entries = project.models.filter((entry, index) => index === 0 || entry.enabled || method.kind === 'fusion')
   if (!isConversion) checkEntries(project, method, entries)
+  refuseCalibrated(project.method)
   const opening = opener.open(entries[0]!.path, readingOf(project))
   // At once: a slider's answer waits for them.
   const given = await Promise.all(
@@ -79,15 +86,32 @@ export async function openModelsWith(
   const warnings = checkCompatible(base, models, components)
   if (calibration && !calibration.checked)
     warnings.push(`${calibration.file.path} has no checksums: damage cannot be detected. ${CALIBRATE_HINT}`)
-  return { method, models, base, components, calibration, warnings }
+  const opened = { method, models, base, components, calibration, warnings }
+  if (!project.method.align || models.length === 1) return opened
+  const aligned = await alignModels(models, components, listener)
+  return { ...opened, models: aligned.models, warnings: [...warnings, ...aligned.notes] }
+}
+
+/** @throws FusionError 'unsupported' where real inputs are taken, which have the units in the order of the files */
+function refuseCalibrated(settings: MethodSettings): void {
+  if (!settings.align || !needsCalibration(settings)) return
+  throw new FusionError('unsupported', 'A merge that takes real inputs of the layers cannot align its models.', {
+    hint:
+      'Turn alignment off. Or write every aligned specialist first (weighted sum with t = 1, aligned), calibrate these, ' +
+      'and merge them.',
+  })
 }
 
 /**
- * Opens the models of a project and plans their merge from headers alone.
- * @throws FusionError 'incompatible' with every reason, 'validation', and whatever opening a model throws
+ * Opens the models of a project and plans their merge from headers alone, unless they are to be aligned.
+ * @throws FusionError 'incompatible' with every reason, 'validation', and whatever opening and aligning a model throws
  */
-export async function planMergeWith(opener: ModelOpener, project: Project, isConversion = false): Promise<MergePlan> {
-  const opened = await openModelsWith(opener, project, isConversion)
+export async function planMergeWith(
+  opener: ModelOpener,
+  project: Project,
+  options: PlanOptions = {},
+): Promise<MergePlan> {
+  const opened = await openModelsWith(opener, project, options)
   const { models, base, components, calibration, warnings } = opened
   const { output } = project
   const files = inShards(layOutFiles(base, output.layout, output.dtype), output.shardBytes)
