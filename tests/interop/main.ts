@@ -9,6 +9,7 @@ import { readSafetensors } from '../../src-main/engine/checkpoint/containers/saf
 import { encodeHeader } from '../../src-main/engine/checkpoint/containers/safetensors-write'
 import { findDemoFamily } from '../../src-main/engine/evaluate/data/demo-family'
 import { extractLora } from '../../src-main/engine/extract/extract-lora'
+import { fusionSettingsSchema } from '../../src-main/contract/adapter-fusion'
 import type { LoraFormat } from '../../src-main/contract/adapter-files'
 import { fuseAdapters } from '../../src-main/engine/fuse/fuse-adapters'
 import { openModel, planMerge } from '../../src-main/engine/merge/open-model'
@@ -67,7 +68,13 @@ async function exportFusedAdapter(
   }
   const project = projectOf([base, ...adapters], 'task-arithmetic', { dtype: 'fp32' })
   const adapter = join(folder, `fused-${format}.safetensors`)
-  await fuseAdapters(await planMerge(project), { path: adapter, format, type: 'F32', kept: null })
+  await fuseAdapters(await planMerge(project), {
+    path: adapter,
+    format,
+    type: 'F32',
+    kept: null,
+    fusion: fusionSettingsSchema.parse({}),
+  })
   const merged = await exportMerge([base, ...adapters], join(folder, `fused-${format}-merged`), 'task-arithmetic', {
     dtype: 'fp32',
   })

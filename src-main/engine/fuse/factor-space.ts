@@ -52,6 +52,16 @@ export class FactorSpace {
     return cores
   }
 
+  /** Rank of each adapter. */
+  get ranks(): readonly number[] {
+    return this.stacked.ranks
+  }
+
+  /** What every row of down gives on inputs [S, d] of the layer: [R, S]. */
+  responses(inputs: Matrix): Promise<Matrix> {
+    return this.products.multiply(this.stacked.down, inputs, 'right transposed')
+  }
+
   /** The matrix of the layer's size that a core stands for, as a product. */
   async product(core: Matrix): Promise<Product> {
     const { up, down } = this.stacked

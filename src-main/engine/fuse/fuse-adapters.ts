@@ -1,3 +1,4 @@
+import { FUSION_METHODS, type FusionSettings } from '../../contract/adapter-fusion'
 import type { LoraType } from '../../contract/adapter-files'
 import { FusionError } from '../../contract/errors'
 import { methodSchema, type Project } from '../../contract/document/project'
@@ -18,6 +19,7 @@ import { isLowRank, type AdapterPart, type FusedTensor } from './adapter-parts'
 import type { FuseOptions, Fusion } from './fusion'
 import { fusedMetadata, metadataRoom } from './fused-metadata'
 import { LayerFuser } from './layer-fuser'
+import { RealInputs } from './real-inputs'
 
 /** How many names a message shows. */
 const NAMES_SHOWN = 5
@@ -30,10 +32,15 @@ export function fusedProject(project: Project): Project {
   const method = methodNamed(project.method.name)
   if (method.kind === 'linear') return project
   const [base, ...others] = project.models
+  const { calibration } = project.method
   // The weight that the base has in an average has no place in a sum.
   const models =
     base && weighsBase(method) ? [{ ...base, weight: 1, blocks: {}, layers: [] }, ...others] : project.models
-  return { ...project, models, method: methodSchema.parse({ name: 'task-arithmetic' }) }
+  return {
+    ...project,
+    models,
+    method: methodSchema.parse({ name: 'task-arithmetic', ...(calibration !== undefined && { calibration }) }),
+  }
 }
 
 /**
@@ -47,56 +54,48 @@ export function fusedProject(project: Project): Project {
  * stands at the path
  */
 export async function fuseAdapters(plan: MergePlan, options: FuseOptions): Promise<Fusion> {
+  const { format, type, fusion, overwrite = false } = options
   checkAdapters(plan)
+  checkNumber(plan, fusion)
   const tensors = fusedTensors(plan)
   const layers = tensors.filter(({ base }) => isLoraLayer(base))
-  const whole = options.format === 'peft' ? [] : tensors.filter(({ base }) => isVector(base))
+  const whole = format === 'peft' ? [] : tensors.filter(({ base }) => isVector(base))
   const leftOut = tensors.filter((tensor) => !layers.includes(tensor) && !whole.includes(tensor))
   if (layers.length + whole.length === 0) throw nothingFused(plan)
-  const keptOf = ({ base }: FusedTensor): Kept | null =>
-    hasKernel(base.shape) ? (options.convolutionsKept ?? options.kept) : options.kept
-  checkExpressible(
-    plan,
-    layers.filter((layer) => keptOf(layer) === null),
-  )
+  const needsFactors = (layer: FusedTensor): boolean => fusion.method !== 'sum' || keptOf(layer, options) === null
+  checkExpressible(plan, layers.filter(needsFactors), fusion)
+  const inputs = fusion.method === 'ssr' ? await RealInputs.open(plan, options) : null
   const sources = sourcesOf(plan)
-  const read = [...checkpointsOf(plan).map(({ path }) => path), ...sources.map(({ path }) => path)]
+  const read = [...checkpointsOf(plan), ...sources, ...(inputs ? [inputs.file] : [])].map(({ path }) => path)
   await checkTargetOutsideSources(options.path, read)
   const hashes = await hashFiles(
     plan.models.slice(1).flatMap(({ checkpoint }) => checkpoint.files),
-    {
-      ...(options.signal && { signal: options.signal }),
-      ...(options.cacheFolder && { cacheFolder: options.cacheFolder }),
-    },
+    options,
   )
-  const file = await LoraFile.create(options.path, {
-    overwrite: options.overwrite === true,
-    format: options.format,
-    type: options.type,
-    base: plan.base,
-    layers: layers.map(targetOf),
-    whole: whole.map(targetOf),
-    sources: read,
-    metadataBytes: metadataRoom(plan),
-  })
+  const targets = { layers: layers.map(targetOf), whole: whole.map(targetOf) }
+  const room = { sources: read, metadataBytes: metadataRoom(plan) }
+  const file = await LoraFile.create(options.path, { overwrite, format, type, base: plan.base, ...targets, ...room })
   const fuser = new LayerFuser(sources)
   try {
-    const found = await fuseLayers(layers, fuser, file, keptOf, options)
+    const found = await fuseLayers(layers, { fuser, file, inputs }, options)
     if (found.layers.length + whole.length === 0) throw nothingFused(plan)
-    const vectors = addVectors(whole, fuser, file, options.type)
+    const vectors = addVectors(whole, fuser, file, type)
     fuser.checkUnchanged()
+    inputs?.checkUnchanged()
     const result = { ...found, whole: vectors, leftOut: leftOut.map(nameOf) }
     const more = fusedMetadata(plan, hashes, options, result)
-    return {
-      ...result,
-      bytes: await file.finish(loraMetadata(options.format, found.layers, plan.base.architecture, more)),
-    }
+    return { ...result, bytes: await file.finish(loraMetadata(format, found.layers, plan.base.architecture, more)) }
   } catch (error) {
     await file.discard()
     throw error
   } finally {
+    inputs?.close()
     await fuser.release()
   }
+}
+
+function keptOf({ base }: FusedTensor, { kept, convolutionsKept }: FuseOptions): Kept | null {
+  return hasKernel(base.shape) ? (convolutionsKept ?? kept) : kept
 }
 
 function targetOf({ component, base: { name, shape } }: FusedTensor): LoraTarget {
@@ -116,6 +115,18 @@ function checkAdapters({ models }: MergePlan): void {
     `${whole.map(({ entry }) => entry.name).join(', ')}: only adapters (LoRA and the like) become one adapter, and ` +
       `${whole.length === 1 ? 'this is a whole model' : 'these are whole models'}.`,
     { hint: 'Extract a LoRA of what it changed first (featurefusion extract), or leave it out.' },
+  )
+}
+
+/** @throws FusionError 'validation' */
+function checkNumber({ models }: MergePlan, { method }: FusionSettings): void {
+  if (method !== 'np-lora' || models.length === 3) return
+  throw new FusionError(
+    'validation',
+    `NP-LoRA takes two adapters, a content and a style; here are ${models.length - 1}.`,
+    {
+      hint: 'Give two of them, the content first, or choose another method.',
+    },
   )
 }
 
@@ -141,21 +152,27 @@ function partsOf({ method, views, weights }: TensorTask, { method: settings }: P
 }
 
 /** @throws FusionError 'incompatible' with the names of adapters whose changes have no low rank */
-function checkExpressible({ models }: MergePlan, layers: readonly FusedTensor[]): void {
+function checkExpressible({ models }: MergePlan, layers: readonly FusedTensor[], { method }: FusionSettings): void {
   const others = layers.flatMap((layer) =>
-    layer.parts.filter((part) => !isLowRank(part)).map(({ model, change }) => ({ layer, model, form: change.form })),
+    layer.parts.filter((part) => !isLowRank(part)).map(({ model }) => ({ name: nameOf(layer), model })),
   )
   if (others.length === 0) return
   const names = [...new Set(others.map(({ model }) => model))].map((model) => {
     const own = others.filter((other) => other.model === model)
-    return `${models[model]!.entry.name} (${own.length} modules: ${nameOf(own[0]!.layer)}${own.length > 1 ? ' …' : ''})`
+    return `${models[model]!.entry.name} (${own.length} modules: ${own[0]!.name}${own.length > 1 ? ' …' : ''})`
   })
+  const shown = names.slice(0, NAMES_SHOWN).join(', ')
+  const isSum = method === 'sum'
   throw new FusionError(
     'incompatible',
-    `${names.slice(0, NAMES_SHOWN).join(', ')}: these changes are no product of small factors: an exact LoRA of them would be as large as the layers.`,
+    isSum
+      ? `${shown}: these changes are no product of small factors: an exact LoRA of them would be as large as the layers.`
+      : `${shown}: these changes are no product of small factors, in whose space ${FUSION_METHODS[method].title} works.`,
     {
-      detail: others.map(({ layer }) => nameOf(layer)).join('\n'),
-      hint: 'Give a rank or an energy: then they are computed with the base and cut to it. (DoRA and OFT depend on the base: the result fits this one.)',
+      detail: others.map(({ name }) => name).join('\n'),
+      hint: isSum
+        ? 'Give a rank or an energy: then they are computed with the base and cut to it. (DoRA and OFT depend on the base: the result fits this one.)'
+        : 'Add them up (method sum) with a rank, or make LoRAs of them first: featurefusion extract --specialist ADAPTER.',
     },
   )
 }
@@ -171,16 +188,18 @@ function nothingFused({ models, components, base }: MergePlan): FusionError {
 
 async function fuseLayers(
   layers: readonly FusedTensor[],
-  fuser: LayerFuser,
-  file: LoraFile,
-  keptOf: (layer: FusedTensor) => Kept | null,
-  { type, signal, onProgress }: FuseOptions,
-): Promise<Pick<Fusion, 'layers' | 'relativeError'>> {
+  { fuser, file, inputs }: { fuser: LayerFuser; file: LoraFile; inputs: RealInputs | null },
+  options: FuseOptions,
+): Promise<Pick<Fusion, 'layers' | 'relativeError' | 'withoutInputs'>> {
+  const { type, fusion, signal, onProgress } = options
   const found: LoraLayer[] = []
+  const withoutInputs: string[] = []
   let [lost, total] = [0, 0]
   for (const [index, layer] of layers.entries()) {
     await yieldOrCancel(signal)
-    const factors = await fuser.fuse(layer, { type, kept: keptOf(layer) })
+    const own = inputs?.ofLayer(layer) ?? null
+    if (inputs && !own) withoutInputs.push(nameOf(layer))
+    const factors = await fuser.fuse(layer, { type, kept: keptOf(layer, options), fusion, inputs: own })
     onProgress?.((index + 1) / layers.length)
     if (!factors) continue
     file.addLayer(targetOf(layer), factors)
@@ -189,7 +208,7 @@ async function fuseLayers(
     lost += factors.lost
     total += factors.total
   }
-  return { layers: found, relativeError: total === 0 ? 0 : Math.sqrt(lost / total) }
+  return { layers: found, relativeError: total === 0 ? 0 : Math.sqrt(lost / total), withoutInputs }
 }
 
 /** @returns the names of the tensors whose changes were added */

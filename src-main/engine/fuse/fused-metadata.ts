@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import { usedSettings } from '../../contract/adapter-fusion'
 import { frequenciesIn } from '../adapters/describe-adapter'
 import type { MergePlan } from '../merge/plan/merge-plan'
 import type { FuseOptions, Fusion } from './fusion'
@@ -10,7 +11,7 @@ const TAGS = 'ss_tag_frequency'
 export function fusedMetadata(
   plan: MergePlan,
   hashes: ReadonlyMap<string, string>,
-  { kept, convolutionsKept }: Pick<FuseOptions, 'kept' | 'convolutionsKept'>,
+  { kept, convolutionsKept, fusion }: Pick<FuseOptions, 'kept' | 'convolutionsKept' | 'fusion'>,
   { relativeError, leftOut }: Pick<Fusion, 'relativeError' | 'leftOut'>,
 ): Record<string, string> {
   const note = {
@@ -25,6 +26,7 @@ export function fusedMetadata(
       ...(Object.keys(entry.blocks).length > 0 && { blocks: entry.blocks }),
       ...(entry.layers.length > 0 && { layers: entry.layers }),
     })),
+    fusion: usedSettings(fusion),
     method: plan.method.name,
     ...kept,
     ...(convolutionsKept && { convolutions: convolutionsKept }),

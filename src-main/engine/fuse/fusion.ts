@@ -1,3 +1,4 @@
+import type { FusionSettings } from '../../contract/adapter-fusion'
 import type { LoraFormat, LoraType } from '../../contract/adapter-files'
 import type { LoraLayer } from '../extract/lora-metadata'
 import type { Kept } from '../linear-algebra/truncated-svd'
@@ -8,6 +9,7 @@ export interface FuseOptions {
   overwrite?: boolean
   format: LoraFormat
   type: LoraType
+  fusion: FusionSettings
   /** Of every layer; null: all, as it is. */
   kept: Kept | null
   /** Of convolutions with a kernel of more than 1 × 1, where it differs. */
@@ -26,6 +28,8 @@ export interface Fusion {
   whole: string[]
   /** √(Σ |S − up · down|² / Σ |S|²) of the fused changes S over all layers. */
   relativeError: number
+  /** Layers without real inputs, which SSR-Merge only adds up. */
+  withoutInputs: string[]
   /** Changed tensors that the file has no form for: nothing of their change is kept. */
   leftOut: string[]
   bytes: number

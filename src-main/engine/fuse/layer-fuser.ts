@@ -1,15 +1,17 @@
 import type { LoraType } from '../../contract/adapter-files'
+import type { FusionSettings } from '../../contract/adapter-fusion'
 import { asMatrix } from '../adapter-forms/matrices'
 import type { SourceFile } from '../checkpoint/containers/container'
 import { TensorReader } from '../checkpoint/containers/tensor-reader'
 import { ChangeReader } from '../extract/layer-change'
 import { factorMatrix } from '../extract/layer-factors'
 import { RoundedTensors } from '../extract/rounded-tensors'
-import { MatrixProducts } from '../linear-algebra/matrix-products'
+import { MatrixProducts, type Matrix } from '../linear-algebra/matrix-products'
 import { isExact, type Kept } from '../linear-algebra/truncated-svd'
 import { isLowRank, productOf, storedChange, type FusedTensor } from './adapter-parts'
 import { FactorSpace } from './factor-space'
-import { distanceOf, energyOf, stackFactors, type Product, type StackedFactors } from './stacked-factors'
+import { FUSIONS } from './fusion-methods'
+import { balanced, distanceOf, energyOf, stackFactors, type Product } from './stacked-factors'
 
 /** A layer's factors as they are written, and how far they are from what was to be written. */
 export interface FusedFactors {
@@ -25,6 +27,15 @@ export interface FuseSettings {
   type: LoraType
   /** null: all of it, as it is. */
   kept: Kept | null
+  fusion: FusionSettings
+  /** Real inputs per part, for SSR; null where there are none of the layer. */
+  inputs: readonly Matrix[] | null
+}
+
+/** What is to be written of a layer: all of it, and what is kept. */
+interface Cut {
+  target: Product
+  kept: Product
 }
 
 /** Fuses what adapters do to tensors, one tensor at a time. */
@@ -42,27 +53,37 @@ export class LayerFuser {
    * @returns null where the changes cancel out
    * @throws FusionError 'not-finite' and whatever reading throws
    */
-  async fuse(tensor: FusedTensor, { type, kept }: FuseSettings): Promise<FusedFactors | null> {
+  async fuse(tensor: FusedTensor, settings: FuseSettings): Promise<FusedFactors | null> {
     const { base, parts } = tensor
+    const { type, kept } = settings
     if (!parts.every(isLowRank)) return this.fuseWhole(tensor, type, kept!)
-    const [rows, columns] = asMatrix(base.shape)
-    const scaled = parts.map((part) => productOf(part, this.reader))
-    const stacked = stackFactors(scaled, rows, columns)
-    const total = await energyOf(stacked, this.products)
-    if (total === 0) return null
-    const found = await this.cut(stacked, kept)
+    const found = await this.cut(tensor, settings)
     if (!found) return null
+    const total = await energyOf(found.target, this.products)
+    if (total === 0) return null
     const rounding = new RoundedTensors(type)
-    const [up, down] = [rounding.round(found.up, base), rounding.round(found.down, base)]
-    const lost = await distanceOf(stacked, { up: up.matrix, down: down.matrix }, this.products)
-    return { rank: found.up.columns, up: up.bytes, down: down.bytes, lost, total }
+    const [up, down] = [rounding.round(found.kept.up, base), rounding.round(found.kept.down, base)]
+    const lost = await distanceOf(found.target, { up: up.matrix, down: down.matrix }, this.products)
+    return { rank: found.kept.up.columns, up: up.bytes, down: down.bytes, lost, total }
   }
 
-  /** The factors side by side where all of their rank is kept, else the best of the kept rank in their space. */
-  private async cut(stacked: StackedFactors, kept: Kept | null): Promise<Product | null> {
-    if (kept === null || ('rank' in kept && kept.rank >= stacked.up.columns)) return stacked
+  /** Of a sum all of whose rank is kept the factors side by side, else the best of the kept rank in their space. */
+  private async cut({ base, parts }: FusedTensor, { kept, fusion, inputs }: FuseSettings): Promise<Cut | null> {
+    const [rows, columns] = asMatrix(base.shape)
+    const stacked = stackFactors(
+      parts.map((part) => productOf(part, this.reader)),
+      rows,
+      columns,
+    )
+    const rank = stacked.up.columns
+    const isWhole = kept === null || ('rank' in kept && kept.rank >= rank)
+    if (isWhole && fusion.method === 'sum') return { target: stacked, kept: balanced(stacked) }
+    if ((await energyOf(stacked, this.products)) === 0) return null
     const space = await FactorSpace.of(stacked, this.products)
-    return space.best(await space.core(), kept)
+    const adapters = parts.map(({ model }) => model - 1)
+    const core = await FUSIONS[fusion.method]({ space, adapters, settings: fusion, products: this.products, inputs })
+    const best = await space.best(core, kept ?? { rank })
+    return best && { target: fusion.method === 'sum' ? stacked : await space.product(core), kept: best }
   }
 
   /** A layer in which an adapter has no factors of low rank: all changes are added up as whole matrices. */

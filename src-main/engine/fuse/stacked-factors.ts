@@ -19,24 +19,16 @@ export interface ScaledProduct extends FactorProduct {
   scale: number
 }
 
-/**
- * Puts products side by side. Each column of up and its row of down are brought to about the same length by a power of
- * two, which rounds nothing: small alphas would make factors that float16 does not hold.
- */
+/** Puts products side by side; scales are on the ups. */
 export function stackFactors(parts: readonly ScaledProduct[], rows: number, columns: number): StackedFactors {
   const rank = parts.reduce((sum, part) => sum + part.rank, 0)
   const up = new Float64Array(rows * rank)
   const down = new Float64Array(rank * columns)
   let first = 0
   for (const { left, right, rank: own, scale } of parts) {
-    for (let k = 0; k < own; k++) {
-      const at = first + k
-      const lengths = [Math.abs(scale) * length(left, k, own, rows), length(right, k * columns, 1, columns)]
-      const factor = balance(lengths as [number, number])
-      for (let row = 0; row < rows; row++) up[row * rank + at] = left[row * own + k]! * scale * factor
-      for (let column = 0; column < columns; column++)
-        down[at * columns + column] = right[k * columns + column]! / factor
-    }
+    for (let row = 0; row < rows; row++)
+      for (let k = 0; k < own; k++) up[row * rank + first + k] = left[row * own + k]! * scale
+    down.set(right.subarray(0, own * columns), first * columns)
     first += own
   }
   return {
@@ -46,14 +38,29 @@ export function stackFactors(parts: readonly ScaledProduct[], rows: number, colu
   }
 }
 
-function length(values: FactorProduct['left'], start: number, step: number, count: number): number {
+/**
+ * The same product with each column of up and its row of down brought to about the same length by a power of two, which
+ * rounds nothing: small alphas would make factors that float16 does not hold.
+ */
+export function balanced({ up, down }: Product): Product {
+  const [rank, columns] = [up.columns, down.columns]
+  const factors = Array.from({ length: rank }, (_, k) =>
+    balance(length(up.data, k, rank, up.rows), length(down.data, k * columns, 1, columns)),
+  )
+  return {
+    up: { ...up, data: up.data.map((value, at) => value * factors[at % rank]!) },
+    down: { ...down, data: down.data.map((value, at) => value / factors[Math.floor(at / columns)]!) },
+  }
+}
+
+function length(values: Matrix['data'], start: number, step: number, count: number): number {
   let sum = 0
   for (let i = 0, at = start; i < count; i++, at += step) sum += values[at]! ** 2
   return Math.sqrt(sum)
 }
 
 /** The power of two that brings the first length nearest to the second. */
-function balance([first, second]: [number, number]): number {
+function balance(first: number, second: number): number {
   return first === 0 || second === 0 ? 1 : 2 ** Math.round(Math.log2(second / first) / 2)
 }
 

@@ -5,6 +5,7 @@ import { checkpointMergeOps } from './checkpoint-merge'
 import { clipImageOps } from './clip-image'
 import { clipScoreOps } from './clip-score'
 import { loraExtractOps } from './lora-extract'
+import { loraFuseOps } from './lora-fuse'
 import { mergeOps } from './merges'
 import { networkOps } from './networks'
 import { regressionOps } from './regression'
@@ -21,6 +22,7 @@ export const OPS: Readonly<Record<string, OpRunner>> = {
   ...clipImageOps,
   ...clipScoreOps,
   ...loraExtractOps,
+  ...loraFuseOps,
   ...mergeOps,
   ...networkOps,
   ...regressionOps,

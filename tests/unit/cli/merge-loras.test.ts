@@ -33,6 +33,9 @@ describe('featurefusion merge-loras', () => {
 
   it.each([
     ['rank and energy', ['--rank', '2', '--energy', '0.5'], 'Give --rank or --energy, not both.'],
+    ['a setting of another method', ['--ridge', '1'], 'Sum does not use --ridge here.'],
+    ['a density of 2', ['--method', 'core-space', '--density', '2'], 'These options are not valid'],
+    ['real inputs for a sum', ['--calibration', FIRST], 'Sum does not use --calibration.'],
     ['a whole model', ['--specialist', `whole=${BASE}/unet`, '--include', 'unet'], 'only adapters'],
     ['a part that no LoRA has', ['--include', 'voice'], 'include'],
   ])(

@@ -20,7 +20,9 @@ export function needsColumns({ kind }: Pick<MergeMethod, 'kind'>, index: number)
   return kind === 'fusion' ? index === 0 : index > 0
 }
 
-type Layer = Pick<LayerTask, 'component' | 'layer'>
+interface Layer extends Pick<LayerTask, 'component'> {
+  layer: Pick<LayerTask['layer'], 'weight'>
+}
 
 /** The columns of a calibration file by the models of a plan. */
 export class PlanColumns {

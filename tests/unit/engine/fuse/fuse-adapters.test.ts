@@ -1,15 +1,19 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { fusionSettingsSchema } from '../../../../src-main/contract/adapter-fusion'
 import { LORA_FORMATS } from '../../../../src-main/contract/adapter-files'
 import type { Project } from '../../../../src-main/contract/document/project'
+import { calibrationRecordSchema } from '../../../../src-main/contract/document/calibration'
 import { describeAdapter } from '../../../../src-main/engine/adapters/describe-adapter'
 import { openContainer } from '../../../../src-main/engine/checkpoint/containers/open-container'
 import { extractLora } from '../../../../src-main/engine/extract/extract-lora'
 import { fuseAdapters, fusedProject } from '../../../../src-main/engine/fuse/fuse-adapters'
 import type { FuseOptions, Fusion } from '../../../../src-main/engine/fuse/fusion'
 import { openModel, openSpecialist, planMerge } from '../../../../src-main/engine/merge/open-model'
+import { denoiserFiles } from '../../../../src-main/engine/merge/plan/calibrated-models'
+import { CalibrationWriter } from '../../../../src-main/engine/merge/plan/calibration-file'
 import { adapterAt, ADAPTERS, BASE, readView } from '../adapters/adapter-models'
 import { merge, projectOf, readModel, temporaryFolder, tensor, writeModel } from '../merge/models'
 
@@ -28,9 +32,20 @@ const PARTS = { include: ['unet', 'text_encoder'] }
 const XL_PARTS = { include: ['unet', 'text_encoder', 'text_encoder_2'] }
 const SUM = { name: 'task-arithmetic', scale: 1 } as const
 
+function sha256(file: string): string {
+  return createHash('sha256').update(readFileSync(file)).digest('hex')
+}
+
 async function fuse(project: Project, options: Partial<FuseOptions> = {}): Promise<Fusion & { path: string }> {
   const path = options.path ?? join(temporaryFolder(), 'fused.safetensors')
-  const given: FuseOptions = { format: 'kohya', type: 'F32', kept: null, ...options, path }
+  const given: FuseOptions = {
+    format: 'kohya',
+    type: 'F32',
+    kept: null,
+    fusion: fusionSettingsSchema.parse({}),
+    ...options,
+    path,
+  }
   return { path, ...(await fuseAdapters(await planMerge(fusedProject(project)), given)) }
 }
 
@@ -171,7 +186,6 @@ describe('fuseAdapters', () => {
     const { path } = await fuse(projectOf([BASE, { path: copies[0]!, weight: 0.5 }, copies[1]!], SUM, PARTS))
     const { metadata } = await openContainer(path)
     const { adapters } = JSON.parse(metadata['featurefusion_fusion']!) as { adapters: object[] }
-    const sha256 = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex')
     expect(adapters[0]).toMatchObject({
       ...{ name: 'model-1', weight: 0.5, strengths: { unet: 1, textEncoder: 1 } },
       files: [{ file: 'a.safetensors', sha256: sha256(copies[0]!) }],
@@ -208,6 +222,69 @@ describe('fuseAdapters', () => {
     await expect(fuse(project, { path })).rejects.toMatchObject({ kind: 'target' })
     await fuse(project, { path, overwrite: true })
     expect(readFileSync(path).equals(before)).toBe(true)
+  })
+
+  it('merges in Core Space, with norms and biases added up, and refuses what has no factors', async () => {
+    const fusion = fusionSettingsSchema.parse({ method: 'core-space', inner: 'mean' })
+    const project = projectOf([BASE, SD[0]!.path, SD[2]!.path], SUM, PARTS)
+    const fused = await fuse(project, { fusion })
+    expect(fused.relativeError).toBeLessThan(1e-6)
+    const shared = fused.layers.filter(({ rank }) => rank > 4).map(({ component, module }) => `${component}.${module}`)
+    const half = projectOf([BASE, SD[0]!.path, SD[2]!.path], { name: 'task-arithmetic', scale: 0.5 }, PARTS)
+    const isShared = (name: string): boolean => shared.some((module) => name === `${module}.weight`)
+    expect(await errorOf(BASE, fused.path, await mergedFolder(half), isShared)).toBeLessThan(1e-5)
+    const dora = projectOf([BASE, SD[0]!, adapter('sd1-dora-out')], SUM, PARTS)
+    await expect(fuse(dora, { fusion, kept: { rank: 2 } })).rejects.toMatchObject({
+      message: expect.stringMatching(/model-2.*Core Space/) as string,
+    })
+  })
+
+  it('refuses NP-LoRA of other than two adapters, and SSR without real inputs', async () => {
+    const refused = (models: typeof SD, method: string, message: string) =>
+      expect(
+        fuse(projectOf([BASE, ...models], SUM, PARTS), { fusion: fusionSettingsSchema.parse({ method }) }),
+      ).rejects.toMatchObject({ kind: 'validation', message: expect.stringContaining(message) as string })
+    await refused(SD, 'np-lora', 'takes two adapters, a content and a style; here are 3')
+    await refused(SD.slice(0, 2), 'ssr', 'no file with them is named')
+  })
+
+  it('takes real inputs from a calibration file, and says which layers have none', async () => {
+    const folder = temporaryFolder()
+    const models = [resolve(SD[0]!.path), resolve(SD[2]!.path)]
+    const calibration = join(folder, 'calibration.safetensors')
+    const project = projectOf([BASE, ...models], { ...SUM, calibration }, PARTS)
+    const plan = await planMerge(project)
+    const record = calibrationRecordSchema.parse({
+      ...{ format: 'featurefusion-calibration', version: 1, samples: 3, seed: 0 },
+      models: plan.models.map(({ entry, checkpoint }) => ({
+        name: entry.name,
+        sha256: denoiserFiles(checkpoint).map((path) => sha256(path)),
+        source: { kind: 'data', domains: ['a'], pictures: 1, timesteps: [1] },
+      })),
+    })
+    const sum = await fuse(project)
+    const layer = sum.layers.find(({ component, rank }) => component === 'unet' && rank > 4)!
+    const { shape } = plan.base.components.get('unet')!.tensors.get(`${layer.module}.weight`)!
+    const inputs = shape.slice(1).reduce((product, size) => product * size, 1)
+    const writer = await CalibrationWriter.create(calibration, [{ module: layer.module, inputs }], record, false)
+    for (const [model, first] of [
+      [1, 1],
+      [2, 2],
+    ] as const) {
+      const { bytes } = tensor(
+        [3, inputs],
+        Float32Array.from({ length: 3 * inputs }, (_, at) => Math.sin(first * at)),
+        'F16',
+      )
+      writer.add(model, { module: layer.module, inputs, count: 3, bytes })
+    }
+    await writer.finish()
+    const fused = await fuse(project, { fusion: fusionSettingsSchema.parse({ method: 'ssr' }) })
+    expect(fused.withoutInputs.length).toBe(fused.layers.length - 1)
+    const summed = await mergedFolder(project)
+    const isRouted = (name: string): boolean => name === `unet.${layer.module}.weight`
+    expect(await errorOf(BASE, fused.path, summed, isRouted)).toBeGreaterThan(0.01)
+    expect(await errorOf(BASE, fused.path, summed, (name) => !isRouted(name))).toBeLessThan(1e-5)
   })
 
   it('keeps small factors in float16 where alpha would make them smaller', async () => {

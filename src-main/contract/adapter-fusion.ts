@@ -1,0 +1,60 @@
+import { z } from 'zod'
+import { weightSchema } from './values/limits'
+
+/** How adapters become one adapter: what is done beside adding up. */
+export const FUSION_METHODS = {
+  sum: {
+    title: 'Sum',
+    summary: 'Adds up what the adapters do, each times its weight. Exact where no rank is given.',
+    reference: null,
+  },
+  'core-space': {
+    title: 'Core Space',
+    summary: 'Merges by a method for whole models, in the small space that the factors of all adapters span.',
+    reference: { title: 'Accurate and Efficient Low-Rank Model Merging in Core Space', arxiv: '2509.17786' },
+  },
+  ssr: {
+    title: 'SSR-Merge',
+    summary: 'Leads real inputs of a layer to the adapter that they belong to. Needs calibration data.',
+    reference: { title: 'SSR-Merge: Subspace Signal Routing for LoRA merging', arxiv: '2606.10617' },
+  },
+  'np-lora': {
+    title: 'NP-LoRA',
+    summary:
+      'Adds a content (first) and a style (second), the content without what lies in the directions of the style.',
+    reference: {
+      title: 'NP-LoRA: Null Space Projection Unifies Subject and Style in LoRA Fusion',
+      arxiv: '2511.11051',
+    },
+  },
+} as const
+export type FusionMethodName = keyof typeof FUSION_METHODS
+export const FUSION_METHOD_NAMES = Object.keys(FUSION_METHODS) as [FusionMethodName, ...FusionMethodName[]]
+
+/** What merges in Core Space: as the methods of the same names merge whole models. */
+export const CORE_METHODS = ['sum', 'mean', 'ties'] as const
+
+/** How adapters are fused; what a method does not use is ignored by it. */
+export const fusionSettingsSchema = z.strictObject({
+  method: z.enum(FUSION_METHOD_NAMES).default('sum'),
+  /** Core Space. */
+  inner: z.enum(CORE_METHODS).default('ties'),
+  /** Core Space with TIES: part of every adapter's entries that is kept. */
+  density: z.number().gt(0).max(1).default(0.5),
+  /** SSR: added to the diagonal of the inputs' Gram matrix. */
+  ridge: z.number().gt(0).max(1e6).default(1e-4),
+  /** NP-LoRA: how much is taken out of the style's directions, s / (1 + s); null: all. */
+  projection: weightSchema.min(0).nullable().default(0.5),
+})
+export type FusionSettings = z.infer<typeof fusionSettingsSchema>
+
+/** The settings that the method uses. */
+export function usedSettings(settings: FusionSettings): Partial<FusionSettings> {
+  const { method, inner, density, ridge, projection } = settings
+  return {
+    method,
+    ...(method === 'core-space' && { inner, ...(inner === 'ties' && { density }) }),
+    ...(method === 'ssr' && { ridge }),
+    ...(method === 'np-lora' && { projection }),
+  }
+}
