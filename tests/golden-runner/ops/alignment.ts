@@ -4,7 +4,9 @@ import { bestAssignment } from '../../../src-main/engine/linear-algebra/assignme
 import { MatrixProducts, type Matrix } from '../../../src-main/engine/linear-algebra/matrix-products'
 import { featureCorrelations, groupShare, pairFeatures } from '../../../src-main/engine/merge/alignment/feature-pairing'
 import { unitRows, weightGain } from '../../../src-main/engine/merge/alignment/unit-rows'
+import { WeightedSum } from '../../../src-main/engine/tensor/weighted-sum'
 import { input, type GoldenCase } from '../golden-set'
+import { floatInputs } from '../../unit/engine/tensor/inputs'
 import type { OpRunner } from '../run-cases'
 
 const products = new MatrixProducts('cpu')
@@ -70,7 +72,39 @@ const zipitMatch: OpRunner = async (goldenCase) => {
   return { outputs: { correlation: correlation.data, merge, unmerge }, arithmetic: 'float64' }
 }
 
+/**
+ * A layer's float32 weights or biases. The generator writes inputs and outputs of gain_fold under one key, so that a set
+ * holds the folded ones in both places: these are no float32 values, and the gain is taken out again.
+ */
+function unfolded(goldenCase: GoldenCase, name: string, gain: number): Float32Array {
+  const values = input(goldenCase, name).values()
+  const isFolded = values.some((value) => Math.fround(value) !== value)
+  return Float32Array.from(values, (value) => (isFolded ? value / gain : value))
+}
+
+/** A layer times a gain: what a merge makes of a base of zeros and the layer; the features follow from it. */
+const gainFold: OpRunner = async (goldenCase) => {
+  const gain = Number(goldenCase.params['gain'])
+  const [inner, count] = input(goldenCase, 'columns').shape as [number, number]
+  const scaled = (name: string): Float64Array => {
+    const values = unfolded(goldenCase, name, gain)
+    const inputs = floatInputs([new Float32Array(values.length), values])
+    const combination = { coefficients: [1 - gain, gain], divisor: 1 }
+    const { bytes } = new WeightedSum(inputs.count).sum(inputs, combination, 0, inputs.count, 'F64')
+    return new Float64Array(bytes.slice().buffer)
+  }
+  const weight = scaled('weight')
+  const bias = 'bias' in goldenCase.inputs ? scaled('bias') : null
+  const { data: features } = await products.multiply(
+    { data: weight, rows: weight.length / inner, columns: inner },
+    { data: input(goldenCase, 'columns').values(), rows: inner, columns: count },
+  )
+  if (bias) features.forEach((value, at) => (features[at] = value + bias[Math.floor(at / count)]!))
+  return { outputs: { weight, ...(bias && { bias }), features }, arithmetic: 'float64' }
+}
+
 export const alignmentOps = {
+  gain_fold: gainFold,
   permutation_match: permutationMatch,
   zipit_match: zipitMatch,
 } satisfies Record<string, OpRunner>
