@@ -4,7 +4,7 @@ import { forecastContributions } from '../engine/merge/contributions/contributio
 import { forecast as forecastPlan } from '../engine/merge/forecast'
 import { planMerge } from '../engine/merge/open-model'
 import { PHASE_WORDS, runMerge } from '../engine/merge/run'
-import { noiseWarnings, sharesInWords, sharesOf } from '../engine/merge/verdict'
+import { sharesInWords, sharesOf, warningsOf } from '../engine/merge/verdict'
 import { releaseModel } from './resident-model'
 import { phaseProgress, type TaskRunner } from './task'
 
@@ -67,7 +67,7 @@ export const exportModel: TaskRunner<'export'> = async (task, context) => {
       seconds: result.seconds,
       files,
       shares: { adds, models: shares, words: sharesInWords({ adds, shares }) },
-      warnings: [...plan.warnings, ...noiseWarnings(result.layers, plan.project.method), ...result.notes],
+      warnings: [...plan.warnings, ...warningsOf(result, plan), ...result.notes],
       overflowed: result.overflowed,
       resumed,
     },

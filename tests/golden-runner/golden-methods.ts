@@ -3,6 +3,9 @@ import { describedMethod, METHOD_NAMES, type MethodName } from '../../src-main/c
 
 type Values = Readonly<Record<string, unknown>>
 
+/** A model of a case: `weight_0` …, or a merge of them. */
+export type GoldenModel = number | 'merged'
+
 /** What a method of the goldens is in the program. */
 export interface GoldenMethod {
   name: MethodName
@@ -16,8 +19,8 @@ export interface GoldenMethod {
   weights?: readonly number[]
   /** Parameters that say what the weights are. */
   weighedBy?: readonly string[]
-  /** Numbers of the case's models that are taken, base first; as many as the method takes where nothing is said. */
-  models?: readonly number[]
+  /** The case's models that are taken, base first; as many as the method takes where nothing is said. */
+  models?: readonly GoldenModel[]
 }
 
 /** Parameters of cases that say where they come from, or how clear their result is. */
@@ -33,6 +36,16 @@ const ABOUT = [
   'amplification',
   'tangent_norms',
   'widest_angle',
+  'gap',
+  'margin',
+  'divisible',
+  'dropped',
+  'factors',
+  'merged_by',
+  'least_singular_value',
+  'singular_vector_signs',
+  'least_kept',
+  'largest_dropped',
 ]
 /** Parameters that stand for weights in every method. */
 const WEIGHTS = ['weights', 't']
@@ -90,6 +103,36 @@ const METHODS: Readonly<Record<string, (params: Values) => GoldenMethod>> = {
   model_stock_rows: () => ({ name: 'model-stock', settings: { stockForm: 'rows' }, fixed: { row_wise: true } }),
   model_stock_mecha: () => ({ name: 'model-stock', settings: { stockForm: 'neighbours' } }),
   regmean: () => ({ name: 'regmean', keys: { rho: 'offDiagonals', ridge: 'gramRidge' }, weighedBy: ['alpha'] }),
+  tsv: () => ({ name: 'tsv', weighedBy: ['k'] }),
+  iso_cts: () => ({
+    name: 'iso-cts',
+    keys: { common_space_fraction: 'commonPart' },
+    weighedBy: ['common', 'each'],
+  }),
+  score: () => ({ name: 'score', keys: { centre: 'outlierCentre' }, weighedBy: ['k'] }),
+  svc: ({ models }) => ({
+    name: 'svc',
+    settings: { calibrated: 'first' },
+    keys: { alpha: 'leastOverlap' },
+    models: [0, 'merged', ...Array.from({ length: Number(models) - 1 }, (_, m) => m + 1)],
+    weights: Array<number>(Number(models) + 1).fill(1),
+  }),
+  wudi_exact: () => ({
+    name: 'data-free-regression',
+    keys: { ridge: 'changeRidge' },
+    weighedBy: ['rank'],
+  }),
+  np_lora: ({ content, style, models }) => ({
+    name: 'np-lora',
+    keys: {
+      k: (value: unknown) => ({ styleDirections: value ?? 0 }),
+      mu: (value: unknown) => (value === null ? {} : { projectionStrength: value }),
+      hard: (value: unknown) => ({ projection: value === true ? 'hard' : 'soft' }),
+    },
+    // One-dimensional cases are the mean of all.
+    models: content === undefined ? [...Array(Number(models)).keys()] : [0, content as number, style as number],
+    weighedBy: ['content', 'style'],
+  }),
   ties: () => ({ name: 'ties', settings: { tiesForm: 'mergekit' }, fixed: { normalise: true } }),
   ties_mecha: () => ({ name: 'ties', settings: { tiesForm: 'sd-mecha' }, keys: SIGN_OF_VOTE }),
   dare_linear: () => ({ name: 'dare', fixed: SUMMED }),

@@ -1,4 +1,5 @@
 import type { TensorInputs } from '../../src-main/engine/tensor/tensor-inputs'
+import type { GoldenModel } from './golden-methods'
 import { input, type GoldenCase, type GoldenTensor } from './golden-set'
 
 /** The inputs PREFIX_0 … of a case, one for each of its models. */
@@ -10,14 +11,15 @@ export function tensors(goldenCase: GoldenCase, prefix: string): GoldenTensor[] 
 /** The case's weights as the engine reads them: bytes of F32. @param models those that are taken, in order */
 export function inputsOf(
   goldenCase: GoldenCase,
-  models: readonly number[] = [...tensors(goldenCase, 'weight').keys()],
+  models: readonly GoldenModel[] = [...tensors(goldenCase, 'weight').keys()],
 ): TensorInputs {
-  const weights = models.map((model) => Float32Array.from(input(goldenCase, `weight_${model}`).values()))
+  const names = models.map((model) => (model === 'merged' ? model : `weight_${model}`))
+  const weights = names.map((name) => Float32Array.from(input(goldenCase, name).values()))
   return {
     name: String(goldenCase.params['layer']),
     count: weights[0]!.length,
     types: weights.map(() => 'F32' as const),
-    sources: models.map((model) => `weight_${model}`),
+    sources: names,
     read: (model, start, into) => into.set(new Uint8Array(weights[model]!.buffer, start * 4, into.byteLength)),
   }
 }

@@ -1,11 +1,11 @@
 import { Option, type Command } from 'commander'
 import { figure } from '../../contract/values/figures'
 import { outputName, refusePickleEnding } from '../../contract/document/output-name'
-import { reweightingOf } from '../../contract/methods/descriptor'
+import { reweightingOf, type MethodKind } from '../../contract/methods/descriptor'
 import type { MethodSettings, Project } from '../../contract/document/project'
 import { trimContributions } from '../../engine/merge/contributions/cache-space'
 import { forecastContributions, type ContributionForecast } from '../../engine/merge/contributions/contributions'
-import { sharesInWords, sharesOf, noiseWarnings } from '../../engine/merge/verdict'
+import { sharesInWords, sharesOf, warningsOf } from '../../engine/merge/verdict'
 import { forecast, type Forecast } from '../../engine/merge/forecast'
 import { settingsInUse, type MergePlan } from '../../engine/merge/plan/merge-plan'
 import { PHASE_WORDS, runMerge, type MergeOptions, type MergeResult } from '../../engine/merge/run'
@@ -162,7 +162,7 @@ export async function mergeWithProgress(
 /** What a merge did, for machines. */
 export function resultAsData(plan: MergePlan, result: MergeResult): unknown {
   const { shares } = sharesOf(plan, result.layers)
-  return { ...result, shares, warnings: [...plan.warnings, ...noiseWarnings(result.layers, plan.project.method)] }
+  return { ...result, shares, warnings: [...plan.warnings, ...warningsOf(result, plan)] }
 }
 
 /** What a merge did, for people. */
@@ -181,9 +181,12 @@ export function resultInWords(plan: MergePlan, result: MergeResult): string {
     )
     lines.push('Merge with --dtype bf16, fp32 or fp8-scaled.')
   }
-  for (const warning of noiseWarnings(result.layers, plan.project.method)) lines.push('', `Warning: ${warning}`)
+  for (const warning of warningsOf(result, plan)) lines.push('', `Warning: ${warning}`)
   return lines.join('\n')
 }
+
+/** How layers are merged that are matrices, where not by correlations. */
+const LAYERS_BY: Readonly<Partial<Record<MethodKind, string>>> = { regression: 'regression', matrix: 'directions' }
 
 function planInWords(plan: MergePlan): string[] {
   const { method, models, components, base, tasks } = plan
@@ -196,7 +199,7 @@ function planInWords(plan: MergePlan): string[] {
       .map(({ entry }) => entry.name)
       .join(', ')}`,
     `Method     ${method.title}${settings.length > 0 ? ` (${settings.join(', ')})` : ''}`,
-    `Tensors    ${tasks.length}${layers > 0 ? `, of which ${layers} layers by ${method.kind === 'regression' ? 'regression' : 'correlations'}` : ''}`,
+    `Tensors    ${tasks.length}${layers > 0 ? `, of which ${layers} layers by ${LAYERS_BY[method.kind] ?? 'correlations'}` : ''}`,
   ]
 }
 

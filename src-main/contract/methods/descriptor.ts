@@ -5,8 +5,9 @@
  * - vector: tensors, or their rows or columns, are vectors, whose lengths and angles decide the coefficients of a sum.
  * - fusion: matrices are merged by the correlations of their rows, all other tensors are averaged.
  * - regression: matrices are fitted to features on real inputs, all other tensors are averaged.
+ * - matrix: what matrices have changed is merged by singular vectors or least squares; other changes are added up or averaged.
  */
-export type MethodKind = 'linear' | 'elementwise' | 'vector' | 'fusion' | 'regression'
+export type MethodKind = 'linear' | 'elementwise' | 'vector' | 'fusion' | 'regression' | 'matrix'
 
 /**
  * What a change of weights costs: a sum of the models, a sum of contributions that are kept on disk, or the whole merge
@@ -20,6 +21,7 @@ const REWEIGHTING: Readonly<Record<MethodKind, Reweighting>> = {
   vector: 'merge',
   fusion: 'contributions',
   regression: 'merge',
+  matrix: 'merge',
 }
 
 /** The groups in which people choose a method, in their order: title, and what its methods have in common. */
@@ -28,6 +30,10 @@ export const METHOD_FAMILIES = {
   averages: { title: 'Averages', summary: 'Takes a mean of whole models.' },
   changes: { title: 'Added changes', summary: 'Adds what specialists learnt to a model.' },
   selection: { title: 'Selected changes', summary: 'Drops a part of what specialists learnt, and merges the rest.' },
+  directions: {
+    title: 'Directions of layers',
+    summary: 'Sees what a layer has learnt as directions of a matrix, and keeps those of different specialists apart.',
+  },
   spheres: { title: 'Arcs and spheres', summary: 'Turns directions and averages lengths, so that nothing shrinks.' },
 } as const satisfies Record<string, { title: string; summary: string }>
 export type MethodFamily = keyof typeof METHOD_FAMILIES

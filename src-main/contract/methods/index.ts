@@ -15,6 +15,13 @@ import { dellaLinear } from './elementwise/della-linear'
 import { ram } from './elementwise/ram'
 import { sce } from './elementwise/sce'
 import { trainDifference } from './elementwise/train-difference'
+import { tsv } from './matrices/tsv'
+import { isoC } from './matrices/iso-c'
+import { isoCts } from './matrices/iso-cts'
+import { score } from './matrices/score'
+import { dataFreeRegression } from './matrices/data-free-regression'
+import { svc } from './matrices/svc'
+import { npLora } from './matrices/np-lora'
 import { addPerpendicular } from './vectors/add-perpendicular'
 import { cosine } from './vectors/cosine'
 import { geometricMedian } from './vectors/geometric-median'
@@ -47,6 +54,13 @@ const DESCRIPTORS = [
   dellaLinear,
   sce,
   ram,
+  tsv,
+  isoC,
+  isoCts,
+  score,
+  dataFreeRegression,
+  svc,
+  npLora,
   slerp,
   nuslerp,
   multislerp,

@@ -19,6 +19,7 @@ export function draftStride({ rows, models }: Pick<LayerRows, 'rows' | 'models'>
 export class StridedRows implements LayerRows {
   readonly name: string
   readonly models: number
+  readonly types: LayerRows['types']
   readonly rows: number
   readonly inputs: number
   readonly biases: readonly Float64Array[] | null
@@ -29,6 +30,7 @@ export class StridedRows implements LayerRows {
   ) {
     this.name = layer.name
     this.models = layer.models
+    this.types = layer.types
     this.rows = Math.ceil(layer.rows / stride)
     this.inputs = layer.inputs
     this.biases = layer.biases && layer.biases.map((bias) => bias.filter((_, row) => row % stride === 0))

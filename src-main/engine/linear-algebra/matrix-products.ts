@@ -14,6 +14,14 @@ export function emptyLike(data: Matrix['data'], length: number): Matrix['data'] 
   return data instanceof Float64Array ? new Float64Array(length) : new Float32Array(length)
 }
 
+/** A factor in the element type of a matrix, itself where it has that. */
+export function inTypeOf({ data }: Matrix, factor: Matrix): Matrix {
+  if (data instanceof Float64Array === factor.data instanceof Float64Array) return factor
+  const converted = emptyLike(data, factor.data.length)
+  converted.set(factor.data)
+  return { ...factor, data: converted }
+}
+
 /** How the factors of a product are read: each as it is, or as its transpose. */
 export type Sides = 'plain' | 'left transposed' | 'right transposed' | 'both transposed'
 

@@ -1,6 +1,6 @@
 import { gramOfColumns, gramOfRows } from './gram'
 import { orthogonaliseRows } from './jacobi-svd'
-import { emptyLike, type Matrix, type MatrixProducts } from './matrix-products'
+import { emptyLike, inTypeOf, type Matrix, type MatrixProducts } from './matrix-products'
 import { largestEigen } from './symmetric-eigen'
 import { dot } from './tridiagonal'
 
@@ -50,11 +50,22 @@ export interface Polar {
   rank: number
 }
 
-/** The polar factor of a matrix: (A Aᵀ)^(−1/2) A. */
-export async function polarFactor(matrix: Matrix, products: MatrixProducts, options?: SvdOptions): Promise<Polar> {
-  const { left, values, right } = await svd(matrix, products, options)
-  const nuclearNorm = values.reduce((sum, value) => sum + value, 0)
-  return { factor: await products.multiply(left, right), nuclearNorm, rank: values.length }
+/** The polar factor of a matrix: (A Aᵀ)^(−1/2) A, or A (Aᵀ A)^(−1/2) where it is tall. */
+export async function polarFactor(matrix: Matrix, products: MatrixProducts, options: SvdOptions = {}): Promise<Polar> {
+  const { rows, columns } = matrix
+  const of = (values: Float64Array): Pick<Polar, 'nuclearNorm' | 'rank'> => {
+    return { nuclearNorm: values.reduce((sum, value) => sum + value, 0), rank: values.length }
+  }
+  if (isRotated(rows, columns)) {
+    const { left, values, right } = rotated(matrix, options)
+    return { factor: await products.multiply(left, right), ...of(values) }
+  }
+  const { vectors, values } = await squaredValues(matrix, products, options)
+  const roots = scaledRows(vectors, (at) => 1 / Math.sqrt(values[at]!))
+  const root = await products.multiply(roots, roots, 'left transposed')
+  const own = inTypeOf(matrix, root)
+  const factor = await (rows <= columns ? products.multiply(own, matrix) : products.multiply(matrix, own))
+  return { factor, ...of(values) }
 }
 
 function rotated(matrix: Matrix, options: SvdOptions): Svd {
@@ -85,35 +96,28 @@ function rotated(matrix: Matrix, options: SvdOptions): Svd {
   return isWide ? { left: transposed(small), values, right: large } : { left: transposed(large), values, right: small }
 }
 
-async function squared(matrix: Matrix, products: MatrixProducts, options: SvdOptions): Promise<Svd> {
-  const { rows, columns, data } = matrix
-  const isWide = rows <= columns
+/** Singular values, and singular vectors of the smaller side as rows, by the eigenvectors of its Gram matrix. */
+async function squaredValues(
+  matrix: Matrix,
+  products: MatrixProducts,
+  options: SvdOptions,
+): Promise<{ values: Float64Array; vectors: Matrix }> {
+  const { rows, columns } = matrix
   const n = Math.min(rows, columns)
-  const gram = await (isWide ? gramOfRows(matrix, products) : gramOfColumns(matrix, products))
-  const count = Math.min(n, options.count ?? n)
-  const eigen = await largestEigen(gram, n, products, count)
-  const values = keptValues(
-    eigen.values.map((value) => Math.sqrt(Math.max(0, value))),
-    SQUARED_PRECISION,
-    options,
-  )
-  const rank = values.length
-  const small = emptyLike(data, rank * n)
-  small.set(eigen.rows.subarray(0, rank * n))
-  const vectors = { data: small, rows: rank, columns: n }
-  if (isWide) {
-    const right = await products.multiply(
-      scaledRows(vectors, (at) => 1 / values[at]!),
-      matrix,
-    )
-    return { left: transposed(vectors), values, right }
-  }
-  const left = await products.multiply(
-    matrix,
-    scaledRows(vectors, (at) => 1 / values[at]!),
-    'right transposed',
-  )
-  return { left, values, right: vectors }
+  const gram = await (rows <= columns ? gramOfRows(matrix, products) : gramOfColumns(matrix, products))
+  const eigen = await largestEigen(gram, n, products, Math.min(n, options.count ?? n))
+  const found = eigen.values.map((value) => Math.sqrt(Math.max(0, value)))
+  const values = keptValues(found, SQUARED_PRECISION, options)
+  return { values, vectors: { data: eigen.rows.subarray(0, values.length * n), rows: values.length, columns: n } }
+}
+
+async function squared(matrix: Matrix, products: MatrixProducts, options: SvdOptions): Promise<Svd> {
+  const { values, vectors } = await squaredValues(matrix, products, options)
+  const small = inTypeOf(matrix, vectors)
+  const scaled = scaledRows(small, (at) => 1 / values[at]!)
+  return matrix.rows <= matrix.columns
+    ? { left: transposed(small), values, right: await products.multiply(scaled, matrix) }
+    : { left: await products.multiply(matrix, scaled, 'right transposed'), values, right: small }
 }
 
 /** The singular values that are more than rounding errors, as many as are asked for. */

@@ -1,6 +1,6 @@
 import { gramOfColumns } from './gram'
 import { orthonormaliser, orthonormalRows, single } from './orthonormal'
-import { emptyLike, type Matrix, type MatrixProducts } from './matrix-products'
+import { emptyLike, inTypeOf, type Matrix, type MatrixProducts } from './matrix-products'
 import { rowSketch } from './row-sketch'
 import { transposed } from './svd'
 import { largestEigen, symmetricEigen } from './symmetric-eigen'
@@ -193,11 +193,4 @@ export async function lostEnergy(
   let lost = 0
   for (let i = 0; i < product.length; i++) lost += (matrix.data[i]! - product[i]!) ** 2
   return { lost, total: sumOfSquares(matrix.data) }
-}
-
-function inTypeOf({ data }: Matrix, factor: Matrix): Matrix {
-  if (data instanceof Float64Array === factor.data instanceof Float64Array) return factor
-  const converted = emptyLike(data, factor.data.length)
-  converted.set(factor.data)
-  return { ...factor, data: converted }
 }

@@ -5,7 +5,7 @@ import { planCost } from './plan/cost'
 import { encodeHeader } from '../checkpoint/containers/safetensors-write'
 import type { MergePlan } from './plan/merge-plan'
 import { PlanColumns } from './plan/plan-columns'
-import { layerMemory } from './run-layer'
+import { layerPeak } from './run-layer'
 import { TensorReader } from '../checkpoint/containers/tensor-reader'
 
 /** What a merge will cost, before it starts. */
@@ -47,7 +47,7 @@ export async function forecast(
   const reader = new TensorReader()
   const columns = PlanColumns.assume(plan)
   const layers = plan.tasks.flatMap((task) =>
-    task.kind === 'layer' ? [layerMemory(task, reader, plan.project.method, columns)] : [],
+    task.kind === 'layer' ? [layerPeak(task, reader, plan.project.method, columns)] : [],
   )
   const output = plan.output.files.reduce(
     (sum, file) => sum + file.dataBytes + encodeHeader(file.tensors, {}).byteLength,

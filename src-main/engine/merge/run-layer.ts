@@ -3,21 +3,25 @@ import { thresholdOf } from '../../contract/document/project'
 import type { YieldOrCancel } from '../cancel'
 import type { TensorReader } from '../checkpoint/containers/tensor-reader'
 import { BYTES_PER_ELEMENT, type FloatType } from '../tensor/element-type'
+import { MatrixProducts } from '../linear-algebra/matrix-products'
+import type { Provider } from '../runtime/session'
 import type { FloatEncoder } from '../tensor/float-encoder'
 import type { Kernels } from '../tensor/kernels'
+import { ChangedRows } from './jobs/changed-rows'
 import { FusionLayer, type FusionOptions, type MergedRows } from './fusion/fusion-layer'
 import type { LayerReport } from './fusion/layer-report'
 import type { TensorRows } from './fusion/layer-rows'
-import type { FusionSessions } from './fusion/statistics'
+import { FusionSessions } from './fusion/statistics'
 import { fusionMemory, groupsOf, readBiases, samplesFor } from './jobs/layer-inputs'
 import { tensorOutput } from './jobs/tensor-output'
 import type { WriteBytes } from './jobs/transposition'
 import { viewInputs } from './jobs/view-inputs'
-import type { RegressionMethod } from './methods/method'
-import type { LayerTask } from './plan/merge-plan'
+import { methodNamed } from './methods/index'
+import type { MatrixMethod, RegressionMethod } from './methods/method'
+import type { LayerTask, MergePlan } from './plan/merge-plan'
 import type { PlanColumns } from './plan/plan-columns'
 import { RegressionLayer, type RegressionReport } from './regression/regression-layer'
-import type { RegressionSessions } from './regression/regression-sessions'
+import { RegressionSessions } from './regression/regression-sessions'
 
 /** Memory that a Kernels object needs to merge a layer. */
 export function layerMemory(
@@ -26,9 +30,21 @@ export function layerMemory(
   settings: MethodSettings,
   columns: PlanColumns | null,
 ): number {
-  if (task.columns === null) return fusionMemory(task, reader, settings, columns)
+  const method = methodNamed(settings.name)
+  if (method.kind === 'fusion') return fusionMemory(task, reader, settings, columns)
   const [rows] = groupsOf(task.layer, viewInputs(task.views, reader), null)
+  if (method.kind === 'matrix') return ChangedRows.memory(rows!)
   return RegressionLayer.memory(rows!, columns!.ofLayer(task, rows!.inputs, reader), task.weights)
+}
+
+/** Memory that merging a layer takes in all, at most. */
+export function layerPeak(...parameters: Parameters<typeof layerMemory>): number {
+  const [{ layer, views }, reader, settings] = parameters
+  const method = methodNamed(settings.name)
+  const kernels = layerMemory(...parameters)
+  if (method.kind !== 'matrix') return kernels
+  const [rows] = groupsOf(layer, viewInputs(views, reader), null)
+  return kernels + method.cost({ rows: rows!.rows, columns: rows!.inputs, specialists: views.length - 1 }).bytes
 }
 
 /** What the layers of one merge share. */
@@ -123,6 +139,64 @@ export class RegressionMerger extends MergerOnSessions<RegressionSessions, Regre
     const { report, bias } = await layer.merge(write, this.yieldOrCancel)
     this.reports.push(report)
     return bias
+  }
+}
+
+/** What a matrix method did to one layer, or to one group of it. */
+export interface MatrixReport {
+  layer: string
+  /** Directions that it took, and that it would have taken of changes of full rank. */
+  taken: number
+  wanted: number
+}
+
+/** Matrix methods: TSV-Merge and others. */
+export class MatrixMerger extends MergerOnSessions<MatrixProducts, MatrixReport> {
+  constructor(
+    private readonly method: MatrixMethod,
+    ...shared: ConstructorParameters<typeof MergerOnSessions<MatrixProducts, MatrixReport>>
+  ) {
+    super(...shared)
+  }
+
+  async merge(
+    task: LayerTask,
+    rows: TensorRows,
+    { kernels }: LayerTools,
+    write: (rows: MergedRows) => void,
+  ): Promise<Float64Array | null> {
+    const { method, settings, sessions } = this
+    const layer = new ChangedRows(rows, task.weights, settings, sessions, kernels, this.yieldOrCancel)
+    const { change, rank } = await method.merge(layer)
+    layer.add(change, write)
+    if (rank) this.reports.push({ layer: rows.name, ...rank })
+    const { coefficients, divisor } = method.combine(task.weights, settings)
+    return (
+      rows.biases &&
+      Float64Array.from({ length: rows.rows }, (_, row) => {
+        return coefficients.reduce((sum, value, model) => sum + value * rows.biases![model]![row]!, 0) / divisor
+      })
+    )
+  }
+}
+
+/**
+ * The merger of a plan's layers.
+ * @param columns where the plan takes real inputs @param pause called between products: throws to stop
+ */
+export function layerMerger(
+  { method, project: { method: settings } }: Pick<MergePlan, 'method' | 'project'>,
+  columns: PlanColumns | null,
+  { provider = 'cpu', threads, screens }: { provider?: Provider; threads?: number; screens?: boolean },
+  pause: YieldOrCancel,
+): FusionMerger | RegressionMerger | MatrixMerger {
+  switch (method.kind) {
+    case 'matrix':
+      return new MatrixMerger(method, settings, new MatrixProducts(provider, threads), pause)
+    case 'regression':
+      return new RegressionMerger(method, columns!, settings, new RegressionSessions(provider, threads), pause)
+    default:
+      return new FusionMerger(columns, settings, new FusionSessions(provider, threads, screens), pause)
   }
 }
 

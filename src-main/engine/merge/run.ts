@@ -37,10 +37,8 @@ import { exportSeal } from './resume/export-seal'
 import type { FinishedWork } from './resume/journal-lines'
 import { reweightLayer, type ReweightedLayer } from './contributions/reweight'
 import type { RegressionReport } from './regression/regression-layer'
-import { RegressionSessions } from './regression/regression-sessions'
 import { readBiases } from './jobs/layer-inputs'
-import { FusionMerger, layerMemory, RegressionMerger, runLayer } from './run-layer'
-import { FusionSessions } from './fusion/statistics'
+import { FusionMerger, layerMemory, layerMerger, MatrixMerger, runLayer, type MatrixReport } from './run-layer'
 
 export type MergePhase = 'hashing' | 'checking' | 'contributing' | 'merging' | 'flushing'
 
@@ -88,6 +86,8 @@ export interface MergeResult {
   layers: LayerReport[]
   /** Layers merged by regression, likewise. */
   regressions: RegressionReport[]
+  /** Layers merged by a matrix method, likewise, as far as it counts directions. */
+  matrices: MatrixReport[]
   /** Tensors in which finite values were too large for the output's element type. */
   overflowed: string[]
   bytes: number
@@ -162,8 +162,8 @@ async function mergeOnce(plan: MergePlan, options: MergeOptions): Promise<Omit<M
     if (resume && cacheFolder !== undefined) await forgetExport(cacheFolder, output.finalPath)
     onProgress?.('flushing', 1)
     const overflowed = [...merge.overflowed].sort()
-    const { layers, regressions } = merge
-    return { path: output.finalPath, recipe, layers, regressions, overflowed, bytes, resumed }
+    const { layers, regressions, matrices } = merge
+    return { path: output.finalPath, recipe, layers, regressions, matrices, overflowed, bytes, resumed }
   } catch (error) {
     const words = await leaveOutput(output, journal, error)
     if (cacheFolder !== undefined && words === null) await forgetExport(cacheFolder, output.finalPath)
@@ -210,6 +210,7 @@ interface Reweighted {
 class MergeRun {
   readonly layers: LayerReport[] = []
   readonly regressions: RegressionReport[] = []
+  readonly matrices: MatrixReport[] = []
   /** Names of tensors, without their component. */
   readonly overflowed = new Set<string>()
   private readonly sources: readonly SourceFile[]
@@ -306,7 +307,8 @@ class MergeRun {
     const { plan, writer, sources, columns } = this
     const reader = new TensorReader(sources)
     const settings = plan.project.method
-    const merger = this.merger()
+    const pause = (): Promise<void> => yieldOrCancel(this.options.signal)
+    const merger = layerMerger(plan, columns, this.options, pause)
     try {
       const memory = Math.max(...tasks.map((task) => layerMemory(task, reader, settings, columns)))
       const tools = { reader, kernels: new Kernels(memory), encoder: new FloatEncoder() }
@@ -328,6 +330,7 @@ class MergeRun {
         this.advance(this.secondsOf(task))
       }
       if (merger instanceof FusionMerger) this.layers.push(...merger.reports)
+      else if (merger instanceof MatrixMerger) this.matrices.push(...merger.reports)
       else this.regressions.push(...merger.reports)
     } finally {
       await merger.release()
@@ -355,19 +358,9 @@ class MergeRun {
     journal.add({ ranges, overflowed, squaredNorms: [...squaredNorms], reports: reports as FinishedWork['reports'] })
   }
 
-  private merger(): FusionMerger | RegressionMerger {
-    const { plan, columns, options } = this
-    const { provider = 'cpu', threads, screens } = options
-    const settings = plan.project.method
-    const pause = (): Promise<void> => yieldOrCancel(options.signal)
-    return plan.method.kind === 'regression'
-      ? new RegressionMerger(plan.method, columns!, settings, new RegressionSessions(provider, threads), pause)
-      : new FusionMerger(columns, settings, new FusionSessions(provider, threads, screens), pause)
-  }
-
   /** A task's share of the work; contributions have no products left to compute. */
   private secondsOf(task: TensorTask | LayerTask): number {
-    const { flops, bytes } = taskCost(task)
+    const { flops, bytes } = taskCost(task, this.plan.method)
     return assumedSeconds({ flops: this.contributions ? 0 : flops, bytes })
   }
 

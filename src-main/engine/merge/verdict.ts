@@ -4,6 +4,8 @@ import { partsOfAverage } from '../../contract/methods/shares'
 import { thresholdOf, type MethodSettings } from '../../contract/document/project'
 import type { LayerReport } from './fusion/layer-report'
 import type { MergePlan } from './plan/merge-plan'
+import type { MergeResult } from './run'
+import type { MatrixReport } from './run-layer'
 import { AVERAGED } from './fusion/threshold'
 
 /** Mean κ from which a layer's terms mostly cancel. */
@@ -53,6 +55,25 @@ export function noiseWarnings(layers: readonly LayerReport[], settings: MethodSe
     )
   }
   return warnings
+}
+
+/** Says where changes have fewer directions than a matrix method takes, as those that adapters make have. */
+function rankWarnings(reports: readonly MatrixReport[], title: string): string[] {
+  const short = reports.filter(({ taken, wanted }) => taken < wanted)
+  if (short.length === 0) return []
+  const least = short.reduce((a, b) => (b.taken / b.wanted < a.taken / a.wanted ? b : a))
+  return [
+    `In ${short.length} of ${reports.length} layers the changes have fewer directions than ${title} takes, the fewest in ` +
+      `${least.layer}: ${least.taken} of ${least.wanted}. It took those that there are, and none of what rounding makes.`,
+  ]
+}
+
+/** What people should know of a merge that is done. */
+export function warningsOf(
+  { layers, matrices }: Pick<MergeResult, 'layers' | 'matrices'>,
+  { method, project }: Pick<MergePlan, 'method' | 'project'>,
+): string[] {
+  return [...noiseWarnings(layers, project.method), ...rankWarnings(matrices, method.title)]
 }
 
 /** What to use instead, as far as it is not in use. */

@@ -22,6 +22,16 @@ export type ElementType = keyof typeof BYTES_PER_ELEMENT
 /** Element types that a merge computes with; all others are copied from the base. */
 export type FloatType = 'F64' | 'F32' | 'F16' | 'BF16' | 'F8_E4M3' | 'F8_E5M2'
 
+/** The difference between 1 and the next number of a type. */
+export const PRECISION: Readonly<Record<FloatType, number>> = {
+  F64: 2 ** -52,
+  F32: 2 ** -23,
+  F16: 2 ** -10,
+  BF16: 2 ** -7,
+  F8_E4M3: 2 ** -3,
+  F8_E5M2: 2 ** -2,
+}
+
 /** Whether tensors of this type hold real numbers, so that a merge may average them. */
 export function isFloatType(type: ElementType): type is FloatType {
   return type.startsWith('F') || type === 'BF16'

@@ -14,8 +14,9 @@ import { addBySimilarity } from '../../../src-main/engine/merge/methods/vectors/
 import { WeightedSum, type EncodedBlock } from '../../../src-main/engine/tensor/weighted-sum'
 import { goldenMethod, settingsOf, weightsOf } from '../golden-methods'
 import { input, type GoldenCase } from '../golden-set'
-import { inputsOf } from '../inputs'
+import { inputsOf, inShape } from '../inputs'
 import type { OpRunner } from '../run-cases'
+import { mergeMatrix } from './matrix-merges'
 import { regress } from './regression'
 
 /** What the methods that drop at random make of the changes that stay. */
@@ -49,10 +50,18 @@ const mergeMethod: OpRunner = async (goldenCase) => {
   if (own.kind === 'fusion') return { skipped: `method ${name} on a single tensor` }
   if (own.kind === 'regression' && params['kind'] !== 'bias')
     return { ...(await regress(goldenCase, own.problem(weights, settings))), failures }
+  if (own.kind === 'matrix' && params['kind'] !== 'bias') {
+    const { merged: matrix } = await mergeMatrix({
+      ...{ method: own, settings, weights, inputs },
+      shape: input(goldenCase, 'weight_0').shape,
+      transposedConvolution: params['kind'] === 'conv_transpose',
+    })
+    return { outputs: { weight: inShape(goldenCase, matrix) }, arithmetic: 'float64', failures }
+  }
   const method = own.kind === 'regression' ? soup : own
   const merged = new Float64Array(inputs.count)
   const write = ({ bytes }: EncodedBlock, start: number): void => new Uint8Array(merged.buffer).set(bytes, start * 8)
-  if (method.kind === 'linear') {
+  if (method.kind === 'linear' || method.kind === 'matrix') {
     const sum = new WeightedSum(inputs.count)
     write(sum.sum(inputs, method.combine(weights, settings), 0, inputs.count, 'F64'), 0)
   } else {

@@ -2,8 +2,10 @@ import { toErrorReport } from '../../../contract/errors'
 import { TensorReader } from '../../checkpoint/containers/tensor-reader'
 import { FloatEncoder } from '../../tensor/float-encoder'
 import { Kernels } from '../../tensor/kernels'
+import { MatrixProducts } from '../../linear-algebra/matrix-products'
+import { methodNamed } from '../methods/index'
 import { FusionSessions } from '../fusion/statistics'
-import { FusionMerger, layerMemory, runLayer } from '../run-layer'
+import { FusionMerger, layerMemory, MatrixMerger, runLayer } from '../run-layer'
 import type { LayerReply, LayerThreadSetup, LayerWork } from './layer-thread'
 
 /** How often the other side hears that this thread still works. */
@@ -19,6 +21,7 @@ export function serveLayers({ port, signal, sources, threads }: LayerThreadSetup
   const reader = new TensorReader(sources)
   const encoder = new FloatEncoder()
   const sessions = new FusionSessions('cpu', threads)
+  const products = new MatrixProducts('cpu', threads)
   const life = setInterval(notify, LIFE_SIGN_MS)
   let working = Promise.resolve()
   const mergeLayer = async ({
@@ -28,7 +31,12 @@ export function serveLayers({ port, signal, sources, threads }: LayerThreadSetup
     biasBytes,
   }: LayerWork): Promise<Uint8Array<ArrayBuffer>[]> => {
     const [weight, bias] = [new Uint8Array(weightBytes), new Uint8Array(biasBytes)]
-    const merger = new FusionMerger(null, settings, sessions, () => Promise.resolve())
+    const method = methodNamed(settings.name)
+    const pause = (): Promise<void> => Promise.resolve()
+    const merger =
+      method.kind === 'matrix'
+        ? new MatrixMerger(method, settings, products, pause)
+        : new FusionMerger(null, settings, sessions, pause)
     const kernels = new Kernels(layerMemory(task, reader, settings, null))
     await runLayer(
       task,
@@ -56,6 +64,6 @@ export function serveLayers({ port, signal, sources, threads }: LayerThreadSetup
   })
   port.on('close', () => {
     clearInterval(life)
-    void working.then(() => sessions.release()).finally(() => reader.close())
+    void working.then(() => Promise.all([sessions.release(), products.release()])).finally(() => reader.close())
   })
 }

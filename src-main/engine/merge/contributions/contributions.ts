@@ -29,6 +29,7 @@ import {
   type LayerSize,
   type StoredContribution,
 } from './contribution-file'
+import { featureFusion } from '../methods/feature-fusion'
 import { assumedSeconds, taskCost } from '../plan/cost'
 import { makeWay, markUsed } from './kept-contributions'
 import { FusionLayer } from '../fusion/fusion-layer'
@@ -371,7 +372,7 @@ class ContributionWork {
 }
 
 function secondsOf(task: LayerTask): number {
-  return assumedSeconds(taskCost(task)) / task.views.length
+  return assumedSeconds(taskCost(task, featureFusion)) / task.views.length
 }
 
 function digest(value: unknown): string {

@@ -1,5 +1,5 @@
 import { decodeFloats } from '../../tensor/convert'
-import { BYTES_PER_ELEMENT, elementCount } from '../../tensor/element-type'
+import { BYTES_PER_ELEMENT, elementCount, type FloatType } from '../../tensor/element-type'
 import { Kernels, type KernelBuffer } from '../../tensor/kernels'
 import { notFiniteError, type TensorInputs } from '../../tensor/tensor-inputs'
 
@@ -7,6 +7,8 @@ import { notFiniteError, type TensorInputs } from '../../tensor/tensor-inputs'
 export interface LayerRows {
   name: string
   models: number
+  /** Element types in which the models store it. */
+  types: readonly FloatType[]
   /** n, output channels. */
   rows: number
   /** d, inputs of a row. */
@@ -38,6 +40,7 @@ export const PLAIN_LAYER: LayerKind = { transposedConvolution: false, groups: 1 
 export class TensorRows implements LayerRows {
   readonly name: string
   readonly models: number
+  readonly types: readonly FloatType[]
   readonly rows: number
   readonly inputs: number
   readonly biases: readonly Float64Array[] | null
@@ -59,6 +62,7 @@ export class TensorRows implements LayerRows {
     this.rowsAreApart = kind.transposedConvolution
     this.name = tensor.name
     this.models = tensor.types.length
+    this.types = tensor.types
     this.outputs = first
     this.rows = first / kind.groups
     this.inputs = second * this.area

@@ -16,6 +16,13 @@ import { dellaLinear } from './elementwise/della-linear'
 import { ram } from './elementwise/ram'
 import { sce } from './elementwise/sce'
 import { trainDifference } from './elementwise/train-difference'
+import { tsv } from './matrices/tsv'
+import { isoC } from './matrices/iso-c'
+import { isoCts } from './matrices/iso-cts'
+import { score } from './matrices/score'
+import { dataFreeRegression } from './matrices/data-free-regression'
+import { svc } from './matrices/svc'
+import { npLora } from './matrices/np-lora'
 import { addPerpendicular } from './vectors/add-perpendicular'
 import { cosine } from './vectors/cosine'
 import { geometricMedian } from './vectors/geometric-median'
@@ -49,6 +56,13 @@ const METHODS: { readonly [Name in MethodName]: MergeMethod & { name: Name } } =
   'della-linear': dellaLinear,
   sce,
   ram,
+  tsv,
+  'iso-c': isoC,
+  'iso-cts': isoCts,
+  score,
+  'data-free-regression': dataFreeRegression,
+  svc,
+  'np-lora': npLora,
   slerp,
   nuslerp,
   multislerp,

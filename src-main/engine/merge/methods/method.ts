@@ -3,6 +3,7 @@ import type { MethodName } from '../../../contract/methods/index'
 import type { MethodSettings } from '../../../contract/document/project'
 import type { LinearCombination } from '../../tensor/weighted-sum'
 import type { RidgeOptions } from '../regression/column-system'
+import type { MatrixCost, MatrixLayer, MatrixSize, MergedChange } from './matrices/matrix-layer'
 import type { Products } from './vectors/products'
 
 /** The deltas and base of one block of a tensor, as a method sees them. */
@@ -84,7 +85,18 @@ export interface RegressionMethod extends Described {
   problem(weights: readonly number[], settings: MethodSettings): RidgeOptions
 }
 
-export type MergeMethod = LinearMethod | ElementwiseMethod | VectorMethod | FusionMethod | RegressionMethod
+/** Layers are merged as matrices of changes, by their singular vectors or by least squares. */
+export interface MatrixMethod extends Described {
+  kind: 'matrix'
+  /** What becomes of tensors that are no matrices, biases of layers among them (weights: base first). */
+  combine(weights: readonly number[], settings: MethodSettings): LinearCombination
+  /** @throws FusionError 'cancelled', and 'validation' for settings that this layer cannot have */
+  merge(layer: MatrixLayer): Promise<MergedChange>
+  cost(size: MatrixSize): MatrixCost
+}
+
+export type MergeMethod =
+  LinearMethod | ElementwiseMethod | VectorMethod | FusionMethod | RegressionMethod | MatrixMethod
 
 /** A method that passes over the blocks of a tensor. */
 export type BlockMethod = ElementwiseMethod | VectorMethod
@@ -93,7 +105,9 @@ export function mergesBlocks(method: Pick<MergeMethod, 'kind'>): method is Block
   return method.kind === 'elementwise' || method.kind === 'vector'
 }
 
-/** Whether a method merges layers as matrices, by ONNX Runtime, and only averages the other tensors. */
-export function mergesLayers(method: Pick<MergeMethod, 'kind'>): method is FusionMethod | RegressionMethod {
-  return method.kind === 'fusion' || method.kind === 'regression'
+/** Whether a method merges layers as matrices, by ONNX Runtime, and other tensors by a linear combination. */
+export function mergesLayers(
+  method: Pick<MergeMethod, 'kind'>,
+): method is FusionMethod | RegressionMethod | MatrixMethod {
+  return method.kind === 'fusion' || method.kind === 'regression' || method.kind === 'matrix'
 }

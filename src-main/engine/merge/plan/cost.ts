@@ -1,5 +1,5 @@
 import { BYTES_PER_ELEMENT, elementCount } from '../../tensor/element-type'
-import { mergesBlocks } from '../methods/method'
+import { mergesBlocks, type MergeMethod } from '../methods/method'
 import type { LayerTask, MergePlan, TensorTask } from './merge-plan'
 
 /**
@@ -14,10 +14,11 @@ export interface Cost {
 
 /**
  * Cost of a task (method.md, 'Cost'): two products of n · N·n · d multiply-adds for a layer (with a threshold the
- * second is mostly left out, which nobody knows before), or the products and the solve of a regression; and the bytes of
- * every model and of the output.
+ * second is mostly left out, which nobody knows before), the products and the solve of a regression, or what a matrix
+ * method says; and the bytes of every model and of the output.
+ * @param method of the plan
  */
-export function taskCost(task: TensorTask | LayerTask): Cost {
+export function taskCost(task: TensorTask | LayerTask, method: MergeMethod): Cost {
   const { views } = task
   const elements = elementCount(views[0]!.shape)
   const read = views.reduce((sum, { stored }) => sum + elements * BYTES_PER_ELEMENT[stored.elementType], 0)
@@ -26,6 +27,10 @@ export function taskCost(task: TensorTask | LayerTask): Cost {
     return { flops: 0, bytes, entries: views.length > 1 && mergesBlocks(task.method) ? elements * views.length : 0 }
   const { shape, kind } = task.layer
   const rows = shape[kind.transposedConvolution ? 1 : 0]! / kind.groups
+  if (method.kind === 'matrix') {
+    const size = { rows, columns: elements / (rows * kind.groups), specialists: views.length - 1 }
+    return { flops: kind.groups * method.cost(size).flops, bytes, entries: 0 }
+  }
   if (task.columns === null) return { flops: 4 * rows * elements * views.length, bytes, entries: 0 }
   const inputs = elements / (rows * kind.groups)
   const size = Math.min(task.columns, inputs)
@@ -38,7 +43,7 @@ export function taskCost(task: TensorTask | LayerTask): Cost {
 
 /** Cost of a whole plan. */
 export function planCost(plan: MergePlan): Cost {
-  const costs = plan.tasks.map(taskCost)
+  const costs = plan.tasks.map((task) => taskCost(task, plan.method))
   return {
     flops: costs.reduce((sum, cost) => sum + cost.flops, 0),
     bytes: costs.reduce((sum, cost) => sum + cost.bytes, 0),

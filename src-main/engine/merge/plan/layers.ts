@@ -6,10 +6,15 @@ import { isMergeable } from '../../checkpoint/mergeable'
 import { tensorNames } from '../../checkpoint/tensor-names'
 import { elementCount } from '../../tensor/element-type'
 import { PLAIN_LAYER, type LayerKind } from '../fusion/layer-rows'
+import { methodNamed } from '../methods/index'
 
 const WEIGHT = /(^|\.)weight$/
 /** Tables whose rows are looked up, not fed (method.md, 'What is not a matrix'). */
 const EMBEDDING = /(^|[._])(embedding|embeddings|embed|embed_tokens|wte|wpe|shared)\.weight$/
+
+/** Projections of attention in one weight: matrix methods see queries, keys and values as three matrices. */
+const FUSED = /(^|\.)in_proj_weight$|(^|[._W])qkv\.weight$/
+const FUSED_PARTS = 3
 
 /** A linear layer or convolution of a component. */
 export interface Layer {
@@ -29,12 +34,15 @@ export interface Layer {
 export function layersOf(checkpoint: Checkpoint, component: ComponentName, settings: MethodSettings): Layer[] {
   const { tensors } = checkpoint.components.get(component)!
   const names = tensorNames(checkpoint, component)
+  const splits = methodNamed(settings.name).kind === 'matrix'
   return [...tensors.values()].flatMap((view): Layer[] => {
     const { name, shape } = view
-    const isMatrix = WEIGHT.test(name) && shape.length >= 2 && elementCount(shape) > 0
+    const isFused = splits && FUSED.test(name) && shape.length === 2 && shape[0]! % FUSED_PARTS === 0
+    const isMatrix = (WEIGHT.test(name) || isFused) && shape.length >= 2 && elementCount(shape) > 0
     if (!isMatrix || EMBEDDING.test(name) || !isMergeable(view)) return []
     const { transposedConvolution, groups } =
-      settings.layerKinds.findLast(({ pattern }) => matchesPattern(pattern, names.get(name)!)) ?? PLAIN_LAYER
+      settings.layerKinds.findLast(({ pattern }) => matchesPattern(pattern, names.get(name)!)) ??
+      (isFused ? { ...PLAIN_LAYER, groups: FUSED_PARTS } : PLAIN_LAYER)
     const outputs = shape[transposedConvolution ? 1 : 0]!
     if (outputs % groups !== 0) {
       throw new FusionError(

@@ -351,7 +351,7 @@ function tasksOf(
     }
     const layer = layerOfWeight.get(name)
     if (!layer) {
-      const own = mergesLayers(method) ? soup : method
+      const own = methodOfOthers(method)
       return [{ ...task, kind: 'tensor', views: viewsOf(name), weights, method: own }]
     }
     return [
@@ -367,6 +367,12 @@ function tasksOf(
       },
     ]
   })
+}
+
+/** How tensors are merged that are no layers. */
+function methodOfOthers(method: MergeMethod): TensorTask['method'] {
+  if (method.kind === 'matrix') return { ...method, kind: 'linear' }
+  return mergesLayers(method) ? soup : method
 }
 
 /** @throws FusionError 'incompatible' for a tensor that its file stores as integers where the base has real numbers */

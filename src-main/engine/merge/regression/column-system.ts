@@ -1,7 +1,7 @@
 import type { YieldOrCancel } from '../../cancel'
 import type { Tensor } from '../../runtime/session'
 import { KernelBuffer, type Kernels } from '../../tensor/kernels'
-import { PositiveSolver, SOLVER_BLOCK } from './positive-solver'
+import { inBlocks, joinBlocks, PositiveSolver } from './positive-solver'
 import { InputMetric } from './input-metric'
 import type { RegressionSessions } from './regression-sessions'
 
@@ -131,8 +131,8 @@ export class ColumnSystem {
     const count = errors.length / total
     const before = product(errors, errors)
     if (!transposed) {
-      const solved = await this.solver!.solve(blocksOf(errors, count), yieldOrCancel)
-      const left = joined(solved, count)
+      const solved = await this.solver!.solve(inBlocks(errors, count), yieldOrCancel)
+      const left = joinBlocks(solved, count, new Float32Array(errors.length))
       const after = ridge ** 2 * product(left, left) // R − (W − K̄) X = λ Y
       return { left: { data: left, dims: [count, total] }, right: this.part(x, 0, total, inputs), before, after }
     }
@@ -140,7 +140,8 @@ export class ColumnSystem {
       { data: errors, dims: [count, total] },
       this.part(transposed, 0, inputs, total),
     )
-    const left = joined(await this.solver!.solve(blocksOf(right, count), yieldOrCancel), count)
+    const solved = await this.solver!.solve(inBlocks(right, count), yieldOrCancel)
+    const left = joinBlocks(solved, count, new Float32Array(right.length))
     const after = before - product(right, left) - ridge * product(left, left)
     return { left: { data: left, dims: [count, inputs] }, right: null, before, after: Math.max(0, after) }
   }
@@ -195,31 +196,6 @@ export class ColumnSystem {
 
 function takenColumns({ counts }: InputColumns, weights: readonly number[]): number[] {
   return counts.map((count, model) => (weights[model]! > 0 ? count : 0))
-}
-
-/** The columns of a matrix of `count` rows in the solver's blocks, float64. */
-function blocksOf(matrix: Float32Array, count: number): Float64Array[] {
-  const columns = matrix.length / count
-  return Array.from({ length: Math.ceil(columns / SOLVER_BLOCK) }, (_, index) => {
-    const first = index * SOLVER_BLOCK
-    const width = Math.min(SOLVER_BLOCK, columns - first)
-    const block = new Float64Array(count * width)
-    for (let row = 0; row < count; row++)
-      block.set(matrix.subarray(row * columns + first, row * columns + first + width), row * width)
-    return block
-  })
-}
-
-/** Blocks of columns side by side, as float32. */
-function joined(blocks: readonly Float64Array[], count: number): Float32Array {
-  const columns = sum(blocks.map((block) => block.length / count))
-  const result = new Float32Array(count * columns)
-  blocks.forEach((block, index) => {
-    const width = block.length / count
-    for (let row = 0; row < count; row++)
-      result.set(block.subarray(row * width, (row + 1) * width), row * columns + index * SOLVER_BLOCK)
-  })
-  return result
 }
 
 /** Σ a_i b_i in float64. */

@@ -81,6 +81,34 @@ export class PositiveSolver {
   }
 }
 
+/** The columns of a matrix of so many rows as blocks, which `solve` takes. */
+export function inBlocks(matrix: Float32Array | Float64Array, rows: number): Float64Array[] {
+  const columns = matrix.length / rows
+  return Array.from({ length: Math.ceil(columns / SOLVER_BLOCK) }, (_, index) => {
+    const first = index * SOLVER_BLOCK
+    const width = Math.min(SOLVER_BLOCK, columns - first)
+    const block = new Float64Array(rows * width)
+    for (let row = 0; row < rows; row++)
+      block.set(matrix.subarray(row * columns + first, row * columns + first + width), row * width)
+    return block
+  })
+}
+
+/** Blocks of columns side by side, in `into` [rows, …]. */
+export function joinBlocks<Values extends Float32Array | Float64Array>(
+  blocks: readonly Float64Array[],
+  rows: number,
+  into: Values,
+): Values {
+  const columns = into.length / rows
+  blocks.forEach((block, index) => {
+    const width = block.length / rows
+    for (let row = 0; row < rows; row++)
+      into.set(block.subarray(row * width, (row + 1) * width), row * columns + index * SOLVER_BLOCK)
+  })
+  return into
+}
+
 function matrix(data: Float64Array, columns: number): Tensor {
   return { data, dims: [data.length / columns, columns] }
 }
