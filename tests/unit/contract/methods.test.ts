@@ -141,6 +141,7 @@ describe('settings of projects and recipes', () => {
     [{ name: 'ties' }, 'TIES, density 0.5, scale 1'],
     [{ name: 'ties', density: 0.2, scale: 1 / 3, sign: 'count' }, 'TIES, density 0.2, scale 0.333, sign by number'],
     [{ name: 'soup', scale: 3 }, 'Soup'],
+    [{ name: 'soup', align: true }, 'Soup, specialists aligned'],
     [{ name: 'feature-regression', ridge: 2 }, 'Feature regression'],
   ])('name a method: %j is %s', (settings, words) => expect(methodWords(methodSchema.parse(settings))).toBe(words))
 })

@@ -96,6 +96,16 @@ describe('the rows of a comparison', () => {
     for (const { merge } of rows.slice(3)) expect(merge!.method).toMatchObject({ ridge, seed, calibration, layerKinds })
   })
 
+  it('are of aligned specialists where the project aligns them, but for methods on real inputs', () => {
+    const method = { align: true, calibration: 'inputs.safetensors' }
+    const merges = comparedRows(project(three, { method })).flatMap(({ merge }) => merge ?? [])
+    const aligned = merges.filter(({ method }) => method.align).map(({ method }) => method.name)
+    expect(aligned).toContain('soup')
+    expect(new Set(merges.map(({ method }) => method.name).filter((name) => !aligned.includes(name)))).toEqual(
+      new Set(METHODS.filter(({ needs }) => needs !== null).map(({ name }) => name)),
+    )
+  })
+
   it('are known by their names, also where a model is named like a method', () => {
     const rows = comparedRows(project([three[0]!, { name: PLAIN_AVERAGE, path: '1' }, { name: 'TIES', path: '2' }]))
     expect(new Set(rows.map(({ name }) => name)).size).toBe(rows.length)
