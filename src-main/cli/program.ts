@@ -15,6 +15,7 @@ import { addLibraryCommand } from './commands/library'
 import { addMergeCommand } from './commands/merge'
 import { addMergeLorasCommand } from './commands/merge-loras'
 import { addOpenCommand } from './commands/open'
+import { addRecipeCommand } from './commands/recipe'
 import { addReweightCommand, addUnlearnCommand } from './commands/reweight'
 import { addSearchCommand } from './commands/search'
 import { addServeCommand } from './commands/serve'
@@ -63,6 +64,7 @@ export function createProgram(files: BuiltFiles): Command {
   addDevicesCommand(program)
   addUnfinishedCommand(program)
   addVerifyCommand(program)
+  addRecipeCommand(program)
   addServeCommand(program, files.builtFolder)
   return program
 }

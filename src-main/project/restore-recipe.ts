@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../contract/errors'
-import { modelNames } from '../contract/document/model-names'
+import { isProjectPath, modelNames } from '../contract/document/model-names'
 import {
   methodSchema,
   modelSchema,
@@ -13,8 +13,9 @@ import {
 } from '../contract/document/project'
 import { cachedPaths } from '../engine/checkpoint/hash'
 import { ownFile } from '../engine/files/reading/own-file'
-import { filesOfModel } from '../engine/merge/open-model'
-import { openCheckpoint } from '../engine/checkpoint/open'
+import { readSmallText } from '../engine/files/reading/regular-file'
+import { SMALL_FILES } from '../engine/files/reading/small-files'
+import { filesOfModel, openModel } from '../engine/merge/open-model'
 import { RECIPE_KEY } from '../engine/checkpoint/describe'
 import { EMPTY_PROJECT } from './edits'
 
@@ -38,9 +39,11 @@ const recipeSchema = z.object({
 })
 
 /**
- * The project that made an exported checkpoint, from the recipe in its metadata. Sources are found by their hashes among
- * the files that this program has hashed; a model whose files are not found is looked for beside the export, by name.
+ * The project that made an exported checkpoint, from the recipe in its metadata, or from a file that holds such a recipe
+ * alone (*.json). Sources are found by their hashes among the files that this program has hashed; a model whose files are
+ * not found is looked for beside the export, by name.
  * @param mayRead whether a source may be used
+ * @returns with the names of models and files that were not found
  * @throws FusionError 'unsupported' where there is no recipe of this program; whatever opening throws
  */
 export async function restoreRecipe(
@@ -48,7 +51,7 @@ export async function restoreRecipe(
   cacheFolder: string,
   mayRead: (path: string) => Promise<boolean>,
 ): Promise<{ project: Project; title: string; missing: string[] }> {
-  const text = (await openCheckpoint(path)).metadata[RECIPE_KEY]
+  const text = await recipeText(path)
   if (text === undefined) {
     throw new FusionError('unsupported', `${path} has no recipe of this program.`, {
       hint: 'Open it as a model instead.',
@@ -78,6 +81,11 @@ export async function restoreRecipe(
     title: modelNames([{ path }])[0]!,
     missing,
   }
+}
+
+async function recipeText(path: string): Promise<string | undefined> {
+  if (path.toLowerCase().endsWith('.json') && !isProjectPath(path)) return readSmallText(path, SMALL_FILES.project)
+  return (await openModel(path)).metadata[RECIPE_KEY]
 }
 
 function parseRecipe(path: string, text: string): z.infer<typeof recipeSchema> {

@@ -1,5 +1,5 @@
-import { cpSync } from 'node:fs'
-import { join } from 'node:path'
+import { cpSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { evaluationAsCsv, leaderboardAsCsv } from '../../src-main/contract/evaluate/csv-tables'
 import { encodePng } from '../../src-main/engine/image/png'
 import { DEMO, familyFolders } from '../unit/demo-family'
@@ -16,6 +16,8 @@ export interface Models {
   loras: [string, string]
   /** An evaluation set. */
   data: string
+  /** A recipe of the small files. */
+  recipe: string
 }
 
 /** What a command does with a path that an option gives it. */
@@ -166,6 +168,13 @@ export const OUTPUT_OPTIONS: readonly OutputOption[] = [
     suffix: '.fusion.json',
     own: project,
   },
+  {
+    option: 'recipe --out',
+    writes: 'file',
+    args: ({ recipe }, out) => ['recipe', recipe, '--json', '--overwrite', '--out', out],
+    suffix: '.fusion.json',
+    own: project,
+  },
   { option: 'demo --out', writes: 'into folder', args: (_, out) => ['demo', ...ON_CPU, '--out', out] },
 ]
 
@@ -208,5 +217,17 @@ export function makeModels(folder: string): Models {
     small,
     loras,
     data: copied(join(DEMO, 'evaluation'), 'data'),
+    recipe: writeRecipe(join(folder, 'small', 'recipe.json'), small),
   }
+}
+
+function writeRecipe(path: string, models: readonly string[]): string {
+  const entry = (file: string) => ({
+    ...{ name: basename(file, '.safetensors'), weight: 1, enabled: true, blocks: {}, layers: [] },
+    files: [{ name: basename(file), sha256: '0'.repeat(64) }],
+  })
+  const settings = { settings: {}, components: ['model'], layout: 'same', dtype: 'same' }
+  const recipe = { format: 'featurefusion-recipe', method: 'soup', models: models.map(entry), ...settings }
+  writeFileSync(path, JSON.stringify(recipe))
+  return path
 }
