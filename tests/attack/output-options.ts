@@ -191,6 +191,7 @@ export const INPUT_OPTIONS: ReadonlySet<string> = new Set([
   ...['model', 'base', 'vae', 'embedding', 'image'].map((name) => `generate --${name}`),
   ...['model', 'merge', 'base', 'clip'].map((name) => `evaluate --${name}`),
   'compare --clip',
+  'merge-loras --calibration',
 ])
 
 /** Copies of shipped models, and two of one tensor. */
