@@ -1,5 +1,6 @@
 import type { TaskOf } from '../contract/compute-tasks'
-import { compareRows, measureRows } from '../engine/evaluate/compare/compare-methods'
+import { judgedDomains, measureRows } from '../engine/evaluate/compare/compare-methods'
+import { compareRows } from '../engine/evaluate/compare/leaderboard'
 import { EvaluationRun } from '../engine/evaluate/evaluation-run'
 import { searchMerge } from '../engine/evaluate/search/search-merge'
 import { unlearnedGains } from '../engine/evaluate/losses/unlearned-gains'
@@ -9,16 +10,18 @@ import type { TaskContext, TaskRunner } from './task'
 /** Measures models and merges on one set of pictures; the table grows row by row. */
 export const evaluate: TaskRunner<'evaluate'> = async (task, context) => {
   const { emit } = context
-  const run = await openRun(task, task, context)
+  const run = await openRun(task, task, context, task.recognition)
   try {
+    const judged = judgedDomains(run, task.rows)
     const measured = await measureRows(run, task.rows, {
       onProgress: (phase, fraction) => emit({ type: 'progress', phase, fraction }),
       onRow: (rows) => {
-        const { summary, leaderboard, verdict } = compareRows(run, rows)
+        const { summary, leaderboard, verdict } = compareRows(run, rows, judged)
         emit({
           type: 'losses',
           summary: { ...summary, timesteps: [...summary.timesteps] },
-          unlearned: unlearnedGains(run.tableOf(rows), summary, task.pairs),
+          unlearned: unlearnedGains(run.tableOf(rows, judged), summary, task.pairs),
+          recognition: run.recognitionOf(rows),
           leaderboard: task.comparison ? leaderboard : null,
           verdict: task.comparison ? verdict : null,
         })
@@ -60,7 +63,21 @@ export async function openRun(
   { data, device, cacheFolder }: Pick<TaskOf<'evaluate'>, 'data' | 'device' | 'cacheFolder'>,
   { base, prediction, ema }: Pick<TaskOf<'evaluate'>, 'base' | 'prediction' | 'ema'>,
   { signal, workerFile, clipVocabulary }: TaskContext,
+  recognition: TaskOf<'evaluate'>['recognition'] = null,
 ): Promise<EvaluationRun> {
   await releaseModel()
-  return EvaluationRun.open({ base, prediction, ema, data, device, cacheFolder, clipVocabulary, workerFile, signal })
+  return EvaluationRun.open({
+    base,
+    prediction,
+    ema,
+    data,
+    device,
+    cacheFolder,
+    clipVocabulary,
+    workerFile,
+    signal,
+    ...(recognition && {
+      recognition: { drawing: { ...recognition.drawing, seed: data.seed }, clip: recognition.clip },
+    }),
+  })
 }

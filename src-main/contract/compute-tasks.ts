@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { providerStatusSchema } from './values/devices'
 import { roleSchema } from './evaluate/losses'
+import { recognitionSettingsSchema } from './evaluate/recognition'
 import { SEARCH_STRATEGIES } from './evaluate/search'
 import { clipSettingsSchema, evaluationSettingsSchema } from './evaluate/settings'
 import { exportResultSchema, forecastSchema } from './export'
@@ -56,6 +57,7 @@ const evaluatedRow = z.object({
   path: path.nullable(),
   merge: projectSchema.nullable(),
   strengths,
+  searchesScale: z.boolean().optional(),
 })
 
 const evaluationData = evaluationSettingsSchema
@@ -144,6 +146,8 @@ export const JOB_TASKS = {
       pairs: z.array(z.object({ specialist: z.string(), before: z.string(), after: z.string() })),
       /** Whether methods are compared. */
       comparison: z.boolean(),
+      /** What models draw to be recognised, and the CLIP model that it is compared by; null: nothing. */
+      recognition: z.object({ drawing: recognitionSettingsSchema, clip: path.nullable() }).nullable(),
       data: evaluationData,
       device: providerStatusSchema,
       cacheFolder: path,

@@ -3,6 +3,7 @@ import { COMPUTE_TASKS } from './compute-tasks'
 import { clipReportSchema } from './evaluate/clip'
 import { featureDriftSchema } from './evaluate/drift'
 import { leaderboardEntrySchema, lossSummarySchema, unlearnedGainSchema } from './evaluate/losses'
+import { recognitionSchema } from './evaluate/recognition'
 import { foundWeightsSchema, searchReportSchema } from './evaluate/search'
 import { layerSummarySchema, matrixSchema } from './inspect'
 import { errorReportSchema } from './document/models'
@@ -32,6 +33,7 @@ export const computeEventSchema = z.discriminatedUnion('type', [
     type: z.literal('losses'),
     summary: lossSummarySchema,
     unlearned: z.array(unlearnedGainSchema),
+    recognition: recognitionSchema.nullable(),
     leaderboard: z.array(leaderboardEntrySchema).nullable(),
     verdict: z.string().nullable(),
   }),

@@ -6,7 +6,8 @@ import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { projectSchema, type Project } from '../../src-main/contract/document/project'
-import { compareRows, comparedRows, measureRows } from '../../src-main/engine/evaluate/compare/compare-methods'
+import { comparedRows, judgedDomains, measureRows } from '../../src-main/engine/evaluate/compare/compare-methods'
+import { compareRows } from '../../src-main/engine/evaluate/compare/leaderboard'
 import { findDemoFamily } from '../../src-main/engine/evaluate/data/demo-family'
 import { EvaluationRun } from '../../src-main/engine/evaluate/evaluation-run'
 import { searchMerge } from '../../src-main/engine/evaluate/search/search-merge'
@@ -54,7 +55,7 @@ async function leaderboard(): Promise<void> {
   const started = performance.now()
   const rows = comparedRows(project)
   const measured = await measureRows(run, rows, { onFailed: (name, error) => console.log(name, error.message) })
-  const { leaderboard: board, verdict } = compareRows(run, measured)
+  const { leaderboard: board, verdict } = compareRows(run, measured, judgedDomains(run, rows))
   const seconds = (performance.now() - started) / 1000
   for (const { name, loss, seconds: cost } of board)
     console.log(`${loss.toFixed(4)}  ${name}${cost === null ? '' : `, made in ${cost.toFixed(1)} s`}`)

@@ -86,6 +86,7 @@ function mergeRow(name: string, project: Project): EvaluatedRow {
 }
 
 /** How a row is made, in words; empty for a model that was there. */
-export function rowWords({ merge }: EvaluatedRow): string {
-  return merge ? methodWords(merge.method) : ''
+export function rowWords({ merge, searchesScale }: EvaluatedRow): string {
+  if (!merge) return ''
+  return `${methodWords(merge.method)}${searchesScale ? '; from there on the scale is searched' : ''}`
 }

@@ -71,6 +71,7 @@ export class Evaluations {
     const project = await this.program.readableProject()
     const rows = evaluatedRows(project, kind)
     const data = await this.data()
+    const recognition = await this.recognition(project)
     const title = kind === 'table' ? `Evaluate ${rows.length} models` : 'Compare methods'
     queue.cancelAll('evaluate')
     const slot = kind
@@ -83,6 +84,7 @@ export class Evaluations {
         rows,
         pairs: unlearningRows(project, rows),
         comparison: kind === 'comparison',
+        recognition,
         data,
         device: await this.program.device(),
         cacheFolder: this.program.cache.folder,
@@ -222,6 +224,12 @@ export class Evaluations {
     const project = await this.program.readableProject()
     const { split, pictures, seed } = project.evaluation
     return { folder: await this.program.dataFolder(project), split, pictures, seed }
+  }
+
+  /** What models draw to be recognised; null where nothing is. @throws FusionError 'validation' for a CLIP model that may not be read */
+  private async recognition({ evaluation: { draws, recognition, clip } }: Project) {
+    if (!draws) return null
+    return { drawing: recognition, clip: clip.model === null ? null : await this.program.host.access.check(clip.model) }
   }
 
   private takeRows(slot: EvaluationReport['kind'], { event, job }: JobEvent): void {

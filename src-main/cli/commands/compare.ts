@@ -1,6 +1,8 @@
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
+import { SCALES, type Scales } from '../../contract/evaluate/settings'
 import { leaderboardAsCsv } from '../../contract/evaluate/csv-tables'
-import { compareRows, comparedRows, measureRows } from '../../engine/evaluate/compare/compare-methods'
+import { comparedRows, judgedDomains, measureRows } from '../../engine/evaluate/compare/compare-methods'
+import { compareRows } from '../../engine/evaluate/compare/leaderboard'
 import { csvFile } from '../../engine/files/writing/file-kinds'
 import { checkOutput, writeOutput } from '../../engine/files/writing/write-output'
 import { addEvaluationOptions, evaluatedProject, withRun, type EvaluationOptions } from '../options/evaluation-options'
@@ -10,7 +12,7 @@ import { recognitionInWords } from '../output/recognition-output'
 import type { ProgramFiles } from './merge'
 import { printResult, runCommand, say, seconds } from '../output/output'
 
-type CompareOptions = EvaluationOptions & DrawingOptions & { csv?: string }
+type CompareOptions = EvaluationOptions & DrawingOptions & { csv?: string; scales?: Scales }
 
 const CSV_RULE = { kind: csvFile(leaderboardAsCsv([])), overwrite: true }
 
@@ -20,16 +22,24 @@ export function addCompareCommand(program: Command, files: ProgramFiles): void {
     .command('compare [project]')
     .description('merge the models by every method and measure each: a leaderboard by denoising loss')
     .option('--csv <file>', 'write the leaderboard as CSV')
+    .addOption(
+      new Option(
+        '--scales <which>',
+        "of methods with a scale: searched on every second picture, and all methods judged by the others; or as their papers have them, judged by all (default: the project's, or searched)",
+      ).choices(SCALES),
+    )
   addDrawingOptions(command, "drawn pictures are compared by its image embedding instead of the VAE's latents")
   addEvaluationOptions(command)
   command.action((path: string | undefined, options: CompareOptions) =>
     runCommand(options, async (signal) => {
       const started = performance.now()
-      const project = await evaluatedProject(path, options)
+      const own = await evaluatedProject(path, options)
+      const scales = options.scales ?? own.evaluation.scales
+      const project = { ...own, evaluation: { ...own.evaluation, scales } }
+      const rows = comparedRows(project)
       if (options.csv !== undefined) await checkOutput(options.csv, CSV_RULE)
       const { seed, recognition } = project.evaluation
       const settings = recogniserOf(options, seed, recognition)
-      const rows = comparedRows(project)
       await withRun(project, { ...options, recognition: settings }, files, signal, async (run, progress) => {
         if (settings) say(drawingForecast(run, rows.length))
         const failed: { name: string; message: string }[] = []
@@ -37,7 +47,7 @@ export function addCompareCommand(program: Command, files: ProgramFiles): void {
           onProgress: (phase, fraction) => progress.show(phase, fraction),
           onFailed: (name, { message }) => failed.push({ name, message }),
         })
-        const { summary, leaderboard, verdict } = compareRows(run, measured)
+        const { summary, leaderboard, verdict } = compareRows(run, measured, judgedDomains(run, rows))
         progress.end()
         for (const { name, message } of failed) say(`${name}: ${message}`)
         if (options.csv !== undefined) await writeOutput(options.csv, leaderboardAsCsv(leaderboard), CSV_RULE)

@@ -91,6 +91,15 @@ export const leaderboardEntrySchema = z.object({
   againstSoup: pairedSchema.nullable(),
   /** Mean over the specialists that gain, in per cent; null where there is none, and for the base. */
   keptPercent: z.number().nullable(),
+  keptInterval: intervalSchema.nullable().default(null),
+  /** Per cent by which its loss is above the base's in the domains that no specialist has; null for the base, or without any. */
+  forgets: estimateSchema.nullable().default(null),
+  /** Less the best merge's; null for it and for models that were there. */
+  againstBest: pairedSchema.nullable().default(null),
+  /** Whether no other merge keeps more and forgets less. */
+  isOnFront: z.boolean().default(false),
+  /** Of the merged changes, found on pictures that it was not judged by; null where none was searched. */
+  scale: z.number().nullable().default(null),
   /** That merging took; null for models that were there. */
   seconds: z.number().nullable(),
 })

@@ -7,6 +7,10 @@ import { recognitionSettingsSchema } from './recognition'
 export const SPLITS = ['held-out', 'train', 'all'] as const
 export type Split = (typeof SPLITS)[number]
 
+/** The scales of methods that have one, when methods are compared: each searched, or as its paper has it. */
+export const SCALES = ['searched', 'published'] as const
+export type Scales = (typeof SCALES)[number]
+
 /** What is measured beside the base. */
 export const EVALUATED = ['specialists', 'merge', 'soup', 'without'] as const
 
@@ -32,6 +36,7 @@ export const evaluationSettingsSchema = z.strictObject({
   /** Of split and noise where the data have none of their own, and of the intervals. */
   seed: z.number().int().nonnegative().default(0),
   rows: z.array(z.enum(EVALUATED)).max(EVALUATED.length).default(['specialists', 'merge', 'soup']),
+  scales: z.enum(SCALES).default('searched'),
   clip: clipSettingsSchema.default(clipSettingsSchema.parse({})),
   /** Whether captions are drawn as well, to be recognised. */
   draws: z.boolean().default(false),

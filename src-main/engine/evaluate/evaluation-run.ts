@@ -34,6 +34,8 @@ export interface EvaluatedRow {
   merge: Project | null
   /** Of an adapter; absent: 1. */
   strengths?: AdapterStrengths | undefined
+  /** In a comparison: the scale of the merge is looked for. */
+  searchesScale?: boolean | undefined
 }
 
 export type DataSettings = Pick<EvaluationSettings, 'split' | 'pictures' | 'seed'> & { folder: string }
@@ -57,6 +59,8 @@ export interface MeasuredRow extends ModelLosses {
   seconds: number | null
   /** What its pictures are nearest to; null where none were asked for. */
   nearest: Nearest | null
+  /** Of the merge, where it was searched. */
+  scale: number | null
 }
 
 interface Progress {
@@ -116,9 +120,9 @@ export class EvaluationRun {
     return this.#recogniser?.runs ?? 0
   }
 
-  /** The measured rows as a table. */
-  tableOf(rows: readonly ModelLosses[]): LossTable {
-    return { timesteps: this.timesteps, domains: this.#wanted, models: rows }
+  /** The measured rows as a table. @param domains what they were measured on */
+  tableOf(rows: readonly ModelLosses[], domains: readonly ChosenDomain[] = this.#wanted): LossTable {
+    return { timesteps: this.timesteps, domains, models: rows }
   }
 
   /** What the measured rows drew; null where none were asked to draw. */
@@ -128,29 +132,34 @@ export class EvaluationRun {
   }
 
   /**
-   * Measures a row, or finds it measured.
+   * Measures a row, or finds it measured. Pictures that it draws are compared with those of all domains that were chosen.
+   * @param domains a part of them, for losses
    * @throws FusionError 'cancelled' between batches, 'not-finite' (a network that is ruined), and what opening, merging,
    *   measuring and drawing throw
    */
-  async measure(row: EvaluatedRow, onProgress: Progress): Promise<MeasuredRow> {
-    const { base, data } = this.tools
-    const measurement = { base, ...readingOf(this.tools), ...data, chosen: this.#wanted, provider: this.provider }
-    const key = await LossStore.keyOf(row, measurement)
-    const lossRuns = countPictures(this.#wanted) * this.timesteps.length
+  async measure(
+    row: EvaluatedRow,
+    onProgress: Progress,
+    domains: readonly ChosenDomain[] = this.#wanted,
+  ): Promise<MeasuredRow> {
+    const lossRuns = countPictures(domains) * this.timesteps.length
     const lossPart = lossRuns / (lossRuns + this.drawnSteps)
-    const losses = await this.#lossesOf(row, key, (phase, fraction) => onProgress(phase, lossPart * fraction))
-    const nearest = await this.#drawnBy(row, key, (phase, fraction) =>
+    const losses = await this.lossesOf(row, (phase, fraction) => onProgress(phase, lossPart * fraction), domains)
+    const nearest = await this.#drawnBy(row, (phase, fraction) =>
       onProgress(phase, lossPart + (1 - lossPart) * fraction),
     )
-    return { name: row.name, role: row.role, ...losses, nearest }
+    const { name, role, merge, searchesScale } = row
+    return { name, role, ...losses, nearest, scale: searchesScale ? (merge?.method.scale ?? null) : null }
   }
 
-  async #lossesOf(row: EvaluatedRow, key: string, onProgress: Progress): Promise<StoredLosses> {
+  /** Losses of a row on some of the pictures. @throws as measure */
+  async lossesOf(row: EvaluatedRow, onProgress: Progress, domains: readonly ChosenDomain[]): Promise<StoredLosses> {
+    const key = await this.#keyOf(row, domains)
     const known = await this.#store.find(key)
     if (known) return known
-    const { meter, chosen } = await this.load(onProgress)
+    const { meter } = await this.load(onProgress)
     const { model, cost } = await this.modelOf(row, (fraction) => onProgress('merging', MERGING_PART * fraction))
-    const { losses } = await meter.measure(model, chosen, {
+    const { losses } = await meter.measure(model, this.#encodedOf(domains), {
       ...this.#signal,
       onProgress: (_, fraction) =>
         onProgress('measuring', row.merge ? MERGING_PART + (1 - MERGING_PART) * fraction : fraction),
@@ -165,10 +174,25 @@ export class EvaluationRun {
     return stored
   }
 
-  async #drawnBy(row: EvaluatedRow, losses: string, onProgress: Progress): Promise<Nearest | null> {
+  #keyOf(row: EvaluatedRow, chosen: readonly ChosenDomain[]): Promise<string> {
+    const { base, data } = this.tools
+    return LossStore.keyOf(row, { base, ...readingOf(this.tools), ...data, chosen, provider: this.provider })
+  }
+
+  /** The same pictures by their places in the set that is loaded. */
+  #encodedOf(domains: readonly ChosenDomain[]): ChosenDomain[] {
+    const { chosen } = this.#pictures!
+    return domains.map(({ name, pictures }) => {
+      const wanted = this.#wanted.find((domain) => domain.name === name)!.pictures
+      const encoded = chosen.find((domain) => domain.name === name)!.pictures
+      return { name, pictures: pictures.map(({ index }) => encoded[wanted.findIndex((own) => own.index === index)]!) }
+    })
+  }
+
+  async #drawnBy(row: EvaluatedRow, onProgress: Progress): Promise<Nearest | null> {
     const recogniser = this.#recogniser
     if (!recogniser) return null
-    const key = await recogniser.keyOf(losses)
+    const key = await recogniser.keyOf(await this.#keyOf(row, this.#wanted))
     const { nearest, isWhole } = await recogniser.find(key)
     if (isWhole) return nearest
     const { set } = await this.load((phase) => onProgress(phase, 0))

@@ -146,6 +146,11 @@ describe('the leaderboard as CSV', () => {
       againstBase: paired,
       againstSoup: null,
       keptPercent: null,
+      keptInterval: null,
+      forgets: { value: 12.5, interval: { low: 10, high: 15 } },
+      againstBest: null,
+      isOnFront: true,
+      scale: 0.4,
       seconds: 1.5,
     }
     const [header, line, ...others] = cellsOf(leaderboardAsCsv([entry]))
@@ -160,6 +165,13 @@ describe('the leaderboard as CSV', () => {
       'average-difference': '',
       'average-error': '',
       'kept-percent': '',
+      'kept-low': '',
+      'kept-high': '',
+      'forgets-percent': '12.5',
+      'forgets-low': '10',
+      'forgets-high': '15',
+      front: '1',
+      scale: '0.4',
       seconds: '1.5',
     })
   })

@@ -1,7 +1,8 @@
-import type { LeaderboardEntry, LossSummary } from '../../../contract/evaluate/losses'
+import type { Scales } from '../../../contract/evaluate/settings'
 import { FusionError, toErrorReport, type ErrorReport } from '../../../contract/errors'
-import type { LeaderboardRow } from '../../../contract/methods/descriptor'
+import type { LeaderboardRow, NumberParameter } from '../../../contract/methods/descriptor'
 import { describedMethod, METHODS, PARAMETERS } from '../../../contract/methods/index'
+import { SCALE } from '../../../contract/methods/parameters'
 import { parameterValue } from '../../../contract/methods/settings'
 import { PLAIN_AVERAGE } from '../../../contract/methods/soup'
 import {
@@ -12,19 +13,51 @@ import {
   type MethodSettings,
   type Project,
 } from '../../../contract/document/project'
-import { mean } from '../losses/bootstrap'
+import { halves, type ChosenDomain } from '../data/splits'
 import type { EvaluatedRow, EvaluationRun, MeasuredRow } from '../evaluation-run'
-import { summariseLosses } from '../losses/loss-summary'
-import { differenceInWords, exceedsTwoErrors, pairedLosses } from './paired-difference'
+import { mean } from '../losses/bootstrap'
+import { MOST_SCALES, searchScale } from './scale-search'
 
 export { PLAIN_AVERAGE }
 
-/** The leaderboard's rows of all methods; the plain average first, because all others are compared with it. */
-const ROWS: readonly { method: MethodName; row: LeaderboardRow }[] = METHODS.flatMap(({ name, leaderboard }) =>
-  leaderboard.map((row) => ({ method: name, row })),
-).sort((a, b) => Number(b.row.name === PLAIN_AVERAGE) - Number(a.row.name === PLAIN_AVERAGE))
+/** A row of the leaderboard, of its method. */
+interface MethodRow {
+  method: MethodName
+  row: LeaderboardRow
+  /** Its scale is looked for. */
+  searchesScale: boolean
+}
 
-/** Rows of a comparison: base and specialists that take part, then every method that takes so many, with equal weights. */
+/** The part of a row's time in which its scale is searched, where it is. */
+const SEARCH_PART = 0.8
+
+/** The leaderboard's rows of all methods; the plain average first, because all others are compared with it. */
+function methodRows(scales: Scales): MethodRow[] {
+  return METHODS.flatMap(({ name: method, leaderboard, parameters }) => {
+    const searchesScale = scales === 'searched' && parameters.some(({ key }) => key === SCALE.key)
+    const rows = searchesScale ? withoutScales(leaderboard) : leaderboard
+    return rows.map((row) => ({ method, row, searchesScale }))
+  }).sort((a, b) => Number(b.row.name === PLAIN_AVERAGE) - Number(a.row.name === PLAIN_AVERAGE))
+}
+
+/** One row of those that differ in the scale alone, named by what their names begin with. */
+function withoutScales(rows: readonly LeaderboardRow[]): LeaderboardRow[] {
+  const alike = new Map<string, LeaderboardRow[]>()
+  for (const row of rows) {
+    const key = JSON.stringify({ ...row, name: '', settings: { ...row.settings, [SCALE.key]: 0 } })
+    alike.set(key, [...(alike.get(key) ?? []), row])
+  }
+  return [...alike.values()].map(([first, ...others]) => {
+    let name = first!.name
+    while (!others.every((other) => other.name.startsWith(name))) name = name.slice(0, -1)
+    return { ...first!, name: name.trim() || first!.name }
+  })
+}
+
+/**
+ * Rows of a comparison: base and specialists that take part, then every method that takes so many, with equal weights.
+ * Methods with a scale begin with that of their paper, which is then searched, unless the project says that it is not.
+ */
 export function comparedRows(project: Project): EvaluatedRow[] {
   const models = project.models.filter(({ enabled }, index) => index === 0 || enabled)
   const [base, ...specialists] = models
@@ -32,12 +65,13 @@ export function comparedRows(project: Project): EvaluatedRow[] {
     throw new FusionError('validation', 'A comparison needs a base and at least one specialist.', {
       hint: 'Add them, or let one that was dropped take part again.',
     })
-  const takesAll = ({ method }: (typeof ROWS)[number]): boolean => {
+  const takesAll = ({ method }: MethodRow): boolean => {
     const { least, most } = describedMethod(method).specialists
     return specialists.length >= least && specialists.length <= most
   }
-  const merges = ROWS.filter(takesAll)
-    .map(({ method, row }): EvaluatedRow & { merge: Project } => {
+  const merges = methodRows(project.evaluation.scales)
+    .filter(takesAll)
+    .map(({ method, row, searchesScale }): EvaluatedRow & { merge: Project } => {
       const { name, totalWeight } = row
       const weight = totalWeight === undefined ? 1 : totalWeight / specialists.length
       return {
@@ -50,6 +84,7 @@ export function comparedRows(project: Project): EvaluatedRow[] {
           method: comparedMethod(project.method, method, row, specialists.length),
           output: { include: project.output.include },
         }),
+        ...(searchesScale && { searchesScale }),
       }
     })
     .filter(({ merge: { method } }) => method.calibration !== undefined || !needsCalibration(method))
@@ -99,7 +134,11 @@ export function withOwnNames(rows: readonly EvaluatedRow[]): EvaluatedRow[] {
 }
 
 /** What is done to a row, where it is not measured. */
-const ROW_PHASES: Readonly<Record<string, string>> = { merging: 'making', drawing: 'drawing with' }
+const ROW_PHASES: Readonly<Record<string, string>> = {
+  merging: 'making',
+  drawing: 'drawing with',
+  searching: 'searching the scale of',
+}
 
 export interface RowNews {
   onProgress?: (phase: string, fraction: number) => void
@@ -109,7 +148,21 @@ export interface RowNews {
 }
 
 /**
- * Measures rows one after the other. A merge that cannot be made is told and left out; whatever stops the base, or would
+ * Scales are searched on one half of the pictures, so all rows are judged by the other. Where nothing is searched, or a
+ * domain has one picture alone, they are judged by all.
+ */
+export function judgedDomains(run: EvaluationRun, rows: readonly EvaluatedRow[]): readonly ChosenDomain[] {
+  return searchDomains(run, rows) ? halves(run.domains)[1] : run.domains
+}
+
+/** The pictures that scales are searched on; null where none is. */
+function searchDomains(run: EvaluationRun, rows: readonly EvaluatedRow[]): readonly ChosenDomain[] | null {
+  const canSearch = run.domains.every(({ pictures }) => pictures.length > 1)
+  return canSearch && rows.some(({ searchesScale }) => searchesScale) ? halves(run.domains)[0] : null
+}
+
+/**
+ * Measures rows one after the other, on the pictures of `judgedDomains`. A merge that cannot be made is told and left out; whatever stops the base, or would
  * stop every other row, stops all.
  * @throws FusionError 'cancelled', 'device', 'out-of-memory', and what the base's measurement throws
  */
@@ -119,19 +172,60 @@ export async function measureRows(
   { onProgress, onRow, onFailed }: RowNews = {},
 ): Promise<MeasuredRow[]> {
   const measured: MeasuredRow[] = []
+  const search = searchDomains(run, rows)
+  const judged = judgedDomains(run, rows)
   await forEachRow(
     rows,
     async (row, index) => {
-      measured.push(
-        await run.measure(row, (phase, fraction) =>
-          onProgress?.(`${ROW_PHASES[phase] ?? 'measuring'} ${row.name}`, (index + fraction) / rows.length),
-        ),
-      )
+      const part = search && row.searchesScale ? SEARCH_PART : 0
+      const tell = (phase: string, fraction: number): void =>
+        onProgress?.(`${ROW_PHASES[phase] ?? 'measuring'} ${row.name}`, (index + fraction) / rows.length)
+      const final =
+        part > 0 ? await withBestScale(run, row, search!, (fraction) => tell('searching', part * fraction)) : row
+      measured.push(await run.measure(final, (phase, fraction) => tell(phase, part + (1 - part) * fraction), judged))
       onRow?.(measured)
     },
     onFailed,
   )
   return measured
+}
+
+/** A merge with the scale that has the least mean loss on some pictures; every trial is kept, so that a search goes on. */
+async function withBestScale(
+  run: EvaluationRun,
+  row: EvaluatedRow,
+  domains: readonly ChosenDomain[],
+  onProgress: (fraction: number) => void,
+): Promise<EvaluatedRow> {
+  const merge = row.merge!
+  const parameter = describedMethod(merge.method.name).parameters.find(({ key }) => key === SCALE.key)!
+  const withScale = (scale: number): EvaluatedRow => ({
+    ...row,
+    merge: { ...merge, method: { ...merge.method, [SCALE.key]: scale } },
+  })
+  let tried = 0
+  const lossOf = async (scale: number): Promise<number> => {
+    const { losses } = await run.lossesOf(
+      withScale(scale),
+      (_, fraction) => onProgress((tried + fraction) / MOST_SCALES),
+      domains,
+    )
+    tried++
+    return mean(losses.map((own) => mean(own.map(mean))))
+  }
+  const lossOrInfinity = async (scale: number): Promise<number> => {
+    try {
+      return await lossOf(scale)
+    } catch (error) {
+      // A merge that is ruined by its scale is a bad one, not the end of the search.
+      if (toErrorReport(error).kind === 'not-finite') return Infinity
+      throw error
+    }
+  }
+  const start = Number(parameterValue(parameter, merge.method))
+  const { range } = parameter as NumberParameter
+  const { scale } = await searchScale(start, lossOrInfinity, (value) => value >= range.min && value <= range.max)
+  return withScale(scale)
 }
 
 /**
@@ -153,59 +247,4 @@ export async function forEachRow(
       onFailed?.(row.name, report)
     }
   }
-}
-
-/** Rows by their mean loss, best first. */
-export function leaderboardOf(summary: LossSummary, measured: readonly MeasuredRow[]): LeaderboardEntry[] {
-  const base = measured.find(({ role }) => role === 'base')!
-  const soup = measured.find(({ name, role }) => role === 'merge' && name === PLAIN_AVERAGE)
-  return summary.models
-    .map((model): LeaderboardEntry => {
-      const own = measured.find(({ name }) => name === model.name)!
-      return {
-        name: model.name,
-        role: model.role,
-        loss: model.mean.loss.value,
-        againstBase: own === base ? null : pairedLosses(own, base),
-        againstSoup: !soup || own === soup ? null : pairedLosses(own, soup),
-        keptPercent: model.kept.length === 0 ? null : mean(model.kept.map(({ percent }) => percent.value)),
-        seconds: own.seconds,
-      }
-    })
-    .sort((a, b) => a.loss - b.loss)
-}
-
-/** What a leaderboard says, as sentences. */
-export function verdictOf(board: readonly LeaderboardEntry[]): string {
-  const [best, second] = board.filter(({ role }) => role === 'merge')
-  if (!best) return 'No merge is measured yet.'
-  const base = board.find(({ role }) => role === 'base')!
-  const first = `Of the merges ${best.name} has the least loss on these pictures.`
-  const againstSoup =
-    best.name === PLAIN_AVERAGE
-      ? `No other method beats the plain average${second ? `; the next is ${second.name} (${differenceInWords(second.againstSoup!)})` : ''}.`
-      : best.againstSoup
-        ? exceedsTwoErrors(best.againstSoup)
-          ? `It beats the plain average: ${differenceInWords(best.againstSoup)}.`
-          : `That is not significantly better than the plain average: ${differenceInWords(best.againstSoup)}.`
-        : ''
-  const difference = best.againstBase!
-  const againstBase = !exceedsTwoErrors(difference)
-    ? `It does not differ significantly from ${base.name} alone: ${differenceInWords(difference)}.`
-    : difference.mean < 0
-      ? `It is better than ${base.name} alone: ${differenceInWords(difference)}.`
-      : `${base.name} alone is better over all domains: ${differenceInWords(difference)}.`
-  const top = board[0]!
-  const specialist = top.role === 'specialist' ? `The best of all is a specialist, ${top.name}.` : ''
-  return [first, againstSoup, againstBase, specialist].filter(Boolean).join(' ')
-}
-
-/** A comparison of rows as far as it is measured; the base, which comes first, must be among them. */
-export function compareRows(
-  run: EvaluationRun,
-  measured: readonly MeasuredRow[],
-): { summary: LossSummary; leaderboard: LeaderboardEntry[]; verdict: string } {
-  const summary = summariseLosses(run.tableOf(measured))
-  const leaderboard = leaderboardOf(summary, measured)
-  return { summary, leaderboard, verdict: verdictOf(leaderboard) }
 }

@@ -1,4 +1,4 @@
-import type { BootstrapOptions, Interval } from '../../../contract/evaluate/losses'
+import type { BootstrapOptions, Estimate, Interval } from '../../../contract/evaluate/losses'
 import { TorchGenerator } from '../../random'
 
 export const BOOTSTRAP_DEFAULTS: BootstrapOptions = { resamples: 2000, seed: 0, confidence: 0.95 }
@@ -65,4 +65,21 @@ export function meanOf(values: ArrayLike<number>, drawn: Uint32Array): number {
   let sum = 0
   for (let i = 0; i < drawn.length; i++) sum += values[drawn[i]!]!
   return sum / drawn.length
+}
+
+/**
+ * The mean of independent estimates; its interval from theirs, whose arms add up as squares (Zou and Donner's MOVER, 2008).
+ */
+export function meanOfEstimates(estimates: readonly Estimate[]): Estimate {
+  const value = mean(estimates.map((estimate) => estimate.value))
+  const arm = (end: 'low' | 'high'): number | null => {
+    let squares = 0
+    for (const estimate of estimates) {
+      if (!estimate.interval) return null
+      squares += (estimate.value - estimate.interval[end]) ** 2
+    }
+    return Math.sqrt(squares) / estimates.length
+  }
+  const [low, high] = [arm('low'), arm('high')]
+  return { value, interval: low === null || high === null ? null : { low: value - low, high: value + high } }
 }

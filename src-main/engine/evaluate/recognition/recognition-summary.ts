@@ -1,6 +1,6 @@
 import type { Confusion, RecognisedModel } from '../../../contract/evaluate/recognition'
 import type { Estimate, ModelRole } from '../../../contract/evaluate/losses'
-import { mean } from '../losses/bootstrap'
+import { mean, meanOfEstimates } from '../losses/bootstrap'
 import type { Nearest } from './recognition-meter'
 import type { ReferencePicture } from './reference-pictures'
 
@@ -49,7 +49,7 @@ export function summariseRecognition(
     name,
     role,
     domains,
-    mean: meanOfShares(domains),
+    mean: meanOfEstimates(domains),
     confusions: [...confusions.values()].sort((a, b) => b.pictures - a.pictures),
   }
 }
@@ -66,21 +66,4 @@ export function shareWithInterval(shares: readonly number[]): Estimate {
   const centre = (value + Z ** 2 / (2 * count)) / (1 + Z ** 2 / count)
   const half = (Z / (1 + Z ** 2 / count)) * Math.sqrt((value * (1 - value)) / count + Z ** 2 / (4 * count ** 2))
   return { value, interval: { low: Math.max(0, centre - half), high: Math.min(1, centre + half) } }
-}
-
-/**
- * The mean of independent shares; its interval from theirs, whose arms add up as squares (Zou and Donner's MOVER, 2008).
- */
-export function meanOfShares(shares: readonly Estimate[]): Estimate {
-  const value = mean(shares.map((share) => share.value))
-  const arm = (end: 'low' | 'high'): number | null => {
-    let squares = 0
-    for (const share of shares) {
-      if (!share.interval) return null
-      squares += (share.value - share.interval[end]) ** 2
-    }
-    return Math.sqrt(squares) / shares.length
-  }
-  const [low, high] = [arm('low'), arm('high')]
-  return { value, interval: low === null || high === null ? null : { low: value - low, high: value + high } }
 }

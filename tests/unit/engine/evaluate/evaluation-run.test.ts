@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { projectSchema, type MethodSettings } from '../../../../src-main/contract/document/project'
-import { compareRows, measureRows, PLAIN_AVERAGE } from '../../../../src-main/engine/evaluate/compare/compare-methods'
+import { measureRows, PLAIN_AVERAGE } from '../../../../src-main/engine/evaluate/compare/compare-methods'
+import { compareRows } from '../../../../src-main/engine/evaluate/compare/leaderboard'
 import { EvaluationRun, type EvaluatedRow } from '../../../../src-main/engine/evaluate/evaluation-run'
 import { chooseDevice } from '../../../../src-main/engine/runtime/providers'
 import { family } from '../../demo-family'

@@ -4,11 +4,10 @@ import { METHODS } from '../../../../../src-main/contract/methods/index'
 import { methodSchema, projectSchema } from '../../../../../src-main/contract/document/project'
 import {
   comparedRows,
-  leaderboardOf,
   PLAIN_AVERAGE,
-  verdictOf,
   withOwnNames,
 } from '../../../../../src-main/engine/evaluate/compare/compare-methods'
+import { leaderboardOf, verdictOf } from '../../../../../src-main/engine/evaluate/compare/leaderboard'
 import type { MeasuredRow } from '../../../../../src-main/engine/evaluate/evaluation-run'
 import { summariseLosses } from '../../../../../src-main/engine/evaluate/losses/loss-summary'
 
@@ -56,6 +55,17 @@ describe('the rows of a comparison', () => {
       expect(methods).toContain(name)
     // DARE-TIES adds what is left of every specialist: its scale makes that their mean.
     expect(merges.find(({ merge }) => merge!.method.name === 'dare-ties')!.merge!.method.scale).toBe(0.5)
+  })
+
+  it('have each scale once where it is searched, beginning with the paper’s, and as published where it is not', () => {
+    const namesOf = (scales: string): string[] =>
+      comparedRows(project(three, { evaluation: { scales } }))
+        .filter(({ merge }) => merge?.method.name === 'task-arithmetic')
+        .map(({ name, merge, searchesScale }) => `${name}: ${merge!.method.scale}${searchesScale ? ', searched' : ''}`)
+    expect(namesOf('searched')).toEqual(['task arithmetic: 0.3, searched'])
+    expect(namesOf('published')).toEqual(['task arithmetic 0.3: 0.3', 'task arithmetic 1.0: 1'])
+    const soup = comparedRows(project(three)).find(({ name }) => name === PLAIN_AVERAGE)!
+    expect(soup.searchesScale).toBeUndefined()
   })
 
   it('are of methods alone that take so many specialists', () => {
@@ -124,6 +134,7 @@ const row = (name: string, role: MeasuredRow['role'], factors: readonly number[]
   role,
   seconds,
   nearest: null,
+  scale: null,
   // Every picture has its own factor, so that a difference has an error.
   losses: BASE.map((own) => own.map((loss, i) => [loss * factors[i]!])),
 })
@@ -154,6 +165,32 @@ describe('the leaderboard', () => {
     expect(ruined!.seconds).toBe(3)
   })
 
+  it('says what merges keep, what the base forgets for it, and which merges are on the front', () => {
+    const losses = (own: number, others: number): number[][][] =>
+      BASE.map((domain, place) => domain.map((loss) => [loss * (place === 0 ? own : others)]))
+    const merge = (name: string, own: number, others: number): MeasuredRow => {
+      return { ...row(name, 'merge', equal(1)), losses: losses(own, others), scale: 0.5 }
+    }
+    const specialist: MeasuredRow = { ...row('domain 0', 'specialist', equal(1)), losses: losses(0.5, 1.2) }
+    // Of domain 0 the specialist gains a half; domain 1 is nobody's own.
+    const places = board(specialist, merge('bold', 0.6, 1.3), merge('careful', 0.8, 1.1), merge('neither', 0.85, 1.4))
+    const of = (name: string): LeaderboardEntry => places.find((entry) => entry.name === name)!
+    for (const [name, kept, forgets, isOnFront] of [
+      ['bold', 80, 30, true],
+      ['careful', 40, 10, true],
+      ['neither', 30, 40, false],
+    ] as const) {
+      expect(of(name).keptPercent).toBeCloseTo(kept, 9)
+      expect(of(name).forgets!.value).toBeCloseTo(forgets, 9)
+      expect(of(name)).toMatchObject({ isOnFront, scale: 0.5 })
+    }
+    expect(of('base')).toMatchObject({ forgets: null, isOnFront: false })
+    expect(of('domain 0').forgets!.value).toBeCloseTo(20, 9)
+    expect(verdictOf(places)).toMatch(
+      /It keeps 40 % \(40 to 40\) of the specialists' gains; the base's loss in its own domains rises by 10 % \(8 to 12\)\./,
+    )
+  })
+
   it('has no difference to an average that was not measured', () => {
     expect(board(row('m', 'merge', equal(2))).map(({ againstSoup }) => againstSoup)).toEqual([null, null])
   })
@@ -165,17 +202,20 @@ describe('the verdict', () => {
 
   it('says that the average wins where it does', () => {
     const words = verdict(average, row('clever', 'merge', [0.95, 0.96, 0.97]))
-    expect(words).toMatch(/^Of the merges plain average has the least loss/)
-    expect(words).toMatch(/No other method beats the plain average; the next is clever \(\+/)
+    expect(words).toMatch(
+      /^Of the merges plain average wins on your models: the loss of the next, clever, differs by \+/,
+    )
+    expect(words).toMatch(/No other method beats the plain average\./)
     expect(words).toMatch(/It is better than base alone: −10\.00 % ± /)
   })
 
   it('says that a method wins only where that is more than the choice of pictures', () => {
-    expect(verdict(average, row('clever', 'merge', [0.8, 0.81, 0.8]))).toMatch(/It beats the plain average: −1\d\./)
+    expect(verdict(average, row('clever', 'merge', [0.8, 0.81, 0.8]))).toMatch(
+      /clever wins on your models: the loss of the next, plain average, differs by \+1\d\./,
+    )
     const noise = verdict(average, row('lucky', 'merge', [0.5, 1.2, 0.78]))
-    expect(noise).toMatch(/lucky has the least loss/)
-    expect(noise).toMatch(/That is not significantly better than the plain average/)
-    expect(noise).not.toMatch(/beats/)
+    expect(noise).toMatch(/lucky has the least loss, but does not win with certainty/)
+    expect(noise).not.toMatch(/beats|wins/)
     expect(noise).toMatch(/It does not differ significantly from base alone/)
   })
 

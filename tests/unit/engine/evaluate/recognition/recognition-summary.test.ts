@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { meanOfEstimates } from '../../../../../src-main/engine/evaluate/losses/bootstrap'
 import {
-  meanOfShares,
   shareWithInterval,
   summariseRecognition,
 } from '../../../../../src-main/engine/evaluate/recognition/recognition-summary'
@@ -66,7 +66,7 @@ describe('the interval of a share', () => {
     fc.assert(
       fc.property(fc.array(share, { minLength: 1, maxLength: 8 }), (domains) => {
         const shares = domains.map(shareWithInterval)
-        const widths = [...shares, meanOfShares(shares)].map(({ value, interval }) => {
+        const widths = [...shares, meanOfEstimates(shares)].map(({ value, interval }) => {
           expect(interval!.low).toBeLessThanOrEqual(value + 1e-12)
           expect(interval!.high).toBeGreaterThanOrEqual(value - 1e-12)
           expect(interval!.low).toBeGreaterThanOrEqual(-1e-12)
