@@ -1,4 +1,5 @@
 import { FusionError } from '../contract/errors'
+import { Kernels, type KernelBuffer } from './tensor/kernels'
 
 /** Element types that torch.randn can be asked for; 16-bit values are returned as float32 numbers. */
 export type RandomType = 'float32' | 'float64' | 'float16' | 'bfloat16'
@@ -7,6 +8,26 @@ const STATE_SIZE = 624
 const BLOCK = 16
 const HALF_BLOCK = 8
 const TWO_PI_FLOAT32 = Math.fround(2 * Math.PI)
+
+/** Where uniform numbers are drawn: methods draw billions of them. */
+interface Drawing {
+  kernels: Kernels
+  /** Of the generator that draws. */
+  state: KernelBuffer
+  numbers: KernelBuffer
+}
+
+const DRAWN_AT_ONCE = 8_192
+
+/** That of a thread: one generator draws after the other. */
+let drawing: Drawing | undefined
+
+function makeDrawing(): Drawing {
+  const sizes = [STATE_SIZE * 4, DRAWN_AT_ONCE * 4]
+  const kernels = new Kernels(sizes.reduce((sum, size) => sum + Kernels.bufferSize(size), 0))
+  const [state, numbers] = sizes.map((size) => kernels.allocate(size))
+  return { kernels, state: state!, numbers: numbers! }
+}
 
 /**
  * torch's CPU generator: `torch.Generator('cpu').manual_seed(seed)` (MT19937, as in ATen's CPUGeneratorImpl and
@@ -44,7 +65,7 @@ export class TorchGenerator {
   /** torch.rand(count): uniform float32 in [0, 1), 24 bits each. */
   rand(count: number): Float32Array {
     const result = new Float32Array(count)
-    for (let i = 0; i < count; i++) result[i] = this.uniform24()
+    this.fillUniform(result)
     return result
   }
 
@@ -64,10 +85,10 @@ export class TorchGenerator {
       // float32 draws a uniform number for every place before the rest is drawn anew; the 16-bit types do not.
       const whole = count - (count % BLOCK)
       const drawn = type === 'float32' ? count : whole
-      for (let i = 0; i < drawn; i++) result[i] = this.uniform24()
+      this.fillUniform(result.subarray(0, drawn))
       for (let start = 0; start < whole; start += BLOCK) boxMullerFloat32(result, start)
       if (whole < count) {
-        for (let i = count - BLOCK; i < count; i++) result[i] = this.uniform24()
+        this.fillUniform(result.subarray(count - BLOCK))
         boxMullerFloat32(result, count - BLOCK)
       }
     }
@@ -110,8 +131,16 @@ export class TorchGenerator {
     this.position = 0
   }
 
-  private uniform24(): number {
-    return (this.word() & 0xffffff) / 2 ** 24
+  /** Numbers of 24 bits each, in [0, 1). */
+  private fillUniform(into: Float32Array): void {
+    const { kernels, state, numbers } = (drawing ??= makeDrawing())
+    state.integers(STATE_SIZE).set(this.state)
+    for (let done = 0; done < into.length; done += DRAWN_AT_ONCE) {
+      const count = Math.min(DRAWN_AT_ONCE, into.length - done)
+      this.position = kernels.run.uniform24(state.pointer, this.position, numbers.pointer, count)
+      into.set(numbers.floats(count), done)
+    }
+    this.state.set(state.integers(STATE_SIZE))
   }
 
   private uniform53(): number {

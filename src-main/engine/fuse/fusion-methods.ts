@@ -3,7 +3,9 @@ import { methodSchema } from '../../contract/document/project'
 import type { Matrix, MatrixProducts } from '../linear-algebra/matrix-products'
 import { gramOfRows } from '../linear-algebra/gram'
 import { symmetricEigen } from '../linear-algebra/symmetric-eigen'
+import { mergeElementwise } from '../merge/jobs/merge-elementwise'
 import { ties } from '../merge/methods/elementwise/ties'
+import type { TensorInputs } from '../tensor/tensor-inputs'
 import type { FactorSpace } from './factor-space'
 
 /** One layer as a method fuses it. */
@@ -52,16 +54,17 @@ function tiesOf(cores: readonly Matrix[], density: number): Matrix {
   const { rows, columns } = cores[0]!
   const count = rows * columns
   const settings = methodSchema.parse({ name: 'ties', density, scale: 1 })
-  const weights = [1, ...cores.map(() => 1)]
-  const merge = ties.start({ tensor: '', count, shape: [rows, columns], weights, settings })
-  const block = () => ({
+  const tensors = [new Float32Array(count), ...cores.map(({ data }) => Float32Array.from(data))]
+  const inputs: TensorInputs = {
+    name: 'core',
     count,
-    base: new Float32Array(count),
-    others: cores.map(({ data }) => Float32Array.from(data)),
-  })
-  for (const scan of merge.scans) scan(block())
+    types: tensors.map(() => 'F32'),
+    sources: tensors.map(() => 'memory'),
+    read: (model, start, into) => into.set(new Uint8Array(tensors[model]!.buffer, start * 4, into.byteLength)),
+  }
   const data = new Float64Array(count)
-  merge.apply(block(), data)
+  const merge = { method: ties, settings, weights: tensors.map(() => 1), inputs, shape: [rows, columns] }
+  mergeElementwise({ ...merge, type: 'F64' }, ({ bytes }, start) => new Uint8Array(data.buffer).set(bytes, start * 8))
   return { data, rows, columns }
 }
 

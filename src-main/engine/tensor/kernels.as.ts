@@ -533,6 +533,81 @@ function addPair(target: usize, low: v128, high: v128): void {
   v128.store(target, f32x4.add(v128.load(target, 16), high), 16)
 }
 
+/** target[i] = changed[i] − base[i]: float64 of float32 values. */
+export function subtract(base: usize, changed: usize, target: usize, count: i32): void {
+  for (let i = 0; i < count; i += 2) {
+    const from = <usize>i << 2
+    const change = f64x2.sub(
+      f64x2.promote_low_f32x4(v128.load64_zero(changed + from)),
+      f64x2.promote_low_f32x4(v128.load64_zero(base + from)),
+    )
+    v128.store(target + (<usize>i << 3), change)
+  }
+}
+
+/** The bits of |value| as float32: they are ordered as the magnitudes are. */
+// @ts-ignore: decorator
+@inline
+function magnitudeBits(value: usize): u32 {
+  return reinterpret<u32>(<f32>abs<f64>(load<f64>(value)))
+}
+
+/** Counts the upper halves of the magnitudes' bits of float64 values: `counts` is u32 [65536]. */
+export function countMagnitudes(values: usize, count: i32, counts: usize): void {
+  for (let i = 0; i < count; i++) {
+    const at = counts + ((<usize>magnitudeBits(values + (<usize>i << 3)) >> 16) << 2)
+    store<u32>(at, load<u32>(at) + 1)
+  }
+}
+
+/** The same of the lower halves, of those whose upper half is `upper`. */
+export function countMagnitudesWithin(values: usize, count: i32, upper: u32, counts: usize): void {
+  for (let i = 0; i < count; i++) {
+    const bits = magnitudeBits(values + (<usize>i << 3))
+    if (bits >> 16 != upper) continue
+    const at = counts + ((<usize>bits & 0xffff) << 2)
+    store<u32>(at, load<u32>(at) + 1)
+  }
+}
+
+/**
+ * Marks with 1 what stays of float64 values, with 0 what does not: those whose magnitude's bits are above `threshold`, and
+ * of those that equal it the ones that have the places [from, to) among all such, of which `seen` came before. Returns
+ * how many were seen then.
+ */
+export function markMagnitudes(
+  values: usize,
+  count: i32,
+  threshold: u32,
+  from: i32,
+  to: i32,
+  seen: i32,
+  stays: usize,
+): i32 {
+  for (let i = 0; i < count; i++) {
+    const bits = magnitudeBits(values + (<usize>i << 3))
+    const equal = <i32>(bits == threshold)
+    const isAmong = <i32>(seen >= from) & <i32>(seen < to)
+    store<u8>(stays + <usize>i, <u8>(<i32>(bits > threshold) | (equal & isAmong)))
+    seen += equal
+  }
+  return seen
+}
+
+/** Marks with 1 the float64 values whose magnitude is `least` or more, with 0 the others. */
+export function markAtLeast(values: usize, count: i32, least: f64, stays: usize): void {
+  for (let i = 0; i < count; i++)
+    store<u8>(stays + <usize>i, <u8>(abs<f64>(load<f64>(values + (<usize>i << 3))) >= least))
+}
+
+/** values[i] *= stays[i]: float64 values, marks that are 0 or 1. */
+export function keepMarked(values: usize, stays: usize, count: i32): void {
+  for (let i = 0; i < count; i++) {
+    const at = values + (<usize>i << 3)
+    store<f64>(at, load<f64>(at) * <f64>load<u8>(stays + <usize>i))
+  }
+}
+
 /**
  * TIES' consensus, entry by entry: of the weighted changes those whose sign wins are summed, and divided.
  * @param changes float64 of all models, `count` of each, one model behind the other
@@ -646,4 +721,70 @@ function reduceElement(a: usize, row: i32, column: i32, v: usize, w: usize, x: u
 @inline
 function addTo(at: usize, value: f64): void {
   store<f64>(at, load<f64>(at) + value)
+}
+
+// MT19937, PyTorch's generator: a state of 624 words, of which each is mixed with the one 397 further on.
+const STATE_SIZE = 624
+const SHIFT = 397
+
+// @ts-ignore: decorator
+@inline
+function twisted(word: v128, next: v128, shifted: v128): v128 {
+  const y = v128.or(v128.and(word, i32x4.splat(0x80000000)), v128.and(next, i32x4.splat(0x7fffffff)))
+  const odd = i32x4.neg(v128.and(y, i32x4.splat(1)))
+  return v128.xor(v128.xor(shifted, i32x4.shr_u(y, 1)), v128.and(odd, i32x4.splat(0x9908b0df)))
+}
+
+// @ts-ignore: decorator
+@inline
+function tempered(word: v128): v128 {
+  let y = v128.xor(word, i32x4.shr_u(word, 11))
+  y = v128.xor(y, v128.and(i32x4.shl(y, 7), i32x4.splat(0x9d2c5680)))
+  y = v128.xor(y, v128.and(i32x4.shl(y, 15), i32x4.splat(0xefc60000)))
+  return v128.xor(y, i32x4.shr_u(y, 18))
+}
+
+/** The next state; `state` ends with room for one more vector. */
+function twist(state: usize): void {
+  for (let i = 0; i < STATE_SIZE; i += 4) {
+    const at = state + (<usize>i << 2)
+    // Words behind the last are the first ones, which are new by then.
+    if (i + 4 == STATE_SIZE) store<u32>(state + STATE_SIZE * 4, load<u32>(state))
+    let shifted: v128
+    if (i + 4 + SHIFT <= STATE_SIZE) shifted = v128.load(at, SHIFT * 4)
+    else if (i + SHIFT >= STATE_SIZE) shifted = v128.load(at - (STATE_SIZE - SHIFT) * 4)
+    else {
+      shifted = v128.load32_zero(at, SHIFT * 4)
+      shifted = v128.load32_lane(at, shifted, 1, SHIFT * 4 + 4)
+      shifted = v128.load32_lane(at, shifted, 2, SHIFT * 4 + 8)
+      shifted = v128.load32_lane(state, shifted, 3)
+    }
+    v128.store(at, twisted(v128.load(at), v128.load(at, 4), shifted))
+  }
+}
+
+/**
+ * torch.rand: `count` uniform float32 of 24 bits each from word `position` of a state on, which goes on. Returns the new
+ * position. `state` has room for a vector behind its words; count may be any number.
+ */
+export function uniform24(state: usize, position: i32, target: usize, count: i32): i32 {
+  const unit = f32x4.splat(1.0 / 16777216.0)
+  const low = i32x4.splat(0xffffff)
+  for (let done = 0; done < count; ) {
+    if (position == STATE_SIZE) {
+      twist(state)
+      position = 0
+    }
+    const length = min(count - done, STATE_SIZE - position)
+    const from = state + (<usize>position << 2)
+    const to = target + (<usize>done << 2)
+    // What is read behind the words and written behind the numbers comes to nothing: the next ones go there.
+    for (let i = 0; i < length; i += 4) {
+      const words = v128.and(tempered(v128.load(from + (<usize>i << 2))), low)
+      v128.store(to + (<usize>i << 2), f32x4.mul(f32x4.convert_i32x4_u(words), unit))
+    }
+    position += length
+    done += length
+  }
+  return position
 }

@@ -33,6 +33,20 @@ interface KernelExports {
   halveToMeans(above: number, below: number, count: number, target: number): void
   halveToStrongest(above: number, below: number, count: number, target: number): void
   gather(source: number, stride: number, target: number, byteLength: number, rows: number): void
+  subtract(base: number, changed: number, target: number, count: number): void
+  countMagnitudes(values: number, count: number, counts: number): void
+  countMagnitudesWithin(values: number, count: number, upper: number, counts: number): void
+  markMagnitudes(
+    values: number,
+    count: number,
+    threshold: number,
+    from: number,
+    to: number,
+    seen: number,
+    stays: number,
+  ): number
+  markAtLeast(values: number, count: number, least: number, stays: number): void
+  keepMarked(values: number, stays: number, count: number): void
   consensus(
     changes: number,
     weights: number,
@@ -43,6 +57,7 @@ interface KernelExports {
     positiveTies: number,
     target: number,
   ): void
+  uniform24(state: number, position: number, target: number, count: number): number
   addProduct(target: number, coefficients: number, panels: number, rows: number, inner: number, columns: number): void
   reduceSymmetric(matrix: number, stride: number, rows: number, v: number, w: number, x: number, product: number): void
 }

@@ -4,11 +4,9 @@ import { BYTES_PER_ELEMENT, type FloatType } from '../../tensor/element-type'
 import { Kernels } from '../../tensor/kernels'
 import { notFiniteError, type TensorInputs } from '../../tensor/tensor-inputs'
 import type { EncodedBlock } from '../../tensor/weighted-sum'
+import { blockElements } from '../methods/block-elements'
 import type { BlockMethod, ElementBlock } from '../methods/method'
 import { startVectors } from '../methods/vectors/start-vectors'
-
-/** Elements of a block: what methods keep of it in float64 stays in a processor's second-level cache. */
-const BLOCK_ELEMENTS = 8_192
 
 /** One tensor to merge by a method that is no linear combination. */
 export interface TensorMerge {
@@ -22,31 +20,25 @@ export interface TensorMerge {
   type: FloatType
 }
 
-/** Memory that a Kernels object needs to merge tensors of so many models, in blocks of so many elements. */
-export function elementwiseMemory(models: number, block = BLOCK_ELEMENTS): number {
-  return (models + 2) * Kernels.bufferSize(block * 8)
-}
-
 /**
  * Merges a tensor block by block; `write` gets each block with its first element, in order.
- * @param kernels of elementwiseMemory, whose buffers are taken back first
+ * @param kernels whose buffers are taken back first
  * @throws FusionError 'not-finite' with the file and the tensor
  */
 export function mergeElementwise(
   { method, settings, weights, inputs, shape, type }: TensorMerge,
   write: (block: EncodedBlock, start: number) => void,
-  kernels = new Kernels(elementwiseMemory(inputs.types.length)),
+  kernels = new Kernels(0),
 ): void {
   const { name: tensor, count } = inputs
   if (count === 0) return
-  const context = { tensor, count, shape, weights, settings }
-  const merge = method.kind === 'vector' ? startVectors(method, context) : method.start(context)
-  const capacity = Math.min(blockOfRuns(merge.runLength ?? 1), count)
   kernels.reset()
-  kernels.reserve(elementwiseMemory(inputs.types.length, capacity))
-  const raw = kernels.allocate(capacity * 8)
-  const encoded = kernels.allocate(capacity * 8)
-  const values = inputs.types.map(() => kernels.allocate(capacity * 4))
+  const context = { tensor, count, shape, weights, settings, kernels }
+  const merge = method.kind === 'vector' ? startVectors(method, context) : method.start(context)
+  const capacity = blockElements(count, merge.runLength)
+  const raw = kernels.allocateMore(capacity * 8)
+  const encoded = kernels.allocateMore(capacity * 8)
+  const values = inputs.types.map(() => kernels.allocateMore(capacity * 4))
   const results = new Float64Array(capacity)
   const load = (start: number): ElementBlock => {
     const count = Math.min(capacity, inputs.count - start)
@@ -72,9 +64,4 @@ export function mergeElementwise(
     const finite = encodeFloats(kernels, type, values[0]!, encoded, block.count)
     write({ bytes: encoded.bytes(block.count * BYTES_PER_ELEMENT[type]), overflowed: !finite }, start)
   }
-}
-
-/** Elements of a block that consists of whole runs: as many as fit, at least one. */
-function blockOfRuns(length: number): number {
-  return Math.max(1, Math.floor(BLOCK_ELEMENTS / length)) * length
 }

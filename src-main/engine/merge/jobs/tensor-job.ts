@@ -10,7 +10,7 @@ import { Kernels } from '../../tensor/kernels'
 import { FiniteCheck } from '../../tensor/finite-check'
 import { notFiniteError } from '../../tensor/tensor-inputs'
 import { WeightedSum, type EncodedBlock, type LinearCombination, type RowCombination } from '../../tensor/weighted-sum'
-import { elementwiseMemory, mergeElementwise } from './merge-elementwise'
+import { mergeElementwise } from './merge-elementwise'
 import { methodNamed } from '../methods/index'
 import { mergesBlocks } from '../methods/method'
 import { tensorOutput } from './tensor-output'
@@ -100,8 +100,7 @@ const COPY_BLOCK_BYTES = 4 * 1024 * 1024
 /** Computes jobs; where their bytes go is the caller's. Tools and buffers are reused from job to job. */
 export class JobArithmetic {
   private readonly sums = new WeightedSum()
-  /** For as many models as the last such job had. */
-  private elementwiseKernels: { models: number; kernels: Kernels } | undefined
+  private elementwiseKernels: Kernels | undefined
   private finiteCheck: FiniteCheck | undefined
   private copyBuffer: Uint8Array | undefined
 
@@ -189,24 +188,34 @@ export class JobArithmetic {
         overflowed ||= block.overflowed
         output.write(start * size, block.bytes)
       },
-      this.kernelsFor(views.length),
+      (this.elementwiseKernels ??= new Kernels(0)),
     )
     output.finish()
     return { overflowed, squaredNorms: [] }
   }
+}
 
-  private kernelsFor(models: number): Kernels {
-    if (this.elementwiseKernels?.models !== models)
-      this.elementwiseKernels = { models, kernels: new Kernels(elementwiseMemory(models)) }
-    return this.elementwiseKernels.kernels
+/** Files that jobs write into: they stay open from job to job. */
+export class OpenOutputs {
+  private readonly descriptors = new Map<string, number>()
+
+  write({ path, position }: Pick<JobTarget, 'path' | 'position'>, at: number, bytes: Uint8Array): void {
+    let descriptor = this.descriptors.get(path)
+    if (descriptor === undefined) this.descriptors.set(path, (descriptor = openSync(path, 'r+')))
+    writeFully(descriptor, bytes, position + at)
+  }
+
+  close(): void {
+    for (const descriptor of this.descriptors.values()) closeSync(descriptor)
+    this.descriptors.clear()
   }
 }
 
-/** One thread's tools for jobs that write into files, which stay open from job to job. */
+/** One thread's tools for jobs that write into files. */
 export class TensorJobRunner {
   private readonly reader: TensorReader
   private readonly arithmetic: JobArithmetic
-  private readonly outputs = new Map<string, number>()
+  private readonly outputs = new OpenOutputs()
 
   constructor(sources: readonly SourceFile[]) {
     this.reader = new TensorReader(sources)
@@ -222,7 +231,7 @@ export class TensorJobRunner {
     const checksum = new OrderedChecksum()
     const written = this.arithmetic.run(job, (at, bytes) => {
       checksum.add(at, bytes)
-      this.write(job.target, at, bytes)
+      this.outputs.write(job.target, at, bytes)
     })
     return { ...written, checksum: checksum.digest(job.byteLength) }
   }
@@ -230,14 +239,7 @@ export class TensorJobRunner {
   /** Closes all files. */
   close(): void {
     this.reader.close()
-    for (const descriptor of this.outputs.values()) closeSync(descriptor)
-    this.outputs.clear()
-  }
-
-  private write({ path, position }: JobTarget, at: number, bytes: Uint8Array): void {
-    let descriptor = this.outputs.get(path)
-    if (descriptor === undefined) this.outputs.set(path, (descriptor = openSync(path, 'r+')))
-    writeFully(descriptor, bytes, position + at)
+    this.outputs.close()
   }
 }
 

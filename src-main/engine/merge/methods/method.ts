@@ -1,12 +1,13 @@
 import type { MethodDescriptor } from '../../../contract/methods/descriptor'
 import type { MethodName } from '../../../contract/methods/index'
 import type { MethodSettings } from '../../../contract/document/project'
+import type { Kernels } from '../../tensor/kernels'
 import type { LinearCombination } from '../../tensor/weighted-sum'
 import type { RidgeOptions } from '../regression/column-system'
 import type { MatrixCost, MatrixLayer, MatrixSize, MergedChange } from './matrices/matrix-layer'
 import type { Products } from './vectors/products'
 
-/** The deltas and base of one block of a tensor, as a method sees them. */
+/** One block of a tensor, as a method sees it: views of the memory of the context's kernels. */
 export interface ElementBlock {
   /** Number of elements. */
   count: number
@@ -34,6 +35,8 @@ export interface ElementwiseContext {
   /** Weight of every model for this tensor, base first; what is added to the base has no use for the base's. */
   weights: readonly number[]
   settings: MethodSettings
+  /** In whose memory blocks lie. Buffers that `start` takes are the merge's own until the tensor is done. */
+  kernels: Kernels
 }
 
 /** What is known of a method as data; its arithmetic follows. */

@@ -4,6 +4,7 @@ import { methodSchema, type MethodName } from '../../../../src-main/contract/doc
 import { LargestEntries } from '../../../../src-main/engine/merge/methods/elementwise/largest-entries'
 import { methodNamed } from '../../../../src-main/engine/merge/methods/index'
 import { seededDraws } from '../../../../src-main/engine/merge/methods/elementwise/random-draw'
+import { Kernels } from '../../../../src-main/engine/tensor/kernels'
 import { noise } from '../tensor/inputs'
 import { mergeTensor } from './merge-tensor'
 
@@ -45,13 +46,16 @@ describe('the largest entries', () => {
     fc.assert(
       fc.property(values, fc.integer({ min: 0, max: 60 }), (list, wanted) => {
         const keep = Math.min(list.length, equals === 'all' ? Math.max(1, wanted) : wanted)
-        const largest = new LargestEntries(keep, equals)
+        const kernels = new Kernels(0)
+        const largest = new LargestEntries(kernels, keep, equals)
+        const [held, marks] = [kernels.allocateMore(list.length * 8), kernels.allocateMore(list.length)]
+        held.doubles(list.length).set(list)
         const blocks = [...new Set([0, Math.min(7, list.length), list.length])]
         const each = (visit: (block: Float64Array, from: number) => void): void =>
-          blocks.slice(1).forEach((to, i) => visit(Float64Array.from(list.slice(blocks[i], to)), blocks[i]!))
+          blocks.slice(1).forEach((to, i) => visit(held.doubles(list.length).subarray(blocks[i], to), blocks[i]!))
         each((block) => largest.countCoarse(block))
         each((block) => largest.countFine(block))
-        const marked = new Uint8Array(list.length)
+        const marked = marks.bytes(list.length)
         const mark = largest.marker()
         each((block, from) => mark(block, marked.subarray(from, from + block.length)))
         const order = [...list.keys()].sort(

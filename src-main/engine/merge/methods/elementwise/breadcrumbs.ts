@@ -1,4 +1,5 @@
 import { breadcrumbs as descriptor } from '../../../../contract/methods/elementwise/breadcrumbs'
+import { blockElements } from '../block-elements'
 import type { ElementwiseContext, ElementwiseMerge, ElementwiseMethod } from '../method'
 import { addToBase, addUp, Changes, type MixChanges } from './changes'
 import { LargestEntries } from './largest-entries'
@@ -7,18 +8,19 @@ import { LargestEntries } from './largest-entries'
  * What Breadcrumbs and Breadcrumbs-TIES share (Davari and Belilovsky 2023; mergekit's magnitude_outliers): of each
  * specialist's changes the `gamma` largest of a tensor go, and of the rest the `density` largest stay.
  */
-export function startBreadcrumbs(
-  { count, weights: [, ...weights], settings: { density, gamma, scale } }: ElementwiseContext,
-  mix: MixChanges,
-): ElementwiseMerge {
+export function startBreadcrumbs(context: ElementwiseContext, mix: MixChanges): ElementwiseMerge {
+  const { kernels, count } = context
+  const [, ...weights] = context.weights
+  const { density, gamma, scale } = context.settings
   const kept = Math.floor(density * count)
   const first = Math.max(0, count - kept - Math.floor(gamma * count))
   const windows = weights.map(() => ({
-    upper: new LargestEntries(count - first, 'last'),
-    top: new LargestEntries(Math.max(0, count - first - kept), 'last'),
+    upper: new LargestEntries(kernels, count - first, 'last'),
+    top: new LargestEntries(kernels, Math.max(0, count - first - kept), 'last'),
   }))
   const markers = windows.map(({ upper, top }) => ({ upper: upper.marker(), top: top.marker() }))
-  const changes = new Changes(weights.length)
+  const changes = new Changes(context)
+  const marks = [0, 1].map(() => kernels.allocateMore(blockElements(count)))
   return {
     scans: (['countCoarse', 'countFine'] as const).map((pass) => (block) => {
       changes.of(block).forEach((change, m) => {
@@ -28,7 +30,7 @@ export function startBreadcrumbs(
     }),
     apply(block, into) {
       const all = changes.of(block)
-      const [inUpper, inTop] = [new Uint8Array(block.count), new Uint8Array(block.count)]
+      const [inUpper, inTop] = marks.map((buffer) => buffer.bytes(block.count)) as [Uint8Array, Uint8Array]
       all.forEach((change, m) => {
         markers[m]!.upper(change, inUpper)
         markers[m]!.top(change, inTop)

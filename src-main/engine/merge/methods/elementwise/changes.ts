@@ -1,23 +1,30 @@
-import type { ElementBlock } from '../method'
+import type { KernelBuffer, Kernels } from '../../../tensor/kernels'
+import { blockElements } from '../block-elements'
+import type { ElementBlock, ElementwiseContext } from '../method'
 
 /** What specialists have changed of a block, in float64: arrays that are used again for the next block. */
 export class Changes {
-  private arrays: Float64Array[] = []
+  /** [specialists, elements of the block] */
+  private readonly buffer: KernelBuffer
+  private readonly kernels: Kernels
 
-  constructor(private readonly specialists: number) {}
-
-  /** other − base per specialist. */
-  of({ count, base, others }: ElementBlock): readonly Float64Array[] {
-    if (this.arrays[0]?.length !== count)
-      this.arrays = Array.from({ length: this.specialists }, () => new Float64Array(count))
-    others.forEach((other, m) => changesOf(base, other, this.arrays[m]!))
-    return this.arrays
+  /** @param runLength of the merge's blocks, where it says one */
+  constructor(
+    { kernels, count, weights }: Pick<ElementwiseContext, 'kernels' | 'count' | 'weights'>,
+    runLength?: number,
+  ) {
+    this.kernels = kernels
+    this.buffer = kernels.allocateMore((weights.length - 1) * blockElements(count, runLength) * 8)
   }
-}
 
-/** other − base. */
-export function changesOf(base: Float32Array, other: Float32Array, into: Float64Array): void {
-  for (let i = 0; i < into.length; i++) into[i] = other[i]! - base[i]!
+  /** other − base per specialist: views of the kernels' memory. */
+  of({ count, base, others }: ElementBlock): readonly Float64Array[] {
+    return others.map((other, m) => {
+      const change = this.buffer.part(m * count * 8)
+      this.kernels.run.subtract(base.byteOffset, other.byteOffset, change.pointer, count)
+      return change.doubles(count)
+    })
+  }
 }
 
 /** into = base + scale · into. */

@@ -1,3 +1,5 @@
+import type { KernelBuffer, Kernels } from '../../../tensor/kernels'
+
 const BUCKETS = 0x1_0000
 
 /** Which of the entries that equal the smallest kept one stay: the first or last of them, as many as are left, or all. */
@@ -9,38 +11,37 @@ export type Equals = 'first' | 'last' | 'all'
  * the lower halves inside the bucket that holds the threshold.
  */
 export class LargestEntries {
-  private magnitudes = new Float32Array(0)
-  private bits = new Uint32Array(0)
-  private readonly coarse = new Uint32Array(BUCKETS)
-  private readonly fine = new Uint32Array(BUCKETS)
+  private readonly coarse: KernelBuffer
+  private readonly fine: KernelBuffer
   private bucket = -1
   private threshold = -1
-  /** How many entries equal the threshold, and how many of them stay. */
-  private equalCount = 0
-  private equalKept = 0
+  /** Which of the entries that equal the threshold stay: those with the places [from, to) among them. */
+  private equals = { from: 0, to: 0 }
 
   /**
+   * @param kernels in whose memory all values and marks lie
    * @param keep how many; asked for after the first pass
-   * @param equals 'first' as numpy's and PyTorch's stable descending sorts have it, 'last' as ascending ones
+   * @param which 'first' as numpy's and PyTorch's stable descending sorts have it, 'last' as ascending ones
    */
   constructor(
+    private readonly kernels: Kernels,
     private readonly keep: number | (() => number),
-    private readonly equals: Equals = 'first',
-  ) {}
+    private readonly which: Equals = 'first',
+  ) {
+    this.coarse = kernels.allocateMore(BUCKETS * 4)
+    this.fine = kernels.allocateMore(BUCKETS * 4)
+    for (const counts of [this.coarse, this.fine]) counts.integers(BUCKETS).fill(0)
+  }
 
   /** First pass, over every block of the tensor. */
   countCoarse(values: Float64Array): void {
-    const bits = this.magnitudeBits(values)
-    const { coarse } = this
-    for (let i = 0; i < values.length; i++) coarse[bits[i]! >>> 16]!++
+    this.kernels.run.countMagnitudes(values.byteOffset, values.length, this.coarse.pointer)
   }
 
   /** Second pass. */
   countFine(values: Float64Array): void {
-    if (this.bucket < 0) this.bucket = cut(this.coarse, this.kept).bucket
-    const bits = this.magnitudeBits(values)
-    const { bucket, fine } = this
-    for (let i = 0; i < values.length; i++) if (bits[i]! >>> 16 === bucket) fine[bits[i]! & 0xffff]!++
+    if (this.bucket < 0) this.bucket = cut(this.coarse.integers(BUCKETS), this.kept).bucket
+    this.kernels.run.countMagnitudesWithin(values.byteOffset, values.length, this.bucket, this.fine.pointer)
   }
 
   /**
@@ -48,33 +49,19 @@ export class LargestEntries {
    * needs a marker of its own.
    */
   marker(): (values: Float64Array, stays: Uint8Array) => void {
-    const equals = this.equals === 'all' ? null : this.equalsOf(this.equals)
-    return (values, stays) => {
-      if (equals === null) return this.markAll(values, stays)
-      const bits = this.magnitudeBits(values)
-      const threshold = this.foundThreshold()
-      for (let i = 0; i < values.length; i++) {
-        const magnitude = bits[i]!
-        // The sign of the difference, without a branch: which entries stay is not foreseeable. Bits are below 2 ** 31.
-        stays[i] = (threshold - magnitude) >>> 31
-        if (magnitude === threshold) stays[i] = equals() ? 1 : 0
-      }
-    }
-  }
-
-  /** Whether the next entry that equals the threshold stays. */
-  private equalsOf(which: 'first' | 'last'): () => boolean {
+    const { run } = this.kernels
     let seen = 0
-    return () => {
-      const place = seen++
-      return which === 'first' ? place < this.equalKept : place >= this.equalCount - this.equalKept
+    return ({ byteOffset, length }, stays) => {
+      const threshold = this.foundThreshold()
+      if (this.which === 'all') {
+        // sd-mecha compares magnitudes with the threshold, which alone is rounded to float32.
+        const least = new Float32Array(Uint32Array.of(threshold).buffer)[0]!
+        run.markAtLeast(byteOffset, length, least, stays.byteOffset)
+        return
+      }
+      const { from, to } = this.equals
+      seen = run.markMagnitudes(byteOffset, length, threshold, from, to, seen, stays.byteOffset)
     }
-  }
-
-  /** sd-mecha compares magnitudes with the threshold, which alone is rounded to float32. */
-  private markAll(values: Float64Array, stays: Uint8Array): void {
-    const least = new Float32Array(Uint32Array.of(this.foundThreshold()).buffer)[0]!
-    for (let i = 0; i < values.length; i++) stays[i] = Math.abs(values[i]!) >= least ? 1 : 0
   }
 
   private get kept(): number {
@@ -84,28 +71,19 @@ export class LargestEntries {
   private foundThreshold(): number {
     if (this.threshold >= 0) return this.threshold
     const { kept } = this
-    const { above } = cut(this.coarse, kept)
-    const { bucket, above: aboveFine } = cut(this.fine, kept - above)
+    const fine = this.fine.integers(BUCKETS)
+    const { above } = cut(this.coarse.integers(BUCKETS), kept)
+    const { bucket, above: aboveFine } = cut(fine, kept - above)
     // Where nothing is kept the threshold is above all magnitudes.
     this.threshold = Math.min(0x7fff_ffff, this.bucket * BUCKETS + bucket)
-    this.equalCount = this.fine[bucket]!
-    this.equalKept = kept - above - aboveFine
+    const [all, staying] = [fine[bucket]!, kept - above - aboveFine]
+    this.equals = this.which === 'last' ? { from: all - staying, to: all } : { from: 0, to: staying }
     return this.threshold
-  }
-
-  private magnitudeBits(values: Float64Array): Uint32Array {
-    if (this.magnitudes.length < values.length) {
-      this.magnitudes = new Float32Array(values.length)
-      this.bits = new Uint32Array(this.magnitudes.buffer)
-    }
-    const { magnitudes } = this
-    for (let i = 0; i < values.length; i++) magnitudes[i] = Math.abs(values[i]!)
-    return this.bits
   }
 }
 
 /** The bucket that holds the `keep`-th largest value, and how many values lie in buckets above it. */
-function cut(histogram: Uint32Array, keep: number): { bucket: number; above: number } {
+function cut(histogram: Int32Array, keep: number): { bucket: number; above: number } {
   let above = 0
   for (let bucket = BUCKETS - 1; bucket > 0; bucket--) {
     if (above + histogram[bucket]! >= keep) return { bucket, above }

@@ -9,8 +9,10 @@ import { addToBase, Changes } from './changes'
  */
 export const ram = {
   ...descriptor,
-  start({ weights: [, ...weights], settings: { leastChange, boost, boostLimit, scale } }) {
-    const changes = new Changes(weights.length)
+  start(context) {
+    const [, ...weights] = context.weights
+    const { leastChange, boost, boostLimit, scale } = context.settings
+    const changes = new Changes(context)
     const shared = weights.map(() => 0)
     const alone = weights.map(() => 0)
     const numberOfMoved = (all: readonly Float64Array[], i: number): number => {

@@ -18,24 +18,29 @@ export interface Chances {
  * specialist's changes are dropped, the rest grows to make up for them, and `mix` merges what is left.
  */
 export function startDropping(
-  { tensor, weights: [, ...weights], settings: { rescale, scale, seed } }: ElementwiseContext,
+  context: ElementwiseContext,
   chances: Chances,
   mix: MixChanges,
-  draws: DrawSource = seededDraws(seed, tensor),
+  draws: DrawSource = seededDraws(context.settings.seed, context.tensor),
 ): ElementwiseMerge {
+  const [, ...weights] = context.weights
+  const { rescale, scale } = context.settings
   const before = new Float64Array(weights.length)
   const after = new Float64Array(weights.length)
   const drawScan = weights.map((_, m) => draws(m))
   const drawApply = weights.map((_, m) => draws(m))
-  const changes = new Changes(weights.length)
+  const changes = new Changes(context, chances.runLength)
   const measure: ElementwiseMerge['scans'][number] = (block) =>
     changes.of(block).forEach((change, m) => {
       const stays = drawScan[m]!(block.count, chances.of(change))
+      let [all, kept] = [before[m]!, after[m]!]
       for (let i = 0; i < block.count; i++) {
         const size = Math.abs(change[i]!)
-        before[m]! += size
-        if (stays[i]) after[m]! += size
+        all += size
+        kept += size * stays[i]! // No branch: what stays is not foreseeable.
       }
+      before[m] = all
+      after[m] = kept
     })
   return {
     ...(chances.runLength !== undefined && { runLength: chances.runLength }),
@@ -60,5 +65,5 @@ function growByChance(change: Float64Array, stays: ArrayLike<number>, chances: n
 }
 
 function grow(change: Float64Array, stays: ArrayLike<number>, factor: number): void {
-  for (let i = 0; i < change.length; i++) change[i] = stays[i] ? change[i]! * factor : 0
+  for (let i = 0; i < change.length; i++) change[i]! *= stays[i]! * factor
 }

@@ -1,4 +1,5 @@
 import { sce as descriptor } from '../../../../contract/methods/elementwise/sce'
+import { blockElements } from '../block-elements'
 import type { ElementBlock, ElementwiseMerge, ElementwiseMethod } from '../method'
 import { addToBase, Changes } from './changes'
 import { LargestEntries } from './largest-entries'
@@ -12,21 +13,24 @@ const LEAST = 1e-6
  */
 export const sce = {
   ...descriptor,
-  start({ count, weights: [, ...weights], settings: { density, scale } }) {
-    const changes = new Changes(weights.length)
+  start(context) {
+    const { kernels, count } = context
+    const [, ...weights] = context.weights
+    const { density, scale } = context.settings
+    const changes = new Changes(context)
     const energies = weights.map(() => 0)
     let varying = 0
-    const largest = new LargestEntries(() => Math.floor(varying * density))
-    let spread = new Float64Array(0)
+    const largest = new LargestEntries(kernels, () => Math.floor(varying * density))
+    const [spread, marks] = [8, 1].map((size) => kernels.allocateMore(blockElements(count) * size))
     const weighted = (block: ElementBlock): readonly Float64Array[] => {
       const all = changes.of(block)
       all.forEach((change, m) => scaleBy(change, weights[m]!))
       return all
     }
     const spreadOf = (block: ElementBlock): Float64Array => {
-      if (spread.length !== block.count) spread = new Float64Array(block.count)
-      variance(weighted(block), spread)
-      return spread
+      const own = spread!.doubles(block.count)
+      variance(weighted(block), own)
+      return own
     }
     const selects = density < 1
     const [inScan, inApply] = [largest.marker(), largest.marker()]
@@ -34,7 +38,7 @@ export const sce = {
     const selected = (block: ElementBlock, mark: ReturnType<LargestEntries['marker']>): readonly Float64Array[] => {
       const all = weighted(block)
       if (!selects) return all
-      const stays = new Uint8Array(block.count)
+      const stays = marks!.bytes(block.count)
       mark(spreadOf(block), stays)
       for (const change of all) for (let i = 0; i < block.count; i++) if (!stays[i]) change[i] = 0
       return all

@@ -1,5 +1,7 @@
 import { ties as descriptor } from '../../../../contract/methods/elementwise/ties'
 import type { MethodSettings } from '../../../../contract/document/project'
+import type { Kernels } from '../../../tensor/kernels'
+import { blockElements } from '../block-elements'
 import type { ElementwiseMethod } from '../method'
 import { addToBase, Changes } from './changes'
 import { LargestEntries } from './largest-entries'
@@ -11,23 +13,24 @@ import { signConsensus } from './sign-consensus'
  */
 export const ties = {
   ...descriptor,
-  start({ count, weights: [, ...weights], settings }) {
+  start(context) {
+    const { kernels, count, settings } = context
+    const [, ...weights] = context.weights
     const { scale, sign, tiesForm } = settings
-    const largest = weights.map(() => largestOf(count, settings))
+    const largest = weights.map(() => largestOf(kernels, count, settings))
     const markers = largest.map((entries) => entries.marker())
-    const changes = new Changes(weights.length)
-    let stays = new Uint8Array(0)
+    const changes = new Changes(context)
+    const stays = kernels.allocateMore(blockElements(count))
     return {
       scans: [
         (block) => changes.of(block).forEach((change, m) => largest[m]!.countCoarse(change)),
         (block) => changes.of(block).forEach((change, m) => largest[m]!.countFine(change)),
       ],
       apply(block, into) {
-        if (stays.length !== block.count) stays = new Uint8Array(block.count)
         const all = changes.of(block)
         all.forEach((change, m) => {
-          markers[m]!(change, stays)
-          for (let i = 0; i < block.count; i++) change[i]! *= stays[i]!
+          markers[m]!(change, stays.bytes())
+          kernels.run.keepMarked(change.byteOffset, stays.pointer, block.count)
         })
         signConsensus(
           all,
@@ -43,9 +46,9 @@ export const ties = {
   },
 } satisfies ElementwiseMethod
 
-function largestOf(count: number, { density, tiesForm }: MethodSettings): LargestEntries {
-  if (tiesForm === 'mergekit') return new LargestEntries(Math.max(1, Math.floor(density * count)))
+function largestOf(kernels: Kernels, count: number, { density, tiesForm }: MethodSettings): LargestEntries {
+  if (tiesForm === 'mergekit') return new LargestEntries(kernels, Math.max(1, Math.floor(density * count)))
   // The smallest that stays has this place in ascending order, counted from 1.
   const smallest = Math.max(1, Math.floor((1 - density) * count))
-  return new LargestEntries(count - smallest + 1, 'all')
+  return new LargestEntries(kernels, count - smallest + 1, 'all')
 }

@@ -12,14 +12,11 @@ export function startVectors(method: VectorMethod, context: ElementwiseContext):
 }
 
 /** Vectors along the first axis: their elements are `width` apart. */
-function startColumns(
-  method: VectorMethod,
-  { weights, settings }: ElementwiseContext,
-  width: number,
-): ElementwiseMerge {
+function startColumns(method: VectorMethod, context: ElementwiseContext, width: number): ElementwiseMerge {
+  const { weights, settings } = context
   const models = weights.length
   const sums = new Float64Array(Products.count(models) * width)
-  const blocks = new BlockVectors(models)
+  const blocks = new BlockVectors(new Changes(context))
   let scanned = 0
   let written = 0
   let factors: Float64Array[] | undefined
@@ -63,11 +60,12 @@ function startColumns(
 }
 
 /** Vectors along the last axis, `length` elements next to each other. */
-function startRows(method: VectorMethod, { weights, settings }: ElementwiseContext, length: number): ElementwiseMerge {
+function startRows(method: VectorMethod, context: ElementwiseContext, length: number): ElementwiseMerge {
+  const { weights, settings } = context
   const models = weights.length
   const sums = new Float64Array(Products.count(models))
   const products = new Products(models, sums)
-  const blocks = new BlockVectors(models)
+  const blocks = new BlockVectors(new Changes(context, length))
   return {
     runLength: length,
     scans: [],
@@ -93,11 +91,8 @@ function startRows(method: VectorMethod, { weights, settings }: ElementwiseConte
 /** The base and the specialists' changes of a block in float64, in arrays that are used again. */
 class BlockVectors {
   private base = new Float64Array(0)
-  private readonly changes: Changes
 
-  constructor(models: number) {
-    this.changes = new Changes(models - 1)
-  }
+  constructor(private readonly changes: Changes) {}
 
   of(block: ElementBlock): readonly Float64Array[] {
     if (this.base.length !== block.count) this.base = new Float64Array(block.count)
