@@ -54,7 +54,7 @@ export async function openPipeline(
 export async function openLiveModel(
   { base, vae, ...reading }: Reading & { base: string; vae: string | undefined },
   { device, cacheFolder }: { device: Device; cacheFolder: string },
-  { signal, clipVocabulary }: TaskContext,
+  { signal, workerFile, clipVocabulary }: TaskContext,
   onLoading: () => void,
 ): Promise<LiveMerge> {
   const checkpoint = await openModel(base, reading)
@@ -71,7 +71,7 @@ export async function openLiveModel(
     liveUnet: true,
     ...(other && { vae: other }),
   })
-  const live = new LiveMerge(pipeline, { cacheFolder, provider: device.provider })
+  const live = new LiveMerge(pipeline, { cacheFolder, provider: device.provider, workerFile })
   resident = { key: wanted, pipeline, live }
   return live
 }

@@ -29,6 +29,7 @@ export const unlearning: TaskRunner<'unlearning'> = async (task, context) => {
     const contributions = await contributionsOf(before, {
       cacheFolder,
       provider: device.provider,
+      workerFile,
       signal,
       onProgress: (fraction) => progress('computing contributions', fraction),
     })

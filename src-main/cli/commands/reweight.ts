@@ -139,6 +139,7 @@ async function measure(before: MergePlan, after: MergePlan, work: Work): Promise
       ...threads,
       cacheFolder: cacheFolder(),
       provider,
+      workerFile,
       signal,
       onProgress: onProgress('computing contributions'),
     })

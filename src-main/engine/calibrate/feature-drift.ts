@@ -234,9 +234,9 @@ class DriftWork {
     )
     const matrix = new Float32Array(rows.rows * rows.inputs)
     const z = new Float64Array(rows.rows)
-    await layer.contribution(
-      model,
-      ({ start, count, sums, contribution: { sigma, parts } }) => {
+    await layer.contributions(
+      [model],
+      (_, { start, count, sums, contribution: { sigma, parts } }) => {
         const values = sums.doubles(count * rows.inputs)
         for (let row = 0; row < count; row++) {
           const length = sigma.base[start + row]!

@@ -223,7 +223,7 @@ export class EvaluationRun {
   /** The pipeline alone, to draw with. */
   async loadNetwork(onProgress: Progress): Promise<{ pipeline: Pipeline; live: LiveMerge }> {
     if (this.#network) return this.#network
-    const { base, device, cacheFolder, threads } = this.tools
+    const { base, device, cacheFolder, workerFile, threads } = this.tools
     onProgress('loading', 0)
     throwIfCancelled(this.tools.signal)
     const pipeline = await loadPipeline(await openModel(base, this.tools), {
@@ -232,7 +232,12 @@ export class EvaluationRun {
       liveUnet: true,
     })
     const { provider } = device
-    const live = new LiveMerge(pipeline, { cacheFolder, provider, ...(threads !== undefined && { threads }) })
+    const live = new LiveMerge(pipeline, {
+      cacheFolder,
+      provider,
+      ...(workerFile && { workerFile }),
+      ...(threads !== undefined && { threads }),
+    })
     return (this.#network = { pipeline, live })
   }
 

@@ -26,7 +26,7 @@ export class LiveMerge {
   /** @param pipeline loaded with `liveUnet` */
   constructor(
     readonly pipeline: Pipeline,
-    private readonly options: { cacheFolder: string; provider: Provider; threads?: number },
+    private readonly options: { cacheFolder: string; provider: Provider; workerFile?: URL; threads?: number },
   ) {
     this.#weights = new LiveWeights(pipeline.unetWeightInputs)
   }

@@ -9,8 +9,10 @@ import type { FloatEncoder } from '../tensor/float-encoder'
 import type { Kernels } from '../tensor/kernels'
 import { ChangedRows } from './jobs/changed-rows'
 import { FusionLayer, type FusionOptions, type MergedRows } from './fusion/fusion-layer'
+import type { Room } from './fusion/fusion-blocks'
 import type { LayerReport } from './fusion/layer-report'
 import type { TensorRows } from './fusion/layer-rows'
+import type { SumSettings } from './fusion/layer-sums'
 import { FusionSessions } from './fusion/statistics'
 import { fusionMemory, groupsOf, readBiases, samplesFor } from './jobs/layer-inputs'
 import { tensorOutput } from './jobs/tensor-output'
@@ -18,14 +20,14 @@ import type { WriteBytes } from './jobs/transposition'
 import { viewInputs } from './jobs/view-inputs'
 import { methodNamed } from './methods/index'
 import type { MatrixMethod, RegressionMethod } from './methods/method'
-import type { LayerTask, MergePlan } from './plan/merge-plan'
+import type { LayerArithmetic, MergePlan } from './plan/merge-plan'
 import type { PlanColumns } from './plan/plan-columns'
 import { RegressionLayer, type RegressionReport } from './regression/regression-layer'
 import { RegressionSessions } from './regression/regression-sessions'
 
 /** Memory that a Kernels object needs to merge a layer. */
 export function layerMemory(
-  task: LayerTask,
+  task: LayerArithmetic,
   reader: TensorReader,
   settings: MethodSettings,
   columns: PlanColumns | null,
@@ -62,7 +64,7 @@ export interface LayerMerger {
    * @returns the merged bias [rows], or null
    */
   merge(
-    task: LayerTask,
+    task: LayerArithmetic,
     rows: TensorRows,
     tools: LayerTools,
     write: (rows: MergedRows) => void,
@@ -90,16 +92,23 @@ abstract class MergerOnSessions<Sessions extends { release(): Promise<void> }, R
 
 /** FeatureFusion. */
 export class FusionMerger extends MergerOnSessions<FusionSessions, LayerReport> {
-  /** @param columns for calibrated statistics */
+  /** What was found before of the groups of the layers that come next (FusionLayer.prepare), in their order. */
+  prepared: SumSettings[] = []
+
+  /**
+   * @param columns for calibrated statistics
+   * @param room 'own-rows' where all layers come prepared, and only own rows take part
+   */
   constructor(
     private readonly columns: PlanColumns | null,
+    private readonly room: Room,
     ...shared: ConstructorParameters<typeof MergerOnSessions<FusionSessions, LayerReport>>
   ) {
     super(...shared)
   }
 
   async merge(
-    task: LayerTask,
+    task: LayerArithmetic,
     rows: TensorRows,
     { kernels, reader }: LayerTools,
     write: (rows: MergedRows) => void,
@@ -111,7 +120,8 @@ export class FusionMerger extends MergerOnSessions<FusionSessions, LayerReport> 
       weights: task.weights,
       samples: samplesFor(settings, task, rows, columns, reader),
     }
-    const { report, bias } = await new FusionLayer(rows, options, sessions, kernels).merge(write, this.yieldOrCancel)
+    const fusion = new FusionLayer(rows, options, sessions, kernels, this.room)
+    const { report, bias } = await fusion.merge(write, this.yieldOrCancel, this.prepared.shift())
     this.reports.push(report)
     return bias
   }
@@ -128,7 +138,7 @@ export class RegressionMerger extends MergerOnSessions<RegressionSessions, Regre
   }
 
   async merge(
-    task: LayerTask,
+    task: LayerArithmetic,
     rows: TensorRows,
     { kernels, reader }: LayerTools,
     write: (rows: MergedRows) => void,
@@ -160,7 +170,7 @@ export class MatrixMerger extends MergerOnSessions<MatrixProducts, MatrixReport>
   }
 
   async merge(
-    task: LayerTask,
+    task: LayerArithmetic,
     rows: TensorRows,
     { kernels }: LayerTools,
     write: (rows: MergedRows) => void,
@@ -196,7 +206,7 @@ export function layerMerger(
     case 'regression':
       return new RegressionMerger(method, columns!, settings, new RegressionSessions(provider, threads), pause)
     default:
-      return new FusionMerger(columns, settings, new FusionSessions(provider, threads, screens), pause)
+      return new FusionMerger(columns, 'all', settings, new FusionSessions(provider, threads, screens), pause)
   }
 }
 
@@ -205,7 +215,7 @@ export function layerMerger(
  * @returns whether a finite value was too large for the output's element type
  */
 export async function runLayer(
-  task: LayerTask,
+  task: LayerArithmetic,
   merger: LayerMerger,
   tools: LayerTools,
   write: { weight: WriteBytes; bias: WriteBytes },
@@ -234,7 +244,7 @@ export async function runLayer(
 }
 
 /** The shape of a layer's rows [out, in, area], where its output stores them with the first two axes swapped. */
-function swappedShape({ layer: { kind, shape }, destination }: LayerTask): readonly number[] | null {
+function swappedShape({ layer: { kind, shape }, destination }: LayerArithmetic): readonly number[] | null {
   const [first, second, ...area] = shape
   // A transposed convolution's rows go back to what it stores, [in, out, area].
   if (kind.transposedConvolution) return [second!, first!, ...area]

@@ -12,15 +12,14 @@ import { TensorReader } from '../checkpoint/containers/tensor-reader'
 import type { Provider } from '../runtime/session'
 import { elementCount, type FloatType } from '../tensor/element-type'
 import { FloatEncoder } from '../tensor/float-encoder'
-import { Kernels } from '../tensor/kernels'
-import { throwIfCancelled, yieldOrCancel } from '../cancel'
+import { throwIfCancelled } from '../cancel'
 import { ensureContributions, layerTasksOf, reusesContributions } from './contributions/contributions'
 import type { Contributions } from './contributions/contribution-file'
 import { assumedSeconds, taskCost } from './plan/cost'
 import { exportKind } from './plan/export-target'
 import type { LayerReport } from './fusion/layer-report'
 import { writtenBytes } from './jobs/tensor-output'
-import { runJobs } from './jobs/job-pool'
+import { runJobs } from './job-pool'
 import type { JobResult } from './jobs/tensor-job'
 import { extraJobs, jobsOf, reweightJobs, type PlannedJob } from './jobs'
 import { outputBytes, type OutputFile } from './plan/output-files'
@@ -38,7 +37,8 @@ import type { FinishedWork } from './resume/journal-lines'
 import { reweightLayer, type ReweightedLayer } from './contributions/reweight'
 import type { RegressionReport } from './regression/regression-layer'
 import { readBiases } from './jobs/layer-inputs'
-import { FusionMerger, layerMemory, layerMerger, MatrixMerger, runLayer, type MatrixReport } from './run-layer'
+import type { MatrixReport } from './run-layer'
+import { LayersRun, type LayerOutcome } from './run-layers'
 
 export type MergePhase = 'hashing' | 'checking' | 'contributing' | 'merging' | 'flushing'
 
@@ -176,7 +176,7 @@ async function mergeOnce(plan: MergePlan, options: MergeOptions): Promise<Omit<M
 async function contributionsFor(
   plan: MergePlan,
   hashes: ReadonlyMap<string, string>,
-  { provider = 'cpu', threads, cacheFolder, signal, onProgress }: MergeOptions,
+  { provider = 'cpu', threads, workerFile, cacheFolder, signal, onProgress }: MergeOptions,
 ): Promise<Contributions | null> {
   if (!reusesContributions(plan)) return null
   if (cacheFolder === undefined) throw new FusionError('internal', 'Contributions need a cache folder.')
@@ -184,6 +184,7 @@ async function contributionsFor(
     cacheFolder,
     provider,
     hashes,
+    ...(workerFile !== undefined && { workerFile }),
     ...(threads !== undefined && { threads }),
     ...(signal && { signal }),
     onProgress: (fraction) => onProgress?.('contributing', fraction),
@@ -304,38 +305,30 @@ class MergeRun {
   }
 
   private async runLayers(tasks: readonly LayerTask[]): Promise<void> {
-    const { plan, writer, sources, columns } = this
-    const reader = new TensorReader(sources)
-    const settings = plan.project.method
-    const pause = (): Promise<void> => yieldOrCancel(this.options.signal)
-    const merger = layerMerger(plan, columns, this.options, pause)
-    try {
-      const memory = Math.max(...tasks.map((task) => layerMemory(task, reader, settings, columns)))
-      const tools = { reader, kernels: new Kernels(memory), encoder: new FloatEncoder() }
-      for (const task of tasks) {
-        const { destination, biasDestination, layer } = task
-        const places = this.placesOf(task)
-        const finished = this.journal?.find(places[0]!.file, places[0]!.offset, places[0]!.byteLength)
-        const reportsBefore = merger.reports.length
-        const write = {
-          weight: (at: number, bytes: Uint8Array) => writer.write(destination.file, destination.offset + at, bytes),
-          bias: (at: number, bytes: Uint8Array) =>
-            writer.write(biasDestination!.file, biasDestination!.offset + at, bytes),
-        }
-        if (finished) merger.reports.push(...(finished.reports as never[]))
-        const overflowed = finished?.overflowed ?? (await runLayer(task, merger, tools, write))
-        if (overflowed) this.overflowed.add(layer.weight)
-        if (!finished) this.note(places, { overflowed, squaredNorms: [] }, merger.reports.slice(reportsBefore))
-        for (const { file, offset, byteLength } of places) writer.written(file, offset, byteLength)
-        this.advance(this.secondsOf(task))
-      }
-      if (merger instanceof FusionMerger) this.layers.push(...merger.reports)
-      else if (merger instanceof MatrixMerger) this.matrices.push(...merger.reports)
-      else this.regressions.push(...merger.reports)
-    } finally {
-      await merger.release()
-      reader.close()
+    const { plan, writer, sources, columns, options } = this
+    const reports = new Map<LayerTask, readonly object[]>()
+    const done = (task: LayerTask, layer: Omit<LayerOutcome, 'checksums'>, places: readonly WrittenPlace[]): void => {
+      reports.set(task, layer.reports)
+      if (layer.overflowed) this.overflowed.add(task.layer.weight)
+      for (const { file, offset, byteLength } of places) writer.written(file, offset, byteLength)
+      this.advance(this.secondsOf(task))
     }
+    const left = tasks.filter((task) => {
+      const places = this.placesOf(task)
+      const finished = this.journal?.find(places[0]!.file, places[0]!.offset, places[0]!.byteLength)
+      if (finished) done(task, finished, places)
+      return !finished
+    })
+    const work = new LayersRun(plan, columns, writer, sources, options)
+    await work.run(left, (task, layer) => {
+      const places = this.placesOf(task).map((place, index) => ({ ...place, checksum: layer.checksums[index] ?? null }))
+      this.note(places, { overflowed: layer.overflowed, squaredNorms: [] }, layer.reports)
+      done(task, layer, places)
+    })
+    const all = tasks.flatMap((task) => reports.get(task)!)
+    if (plan.method.kind === 'regression') this.regressions.push(...(all as RegressionReport[]))
+    else if (plan.method.kind === 'matrix') this.matrices.push(...(all as MatrixReport[]))
+    else this.layers.push(...(all as LayerReport[]))
   }
 
   /** The bytes of a layer's weight, and of its bias. */

@@ -90,13 +90,13 @@ const fusionMerge: OpRunner = async (goldenCase) => {
     const a = new Float64Array(layer.models * matrix.length)
     const z = new Float64Array(layer.models * layer.rows)
     const bias = new Float64Array(layer.models * layer.rows)
-    for (let model = 0; model < layer.models; model++) {
-      const { parts, sigma } = await fusion.contribution(
-        model,
-        ({ start, count, sums }) =>
-          a.set(sums.doubles(count * layer.inputs), model * matrix.length + start * layer.inputs),
-        never,
-      )
+    const contributions = await fusion.contributions(
+      Array.from({ length: layer.models }, (_, model) => model),
+      (model, { start, count, sums }) =>
+        a.set(sums.doubles(count * layer.inputs), model * matrix.length + start * layer.inputs),
+      never,
+    )
+    for (const [model, { parts, sigma }] of contributions.entries()) {
       sigma.base.forEach((length, row) => {
         if (length === 0) return
         const at = model * layer.rows + row

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { writingError } from '../../../src-main/engine/files/writing/writing-error'
 import { openCheckpoint } from '../../../src-main/engine/checkpoint/open'
 import { readSafetensors } from '../../../src-main/engine/checkpoint/containers/safetensors'
-import { runJobs } from '../../../src-main/engine/merge/jobs/job-pool'
+import { runJobs } from '../../../src-main/engine/merge/job-pool'
 import type { CopyJob } from '../../../src-main/engine/merge/jobs/tensor-job'
 import { familyFolders } from '../demo-family'
 import { noise } from '../engine/tensor/inputs'

@@ -1,4 +1,4 @@
-import { createXXHash64 } from 'hash-wasm'
+import { createXXHash64, type IHasher } from 'hash-wasm'
 
 /** Bytes that have a checksum of their own: what is read of a file is checked in blocks of so many. */
 export const CHECKED_BYTES = 256 * 1024
@@ -13,28 +13,31 @@ export function checksum(bytes: Uint8Array): string {
 }
 
 /**
- * The checksum of what one call writes, if it writes from the first byte to the last: null otherwise. The call must not
- * wait for anything: the next one may use the same memory.
+ * The checksum of what one call writes, if it writes from the first byte to the last: null otherwise. A call that waits
+ * for anything has a hasher of its own: the next one may use the same memory.
  */
 export class OrderedChecksum {
   private end: number | null = 0
 
-  constructor() {
-    orderedHasher.init()
+  constructor(private readonly hasher: IHasher = orderedHasher) {
+    hasher.init()
   }
 
   add(at: number, bytes: Uint8Array): void {
     if (at === this.end) {
-      orderedHasher.update(bytes)
+      this.hasher.update(bytes)
       this.end += bytes.byteLength
     } else this.end = null
   }
 
   /** @param byteLength of all that should have come */
   digest(byteLength: number): string | null {
-    return this.end === byteLength ? orderedHasher.digest() : null
+    return this.end === byteLength ? this.hasher.digest() : null
   }
 }
+
+/** A hasher for an OrderedChecksum. */
+export const createHasher = createXXHash64
 
 /** Number of blocks of so many bytes. */
 export function blockCount(byteLength: number): number {

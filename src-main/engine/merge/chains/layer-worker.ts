@@ -36,7 +36,7 @@ export function serveLayers({ port, signal, sources, threads }: LayerThreadSetup
     const merger =
       method.kind === 'matrix'
         ? new MatrixMerger(method, settings, products, pause)
-        : new FusionMerger(null, settings, sessions, pause)
+        : new FusionMerger(null, 'all', settings, sessions, pause)
     const kernels = new Kernels(layerMemory(task, reader, settings, null))
     await runLayer(
       task,

@@ -130,8 +130,11 @@ const CONTRIBUTIONS = fileKind('file of contributions', async () => true)
 export class ContributionWriter {
   private readonly descriptor: number
   private readonly layout: FileLayout
-  /** By tensor: what was written of it so far, in the order of its bytes. */
-  private readonly checksums = new Map<string, { offset: number; end: number; blocks: BlockChecksums }>()
+  private readonly tensors: ReadonlyMap<string, StoredTensor>
+  /** Tensors that are being written: how far, in the order of their bytes. */
+  private readonly begun = new Map<string, { end: number; blocks: BlockChecksums }>()
+  /** Checksums of the blocks of tensors that are whole. */
+  private readonly checksums = new Map<string, readonly string[]>()
 
   private constructor(
     private readonly output: AtomicOutput,
@@ -141,8 +144,7 @@ export class ContributionWriter {
     makePrivate(output.temporaryPath)
     this.descriptor = openSync(output.temporaryPath, 'w')
     writeFully(this.descriptor, this.layout.header, 0)
-    for (const { name, offset } of this.layout.checked)
-      this.checksums.set(name, { offset, end: 0, blocks: new BlockChecksums() })
+    this.tensors = new Map(this.layout.checked.map((tensor) => [tensor.name, tensor]))
   }
 
   /** @throws FusionError 'target': another process is writing the same file, or its folder is not to be written */
@@ -161,6 +163,16 @@ export class ContributionWriter {
     this.write(layer, at, bytes)
   }
 
+  /** Where a layer's differences lie, for threads that write them themselves and say so with `wroteDifferences`. */
+  placeOf(layer: string): { path: string; position: number } {
+    return { path: this.output.temporaryPath, position: this.tensors.get(layer)!.offset }
+  }
+
+  /** @param checksums of the blocks of a layer's differences, which are all written */
+  wroteDifferences(layer: string, checksums: readonly string[]): void {
+    this.checksums.set(layer, checksums)
+  }
+
   writeRows(layer: string, rows: RowValues): void {
     this.write(rowsName(layer), 0, Buffer.concat(ROW_VALUES.map((key) => Buffer.from(rows[key].buffer))))
   }
@@ -168,10 +180,7 @@ export class ContributionWriter {
   /** Gives the file its final name. */
   async commit(): Promise<void> {
     const { checked, checksums } = this.layout
-    const ofBlocks = Buffer.from(
-      checked.map(({ name }) => this.checksums.get(name)!.blocks.finish().join('')).join(''),
-      'hex',
-    )
+    const ofBlocks = Buffer.from(checked.map(({ name }) => this.checksums.get(name)!.join('')).join(''), 'hex')
     writeFully(this.descriptor, Buffer.concat([ofBlocks, Buffer.from(checksum(ofBlocks), 'hex')]), checksums.offset)
     closeSync(this.descriptor)
     await this.output.commit([this.output.temporaryPath])
@@ -185,11 +194,18 @@ export class ContributionWriter {
   }
 
   private write(name: string, at: number, bytes: Uint8Array): void {
-    const written = this.checksums.get(name)!
+    const written = this.begun.get(name) ?? { end: 0, blocks: new BlockChecksums() }
     if (at !== written.end) throw new FusionError('internal', `${name} was not written from its start to its end.`)
+    const { offset, byteLength } = this.tensors.get(name)!
     written.blocks.add(bytes)
     written.end += bytes.byteLength
-    writeFully(this.descriptor, bytes, written.offset + at)
+    writeFully(this.descriptor, bytes, offset + at)
+    if (written.end < byteLength) {
+      this.begun.set(name, written)
+      return
+    }
+    this.begun.delete(name)
+    this.checksums.set(name, written.blocks.finish())
   }
 }
 

@@ -13,33 +13,23 @@ import { readCheckedJson, writeCheckedJson } from '../../files/kept/checked-json
 import { writingError } from '../../files/writing/writing-error'
 import { checkSpace } from '../../files/writing/disk-space'
 import { cachedHash } from '../../checkpoint/hash'
-import { TensorReader } from '../../checkpoint/containers/tensor-reader'
 import { RUNTIME_VERSION, type Provider } from '../../runtime/session'
-import { BYTES_PER_ELEMENT, elementCount } from '../../tensor/element-type'
-import { FloatEncoder } from '../../tensor/float-encoder'
-import { Kernels } from '../../tensor/kernels'
+import { elementCount } from '../../tensor/element-type'
 import { CONTRIBUTIONS_FOLDER } from './cache-space'
 import { throwIfCancelled, yieldOrCancel } from '../../cancel'
 import {
   contributionBytes,
   ContributionWriter,
-  emptyRowValues,
   readContributions,
   type Contributions,
   type LayerSize,
   type StoredContribution,
 } from './contribution-file'
 import { featureFusion } from '../methods/feature-fusion'
+import { ContributedLayers, type ModelWriter } from './contributed-layers'
 import { assumedSeconds, taskCost } from '../plan/cost'
 import { makeWay, markUsed } from './kept-contributions'
-import { FusionLayer } from '../fusion/fusion-layer'
-import { differencesMemory, writeDifferences } from './layer-differences'
 import { planBehind, sourcesOf, type LayerTask, type MergePlan } from '../plan/merge-plan'
-import { PlanColumns } from '../plan/plan-columns'
-import { fusionMemory, groupsOf, readBiases, samplesFor } from '../jobs/layer-inputs'
-import type { LayerRows } from '../fusion/layer-rows'
-import { FusionSessions } from '../fusion/statistics'
-import { viewInputs } from '../jobs/view-inputs'
 
 /** Part of every key: another form of the files, or another arithmetic behind them, is another key. */
 const FORMAT = 3
@@ -57,6 +47,8 @@ export interface ContributionOptions {
   hashes: ReadonlyMap<string, string>
   /** Contributions of models without weight too: what unlearning them changes can only be told with them. */
   all?: boolean
+  /** The built tensor-worker; without it everything runs on the calling thread. */
+  workerFile?: URL | null
   threads?: number
   signal?: AbortSignal
   /** Fraction of the work that is done, 0 … 1, never falling; not called where everything is there. */
@@ -93,7 +85,7 @@ export function layerSize({ layer: { weight, shape, kind } }: LayerTask): LayerS
 }
 
 /**
- * The contributions of all models that have a weight: from the cache, or computed now, model by model, and kept there.
+ * The contributions of all models that have a weight: from the cache, or computed now, layer by layer, and kept there.
  * They are named by the hashes of the sources and by all parameters, so what is found is what would be computed; a new
  * specialist leaves those of the others as they are unless it moves an automatic threshold.
  * @throws FusionError 'not-finite', 'source-changed', 'target' (disk full, folder read-only), 'cancelled', 'device',
@@ -134,9 +126,7 @@ class ContributionWork {
   private readonly folder: string
   private readonly tasks: LayerTask[]
   private readonly sizes: LayerSize[]
-  private readonly reader: TensorReader
-  private readonly sessions: FusionSessions
-  private tools: { kernels: Kernels; encoder: FloatEncoder } | undefined
+  private readonly layers: ContributedLayers
   private done = 0
   private total = 0
 
@@ -147,8 +137,7 @@ class ContributionWork {
     this.folder = join(options.cacheFolder, CONTRIBUTIONS_FOLDER)
     this.tasks = layerTasksOf(plan)
     this.sizes = this.tasks.map(layerSize)
-    this.reader = new TensorReader(sourcesOf(plan))
-    this.sessions = new FusionSessions(options.provider, options.threads)
+    this.layers = new ContributedLayers(plan, this.tasks, options)
   }
 
   async run(): Promise<Contributions> {
@@ -163,8 +152,8 @@ class ContributionWork {
       this.total = this.done + missing.length * perModel
       await this.makeFolder()
       await checkSpace(join(this.folder, 'contributions'), missing.length * contributionBytes(this.sizes))
+      await this.compute(missing, thresholds)
     }
-    for (const { model, path } of missing) await this.compute(model, path, thresholds)
     const models = this.plan.models.map(() => null) as Contributions['models']
     for (const { model, path, found } of missing.length > 0 ? await this.wanted(thresholds) : wanted) {
       if (!found) throw new FusionError('internal', `The contributions in ${path} vanished.`, { hint: 'Try again.' })
@@ -174,8 +163,7 @@ class ContributionWork {
   }
 
   async release(): Promise<void> {
-    await this.sessions.release()
-    this.reader.close()
+    await this.layers.release()
   }
 
   /** Models that have a weight somewhere, or all. */
@@ -210,15 +198,7 @@ class ContributionWork {
 
   /** 'auto' looks at all models of the set, whatever their weights (method.md): so its decisions have a file of their own. */
   private async decideThresholds(): Promise<Contributions['thresholds']> {
-    const decided = new Map<string, number[]>()
-    for (const task of this.tasks) {
-      const { rows, fusionOf } = this.open(task, task.views, null)
-      const groups: number[] = []
-      for (const group of rows) groups.push(await fusionOf(group, 'auto').decideThreshold())
-      decided.set(task.layer.weight, groups)
-      await this.advance(secondsOf(task) * DECISION_SHARE)
-    }
-    this.reader.checkUnchanged()
+    const decided = await this.layers.decideThresholds((task) => this.advance(secondsOf(task) * DECISION_SHARE))
     const path = this.thresholdsPath()
     await makeWay(path)
     await writeCheckedJson(path, basename(path), Object.fromEntries(decided)).catch((error: unknown) => {
@@ -237,19 +217,25 @@ class ContributionWork {
     }
   }
 
-  /** Computes one model's contributions; waits where another process does so already. */
-  private async compute(model: number, path: string, thresholds: Contributions['thresholds']): Promise<void> {
-    const writer = await this.startWriting(path)
-    if (!writer) return
+  /** Computes models' contributions; waits where another process does so already. */
+  private async compute(missing: readonly Wanted[], thresholds: Contributions['thresholds']): Promise<void> {
+    const started: ModelWriter[] = []
     try {
-      for (const [index, task] of this.tasks.entries()) {
-        await this.computeLayer(model, task, this.sizes[index]!, thresholds.get(task.layer.weight)!, writer)
-        await this.advance(secondsOf(task))
+      // In one order for all processes, so that no two wait for each other.
+      for (const { model, path } of [...missing].sort((a, b) => (a.path < b.path ? -1 : 1))) {
+        const writer = await this.startWriting(path)
+        if (writer) started.push({ model, writer })
       }
-      this.reader.checkUnchanged()
-      await writer.commit()
+      const advance = (task: LayerTask): Promise<void> => this.advance(secondsOf(task) * missing.length)
+      if (started.length > 0) await this.layers.compute(started, thresholds, advance)
+      while (started.length > 0) {
+        await started[0]!.writer.commit()
+        started.shift()
+      }
     } catch (error) {
-      throw await writer.discard(error)
+      let words = error
+      for (const { writer } of started) words = await writer.discard(words)
+      throw words
     }
   }
 
@@ -268,62 +254,6 @@ class ContributionWork {
         if (!(await isBeingWritten(path))) throw error // another process was faster
       }
     }
-  }
-
-  /** A model's contribution depends on the base and on itself alone. */
-  private async computeLayer(
-    model: number,
-    task: LayerTask,
-    { name, rows: count, inputs }: LayerSize,
-    thresholds: readonly number[],
-    writer: ContributionWriter,
-  ): Promise<void> {
-    const pair = model === 0 ? [0] : [0, model]
-    const pick = <T>(all: readonly T[]): T[] => pair.map((index) => all[index]!)
-    const biases = readBiases({ biasViews: task.biasViews && pick(task.biasViews) }, this.reader)
-    const { rows, fusionOf } = this.open(task, pick(task.views), biases)
-    const values = emptyRowValues(count)
-    for (const [index, group] of rows.entries()) {
-      const first = index * group.rows
-      const fusion = fusionOf(group, thresholds[index]!)
-      await writeDifferences(
-        { rows: group, fusion, ...this.tools! },
-        { model: pair.length - 1, normaliser: this.plan.project.method.normaliser },
-        values,
-        first,
-        (at, bytes) => writer.writeDifferences(name, first * inputs * BYTES_PER_ELEMENT.F16 + at, bytes),
-        () => yieldOrCancel(this.options.signal),
-      )
-    }
-    writer.writeRows(name, values)
-  }
-
-  /** The groups of a layer for the models of `views`, one after the other to be worked on in the same memory. */
-  private open(task: LayerTask, views: LayerTask['views'], biases: Float64Array[] | null) {
-    const { kernels } = (this.tools ??= this.makeTools())
-    const settings = this.plan.project.method
-    const rows = groupsOf(task.layer, viewInputs(views, this.reader), biases)
-    const weights = views.map(() => 1)
-    const samples = samplesFor(settings, task, rows[0]!, this.columns(), this.reader)
-    const fusionOf = (group: LayerRows, threshold: number | 'auto'): FusionLayer => {
-      const options = { normaliser: settings.normaliser, threshold, weights, samples }
-      return new FusionLayer(group, options, this.sessions, kernels)
-    }
-    return { rows, fusionOf }
-  }
-
-  private columns(): PlanColumns | null {
-    return PlanColumns.find(this.plan, this.options.hashes)
-  }
-
-  /** Large enough for every layer. */
-  private makeTools(): { kernels: Kernels; encoder: FloatEncoder } {
-    const { reader, plan } = this
-    const bytes = this.tasks.map((task) => {
-      const [rows] = groupsOf(task.layer, viewInputs(task.views, reader), null)
-      return fusionMemory(task, reader, plan.project.method, this.columns()) + differencesMemory(rows!)
-    })
-    return { kernels: new Kernels(Math.max(...bytes)), encoder: new FloatEncoder() }
   }
 
   private thresholdsPath(): string {

@@ -7,6 +7,7 @@ import type { RowValues } from './contribution-file'
 import { setRowValues } from './contribution-file'
 import type { ContributedRows, FusionLayer } from '../fusion/fusion-layer'
 import { rowSums } from '../fusion/layer-report'
+import type { SumSettings } from '../fusion/layer-sums'
 import type { LayerRows } from '../fusion/layer-rows'
 import { normaliserOf } from '../fusion/normalisers'
 
@@ -25,29 +26,45 @@ function blockRows({ rows, inputs }: LayerRows): number {
   return Math.min(rows, Math.max(1, Math.floor(BLOCK_ELEMENTS / inputs)))
 }
 
+/** A model whose contribution is wanted, and where it goes. */
+export interface DifferencesOf {
+  /** Its place among the models of the layer. */
+  model: number
+  /** Gets what belongs to the rows. */
+  values: RowValues
+  /** Gets the bytes from byte `at` of the group's differences on. */
+  write: (at: number, bytes: Uint8Array) => void
+}
+
 /**
- * Computes one model's contribution to a layer (or to one of its groups) as D_m = A_m − z_m K_0, float16 in each row's
- * unit (ADR 0008).
+ * Computes models' contributions to a layer (or to one of its groups) as D_m = A_m − z_m K_0, float16 in each row's unit
+ * (ADR 0008).
  * @param kernels those that `fusion` was made with, with room for differencesMemory
- * @param values gets what belongs to the rows, from row `first` on
- * @param write gets the bytes from byte `at` of the group's differences on
+ * @param first row of the group in `values`
+ * @param prepared what `fusion` found before, if it did
  */
 export async function writeDifferences(
   { rows, fusion, kernels, encoder }: { rows: LayerRows; fusion: FusionLayer; kernels: Kernels; encoder: FloatEncoder },
-  { model, normaliser }: { model: number; normaliser: Normaliser },
-  values: RowValues,
-  first: number,
-  write: (at: number, bytes: Uint8Array) => void,
+  models: readonly DifferencesOf[],
+  { normaliser, first, prepared }: { normaliser: Normaliser; first: number; prepared?: SumSettings },
   yieldOrCancel: YieldOrCancel,
 ): Promise<void> {
   const { inputs } = rows
   const held = blockRows(rows)
-  const base = kernels.allocate(held * inputs * 4)
-  const scratch = kernels.allocate(rows.scratchBytes(held))
-  const takeBlock = ({ start, count, sums, contribution: { sigma, parts } }: ContributedRows): void => {
+  const base = kernels.allocateMore(held * inputs * 4)
+  const scratch = kernels.allocateMore(rows.scratchBytes(held))
+  const wanted = new Map(models.map((one) => [one.model, one]))
+  let read = { start: 0, count: 0 }
+  const readBase = (start: number, count: number): void => {
+    if (read.start === start && read.count === count) return
+    rows.read(0, start, count, base, scratch, kernels)
+    read = { start, count }
+  }
+  const takeBlock = (model: number, { start, count, sums, contribution: { sigma, parts } }: ContributedRows): void => {
+    const { values, write } = wanted.get(model)!
     for (let block = 0; block < count; block += held) {
       const length = Math.min(held, count - block)
-      rows.read(0, start + block, length, base, scratch, kernels)
+      readBase(start + block, length)
       for (let i = 0; i < length; i++) {
         const row = start + block + i
         const ownBase = base.pointer + i * inputs * 4
@@ -67,7 +84,9 @@ export async function writeDifferences(
       write(start * inputs * BYTES_PER_ELEMENT.F16 + at, bytes),
     )
   }
-  setRowValues(values, first, await fusion.contribution(model, takeBlock, yieldOrCancel))
+  const places = [...wanted.keys()]
+  const contributions = await fusion.contributions(places, takeBlock, yieldOrCancel, prepared)
+  contributions.forEach((contribution, index) => setRowValues(models[index]!.values, first, contribution))
 }
 
 /** The power of two in which `largest` is at most LARGEST; 0 for 0 and for what is no number. */

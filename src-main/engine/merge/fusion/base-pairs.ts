@@ -1,6 +1,6 @@
 import type { YieldOrCancel } from '../../cancel'
 import type { Kernels } from '../../tensor/kernels'
-import type { FusionBuffers } from './fusion-blocks'
+import { PAIR_TILE, type FusionBuffers } from './fusion-blocks'
 import type { LayerRows } from './layer-rows'
 import type { FeatureRows, FusionSessions } from './statistics'
 
@@ -21,8 +21,6 @@ export interface PairTools {
   buffers: FusionBuffers
 }
 
-/** Base rows per product. */
-const TILE_ROWS = 256
 /** Coordinates are taken in steps of so many. */
 const STEP = 64
 /** Pairs that are looked at one by one, per row of the layer; with more, all products cost less. */
@@ -52,13 +50,13 @@ export async function basePairs(
   const most = rows * PAIRS_PER_ROW
   // The memory of merged rows is free until rows are merged.
   const lead = buffers.merged
-  if (size.lead > lead.byteLength || buffers.weights.byteLength < TILE_ROWS * 4) return null
+  if (size.lead > lead.byteLength || buffers.weights.byteLength < PAIR_TILE.rows * 4) return null
   const rest = kernels.allocateMore(size.rest)
   const found = kernels.allocateMore(most * 4)
   await loadLeading(tools, sigma, leading, rest.pointer)
   const slack = (leading + 64) * ROUNDING + UNIT_ERROR
-  const tile = Math.min(TILE_ROWS, rows)
-  const width = Math.min(rows, Math.floor(buffers.weights.byteLength / 4 / tile))
+  const tile = Math.min(PAIR_TILE.rows, rows)
+  const width = Math.min(rows, PAIR_TILE.columns, Math.floor(buffers.weights.byteLength / 4 / tile))
   const candidates: [number, number][] = []
   for (let start = 0; start < rows; start += tile) {
     const count = Math.min(tile, rows - start)
@@ -114,7 +112,7 @@ async function loadLeading(
 ): Promise<void> {
   const { width } = featureRows
   const { weights, features, scratch, merged } = buffers
-  const block = Math.max(1, Math.min(TILE_ROWS, Math.floor(weights.byteLength / 4 / layer.inputs)))
+  const block = Math.max(1, Math.min(PAIR_TILE.rows, Math.floor(weights.byteLength / 4 / layer.inputs)))
   for (let start = 0; start < layer.rows; start += block) {
     const count = Math.min(block, layer.rows - start)
     const loaded = await featureRows.load(0, start, count, weights, features, scratch)

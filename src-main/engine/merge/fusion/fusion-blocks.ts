@@ -25,8 +25,8 @@ export function blockSizes(layer: LayerRows, width: number): BlockSizes {
   return { block: Math.min(layer.rows, fitting), columns, tile: Math.min(layer.rows, TILE_ROWS, fitting) }
 }
 
-/** Rows of all models, stacked, that are multiplied by base rows at a time: enough for two threads. */
-const STACKED_ROWS = 160
+/** Rows of all models, stacked, that are multiplied by base rows at a time: a little more than matchesLarger asks for. */
+const STACKED_ROWS = 96
 /** Elements of merged rows (float64) that stay in a processor's second-level cache. */
 const CACHED_ELEMENTS = 65_536
 
@@ -66,10 +66,22 @@ export interface FusionBuffers {
   features: KernelBuffer
 }
 
+/**
+ * What a layer is worked on in: all of it, or only what it takes as long as none but the models' own rows take part, which
+ * is so little that every thread can have it.
+ */
+export type Room = 'all' | 'own-rows'
+
 /** Takes the buffers of a layer; what `kernels` handed out before must no longer be used. */
-export function fusionBuffers(layer: LayerRows, sampled: boolean, width: number, kernels: Kernels): FusionBuffers {
+export function fusionBuffers(
+  layer: LayerRows,
+  sampled: boolean,
+  width: number,
+  kernels: Kernels,
+  room: Room,
+): FusionBuffers {
   kernels.reset()
-  const [scratch, left, merged, product, weights, features] = bufferBytes(layer, sampled, width).map((bytes) =>
+  const [scratch, left, merged, product, weights, features] = bufferBytes(layer, sampled, width, room).map((bytes) =>
     kernels.allocate(bytes),
   )
   return {
@@ -83,12 +95,16 @@ export function fusionBuffers(layer: LayerRows, sampled: boolean, width: number,
 }
 
 /** Memory that a Kernels object needs for `fusionBuffers`. */
-export function fusionMemory(layer: LayerRows, sampled: boolean, width: number): number {
-  return bufferBytes(layer, sampled, width).reduce((sum, bytes) => sum + Kernels.bufferSize(bytes), 0)
+export function fusionMemory(layer: LayerRows, sampled: boolean, width: number, room: Room): number {
+  return bufferBytes(layer, sampled, width, room).reduce((sum, bytes) => sum + Kernels.bufferSize(bytes), 0)
 }
 
 /** scratch, left, merged, product, weights[, features] */
-function bufferBytes(layer: LayerRows, sampled: boolean, width: number): number[] {
+function bufferBytes(layer: LayerRows, sampled: boolean, width: number, room: Room): number[] {
+  return room === 'all' ? allBytes(layer, sampled, width) : ownRowsBytes(layer, sampled, width)
+}
+
+function allBytes(layer: LayerRows, sampled: boolean, width: number): number[] {
   const { block, columns, tile } = blockSizes(layer, width)
   const loaded = Math.max(columns, tile)
   return [
@@ -98,5 +114,31 @@ function bufferBytes(layer: LayerRows, sampled: boolean, width: number): number[
     tile * Math.max(layer.inputs, width) * 4,
     loaded * layer.inputs * 4,
     ...(sampled ? [loaded * width * 4] : []),
+  ]
+}
+
+/** Rows whose leading coordinates are multiplied by each other at a time (base-pairs.ts). */
+export const PAIR_TILE = { rows: 256, columns: 1280 }
+/** Leading coordinates of base rows that are held for that, at most. */
+const LEADING_BYTES = 64 * 1024 * 1024
+
+function ownRowsBytes(layer: LayerRows, sampled: boolean, width: number): number[] {
+  const sizes = blockSizes(layer, width)
+  const stacked = stackedRows(layer, sizes)
+  const ownRows = ownRowsAtOnce(layer, sizes)
+  const pairs = PAIR_TILE.rows * Math.min(PAIR_TILE.columns, layer.rows) * 4
+  const weights = Math.max(stacked * layer.models * layer.inputs * 4, ownRows * layer.inputs * 4, pairs)
+  const loaded = Math.max(
+    stacked,
+    ownRows,
+    Math.min(PAIR_TILE.rows, layer.rows, Math.floor(weights / 4 / layer.inputs)),
+  )
+  return [
+    layer.scratchBytes(loaded),
+    stacked * width * 4,
+    Math.max(ownRows * layer.inputs * 8, Math.min(LEADING_BYTES, layer.rows * width * 4)),
+    Math.max(layer.inputs, width) * 4,
+    weights,
+    ...(sampled ? [Math.max(stacked * layer.models, loaded) * width * 4] : []),
   ]
 }

@@ -13,6 +13,7 @@ import {
   TILE_ROWS,
   type BlockSizes,
   type FusionBuffers,
+  type Room,
 } from './fusion-blocks'
 import {
   emptySums,
@@ -26,7 +27,7 @@ import {
 import type { LayerRows } from './layer-rows'
 import { inverseLengths, LayerSums, type SumSettings } from './layer-sums'
 import { normaliserOf } from './normalisers'
-import { screenOf } from './screen'
+import { isOwnOnly, screenOf } from './screen'
 import {
   FeatureRows,
   rowStatistics,
@@ -101,32 +102,41 @@ export class FusionLayer {
   private readonly buffers: FusionBuffers
   private readonly sums: LayerSums
 
-  /** @param kernels its buffers are taken back first: one layer at a time */
+  /**
+   * @param kernels its buffers are taken back first: one layer at a time
+   * @param room 'own-rows': rows can be summed only by settings with which no others take part
+   */
   constructor(
     private readonly layer: LayerRows,
     private readonly options: FusionOptions,
     private readonly sessions: FusionSessions,
     private readonly kernels: Kernels,
+    room: Room = 'all',
   ) {
     this.featureRows = new FeatureRows(layer, options.samples, sessions, kernels)
     const { width } = this.featureRows
     this.sizes = blockSizes(layer, width)
-    this.buffers = fusionBuffers(layer, options.samples !== null, width, kernels)
+    this.buffers = fusionBuffers(layer, options.samples !== null, width, kernels, room)
     this.sums = new LayerSums(layer, this.featureRows, this.sizes, this.buffers, sessions, kernels)
   }
 
   /** Memory that a Kernels object needs for this layer; `samples` null: exact statistics. */
-  static memory(layer: LayerRows, samples: number | null): number {
-    return fusionMemory(layer, samples !== null, samples ?? layer.inputs)
+  static memory(layer: LayerRows, samples: number | null, room: Room = 'all'): number {
+    return fusionMemory(layer, samples !== null, samples ?? layer.inputs, room)
   }
 
   /**
    * Merges the layer and hands its rows to `write` as they are done.
    * @param yieldOrCancel called between products: throws to stop
+   * @param prepared what `prepare` gave for the same rows and options; found now if absent
    */
-  async merge(write: (rows: MergedRows) => void, yieldOrCancel: YieldOrCancel): Promise<FusionResult> {
+  async merge(
+    write: (rows: MergedRows) => void,
+    yieldOrCancel: YieldOrCancel,
+    prepared?: SumSettings,
+  ): Promise<FusionResult> {
     const { layer, options } = this
-    const settings = await this.sumSettings(options.weights, yieldOrCancel)
+    const settings = prepared ?? (await this.prepare(yieldOrCancel))
     const { statistics, threshold } = settings
     const parts = Array.from({ length: layer.models }, () => emptySums(layer.rows))
     const z = new Float64Array(layer.rows)
@@ -180,31 +190,44 @@ export class FusionLayer {
   }
 
   /**
-   * A_m = C_m K_m of one model and what goes with it (method.md, 'Model weights'): before weights and normalisation.
+   * A_m = C_m K_m of models and what goes with it (method.md, 'Model weights'): before weights and normalisation.
+   * @param write gets a model's rows in their order; where models take turns, the same rows of all one after the other
    * @param yieldOrCancel called between products: throws to stop
+   * @param prepared what `prepare` gave for the same rows, with a weight for each of these models; found now if absent
    */
-  async contribution(
-    model: number,
-    write: (rows: ContributedRows) => void,
+  async contributions(
+    models: readonly number[],
+    write: (model: number, rows: ContributedRows) => void,
     yieldOrCancel: YieldOrCancel,
-  ): Promise<Contribution> {
+    prepared?: SumSettings,
+  ): Promise<Contribution[]> {
     const { layer } = this
-    const alone = Array.from({ length: layer.models }, (_, m) => (m === model ? 1 : 0))
-    const settings = await this.sumSettings(alone, yieldOrCancel)
-    const parts = alone.map(() => emptySums(layer.rows))
-    const { sigma, own } = settings.statistics
-    const contribution: Contribution = {
-      sigma: { base: sigma[0]!, model: sigma[model]! },
-      own: model === 0 ? new Float64Array(layer.rows).fill(1) : own[model - 1]!,
-      parts: parts[model]!,
+    const asked = Array.from({ length: layer.models }, (_, model) => (models.includes(model) ? 1 : 0))
+    const shared = prepared ?? (await this.prepare(yieldOrCancel, asked))
+    const { sigma, own } = shared.statistics
+    const contributors = models.map((model) => {
+      const weights = asked.map((_, m) => (m === model ? 1 : 0))
+      const parts = weights.map(() => emptySums(layer.rows))
+      const contribution: Contribution = {
+        sigma: { base: sigma[0]!, model: sigma[model]! },
+        own: model === 0 ? new Float64Array(layer.rows).fill(1) : own[model - 1]!,
+        parts: parts[model]!,
+      }
+      return { model, settings: { ...shared, weights }, parts, contribution }
+    })
+    // Blocks of own rows are small: whoever reads the base's rows beside them then finds them read already.
+    const takeTurns = isOwnOnly(shared.screen, asked)
+    for (const group of takeTurns ? [contributors] : contributors.map((contributor) => [contributor])) {
+      const block = this.sums.blockRows(group[0]!.settings)
+      for (let start = 0; start < layer.rows; start += block) {
+        const count = Math.min(block, layer.rows - start)
+        for (const { model, settings, parts, contribution } of group) {
+          await this.sums.combine({ start, count }, settings, parts, yieldOrCancel)
+          write(model, { start, count, sums: this.buffers.merged, contribution })
+        }
+      }
     }
-    const block = this.sums.blockRows(settings)
-    for (let start = 0; start < layer.rows; start += block) {
-      const count = Math.min(block, layer.rows - start)
-      await this.sums.combine({ start, count }, settings, parts, yieldOrCancel)
-      write({ start, count, sums: this.buffers.merged, contribution })
-    }
-    return contribution
+    return contributors.map(({ contribution }) => contribution)
   }
 
   /** The threshold that holds for this layer: the setting's, or what 'auto' makes of its rows. */
@@ -267,18 +290,29 @@ export class FusionLayer {
     return rowStatistics(this.layer, this.featureRows, this.kernels, this.buffers, block, this.sessions)
   }
 
-  /** What is known before rows are summed: from one pass over all rows, and one over the base's to leave products out. */
-  private async sumSettings(weights: readonly number[], yieldOrCancel: YieldOrCancel): Promise<SumSettings> {
-    const { layer, sizes, featureRows, sessions, kernels, buffers } = this
+  /** Whether products may be left out at all: else `prepare` finds nothing but what `merge` would find. */
+  async screens(): Promise<boolean> {
+    const { layer, sizes, featureRows, sessions } = this
+    const inner = featureRows.width
     const rows = stackedRows(layer, sizes)
-    const stacked = { rows, columns: rows * layer.models, inner: featureRows.width }
-    const smallest = { ...smallestTile(layer, sizes), inner: featureRows.width }
-    const screens =
-      this.options.threshold !== 0 &&
-      [stacked, smallest].every(matchesLarger) &&
-      layer.rowsAreApart !== true &&
-      (await sessions.screensRows())
-    const statistics = await (screens ? this.rowStatistics({ rows, stacked: true }) : this.statistics())
+    const products = [
+      { rows, columns: rows * layer.models, inner },
+      { ...smallestTile(layer, sizes), inner },
+    ]
+    const possible = this.options.threshold !== 0 && products.every(matchesLarger) && layer.rowsAreApart !== true
+    return possible && (await sessions.screensRows())
+  }
+
+  /**
+   * What is known before rows are summed: from one pass over all rows, and one over the base's to leave products out.
+   * @param yieldOrCancel called between products: throws to stop
+   */
+  async prepare(yieldOrCancel: YieldOrCancel, weights = this.options.weights): Promise<SumSettings> {
+    const { layer, sizes, featureRows, sessions, kernels, buffers } = this
+    const screens = await this.screens()
+    const statistics = await (screens
+      ? this.rowStatistics({ rows: stackedRows(layer, sizes), stacked: true })
+      : this.statistics())
     const threshold = this.threshold(statistics)
     const tools = { layer, featureRows, sessions, kernels, buffers }
     const screen = screens ? await screenOf(tools, statistics, threshold, weights, yieldOrCancel) : null

@@ -3,10 +3,10 @@ import type { KernelBuffer, Kernels } from '../../tensor/kernels'
 import { ownRowsAtOnce, type BlockSizes, type FusionBuffers } from './fusion-blocks'
 import type { ModelSums } from './layer-report'
 import type { LayerRows } from './layer-rows'
-import type { Screen } from './screen'
+import { isOwnOnly, mayPass, type Screen } from './screen'
 import type { FeatureRows, FusionSessions, MeasuredRows } from './statistics'
 
-/** What every sum over a layer's rows needs. */
+/** What every sum over a layer's rows needs: plain data, for any thread. */
 export interface SumSettings {
   /** Per model, base first; 0: the model is not read. */
   weights: readonly number[]
@@ -14,6 +14,21 @@ export interface SumSettings {
   threshold: number
   /** Which products can be left out; null: none. */
   screen: Screen | null
+}
+
+/** The same for some of the models: the base, and others in any order. */
+export function pickModels(
+  { weights, statistics, threshold, screen }: SumSettings,
+  models: readonly number[],
+): SumSettings {
+  const pick = <T>(all: readonly T[]): T[] => models.map((model) => all[model]!)
+  const { sigma, own, baseSquares } = statistics
+  return {
+    weights: pick(weights),
+    statistics: { sigma: pick(sigma), own: models.slice(1).map((model) => own[model - 1]!), baseSquares },
+    threshold,
+    screen: screen && { ownProducts: pick(screen.ownProducts), entries: pick(screen.entries) },
+  }
 }
 
 /** Sums over the rows of all models for a block of base rows (method.md, 'Normalisation and merge'). */
@@ -28,8 +43,8 @@ export class LayerSums {
   ) {}
 
   /** Base rows of a block. */
-  blockRows({ screen }: Pick<SumSettings, 'screen'>): number {
-    return screen?.ownOnly ? ownRowsAtOnce(this.layer, this.sizes) : this.sizes.block
+  blockRows({ screen, weights }: Pick<SumSettings, 'screen' | 'weights'>): number {
+    return isOwnOnly(screen, weights) ? ownRowsAtOnce(this.layer, this.sizes) : this.sizes.block
   }
 
   /** Fills `merged` with Σ_m α_m W_m K_m (float64) of a block of base rows, and `parts` with the sums beside it. */
@@ -41,7 +56,8 @@ export class LayerSums {
   ): Promise<void> {
     const { layer, buffers } = this
     buffers.merged.doubles(count * layer.inputs).fill(0)
-    if (settings.screen?.ownOnly) return this.combineOwn({ start, count }, settings, parts, yieldOrCancel)
+    if (isOwnOnly(settings.screen, settings.weights))
+      return this.combineOwn({ start, count }, settings, parts, yieldOrCancel)
     await this.loadLeft(start, count, settings.statistics.sigma[0]!)
     for (const [model, weight] of settings.weights.entries()) {
       if (weight === 0) continue
@@ -102,7 +118,7 @@ export class LayerSums {
         await yieldOrCancel()
         const rows = Math.min(sizes.tile, count - row)
         const compared = { start: start + row, count: rows, first, columns }
-        if (settings.screen && !settings.screen.mayPass(model, compared)) {
+        if (settings.screen && !mayPass(settings.screen, model, compared)) {
           const from = Math.max(start + row, first)
           const own = { start: from, count: Math.min(start + row + rows, first + columns) - from }
           const held = weights.part(Math.max(0, from - first) * layer.inputs * 4)

@@ -241,11 +241,14 @@ export async function rowStatistics(
     const count = Math.min(block, rows - start)
     const [place, ...others] = placeOf(0)
     const base = await featureRows.load(0, start, count, place, ...others, scratch)
-    kernels.run.compareRows(place.pointer, place.pointer, count, inputs, squares.pointer, products.pointer)
-    baseSquares.set(squares.doubles(count), start)
+    if (!isExact) {
+      kernels.run.compareRows(place.pointer, place.pointer, count, inputs, squares.pointer, products.pointer)
+      baseSquares.set(squares.doubles(count), start)
+    }
     for (let model = 0; model < models; model++) {
       const other = model === 0 ? base : await featureRows.load(model, start, count, ...placeOf(model), scratch)
       kernels.run.compareRows(base.pointer, other.pointer, count, width, squares.pointer, products.pointer)
+      if (model === 0 && isExact) baseSquares.set(squares.doubles(count), start)
       sigma[model]!.set(squares.doubles(count).map(Math.sqrt), start)
       if (model === 0) continue
       products.doubles(count).forEach((product, row) => {

@@ -60,7 +60,7 @@ export function readBiases(task: Pick<LayerTask, 'biasViews'>, reader: TensorRea
 
 /** Memory that a Kernels object needs to merge a layer by correlations. */
 export function fusionMemory(
-  task: LayerTask,
+  task: Pick<LayerTask, 'component' | 'layer' | 'views'>,
   reader: TensorReader,
   { statistics, samples }: MethodSettings,
   columns: PlanColumns | null,

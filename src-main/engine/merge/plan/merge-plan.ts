@@ -40,6 +40,25 @@ export interface LayerTask extends TaskBase {
   columns: number | null
 }
 
+/** How a tensor is written, wherever that is. */
+type WrittenForm = Pick<Destination, 'elementType' | 'scaled' | 'transposed'>
+
+/** As much of a layer's task as its arithmetic needs: small enough to be sent to a thread. */
+export interface LayerArithmetic extends Omit<LayerTask, 'destination' | 'biasDestination'> {
+  destination: WrittenForm
+  biasDestination: WrittenForm | null
+}
+
+/** A layer's task without the files that it is written to, which list all their tensors. */
+export function withoutFiles({ destination, biasDestination, ...task }: LayerTask): LayerArithmetic {
+  const formOf = ({ elementType, scaled, transposed }: Destination): WrittenForm => ({
+    elementType,
+    scaled,
+    transposed,
+  })
+  return { ...task, destination: formOf(destination), biasDestination: biasDestination && formOf(biasDestination) }
+}
+
 /** Everything about a merge that headers tell, before any weight is read. */
 export interface MergePlan {
   project: Project

@@ -36,7 +36,7 @@ function fusionOf(
   return new FusionLayer(layer, all, sessions[which], new Kernels(FusionLayer.memory(layer, samples?.count ?? null)))
 }
 
-/** All that a merge gives, and every model's contribution. */
+/** All that a merge gives, and the contributions of all models. */
 async function everything(which: keyof typeof sessions, layer: TestLayer, options: Partial<FusionOptions>) {
   const { rows, inputs, models } = layer
   const merged = new Float32Array(rows * inputs)
@@ -44,24 +44,23 @@ async function everything(which: keyof typeof sessions, layer: TestLayer, option
     ({ start, count, weights }) => merged.set(weights.floats(count * inputs), start * inputs),
     never,
   )
-  const contributions: unknown[] = []
-  for (const model of models.keys()) {
-    const sums = new Float64Array(rows * inputs)
-    const contribution = await fusionOf(which, layer, options).contribution(
-      model,
-      ({ start, count, sums: own }) => sums.set(own.doubles(count * inputs), start * inputs),
-      never,
-    )
-    contributions.push({ sums, contribution })
-  }
-  return { merged, result, contributions }
+  const sums = models.map(() => new Float64Array(rows * inputs))
+  const contributions = await fusionOf(which, layer, options).contributions(
+    [...models.keys()],
+    (model, { start, count, sums: own }) => sums[model]!.set(own.doubles(count * inputs), start * inputs),
+    never,
+  )
+  return { merged, result, sums, contributions }
 }
+
+const bytesOf = ({ buffer }: Float64Array): Buffer => Buffer.from(buffer)
 
 async function expectSame(layer: TestLayer, options: Partial<FusionOptions> = {}): Promise<void> {
   const screened = await everything('screened', layer, options)
   const whole = await everything('whole', layer, options)
   expect(Buffer.from(screened.merged.buffer).equals(Buffer.from(whole.merged.buffer))).toBe(true)
   expect(screened.result).toEqual(whole.result)
+  screened.sums.forEach((sums, m) => expect(Buffer.compare(bytesOf(sums), bytesOf(whole.sums[m]!))).toBe(0))
   expect(screened.contributions).toEqual(whole.contributions)
 }
 
@@ -188,9 +187,16 @@ describe('a screen', () => {
     expect(await tiles({ rows, inputs, models: family(rows, inputs, 3, 0.05) })).toBe(0)
   })
 
+  it('computes all products of a model that is far from the base, whatever the others are', async () => {
+    const [rows, inputs] = [200, 300]
+    const models = [...family(rows, inputs, 2, 0.05), noise(rows * inputs, 7)]
+    expect(await tiles({ rows, inputs, models }, { threshold: 0.9 })).toBe(1)
+    await expectSame({ rows, inputs, models }, { threshold: 0.9 })
+  })
+
   it('computes all products of unrelated models, and all without a threshold', async () => {
     const models = [noise(200 * 90, 1), noise(200 * 90, 2)]
-    expect(await tiles({ rows: 200, inputs: 90, models })).toBe(2)
+    expect(await tiles({ rows: 200, inputs: 90, models }, { weights: [0, 1] })).toBe(1)
     expect(await tiles({ rows: 200, inputs: 90, models: family(200, 90, 2, 0.05) }, { threshold: 0 })).toBe(2)
   })
 })

@@ -1,0 +1,118 @@
+import { Worker } from 'node:worker_threads'
+import { fromErrorReport, type ErrorReport } from '../../contract/errors'
+import type { SourceFile } from '../checkpoint/containers/container'
+import { orCancelled, yieldOrCancel, type YieldOrCancel } from '../cancel'
+import { TensorJobRunner, type JobResult, type TensorJob } from './jobs/tensor-job'
+import { LayerJobRunner, type LayerJob, type LayerResult } from './layer-job'
+
+export type PoolJob = TensorJob | LayerJob
+export type PoolResult<Job extends PoolJob> = Job extends LayerJob ? LayerResult : JobResult
+
+/** What a worker thread gets when it starts. */
+export interface WorkerSetup {
+  sources: readonly SourceFile[]
+}
+
+/** A worker's answer to one job; a refusal is the file system's, to write, for the caller to put in words. */
+export type WorkerReply =
+  | { result: JobResult | LayerResult }
+  | { error: ErrorReport }
+  | { refusal: Pick<NodeJS.ErrnoException, 'message' | 'code'> }
+
+export interface PoolOptions {
+  /** The built tensor-worker; without it all jobs run on the calling thread. */
+  workerFile: URL | null
+  /** Worker threads, at least 1. */
+  threads: number
+  sources: readonly SourceFile[]
+  signal?: AbortSignal
+}
+
+/** One thread's tools for jobs of every kind. */
+export class JobRunner {
+  private readonly tensors: TensorJobRunner
+  private readonly layers: LayerJobRunner
+
+  /**
+   * @param threads of a matrix product; the runtime's own choice if absent
+   * @param yieldOrCancel called between products: throws to stop
+   */
+  constructor(sources: readonly SourceFile[], threads: number | undefined, yieldOrCancel: YieldOrCancel) {
+    this.tensors = new TensorJobRunner(sources)
+    this.layers = new LayerJobRunner(sources, threads, yieldOrCancel)
+  }
+
+  async run<Job extends PoolJob>(job: Job): Promise<PoolResult<Job>> {
+    const result = isLayerJob(job) ? await this.layers.run(job) : this.tensors.run(job)
+    return result as PoolResult<Job>
+  }
+
+  async close(): Promise<void> {
+    this.tensors.close()
+    await this.layers.release()
+  }
+}
+
+function isLayerJob(job: PoolJob): job is LayerJob {
+  return job.kind === 'prepare' || job.kind === 'fusion' || job.kind === 'contributions'
+}
+
+/**
+ * Runs jobs on worker threads, several at a time, in any order; every job writes bytes of its own, so the result does
+ * not depend on the number of threads.
+ * @param onDone called on the calling thread after each job; the job's thread waits for it
+ * @throws FusionError of the first job that fails; 'cancelled'. No job is running any more when it throws.
+ */
+export async function runJobs<Job extends PoolJob>(
+  jobs: readonly Job[],
+  { workerFile, threads, sources, signal }: PoolOptions,
+  onDone: (job: Job, result: PoolResult<Job>) => void | Promise<void>,
+): Promise<void> {
+  if (!workerFile) return runInline(jobs, { threads, sources, ...(signal && { signal }) }, onDone)
+  let next = 0
+  const workers = Array.from({ length: Math.min(threads, jobs.length) }, () => {
+    return new Worker(workerFile, { workerData: { sources } satisfies WorkerSetup })
+  })
+  const work = (worker: Worker): Promise<void> =>
+    new Promise((resolve, reject) => {
+      let job: Job | undefined
+      const proceed = (): void => {
+        job = jobs[next++]
+        worker.postMessage(job ?? null)
+      }
+      worker.on('message', (reply: WorkerReply) => {
+        if ('error' in reply) return reject(fromErrorReport(reply.error))
+        if ('refusal' in reply) {
+          const { message, code } = reply.refusal
+          return reject(Object.assign(new Error(message), { code }))
+        }
+        const waiting = onDone(job!, reply.result as PoolResult<Job>)
+        if (waiting) waiting.then(proceed, reject)
+        else proceed()
+      })
+      worker.on('error', reject)
+      worker.on('exit', (code) => (job === undefined ? resolve() : reject(new Error(`worker thread ended (${code})`))))
+      proceed()
+    })
+  try {
+    await orCancelled(signal, () => Promise.all(workers.map(work)))
+  } finally {
+    await Promise.all(workers.map((worker) => worker.terminate()))
+  }
+}
+
+async function runInline<Job extends PoolJob>(
+  jobs: readonly Job[],
+  { threads, sources, signal }: Omit<PoolOptions, 'workerFile'>,
+  onDone: (job: Job, result: PoolResult<Job>) => void | Promise<void>,
+): Promise<void> {
+  const runner = new JobRunner(sources, threads, () => yieldOrCancel(signal))
+  try {
+    for (const job of jobs) {
+      await yieldOrCancel(signal)
+      await onDone(job, await runner.run(job))
+    }
+  } finally {
+    await runner.close()
+  }
+}

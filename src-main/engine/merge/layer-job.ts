@@ -1,0 +1,232 @@
+import type { MethodSettings } from '../../contract/document/project'
+import { thresholdOf } from '../../contract/document/project'
+import type { YieldOrCancel } from '../cancel'
+import type { SourceFile } from '../checkpoint/containers/container'
+import { TensorReader } from '../checkpoint/containers/tensor-reader'
+import { BlockChecksums, createHasher, OrderedChecksum } from '../files/kept/checksums'
+import { BYTES_PER_ELEMENT, elementCount } from '../tensor/element-type'
+import { FloatEncoder } from '../tensor/float-encoder'
+import { Kernels } from '../tensor/kernels'
+import { emptyRowValues, type RowValues } from './contributions/contribution-file'
+import { differencesMemory, writeDifferences } from './contributions/layer-differences'
+import { FusionLayer } from './fusion/fusion-layer'
+import type { LayerReport } from './fusion/layer-report'
+import type { LayerRows, TensorRows } from './fusion/layer-rows'
+import { pickModels, type SumSettings } from './fusion/layer-sums'
+import { isOwnOnly } from './fusion/screen'
+import { FusionSessions } from './fusion/statistics'
+import type { LayerArithmetic, MergePlan } from './plan/merge-plan'
+import type { Provider } from '../runtime/session'
+import { FusionMerger, runLayer } from './run-layer'
+import { groupsOf, readBiases } from './jobs/layer-inputs'
+import { OpenOutputs, type JobTarget } from './jobs/tensor-job'
+import { writtenBytes } from './jobs/tensor-output'
+import { viewInputs } from './jobs/view-inputs'
+
+interface LayerJobBase {
+  task: LayerArithmetic
+  settings: MethodSettings
+}
+
+/** Finds what is known of a layer before its rows are summed, of all models whatever their weights. */
+export interface PrepareJob extends LayerJobBase {
+  kind: 'prepare'
+}
+
+/** Merges a layer by correlations. */
+export interface FusionJob extends LayerJobBase {
+  kind: 'fusion'
+  weight: Pick<JobTarget, 'path' | 'position'>
+  bias: Pick<JobTarget, 'path' | 'position'> | null
+}
+
+/** Computes models' contributions to a layer. */
+export interface ContributionJob extends LayerJobBase {
+  kind: 'contributions'
+  /** τ of every group. */
+  thresholds: readonly number[]
+  /** What a PrepareJob found; null where it is not known any more. */
+  prepared: readonly SumSettings[] | null
+  /** Models by their place in the plan, and where their differences are written. */
+  models: readonly { model: number; target: Pick<JobTarget, 'path' | 'position'> }[]
+}
+
+/**
+ * Work on one layer that is done on any thread as long as no rows take part but the models' own: statistics are exact,
+ * and products run on the processor. Plain data.
+ */
+export type LayerJob = PrepareJob | FusionJob | ContributionJob
+
+/** Whether the layers of a plan are such work, before anything is known of their rows. */
+export function triesOwnRows({ method, project }: Pick<MergePlan, 'method' | 'project'>, provider: Provider): boolean {
+  const { method: settings } = project
+  const isExact = settings.statistics === 'exact'
+  return method.kind === 'fusion' && provider === 'cpu' && isExact && thresholdOf(settings) !== 0
+}
+
+/** What a merged layer tells. */
+export interface MergedLayerResult {
+  overflowed: boolean
+  reports: LayerReport[]
+  /** Of the weight and the bias; null where they were not written from the first byte to the last. */
+  checksums: readonly (string | null)[]
+}
+
+/** What is known of a model's contribution to a layer when its differences are written. */
+export interface ContributedLayer {
+  values: RowValues
+  /** Of the blocks of its differences. */
+  checksums: readonly string[]
+}
+
+export interface LayerResult {
+  /** Of every group; null where no product can be left out, and nothing was looked at. */
+  prepared: SumSettings[] | null
+  /** null: other rows take part, and nothing was written. */
+  merged: MergedLayerResult | null
+  contributed: ContributedLayer[] | null
+}
+
+/** One thread's tools for layers: little memory, since products of whole layers are not done here. */
+export class LayerJobRunner {
+  private readonly reader: TensorReader
+  private readonly outputs = new OpenOutputs()
+  private readonly sessions: FusionSessions
+  private readonly encoder = new FloatEncoder()
+  private readonly kernels = new Kernels(0)
+
+  /**
+   * @param threads of a product; the runtime's own choice if absent
+   * @param yieldOrCancel called between products: throws to stop
+   */
+  constructor(
+    sources: readonly SourceFile[],
+    threads: number | undefined,
+    private readonly yieldOrCancel: YieldOrCancel,
+  ) {
+    this.reader = new TensorReader(sources)
+    this.sessions = new FusionSessions('cpu', threads)
+  }
+
+  /** @throws FusionError 'not-finite', 'source-changed', 'internal'; file system errors of writing */
+  async run(job: LayerJob): Promise<LayerResult> {
+    if (job.kind === 'contributions') return this.contribute(job)
+    const { task, settings } = job
+    const weights = job.kind === 'prepare' ? task.views.map(() => 1) : task.weights
+    const thresholds = Array<number | 'auto'>(task.layer.kind.groups).fill(thresholdOf(settings))
+    const prepared = await this.prepare(this.rowsOf(task, null), { settings, thresholds, weights })
+    const isOwn = prepared?.every(({ screen }) => isOwnOnly(screen, weights)) === true
+    const merged = job.kind === 'fusion' && isOwn ? await this.merge(job, prepared!) : null
+    return { prepared, merged, contributed: null }
+  }
+
+  async release(): Promise<void> {
+    this.reader.close()
+    this.outputs.close()
+    await this.sessions.release()
+  }
+
+  private async prepare(groups: readonly LayerRows[], options: GroupOptions): Promise<SumSettings[] | null> {
+    const prepared: SumSettings[] = []
+    for (const [index, group] of groups.entries()) {
+      const fusion = this.fusionOf(group, options, index)
+      if (!(await fusion.screens())) return null
+      prepared.push(await fusion.prepare(this.yieldOrCancel))
+    }
+    return prepared
+  }
+
+  private async merge(job: FusionJob, prepared: SumSettings[]): Promise<MergedLayerResult> {
+    const { task, settings, weight, bias } = job
+    const { reader, kernels, encoder } = this
+    const merger = new FusionMerger(null, 'own-rows', settings, this.sessions, this.yieldOrCancel)
+    merger.prepared = [...prepared]
+    const [ofWeight, ofBias] = [new OrderedChecksum(await createHasher()), new OrderedChecksum(await createHasher())]
+    const overflowed = await runLayer(
+      task,
+      merger,
+      { reader, kernels, encoder },
+      {
+        weight: (at, bytes) => {
+          ofWeight.add(at, bytes)
+          this.outputs.write(weight, at, bytes)
+        },
+        bias: (at, bytes) => {
+          ofBias.add(at, bytes)
+          this.outputs.write(bias!, at, bytes)
+        },
+      },
+    )
+    const checksums = [ofWeight.digest(writtenBytes(task.destination, elementCount(task.layer.shape)))]
+    const { biasDestination, biasViews } = task
+    if (biasDestination)
+      checksums.push(ofBias.digest(writtenBytes(biasDestination, elementCount(biasViews![0]!.shape))))
+    return { overflowed, reports: merger.reports, checksums }
+  }
+
+  /** The base and the models that are asked for, which a contribution depends on. */
+  private async contribute(job: ContributionJob): Promise<LayerResult> {
+    const { task, settings, thresholds, models } = job
+    const asked = models.map(({ model }) => model)
+    const taking = contributors(asked)
+    const pick = <T>(all: readonly T[]): T[] => taking.map((model) => all[model]!)
+    const biases = readBiases({ biasViews: task.biasViews && pick(task.biasViews) }, this.reader)
+    const groups = this.rowsOf({ ...task, views: pick(task.views) }, biases)
+    const weights = taking.map((model) => (asked.includes(model) ? 1 : 0))
+    const options = { settings, thresholds, weights }
+    const known = job.prepared?.map((one, index) => pickModels({ ...one, threshold: thresholds[index]! }, taking))
+    const prepared = known ?? (await this.prepare(groups, options))
+    const isOwn = prepared?.every(({ screen }) => isOwnOnly(screen, weights)) === true
+    if (!isOwn) return { prepared, merged: null, contributed: null }
+    const { rows, inputs } = groups[0]!
+    const written = models.map(({ model, target }) => ({
+      place: taking.indexOf(model),
+      target,
+      values: emptyRowValues(rows * groups.length),
+      checksums: new BlockChecksums(),
+    }))
+    for (const [index, group] of groups.entries()) {
+      const first = index * rows
+      const start = first * inputs * BYTES_PER_ELEMENT.F16
+      const fusion = this.fusionOf(group, options, index)
+      await writeDifferences(
+        { rows: group, fusion, kernels: this.kernels, encoder: this.encoder },
+        written.map(({ place, target, values, checksums }) => ({
+          model: place,
+          values,
+          write: (at, bytes) => {
+            checksums.add(bytes)
+            this.outputs.write(target, start + at, bytes)
+          },
+        })),
+        { normaliser: settings.normaliser, first, prepared: prepared[index]! },
+        this.yieldOrCancel,
+      )
+    }
+    const contributed = written.map(({ values, checksums }) => ({ values, checksums: checksums.finish() }))
+    return { prepared, merged: null, contributed }
+  }
+
+  private rowsOf(task: Pick<LayerArithmetic, 'layer' | 'views'>, biases: Float64Array[] | null): TensorRows[] {
+    return groupsOf(task.layer, viewInputs(task.views, this.reader), biases)
+  }
+
+  private fusionOf(group: LayerRows, { settings, thresholds, weights }: GroupOptions, index: number): FusionLayer {
+    this.kernels.reserve(FusionLayer.memory(group, null, 'own-rows') + differencesMemory(group))
+    const { normaliser } = settings
+    const options = { normaliser, threshold: thresholds[index]!, weights, samples: null }
+    return new FusionLayer(group, options, this.sessions, this.kernels, 'own-rows')
+  }
+}
+
+interface GroupOptions {
+  settings: MethodSettings
+  /** Of every group. */
+  thresholds: readonly (number | 'auto')[]
+  weights: readonly number[]
+}
+
+/** The models that contributions of some depend on: these and the base, first. */
+export function contributors(models: readonly number[]): number[] {
+  return [0, ...models.filter((model) => model !== 0)]
+}
