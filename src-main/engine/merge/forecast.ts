@@ -1,9 +1,11 @@
 import { GraphBuilder } from '../graph/onnx-builder'
 import { createSession, type Provider } from '../runtime/session'
-import type { ContributionForecast } from './contributions/contributions'
+import { layerTasksOf, type ContributionForecast } from './contributions/contributions'
+import { expectedScreen } from './expected-screen'
+import { triesOwnRows } from './layer-job'
 import { planCost } from './plan/cost'
 import { encodeHeader } from '../checkpoint/containers/safetensors-write'
-import type { MergePlan } from './plan/merge-plan'
+import { sourcesOf, type MergePlan } from './plan/merge-plan'
 import { PlanColumns } from './plan/plan-columns'
 import { layerPeak } from './run-layer'
 import { TensorReader } from '../checkpoint/containers/tensor-reader'
@@ -30,7 +32,8 @@ const TILE_BYTES = 150e6
 const PROBE_SIZE = 768
 
 /**
- * Forecasts a plan; times a small matrix product on the provider (a few hundredths of a second).
+ * Forecasts a plan; times a small matrix product on the provider (a few hundredths of a second), and looks at a few rows
+ * of the models, since how far they are from the base decides how many products a merge by correlations takes.
  * @param contributions what `forecastContributions` says: those that are there need no products any more
  */
 export async function forecast(
@@ -38,7 +41,7 @@ export async function forecast(
   provider: Provider,
   contributions?: ContributionForecast,
 ): Promise<Forecast> {
-  const { entries, ...cost } = planCost(plan)
+  const { entries, ...cost } = planCost(plan, nearModels(plan, provider))
   if (contributions && contributions.bytes > 0) {
     const missing = contributions.missingBytes / contributions.bytes
     cost.flops *= missing
@@ -59,6 +62,17 @@ export async function forecast(
     outputBytes: output,
     memoryBytes: layers.length > 0 ? Math.max(...layers) + TILE_BYTES : 20e6,
     seconds: cost.flops / perSecond + cost.bytes / BYTES_PER_SECOND + entries / ENTRIES_PER_SECOND,
+  }
+}
+
+/** Models whose products a screen leaves out, base first; null where there is none. */
+function nearModels(plan: MergePlan, provider: Provider): boolean[] | null {
+  if (!triesOwnRows(plan, provider)) return null
+  const reader = new TensorReader(sourcesOf(plan))
+  try {
+    return expectedScreen(plan, layerTasksOf(plan), reader)
+  } finally {
+    reader.close()
   }
 }
 

@@ -1,9 +1,9 @@
 /** |P| from which a row counts as the base's own row, a little changed (method.md, 'Normalisation and merge'). */
-const OWN_ROW = 0.9
+export const OWN_ROW = 0.9
 /** Share of own rows from which models are visibly one family, as fine-tunes of one base are. */
 const FAMILY_SHARE = 0.9
 /** What rows need at least that are not of one family. */
-const LEAST = 0.5
+export const LEAST = 0.5
 /** Own rows of fine-tunes correlate by more than this: where chance reaches it, nothing tells one from the other. */
 const MOST = 0.95
 /** A threshold that no correlation reaches: every row of the layer takes the weighted mean of the models' rows. */

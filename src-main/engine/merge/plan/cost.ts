@@ -41,9 +41,35 @@ export function taskCost(task: TensorTask | LayerTask, method: MergeMethod): Cos
   }
 }
 
-/** Cost of a whole plan. */
-export function planCost(plan: MergePlan): Cost {
-  const costs = plan.tasks.map((task) => taskCost(task, plan.method))
+/** Part of the coordinates that is multiplied to tell base rows apart, about (base-pairs.ts). */
+const LEADING_SHARE = 0.3
+/** Rows that every row is multiplied by to find its own products, about (fusion-blocks.ts). */
+const STACKED_ROWS = 100
+
+/**
+ * Cost of a layer that is merged by correlations with a screen (ADR 13): base rows are told apart once, rows are read
+ * twice, and products are left out of models that stayed near.
+ * @param near per model, base first
+ */
+function screenedCost(task: LayerTask, method: MergeMethod, near: readonly boolean[]): Cost {
+  const { flops, bytes, entries } = taskCost(task, method)
+  const { shape, kind } = task.layer
+  const elements = elementCount(shape)
+  const rows = shape[kind.transposedConvolution ? 1 : 0]! / kind.groups
+  const far = near.filter((is) => !is).length
+  const looking = elements * (LEADING_SHARE * rows + 2 * STACKED_ROWS)
+  return { flops: (flops * far) / near.length + looking, bytes: 2 * bytes, entries }
+}
+
+/**
+ * Cost of a whole plan.
+ * @param near the models whose products are left out by a screen, base first; null without a screen
+ */
+export function planCost(plan: MergePlan, near: readonly boolean[] | null): Cost {
+  const { method } = plan
+  const costs = plan.tasks.map((task) =>
+    near && task.kind === 'layer' ? screenedCost(task, method, near) : taskCost(task, method),
+  )
   return {
     flops: costs.reduce((sum, cost) => sum + cost.flops, 0),
     bytes: costs.reduce((sum, cost) => sum + cost.bytes, 0),
