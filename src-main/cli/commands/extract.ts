@@ -19,6 +19,7 @@ interface ExtractCommandOptions extends CommonOptions {
   rank?: number
   energy?: number
   convRank?: number
+  norms?: boolean
   format: LoraFormat
   dtype: keyof typeof LORA_TYPES
   include?: LoraComponent[]
@@ -41,6 +42,10 @@ export function addExtractCommand(program: Command, builtFolder: URL): void {
     .option('--rank <n>', 'rank of every layer', count)
     .option('--energy <part>', 'instead of a rank: the part of the change to keep, 0 … 1; ranks follow from it', part)
     .option('--conv-rank <n>', 'rank of convolutions larger than 1 × 1, where it differs', count)
+    .option(
+      '--norms',
+      'write changes of norms and biases too, whole, as LyCORIS does (w_norm, b_norm; diff_b for biases of layers)',
+    )
     .addOption(new Option('--format <naming>', 'names in the file').choices(LORA_FORMATS).default('kohya'))
     .addOption(
       new Option('--dtype <type>', 'element type of the factors').choices(Object.keys(LORA_TYPES)).default('fp16'),
@@ -64,6 +69,8 @@ async function run(options: ExtractCommandOptions, processFile: URL, signal: Abo
   const started = performance.now()
   const { rank, energy, convRank, format, include, overwrite = false } = options
   if ((rank === undefined) === (energy === undefined)) throw new UsageError('Give either --rank or --energy.')
+  if (options.norms && format === 'peft')
+    throw new UsageError("PEFT's naming has no form for changes of norms and biases.", 'Use --format kohya.')
   const out = outputName(options.out, false)
   const kept: Kept = rank === undefined ? { energy: energy! } : { rank }
   const reading = options.ema === undefined ? {} : { ema: options.ema }
@@ -77,6 +84,7 @@ async function run(options: ExtractCommandOptions, processFile: URL, signal: Abo
       format,
       type: LORA_TYPES[options.dtype],
       kept,
+      norms: options.norms === true,
       ...(convRank !== undefined && { convolutionsKept: { rank: convRank } }),
       ...(include && { include }),
       ...(options.threads !== undefined && { threads: options.threads }),
@@ -104,15 +112,16 @@ function parts(text: string): LoraComponent[] {
 }
 
 function inWords(result: Extraction & { path: string; seconds: number }): string {
-  const { unchanged, leftOut, leftOutPart } = result
+  const { unchanged, whole, leftOut, leftOutPart } = result
   return lines([
     ...loraInWords(result, "the layers' change"),
     ...(unchanged.length > 0
       ? [`Left out, since the specialist did not change them: ${unchanged.length} layers.`]
       : []),
+    ...(whole.length > 0 ? [`Changes of norms and biases, whole: ${whole.length} tensors.`] : []),
     ...(leftOut.length > 0
       ? [
-          `Changed, but no LoRA can hold them (biases, norms, embeddings): ${leftOut.length} tensors, ${percent(leftOutPart)} of the whole change's length: ${shownNames(leftOut)}.`,
+          `Changed, but left out (biases and norms without --norms, embeddings): ${leftOut.length} tensors, ${percent(leftOutPart)} of the whole change's length: ${shownNames(leftOut)}.`,
         ]
       : []),
   ])

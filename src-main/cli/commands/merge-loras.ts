@@ -91,7 +91,7 @@ async function run(path: string | undefined, options: MergeLorasOptions, signal:
   const project = fusedProject(given)
   const plan = await planMerge(project)
   for (const warning of plan.warnings) say(`Note: ${warning}`)
-  if (project !== given)
+  if (project.method.name !== given.method.name)
     say(`Note: the project's method is no sum of models: here adapters are added up with their weights.`)
   const progress = new ProgressLine()
   try {

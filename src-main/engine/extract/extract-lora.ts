@@ -13,10 +13,11 @@ import { checkCompatible } from '../merge/plan/plan'
 import { elementCount } from '../tensor/element-type'
 import { ChangeReader } from './layer-change'
 import { factorLayers } from './layer-processes'
-import { LoraFile } from './lora-file'
-import { hasKernel, isLoraLayer, moduleOf } from './lora-layers'
+import { LoraFile, type LoraTarget } from './lora-file'
+import { hasKernel, isLoraLayer, isVector, moduleOf } from './lora-layers'
 import { loraMetadata, type LoraLayer } from './lora-metadata'
 import { LORA_COMPONENTS, type LoraComponent } from './lora-names'
+import { RoundedTensors } from './rounded-tensors'
 import { sumOfSquares, type Kept } from '../linear-algebra/truncated-svd'
 
 export interface ExtractOptions {
@@ -29,6 +30,8 @@ export interface ExtractOptions {
   kept: Kept
   /** Of convolutions with a kernel of more than 1 × 1, where it differs. */
   convolutionsKept?: Kept
+  /** Whether changes of norms and biases are written too, whole, as LyCORIS does; PEFT's naming has no form for them. */
+  norms?: boolean
   /** Absent: the UNet and the text encoders that both models have. */
   include?: readonly LoraComponent[]
   /** Layers that are worked on at the same time; the result does not depend on it. Absent: one for every processor core. */
@@ -49,6 +52,8 @@ export interface Extraction {
   relativeError: number
   /** Layers that the specialist did not change. */
   unchanged: string[]
+  /** Norms and biases whose changes it holds whole. */
+  whole: string[]
   /** Changed tensors that no LoRA has (biases, norms, embeddings): none of their change is kept. */
   leftOut: string[]
   /** √ of their part of the whole change's Σ D². */
@@ -96,12 +101,15 @@ export async function extractLora(
   const files = [base, specialist].flatMap((model) => [model.path, ...model.files.map(({ path }) => path)])
   await checkTargetOutsideSources(options.path, files)
   const { layers, others } = pairsOf(base, specialist, include)
+  const vectors =
+    options.norms === true && options.format === 'kohya' ? others.filter((pair) => isVector(pair.base)) : []
   const file = await LoraFile.create(options.path, {
     overwrite: options.overwrite === true,
     format: options.format,
     type: options.type,
     base,
-    layers: layers.map(({ component, base: { name, shape } }) => ({ component, name, shape })),
+    layers: layers.map(targetOf),
+    whole: vectors.map(targetOf),
     sources: files,
   })
   const sources = [...base.files, ...specialist.files]
@@ -113,14 +121,18 @@ export async function extractLora(
       extractLayers(layers, sources, file, { ...options, signal }),
       hashFiles(sources, { signal, ...(options.cacheFolder !== undefined && { cacheFolder: options.cacheFolder }) }),
     ])
-    if (found.layers.length === 0) throw nothingChanged(base, specialist, include)
-    const left = await leftOutOf(others, new ChangeReader(reader), options.signal)
+    const changes = new ChangeReader(reader)
+    const whole = await addVectors(vectors, changes, file, options)
+    if (found.layers.length + whole.length === 0) throw nothingChanged(base, specialist, include)
+    const notWritten = others.filter((pair) => !vectors.includes(pair))
+    const left = await leftOutOf(notWritten, changes, options.signal)
     const result = {
       layers: found.layers,
-      relativeError: Math.sqrt(found.lost / found.total),
+      relativeError: found.total === 0 ? 0 : Math.sqrt(found.lost / found.total),
+      whole,
       unchanged: found.unchanged,
       leftOut: left.names,
-      leftOutPart: Math.sqrt(left.total / (left.total + found.total)),
+      leftOutPart: left.total === 0 ? 0 : Math.sqrt(left.total / (left.total + found.total)),
       notes,
     }
     reader.checkUnchanged()
@@ -197,6 +209,29 @@ async function extractLayers(
   return result
 }
 
+function targetOf({ component, base: { name, shape } }: Pair): LoraTarget {
+  return { component, name, shape }
+}
+
+/** @returns the names of the norms and biases that have changed */
+async function addVectors(
+  pairs: readonly Pair[],
+  changes: ChangeReader,
+  file: LoraFile,
+  { type, signal }: Pick<ExtractOptions, 'type' | 'signal'>,
+): Promise<string[]> {
+  const rounding = new RoundedTensors(type)
+  const names: string[] = []
+  for (const pair of pairs) {
+    await yieldOrCancel(signal)
+    const data = changes.read(pair.base, pair.specialist, true)
+    if (sumOfSquares(data) === 0) continue
+    file.addWhole(targetOf(pair), rounding.round({ data, rows: 1, columns: data.length }, pair.base).bytes)
+    names.push(`${pair.component}.${pair.base.name}`)
+  }
+  return names
+}
+
 async function leftOutOf(
   pairs: readonly Pair[],
   changes: ChangeReader,
@@ -218,7 +253,7 @@ function noteOf(
   specialist: Checkpoint,
   hashes: ReadonlyMap<string, string>,
   { kept, convolutionsKept }: ExtractOptions,
-  { relativeError, leftOut, leftOutPart }: Omit<Extraction, 'bytes'>,
+  { relativeError, whole, leftOut, leftOutPart }: Omit<Extraction, 'bytes'>,
 ): Record<string, unknown> {
   const filesOf = ({ files }: Checkpoint): { file: string; sha256: string }[] =>
     files.map(({ path }) => ({ file: basename(path), sha256: hashes.get(path)! }))
@@ -232,6 +267,7 @@ function noteOf(
     ...kept,
     ...(convolutionsKept && { convolutions: convolutionsKept }),
     relativeError,
+    whole: whole.length,
     leftOut: leftOut.length,
     leftOutPart,
   }

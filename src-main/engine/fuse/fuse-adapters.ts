@@ -30,7 +30,8 @@ const NAMES_SHOWN = 5
  */
 export function fusedProject(project: Project): Project {
   const method = methodNamed(project.method.name)
-  if (method.kind === 'linear') return project
+  // Adapters are changes of the base itself: they are in its order.
+  if (method.kind === 'linear') return { ...project, method: { ...project.method, align: false } }
   const [base, ...others] = project.models
   const { calibration } = project.method
   // The weight that the base has in an average has no place in a sum.

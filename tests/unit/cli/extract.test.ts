@@ -50,6 +50,7 @@ describe('featurefusion extract', () => {
   it.each([
     ['neither rank nor energy', [], 'Give either --rank or --energy.'],
     ['both', ['--rank', '2', '--energy', '0.5'], 'Give either --rank or --energy.'],
+    ['norms in PEFT’s naming', ['--rank', '2', '--norms', '--format', 'peft'], "PEFT's naming has no form"],
     ['an energy of 2', ['--energy', '2'], 'above 0 and up to 1'],
     ['an unknown part', ['--rank', '2', '--include', 'vae'], 'vae is none of'],
   ])(

@@ -96,6 +96,27 @@ describe('extractLora', () => {
     expect(found.leftOutPart).toBeGreaterThan(0)
   })
 
+  it('writes changes of norms and biases whole, where they are asked for, and reads them again', async () => {
+    const base = await openCheckpoint(BASE)
+    const wanted = await changedBase(join(ADAPTERS, 'sd1-full-norm.safetensors'), 1)
+    const without = await extract(base, wanted)
+    const found = await extract(base, wanted, { norms: true })
+    expect(found.whole.length).toBeGreaterThan(3)
+    expect([...found.whole, ...found.leftOut].sort()).toEqual([...without.leftOut].sort())
+    const again = await openSpecialist(found.path, () => Promise.resolve(base))
+    for (const name of found.whole) {
+      const [component, ...rest] = name.split('.') as ['unet', ...string[]]
+      const [aim, got] = [wanted, again].map(({ components }) =>
+        readView(components.get(component)!.tensors.get(rest.join('.'))!),
+      )
+      expect(got, name).toEqual(aim)
+    }
+    const keys = [...(await openContainer(found.path)).tensors].map(({ name }) => name)
+    expect(keys.some((key) => key.endsWith('.w_norm'))).toBe(true)
+    expect(keys.some((key) => key.endsWith('.diff_b'))).toBe(true)
+    expect((await extract(base, wanted, { norms: true, format: 'peft' })).whole).toEqual([])
+  })
+
   it('writes what Models shows: rank, alpha and the base', async () => {
     const base = { ...(await openCheckpoint(BASE)), architecture: 'sd1' as const }
     const found = await extract(base, await changedBase(SD_LORA, 1), { kept: { rank: 2 } })
