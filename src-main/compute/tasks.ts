@@ -3,6 +3,7 @@ import { calibrate } from './calibrate'
 import { clip } from './clip'
 import { drift } from './drift'
 import { evaluate, search } from './evaluate'
+import { fuse } from './fuse'
 import { hash } from './hash'
 import { inspect } from './inspect'
 import { live } from './live'
@@ -26,6 +27,7 @@ const TASKS: { readonly [Name in TaskName]: TaskRunner<Name> } = {
   drift,
   unlearning,
   export: exportModel,
+  fuse,
   forecast,
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { weightSchema } from './values/limits'
+import { LORA_FORMATS, LORA_TYPES, type LoraTypeName } from './adapter-files'
+import { countSchema, weightSchema } from './values/limits'
 
 /** How adapters become one adapter: what is done beside adding up. */
 export const FUSION_METHODS = {
@@ -58,3 +59,30 @@ export function usedSettings(settings: FusionSettings): Partial<FusionSettings> 
     ...(method === 'np-lora' && { projection }),
   }
 }
+
+/** One adapter to be made of a project's. */
+export const fusionRequestSchema = z.strictObject({
+  fusion: fusionSettingsSchema.prefault({}),
+  /** Of every layer; null: all ranks together. */
+  rank: countSchema.nullable().default(null),
+  format: z.enum(LORA_FORMATS).default('kohya'),
+  type: z.enum(Object.keys(LORA_TYPES) as [LoraTypeName, ...LoraTypeName[]]).default('fp16'),
+})
+export type FusionRequest = z.infer<typeof fusionRequestSchema>
+
+/** What a fused adapter holds, and what it does not. */
+export const fusedAdapterSchema = z.object({
+  path: z.string(),
+  bytes: z.number(),
+  seconds: z.number(),
+  layers: z.number(),
+  /** The least and the largest of its layers. */
+  ranks: z.tuple([z.number(), z.number()]),
+  /** Of all layers together, as a part of what the adapters change. */
+  relativeError: z.number(),
+  /** How many norms and biases it holds whole. */
+  whole: z.number(),
+  /** Said of the models, and of what is left out. */
+  notes: z.array(z.string()),
+})
+export type FusedAdapter = z.infer<typeof fusedAdapterSchema>

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { fusionRequestSchema } from './adapter-fusion'
 import { calibrationPlanSchema } from './document/calibration'
 import { evaluationResultsSchema } from './evaluate/results'
 import { SEARCH_STRATEGIES } from './evaluate/search'
@@ -192,6 +193,11 @@ export const COMMANDS = {
     forecastSchema.extend({ freeDiskBytes: z.number().nullable(), freeMemoryBytes: z.number() }),
   ),
   'export.start': command(z.strictObject({ path, overwrite: z.boolean().default(false) }), startedJob),
+  /** The project's adapters as one adapter; all that take part must be adapters. */
+  'export.fuse': command(
+    z.strictObject({ path, overwrite: z.boolean().default(false), request: fusionRequestSchema.prefault({}) }),
+    startedJob,
+  ),
 
   /** Exports that were cancelled, or whose process ended; the largest first. */
   'export.unfinished': command(nothing, unfinishedExports),

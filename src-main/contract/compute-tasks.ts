@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { fusedAdapterSchema, fusionRequestSchema } from './adapter-fusion'
 import { providerStatusSchema } from './values/devices'
 import { roleSchema } from './evaluate/losses'
 import { recognitionSettingsSchema } from './evaluate/recognition'
@@ -218,6 +219,17 @@ export const JOB_TASKS = {
       cacheFolder: path,
     }),
     result: z.object({ export: exportResultSchema }),
+  },
+  /** A project's adapters as one adapter. */
+  fuse: {
+    input: z.object({
+      project: projectSchema,
+      request: fusionRequestSchema,
+      path,
+      overwrite: z.boolean(),
+      cacheFolder: path,
+    }),
+    result: z.object({ adapter: fusedAdapterSchema }),
   },
 }
 

@@ -22,6 +22,7 @@ import { closeSockets, makeSpecial, SPECIAL_FILES } from '../unit/special-files'
 /** Commands that write to a path that they are given, each as it replaces what is there. */
 const WRITING = {
   'export.start': (path: string) => ({ path, overwrite: true }),
+  'export.fuse': (path: string) => ({ path, overwrite: true }),
   'preview.saveAs': (path: string) => ({ id: 'picture', path, overwrite: true }),
   'project.save': (path: string) => ({ path, overwrite: true }),
   'calibration.start': (path: string) => ({ path, overwrite: true }),

@@ -1,9 +1,10 @@
 import { statfs } from 'node:fs/promises'
 import { freemem } from 'node:os'
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import { outputName } from '../../contract/document/output-name'
 import type { CommandOutput } from '../../contract/commands'
+import { ADAPTER_FILE } from '../../engine/extract/lora-file'
 import { exportKind } from '../../engine/merge/plan/export-target'
 import { isFolderLayout } from '../../engine/merge/plan/output-files'
 import { removeUnfinished, unfinishedExports } from '../../engine/merge/resume/unfinished-exports'
@@ -74,6 +75,16 @@ export function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
         overwrite,
         cacheFolder: studio.cache.folder,
       }))
+    },
+    'export.fuse': async ({ path, overwrite, request }) => {
+      const project = await studio.readableProject()
+      // Before its ending is looked at: of what lies outside nothing else is said.
+      await host.access.checkTarget(path)
+      const target = await host.access.checkTarget(outputName(path, false))
+      await checkAgreed(target, ADAPTER_FILE, overwrite)
+      return jobs.start('fuse', `One LoRA: ${basename(target)}`, () =>
+        Promise.resolve({ type: 'fuse', project, request, path: target, overwrite, cacheFolder: studio.cache.folder }),
+      )
     },
   }
 }

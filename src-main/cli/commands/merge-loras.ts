@@ -14,13 +14,13 @@ import { outputName } from '../../contract/document/output-name'
 import type { Project } from '../../contract/document/project'
 import { LORA_COMPONENTS } from '../../engine/extract/lora-names'
 import { fuseAdapters, fusedProject } from '../../engine/fuse/fuse-adapters'
-import type { Fusion } from '../../engine/fuse/fusion'
+import { notesOnFusion, type Fusion } from '../../engine/fuse/fusion'
 import { openModel, planMerge } from '../../engine/merge/open-model'
 import { cacheFolder } from '../folders'
 import { parseModelArgument } from '../options/model-arguments'
 import { addWeightOptions, emaOption, loadProject, type ModelOptions } from '../options/model-options'
 import { count, number, part } from '../options/option-values'
-import { loraInWords, shownNames } from '../output/lora-output'
+import { loraInWords } from '../output/lora-output'
 import { lines, ProgressLine, printResult, runCommand, say, UsageError, type CommonOptions } from '../output/output'
 
 type Weighed = Pick<
@@ -91,8 +91,6 @@ async function run(path: string | undefined, options: MergeLorasOptions, signal:
   const project = fusedProject(given)
   const plan = await planMerge(project)
   for (const warning of plan.warnings) say(`Note: ${warning}`)
-  if (project.method.name !== given.method.name)
-    say(`Note: the project's method is no sum of models: here adapters are added up with their weights.`)
   const progress = new ProgressLine()
   try {
     const result = await fuseAdapters(plan, {
@@ -108,6 +106,7 @@ async function run(path: string | undefined, options: MergeLorasOptions, signal:
       onProgress: (fraction) => progress.show('merging', fraction),
     })
     progress.end()
+    for (const note of notesOnFusion(given, project, result)) say(`Note: ${note}`)
     const data = { path: resolve(out), ...result, seconds: (performance.now() - started) / 1000 }
     printResult(options, data, () => inWords(data))
   } finally {
@@ -152,15 +151,9 @@ async function partsOf(base: string | undefined): Promise<string | undefined> {
 }
 
 function inWords(result: Fusion & { path: string; seconds: number }): string {
-  const { whole, leftOut, withoutInputs } = result
+  const { whole } = result
   return lines([
     ...loraInWords(result, 'what the adapters change together'),
     ...(whole.length > 0 ? [`Changes of biases and norms, whole: ${whole.length} tensors.`] : []),
-    ...(withoutInputs.length > 0
-      ? [`Added up, since there are no real inputs of them: ${withoutInputs.length} layers.`]
-      : []),
-    ...(leftOut.length > 0
-      ? [`Changed, but left out, since this naming has no form for them: ${shownNames(leftOut)}.`]
-      : []),
   ])
 }

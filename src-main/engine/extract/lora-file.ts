@@ -10,7 +10,7 @@ import { loraNaming, wholeChangeNaming, type LoraComponent } from './lora-names'
 import { moduleOf } from './lora-layers'
 
 /** Whole models are never replaced by what changes them. */
-const ADAPTER_FILE = fileKind('LoRA or another adapter', async (path) => (await openAdapter(path)) !== undefined)
+export const ADAPTER_FILE = fileKind('LoRA or another adapter', async (path) => (await openAdapter(path)) !== undefined)
 
 /** Beside the names and settings of layers: kohya's metadata and the note. */
 const METADATA_BYTES = 16_384

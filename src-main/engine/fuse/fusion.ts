@@ -1,5 +1,6 @@
 import type { FusionSettings } from '../../contract/adapter-fusion'
 import type { LoraFormat, LoraType } from '../../contract/adapter-files'
+import type { Project } from '../../contract/document/project'
 import type { LoraLayer } from '../extract/lora-metadata'
 import type { Kept } from '../linear-algebra/truncated-svd'
 
@@ -33,4 +34,29 @@ export interface Fusion {
   /** Changed tensors that the file has no form for: nothing of their change is kept. */
   leftOut: string[]
   bytes: number
+}
+
+/** How many names a note shows. */
+const NAMES_SHOWN = 5
+
+/** What a fused adapter is not: one sentence for each. @param given the project, before it was made a sum of adapters */
+export function notesOnFusion(
+  given: Project,
+  fused: Project,
+  { leftOut, withoutInputs }: Pick<Fusion, 'leftOut' | 'withoutInputs'>,
+): string[] {
+  const shown = leftOut.slice(0, NAMES_SHOWN).join(', ')
+  return [
+    ...(given.method.name === fused.method.name
+      ? []
+      : ["The project's method is no sum of models: here adapters are added up with their weights."]),
+    ...(withoutInputs.length > 0
+      ? [`Added up, since there are no real inputs of them: ${withoutInputs.length} layers.`]
+      : []),
+    ...(leftOut.length > 0
+      ? [
+          `Changed, but left out, since this naming has no form for them: ${shown}${leftOut.length > NAMES_SHOWN ? ' …' : ''}.`,
+        ]
+      : []),
+  ]
 }

@@ -4,18 +4,31 @@ export class ExportPage {
   readonly start: Locator
   readonly forecast: Locator
   readonly result: Locator
+  /** All adapters as one: there only where all specialists are adapters. */
+  readonly fusion: Locator
   private readonly dialog: Locator
 
   constructor(private readonly page: Page) {
     this.start = page.getByRole('main').getByRole('button', { name: 'Export', exact: true })
     this.forecast = page.getByRole('complementary', { name: 'Forecast' })
     this.result = page.getByRole('region', { name: 'Last export' })
+    this.fusion = page.getByRole('region', { name: 'One LoRA of all' })
     this.dialog = page.getByRole('dialog')
   }
 
   /** Exports under a name into a folder that may be written. */
   async exportTo(folder: string, name: string): Promise<void> {
     await this.start.click()
+    await this.saveAs(folder, name)
+  }
+
+  /** Writes all adapters as one under a name into a folder that may be written. */
+  async fuseTo(folder: string, name: string): Promise<void> {
+    await this.fusion.getByRole('button', { name: 'Write one LoRA' }).click()
+    await this.saveAs(folder, name)
+  }
+
+  private async saveAs(folder: string, name: string): Promise<void> {
     await this.openFolder(folder)
     await this.dialog.getByRole('textbox', { name: 'Name' }).fill(name)
     await this.dialog.getByRole('button', { name: 'Save here' }).click()
