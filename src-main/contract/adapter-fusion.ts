@@ -33,13 +33,13 @@ export type FusionMethodName = keyof typeof FUSION_METHODS
 export const FUSION_METHOD_NAMES = Object.keys(FUSION_METHODS) as [FusionMethodName, ...FusionMethodName[]]
 
 /** What merges in Core Space: as the methods of the same names merge whole models. */
-export const CORE_METHODS = ['sum', 'mean', 'ties'] as const
+export const CORE_METHODS = ['tsv', 'iso-c', 'ties', 'sum', 'mean'] as const
 
 /** How adapters are fused; what a method does not use is ignored by it. */
 export const fusionSettingsSchema = z.strictObject({
   method: z.enum(FUSION_METHOD_NAMES).default('sum'),
   /** Core Space. */
-  inner: z.enum(CORE_METHODS).default('ties'),
+  inner: z.enum(CORE_METHODS).default('tsv'),
   /** Core Space with TIES: part of every adapter's entries that is kept. */
   density: z.number().gt(0).max(1).default(0.5),
   /** SSR: added to the diagonal of the inputs' Gram matrix. */

@@ -200,7 +200,7 @@ async function fuseLayers(
     await yieldOrCancel(signal)
     const own = inputs?.ofLayer(layer) ?? null
     if (inputs && !own) withoutInputs.push(nameOf(layer))
-    const factors = await fuser.fuse(layer, { type, kept: keptOf(layer, options), fusion, inputs: own })
+    const factors = await fuser.fuse(layer, { type, kept: keptOf(layer, options), fusion, inputs: own, signal })
     onProgress?.((index + 1) / layers.length)
     if (!factors) continue
     file.addLayer(targetOf(layer), factors)

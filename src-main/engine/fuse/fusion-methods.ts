@@ -1,9 +1,14 @@
 import type { FusionMethodName, FusionSettings } from '../../contract/adapter-fusion'
 import { methodSchema } from '../../contract/document/project'
+import type { YieldOrCancel } from '../cancel'
 import type { Matrix, MatrixProducts } from '../linear-algebra/matrix-products'
 import { gramOfRows } from '../linear-algebra/gram'
+import { isRotated } from '../linear-algebra/svd'
 import { symmetricEigen } from '../linear-algebra/symmetric-eigen'
 import { mergeElementwise } from '../merge/jobs/merge-elementwise'
+import { isoC } from '../merge/methods/matrices/iso-c'
+import { tsv } from '../merge/methods/matrices/tsv'
+import type { MatrixMethod } from '../merge/methods/method'
 import { ties } from '../merge/methods/elementwise/ties'
 import type { TensorInputs } from '../tensor/tensor-inputs'
 import type { FactorSpace } from './factor-space'
@@ -15,6 +20,7 @@ export interface CoreLayer {
   adapters: readonly number[]
   settings: FusionSettings
   products: MatrixProducts
+  yieldOrCancel: YieldOrCancel
   /** Real inputs per adapter of the layer as rows [S, d], for SSR; null where there are none of the layer. */
   inputs: readonly Matrix[] | null
 }
@@ -37,7 +43,7 @@ export const FUSIONS: Readonly<Record<FusionMethodName, Fuse>> = {
 }
 
 /** Core Space (Panariello et al. 2025): the cores of all adapters are merged as if they were the changes of models. */
-async function coreSpace({ space, settings }: CoreLayer): Promise<Matrix> {
+async function coreSpace({ space, settings, products, yieldOrCancel }: CoreLayer): Promise<Matrix> {
   const cores = await space.cores()
   switch (settings.inner) {
     case 'sum':
@@ -46,7 +52,33 @@ async function coreSpace({ space, settings }: CoreLayer): Promise<Matrix> {
       return timesEach(await space.core(), 1 / cores.length)
     case 'ties':
       return tiesOf(cores, settings.density)
+    case 'tsv':
+      return asModels(cores, tsv, { products, yieldOrCancel })
+    case 'iso-c':
+      return asModels(cores, isoC, { products, yieldOrCancel })
   }
+}
+
+/** A method that merges changes as matrices, of cores. */
+async function asModels(
+  cores: readonly Matrix[],
+  method: MatrixMethod,
+  { products, yieldOrCancel }: Pick<CoreLayer, 'products' | 'yieldOrCancel'>,
+): Promise<Matrix> {
+  const { rows, columns } = cores[0]!
+  const asWanted = (data: Matrix['data']): Matrix['data'] =>
+    isRotated(rows, columns) ? Float64Array.from(data) : Float32Array.from(data)
+  const { change } = await method.merge({
+    ...{ name: '', rows, columns, products },
+    specialists: cores.map((_, place) => place),
+    weights: cores.map(() => 1),
+    settings: methodSchema.parse({ name: method.name, scale: 1 }),
+    change: (place) => ({ data: asWanted(cores[place]!.data), rows, columns }),
+    // Cores are exact: what is small is no rounding of theirs.
+    floor: () => 0,
+    yieldOrCancel,
+  })
+  return { ...change, data: Float64Array.from(change.data) }
 }
 
 /** TIES as it merges models, of changes without a base. */

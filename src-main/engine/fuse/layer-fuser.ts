@@ -1,5 +1,6 @@
 import type { LoraType } from '../../contract/adapter-files'
 import type { FusionSettings } from '../../contract/adapter-fusion'
+import { yieldOrCancel } from '../cancel'
 import { asMatrix } from '../adapter-forms/matrices'
 import type { SourceFile } from '../checkpoint/containers/container'
 import { TensorReader } from '../checkpoint/containers/tensor-reader'
@@ -30,6 +31,7 @@ export interface FuseSettings {
   fusion: FusionSettings
   /** Real inputs per part, for SSR; null where there are none of the layer. */
   inputs: readonly Matrix[] | null
+  signal: AbortSignal | undefined
 }
 
 /** What is to be written of a layer: all of it, and what is kept. */
@@ -68,7 +70,7 @@ export class LayerFuser {
   }
 
   /** Of a sum all of whose rank is kept the factors side by side, else the best of the kept rank in their space. */
-  private async cut({ base, parts }: FusedTensor, { kept, fusion, inputs }: FuseSettings): Promise<Cut | null> {
+  private async cut({ base, parts }: FusedTensor, { kept, fusion, inputs, signal }: FuseSettings): Promise<Cut | null> {
     const [rows, columns] = asMatrix(base.shape)
     const stacked = stackFactors(
       parts.map((part) => productOf(part, this.reader)),
@@ -81,7 +83,10 @@ export class LayerFuser {
     if ((await energyOf(stacked, this.products)) === 0) return null
     const space = await FactorSpace.of(stacked, this.products)
     const adapters = parts.map(({ model }) => model - 1)
-    const core = await FUSIONS[fusion.method]({ space, adapters, settings: fusion, products: this.products, inputs })
+    const core = await FUSIONS[fusion.method]({
+      ...{ space, adapters, settings: fusion, products: this.products, inputs },
+      yieldOrCancel: () => yieldOrCancel(signal),
+    })
     const best = await space.best(core, kept ?? { rank })
     return best && { target: fusion.method === 'sum' ? stacked : await space.product(core), kept: best }
   }

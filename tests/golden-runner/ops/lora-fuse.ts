@@ -11,8 +11,6 @@ import type { OpRunner } from '../run-cases'
 /** What LoRAs do to one layer together, before anything is cut. */
 const loraFuse: OpRunner = async (goldenCase) => {
   const { params, inputs: given } = goldenCase
-  const inner = String(params['inner'])
-  if (['tsv', 'iso_c'].includes(inner)) return { skipped: `${inner} in Core Space is to come` }
   const method = String(params['method']).replace('_', '-') as FusionMethodName
   const scales = params['scales'] as number[]
   // NP-LoRA's cases have a third LoRA, which is none of the two.
@@ -28,7 +26,14 @@ const loraFuse: OpRunner = async (goldenCase) => {
   try {
     const space = await FactorSpace.of(stackFactors(loras, rows, columns), products)
     const settings = settingsOf(method, params)
-    const layer: CoreLayer = { space, adapters: loras.map((_, k) => k), settings, products, inputs }
+    const layer: CoreLayer = {
+      space,
+      adapters: loras.map((_, k) => k),
+      settings,
+      products,
+      inputs,
+      yieldOrCancel: () => Promise.resolve(),
+    }
     const { up, down } = await space.product(await FUSIONS[method](layer))
     const { data: delta } = await products.multiply(up, down)
     const routed = 'router' in goldenCase.outputs && inputs ? (await router(layer, inputs)).data : null

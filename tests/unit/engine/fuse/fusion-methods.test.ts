@@ -32,7 +32,14 @@ async function fuse(
   const space = await FactorSpace.of(stackFactors(loras, ROWS, COLUMNS), products)
   const given = fusionSettingsSchema.parse(settings)
   const adapters = loras.map((_, place) => place)
-  const core = await FUSIONS[given.method]({ space, adapters, settings: given, products, inputs })
+  const core = await FUSIONS[given.method]({
+    space,
+    adapters,
+    settings: given,
+    products,
+    inputs,
+    yieldOrCancel: () => Promise.resolve(),
+  })
   const { up, down } = await space.product(core)
   return products.multiply(up, down)
 }
@@ -45,6 +52,7 @@ describe('methods for adapters', () => {
   it.each([
     { method: 'core-space', inner: 'sum' },
     { method: 'core-space', inner: 'mean' },
+    { method: 'core-space', inner: 'tsv' },
     { method: 'ssr' },
     { method: 'np-lora' },
   ] as const)('leave one adapter alone: %o', async (settings) => {
