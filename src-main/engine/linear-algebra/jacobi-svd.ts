@@ -1,5 +1,4 @@
 import { rotateRows } from './implicit-ql'
-import { dot } from './tridiagonal'
 
 /** Sweeps over all pairs of rows: some eight are usual. */
 const MOST_SWEEPS = 40
@@ -13,26 +12,30 @@ const MOST_SWEEPS = 40
 export function orthogonaliseRows(matrix: Float64Array, n: number, d: number): Float64Array {
   const rotation = new Float64Array(n * n)
   for (let i = 0; i < n; i++) rotation[i * n + i] = 1
-  const row = (i: number): Float64Array => matrix.subarray(i * d, i * d + d)
+  const product = (i: number, j: number): number => {
+    let sum = 0
+    for (let a = i * d, b = j * d, end = a + d; a < end; a++, b++) sum += matrix[a]! * matrix[b]!
+    return sum
+  }
   for (let sweep = 0; sweep < MOST_SWEEPS; sweep++) {
     let rotated = false
-    const squares = Float64Array.from({ length: n }, (_, i) => dot(row(i), row(i)))
+    const squares = Float64Array.from({ length: n }, (_, i) => product(i, i))
     const least = Number.EPSILON ** 2 * Math.max(...squares)
     for (let i = 0; i < n; i++)
       for (let j = i + 1; j < n; j++) {
         const [a, b] = [squares[i]!, squares[j]!]
         // A row of rounding errors has no direction.
         if (a <= least || b <= least) continue
-        const product = dot(row(i), row(j))
-        if (Math.abs(product) <= Number.EPSILON * Math.sqrt(a * b)) continue
+        const along = product(i, j)
+        if (Math.abs(along) <= Number.EPSILON * Math.sqrt(a * b)) continue
         rotated = true
-        const ratio = (b - a) / (2 * product)
+        const ratio = (b - a) / (2 * along)
         const tangent = (ratio < 0 ? -1 : 1) / (Math.abs(ratio) + Math.hypot(1, ratio))
         const c = 1 / Math.hypot(1, tangent)
         rotateRows(matrix, i * d, j * d, d, c, c * tangent)
         rotateRows(rotation, i * n, j * n, n, c, c * tangent)
-        squares[i] = dot(row(i), row(i))
-        squares[j] = dot(row(j), row(j))
+        squares[i] = product(i, i)
+        squares[j] = product(j, j)
       }
     if (!rotated) break
   }

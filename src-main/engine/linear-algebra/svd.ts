@@ -22,8 +22,8 @@ export interface SvdOptions {
 }
 
 /** Up to this smaller side, and so many elements, a matrix is decomposed by rotations in float64. */
-const MOST_ROTATED_SIDE = 64
-const MOST_ROTATED_ELEMENTS = 64 * 1024
+const MOST_ROTATED_SIDE = 40
+const MOST_ROTATED_ELEMENTS = 8 * 1024
 /** What is left of the digits of singular values by their squares, and by rotations, relative to the largest. */
 const SQUARED_PRECISION = 1e-7
 
