@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { MergeOptions } from '../../../../src-main/engine/merge/run'
 import { planMerge } from '../../../../src-main/engine/merge/open-model'
+import { reasonAgainstFeeding } from '../../../../src-main/engine/merge/live-merge'
 import { forecast } from '../../../../src-main/engine/merge/forecast'
 import { warningsOf } from '../../../../src-main/engine/merge/verdict'
 import { noise } from '../tensor/inputs'
@@ -128,6 +129,7 @@ describe('a merge by a matrix method', () => {
     expect(changed.length).toBeGreaterThan(0)
     for (const { taken } of changed) expect(taken).toBeLessThanOrEqual(4)
     const plan = await planMerge(project)
+    expect(reasonAgainstFeeding(plan)).toMatch(/^TSV-Merge merges whole layers/)
     expect(warningsOf(result, plan)).toEqual([
       expect.stringMatching(/^In \d+ of \d+ layers the changes have fewer directions/),
     ])
