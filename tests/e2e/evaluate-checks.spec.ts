@@ -3,16 +3,21 @@ import { join } from 'node:path'
 import { expect, expectAccessible, test } from './studio-test'
 
 test('what unlearning did, CLIP scores, and features against what the method promises', async ({ studio, server }) => {
+  test.slow() // it draws and compares
   const { project } = await studio.ask('project.demo', {})
   const [, kept, dropped, ...others] = project.models
   const model = join(server.folder, 'clip')
   await cp('tests/golden/clip/model', model, { recursive: true })
   const clip = { model, prompts: 1, seeds: 2, steps: 1, guidance: 1 }
+  const recognition = { prompts: 1, seeds: 1, steps: 1, guidance: 1 }
   await studio.ask('project.edit', {
     edits: [
       ...others.map(({ name }) => ({ type: 'remove-model' as const, name })),
       { type: 'set-model', name: dropped!.name, model: { ...dropped!, enabled: false } },
-      { type: 'set-evaluation', evaluation: { ...project.evaluation, pictures: 1, rows: ['merge'], clip } },
+      {
+        type: 'set-evaluation',
+        evaluation: { ...project.evaluation, pictures: 1, rows: ['merge'], clip, recognition },
+      },
     ],
     label: 'Two specialists, one dropped',
   })
@@ -38,6 +43,24 @@ test('what unlearning did, CLIP scores, and features against what the method pro
       await studio.setTheme(theme)
       await expectAccessible(studio, `Evaluate, unlearning and CLIP scores, ${theme}`)
     }
+  })
+
+  await test.step('methods are compared by what they keep, what the base forgets, and what is recognised', async () => {
+    await evaluate.show('Compare methods')
+    await evaluate.drawCaptions()
+    await evaluate.start.click()
+    const comparison = async () => (await studio.ask('evaluate.results', {})).comparison
+    // Two merges are enough: what is measured stays when the others are cancelled.
+    const merges = async () => (await comparison())?.leaderboard?.filter(({ role }) => role === 'merge').length ?? 0
+    await expect.poll(merges, { timeout: 60_000 }).toBeGreaterThan(1)
+    await evaluate.stop.click()
+    await expect(evaluate.start).toBeVisible()
+    const { leaderboard, recognition } = (await comparison())!
+    expect(leaderboard!.some(({ isOnFront }) => isOnFront)).toBe(true)
+    await expect(evaluate.front.getByRole('img')).toBeVisible()
+    expect(recognition!.by).toBe('clip')
+    await expect(evaluate.recognition.getByRole('rowheader')).toHaveCount(leaderboard!.length)
+    await expectAccessible(studio, 'Evaluate, a comparison')
   })
 
   await test.step('the sampling check tells every layer, and leads to it in Inspect', async () => {

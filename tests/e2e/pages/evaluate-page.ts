@@ -8,6 +8,9 @@ export class EvaluatePage {
   readonly search: Locator
   readonly unlearning: Locator
   readonly clip: Locator
+  readonly recognition: Locator
+  /** Merges by what they keep and what the base forgets. */
+  readonly front: Locator
   /** The sampling check. */
   readonly check: Locator
   private readonly inspector: Locator
@@ -20,6 +23,8 @@ export class EvaluatePage {
     this.search = page.getByRole('region', { name: 'Automatic weights' })
     this.unlearning = page.getByRole('region', { name: 'Unlearning', exact: true })
     this.clip = page.getByRole('region', { name: 'CLIP score', exact: true })
+    this.recognition = page.getByRole('region', { name: 'Recognition', exact: true })
+    this.front = page.getByRole('region', { name: 'Front', exact: true })
     this.check = page.getByRole('region', { name: 'Sampling check' })
     this.inspector = page.getByRole('complementary', { name: 'What to measure' })
   }
@@ -32,6 +37,11 @@ export class EvaluatePage {
     const field = this.inspector.getByRole('textbox', { name: 'At most per domain' })
     await field.fill(String(most))
     await field.press('Enter')
+  }
+
+  /** Whether captions are drawn as well. */
+  async drawCaptions(): Promise<void> {
+    await this.inspector.getByRole('switch', { name: 'Also draw the captions' }).click()
   }
 
   row(name: string): Locator {
