@@ -1,6 +1,6 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { projectSchema, type MethodSettings } from '../../../../src-main/contract/document/project'
-import { measureRows, PLAIN_AVERAGE } from '../../../../src-main/engine/evaluate/compare/compare-methods'
+import { judgedDomains, measureRows, PLAIN_AVERAGE } from '../../../../src-main/engine/evaluate/compare/compare-methods'
 import { compareRows } from '../../../../src-main/engine/evaluate/compare/leaderboard'
 import { EvaluationRun, type EvaluatedRow } from '../../../../src-main/engine/evaluate/evaluation-run'
 import { chooseDevice } from '../../../../src-main/engine/runtime/providers'
@@ -14,10 +14,10 @@ afterEach(async () => {
   for (const run of runs.splice(0)) await run.release()
 })
 
-async function open(cacheFolder: string, signal?: AbortSignal): Promise<EvaluationRun> {
+async function open(cacheFolder: string, signal?: AbortSignal, pictures = 1): Promise<EvaluationRun> {
   const run = await EvaluationRun.open({
     base: family.base.path,
-    data: { folder: family.evaluation, split: 'held-out', pictures: 1, seed: 0 },
+    data: { folder: family.evaluation, split: 'held-out', pictures, seed: 0 },
     device,
     cacheFolder,
     clipVocabulary: CLIP_VOCABULARY,
@@ -70,6 +70,30 @@ describe('a comparison', () => {
     expect(again).toEqual(measured)
     expect(worked.size).toBe(1)
     expect(compareRows(run, measured).leaderboard).toHaveLength(3)
+  }, 60_000)
+
+  it('searches a scale on one half of the pictures and judges by the other, and tries nothing twice', async () => {
+    const cacheFolder = temporaryFolder()
+    const searched = { ...merge('task arithmetic', { name: 'task-arithmetic', scale: 0.5 }), searchesScale: true }
+    const both = [rows[0]!, searched]
+    const run = await open(cacheFolder, undefined, 2)
+    const judged = judgedDomains(run, both)
+    expect(judged.map(({ pictures }) => pictures.length)).toEqual(run.domains.map(() => 1))
+    expect(judgedDomains(run, rows)).toBe(run.domains)
+    const measured = await measureRows(run, both)
+    const { scale } = measured[1]!
+    expect(scale).toBeGreaterThan(0)
+    expect(measured.map(({ losses }) => losses.map(({ length }) => length))).toEqual(
+      both.map(() => judged.map(() => 1)),
+    )
+    expect(measured[0]!.scale).toBeNull()
+
+    const again = await open(cacheFolder, undefined, 2)
+    const load = vi.spyOn(again, 'load')
+    expect(await measureRows(again, both)).toEqual(measured)
+    expect(load).not.toHaveBeenCalled()
+    const { leaderboard } = compareRows(again, measured, judged)
+    expect(leaderboard.find(({ role }) => role === 'merge')).toMatchObject({ scale, isOnFront: false })
   }, 60_000)
 
   it('leaves out what cannot be measured, and says why; without a base there is none', async () => {
