@@ -39,7 +39,7 @@ const OTHER_LAYERS: readonly (readonly [RegExp, string])[] = [
 ]
 
 /** What metadata call a base (kohya's `ss_base_model_version`, Stability's `modelspec.architecture`). */
-const BASE_KEYS = ['ss_base_model_version', 'modelspec.architecture']
+export const BASE_KEYS = ['ss_base_model_version', 'modelspec.architecture']
 const BASE_WORDS: readonly (readonly [RegExp, Base])[] = [
   [/sdxl|stable-diffusion-xl/i, known('sdxl')],
   [/^sd_?v?3|stable-diffusion-v?3/i, { family: 'other', title: 'Stable Diffusion 3' }],

@@ -8,9 +8,9 @@ import { stateOf } from '../files/reading/file-state'
 import { FactsCache, type HeaderFacts } from './facts-cache'
 import { findModels, type FindOptions, type FoundModel } from './find-models'
 import { folderFacts } from './folder-facts'
+import { KnownHeaders } from './known-headers'
 import { readModelHeader } from './model-header'
-import { modelFacts, NO_FACTS } from './model-facts'
-import { hasThumbnail } from './thumbnails'
+import { NO_FACTS } from './model-facts'
 
 export interface ListOptions extends FindOptions {
   /** What headers told, and hashes, are remembered here; absent: nothing is. */
@@ -35,10 +35,11 @@ export async function listModels(folders: readonly string[], options: ListOption
   const found = await findModels(folders, options)
   const cache = await FactsCache.open(cacheFolder)
   const hashes = cacheFolder === undefined ? () => undefined : await knownHashes(cacheFolder)
+  const headers = new KnownHeaders()
   const entries: LibraryEntry[] = []
   let sliceEnd = performance.now() + SLICE_MS
   for (const model of found.models) {
-    const entry = await (model.isFolder ? folderEntry(model) : fileEntry(model, cache, hashes))
+    const entry = await (model.isFolder ? folderEntry(model) : fileEntry(model, cache, headers, hashes))
     entries.push(entry)
     if (performance.now() < sliceEnd) continue
     onProgress?.(entries.length, found.models.length)
@@ -51,13 +52,13 @@ export async function listModels(folders: readonly string[], options: ListOption
 
 type Hashes = (path: string, state: string) => string | undefined
 
-function fileEntry(model: FoundModel, cache: FactsCache, hashes: Hashes): LibraryEntry {
+function fileEntry(model: FoundModel, cache: FactsCache, headers: KnownHeaders, hashes: Hashes): LibraryEntry {
   const { path } = model
   if (model.problem !== null) return entryOf(model, unreadableFacts(model.problem))
   try {
     const stats = statSync(path, { bigint: true })
     const state = stateOf(stats)
-    const { hasPicture, ...facts } = factsOf(path, state, cache)
+    const { hasPicture, ...facts } = factsOf(path, state, cache, headers)
     const sha256 = hashes(path, state) ?? null
     return {
       ...entryOf(model, facts, Number(stats.size), Number(stats.mtimeMs)),
@@ -80,12 +81,11 @@ async function folderEntry(model: FoundModel): Promise<LibraryEntry> {
 }
 
 /** From the cache, or else from the header. */
-function factsOf(path: string, state: string, cache: FactsCache): HeaderFacts {
+function factsOf(path: string, state: string, cache: FactsCache, headers: KnownHeaders): HeaderFacts {
   const known = cache.find(path, state)
   if (known) return known
   try {
-    const file = readModelHeader(path)
-    const facts = { ...modelFacts(file), hasPicture: hasThumbnail(file.metadata) }
+    const facts = headers.factsOf(readModelHeader(path))
     cache.remember(path, state, facts)
     return facts
   } catch (error) {

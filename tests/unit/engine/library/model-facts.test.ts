@@ -7,7 +7,7 @@ import { describeAdapter } from '../../../../src-main/engine/adapters/describe-a
 import { readSafetensors } from '../../../../src-main/engine/checkpoint/containers/safetensors'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { modelFacts } from '../../../../src-main/engine/library/model-facts'
-import { readModelHeader } from '../../../../src-main/engine/library/model-header'
+import { containerOf, readModelHeader } from '../../../../src-main/engine/library/model-header'
 import { GOLDEN } from '../checkpoint/files'
 import {
   REFINER_UNET,
@@ -50,7 +50,10 @@ describe('the kind and the base of a file', () => {
   ])('are what opening it tells: %s', async (_, settings) => {
     const path = put(temporaryFolder(), 'unet.safetensors', shapesOf(unetShapes(settings)))
     const { architecture } = await openCheckpoint(path)
-    expect(modelFacts(readModelHeader(path))).toMatchObject({ kind: 'unet', baseTitle: BASES[architecture] })
+    expect(modelFacts(containerOf(readModelHeader(path)))).toMatchObject({
+      kind: 'unet',
+      baseTitle: BASES[architecture],
+    })
   })
 
   it.each(['sd1', 'sd2', 'sdxl'])('are those of the reference data: %s', async (name) => {
@@ -121,7 +124,7 @@ describe('an adapter with a long header', () => {
         const metadata = { ss_tag_frequency: JSON.stringify({ text }), ss_base_model_version: 'sd_v1' }
         const path = put(root, 'adapter.safetensors', shapes, metadata)
         const whole = await readSafetensors(path)
-        const read = readModelHeader(path)
+        const read = containerOf(readModelHeader(path))
         expect(read.tensors.length).toBeLessThan(whole.tensors.length)
         expect(modelFacts(read)).toEqual(modelFacts(whole))
       }),
