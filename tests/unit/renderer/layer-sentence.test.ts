@@ -10,6 +10,7 @@ const summary = {
 } as unknown as LayerSummary
 
 it.each([
+  [{ name: 'tsv' }, /^TSV-Merge merges it as a matrix; b changed it most, by 25\s% of its size\.$/],
   [{ name: 'ties' }, /^TIES merges it entry by entry; b changed it most, by 25\s% of its size\.$/],
   [{ name: 'feature-regression' }, /^Feature regression fits it to features on real inputs; b changed it most/],
   [{}, /^At equal weights FeatureFusion mixes base 50\s%, a 30\s% and b 20\s% here; nothing cancels/],

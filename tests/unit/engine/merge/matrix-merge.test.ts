@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { MergeOptions } from '../../../../src-main/engine/merge/run'
@@ -119,6 +119,28 @@ describe('a merge by a matrix method', () => {
       const whole = [0, 1, 2].flatMap((part) => [...parts.get(`${name}.${part}.weight`)!.values])
       expect([...fused.get(name)!.values]).toEqual(whole)
     }
+  })
+
+  it('calibrates another merge, that a project makes, as it calibrates task arithmetic', async () => {
+    const folder = temporaryFolder()
+    const [base, ...specialists] = models(folder, LAYERS)
+    const inner = join(folder, 'inner.fusion.json')
+    writeFileSync(inner, JSON.stringify(projectOf([base!, ...specialists], { name: 'task-arithmetic', scale: 0.4 })))
+    const [own, other] = [join(folder, 'own.safetensors'), join(folder, 'other.safetensors')]
+    await merge(projectOf([base!, ...specialists], { name: 'svc', scale: 0.4, leastOverlap: 0.1 }), own)
+    await merge(
+      projectOf([base!, inner, ...specialists], { name: 'svc', calibrated: 'first', leastOverlap: 0.1 }),
+      other,
+    )
+    const [one, two] = [await readModel(own), await readModel(other)]
+    for (const [name, { values }] of one) {
+      const expected = two.get(name)!.values
+      expect(values.every((value, at) => Math.abs(value - expected[at]!) < 1e-5)).toBe(true)
+    }
+    const plain = join(folder, 'plain.safetensors')
+    await merge(projectOf([base!, ...specialists], { name: 'task-arithmetic', scale: 0.4 }), plain)
+    const uncalibrated = (await readModel(plain)).get('one.weight')!.values
+    expect(one.get('one.weight')!.values.some((value, at) => Math.abs(value - uncalibrated[at]!) > 1e-2)).toBe(true)
   })
 
   it('takes adapters, and says that their changes have a low rank', async () => {
