@@ -17,11 +17,17 @@ test('every view fits every window, in both themes', async ({ studio, page }) =>
         await page.setViewportSize(size)
         const words = `${view}, ${theme}, ${size.width} × ${size.height}`
         await expect.poll(() => page.evaluate(cutOff), `text cut off in ${words}`).toEqual([])
+        expect(await page.evaluate(pixelsBeyondWindow), `the window itself can scroll in ${words}`).toBe(0)
       }
       await expectAccessible(studio, `${view}, ${theme}`)
     }
   }
 })
+
+/** Focus and links would scroll the window by these, and the header away. */
+function pixelsBeyondWindow(): number {
+  return Math.max(document.documentElement.scrollHeight, document.body.scrollHeight) - innerHeight
+}
 
 /** Texts that stand outside what can be seen or scrolled to; a text with '…' must say the whole in its title. */
 function cutOff(): string[] {
