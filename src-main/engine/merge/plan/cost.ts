@@ -45,6 +45,8 @@ export function taskCost(task: TensorTask | LayerTask, method: MergeMethod): Cos
 const LEADING_SHARE = 0.3
 /** Rows that every row is multiplied by to find its own products, about (fusion-blocks.ts). */
 const STACKED_ROWS = 100
+/** What reading rows a second time costs beside reading and writing them once: they come from the system's memory. */
+const SECOND_READING = 0.3
 
 /**
  * Cost of a layer that is merged by correlations with a screen (ADR 13): base rows are told apart once, rows are read
@@ -58,7 +60,7 @@ function screenedCost(task: LayerTask, method: MergeMethod, near: readonly boole
   const rows = shape[kind.transposedConvolution ? 1 : 0]! / kind.groups
   const far = near.filter((is) => !is).length
   const looking = elements * (LEADING_SHARE * rows + 2 * STACKED_ROWS)
-  return { flops: (flops * far) / near.length + looking, bytes: 2 * bytes, entries }
+  return { flops: (flops * far) / near.length + looking, bytes: (1 + SECOND_READING) * bytes, entries }
 }
 
 /**
