@@ -1,6 +1,8 @@
 // FeatureFusion of SD 1.4-sized UNets (base + specialists, float16, default settings) with the screen of ADR 0013, against a
 // soup of the same files, and against all products: whole processes, sources' hashes cached. The merges are compared.
 //   node scripts/run-ts.mjs tests/bench/screen.ts FOLDER [SPECIALISTS] [RUNS] [whole|screened]      FOLDER holds synthetic-unets.ts' files
+//   node scripts/run-ts.mjs tests/bench/screen.ts unrelated FOLDER      a base and a model that has nothing to do with it:
+// what trying the screen costs where it leaves out little
 // Called by itself with `whole OUTPUT BASE SPECIALIST…` for the merge that leaves nothing out.
 import { createHash } from 'node:crypto'
 import { createReadStream, rmSync } from 'node:fs'
@@ -10,7 +12,7 @@ import { projectSchema } from '../../src-main/contract/document/project'
 import { planMerge } from '../../src-main/engine/merge/open-model'
 import { runMerge } from '../../src-main/engine/merge/run'
 import { inWords, measureProcess, median, type Measured } from './process-tree'
-import { writeSyntheticUnets } from './synthetic-unets'
+import { SD14, UNRELATED, writeSyntheticModels, writeSyntheticUnets } from './synthetic-unets'
 
 const LIMITS = new Map([
   [4, 3],
@@ -74,6 +76,32 @@ async function compare([
   console.log(hashes.size === 1 ? 'all merges are equal, byte by byte' : `MISSED: ${hashes.size} different merges`)
 }
 
+/** The merge with a screen and without, of models whose rows do not resemble each other. */
+async function compareUnrelated([given = 'out/bench-data']: string[]): Promise<void> {
+  const folder = resolve(given)
+  const [base, other] = [SD14, UNRELATED].map((family) => writeSyntheticModels(folder, 1, family)[0]!)
+  const output = join(folder, 'unrelated.safetensors')
+  const merges = {
+    screened: [
+      ...[resolve('out/main/cli.js'), 'merge', '--base', base!, '--specialist', `m1=${other}`],
+      ...['--device', 'cpu', '--overwrite', '--out', output],
+    ],
+    'all products': [resolve('scripts/run-ts.mjs'), resolve('tests/bench/screen.ts'), 'whole', output, base!, other!],
+  }
+  const hashes = new Set<string>()
+  const measured: Measured[] = []
+  for (const [name, command] of Object.entries(merges)) {
+    measured.push(await measureProcess(process.execPath, command))
+    console.log(`${name.padEnd(14)} ${inWords(measured.slice(-1))}`)
+    hashes.add(await hashOf(output))
+    rmSync(output)
+  }
+  const [screened, whole] = measured
+  console.log(`time screened / all products: ${(screened!.seconds / whole!.seconds).toFixed(2)}`)
+  console.log(hashes.size === 1 ? 'both merges are equal, byte by byte' : 'MISSED: different merges')
+}
+
 const [first, ...rest] = process.argv.slice(2)
 if (first === 'whole') await mergeWhole(rest)
+else if (first === 'unrelated') await compareUnrelated(rest)
 else await compare(process.argv.slice(2))

@@ -39,6 +39,8 @@ export interface SyntheticFamily {
   /** Of the files' names. */
   name: string
   architecture: Architecture
+  /** Families with other numbers here are not related; 0 if absent. */
+  seed?: number
   components: readonly (readonly [ComponentName, Shapes])[]
 }
 
@@ -48,6 +50,9 @@ export const SD14: SyntheticFamily = {
   architecture: 'sd1',
   components: [['unet', unetShapes(SD14_UNET)]],
 }
+
+/** The same shapes, and no row that resembles one of SD14's. */
+export const UNRELATED: SyntheticFamily = { ...SD14, name: 'synthetic-unrelated', seed: 5_000 }
 
 /** All of SDXL's base: UNet, both text encoders, VAE; about 6.9 GB. */
 export const SDXL: SyntheticFamily = {
@@ -110,7 +115,7 @@ function writeModel(path: string, model: number, family: SyntheticFamily, isDens
     const drift = new Float32Array(inputs)
     for (let start = 0; start < count; start += inputs) {
       const row = values.subarray(start, start + inputs)
-      noise(index, start, row)
+      noise(index + (family.seed ?? 0), start, row)
       if (model > 0) {
         noise(index + 10_000 * model, start, drift)
         for (let i = 0; i < row.length; i++) row[i]! += DRIFT * drift[i]!
