@@ -40,7 +40,7 @@ export function addCalibrateCommand(program: Command, files: { clipVocabulary: s
   const command = program
     .command('calibrate [project]')
     .description(
-      'collect real inputs of every layer of the models, for feature regression and calibrated statistics; without --data and --prompts: on the data of the project',
+      'collect real inputs of every layer of the models, and what the models ran on, for regressions and calibrated statistics; without --data and --prompts: on the data of the project',
     )
     .option(
       '--data <[name=]dir>',

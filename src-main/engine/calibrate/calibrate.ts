@@ -10,6 +10,7 @@ import { throwIfCancelled } from '../cancel'
 import { denoiserFiles, recordedAs } from '../merge/plan/calibrated-models'
 import { CalibrationWriter } from '../merge/plan/calibration-file'
 import { gatherColumns, layerGroups, passBytes } from './gather'
+import { RunRecorder } from './run-recorder'
 import type { CalibratedLayer } from '../merge/plan/calibration-file'
 import { denoiserName, denoiserOf } from '../checkpoint/denoisers'
 
@@ -57,7 +58,7 @@ export function calibratedLayers(checkpoint: Checkpoint): CalibratedLayer[] {
 
 /**
  * Gathers the real inputs of every layer of every model's UNet and writes them as a calibration file (method.md,
- * 'Statistics' and 'Feature regression'). The same models, sources, samples and seed give the same columns.
+ * 'Statistics' and 'Feature regression'), with what the UNets ran on. The same models, sources, samples and seed give the same columns.
  * @throws FusionError 'cancelled', 'target', 'incompatible', and whatever loading and running a model throws; whichever
  * it is, nothing stands at the final name that was not there before
  */
@@ -81,15 +82,24 @@ export async function calibrate(
     )
     const all = passes.reduce((sum, { model }) => sum + models[model]!.runs, 0)
     let before = 0
+    let recorded = -1
     for (const { model, group } of passes) {
       throwIfCancelled(signal)
       const { checkpoint, run, runs } = models[model]!
       const pipeline = await loadPipeline(checkpoint, { ...loadOptions(options), layerInputs: namesOf(group) })
+      // All passes of a model run on the same.
+      const recorder = recorded === model ? null : new RunRecorder(BigInt(seed))
+      recorded = model
       try {
-        const columns = await gatherColumns(pipeline, group, { samples, seed, key: String(model) }, () =>
-          run(pipeline, (fraction) => onProgress?.((before + fraction * runs) / all)),
+        const columns = await gatherColumns(
+          pipeline,
+          group,
+          { samples, seed, key: String(model) },
+          () => run(pipeline, (fraction) => onProgress?.((before + fraction * runs) / all)),
+          (inputs) => recorder?.add(inputs),
         )
         for (const layer of columns) writer.add(model, layer)
+        recorder?.recorded().forEach((inputs, shape) => writer.addRuns(model, shape, inputs))
       } finally {
         await pipeline.release()
       }

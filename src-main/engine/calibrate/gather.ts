@@ -5,8 +5,8 @@ import type { Pipeline } from '../diffusion/pipeline'
 import { freeMemory } from '../runtime/memory'
 import type { Tensor } from '../runtime/session'
 import { FloatEncoder } from '../tensor/float-encoder'
-import { positionsOf } from './layer-positions'
-import { Reservoir } from './reservoir'
+import { positionsOf } from '../layer-inputs/layer-positions'
+import { Reservoir } from '../layer-inputs/reservoir'
 
 /** Bytes of columns that are gathered in one pass over the data, on any machine. */
 const GROUP_BYTES = 256e6
@@ -54,12 +54,14 @@ export function layerGroups(
  * @param pipeline loaded with these layers as `layerInputs`
  * @param key tells the seeds of models apart
  * @param run makes the pipeline's UNet run on everything that counts
+ * @param onInputs sees what the UNet runs on
  */
 export async function gatherColumns(
   pipeline: Pipeline,
   layers: readonly CalibratedLayer[],
   { samples, seed, key }: { samples: number; seed: number; key: string },
   run: () => Promise<void>,
+  onInputs?: (inputs: Readonly<Record<string, Tensor>>) => void,
 ): Promise<LayerColumns[]> {
   const encoder = new FloatEncoder()
   const inputOf = new Map(pipeline.parts.layerInputs.map((input) => [input.module, input]))
@@ -67,7 +69,8 @@ export async function gatherColumns(
     output: inputOf.get(layer.module)!.output,
     gatherer: new LayerGatherer(layer, inputOf.get(layer.module)!, samples, seedOf(seed, key, layer.module), encoder),
   }))
-  pipeline.parts.unet.observe((outputs) => {
+  pipeline.parts.unet.observe((outputs, inputs) => {
+    onInputs?.(inputs)
     for (const { output, gatherer } of gatherers) gatherer.add(outputs[output]!)
   })
   await run()

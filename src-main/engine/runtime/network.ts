@@ -15,6 +15,9 @@ type RuntimeOptions = Omit<SessionOptions, 'externalFolder'>
 /** Builds the graph of one network with its attention in so many slices. */
 export type SlicedBuild = (slices: number) => BuiltNetwork
 
+/** Sees a run: its outputs, and its inputs without the weights. */
+type Observer = (outputs: Readonly<Record<string, Tensor>>, inputs: Readonly<Record<string, Tensor>>) => void
+
 /** A network ready to run, with its weights if those are inputs. */
 export class Network {
   readonly #options: RuntimeOptions
@@ -22,7 +25,7 @@ export class Network {
   #weights: Readonly<Record<string, Tensor>> = {}
   #blocked: readonly WeightInput[] = []
   #sliced: { build: SlicedBuild; slices: number } | undefined
-  #observer: ((outputs: Readonly<Record<string, Tensor>>) => void) | undefined
+  #observer: Observer | undefined
 
   private constructor(options: RuntimeOptions) {
     this.#options = options
@@ -75,8 +78,8 @@ export class Network {
     this.#weights = { ...weights, ...Object.fromEntries(blocked) }
   }
 
-  /** Shows the outputs of every following run to `observer`, whoever asked for it. */
-  observe(observer: (outputs: Readonly<Record<string, Tensor>>) => void): void {
+  /** Shows the outputs and inputs of every following run to `observer`, whoever asked for it. */
+  observe(observer: Observer): void {
     this.#observer = observer
   }
 
@@ -84,7 +87,7 @@ export class Network {
   async run(feeds: Readonly<Record<string, Tensor>>, outputs?: readonly string[]): Promise<Record<string, Tensor>> {
     if (!this.#session) throw new FusionError('internal', 'A network was run after its release.')
     const results = await this.#session.run({ ...this.#weights, ...feeds }, outputs)
-    this.#observer?.(results)
+    this.#observer?.(results, feeds)
     return results
   }
 

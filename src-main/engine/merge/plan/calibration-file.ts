@@ -8,6 +8,7 @@ import type { SourceFile, StoredTensor } from '../../checkpoint/containers/conta
 import { readSafetensors } from '../../checkpoint/containers/safetensors'
 import { encodeHeader } from '../../checkpoint/containers/safetensors-write'
 import { SequentialWriter } from '../../checkpoint/containers/sequential-writer'
+import type { Tensor } from '../../runtime/session'
 import { BYTES_PER_ELEMENT, elementCount } from '../../tensor/element-type'
 
 /** What to do about a calibration that does not fit. */
@@ -17,7 +18,8 @@ const METADATA_KEY = 'featurefusion_calibration'
 /** Of every tensor's blocks, and of all that the header says. */
 const CHECKSUMS_KEY = 'featurefusion_checksums'
 const checksumsSchema = z.object({ header: z.string(), tensors: z.record(z.string(), z.array(z.string())) })
-const TENSOR_NAME = /^(.+)\.columns\.(\d+)$/
+const COLUMNS_NAME = /^(.+)\.columns\.(\d+)$/
+const RUNS_NAME = /^runs\.(\d+)\.(\d+)\.(\w+)$/
 
 /** A layer whose inputs are gathered. */
 export interface CalibratedLayer {
@@ -37,20 +39,28 @@ export interface LayerColumns {
   bytes: Uint8Array
 }
 
+/**
+ * Runs of a network on inputs of one shape, as they were: each of its inputs by its name [runs, …], and those that many
+ * runs share (texts) once each [different ones, …], with the place of each run's among them.
+ */
+export type RecordedTensors = Readonly<Record<string, StoredTensor>>
+
 /** A calibration file opened from its header alone. */
 export interface Calibration {
   file: SourceFile
   record: CalibrationRecord
   /** By a layer's module: the tensor [columns, inputs] of every model of the record; absent where it had no inputs. */
   columns: ReadonlyMap<string, readonly (StoredTensor | undefined)[]>
+  /** What the network of every model of the record ran on (recorded-runs.ts); none in files of earlier versions. */
+  runs: readonly (readonly RecordedTensors[])[]
   /** Whether it carries checksums: files of earlier versions have none. */
   checked: boolean
 }
 
 /**
  * Opens a calibration file: safetensors with a tensor `MODULE.columns.MODEL` [columns, inputs] float16 per layer and
- * model (by its place in the record), one input column of the layer after the other. Columns are checked as they are
- * read.
+ * model (by its place in the record), one input column of the layer after the other, and tensors `runs.MODEL.SHAPE.INPUT`
+ * float32 of what the models ran on. Both are checked as they are read.
  * @throws FusionError 'not-found', 'unreadable', 'malformed', 'damaged'
  */
 export async function openCalibration(path: string): Promise<Calibration> {
@@ -69,20 +79,40 @@ export async function openCalibration(path: string): Promise<Calibration> {
     })
   const checksums = checksumsOf(path, metadata, tensors)
   const columns = new Map<string, (StoredTensor | undefined)[]>()
+  const runs = record.data.models.map((): Record<string, StoredTensor>[] => [])
   for (const tensor of tensors) {
-    const match = TENSOR_NAME.exec(tensor.name)
-    const model = Number(match?.[2])
-    if (!match || model >= record.data.models.length || tensor.shape.length !== 2 || tensor.elementType !== 'F16')
+    const blocks = checksums?.get(tensor.name)
+    const checkedTensor = { ...tensor, ...(blocks && { checksums: blocks }) }
+    const ofRuns = RUNS_NAME.exec(tensor.name)
+    const match = ofRuns ?? COLUMNS_NAME.exec(tensor.name)
+    const model = Number(match?.[ofRuns ? 1 : 2])
+    const isOurs = ofRuns
+      ? isRecorded(tensor, Number(ofRuns[2]))
+      : tensor.shape.length === 2 && tensor.elementType === 'F16'
+    if (!match || model >= record.data.models.length || !isOurs)
       throw new FusionError(
         'malformed',
         `${path} holds the tensor ${tensor.name}, which a calibration file does not have.`,
       )
+    if (ofRuns) {
+      const ofModel = runs[model]!
+      const shape = Number(ofRuns[2])
+      while (ofModel.length <= shape) ofModel.push({})
+      ofModel[shape]![ofRuns[3]!] = checkedTensor
+      continue
+    }
     const own = columns.get(match[1]!) ?? new Array<undefined>(record.data.models.length).fill(undefined)
-    const blocks = checksums?.get(tensor.name)
-    own[model] = { ...tensor, ...(blocks && { checksums: blocks }) }
+    own[model] = checkedTensor
     columns.set(match[1]!, own)
   }
-  return { file, record: record.data, columns, checked: checksums !== null }
+  return { file, record: record.data, columns, runs, checked: checksums !== null }
+}
+
+/** Different shapes of a model's runs that are believed: pictures come in a few sizes. */
+const MOST_RUN_SHAPES = 1000
+
+function isRecorded({ elementType, shape }: StoredTensor, place: number): boolean {
+  return elementType === 'F32' && shape.length > 0 && place < MOST_RUN_SHAPES
 }
 
 /** Checksums by tensor; null for a file of a version that had none. @throws FusionError 'damaged' */
@@ -122,6 +152,9 @@ export function calibrationBytes(layers: readonly CalibratedLayer[], models: num
   return layers.reduce((sum, { inputs }) => sum + inputs * samples * 2 * models, 0)
 }
 
+/** Room in the header for what says where a model's runs lie: checksums of far more than are recorded. */
+const RUNS_HEADER_BYTES = 128 * 1024
+
 /** Writes a calibration file as its columns come, under a temporary name until it is whole. */
 export class CalibrationWriter {
   private readonly checksums = new Map<string, string[]>()
@@ -154,7 +187,8 @@ export class CalibrationWriter {
         new Array<string>(blockCount(byteLength)).fill(checksum(new Uint8Array())),
       ]),
     )
-    const room = encodeHeader(longest, metadataOf(text, longest, places)).byteLength
+    const room =
+      encodeHeader(longest, metadataOf(text, longest, places)).byteLength + record.models.length * RUNS_HEADER_BYTES
     const rule = { kind: CALIBRATION_FILE, overwrite }
     return new CalibrationWriter(await SequentialWriter.create(path, rule, room), text)
   }
@@ -164,6 +198,16 @@ export class CalibrationWriter {
     const entry = entryOf(columns, model)
     this.checksums.set(entry.name, blocksOf(columns.bytes))
     this.writer.add({ ...entry, bytes: columns.bytes })
+  }
+
+  /** Adds what a model ran on. @param shape its place among the shapes of the model's runs */
+  addRuns(model: number, shape: number, inputs: Readonly<Record<string, Tensor>>): void {
+    for (const [input, { data, dims }] of Object.entries(inputs)) {
+      const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+      const name = `runs.${model}.${shape}.${input}`
+      this.checksums.set(name, blocksOf(bytes))
+      this.writer.add({ name, elementType: 'F32', shape: [...dims], bytes })
+    }
   }
 
   /** Gives the file its name. */

@@ -1,6 +1,6 @@
 import { FusionError } from '../../../contract/errors'
 import { calibratedModel, denoiserFiles, recordedAs } from './calibrated-models'
-import { CALIBRATE_HINT, type Calibration } from './calibration-file'
+import { CALIBRATE_HINT, type Calibration, type RecordedTensors } from './calibration-file'
 import type { StoredTensor } from '../../checkpoint/containers/container'
 import type { TensorReader } from '../../checkpoint/containers/tensor-reader'
 import { decodeFloats } from '../../tensor/convert'
@@ -12,7 +12,7 @@ import type { FeatureSamples } from '../fusion/statistics'
 import { isDenoiser } from '../../../contract/values/denoisers'
 
 /**
- * Whether a method cannot do without the columns of an enabled model: fusion's samples are the base's; the base of a
+ * Whether a method cannot do without calibration data of an enabled model: fusion's samples are the base's; the base of a
  * regression draws the mean only where it has none.
  * @param index its place in the project; 0 is the base
  */
@@ -24,7 +24,7 @@ interface Layer extends Pick<LayerTask, 'component'> {
   layer: Pick<LayerTask['layer'], 'weight'>
 }
 
-/** The columns of a calibration file by the models of a plan. */
+/** The columns and runs of a calibration file by the models of a plan. */
 export class PlanColumns {
   /** @param places of the plan's models in the file's record; −1 for one that it does not know */
   constructor(
@@ -64,6 +64,22 @@ export class PlanColumns {
       {
         detail: `It is of ${record.models.map(({ name, sha256 }) => `${name} (${sha256.join(', ')})`).join('; ')}.`,
         hint: `It was made with other models, or a model has changed since. ${CALIBRATE_HINT}`,
+      },
+    )
+  }
+
+  /**
+   * What the network of every model ran on; none for models that the file does not know.
+   * @throws FusionError 'incompatible' where an earlier version wrote the file, without runs
+   */
+  runs(): (readonly RecordedTensors[])[] {
+    const { runs, file } = this.calibration
+    if (runs.some((own) => own.length > 0)) return this.places.map((place) => runs[place] ?? [])
+    throw new FusionError(
+      'incompatible',
+      `${file.path} does not say what the models ran on: an earlier version wrote it.`,
+      {
+        hint: CALIBRATE_HINT,
       },
     )
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Reservoir } from '../../../../src-main/engine/calibrate/reservoir'
+import { Reservoir } from '../../../../src-main/engine/layer-inputs/reservoir'
 
 /** The items that stay, by their places. */
 function kept(capacity: number, seed: number, passes: readonly number[]): number[] {
