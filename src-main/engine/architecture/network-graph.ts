@@ -5,7 +5,7 @@ import { readBytes } from '../checkpoint/containers/stored-values'
 import { liesInFile, type ScaledTensor, type StoredTensor } from '../checkpoint/containers/container'
 import type { TensorView } from '../checkpoint/model/checkpoint'
 import { GraphBuilder, type Attribute, type Dimension, type Value } from '../graph/onnx-builder'
-import { ONNX_DATA_TYPE } from '../graph/onnx-schema'
+import { encodeModel, ONNX_DATA_TYPE, type ModelProto } from '../graph/onnx-schema'
 import { BYTES_PER_ELEMENT, elementCount, isFloatType, type ElementType } from '../tensor/element-type'
 
 /** The format takes 2 GB, the runtime a copy of them. */
@@ -63,6 +63,8 @@ export interface WeightInput {
 /** A network as an ONNX model, with what it needs at run time. */
 export interface BuiltNetwork {
   model: Uint8Array
+  /** The same, to be cut into sections (graph/sections.ts). */
+  graph: ModelProto
   /** Folder of the weights' files; absent where no weight lies in a file. */
   externalFolder?: string
   /** Bytes of all its weights in float32. */
@@ -267,8 +269,10 @@ export class NetworkGraph {
       )
     const missing = [...this.#missingTaps, ...this.#missingInputs]
     if (missing.length > 0) throw new Error(`no module is named ${missing.join()}`)
+    const graph = this.graph.toModel()
     return {
-      model: this.graph.toBytes(),
+      model: encodeModel(graph),
+      graph,
       weightBytes: [...this.#used].reduce((sum, name) => sum + 4 * elementCount(this.#tensors.get(name)!.shape), 0),
       ...(this.#externalFolder !== undefined && { externalFolder: this.#externalFolder }),
       weightInputs: this.#weightInputs,

@@ -5,6 +5,7 @@ import {
   ONNX_DATA_TYPE,
   encodeModel,
   type AttributeProto,
+  type ModelProto,
   type NodeProto,
   type TensorProto,
   type ValueInfoProto,
@@ -130,7 +131,12 @@ export class GraphBuilder {
 
   /** The model as bytes, ready for a session. */
   toBytes(): Uint8Array {
-    return encodeModel({
+    return encodeModel(this.toModel())
+  }
+
+  /** The model as it was built so far. */
+  toModel(): ModelProto {
+    return {
       ir_version: IR_VERSION,
       producer_name: 'FeatureFusion Studio',
       opset_import: [
@@ -147,7 +153,7 @@ export class GraphBuilder {
         input: this.#inputs,
         output: this.#outputs,
       },
-    })
+    }
   }
 
   #add(

@@ -116,7 +116,8 @@ export interface TensorProto {
 
 export interface ValueInfoProto {
   name: string
-  type: { tensor_type: { elem_type: number; shape: { dim: ({ dim_value: number } | { dim_param: string })[] } } }
+  /** Outputs may leave it to the runtime. */
+  type?: { tensor_type: { elem_type: number; shape: { dim: ({ dim_value: number } | { dim_param: string })[] } } }
 }
 
 export interface ModelProto {

@@ -51,7 +51,8 @@ const TYPE_NAMES: { readonly [type in ElementType]?: OnnxTensor.Type } = {
   U8: 'uint8',
 }
 
-function elementTypeOf(data: TensorData): ElementType {
+/** The type of a tensor's elements. */
+export function elementTypeOf(data: TensorData): ElementType {
   if (data instanceof Float32Array) return 'F32'
   if (data instanceof Float64Array) return 'F64'
   if (data instanceof Uint16Array) return 'F16'

@@ -218,7 +218,7 @@ describe('decodeLatents', () => {
     const blocks = graph.node('Resize', [z, null, graph.floats([1, 1, 2, 2])], attributes)
     graph.output('image', blocks, 'F32', ['n', 1, 'h2', 'w2'])
     const decoder = await Network.open(
-      { model: graph.toBytes(), weightBytes: 0, weightInputs: [], layerInputs: [] },
+      { model: graph.toBytes(), graph: graph.toModel(), weightBytes: 0, weightInputs: [], layerInputs: [] },
       { provider: 'cpu' },
     )
     const config = { scale: 2, outChannels: 1, latentChannels: 1, scalingFactor: 0.5 } as VaeConfig
