@@ -1,3 +1,4 @@
+import { describedMethod } from '../contract/methods/index'
 import { hashFile } from '../engine/checkpoint/hash'
 import { openCheckpoint } from '../engine/checkpoint/open'
 import { forecastContributions } from '../engine/merge/contributions/contributions'
@@ -8,13 +9,14 @@ import { sharesInWords, sharesOf, warningsOf } from '../engine/merge/verdict'
 import { releaseModel } from './resident-model'
 import { phaseProgress, type TaskRunner } from './task'
 
-/** How far a merge from contributions has come when they are there. */
+/** How far a merge from contributions, or from fitted layers, has come when they are there. */
 const CONTRIBUTED = 0.8
 const EXPORT_PHASES = {
   'aligning models': [0, 0.02],
   hashing: [0.02, 0.04],
   [PHASE_WORDS.checking]: [0.04, 0.05],
   [PHASE_WORDS.contributing]: [0.05, CONTRIBUTED],
+  [PHASE_WORDS.fitting]: [0.05, CONTRIBUTED],
   merging: [CONTRIBUTED, 0.92],
   flushing: [0.92, 0.95],
   'hashing the result': [0.95, 1],
@@ -26,11 +28,18 @@ const DIRECT_PHASES = { ...EXPORT_PHASES, merging: [0.05, 0.92] } as const
 export const forecast: TaskRunner<'forecast'> = async ({ project, provider, cacheFolder }, { signal }) => {
   const plan = await planMerge(project, { signal })
   const contributions = await forecastContributions(plan, { cacheFolder, provider })
-  const { seconds, memoryBytes, outputBytes } = await forecastPlan(plan, provider, contributions)
+  const { seconds, memoryBytes, outputBytes, temporaryBytes } = await forecastPlan(plan, provider, contributions)
   const { warnings } = plan
   return {
     kind: 'forecast',
-    forecast: { seconds, memoryBytes, diskBytes: outputBytes, contributions, folder: plan.output.folder, warnings },
+    forecast: {
+      seconds,
+      memoryBytes,
+      diskBytes: outputBytes + temporaryBytes,
+      contributions,
+      folder: plan.output.folder,
+      warnings,
+    },
   }
 }
 
@@ -38,8 +47,9 @@ export const forecast: TaskRunner<'forecast'> = async ({ project, provider, cach
 export const exportModel: TaskRunner<'export'> = async (task, context) => {
   const { project, path, overwrite, provider, cacheFolder } = task
   const { signal, workerFile, clipVocabulary } = context
-  const { reuse } = project.method
-  const onProgress = phaseProgress(context, reuse ? EXPORT_PHASES : DIRECT_PHASES)
+  const { reuse, name } = project.method
+  const prepares = reuse || describedMethod(name).kind === 'sequential'
+  const onProgress = phaseProgress(context, prepares ? EXPORT_PHASES : DIRECT_PHASES)
   await releaseModel()
   const plan = await planMerge(project, {
     signal,

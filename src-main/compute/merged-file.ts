@@ -3,6 +3,7 @@ import { stat, utimes } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { makePrivate, makePrivateFolder } from '../engine/files/writing/private'
 import type { MergePlan } from '../engine/merge/plan/merge-plan'
+import { longestPhase } from '../engine/merge/prepare'
 import { runMerge } from '../engine/merge/run'
 import type { TaskContext } from './task'
 
@@ -30,7 +31,7 @@ export async function mergedFile(
     workerFile,
     clipVocabulary,
     onProgress: (phase, fraction) => {
-      if (phase === 'merging') onProgress(fraction)
+      if (phase === longestPhase(plan)) onProgress(fraction)
     },
   })
   makePrivate(target)

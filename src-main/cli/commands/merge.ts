@@ -186,7 +186,11 @@ export function resultInWords(plan: MergePlan, result: MergeResult): string {
 }
 
 /** How layers are merged that are matrices, where not by correlations. */
-const LAYERS_BY: Readonly<Partial<Record<MethodKind, string>>> = { regression: 'regression', matrix: 'directions' }
+const LAYERS_BY: Readonly<Partial<Record<MethodKind, string>>> = {
+  regression: 'regression',
+  sequential: 'regression',
+  matrix: 'directions',
+}
 
 function planInWords(plan: MergePlan): string[] {
   const { method, models, components, base, tasks } = plan
@@ -247,6 +251,9 @@ function forecastInWords(expected: Forecast & { contributions: ContributionForec
   return [
     `Forecast   about ${seconds(expected.seconds)}, ${bytes(expected.memoryBytes)} of memory, ` +
       `${bytes(expected.outputBytes)} on disk (${figure(expected.flops / 1e12, 3)} TFLOP of products)`,
+    ...(expected.temporaryBytes > 0
+      ? [`Meanwhile  ${bytes(expected.temporaryBytes)} in ${cacheFolder()}, removed in the end`]
+      : []),
     ...(kept > 0 ? [`Kept       ${bytes(kept)} of contributions in ${cacheFolder()}, ${there}`] : []),
   ]
 }

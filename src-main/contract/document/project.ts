@@ -160,9 +160,9 @@ export function thresholdOf(settings: MethodSettings): number | 'auto' {
   return parameterValue(THRESHOLD, settings) as ValueOf<typeof THRESHOLD>
 }
 
-/** Whether a merge learns from real inputs of every layer. */
+/** Whether a merge learns from calibration data. */
 export function needsCalibration(settings: MethodSettings): boolean {
-  return needOf(describedMethod(settings.name), settings)?.kind === 'columns'
+  return needOf(describedMethod(settings.name), settings) !== null
 }
 
 /** How models are read where their files leave it open: what a person says of their prediction and EMA copies. */

@@ -5,9 +5,10 @@
  * - vector: tensors, or their rows or columns, are vectors, whose lengths and angles decide the coefficients of a sum.
  * - fusion: matrices are merged by the correlations of their rows, all other tensors are averaged.
  * - regression: matrices are fitted to features on real inputs, all other tensors are averaged.
+ * - sequential: the same layer by layer in the order of the network, on what the layers merged before give each.
  * - matrix: what matrices have changed is merged by singular vectors or least squares; other changes are added up or averaged.
  */
-export type MethodKind = 'linear' | 'elementwise' | 'vector' | 'fusion' | 'regression' | 'matrix'
+export type MethodKind = 'linear' | 'elementwise' | 'vector' | 'fusion' | 'regression' | 'sequential' | 'matrix'
 
 /**
  * What a change of weights costs: a sum of the models, a sum of contributions that are kept on disk, or the whole merge
@@ -21,6 +22,7 @@ const REWEIGHTING: Readonly<Record<MethodKind, Reweighting>> = {
   vector: 'merge',
   fusion: 'contributions',
   regression: 'merge',
+  sequential: 'merge',
   matrix: 'merge',
 }
 
@@ -45,9 +47,9 @@ export type MethodResult =
   /** Changes that are added to the base (0) or to the first specialist (1), which also gives all that is not merged. */
   | { kind: 'changes'; addedTo: 0 | 1 }
 
-/** Real inputs of every layer (`featurefusion calibrate`). */
+/** Calibration data (`featurefusion calibrate`): real inputs of every layer, or what the networks ran on. */
 export interface Need {
-  kind: 'columns'
+  kind: 'columns' | 'runs'
   /** What a person should know who merges with them, as a sentence. */
   advice: string
 }

@@ -5,6 +5,7 @@ import type { MethodDescriptor, Parameter } from './descriptor'
 import { featureFusion } from './feature-fusion'
 import { featureRegression } from './feature-regression'
 import { regmean } from './regmean'
+import { driftCorrected, regmeanPlusPlus } from './sequential'
 import { soup } from './soup'
 import { taskArithmetic } from './task-arithmetic'
 import { ties } from './elementwise/ties'
@@ -36,6 +37,8 @@ const DESCRIPTORS = [
   featureFusion,
   featureRegression,
   regmean,
+  regmeanPlusPlus,
+  driftCorrected,
   soup,
   weightedSum,
   geometricMedian,

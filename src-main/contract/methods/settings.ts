@@ -65,10 +65,10 @@ export function needOf(method: Pick<MethodDescriptor, 'parameters' | 'needs'>, s
   return [method.needs, ...needs].find(Boolean) ?? null
 }
 
-/** What a person should know who merges with real inputs by a method; null where it never takes them. */
+/** What a person should know who merges with calibration data by a method; null where it never takes them. */
 export function columnsAdvice({ needs, parameters }: Pick<MethodDescriptor, 'parameters' | 'needs'>): string | null {
   const choices = parameters.flatMap((parameter) => (parameter.kind === 'choice' ? parameter.choices : []))
-  return [needs, ...choices.map((choice) => choice.needs)].find((need) => need?.kind === 'columns')?.advice ?? null
+  return [needs, ...choices.map((choice) => choice.needs)].find(Boolean)?.advice ?? null
 }
 
 /** The choice that holds; undefined for numbers. */

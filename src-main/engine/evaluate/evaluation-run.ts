@@ -13,6 +13,7 @@ import { throwIfCancelled } from '../cancel'
 import { LiveMerge, reasonAgainstFeeding } from '../merge/live-merge'
 import { planMerge } from '../merge/open-model'
 import type { MergePlan } from '../merge/plan/merge-plan'
+import { longestPhase } from '../merge/prepare'
 import { runMerge } from '../merge/run'
 import type { ProviderStatus } from '../runtime/providers'
 import type { Provider } from '../runtime/session'
@@ -321,7 +322,7 @@ export class EvaluationRun {
       ...(threads !== undefined && { threads }),
       ...this.#signal,
       onProgress: (phase, fraction) => {
-        if (phase === 'merging') onMerging(fraction)
+        if (phase === longestPhase(plan)) onMerging(fraction)
       },
     })
     this.#written = { plan: wanted, path }

@@ -8,6 +8,8 @@ import { encodeHeader } from '../checkpoint/containers/safetensors-write'
 import { sourcesOf, type MergePlan } from './plan/merge-plan'
 import { PlanColumns } from './plan/plan-columns'
 import { layerPeak } from './run-layer'
+import { isSequential } from './sequential/ensure-fitted'
+import { sequentialCost } from './sequential/sequential-cost'
 import { TensorReader } from '../checkpoint/containers/tensor-reader'
 
 /** What a merge will cost, before it starts. */
@@ -20,6 +22,8 @@ export interface Forecast {
   outputBytes: number
   /** Memory beyond the program's own, at most. */
   memoryBytes: number
+  /** Disk that is taken while the merge is made, at most. */
+  temporaryBytes: number
   seconds: number
 }
 
@@ -49,9 +53,13 @@ export async function forecast(
   }
   const reader = new TensorReader()
   const columns = PlanColumns.assume(plan)
-  const layers = plan.tasks.flatMap((task) =>
-    task.kind === 'layer' ? [layerPeak(task, reader, plan.project.method, columns)] : [],
-  )
+  const fit = isSequential(plan) ? sequentialCost(plan, reader) : null
+  const layers = fit
+    ? [fit.memoryBytes]
+    : plan.tasks.flatMap((task) =>
+        task.kind === 'layer' ? [layerPeak(task, reader, plan.project.method, columns)] : [],
+      )
+  cost.flops += fit?.flops ?? 0
   const output = plan.output.files.reduce(
     (sum, file) => sum + file.dataBytes + encodeHeader(file.tensors, {}).byteLength,
     0,
@@ -60,6 +68,7 @@ export async function forecast(
   return {
     ...cost,
     outputBytes: output,
+    temporaryBytes: fit?.temporaryBytes ?? 0,
     memoryBytes: layers.length > 0 ? Math.max(...layers) + TILE_BYTES : 20e6,
     seconds: cost.flops / perSecond + cost.bytes / BYTES_PER_SECOND + entries / ENTRIES_PER_SECOND,
   }

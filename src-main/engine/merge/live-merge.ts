@@ -75,7 +75,8 @@ export class LiveMerge {
 export function reasonAgainstFeeding({ components, method, project }: MergePlan): string | null {
   if (!components.every(isDenoiser)) return 'More than the UNet is merged.'
   if (method.kind === 'matrix') return `${method.title} merges whole layers anew for every change of the weights.`
-  if (method.kind === 'regression') return 'A regression is not a linear combination of what the models contribute.'
+  if (method.kind === 'regression' || method.kind === 'sequential')
+    return 'A regression is not a linear combination of what the models contribute.'
   if (method.kind === 'fusion' && !project.method.reuse)
     return 'This merge is made from scratch, not from contributions.'
   return null

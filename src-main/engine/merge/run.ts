@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os'
-import { FusionError } from '../../contract/errors'
 import { AtomicOutput } from '../files/writing/atomic-output'
 import { collectingDamage } from '../files/kept/cache-damage'
 import { writeManifest } from '../files/writing/export-manifest'
@@ -13,7 +12,7 @@ import type { Provider } from '../runtime/session'
 import { elementCount, type FloatType } from '../tensor/element-type'
 import { FloatEncoder } from '../tensor/float-encoder'
 import { throwIfCancelled } from '../cancel'
-import { ensureContributions, layerTasksOf, reusesContributions } from './contributions/contributions'
+import { layerTasksOf } from './contributions/contributions'
 import type { Contributions } from './contributions/contribution-file'
 import { assumedSeconds, taskCost } from './plan/cost'
 import { exportKind } from './plan/export-target'
@@ -27,7 +26,6 @@ import { OutputWriter } from './jobs/output-writer'
 import { rebuildingContributions } from './contributions/kept-contributions'
 import { writeShardIndexes } from './plan/shards'
 import { checkpointsOf, sourcesOf, type LayerTask, type MergePlan, type TensorTask } from './plan/merge-plan'
-import { PlanColumns } from './plan/plan-columns'
 import { hashSources, mergeMetadata, recipeOf, type Recipe } from './plan/recipe'
 import { ExportJournal, type ResumedExport } from './resume/export-journal'
 import { leaveOutput, openJournal } from './resume/continue-export'
@@ -37,16 +35,19 @@ import type { FinishedWork } from './resume/journal-lines'
 import { reweightLayer, type ReweightedLayer } from './contributions/reweight'
 import type { RegressionReport } from './regression/regression-layer'
 import { readBiases } from './jobs/layer-inputs'
+import { prepare, type Prepared } from './prepare'
 import type { MatrixReport } from './run-layer'
 import { LayersRun, type LayerOutcome } from './run-layers'
+import { fittedTasks } from './sequential/fitted-tasks'
 
-export type MergePhase = 'hashing' | 'checking' | 'contributing' | 'merging' | 'flushing'
+export type MergePhase = 'hashing' | 'checking' | 'contributing' | 'fitting' | 'merging' | 'flushing'
 
 /** For people. */
 export const PHASE_WORDS = {
   hashing: 'hashing',
   checking: 'checking what is written already',
   contributing: 'computing contributions',
+  fitting: 'fitting layers',
   merging: 'merging',
   flushing: 'flushing',
 } as const satisfies Record<MergePhase, string>
@@ -140,9 +141,7 @@ async function mergeOnce(plan: MergePlan, options: MergeOptions): Promise<Omit<M
     let resumed: ResumedExport | null = null
     try {
       if (journal) resumed = await openJournal(journal, writer, options)
-      const columns = PlanColumns.find(plan, hashes)
-      const contributions = await contributionsFor(plan, hashes, options)
-      merge = new MergeRun(plan, columns, contributions, writer, journal, options)
+      merge = new MergeRun(plan, await prepare(plan, hashes, options), writer, journal, options)
       await merge.run()
       written = writer.finish()
     } finally {
@@ -170,25 +169,6 @@ async function mergeOnce(plan: MergePlan, options: MergeOptions): Promise<Omit<M
     if (words) throw words
     throw writingError(error, output.finalPath)
   }
-}
-
-/** What a plan that is to be re-weighted takes from the cache, or null where layers are merged directly. */
-async function contributionsFor(
-  plan: MergePlan,
-  hashes: ReadonlyMap<string, string>,
-  { provider = 'cpu', threads, workerFile, cacheFolder, signal, onProgress }: MergeOptions,
-): Promise<Contributions | null> {
-  if (!reusesContributions(plan)) return null
-  if (cacheFolder === undefined) throw new FusionError('internal', 'Contributions need a cache folder.')
-  return ensureContributions(plan, {
-    cacheFolder,
-    provider,
-    hashes,
-    ...(workerFile !== undefined && { workerFile }),
-    ...(threads !== undefined && { threads }),
-    ...(signal && { signal }),
-    onProgress: (fraction) => onProgress?.('contributing', fraction),
-  })
 }
 
 /** What work tells beside the bytes that it writes. */
@@ -220,23 +200,24 @@ class MergeRun {
 
   constructor(
     private readonly plan: MergePlan,
-    private readonly columns: PlanColumns | null,
-    private readonly contributions: Contributions | null,
+    private readonly prepared: Prepared,
     private readonly writer: OutputWriter,
     private readonly journal: ExportJournal | null,
     private readonly options: MergeOptions,
   ) {
     this.sources = sourcesOf(plan)
+    this.regressions.push(...(prepared.fitted?.reports ?? []))
     this.total = plan.tasks.reduce((sum, task) => sum + this.secondsOf(task), 0)
   }
 
   async run(): Promise<void> {
-    const { plan, contributions } = this
+    const { plan } = this
+    const { contributions, fitted } = this.prepared
     const tensors = plan.tasks.filter((task): task is TensorTask => task.kind === 'tensor')
     const layers = layerTasksOf(plan)
     const reweighted = contributions ? this.reweight(layers, contributions) : []
-    await this.runJobs(tensors, reweighted)
-    if (!contributions && layers.length > 0) await this.runLayers(layers)
+    await this.runJobs(fitted ? [...tensors, ...fittedTasks(layers, fitted)] : tensors, reweighted)
+    if (!contributions && !fitted && layers.length > 0) await this.runLayers(layers)
     const reader = new TensorReader(this.sources)
     try {
       reader.checkUnchanged()
@@ -305,7 +286,8 @@ class MergeRun {
   }
 
   private async runLayers(tasks: readonly LayerTask[]): Promise<void> {
-    const { plan, writer, sources, columns, options } = this
+    const { plan, writer, sources, options } = this
+    const { columns } = this.prepared
     const reports = new Map<LayerTask, readonly object[]>()
     const done = (task: LayerTask, layer: Omit<LayerOutcome, 'checksums'>, places: readonly WrittenPlace[]): void => {
       reports.set(task, layer.reports)
@@ -351,10 +333,11 @@ class MergeRun {
     journal.add({ ranges, overflowed, squaredNorms: [...squaredNorms], reports: reports as FinishedWork['reports'] })
   }
 
-  /** A task's share of the work; contributions have no products left to compute. */
+  /** A task's share of the work; contributions and fitted layers have no products left to compute. */
   private secondsOf(task: TensorTask | LayerTask): number {
     const { flops, bytes } = taskCost(task, this.plan.method)
-    return assumedSeconds({ flops: this.contributions ? 0 : flops, bytes })
+    const { contributions, fitted } = this.prepared
+    return assumedSeconds({ flops: contributions || fitted ? 0 : flops, bytes })
   }
 
   private markWritten(destination: LayerTask['destination'], count: number): void {

@@ -30,7 +30,7 @@ export function layerSentence(summary: LayerSummary, method: MethodSettings, mod
   const most = shorten(models[size + 1] ?? 'no specialist', LONGEST_NAME)
   const changed = `${most} changed it most, by ${formatPercent(summary.deltaNormRatio[size] ?? 0)} of its size`
   const { kind, title } = describedMethod(method.name)
-  if (kind === 'regression') return `${title} fits it to features on real inputs; ${changed}.`
+  if (kind === 'regression' || kind === 'sequential') return `${title} fits it to features on real inputs; ${changed}.`
   if (kind === 'matrix') return `${title} merges it as a matrix; ${changed}.`
   if (kind !== 'fusion') return `${title} merges it entry by entry; ${changed}.`
   const report = summary.normalisers[method.normaliser]

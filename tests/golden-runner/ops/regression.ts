@@ -1,3 +1,7 @@
+import { methodSchema, type MethodName } from '../../../src-main/contract/document/project'
+import { methodNamed } from '../../../src-main/engine/merge/methods/index'
+import { BiasedRows } from '../../../src-main/engine/merge/sequential/biased-rows'
+import { fitRows } from '../../../src-main/engine/merge/sequential/fit-rows'
 import { PLAIN_LAYER, TensorRows } from '../../../src-main/engine/merge/fusion/layer-rows'
 import type { InputColumns, RidgeOptions } from '../../../src-main/engine/merge/regression/column-system'
 import { RegressionLayer } from '../../../src-main/engine/merge/regression/regression-layer'
@@ -8,13 +12,17 @@ import type { OpRunner } from '../run-cases'
 import { inputsOf, inShape, tensors } from '../inputs'
 
 const sessions = new RegressionSessions('cpu')
+const never = async (): Promise<void> => {}
 
-/** The case's columns [d, S] as rows. */
-function columnsOf(goldenCase: GoldenCase): InputColumns {
-  const columns = tensors(goldenCase, 'columns').map(({ shape, values }) => {
+/** The case's columns [d, S] as rows. @param biased whether a last input is always 1 */
+function columnsOf(goldenCase: GoldenCase, prefix = 'columns', biased = false): InputColumns {
+  const columns = tensors(goldenCase, prefix).map(({ shape, values }) => {
     const [inputs, count] = shape as [number, number]
     const all = values()
-    const transposed = Float32Array.from(all, (_, i) => all[(i % inputs) * count + Math.floor(i / inputs)]!)
+    const length = inputs + (biased ? 1 : 0)
+    const transposed = Float32Array.from({ length: count * length }, (_, i) =>
+      i % length === inputs ? 1 : all[(i % length) * count + Math.floor(i / length)]!,
+    )
     return { count, values: transposed }
   })
   return {
@@ -44,4 +52,29 @@ export const regress = async (goldenCase: GoldenCase, options: RidgeOptions) => 
   return { outputs: { weight: inShape(goldenCase, matrix), lambda: [lambda] }, arithmetic: 'float32' as const }
 }
 
-export const regressionOps = { feature_regression: featureRegression } satisfies Record<string, OpRunner>
+const sequentialRegression: OpRunner = async (goldenCase) => {
+  const { params, inputs } = goldenCase
+  const method = methodNamed(String(params['method']).replaceAll('_', '-') as MethodName)
+  if (method.kind !== 'sequential') return { failures: [`${method.name} is no sequential method`] }
+  const settings = methodSchema.parse({ gramRidge: params['ridge'], offDiagonals: params['rho'] })
+  const options = method.problem(params['alpha'] as number[], settings)
+  const biases = inputs['bias_0'] ? tensors(goldenCase, 'bias').map((bias) => Float64Array.from(bias.values())) : null
+  const plain = new TensorRows(inputsOf(goldenCase), input(goldenCase, 'weight_0').shape, PLAIN_LAYER, 0, biases)
+  const layer = biases ? new BiasedRows(plain, biases) : plain
+  const columns = columnsOf(goldenCase, 'columns', biases !== null)
+  const own = method.features === 'own' ? columnsOf(goldenCase, 'own', biases !== null) : null
+  const kernels = new Kernels(RegressionLayer.memory(layer, columns, options.weights, own))
+  const fitted = await fitRows(
+    new RegressionLayer(layer, columns, options, sessions, kernels, own),
+    layer,
+    biases !== null,
+    never,
+  )
+  const { weight, bias, lambda } = fitted
+  return { outputs: { weight, lambda: [lambda], ...(bias && { bias }) }, arithmetic: 'float32' }
+}
+
+export const regressionOps = {
+  feature_regression: featureRegression,
+  sequential_regression: sequentialRegression,
+} satisfies Record<string, OpRunner>

@@ -47,7 +47,7 @@ const mergeMethod: OpRunner = async (goldenCase) => {
   const settings = methodSchema.parse({ name, ...given })
   const weights = weightsOf(golden, params, taken.length).slice(0, taken.length)
   const own = withGivenInputs(methodNamed(name), goldenCase, failures)
-  if (own.kind === 'fusion') return { skipped: `method ${name} on a single tensor` }
+  if (own.kind === 'fusion' || own.kind === 'sequential') return { skipped: `method ${name} on a single tensor` }
   if (own.kind === 'regression' && params['kind'] !== 'bias')
     return { ...(await regress(goldenCase, own.problem(weights, settings))), failures }
   if (own.kind === 'matrix' && params['kind'] !== 'bias') {

@@ -65,6 +65,7 @@ it('every method has reference data', () => {
       cases: { op: string; params: Record<string, unknown> }[]
     }
     return manifest.cases.flatMap(({ op, params }) => {
+      if (op === 'sequential_regression') return String(params['method']).replaceAll('_', '-')
       if (op === 'merge_method') return goldenMethod(params)?.name ?? []
       return op === 'fusion_merge' ? 'featurefusion' : op.startsWith('feature_regression') ? 'feature-regression' : []
     })

@@ -85,7 +85,7 @@ export function mergedCheckpoint(plan: MergePlan, file: SourceFile): MergedCheck
 function refuseWhole({ method, calibration, project }: MergePlan, path: string): void {
   const hint = 'Write this merge first, and use the file that it gives.'
   if (calibration) {
-    const what = method.kind === 'regression' ? method.title : 'A merge with calibrated statistics'
+    const what = method.kind === 'fusion' ? 'A merge with calibrated statistics' : method.title
     throw new FusionError('unsupported', `${path}: ${what} cannot be computed while another merge reads it.`, { hint })
   }
   if (method.kind === 'fusion' && project.method.reuse)

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { cpus } from 'node:os'
@@ -10,6 +9,7 @@ import { thresholdOf } from '../../../contract/document/project'
 import { makePrivateFolder } from '../../files/writing/private'
 import { isBeingWritten } from '../../files/writing/temporary-name'
 import { readCheckedJson, writeCheckedJson } from '../../files/kept/checked-json'
+import { digest } from '../../files/kept/digest'
 import { writingError } from '../../files/writing/writing-error'
 import { checkSpace } from '../../files/writing/disk-space'
 import { cachedHash } from '../../checkpoint/hash'
@@ -303,8 +303,4 @@ class ContributionWork {
 
 function secondsOf(task: LayerTask): number {
   return assumedSeconds(taskCost(task, featureFusion)) / task.views.length
-}
-
-function digest(value: unknown): string {
-  return createHash('sha256').update(JSON.stringify(value)).digest('hex')
 }

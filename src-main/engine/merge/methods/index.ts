@@ -5,7 +5,9 @@ import { dareTies } from './elementwise/dare-ties'
 import { featureFusion } from './feature-fusion'
 import { featureRegression } from './feature-regression'
 import type { MergeMethod } from './method'
+import { driftCorrected } from './drift-corrected'
 import { regmean } from './regmean'
+import { regmeanPlusPlus } from './regmean-plus-plus'
 import { soup } from './soup'
 import { taskArithmetic } from './task-arithmetic'
 import { ties } from './elementwise/ties'
@@ -38,6 +40,8 @@ const METHODS: { readonly [Name in MethodName]: MergeMethod & { name: Name } } =
   featurefusion: featureFusion,
   'feature-regression': featureRegression,
   regmean,
+  'regmean-plus-plus': regmeanPlusPlus,
+  'drift-corrected': driftCorrected,
   soup,
   'weighted-sum': weightedSum,
   'geometric-median': geometricMedian,

@@ -88,6 +88,18 @@ export interface RegressionMethod extends Described {
   problem(weights: readonly number[], settings: MethodSettings): RidgeOptions
 }
 
+/**
+ * A denoiser's layers are fitted one after the other, in the order of the network, to what they really get behind those
+ * that are fitted already; all other tensors are the weighted mean.
+ */
+export interface SequentialMethod extends Described {
+  kind: 'sequential'
+  /** What is asked for: a model's features on what the merged network gives the layer, or on the model's own inputs. */
+  features: 'merged' | 'own'
+  /** @param weights of a layer's models, base first */
+  problem(weights: readonly number[], settings: MethodSettings): RidgeOptions & { gram: { offDiagonals: number } }
+}
+
 /** Layers are merged as matrices of changes, by their singular vectors or by least squares. */
 export interface MatrixMethod extends Described {
   kind: 'matrix'
@@ -99,7 +111,7 @@ export interface MatrixMethod extends Described {
 }
 
 export type MergeMethod =
-  LinearMethod | ElementwiseMethod | VectorMethod | FusionMethod | RegressionMethod | MatrixMethod
+  LinearMethod | ElementwiseMethod | VectorMethod | FusionMethod | RegressionMethod | SequentialMethod | MatrixMethod
 
 /** A method that passes over the blocks of a tensor. */
 export type BlockMethod = ElementwiseMethod | VectorMethod
@@ -111,6 +123,6 @@ export function mergesBlocks(method: Pick<MergeMethod, 'kind'>): method is Block
 /** Whether a method merges layers as matrices, by ONNX Runtime, and other tensors by a linear combination. */
 export function mergesLayers(
   method: Pick<MergeMethod, 'kind'>,
-): method is FusionMethod | RegressionMethod | MatrixMethod {
-  return method.kind === 'fusion' || method.kind === 'regression' || method.kind === 'matrix'
+): method is FusionMethod | RegressionMethod | SequentialMethod | MatrixMethod {
+  return ['fusion', 'regression', 'sequential', 'matrix'].includes(method.kind)
 }

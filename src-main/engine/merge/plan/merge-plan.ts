@@ -30,7 +30,7 @@ export interface TensorTask extends TaskBase {
   method: Extract<MergeMethod, { kind: 'linear' | 'elementwise' | 'vector' }>
 }
 
-/** A layer that is merged as a matrix: by its rows' correlations, or by regression on real inputs. */
+/** A layer that is merged as a matrix: by its rows' correlations, or fitted to real inputs. */
 export interface LayerTask extends TaskBase {
   kind: 'layer'
   layer: Layer

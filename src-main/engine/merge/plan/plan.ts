@@ -326,7 +326,9 @@ function tasksOf(
   blocks: Blocks,
   files: OutputFiles,
 ): (TensorTask | LayerTask)[] {
-  const layers = mergesLayers(method) && models.length > 1 ? layersOf(base, component.name, project.method) : []
+  // A sequential method runs the denoiser: other parts are averaged.
+  const fits = mergesLayers(method) && (method.kind !== 'sequential' || isDenoiser(component.name))
+  const layers = fits && models.length > 1 ? layersOf(base, component.name, project.method) : []
   // Channels of one model alone are in no other's rows: such a layer is averaged.
   const isComparable = ({ weight }: Layer): boolean =>
     !models.some(({ checkpoint }) => isWidened(checkpoint.components.get(component.name)?.tensors.get(weight)))
@@ -363,10 +365,18 @@ function tasksOf(
         biasViews: layer.bias === null ? null : viewsOf(layer.bias),
         weights,
         biasDestination: layer.bias === null ? null : destinationOf(layer.bias),
-        columns: method.kind === 'regression' ? calibration!.record.samples * weights.filter(Boolean).length : null,
+        columns:
+          calibration && method.kind !== 'fusion'
+            ? columnsOf(project, calibration) * weights.filter(Boolean).length
+            : null,
       },
     ]
   })
+}
+
+/** Columns of one model that a layer is fitted to, about. */
+function columnsOf({ method: { name, fitColumns } }: Project, { record }: Calibration): number {
+  return methodNamed(name).kind === 'sequential' ? fitColumns : record.samples
 }
 
 /** How tensors are merged that are no layers. */

@@ -36,26 +36,41 @@ export class RegressionLayer {
   private readonly block: number
   private readonly buffers
 
-  /** @param kernels its buffers are taken back first: one layer at a time */
+  /**
+   * @param columns X_m
+   * @param kernels its buffers are taken back first: one layer at a time
+   * @param own other inputs of as many columns: a model's features there are asked for instead of K_m X_m. Only for whole
+   * off-diagonals.
+   */
   constructor(
     private readonly layer: LayerRows,
     columns: InputColumns,
     private readonly options: RidgeOptions,
     private readonly sessions: RegressionSessions,
     private readonly kernels: Kernels,
+    private readonly own: InputColumns | null = null,
   ) {
     kernels.reset()
     this.system = new ColumnSystem(layer.inputs, columns, options, sessions, kernels)
     this.block = blockRows(layer)
-    const [scratch, sums, mean, weights, merged] = rowBufferBytes(layer, columns, options.weights).map((bytes) =>
-      kernels.allocate(bytes),
-    )
-    this.buffers = { scratch: scratch!, sums: sums!, mean: mean!, weights: weights!, merged: merged! }
+    const [scratch, sums, mean, weights, merged, ownColumns] = [
+      ...rowBufferBytes(layer, columns, options.weights),
+      ownBytes(layer, own),
+    ].map((bytes) => kernels.allocate(bytes))
+    this.buffers = {
+      ...{ scratch: scratch!, sums: sums!, mean: mean!, weights: weights!, merged: merged!, own: ownColumns! },
+    }
   }
 
   /** Memory that a Kernels object needs for this layer. */
-  static memory(layer: LayerRows, columns: InputColumns, weights: readonly number[]): number {
+  static memory(
+    layer: LayerRows,
+    columns: InputColumns,
+    weights: readonly number[],
+    own: InputColumns | null = null,
+  ): number {
     const sizes = [
+      ownBytes(layer, own),
       ...ColumnSystem.bufferBytes(layer.inputs, columns, weights),
       ...rowBufferBytes(layer, columns, weights),
     ]
@@ -151,13 +166,33 @@ export class RegressionLayer {
       await yieldOrCancel()
       layer.read(model, start, count, buffers.weights, buffers.scratch, kernels)
       system.metric?.multiply(buffers.weights.floats(count * layer.inputs))
-      kernels.run.addScaled(buffers.weights.pointer, buffers.mean.pointer, count * layer.inputs, -1)
-      const errors = await this.sessions.rowProduct(rows(buffers.weights, count, layer.inputs), system.ofModel(model))
+      const errors = this.own ? await this.errorsFrom(this.own, model, count) : await this.errorsHere(model, count)
       for (let row = 0; row < count; row++)
         result.set(errors.subarray(row * columns, (row + 1) * columns), row * system.total + first)
       first += columns
     }
     return result
+  }
+
+  /** √w_m (K_m − P) X_m of the rows that were read. */
+  private errorsHere(model: number, count: number): Promise<Float32Array> {
+    const { layer, system, kernels, buffers } = this
+    kernels.run.addScaled(buffers.weights.pointer, buffers.mean.pointer, count * layer.inputs, -1)
+    return this.sessions.rowProduct(rows(buffers.weights, count, layer.inputs), system.ofModel(model))
+  }
+
+  /** √w_m (K_m X'_m − P X_m), with X' the model's own inputs. */
+  private async errorsFrom(own: InputColumns, model: number, count: number): Promise<Float32Array> {
+    const { layer, system, kernels, buffers, sessions } = this
+    const columns = own.counts[model]!
+    own.read(model, buffers.own, buffers.scratch, kernels)
+    kernels.run.scale(buffers.own.pointer, columns * layer.inputs, system.columnScale(model))
+    const wanted = await sessions.rowProduct(
+      rows(buffers.weights, count, layer.inputs),
+      rows(buffers.own, columns, layer.inputs),
+    )
+    const given = await sessions.rowProduct(rows(buffers.mean, count, layer.inputs), system.ofModel(model))
+    return wanted.map((value, i) => value - given[i]!)
   }
 
   private meanBias(): Float64Array | null {
@@ -173,6 +208,11 @@ export class RegressionLayer {
 
 function blockRows({ rows: all, inputs }: LayerRows): number {
   return Math.max(1, Math.min(all, BLOCK_ROWS, Math.floor(BLOCK_ELEMENTS / inputs)))
+}
+
+/** Room for one model's own inputs. */
+function ownBytes(layer: LayerRows, own: InputColumns | null): number {
+  return own ? Math.max(...own.counts) * layer.inputs * 4 : 0
 }
 
 /** scratch, sums, mean, weights, merged */

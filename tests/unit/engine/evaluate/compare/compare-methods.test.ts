@@ -101,6 +101,8 @@ describe('the rows of a comparison', () => {
       ['featurefusion', 'calibrated'],
       ['feature-regression', 'exact'],
       ['regmean', 'exact'],
+      ['regmean-plus-plus', 'exact'],
+      ['drift-corrected', 'exact'],
     ])
     const { ridge, seed, calibration } = methodSchema.parse(own)
     for (const { merge } of rows.slice(3)) expect(merge!.method).toMatchObject({ ridge, seed, calibration, layerKinds })
