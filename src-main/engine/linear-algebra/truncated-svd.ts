@@ -25,8 +25,9 @@ export interface LowRank {
 const EXACT_SIDE = 128
 /** Random directions beyond the rank (Halko, Martinsson, Tropp, arXiv 0909.4061). */
 const OVERSAMPLING = 8
-/** Below this smaller side the rank is a large part of it, and directions are sharpened twice instead of once. */
-const SHARPENED_TWICE = 1000
+/** The same below a smaller side of SMALL_SIDE, where the rank is a large part of it: they cost less than another pass. */
+const SMALL_OVERSAMPLING = 16
+const SMALL_SIDE = 1000
 /** Beyond this part of the smaller side the exact route costs less than random directions. */
 const MOST_RANDOM_PART = 0.25
 /** Directions that a search for a kept energy starts with, before the number doubles. */
@@ -38,8 +39,13 @@ const NEGLIGIBLE_SINGLE = 1e-6
 /** Whether a matrix of this size is decomposed exactly: its elements are then wanted in float64, else in float32. */
 export function isExact(rows: number, columns: number, kept: Kept): boolean {
   const smaller = Math.min(rows, columns)
-  const directions = ('rank' in kept ? kept.rank : FIRST_ENERGY_RANK) + OVERSAMPLING
+  const directions = directionsFor('rank' in kept ? kept.rank : FIRST_ENERGY_RANK, smaller)
   return smaller <= EXACT_SIDE || directions > MOST_RANDOM_PART * smaller
+}
+
+/** How many random directions a rank takes. */
+function directionsFor(rank: number, smaller: number): number {
+  return rank + (smaller < SMALL_SIDE ? SMALL_OVERSAMPLING : OVERSAMPLING)
 }
 
 /**
@@ -54,7 +60,7 @@ export async function truncatedSvd(matrix: Matrix, kept: Kept, products: MatrixP
   if (isExact(matrix.rows, matrix.columns, kept)) return exact(matrix, kept, total, products)
   if ('rank' in kept) return randomised(matrix, kept, kept.rank, total, products)
   const smaller = Math.min(matrix.rows, matrix.columns)
-  for (let rank = FIRST_ENERGY_RANK; rank + OVERSAMPLING <= MOST_RANDOM_PART * smaller; rank *= 2) {
+  for (let rank = FIRST_ENERGY_RANK; directionsFor(rank, smaller) <= MOST_RANDOM_PART * smaller; rank *= 2) {
     const found = await randomised(matrix, kept, rank, total, products)
     if (energyRank(found.singularValues, kept.energy, total) <= rank) return found
   }
@@ -106,11 +112,9 @@ async function randomised(
 ): Promise<LowRank> {
   const matrix = given.data instanceof Float32Array ? given : { ...given, data: Float32Array.from(given.data) }
   const smaller = Math.min(matrix.rows, matrix.columns)
-  const count = rank + OVERSAMPLING
-  let directions: Matrix = rowSketch(matrix, count)
-  for (let step = 0; step < (smaller < SHARPENED_TWICE ? 2 : 1); step++)
-    directions = await sharpened(matrix, directions, total, products)
-  directions = await orthonormalRows(directions, products)
+  const count = directionsFor(rank, smaller)
+  const sketch = rowSketch(matrix, count)
+  const directions = await orthonormalRows(await sharpened(matrix, sketch, total, products), products)
   const images = await products.multiply(matrix, directions, 'right transposed')
   const { values, vectors } = symmetricEigen(await gramOfColumns(images, products), count)
   const singularValues = values.map((value) => Math.sqrt(Math.max(0, value)))

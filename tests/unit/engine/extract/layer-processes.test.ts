@@ -24,7 +24,7 @@ beforeAll(async () => {
     plugins: [assemblyscript()],
     build: { ssr: 'src-main/extract-process.ts', target: 'node20', outDir: folder },
   })
-})
+}, 120_000)
 afterAll(() => rmSync(folder, { recursive: true }))
 
 /** Views of equal layers of two models; the values of a broken specialist are not finite in one layer. */
