@@ -20,8 +20,6 @@ export interface SequentialCost {
 
 /** Layers whose output the up path takes again. */
 const SKIPPED = /^conv_in$|^down_blocks\.\d+\.(?:resnets\.\d+\.conv2|downsamplers\.0\.conv)$/
-/** Values of the running layer beside those that wait. */
-const RUNNING_VALUES = 4
 
 /**
  * Forecasts a sequential fit from shapes alone. What attention itself computes is left out: less than a fifth for
@@ -47,7 +45,7 @@ export function sequentialCost(plan: MergePlan & { method: SequentialMethod }, r
     flops += 2 * elementCount(layer.shape) * positions * runs
     const values = outputs * positions * 4
     if (SKIPPED.test(module)) waiting += values
-    largest = Math.max(largest, values)
+    largest = Math.max(largest, values) // stands for all values of the layer that runs
     const rows = new TensorRows(viewInputs(views, reader), layer.shape, PLAIN_LAYER, 0, null)
     const columns = assumedColumns(weights, fitColumns)
     const total = columns.counts.reduce((sum, count) => sum + count, 0)
@@ -55,7 +53,7 @@ export function sequentialCost(plan: MergePlan & { method: SequentialMethod }, r
     const size = Math.min(total, rows.inputs + 1)
     memoryBytes = Math.max(memoryBytes, solving + networks * total * rows.inputs * 4 + size ** 2 * 4)
   }
-  const values = runs * (waiting + RUNNING_VALUES * largest)
+  const values = runs * (waiting + largest)
   return {
     flops,
     memoryBytes: memoryBytes + Math.min(values, MOST_IN_MEMORY),
