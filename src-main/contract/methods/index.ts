@@ -32,6 +32,7 @@ import { multislerp } from './vectors/multislerp'
 import { nuslerp } from './vectors/nuslerp'
 import { slerp } from './vectors/slerp'
 import { weightedSum } from './weighted-sum'
+import { zipit } from './zipit'
 
 const DESCRIPTORS = [
   featureFusion,
@@ -39,6 +40,7 @@ const DESCRIPTORS = [
   regmean,
   regmeanPlusPlus,
   driftCorrected,
+  zipit,
   soup,
   weightedSum,
   geometricMedian,

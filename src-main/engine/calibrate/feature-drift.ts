@@ -104,8 +104,8 @@ export async function featureDrift(
 }
 
 /** Whether a method's features are the models' features times coefficients. */
-function combinesFeatures({ kind }: Pick<MethodDescriptor, 'kind'>): boolean {
-  return kind === 'fusion' || kind === 'linear'
+function combinesFeatures({ kind, needs }: Pick<MethodDescriptor, 'kind' | 'needs'>): boolean {
+  return kind === 'fusion' || (kind === 'linear' && needs === null)
 }
 
 /** @throws FusionError 'unsupported' for a method that does not combine features by coefficients */

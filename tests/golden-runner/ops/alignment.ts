@@ -60,7 +60,8 @@ const zipitMatch: OpRunner = async (goldenCase) => {
   const correlation = await featureCorrelations(rowsOf(goldenCase, 'features', 0), products)
   const size = Number(params['channels'])
   const models = correlation.rows / size
-  const groups = pairFeatures(correlation, models, { repeat: Number(params['a']), within: Number(params['b']) })
+  const changed = { ...correlation, data: correlation.data.slice() }
+  const groups = pairFeatures(changed, models, { repeat: Number(params['a']), within: Number(params['b']) })
   const merge = new Float64Array(groups.length * correlation.rows)
   const unmerge = new Float64Array(groups.length * correlation.rows)
   groups.forEach((group, merged) => {

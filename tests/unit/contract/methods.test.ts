@@ -67,6 +67,7 @@ it('every method has reference data', () => {
     return manifest.cases.flatMap(({ op, params }) => {
       if (op === 'sequential_regression') return String(params['method']).replaceAll('_', '-')
       if (op === 'merge_method') return goldenMethod(params)?.name ?? []
+      if (op === 'zipit_match') return 'zipit'
       return op === 'fusion_merge' ? 'featurefusion' : op.startsWith('feature_regression') ? 'feature-regression' : []
     })
   })

@@ -13,7 +13,7 @@ export interface SourceFile {
 /**
  * One tensor as a file stores it: what it is, and where its bytes are. Plain data, since it is sent to the threads that
  * read. Its elements lie in the file one after the other, row-major, little-endian, not compressed, but for `strides`,
- * `computed`, `scaled`, `widened`, `permuted` and `merged`. They are read in two places: by TensorReader, and, where
+ * `computed`, `scaled`, `widened`, `permuted`, `combined` and `merged`. They are read in two places: by TensorReader, and, where
  * `liesInFile`, by ONNX Runtime itself from the place that NetworkGraph gives it.
  */
 export interface StoredTensor {
@@ -35,6 +35,8 @@ export interface StoredTensor {
   widened?: WidenedTensor
   /** Where the tensor has rows or columns of another in another order; `offset` means nothing. */
   permuted?: PermutedTensor
+  /** Where its rows or columns are sums of another's; `offset` means nothing. */
+  combined?: CombinedTensor
   /** Of its blocks, where the file has some: checked whenever they are read (files/kept/checksums.ts). */
   checksums?: readonly string[]
   /** Where no file holds the tensor: how it is computed. `path` is then the adapter's, for messages; `offset` means nothing. */
@@ -44,9 +46,9 @@ export interface StoredTensor {
 }
 
 /** Whether a tensor's bytes, or the codes and scales that it is read from, are in a file, so that others can read them there. */
-export function liesInFile({ computed, merged, widened, permuted, scaled }: StoredTensor): boolean {
+export function liesInFile({ computed, merged, widened, permuted, combined, scaled }: StoredTensor): boolean {
   if (scaled) return liesInFile(scaled.codes) && liesInFile(scaled.scale)
-  return !computed && !merged && !widened && !permuted
+  return !computed && !merged && !widened && !permuted && !combined
 }
 
 /** A run of whole elements of a stored tensor, row-major in `shape`, or with its first two axes swapped. */
@@ -105,6 +107,21 @@ export interface PermutedTensor {
   source: StoredRun
   rows: Int32Array | null
   columns: Int32Array | null
+}
+
+/** Rows and columns that are sums of those of another tensor; null: they are its own. */
+export interface CombinedTensor {
+  source: StoredRun
+  rows: Combination | null
+  columns: Combination | null
+}
+
+/** Sums over places of an axis: of each, the sources and shares from `starts` of its own to that of the next. */
+export interface Combination {
+  /** One more than there are places. */
+  starts: Int32Array
+  sources: Int32Array
+  shares: Float64Array
 }
 
 /**

@@ -4,6 +4,7 @@ import { openRegularFileSync } from '../../files/reading/regular-file'
 import { BYTES_PER_ELEMENT } from '../../tensor/element-type'
 import { CHECKED_BYTES, checksum } from '../../files/kept/checksums'
 import { stateOf } from '../../files/reading/file-state'
+import { CombinedTensors } from './combined-tensors'
 import { ComputedRows } from './computed-rows'
 import type { ComputedTensor, SourceFile, StoredTensor } from './container'
 import { damaged, unreadable } from '../../files/reading/file-errors'
@@ -31,6 +32,7 @@ export class TensorReader {
   private readonly strided = new StridedTensors((stored, first, into) => this.fill(stored, first, into))
   private readonly computed = new Map<string, ComputedRows>()
   private readonly widened = new WidenedTensors((stored, start, into) => this.read(stored, start, into))
+  private readonly combined = new CombinedTensors((stored, start, into) => this.read(stored, start, into))
   private readonly permuted = new PermutedTensors((stored, start, into) => this.read(stored, start, into))
   private readonly scaled = new ScaledTensors((stored, start, into) => this.read(stored, start, into))
   private readonly merged: MergedTensors
@@ -53,6 +55,7 @@ export class TensorReader {
       throw new FusionError('internal', `A read past the end of tensor ${stored.name} of ${stored.path}.`)
     }
     if (stored.widened) return this.widened.read(stored, stored.widened, start, into)
+    if (stored.combined) return this.combined.read(stored, stored.combined, start, into)
     if (stored.permuted) return this.permuted.read(stored, stored.permuted, start, into)
     if (stored.scaled) return this.scaled.read(stored.scaled, start, into)
     if (stored.strides) return this.strided.read(stored, start, into)

@@ -168,7 +168,7 @@ function checkSearchable(plan: MergePlan): void {
     throw new FusionError('validation', 'There are no specialists whose weights could be searched.', {
       hint: 'Add a specialist, or switch one on.',
     })
-  if (reasonAgainstFeeding(plan) !== null)
+  if (reasonAgainstFeeding(plan) !== null || plan.method.name === 'zipit')
     throw new FusionError('unsupported', `Weights of ${plan.method.title} cannot be tried in memory.`, {
       hint: 'Search them with another method, or use a greedy soup.',
     })

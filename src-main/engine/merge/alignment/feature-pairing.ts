@@ -39,13 +39,13 @@ export async function featureCorrelations(features: Matrix, products: MatrixProd
  * Features of models put together until as many are left as one model has: the two most alike, again and again, within
  * models and across them. What a merged feature is alike to is the least of what its parts are, times `repeat`.
  *
- * @param correlations [models · size, models · size], all features of one model after those of the other
+ * @param correlations [models · size, models · size], all features of one model after those of the other; they are changed
  * @returns the features of every merged one, in the order of the first of them; `size` groups
  * @throws FusionError 'internal' where nothing is left that may be put together: never for two models with `repeat` > 0
  */
 export function pairFeatures(correlations: Matrix, models: number, settings: PairingSettings): number[][] {
   const size = correlations.rows / models
-  const search = new PairSearch(Float64Array.from(correlations.data), size, models, settings)
+  const search = new PairSearch(correlations.data, size, models, settings)
   while (search.count > size) search.joinBest()
   return search.groups()
 }
@@ -69,7 +69,7 @@ class PairSearch {
 
   /** @param alike [total, total], changed */
   constructor(
-    private readonly alike: Float64Array,
+    private readonly alike: Matrix['data'],
     private readonly size: number,
     models: number,
     private readonly settings: PairingSettings,

@@ -3,13 +3,10 @@ import type { TensorReader } from '../../checkpoint/containers/tensor-reader'
 import type { Component, TensorView } from '../../checkpoint/model/checkpoint'
 import { yieldOrCancel } from '../../cancel'
 import type { MatrixProducts } from '../../linear-algebra/matrix-products'
-import { decodeFloats } from '../../tensor/convert'
-import { BYTES_PER_ELEMENT, elementCount, type FloatType } from '../../tensor/element-type'
-import { Kernels } from '../../tensor/kernels'
-import { notFiniteError } from '../../tensor/tensor-inputs'
 import { bestOrders } from './best-orders'
+import { TensorValues } from './tensor-values'
 import { staysInPlace, unitRows, weightGain, type UnitRows } from './unit-rows'
-import { unitSpaces, type UnitPlace, type UnitSpace } from './unit-spaces'
+import { commonSpaces, type UnitPlace, type UnitSpace } from './unit-spaces'
 
 /** The orders of a space's sets; null: as they are. */
 export interface OrderedSpace {
@@ -53,20 +50,18 @@ export function reorderUnits(component: Component, found: readonly OrderedSpace[
 class UnitMatcher {
   private readonly found: OrderedSpace[]
   private readonly orders: OrdersByTensor
-  private readonly kernels = new Kernels(0)
+  private readonly values: TensorValues
   private readonly pause = (): Promise<void> => yieldOrCancel(this.options.signal)
 
   constructor(
     private readonly own: Component,
     private readonly other: Component,
-    private readonly reader: TensorReader,
+    reader: TensorReader,
     private readonly options: MatchOptions,
   ) {
-    const others = new Map(unitSpaces(other).map((space) => [space.name, space]))
-    this.found = unitSpaces(own)
-      .filter((space) => JSON.stringify(space) === JSON.stringify(others.get(space.name)))
-      .map((space) => ({ space, orders: null }))
+    this.found = commonSpaces(own, other).map((space) => ({ space, orders: null }))
     this.orders = new OrdersByTensor(this.found)
+    this.values = new TensorValues(reader)
   }
 
   async match(): Promise<OrderedSpace[]> {
@@ -114,24 +109,10 @@ class UnitMatcher {
       const own = this.own.tensors.get(tensor)!
       const other = this.orders.apply(this.other.tensors.get(tensor)!, axis)
       yield {
-        own: unitRows(this.valuesOf(own), own.shape, part),
-        other: unitRows(this.valuesOf(other), other.shape, part),
+        own: unitRows(this.values.of(own), own.shape, part),
+        other: unitRows(this.values.of(other), other.shape, part),
       }
     }
-  }
-
-  /** All elements; they stand until the next tensor is read. No tensor of a space is transposed. */
-  private valuesOf({ name, shape, stored, start }: TensorView): Float32Array {
-    const { kernels, reader } = this
-    const type = stored.elementType as FloatType
-    const count = elementCount(shape)
-    const bytes = count * BYTES_PER_ELEMENT[type]
-    kernels.reset()
-    const raw = kernels.allocateMore(bytes)
-    const values = kernels.allocateMore(count * 4)
-    reader.read(stored, start, raw.bytes(bytes))
-    if (!decodeFloats(kernels, type, raw, values, count)) throw notFiniteError({ sources: [stored.path], name }, 0)
-    return values.floats(count)
   }
 }
 

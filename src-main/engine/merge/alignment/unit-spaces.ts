@@ -48,6 +48,12 @@ export function unitSpaces(component: Component): UnitSpace[] {
     : []
 }
 
+/** The spaces that two networks have in common. */
+export function commonSpaces(own: Component, other: Component): UnitSpace[] {
+  const others = new Map(unitSpaces(other).map((space) => [space.name, space]))
+  return unitSpaces(own).filter((space) => JSON.stringify(space) === JSON.stringify(others.get(space.name)))
+}
+
 /** Spaces that need numbers of heads and groups are left out where the config tells none. */
 function unetSpaces(component: Component, finder: SpaceFinder): UnitSpace[] {
   const sizes = unetSizes(component)

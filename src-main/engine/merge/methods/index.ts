@@ -34,6 +34,7 @@ import { multislerp } from './vectors/multislerp'
 import { nuslerp } from './vectors/nuslerp'
 import { slerp } from './vectors/slerp'
 import { weightedSum } from './weighted-sum'
+import { zipit } from './zipit'
 
 /** The arithmetic of every method that contract/methods describes. */
 const METHODS: { readonly [Name in MethodName]: MergeMethod & { name: Name } } = {
@@ -42,6 +43,7 @@ const METHODS: { readonly [Name in MethodName]: MergeMethod & { name: Name } } =
   regmean,
   'regmean-plus-plus': regmeanPlusPlus,
   'drift-corrected': driftCorrected,
+  zipit,
   soup,
   'weighted-sum': weightedSum,
   'geometric-median': geometricMedian,

@@ -12,12 +12,12 @@ import type { FeatureSamples } from '../fusion/statistics'
 import { isDenoiser } from '../../../contract/values/denoisers'
 
 /**
- * Whether a method cannot do without calibration data of an enabled model: fusion's samples are the base's; the base of a
+ * Whether a method cannot do without calibration data of an enabled model: samples of fusion and ZipIt! are the base's; the base of a
  * regression draws the mean only where it has none.
  * @param index its place in the project; 0 is the base
  */
 export function needsColumns({ kind }: Pick<MergeMethod, 'kind'>, index: number): boolean {
-  return kind === 'fusion' ? index === 0 : index > 0
+  return kind === 'fusion' || kind === 'linear' ? index === 0 : index > 0
 }
 
 interface Layer extends Pick<LayerTask, 'component'> {

@@ -32,6 +32,7 @@ import { soup } from '../methods/soup'
 import { notesOn } from './notes'
 import { isFolderLayout, layOutFiles, tensorKey, viewOf, type Destination, type OutputFiles } from './output-files'
 import { inShards } from './shards'
+import { zipModels } from './zip-plan'
 import { checkLayerKinds, checkWeightRules, unusedSettings, unusedWeights } from './rules'
 import { isDenoiser } from '../../../contract/values/denoisers'
 
@@ -87,6 +88,7 @@ export async function openModelsWith(
   if (calibration && !calibration.checked)
     warnings.push(`${calibration.file.path} has no checksums: damage cannot be detected. ${CALIBRATE_HINT}`)
   const opened = { method, models, base, components, calibration, warnings }
+  if (method.name === 'zipit') return zipModels(opened, calibration!, project.method, listener)
   if (!project.method.align || models.length === 1) return opened
   const aligned = await alignModels(models, components, listener)
   return { ...opened, models: aligned.models, warnings: [...warnings, ...aligned.notes] }

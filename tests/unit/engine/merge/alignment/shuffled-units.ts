@@ -13,10 +13,10 @@ function shuffledOrder(size: number, seed: number): number[] {
 }
 
 /** Random orders that a space allows. */
-function shuffledSpace(space: UnitSpace, seed: number): OrderedSpace {
+function shuffledSpace(space: UnitSpace, seed: number, movesBlocks: boolean): OrderedSpace {
   const { blocks, units, sets } = space
   const size = units / blocks
-  const others = shuffledOrder(blocks, seed)
+  const others = movesBlocks ? shuffledOrder(blocks, seed) : [...Array(blocks).keys()]
   const orders = sets.map((_, set) =>
     Int32Array.from(
       others.flatMap((other, own) =>
@@ -27,11 +27,20 @@ function shuffledSpace(space: UnitSpace, seed: number): OrderedSpace {
   return { space, orders }
 }
 
-/** A component that computes the same with all its hidden units in other places. */
-export function shuffled(component: Component): Component {
+/**
+ * A component that computes the same with its hidden units in other places.
+ * @param movesBlocks whether heads and groups change places, too
+ * @param isMoved of which spaces; all if absent
+ */
+export function shuffled(
+  component: Component,
+  movesBlocks = true,
+  isMoved: (space: UnitSpace) => boolean = () => true,
+): Component {
+  const spaces = unitSpaces(component).filter(isMoved)
   return reorderUnits(
     component,
-    unitSpaces(component).map((space, index) => shuffledSpace(space, 31 * index + 7)),
+    spaces.map((space, index) => shuffledSpace(space, 31 * index + 7, movesBlocks)),
   )
 }
 

@@ -68,7 +68,7 @@ const SINGLE = { layout: 'single-file', dtype: 'fp32' }
 const soupWith = (model: string): Project => projectOf([OWN_BASE, model, SECOND], { name: 'soup' }, SINGLE)
 
 describe('a project as a model', () => {
-  it.each(METHOD_NAMES.filter((name) => name !== 'feature-regression'))(
+  it.each(METHOD_NAMES.filter((name) => methodNamed(name).needs === null))(
     'merges what its export by %s holds, bit by bit',
     async (name) => {
       const most = methodNamed(name).specialists.most

@@ -1,0 +1,8 @@
+import { zipit as descriptor } from '../../../contract/methods/zipit'
+import type { LinearMethod } from './method'
+
+/** ZipIt!: the mean of two models whose hidden units were put together when the merge was planned (alignment/zip-models.ts). */
+export const zipit = {
+  ...descriptor,
+  combine: (weights) => ({ coefficients: weights.map(() => 1), divisor: weights.length }),
+} satisfies LinearMethod
