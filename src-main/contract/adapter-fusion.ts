@@ -7,26 +7,19 @@ export const FUSION_METHODS = {
   sum: {
     title: 'Sum',
     summary: 'Adds up what the adapters do, each times its weight. Exact where no rank is given.',
-    reference: null,
   },
   'core-space': {
     title: 'Core Space',
     summary: 'Merges by a method for whole models, in the small space that the factors of all adapters span.',
-    reference: { title: 'Accurate and Efficient Low-Rank Model Merging in Core Space', arxiv: '2509.17786' },
   },
   ssr: {
     title: 'SSR-Merge',
     summary: 'Leads real inputs of a layer to the adapter that they belong to. Needs calibration data.',
-    reference: { title: 'SSR-Merge: Subspace Signal Routing for LoRA merging', arxiv: '2606.10617' },
   },
   'np-lora': {
     title: 'NP-LoRA',
     summary:
       'Adds a content (first) and a style (second), the content without what lies in the directions of the style.',
-    reference: {
-      title: 'NP-LoRA: Null Space Projection Unifies Subject and Style in LoRA Fusion',
-      arxiv: '2511.11051',
-    },
   },
 } as const
 export type FusionMethodName = keyof typeof FUSION_METHODS

@@ -42,7 +42,7 @@ export const FUSIONS: Readonly<Record<FusionMethodName, Fuse>> = {
   'np-lora': nullSpaceProjection,
 }
 
-/** Core Space (Panariello et al. 2025): the cores of all adapters are merged as if they were the changes of models. */
+/** Core Space (arXiv 2509.17786): the cores of all adapters are merged as if they were the changes of models. */
 async function coreSpace({ space, settings, products, yieldOrCancel }: CoreLayer): Promise<Matrix> {
   const cores = await space.cores()
   switch (settings.inner) {
@@ -101,7 +101,7 @@ function tiesOf(cores: readonly Matrix[], density: number): Matrix {
 }
 
 /**
- * SSR (2026): R = Q (G + λ)⁻¹ with z = down · x for the inputs x of every adapter, G the mean of z zᵀ over all of them,
+ * SSR-Merge (arXiv 2606.10617): R = Q (G + λ)⁻¹ with z = down · x for the inputs x of every adapter, G the mean of z zᵀ over all of them,
  * and block k of Q that of adapter k's own inputs. up · R · down then does on adapter k's inputs what adapter k does.
  */
 export async function router({ space, settings, products }: CoreLayer, inputs: readonly Matrix[]): Promise<Matrix> {
@@ -124,7 +124,7 @@ export async function router({ space, settings, products }: CoreLayer, inputs: r
   return products.multiply({ data: own, rows: size, columns: size }, metric)
 }
 
-/** NP-LoRA (2025): style + content · (1 − c V Vᵀ), V the right singular vectors of the style's change. */
+/** NP-LoRA (arXiv 2511.11051): style + content · (1 − c V Vᵀ), V the right singular vectors of the style's change. */
 async function nullSpaceProjection({ space, adapters, settings, products }: CoreLayer): Promise<Matrix> {
   const [content, style] = [0, 1].map((place) => adapters.indexOf(place))
   if (content === -1 || style === -1) return space.core()
