@@ -57,8 +57,8 @@ test('models of another program are found, and added', async ({ studio, server, 
   await expect(dialog).toContainText('No model fits these filters.')
   await dialog.getByRole('button', { name: 'Add 2 models' }).click()
   await expect(dialog).toBeHidden()
-  const { project } = (await studio.ask('app.snapshot', {})).project
-  expect(project.models.map(({ name }) => name)).toEqual(['dream', 'style'])
+  const names = async () => (await studio.ask('app.snapshot', {})).project.project.models.map(({ name }) => name)
+  await expect.poll(names).toEqual(['dream', 'style'])
 
   await page.getByRole('button', { name: 'Add models' }).first().click()
   await dialog.getByLabel('Search models').fill('dream')
