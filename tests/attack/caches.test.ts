@@ -193,7 +193,10 @@ describe('a calibration file', () => {
     const record = whole.indexOf('samples')
     for (const [place, error] of [
       [dataStart + 5, { kind: 'damaged', message: expect.stringMatching(/the tensor \S+\.columns\.0/) as string }],
-      [whole.length - 1, { kind: 'damaged', message: expect.stringMatching(/the tensor \S+\.columns\.0/) as string }],
+      [
+        dataStart + endOfColumns(whole) - 1,
+        { kind: 'damaged', message: expect.stringMatching(/the tensor \S+\.columns\.0/) as string },
+      ],
       [record + 'samples":'.length + 2, { kind: expect.stringMatching(/damaged|malformed/) as string }],
       [whole.indexOf('header') + 12, { kind: expect.stringMatching(/damaged|malformed/) as string }],
     ] as const) {
@@ -203,6 +206,25 @@ describe('a calibration file', () => {
     }
   })
 })
+
+/** Where the last columns end in the data; the models' runs behind them are read by other methods. */
+function endOfColumns(file: Buffer): number {
+  const header = JSON.parse(file.subarray(8, 8 + Number(file.readBigUInt64LE())).toString()) as Record<
+    string,
+    { data_offsets: [number, number] }
+  >
+  const columns = Object.entries(header).filter(([name]) => /\.columns\.\d+$/.test(name))
+  return Math.max(
+    ...columns.map(
+      ([
+        ,
+        {
+          data_offsets: [, end],
+        },
+      ]) => end,
+    ),
+  )
+}
 
 describe('measured losses', () => {
   it.each(DAMAGES)('are measured again after %s', async (_, damage) => {
