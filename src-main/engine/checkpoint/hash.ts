@@ -37,14 +37,24 @@ export interface HashOptions {
   pace?: (() => Promise<void>) | undefined
 }
 
-/** sha256 by path, of files as they were when they were opened. @throws what `hashFile` throws */
+/**
+ * sha256 by path, of files as they were when they were opened; a file that is named twice is hashed once.
+ * @param options `onProgress` hears of the bytes of all files
+ * @throws what `hashFile` throws
+ */
 export async function hashFiles(
   files: readonly SourceFile[],
-  options: Pick<HashOptions, 'cacheFolder' | 'signal'>,
+  { onProgress, ...others }: Pick<HashOptions, 'cacheFolder' | 'signal' | 'onProgress'>,
 ): Promise<Map<string, string>> {
+  const distinct = files.filter(({ path }, index) => files.findIndex((file) => file.path === path) === index)
+  const total = distinct.reduce((sum, { size }) => sum + size, 0)
   const hashes = new Map<string, string>()
-  for (const { path, state } of files)
-    if (!hashes.has(path)) hashes.set(path, await hashFile(path, { ...options, state }))
+  let before = 0
+  for (const { path, size, state } of distinct) {
+    const progress = onProgress && ((done: number) => onProgress(before + done, total))
+    hashes.set(path, await hashFile(path, { ...others, state, ...(progress && { onProgress: progress }) }))
+    before += size
+  }
   return hashes
 }
 

@@ -2,12 +2,12 @@ import { FusionError } from '../../contract/errors'
 import { asMatrix } from '../adapter-forms/matrices'
 import type { SourceFile } from '../checkpoint/containers/container'
 import { TensorReader } from '../checkpoint/containers/tensor-reader'
-import { hashFiles } from '../checkpoint/hash'
 import type { Matrix } from '../linear-algebra/matrix-products'
 import { methodNamed } from '../merge/methods/index'
 import { openCalibration } from '../merge/plan/calibration-file'
-import { sourcesOf, type MergePlan } from '../merge/plan/merge-plan'
+import type { MergePlan } from '../merge/plan/merge-plan'
 import { PlanColumns } from '../merge/plan/plan-columns'
+import { hashSources } from '../merge/plan/recipe'
 import { Kernels } from '../tensor/kernels'
 import type { FusedTensor } from './adapter-parts'
 import type { FuseOptions } from './fusion'
@@ -34,7 +34,7 @@ export class RealInputs {
         hint: 'Collect calibration data (featurefusion calibrate, --calibration FILE). Without any it is the plain sum.',
       })
     const calibration = await openCalibration(path)
-    const hashes = await hashFiles(sourcesOf(plan), options)
+    const hashes = await hashSources(plan, options)
     const method = methodNamed('feature-regression')
     return new RealInputs(PlanColumns.find({ ...plan, calibration, method }, hashes)!, calibration.file)
   }

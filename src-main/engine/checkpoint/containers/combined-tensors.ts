@@ -1,11 +1,7 @@
-import { decodeFloats } from '../../tensor/convert'
-import { BYTES_PER_ELEMENT, elementCount, type FloatType } from '../../tensor/element-type'
+import { BYTES_PER_ELEMENT, elementCount } from '../../tensor/element-type'
 import { Kernels } from '../../tensor/kernels'
-import { notFiniteError } from '../../tensor/tensor-inputs'
-import type { CombinedTensor, Combination, StoredRun, StoredTensor } from './container'
-
-/** Fills `into` with elements of a tensor from element `start` on. */
-type ReadElements = (stored: StoredTensor, start: number, into: Uint8Array) => void
+import type { Combination, CombinedTensor, ReadElements, StoredRun, StoredTensor } from './container'
+import { decodedFloats } from './decoded-floats'
 
 /** Memory for all tensors of a thread: nothing in it outlives a row. */
 let shared: Kernels | undefined
@@ -45,8 +41,8 @@ export class CombinedTensors {
   }
 
   private rowOf(source: StoredRun, rows: Combination | null, index: number, length: number): Float64Array {
-    const sum = new Float64Array(length)
     if (!rows) return this.sourceRow(source, index, length)
+    const sum = new Float64Array(length)
     for (let at = rows.starts[index]!; at < rows.starts[index + 1]!; at++) {
       const row = this.sourceRow(source, rows.sources[at]!, length)
       const share = rows.shares[at]!
@@ -56,17 +52,10 @@ export class CombinedTensors {
   }
 
   private sourceRow({ stored, start }: StoredRun, row: number, length: number): Float64Array {
-    const type = stored.elementType as FloatType
-    const bytes = new Uint8Array(length * BYTES_PER_ELEMENT[type])
+    // Read before the shared memory is in use: the source may be a combined tensor itself.
+    const bytes = new Uint8Array(length * BYTES_PER_ELEMENT[stored.elementType])
     this.readElements(stored, start + row * length, bytes)
-    const kernels = (shared ??= new Kernels(0))
-    kernels.reset()
-    const raw = kernels.allocateMore(bytes.byteLength)
-    const values = kernels.allocateMore(length * 4)
-    raw.bytes().set(bytes)
-    if (!decodeFloats(kernels, type, raw, values, length))
-      throw notFiniteError({ sources: [stored.path], name: stored.name }, 0)
-    return Float64Array.from(values.floats(length))
+    return Float64Array.from(decodedFloats((shared ??= new Kernels(0)), stored, length, (raw) => raw.set(bytes)))
   }
 }
 

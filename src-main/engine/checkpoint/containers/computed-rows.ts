@@ -15,6 +15,7 @@ import { Kernels } from '../../tensor/kernels'
 import { notFiniteError } from '../../tensor/tensor-inputs'
 import { swapFirstAxes } from '../../tensor/swap-axes'
 import type { ComputedTensor, StoredTensor } from './container'
+import { decodedFloats } from './decoded-floats'
 
 /** What reads the weight and the factors: a TensorReader. */
 interface Reader {
@@ -141,14 +142,6 @@ export function factorsOf({ factors }: Pick<ComputedTensor, 'factors'>, reader: 
 
 /** Elements of a stored tensor as float32, in memory of their own. */
 function readFloats(stored: StoredTensor, start: number, count: number, reader: Reader): Float32Array {
-  const type = stored.elementType as FloatType
-  const bytes = count * BYTES_PER_ELEMENT[type]
   const kernels = (decoder ??= new Kernels(0))
-  kernels.reset()
-  const raw = kernels.allocateMore(bytes)
-  const values = kernels.allocateMore(count * 4)
-  reader.read(stored, start, raw.bytes(bytes))
-  if (!decodeFloats(kernels, type, raw, values, count))
-    throw notFiniteError({ sources: [stored.path], name: stored.name }, 0)
-  return values.floats(count).slice()
+  return decodedFloats(kernels, stored, count, (raw) => reader.read(stored, start, raw)).slice()
 }

@@ -45,6 +45,9 @@ export interface StoredTensor {
   merged?: MergedTensor
 }
 
+/** Fills `into` with elements of a tensor from element `start` on. */
+export type ReadElements = (stored: StoredTensor, start: number, into: Uint8Array) => void
+
 /** Whether a tensor's bytes, or the codes and scales that it is read from, are in a file, so that others can read them there. */
 export function liesInFile({ computed, merged, widened, permuted, combined, scaled }: StoredTensor): boolean {
   if (scaled) return liesInFile(scaled.codes) && liesInFile(scaled.scale)

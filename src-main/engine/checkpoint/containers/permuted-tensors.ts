@@ -1,8 +1,5 @@
 import { BYTES_PER_ELEMENT, elementCount } from '../../tensor/element-type'
-import type { PermutedTensor, StoredRun, StoredTensor } from './container'
-
-/** Fills `into` with elements of a tensor from element `start` on. */
-type ReadElements = (stored: StoredTensor, start: number, into: Uint8Array) => void
+import type { PermutedTensor, ReadElements, StoredRun, StoredTensor } from './container'
 
 /**
  * A tensor with its rows, its columns or both in another order, in the element type in which it is stored.

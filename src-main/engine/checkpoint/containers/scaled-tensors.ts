@@ -1,12 +1,9 @@
-import { decodeFloats, float8Values } from '../../tensor/convert'
-import { BYTES_PER_ELEMENT, elementCount, type FloatType } from '../../tensor/element-type'
+import { float8Values } from '../../tensor/convert'
+import { BYTES_PER_ELEMENT, elementCount } from '../../tensor/element-type'
 import { Kernels } from '../../tensor/kernels'
-import { notFiniteError } from '../../tensor/tensor-inputs'
 import { dropOldest } from './drop-oldest'
-import type { ScaledTensor, StoredTensor } from './container'
-
-/** Fills `into` with elements of a tensor from element `start` on. */
-type ReadElements = (stored: StoredTensor, start: number, into: Uint8Array) => void
+import type { ReadElements, ScaledTensor, StoredTensor } from './container'
+import { decodedFloats } from './decoded-floats'
 
 /** Codes that are read at a time. */
 const BLOCK_ELEMENTS = 65_536
@@ -52,14 +49,7 @@ export class ScaledTensors {
   }
 
   private decode(scale: StoredTensor): Float32Array {
-    const { elementType, shape, path, name } = scale
-    const count = elementCount(shape)
-    const kernels = new Kernels(2 * Kernels.bufferSize(count * BYTES_PER_ELEMENT.F64))
-    const raw = kernels.allocate(count * BYTES_PER_ELEMENT.F64)
-    const values = kernels.allocate(count * BYTES_PER_ELEMENT.F64)
-    this.readElements(scale, 0, raw.bytes(count * BYTES_PER_ELEMENT[elementType]))
-    if (!decodeFloats(kernels, elementType as FloatType, raw, values, count))
-      throw notFiniteError({ sources: [path], name }, 0)
-    return values.floats(count).slice()
+    const read = (raw: Uint8Array): void => this.readElements(scale, 0, raw)
+    return decodedFloats(new Kernels(0), scale, elementCount(scale.shape), read).slice()
   }
 }

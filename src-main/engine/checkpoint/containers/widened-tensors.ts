@@ -1,12 +1,8 @@
-import { BYTES_PER_ELEMENT, elementCount, type FloatType } from '../../tensor/element-type'
-import { decodeFloats } from '../../tensor/convert'
+import { BYTES_PER_ELEMENT, elementCount } from '../../tensor/element-type'
 import { Kernels } from '../../tensor/kernels'
-import { notFiniteError } from '../../tensor/tensor-inputs'
 import { dropOldest } from './drop-oldest'
-import type { StoredTensor, WidenedTensor } from './container'
-
-/** Fills `into` with elements of a tensor from element `start` on. */
-type ReadElements = (stored: StoredTensor, start: number, into: Uint8Array) => void
+import type { ReadElements, StoredTensor, WidenedTensor } from './container'
+import { decodedFloats } from './decoded-floats'
 
 /** Tensors that are kept: one of every model, since models are read in turns. They are first layers, which are small. */
 const MOST_KEPT = 64
@@ -50,19 +46,15 @@ export class WidenedTensors {
 
   /** All of a tensor: as it is stored, or as float32. */
   private bytesAs(stored: StoredTensor, type: StoredTensor['elementType']): Uint8Array {
-    const { elementType, byteLength, shape, path, name } = stored
+    const { elementType, byteLength, shape } = stored
     if (elementType === type) {
       const bytes = new Uint8Array(byteLength)
       this.readElements(stored, 0, bytes)
       return bytes
     }
-    const count = elementCount(shape)
-    const kernels = new Kernels(Kernels.bufferSize(byteLength) + Kernels.bufferSize(count * 4))
-    const raw = kernels.allocate(byteLength)
-    const values = kernels.allocate(count * 4)
-    this.readElements(stored, 0, raw.bytes())
-    if (!decodeFloats(kernels, elementType as FloatType, raw, values, count))
-      throw notFiniteError({ sources: [path], name }, 0)
-    return new Uint8Array(values.floats(count).slice().buffer)
+    const values = decodedFloats(new Kernels(0), stored, elementCount(shape), (raw) =>
+      this.readElements(stored, 0, raw),
+    )
+    return new Uint8Array(values.slice().buffer)
   }
 }

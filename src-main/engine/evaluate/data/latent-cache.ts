@@ -8,6 +8,7 @@ import { toPlanes } from '../../diffusion/image-to-image'
 import type { Pipeline } from '../../diffusion/pipeline'
 import { encodeImageMean } from '../../diffusion/vae'
 import { tellDamage } from '../../files/kept/cache-damage'
+import { digest } from '../../files/kept/digest'
 import { readSmallFile } from '../../files/reading/regular-file'
 import { SMALL_FILES } from '../../files/reading/small-files'
 import { writeWhole } from '../../files/writing/write-whole'
@@ -66,9 +67,7 @@ export class LatentCache {
     const { nativeEdge: edge, parts } = this.#pipeline
     const { config } = parts.vae
     const length = config.latentChannels * (edge / config.scale) ** 2
-    const key = createHash('sha256')
-      .update(JSON.stringify([VERSION, hash, this.#vaeHash, edge]))
-      .digest('hex')
+    const key = digest([VERSION, hash, this.#vaeHash, edge])
     const file = this.#folder && join(this.#folder, `${key}.f32`)
     const kept = file === undefined ? null : await find(file, key, length)
     if (kept) return kept

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -6,6 +5,7 @@ import { needsCalibration, type AdapterStrengths, type Project, type Reading } f
 import { unreadable } from '../../files/reading/file-errors'
 import { filesOfModel } from '../../merge/open-model'
 import { readCheckedJson, writeCheckedJson } from '../../files/kept/checked-json'
+import { digest } from '../../files/kept/digest'
 import { fileState } from '../../files/reading/file-state'
 import { RUNTIME_VERSION } from '../../runtime/session'
 import type { ChosenDomain } from '../data/splits'
@@ -98,7 +98,7 @@ export class LossStore extends MeasurementStore<StoredLosses> {
       ...(on.ema === undefined ? [] : [on.ema]),
       ...(strengths ? [strengths] : []),
     ]
-    return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
+    return digest(parts)
   }
 }
 

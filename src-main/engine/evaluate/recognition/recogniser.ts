@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { Recognition, RecognitionSettings } from '../../../contract/evaluate/recognition'
 import type { ModelRole } from '../../../contract/evaluate/losses'
 import { filesOfModel, openModel } from '../../merge/open-model'
 import type { Pipeline } from '../../diffusion/pipeline'
 import type { Provider } from '../../runtime/session'
+import { digest } from '../../files/kept/digest'
 import { ClipScorer } from '../clip/clip-table'
 import type { EvaluationSet } from '../data/evaluation-set'
 import type { ChosenDomain } from '../data/splits'
@@ -58,9 +58,7 @@ export class Recogniser {
   async keyOf(losses: string): Promise<string> {
     const { drawing, clip } = this.settings
     const seen = clip === null ? null : (await filesOfModel(clip)).map(({ path, state }) => [path, state])
-    return createHash('sha256')
-      .update(JSON.stringify([FORMAT, losses, drawing, clip, seen]))
-      .digest('hex')
+    return digest([FORMAT, losses, drawing, clip, seen])
   }
 
   /** What is kept of a model's pictures; all of them where it had drawn to its end. */

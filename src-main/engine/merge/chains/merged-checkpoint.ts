@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { FusionError } from '../../../contract/errors'
 import { isFolderLayout, type OutputFile, type OutputTensor, tensorKey } from '../plan/output-files'
 import type { MergedPart, SourceFile, StoredTensor } from '../../checkpoint/containers/container'
 import type { Component, Layout, TensorView } from '../../checkpoint/model/checkpoint'
 import { BYTES_PER_ELEMENT, elementCount } from '../../tensor/element-type'
+import { digest } from '../../files/kept/digest'
 import { extraJobs, jobsOf, type JobPlaces } from '../jobs'
 import type { WritingJob } from '../jobs/tensor-job'
 import { writtenBytes } from '../jobs/tensor-output'
@@ -33,9 +33,7 @@ export function mergedCheckpoint(plan: MergePlan, file: SourceFile): MergedCheck
   refuseWhole(plan, file.path)
   const { base, output, project } = plan
   const sources = sourcesOf(plan)
-  const key = createHash('sha256')
-    .update(JSON.stringify([file, sources]))
-    .digest('hex')
+  const key = digest([file, sources])
   const tensors = new Map(
     output.files.map((one) => {
       const runs = runsOf(plan, one)

@@ -9,7 +9,7 @@ import { ARCHITECTURES } from '../../checkpoint/identify/architectures'
 import type { Checkpoint } from '../../checkpoint/model/checkpoint'
 import { RECIPE_KEY } from '../../checkpoint/describe'
 import { unreadable } from '../../files/reading/file-errors'
-import { hashFile } from '../../checkpoint/hash'
+import { hashFiles } from '../../checkpoint/hash'
 import { openRegularFile } from '../../files/reading/regular-file'
 import { RUNTIME_VERSION, type Provider } from '../../runtime/session'
 import { mergesLayers, type MergeMethod } from '../methods/method'
@@ -84,29 +84,12 @@ export interface Recipe {
   runtime: { onnxruntime: string; provider: Provider; processor: string } | null
 }
 
-export interface HashOptions {
-  /** Where hashes are remembered. */
-  cacheFolder?: string
-  signal?: AbortSignal
-  onProgress?: (done: number, total: number) => void
-}
-
 /**
  * Hashes every file that a plan reads; cached by path and state. By path.
  * @throws FusionError 'source-changed' where a file is not the one that was planned with
  */
-export async function hashSources(plan: MergePlan, options: HashOptions): Promise<Map<string, string>> {
-  const files = sourcesOf(plan)
-  const total = files.reduce((sum, { size }) => sum + size, 0)
-  const hashes = new Map<string, string>()
-  let before = 0
-  for (const { path, size, state } of files) {
-    const { onProgress, ...others } = options
-    const progress = onProgress && ((done: number) => onProgress(before + done, total))
-    hashes.set(path, await hashFile(path, { ...others, state, ...(progress && { onProgress: progress }) }))
-    before += size
-  }
-  return hashes
+export function hashSources(plan: MergePlan, options: Parameters<typeof hashFiles>[1]): Promise<Map<string, string>> {
+  return hashFiles(sourcesOf(plan), options)
 }
 
 /** The recipe of a plan. */
