@@ -1,3 +1,4 @@
+import { moduleOf } from '../checkpoint/model/module-name'
 import { FusionError } from '../../contract/errors'
 import type { MethodDescriptor } from '../../contract/methods/descriptor'
 import { METHODS } from '../../contract/methods/index'
@@ -68,9 +69,7 @@ export async function featureDrift(
   checkCombinesFeatures(plan)
   const { samples, onProgress, signal, layers: wanted } = options
   const tasks = new Map(
-    plan.tasks.flatMap((task) =>
-      isDenoiser(task.component) ? [[task.name.replace(/\.weight$/, ''), task] as const] : [],
-    ),
+    plan.tasks.flatMap((task) => (isDenoiser(task.component) ? [[moduleOf(task.name), task] as const] : [])),
   )
   const layers = calibratedLayers(merged).filter(({ module }) => !wanted || wanted.includes(module))
   const groups = layerGroups(layers, samples)

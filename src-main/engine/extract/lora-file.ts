@@ -7,7 +7,7 @@ import { SequentialWriter } from '../checkpoint/containers/sequential-writer'
 import type { Checkpoint } from '../checkpoint/model/checkpoint'
 import { fileKind } from '../files/writing/target'
 import { loraNaming, wholeChangeNaming, type LoraComponent } from './lora-names'
-import { moduleOf } from './lora-layers'
+import { moduleOf } from '../checkpoint/model/module-name'
 
 /** Whole models are never replaced by what changes them. */
 export const ADAPTER_FILE = fileKind('LoRA or another adapter', async (path) => (await openAdapter(path)) !== undefined)

@@ -13,11 +13,6 @@ export function isVector({ name, shape }: Pick<TensorView, 'name' | 'shape'>): b
   return shape.length === 1 && /\.(?:weight|bias)$/.test(name)
 }
 
-/** The module of a tensor: its name without `.weight` or `.bias`. */
-export function moduleOf(name: string): string {
-  return name.replace(/\.(?:weight|bias)$/, '')
-}
-
 /** Whether a layer is a convolution with a kernel of more than one position. */
 export function hasKernel(shape: readonly number[]): boolean {
   return shape.slice(2).some((size) => size > 1)

@@ -1,7 +1,7 @@
 import type { LoraFormat } from '../../contract/adapter-files'
 import { ldmUnet } from '../checkpoint/key-maps/unet'
 import type { Checkpoint, ComponentName } from '../checkpoint/model/checkpoint'
-import { moduleOf } from './lora-layers'
+import { moduleOf } from '../checkpoint/model/module-name'
 
 /** The parts of a model that both namings have. */
 export const LORA_COMPONENTS = ['unet', 'text_encoder', 'text_encoder_2'] as const satisfies readonly ComponentName[]

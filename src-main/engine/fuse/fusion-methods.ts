@@ -7,6 +7,7 @@ import { isRotated } from '../linear-algebra/svd'
 import { symmetricEigen } from '../linear-algebra/symmetric-eigen'
 import { mergeElementwise } from '../merge/jobs/merge-elementwise'
 import { isoC } from '../merge/methods/matrices/iso-c'
+import { scaled, scaledColumns } from '../merge/methods/matrices/matrix-layer'
 import { tsv } from '../merge/methods/matrices/tsv'
 import type { MatrixMethod } from '../merge/methods/method'
 import { ties } from '../merge/methods/elementwise/ties'
@@ -49,7 +50,7 @@ async function coreSpace({ space, settings, products, yieldOrCancel }: CoreLayer
     case 'sum':
       return space.core()
     case 'mean':
-      return timesEach(await space.core(), 1 / cores.length)
+      return scaled(await space.core(), 1 / cores.length)
     case 'ties':
       return tiesOf(cores, settings.density)
     case 'tsv':
@@ -119,7 +120,10 @@ export async function router({ space, settings, products }: CoreLayer, inputs: r
   }
   const { values, vectors } = symmetricEigen(all, size)
   const turned = { data: vectors, rows: size, columns: size }
-  const inverse = timesColumns(turned, (at) => 1 / (Math.max(0, values[at]!) + settings.ridge))
+  const inverse = scaledColumns(
+    turned,
+    values.map((value) => 1 / (Math.max(0, value) + settings.ridge)),
+  )
   const metric = await products.multiply(inverse, turned, 'right transposed')
   return products.multiply({ data: own, rows: size, columns: size }, metric)
 }
@@ -133,21 +137,10 @@ async function nullSpaceProjection({ space, adapters, settings, products }: Core
   const gram = await products.multiply(kept, kept, 'left transposed')
   const { values, vectors } = symmetricEigen(gram.data as Float64Array, gram.rows)
   const part = settings.projection === null ? 1 : settings.projection / (1 + settings.projection)
-  const isDirection = (at: number): boolean => values[at]! > NEGLIGIBLE ** 2 * values[0]!
+  const parts = values.map((value) => (value > NEGLIGIBLE ** 2 * values[0]! ? part : 0))
   const turned = { data: vectors, rows: gram.rows, columns: gram.rows }
-  const along = await products.multiply(
-    changed,
-    timesColumns(turned, (at) => (isDirection(at) ? part : 0)),
-  )
+  const along = await products.multiply(changed, scaledColumns(turned, parts))
   const taken = await products.multiply(along, turned, 'right transposed')
   const data = changed.data.map((value, at) => value - taken.data[at]! + kept.data[at]!)
   return { ...changed, data }
-}
-
-function timesEach(matrix: Matrix, factor: number): Matrix {
-  return { ...matrix, data: matrix.data.map((value) => value * factor) }
-}
-
-function timesColumns(matrix: Matrix, factor: (column: number) => number): Matrix {
-  return { ...matrix, data: matrix.data.map((value, at) => value * factor(at % matrix.columns)) }
 }

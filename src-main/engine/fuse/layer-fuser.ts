@@ -5,7 +5,7 @@ import { asMatrix } from '../adapter-forms/matrices'
 import type { SourceFile } from '../checkpoint/containers/container'
 import { TensorReader } from '../checkpoint/containers/tensor-reader'
 import { ChangeReader } from '../extract/layer-change'
-import { factorMatrix } from '../extract/layer-factors'
+import { factorMatrix, type LayerFactors } from '../extract/layer-factors'
 import { RoundedTensors } from '../extract/rounded-tensors'
 import { MatrixProducts, type Matrix } from '../linear-algebra/matrix-products'
 import { isExact, type Kept } from '../linear-algebra/truncated-svd'
@@ -13,16 +13,6 @@ import { isLowRank, productOf, storedChange, type FusedTensor } from './adapter-
 import { FactorSpace } from './factor-space'
 import { FUSIONS } from './fusion-methods'
 import { balanced, distanceOf, energyOf, stackFactors, type Product } from './stacked-factors'
-
-/** A layer's factors as they are written, and how far they are from what was to be written. */
-export interface FusedFactors {
-  rank: number
-  up: Uint8Array
-  down: Uint8Array
-  /** |S − up · down|² and |S|² of the fused change S. */
-  lost: number
-  total: number
-}
 
 export interface FuseSettings {
   type: LoraType
@@ -55,7 +45,7 @@ export class LayerFuser {
    * @returns null where the changes cancel out
    * @throws FusionError 'not-finite' and whatever reading throws
    */
-  async fuse(tensor: FusedTensor, settings: FuseSettings): Promise<FusedFactors | null> {
+  async fuse(tensor: FusedTensor, settings: FuseSettings): Promise<LayerFactors | null> {
     const { base, parts } = tensor
     const { type, kept } = settings
     if (!parts.every(isLowRank)) return this.fuseWhole(tensor, type, kept!)
@@ -92,7 +82,7 @@ export class LayerFuser {
   }
 
   /** A layer in which an adapter has no factors of low rank: all changes are added up as whole matrices. */
-  private async fuseWhole({ base, parts }: FusedTensor, type: LoraType, kept: Kept): Promise<FusedFactors | null> {
+  private async fuseWhole({ base, parts }: FusedTensor, type: LoraType, kept: Kept): Promise<LayerFactors | null> {
     const [rows, columns] = asMatrix(base.shape)
     const doubles = isExact(rows, columns, kept)
     const data = doubles ? new Float64Array(rows * columns) : new Float32Array(rows * columns)

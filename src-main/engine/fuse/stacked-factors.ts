@@ -1,4 +1,5 @@
 import type { FactorProduct } from '../adapter-forms/form'
+import { oneUnderOther, sideBySide } from '../linear-algebra/joined-matrices'
 import type { Matrix, MatrixProducts } from '../linear-algebra/matrix-products'
 import { gramOfColumns, gramOfRows } from '../linear-algebra/gram'
 
@@ -74,21 +75,6 @@ export async function energyOf({ up, down }: Product, products: MatrixProducts):
 
 /** |a − b|² of two products: a difference of sums, so that less than 1e-8 of a's length is rounding. */
 export function distanceOf(a: Product, b: Product, products: MatrixProducts): Promise<number> {
-  const up = besides(a.up, { ...b.up, data: b.up.data.map((value) => -value) })
-  const down = {
-    data: Float64Array.from([...a.down.data, ...b.down.data]),
-    rows: a.down.rows + b.down.rows,
-    columns: a.down.columns,
-  }
-  return energyOf({ up, down }, products)
-}
-
-function besides(left: Matrix, right: Matrix): Matrix {
-  const columns = left.columns + right.columns
-  const data = new Float64Array(left.rows * columns)
-  for (let row = 0; row < left.rows; row++) {
-    data.set(left.data.subarray(row * left.columns, (row + 1) * left.columns), row * columns)
-    data.set(right.data.subarray(row * right.columns, (row + 1) * right.columns), row * columns + left.columns)
-  }
-  return { data, rows: left.rows, columns }
+  const up = sideBySide([a.up, { ...b.up, data: b.up.data.map((value) => -value) }])
+  return energyOf({ up, down: oneUnderOther([a.down, b.down]) }, products)
 }

@@ -1,3 +1,5 @@
+import { dot, lengthOf } from './vectors'
+
 /** Steps for one root: some five are usual. */
 const MOST_STEPS = 100
 
@@ -41,7 +43,7 @@ function root(
   const k = d.length
   const isLast = i === k - 1
   if (k === 1) return { origin: 0, distance: rho * z[0]! ** 2 }
-  const right = isLast ? d[i]! + rho * sumOfSquares(z) : d[i + 1]!
+  const right = isLast ? d[i]! + rho * dot(z, z) : d[i + 1]!
   const middle = (right - d[i]!) / 2
   const shift = (origin: number): void => {
     for (let j = 0; j < k; j++) shifted[j] = d[j]! - d[origin]!
@@ -161,14 +163,8 @@ export function secularVectors(
   chosen.forEach((root, at) => {
     const row = vectors.subarray(at * k, at * k + k)
     for (let j = 0; j < k; j++) row[j] = found[j]! / differences[root * k + j]!
-    const factor = 1 / Math.sqrt(sumOfSquares(row))
+    const factor = 1 / lengthOf(row)
     for (let j = 0; j < k; j++) row[j]! *= factor
   })
   return vectors
-}
-
-function sumOfSquares(values: Float64Array): number {
-  let sum = 0
-  for (const value of values) sum += value * value
-  return sum
 }

@@ -2,7 +2,7 @@ import { gramOfColumns, gramOfRows } from './gram'
 import { orthogonaliseRows } from './jacobi-svd'
 import { emptyLike, inTypeOf, type Matrix, type MatrixProducts } from './matrix-products'
 import { largestEigen } from './symmetric-eigen'
-import { dot } from './tridiagonal'
+import { lengthOf } from './vectors'
 
 /** Singular value decomposition up to the numerical rank: left · diag(values) · right, in the matrix's element type. */
 export interface Svd {
@@ -73,10 +73,7 @@ function rotated(matrix: Matrix, options: SvdOptions): Svd {
   const { data, rows: n, columns: d } = isWide ? matrix : transposed(matrix)
   const work = Float64Array.from(data)
   const rotation = orthogonaliseRows(work, n, d)
-  const lengths = Float64Array.from({ length: n }, (_, i) => {
-    const row = work.subarray(i * d, i * d + d)
-    return Math.sqrt(dot(row, row))
-  })
+  const lengths = Float64Array.from({ length: n }, (_, i) => lengthOf(work.subarray(i * d, i * d + d)))
   const order = Array.from(lengths.keys()).sort((a, b) => lengths[b]! - lengths[a]!)
   const values = keptValues(
     Float64Array.from(order, (at) => lengths[at]!),

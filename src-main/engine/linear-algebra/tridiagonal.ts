@@ -1,5 +1,6 @@
 import { Kernels } from '../tensor/kernels'
 import type { Matrix, MatrixProducts } from './matrix-products'
+import { dot, lengthOf } from './vectors'
 
 /** A symmetric matrix A as Qᵀ T Q, with T tridiagonal and Q = H₁ H₂ … H₍ₙ₋₁₎. */
 export interface Tridiagonal {
@@ -49,7 +50,7 @@ export function tridiagonalise(matrix: Float64Array, n: number): Tridiagonal {
     if (i === 0) break
     const left = row.subarray(0, i)
     const vector = reflection(left, negligible)
-    beside[i - 1] = vector ? -Math.sign(vector[i - 1]!) * length(left) : left[i - 1]!
+    beside[i - 1] = vector ? -Math.sign(vector[i - 1]!) * lengthOf(left) : left[i - 1]!
     reflections[i] = vector
     if (vector) next!.set(vector)
     else next!.fill(0, 0, i)
@@ -67,10 +68,10 @@ export function tridiagonalise(matrix: Float64Array, n: number): Tridiagonal {
 /** The vector of the reflection that turns a row into (0, …, 0, ∓length); null where it is so already, but for rounding. */
 function reflection(row: Float64Array, negligible: number): Float64Array | null {
   const last = row.length - 1
-  if (length(row.subarray(0, last)) <= negligible) return null
+  if (lengthOf(row.subarray(0, last)) <= negligible) return null
   const vector = row.slice()
-  vector[last]! += (vector[last]! > 0 ? 1 : -1) * length(row)
-  const scale = Math.SQRT2 / length(vector)
+  vector[last]! += (vector[last]! > 0 ? 1 : -1) * lengthOf(row)
+  const scale = Math.SQRT2 / lengthOf(vector)
   for (let k = 0; k <= last; k++) vector[k]! *= scale
   return vector
 }
@@ -127,15 +128,4 @@ function blockFactor(gram: ArrayLike<number>, size: number): Float64Array {
 function reflectRow(row: Float64Array, vector: Float64Array): void {
   const along = dot(row, vector)
   if (along !== 0) for (let k = 0; k < row.length; k++) row[k]! -= along * vector[k]!
-}
-
-/** a · b, of equal length. */
-export function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0
-  for (let k = 0; k < a.length; k++) sum += a[k]! * b[k]!
-  return sum
-}
-
-function length(values: Float64Array): number {
-  return Math.sqrt(dot(values, values))
 }

@@ -1,8 +1,10 @@
 import type { StoredTensor } from '../../checkpoint/containers/container'
 import type { Component } from '../../checkpoint/model/checkpoint'
+import { moduleOf } from '../../checkpoint/model/module-name'
+import { sideBySide } from '../../linear-algebra/joined-matrices'
 import type { Matrix, MatrixProducts } from '../../linear-algebra/matrix-products'
 import type { TensorValues } from './tensor-values'
-import { sideBySide, unitRows } from './unit-rows'
+import { unitRows } from './unit-rows'
 import type { UnitPlace, UnitSpace } from './unit-spaces'
 
 /** Features of a network's hidden units on given inputs of the layers that lead into them. */
@@ -60,10 +62,6 @@ export function layersInto(set: readonly UnitPlace[]): UnitPlace[] {
   const isMatrix = ({ tensor, axis }: UnitPlace): boolean =>
     axis === 0 && tensor.endsWith('.weight') && !/\.(?:time_emb_proj|norm\d)\.weight$/.test(tensor)
   return set.filter(isMatrix)
-}
-
-function moduleOf(tensor: string): string {
-  return tensor.replace(/\.weight$/, '')
 }
 
 function gelu(x: number): number {

@@ -1,3 +1,4 @@
+import { sideBySide } from '../../linear-algebra/joined-matrices'
 import type { Matrix, MatrixProducts } from '../../linear-algebra/matrix-products'
 
 /** All that leads into units, or out of them, in a tensor of two networks: [units, weights of each]. */
@@ -99,18 +100,4 @@ function someColumns({ data, rows, columns }: Matrix): Matrix {
     (_, at) => data[Math.floor(at / count) * columns + (at % count) * stride]!,
   )
   return { data: chosen, rows, columns: count }
-}
-
-/** Matrices of as many rows as one. */
-export function sideBySide(parts: readonly Matrix[]): Matrix {
-  const rows = parts[0]!.rows
-  const columns = parts.reduce((sum, part) => sum + part.columns, 0)
-  const data = new Float32Array(rows * columns)
-  let first = 0
-  for (const part of parts) {
-    for (let row = 0; row < rows; row++)
-      data.set(part.data.subarray(row * part.columns, (row + 1) * part.columns), row * columns + first)
-    first += part.columns
-  }
-  return { data, rows, columns }
 }

@@ -4,6 +4,7 @@ import type { Combination, StoredTensor } from '../../checkpoint/containers/cont
 import type { TensorReader } from '../../checkpoint/containers/tensor-reader'
 import type { Component } from '../../checkpoint/model/checkpoint'
 import { bestAssignment } from '../../linear-algebra/assignment'
+import { oneUnderOther } from '../../linear-algebra/joined-matrices'
 import type { Matrix } from '../../linear-algebra/matrix-products'
 import { featureCorrelations, groupShare, pairFeatures, type PairingSettings } from './feature-pairing'
 import type { MatchOptions } from './match-units'
@@ -49,7 +50,7 @@ export async function zipUnits(
     const groups: number[][][] = []
     for (const set of space.sets) {
       await pause()
-      const features = joined(await first!.of(space, set), await second!.of(space, set))
+      const features = oneUnderOther([await first!.of(space, set), await second!.of(space, set)])
       const correlations = await featureCorrelations(features, products)
       await pause()
       groups.push(await pairsOf(space, set, correlations, settings, pause))
@@ -67,14 +68,6 @@ function takesUnits(space: UnitSpace, all: readonly UnitSpace[]): boolean {
     all.flatMap(({ sets }) => sets.flat().flatMap(({ tensor, axis }) => (axis === 1 ? [tensor] : []))),
   )
   return space.sets.some((set) => layersInto(set).some(({ tensor }) => outOfUnits.has(tensor)))
-}
-
-/** Both models' features, one under the other. */
-function joined(one: Matrix, other: Matrix): Matrix {
-  const data = new Float32Array(one.data.length + other.data.length)
-  data.set(one.data)
-  data.set(other.data, one.data.length)
-  return { data, rows: one.rows + other.rows, columns: one.columns }
 }
 
 /** Units that are put together, block by block. */

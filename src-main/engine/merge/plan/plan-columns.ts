@@ -1,3 +1,4 @@
+import { moduleOf } from '../../checkpoint/model/module-name'
 import { FusionError } from '../../../contract/errors'
 import { calibratedModel, denoiserFiles, recordedAs } from './calibrated-models'
 import { CALIBRATE_HINT, type Calibration, type RecordedTensors } from './calibration-file'
@@ -99,9 +100,7 @@ export class PlanColumns {
    * @throws FusionError 'incompatible' where they do not have the layer's length
    */
   ofLayer({ component, layer }: Layer, inputs: number, reader: TensorReader): InputColumns {
-    const stored = isDenoiser(component)
-      ? this.calibration.columns.get(layer.weight.replace(/\.weight$/, ''))
-      : undefined
+    const stored = isDenoiser(component) ? this.calibration.columns.get(moduleOf(layer.weight)) : undefined
     const tensors = this.places.map((place) => stored?.[place])
     const wrong = tensors.find((tensor) => tensor && tensor.shape[1] !== inputs)
     if (wrong)

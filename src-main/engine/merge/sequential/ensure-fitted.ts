@@ -1,3 +1,4 @@
+import { moduleOf } from '../../checkpoint/model/module-name'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { FusionError } from '../../../contract/errors'
@@ -63,7 +64,7 @@ export async function ensureFitted(
 ): Promise<FittedNetwork> {
   const { provider, threads, cacheFolder } = options
   const layers = plan.tasks.filter((task): task is LayerTask => task.kind === 'layer')
-  const modules = layers.map(({ name }) => name.replace(/\.weight$/, ''))
+  const modules = layers.map(({ name }) => moduleOf(name))
   const network = SectionedNetwork.of(plan.base, modules, provider)
   const name = `fitted-${keyOf(plan, layers, options)}`
   const folder = join(cacheFolder, CONTRIBUTIONS_FOLDER, name)

@@ -1,3 +1,4 @@
+import { moduleOf } from '../../checkpoint/model/module-name'
 import { TOKEN_LIMIT } from '../../tokenizer/tokenizer'
 import type { InputColumns } from '../regression/column-system'
 import { PLAIN_LAYER, TensorRows } from '../fusion/layer-rows'
@@ -39,7 +40,7 @@ export function sequentialCost(plan: MergePlan & { method: SequentialMethod }, r
   let largest = 0
   let memoryBytes = 0
   for (const { name, layer, views, weights } of layers) {
-    const module = name.replace(/\.weight$/, '')
+    const module = moduleOf(name)
     const positions = positionsOf(module, height * width, depth)
     const [outputs] = layer.shape as [number]
     flops += 2 * elementCount(layer.shape) * positions * runs

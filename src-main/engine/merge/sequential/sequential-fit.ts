@@ -1,3 +1,4 @@
+import { moduleOf } from '../../checkpoint/model/module-name'
 import { FusionError } from '../../../contract/errors'
 import { throwIfCancelled, yieldOrCancel } from '../../cancel'
 import type { TensorReader } from '../../checkpoint/containers/tensor-reader'
@@ -61,9 +62,7 @@ export class SequentialFit {
     const { plan, reader } = options
     this.weights = new NetworkWeights(plan, reader)
     this.tasks = new Map(
-      plan.tasks.flatMap((task) =>
-        task.kind === 'layer' ? [[task.name.replace(/\.weight$/, ''), task] as const] : [],
-      ),
+      plan.tasks.flatMap((task) => (task.kind === 'layer' ? [[moduleOf(task.name), task] as const] : [])),
     )
   }
 

@@ -1,6 +1,7 @@
 import { geometricMedian as descriptor } from '../../../../contract/methods/vectors/geometric-median'
+import { dot, lengthOf } from '../../../linear-algebra/vectors'
 import type { VectorMethod } from '../method'
-import { dot, lengthOf, sumOf } from './products'
+import { sumOf } from './products'
 import { sharesOf } from './shares'
 
 /** sd-mecha's: distances below the first count as that; the objective's least relative change; most iterations. */

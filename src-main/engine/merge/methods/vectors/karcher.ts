@@ -1,6 +1,7 @@
 import { karcher as descriptor } from '../../../../contract/methods/vectors/karcher'
+import { dot, lengthOf } from '../../../linear-algebra/vectors'
 import type { VectorMethod } from '../method'
-import { dot, lengthOf, modelVectors, sumOf } from './products'
+import { modelVectors, sumOf } from './products'
 import { sharesOf } from './shares'
 
 /**

@@ -1,6 +1,7 @@
 import { multislerp as descriptor } from '../../../../contract/methods/vectors/multislerp'
+import { lengthOf } from '../../../linear-algebra/vectors'
 import type { VectorMethod } from '../method'
-import { lengthOf, modelVectors, sumOf } from './products'
+import { modelVectors, sumOf } from './products'
 import { sharesOf } from './shares'
 
 /** mergekit adds it to lengths. */

@@ -1,3 +1,5 @@
+import { dot } from '../../../linear-algebra/vectors'
+
 /**
  * Inner products of one vector of the base (number 0) and of the specialists' changes to it (1 …), all that lengths,
  * angles and distances of the models need. Changes are kept rather than models: what they differ by is not rounded away.
@@ -69,17 +71,6 @@ export function modelVectors([base, ...changes]: readonly Float64Array[]): Float
 
 /** Part of a squared length below which the rest of a vector is rounding. */
 const LEAST_NEW = 1e-15
-
-/** Inner product of the first `count` numbers. */
-export function dot(a: Float64Array, b: Float64Array, count = a.length): number {
-  let sum = 0
-  for (let i = 0; i < count; i++) sum += a[i]! * b[i]!
-  return sum
-}
-
-export function lengthOf(vector: Float64Array): number {
-  return Math.sqrt(dot(vector, vector))
-}
 
 /** Σ factors[k] · points[k]. */
 export function sumOf(points: readonly Float64Array[], factors: readonly number[]): Float64Array {
