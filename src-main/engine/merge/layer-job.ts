@@ -4,21 +4,22 @@ import type { YieldOrCancel } from '../cancel'
 import type { SourceFile } from '../checkpoint/containers/container'
 import { TensorReader } from '../checkpoint/containers/tensor-reader'
 import { BlockChecksums, createHasher, OrderedChecksum } from '../files/kept/checksums'
-import { BYTES_PER_ELEMENT, elementCount } from '../tensor/element-type'
+import { elementCount } from '../tensor/element-type'
 import { FloatEncoder } from '../tensor/float-encoder'
 import { Kernels } from '../tensor/kernels'
-import { emptyRowValues, type RowValues } from './contributions/contribution-file'
-import { differencesMemory, writeDifferences } from './contributions/layer-differences'
+import type { RowValues } from './contributions/contribution-file'
+import { contributors, groupsOfModels, writeContributions } from './contributions/layer-contributions'
+import { differencesMemory } from './contributions/layer-differences'
 import { FusionLayer } from './fusion/fusion-layer'
 import type { LayerReport } from './fusion/layer-report'
-import type { LayerRows, TensorRows } from './fusion/layer-rows'
+import type { LayerRows } from './fusion/layer-rows'
 import { pickModels, type SumSettings } from './fusion/layer-sums'
 import { isOwnOnly } from './fusion/screen'
 import { FusionSessions } from './fusion/statistics'
 import type { LayerArithmetic, MergePlan } from './plan/merge-plan'
 import type { Provider } from '../runtime/session'
 import { FusionMerger, runLayer } from './run-layer'
-import { groupsOf, readBiases } from './jobs/layer-inputs'
+import { groupsOf } from './jobs/layer-inputs'
 import { OpenOutputs, type JobTarget } from './jobs/tensor-job'
 import { writtenBytes } from './jobs/tensor-output'
 import { viewInputs } from './jobs/view-inputs'
@@ -114,7 +115,11 @@ export class LayerJobRunner {
     const { task, settings } = job
     const weights = job.kind === 'prepare' ? task.views.map(() => 1) : task.weights
     const thresholds = Array<number | 'auto'>(task.layer.kind.groups).fill(thresholdOf(settings))
-    const prepared = await this.prepare(this.rowsOf(task, null), { settings, thresholds, weights })
+    const prepared = await this.prepare(groupsOf(task.layer, viewInputs(task.views, this.reader), null), {
+      settings,
+      thresholds,
+      weights,
+    })
     const isOwn = prepared?.every(({ screen }) => isOwnOnly(screen, weights)) === true
     const merged = job.kind === 'fusion' && isOwn ? await this.merge(job, prepared!) : null
     return { prepared, merged, contributed: null }
@@ -169,46 +174,32 @@ export class LayerJobRunner {
     const { task, settings, thresholds, models } = job
     const asked = models.map(({ model }) => model)
     const taking = contributors(asked)
-    const pick = <T>(all: readonly T[]): T[] => taking.map((model) => all[model]!)
-    const biases = readBiases({ biasViews: task.biasViews && pick(task.biasViews) }, this.reader)
-    const groups = this.rowsOf({ ...task, views: pick(task.views) }, biases)
+    const groups = groupsOfModels(task, taking, this.reader)
     const weights = taking.map((model) => (asked.includes(model) ? 1 : 0))
     const options = { settings, thresholds, weights }
     const known = job.prepared?.map((one, index) => pickModels({ ...one, threshold: thresholds[index]! }, taking))
     const prepared = known ?? (await this.prepare(groups, options))
     const isOwn = prepared?.every(({ screen }) => isOwnOnly(screen, weights)) === true
     if (!isOwn) return { prepared, merged: null, contributed: null }
-    const { rows, inputs } = groups[0]!
-    const written = models.map(({ model, target }) => ({
-      place: taking.indexOf(model),
-      target,
-      values: emptyRowValues(rows * groups.length),
-      checksums: new BlockChecksums(),
-    }))
-    for (const [index, group] of groups.entries()) {
-      const first = index * rows
-      const start = first * inputs * BYTES_PER_ELEMENT.F16
-      const fusion = this.fusionOf(group, options, index)
-      await writeDifferences(
-        { rows: group, fusion, kernels: this.kernels, encoder: this.encoder },
-        written.map(({ place, target, values, checksums }) => ({
-          model: place,
-          values,
-          write: (at, bytes) => {
-            checksums.add(bytes)
-            this.outputs.write(target, start + at, bytes)
-          },
-        })),
-        { normaliser: settings.normaliser, first, prepared: prepared[index]! },
-        this.yieldOrCancel,
-      )
-    }
-    const contributed = written.map(({ values, checksums }) => ({ values, checksums: checksums.finish() }))
+    const checksums = models.map(() => new BlockChecksums())
+    const values = await writeContributions(
+      groups,
+      models.map(({ model, target }, index) => ({
+        model,
+        write: (at, bytes) => {
+          checksums[index]!.add(bytes)
+          this.outputs.write(target, at, bytes)
+        },
+      })),
+      (group, index) => {
+        const fusion = this.fusionOf(group, options, index)
+        return { fusion, kernels: this.kernels, encoder: this.encoder }
+      },
+      { normaliser: settings.normaliser, prepared },
+      this.yieldOrCancel,
+    )
+    const contributed = values.map((one, index) => ({ values: one, checksums: checksums[index]!.finish() }))
     return { prepared, merged: null, contributed }
-  }
-
-  private rowsOf(task: Pick<LayerArithmetic, 'layer' | 'views'>, biases: Float64Array[] | null): TensorRows[] {
-    return groupsOf(task.layer, viewInputs(task.views, this.reader), biases)
   }
 
   private fusionOf(group: LayerRows, { settings, thresholds, weights }: GroupOptions, index: number): FusionLayer {
@@ -224,9 +215,4 @@ interface GroupOptions {
   /** Of every group. */
   thresholds: readonly (number | 'auto')[]
   weights: readonly number[]
-}
-
-/** The models that contributions of some depend on: these and the base, first. */
-export function contributors(models: readonly number[]): number[] {
-  return [0, ...models.filter((model) => model !== 0)]
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Recognition, RecognitionSettings } from '../../../contract/evaluate/recognition'
+import { drawingRuns, type Recognition, type RecognitionSettings } from '../../../contract/evaluate/recognition'
 import type { ModelRole } from '../../../contract/evaluate/losses'
 import { filesOfModel, openModel } from '../../merge/open-model'
 import type { Pipeline } from '../../diffusion/pipeline'
@@ -9,7 +9,7 @@ import { ClipScorer } from '../clip/clip-table'
 import type { EvaluationSet } from '../data/evaluation-set'
 import type { ChosenDomain } from '../data/splits'
 import { MeasurementStore } from '../losses/loss-store'
-import { drawingRuns, promptsOfDomains, recognise, type DrawingSettings, type Nearest } from './recognition-meter'
+import { promptsOfDomains, recognise, type DrawingSettings, type Nearest } from './recognition-meter'
 import { summariseRecognition } from './recognition-summary'
 import { clipFeatures, latentFeatures, referencesOf, type PictureFeatures } from './reference-pictures'
 
@@ -46,7 +46,7 @@ export class Recogniser {
 
   /** Runs of the UNet on one picture that a model takes. */
   get runs(): number {
-    return drawingRuns(this.#prompts.length, this.settings.drawing)
+    return drawingRuns(this.pictures, this.settings.drawing)
   }
 
   /** Pictures that each model draws. */

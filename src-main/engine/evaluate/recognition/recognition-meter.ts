@@ -32,11 +32,6 @@ export function promptsOfDomains(
   )
 }
 
-/** Runs of the UNet on one picture that drawing takes. */
-export function drawingRuns(prompts: number, { seeds, steps, guidance }: RecognitionSettings): number {
-  return prompts * seeds * steps * (guidance > 1 ? 2 : 1)
-}
-
 /**
  * Draws every caption with every seed and finds the reference that each picture is nearest to.
  * @param known what an earlier run that was stopped had judged: its pictures are not drawn again

@@ -44,6 +44,13 @@ export function blockCount(byteLength: number): number {
   return Math.ceil(byteLength / CHECKED_BYTES)
 }
 
+/** The checksums of the blocks of these bytes. */
+export function blockChecksums(bytes: Uint8Array): string[] {
+  const blocks = new BlockChecksums()
+  blocks.add(bytes)
+  return blocks.finish()
+}
+
 /** Checksums of the blocks of bytes that come one after the other. */
 export class BlockChecksums {
   private readonly values: string[] = []

@@ -1,9 +1,9 @@
 import { FusionError } from '../../../contract/errors'
-import { dropOldest } from '../../checkpoint/containers/drop-oldest'
 import { TensorReader } from '../../checkpoint/containers/tensor-reader'
 import type { Checkpoint, ComponentName } from '../../checkpoint/model/checkpoint'
 import { MatrixProducts } from '../../linear-algebra/matrix-products'
 import { matchUnits, reorderUnits, type OrderedSpace } from './match-units'
+import { RememberedWork } from './remembered-work'
 import { SPACE_KINDS, type SpaceKind } from './unit-spaces'
 
 /** Who hears of models that are aligned while a merge is planned. */
@@ -21,9 +21,8 @@ interface NamedModel {
 
 type Found = ReadonlyMap<ComponentName, readonly OrderedSpace[]>
 
-/** Orders by the files that they were found in, the last ones: sliders plan the same merge again and again. */
-const known = new Map<string, Promise<Found>>()
-const MOST_KNOWN = 16
+/** By the files that orders were found in. */
+const known = new RememberedWork<Found>(16)
 
 /**
  * Specialists with their hidden units in the order of the base's (git re-basin): each computes what it did, and all
@@ -49,32 +48,14 @@ export async function alignModels<Model extends NamedModel>(
       aligned.push(model)
       continue
     }
-    const found = await ordersOf(base.checkpoint, checkpoint, components, listener.signal, onProgress)
+    const key = JSON.stringify([components, ...[base.checkpoint, checkpoint].map((one) => [one.files, one.usesEma])])
+    const found = await known.result(key, () =>
+      findOrders(base.checkpoint, checkpoint, components, listener.signal, onProgress),
+    )
     notes.push(inWords(name, base.entry.name, found))
     aligned.push({ ...model, checkpoint: reordered(checkpoint, found) })
   }
   return { models: aligned, notes }
-}
-
-async function ordersOf(
-  base: Checkpoint,
-  specialist: Checkpoint,
-  components: readonly ComponentName[],
-  signal: AbortSignal | undefined,
-  onProgress: (fraction: number) => void,
-): Promise<Found> {
-  const key = JSON.stringify([components, ...[base, specialist].map(({ files, usesEma }) => [files, usesEma])])
-  const before = known.get(key)
-  if (before) return before
-  const work = findOrders(base, specialist, components, signal, onProgress)
-  dropOldest(known, MOST_KNOWN)
-  known.set(key, work)
-  try {
-    return await work
-  } catch (error) {
-    known.delete(key)
-    throw error
-  }
 }
 
 async function findOrders(

@@ -10,13 +10,14 @@ import type { LayerRows } from '../fusion/layer-rows'
 import type { SumSettings } from '../fusion/layer-sums'
 import { FusionSessions } from '../fusion/statistics'
 import { runJobs, type PoolOptions } from '../job-pool'
-import { fusionMemory, groupsOf, readBiases, samplesFor } from '../jobs/layer-inputs'
+import { fusionMemory, groupsOf, samplesFor } from '../jobs/layer-inputs'
 import { viewInputs } from '../jobs/view-inputs'
-import { contributors, triesOwnRows, type ContributedLayer, type ContributionJob, type PrepareJob } from '../layer-job'
+import { triesOwnRows, type ContributedLayer, type ContributionJob, type PrepareJob } from '../layer-job'
 import { sourcesOf, withoutFiles, type LayerTask, type MergePlan } from '../plan/merge-plan'
 import { PlanColumns } from '../plan/plan-columns'
-import { emptyRowValues, type ContributionWriter, type Contributions } from './contribution-file'
-import { differencesMemory, writeDifferences } from './layer-differences'
+import type { ContributionWriter, Contributions } from './contribution-file'
+import { contributors, groupsOfModels, writeContributions } from './layer-contributions'
+import { differencesMemory } from './layer-differences'
 
 /** What is kept of layers between deciding their thresholds and summing their rows; the rest is found once more. */
 const KEPT_BYTES = 64e6
@@ -47,7 +48,7 @@ export class ContributedLayers {
   private readonly sessions: FusionSessions
   private readonly kept = new Map<LayerTask, SumSettings[]>()
   private keptBytes = 0
-  private tools: { kernels: Kernels; encoder: FloatEncoder } | undefined
+  private madeTools: { kernels: Kernels; encoder: FloatEncoder } | undefined
   /** The layer that the calling thread works on. */
   private whole: Promise<void> = Promise.resolve()
 
@@ -141,9 +142,10 @@ export class ContributedLayers {
   }
 
   private async decideHere(task: LayerTask): Promise<number[]> {
-    const { rows, fusionOf } = this.open(task, task.views, null)
+    const groups = groupsOf(task.layer, viewInputs(task.views, this.reader), null)
+    const fusionOf = this.fusionOf(task, groups[0]!, task.views.length)
     const thresholds: number[] = []
-    for (const group of rows) thresholds.push(await fusionOf(group, 'auto').decideThreshold())
+    for (const group of groups) thresholds.push(await fusionOf(group, 'auto').decideThreshold())
     return thresholds
   }
 
@@ -155,45 +157,30 @@ export class ContributedLayers {
     prepared: readonly SumSettings[] | null,
   ): Promise<void> {
     const taking = contributors(models.map(({ model }) => model))
-    const pick = <T>(all: readonly T[]): T[] => taking.map((model) => all[model]!)
-    const biases = readBiases({ biasViews: task.biasViews && pick(task.biasViews) }, this.reader)
-    const { rows, fusionOf } = this.open(task, pick(task.views), biases)
-    const written = models.map(({ model, writer }) => ({
-      place: taking.indexOf(model),
-      writer,
-      values: emptyRowValues(rows.reduce((sum, group) => sum + group.rows, 0)),
-    }))
+    const groups = groupsOfModels(task, taking, this.reader)
     const { weight } = task.layer
-    for (const [index, group] of rows.entries()) {
-      const first = index * group.rows
-      const start = first * group.inputs * BYTES_PER_ELEMENT.F16
-      const known = prepared?.[index]
-      await writeDifferences(
-        { rows: group, fusion: fusionOf(group, thresholds[index]!), ...this.tools! },
-        written.map(({ place, writer, values }) => ({
-          model: place,
-          values,
-          write: (at, bytes) => writer.writeDifferences(weight, start + at, bytes),
-        })),
-        { normaliser: this.plan.project.method.normaliser, first, ...(known && { prepared: known }) },
-        () => yieldOrCancel(this.options.signal),
-      )
-    }
-    for (const { writer, values } of written) writer.writeRows(weight, values)
+    const { normaliser } = this.plan.project.method
+    const fusionOf = this.fusionOf(task, groups[0]!, taking.length)
+    const values = await writeContributions(
+      groups,
+      models.map(({ model, writer }) => ({
+        model,
+        write: (at, bytes) => writer.writeDifferences(weight, at, bytes),
+      })),
+      (group, index) => ({ fusion: fusionOf(group, thresholds[index]!), ...this.tools() }),
+      { normaliser, prepared },
+      () => yieldOrCancel(this.options.signal),
+    )
+    models.forEach(({ writer }, index) => writer.writeRows(weight, values[index]!))
   }
 
-  /** The groups of a layer for the models of `views`, one after the other to be worked on in the same memory. */
-  private open(task: LayerTask, views: LayerTask['views'], biases: Float64Array[] | null) {
-    const { kernels } = (this.tools ??= this.makeTools())
-    const settings = this.plan.project.method
-    const rows = groupsOf(task.layer, viewInputs(views, this.reader), biases)
-    const weights = views.map(() => 1)
-    const samples = samplesFor(settings, task, rows[0]!, this.columns(), this.reader)
-    const fusionOf = (group: LayerRows, threshold: number | 'auto'): FusionLayer => {
-      const options = { normaliser: settings.normaliser, threshold, weights, samples }
-      return new FusionLayer(group, options, this.sessions, kernels)
-    }
-    return { rows, fusionOf }
+  /** How the groups of a layer are merged, one after the other in the same memory. */
+  private fusionOf(task: LayerTask, rows: LayerRows, models: number) {
+    const { normaliser } = this.plan.project.method
+    const samples = samplesFor(this.plan.project.method, task, rows, this.columns(), this.reader)
+    const weights = Array<number>(models).fill(1)
+    return (group: LayerRows, threshold: number | 'auto'): FusionLayer =>
+      new FusionLayer(group, { normaliser, threshold, weights, samples }, this.sessions, this.tools().kernels)
   }
 
   private columns(): PlanColumns | null {
@@ -201,6 +188,10 @@ export class ContributedLayers {
   }
 
   /** Large enough for every layer. */
+  private tools(): { kernels: Kernels; encoder: FloatEncoder } {
+    return (this.madeTools ??= this.makeTools())
+  }
+
   private makeTools(): { kernels: Kernels; encoder: FloatEncoder } {
     const { reader, plan } = this
     const bytes = this.tasks.map((task) => {

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { calibrationRecordSchema, type CalibrationRecord } from '../../../contract/document/calibration'
 import { FusionError } from '../../../contract/errors'
 import { damaged } from '../../files/reading/file-errors'
-import { BlockChecksums, blockCount, checksum } from '../../files/kept/checksums'
+import { blockChecksums, blockCount, checksum } from '../../files/kept/checksums'
 import { fileKind } from '../../files/writing/target'
 import type { SourceFile, StoredTensor } from '../../checkpoint/containers/container'
 import { readSafetensors } from '../../checkpoint/containers/safetensors'
@@ -196,7 +196,7 @@ export class CalibrationWriter {
   /** @param model its place in the record */
   add(model: number, columns: LayerColumns): void {
     const entry = entryOf(columns, model)
-    this.checksums.set(entry.name, blocksOf(columns.bytes))
+    this.checksums.set(entry.name, blockChecksums(columns.bytes))
     this.writer.add({ ...entry, bytes: columns.bytes })
   }
 
@@ -205,7 +205,7 @@ export class CalibrationWriter {
     for (const [input, { data, dims }] of Object.entries(inputs)) {
       const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
       const name = `runs.${model}.${shape}.${input}`
-      this.checksums.set(name, blocksOf(bytes))
+      this.checksums.set(name, blockChecksums(bytes))
       this.writer.add({ name, elementType: 'F32', shape: [...dims], bytes })
     }
   }
@@ -232,12 +232,6 @@ function metadataOf(
     [METADATA_KEY]: record,
     [CHECKSUMS_KEY]: JSON.stringify({ header, tensors: Object.fromEntries(checksums) }),
   }
-}
-
-function blocksOf(bytes: Uint8Array): string[] {
-  const blocks = new BlockChecksums()
-  blocks.add(bytes)
-  return blocks.finish()
 }
 
 function entryOf({ module, inputs, count }: Omit<LayerColumns, 'bytes'>, model: number) {

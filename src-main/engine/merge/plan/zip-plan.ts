@@ -6,15 +6,14 @@ import { CALIBRATE_HINT, type Calibration } from './calibration-file'
 import type { OpenedModels, PlannedModel } from './merge-plan'
 import { hashFile } from '../../checkpoint/hash'
 import { denoiserOf } from '../../checkpoint/denoisers'
-import { dropOldest } from '../../checkpoint/containers/drop-oldest'
 import { TensorReader } from '../../checkpoint/containers/tensor-reader'
 import { MatrixProducts } from '../../linear-algebra/matrix-products'
 import type { AlignListener } from '../alignment/align-models'
+import { RememberedWork } from '../alignment/remembered-work'
 import { zippedComponent, zipUnits, type ZippedSpace } from '../alignment/zip-units'
 
-/** What was put together, by the files and settings it depends on, the last ones. */
-const known = new Map<string, Promise<ZippedSpace[]>>()
-const MOST_KNOWN = 4
+/** By the files and settings that what was put together depends on. */
+const known = new RememberedWork<ZippedSpace[]>(4)
 
 /**
  * The two models of ZipIt! as their mean merges them (alignment/zip-units.ts): of the network that predicts noise; all
@@ -58,7 +57,7 @@ export async function zipModels(
       reader.close()
     }
   }
-  const zipped = await remembered(key, work)
+  const zipped = await known.result(key, work)
   const models = opened.models.map((model, index) => {
     const component = zippedComponent(denoiserOf(model.checkpoint)!, zipped, index === 0 ? 0 : 1)
     const components = new Map(model.checkpoint.components).set(own.name, component)
@@ -82,20 +81,6 @@ async function placeOf({ checkpoint, entry }: PlannedModel, { record, file }: Ca
   throw new FusionError('incompatible', `${file.path} has no inputs of ${entry.name}.`, {
     hint: `It was made with other models, or a model has changed since. ${CALIBRATE_HINT}`,
   })
-}
-
-async function remembered(key: string, work: () => Promise<ZippedSpace[]>): Promise<ZippedSpace[]> {
-  const before = known.get(key)
-  if (before) return before
-  dropOldest(known, MOST_KNOWN)
-  const found = work()
-  known.set(key, found)
-  try {
-    return await found
-  } catch (error) {
-    known.delete(key)
-    throw error
-  }
 }
 
 /** How many features found another one than that in their place. */

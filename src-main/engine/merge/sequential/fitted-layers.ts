@@ -7,7 +7,7 @@ import { readSafetensors } from '../../checkpoint/containers/safetensors'
 import { encodeHeader } from '../../checkpoint/containers/safetensors-write'
 import { SequentialWriter } from '../../checkpoint/containers/sequential-writer'
 import { tellDamage } from '../../files/kept/cache-damage'
-import { BlockChecksums, checksum } from '../../files/kept/checksums'
+import { blockChecksums, checksum } from '../../files/kept/checksums'
 import { fileKind } from '../../files/writing/target'
 import type { Tensor } from '../../runtime/session'
 import type { RegressionReport } from '../regression/regression-layer'
@@ -75,7 +75,7 @@ export class FittedLayers {
       const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
       return { name, elementType: 'F32' as const, shape: [...dims], bytes, byteLength: bytes.byteLength }
     })
-    const checksums = Object.fromEntries(entries.map(({ name, bytes }) => [name, blocksOf(bytes)]))
+    const checksums = Object.fromEntries(entries.map(({ name, bytes }) => [name, blockChecksums(bytes)]))
     const metadata = { [KEY]: JSON.stringify({ checksums, reports, whole: seal(checksums, reports) }) }
     const rule = { kind: FITTED_LAYERS, overwrite: true }
     const room = encodeHeader(entries, metadata).byteLength
@@ -96,10 +96,4 @@ export class FittedLayers {
 
 function seal(checksums: Readonly<Record<string, readonly string[]>>, reports: readonly RegressionReport[]): string {
   return checksum(Buffer.from(JSON.stringify([Object.entries(checksums).sort(), reports])))
-}
-
-function blocksOf(bytes: Uint8Array): string[] {
-  const blocks = new BlockChecksums()
-  blocks.add(bytes)
-  return blocks.finish()
 }
