@@ -7,10 +7,12 @@ import { MatrixProducts, type Matrix } from '../linear-algebra/matrix-products'
 import {
   isExact,
   lostEnergy,
+  randomDirections,
   sumOfSquares,
   truncatedSvd,
   type Kept,
   type LowRank,
+  type Measured,
 } from '../linear-algebra/truncated-svd'
 import { ChangeReader } from './layer-change'
 import { RoundedTensors } from './rounded-tensors'
@@ -55,8 +57,13 @@ export class LayerFactorizer {
    */
   async factor({ base, specialist, kept, type }: LayerToFactor): Promise<LayerFactors | null> {
     const [rows, columns] = asMatrix(base.shape)
-    const data = this.changes.read(base, specialist, isExact(rows, columns, kept))
-    return factorMatrix({ data, rows, columns }, { kept, type, layer: base }, this.products)
+    const settings = { kept, type, layer: base }
+    if (isExact(rows, columns, kept)) {
+      const data = this.changes.read(base, specialist, true)
+      return factorMatrix({ data, rows, columns }, settings, this.products)
+    }
+    const { matrix, ...measured } = this.changes.measure(base, specialist, randomDirections(rows, columns, kept))
+    return factorMatrix(matrix, settings, this.products, measured)
   }
 
   async release(): Promise<void> {
@@ -68,6 +75,7 @@ export class LayerFactorizer {
 /**
  * The best factors of a layer's change for what is kept, rounded to their type.
  * @param layer for messages
+ * @param measured what is known of the matrix already
  * @returns null for a matrix of zeros
  * @throws FusionError 'not-finite' where values are too large for the type
  */
@@ -75,8 +83,9 @@ export async function factorMatrix(
   matrix: Matrix,
   { kept, type, layer }: { kept: Kept; type: LoraType; layer: TensorView },
   products: MatrixProducts,
+  measured?: Measured,
 ): Promise<LayerFactors | null> {
-  const found = await truncatedSvd(matrix, kept, products)
+  const found = await truncatedSvd(matrix, kept, products, measured)
   if (!found) return null
   const rounding = new RoundedTensors(type)
   const up = rounding.round(found.up, layer)

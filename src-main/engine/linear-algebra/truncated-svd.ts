@@ -36,11 +36,23 @@ const FIRST_ENERGY_RANK = 56
 const NEGLIGIBLE = 1e-9
 const NEGLIGIBLE_SINGLE = 1e-6
 
+/** What is known of a matrix before it is taken apart. */
+export interface Measured {
+  /** |matrix|² */
+  total: number
+  /** As many combinations of its rows (row-sketch.ts) as `randomDirections` says. */
+  sketch: Matrix
+}
+
 /** Whether a matrix of this size is decomposed exactly: its elements are then wanted in float64, else in float32. */
 export function isExact(rows: number, columns: number, kept: Kept): boolean {
   const smaller = Math.min(rows, columns)
-  const directions = directionsFor('rank' in kept ? kept.rank : FIRST_ENERGY_RANK, smaller)
-  return smaller <= EXACT_SIDE || directions > MOST_RANDOM_PART * smaller
+  return smaller <= EXACT_SIDE || randomDirections(rows, columns, kept) > MOST_RANDOM_PART * smaller
+}
+
+/** How many random directions a matrix is first looked at in, where it is not decomposed exactly. */
+export function randomDirections(rows: number, columns: number, kept: Kept): number {
+  return directionsFor('rank' in kept ? kept.rank : FIRST_ENERGY_RANK, Math.min(rows, columns))
 }
 
 /** How many random directions a rank takes. */
@@ -52,16 +64,25 @@ function directionsFor(rank: number, smaller: number): number {
  * Truncated singular value decomposition: exact (eigenvectors of the smaller Gram matrix, float64) for small matrices and
  * high ranks, else by random directions that are sharpened, in float32. Deterministic.
  * @param kept a rank above the matrix's own is cut to it
+ * @param measured what is known already
  * @returns null for a matrix of zeros. σ is shared evenly between the factors, so that both fit into float16.
  */
-export async function truncatedSvd(matrix: Matrix, kept: Kept, products: MatrixProducts): Promise<LowRank | null> {
-  const total = sumOfSquares(matrix.data)
+export async function truncatedSvd(
+  matrix: Matrix,
+  kept: Kept,
+  products: MatrixProducts,
+  measured?: Measured,
+): Promise<LowRank | null> {
+  const { rows, columns } = matrix
+  const total = measured?.total ?? sumOfSquares(matrix.data)
   if (total === 0) return null
-  if (isExact(matrix.rows, matrix.columns, kept)) return exact(matrix, kept, total, products)
-  if ('rank' in kept) return randomised(matrix, kept, kept.rank, total, products)
-  const smaller = Math.min(matrix.rows, matrix.columns)
+  if (isExact(rows, columns, kept)) return exact(matrix, kept, total, products)
+  const first = measured?.sketch ?? rowSketch(matrix, randomDirections(rows, columns, kept))
+  if ('rank' in kept) return randomised(matrix, first, kept, total, products)
+  const smaller = Math.min(rows, columns)
   for (let rank = FIRST_ENERGY_RANK; directionsFor(rank, smaller) <= MOST_RANDOM_PART * smaller; rank *= 2) {
-    const found = await randomised(matrix, kept, rank, total, products)
+    const sketch = rank === FIRST_ENERGY_RANK ? first : rowSketch(matrix, directionsFor(rank, smaller))
+    const found = await randomised(matrix, sketch, kept, total, products)
     if (energyRank(found.singularValues, kept.energy, total) <= rank) return found
   }
   return exact(matrix, kept, total, products)
@@ -105,15 +126,13 @@ async function exact(given: Matrix, kept: Kept, total: number, products: MatrixP
  */
 async function randomised(
   given: Matrix,
+  sketch: Matrix,
   kept: Kept,
-  rank: number,
   total: number,
   products: MatrixProducts,
 ): Promise<LowRank> {
   const matrix = given.data instanceof Float32Array ? given : { ...given, data: Float32Array.from(given.data) }
-  const smaller = Math.min(matrix.rows, matrix.columns)
-  const count = directionsFor(rank, smaller)
-  const sketch = rowSketch(matrix, count)
+  const count = sketch.rows
   const directions = await orthonormalRows(await sharpened(matrix, sketch, total, products), products)
   const images = await products.multiply(matrix, directions, 'right transposed')
   const { values, vectors } = symmetricEigen(await gramOfColumns(images, products), count)
