@@ -8,7 +8,7 @@ const EXPORTS: FileFilter[] = [{ name: 'Checkpoints', extensions: ['safetensors'
 const PICTURES: FileFilter[] = [{ name: 'PNG pictures', extensions: ['png'] }]
 
 const OPEN: Partial<Record<DialogPurpose, OpenDialogOptions>> = {
-  models: { title: 'Add models', properties: ['openFile', 'multiSelections'], filters: MODELS },
+  models: { title: 'Add models', properties: ['openFile', 'multiSelections'], filters: [...MODELS, ...PROJECTS] },
   'model-folders': { title: 'Add model folders', properties: ['openDirectory', 'multiSelections'] },
   'open-project': { title: 'Open a project', properties: ['openFile'], filters: PROJECTS },
   folder: { title: 'Choose a folder', properties: ['openDirectory', 'createDirectory'] },

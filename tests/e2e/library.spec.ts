@@ -70,6 +70,6 @@ test('models of another program are found, and added', async ({ studio, server, 
   await dialog.getByRole('button', { name: /^Take .*webui out of the library$/ }).click()
   await expect(dialog).toContainText('Add the folder of a program that you have')
 
-  await dialog.getByRole('button', { name: 'Other files or folders' }).click()
+  await dialog.getByRole('button', { name: 'Other files, folders or projects' }).click()
   await expect(page.getByRole('dialog', { name: 'Add models' }).last()).toContainText('Up')
 })
