@@ -9,13 +9,14 @@ import type { TaskRunner } from './task'
 export const fuse: TaskRunner<'fuse'> = async (task, { signal, emit }) => {
   const started = performance.now()
   const { project: given, request, path, overwrite, cacheFolder } = task
-  const { fusion, rank, format, type } = request
+  const { fusion, cut, rank, energy, convolutionRank, format, type } = request
   const project = fusedProject(given)
   const plan = await planMerge(project)
   const result = await fuseAdapters(plan, {
     ...{ path, overwrite, format, fusion, cacheFolder, signal },
     type: LORA_TYPES[type],
-    kept: rank === null ? null : { rank },
+    kept: { all: null, rank: { rank }, energy: { energy } }[cut],
+    ...(cut !== 'all' && convolutionRank !== null && { convolutionsKept: { rank: convolutionRank } }),
     onProgress: (fraction) => emit({ type: 'progress', phase: 'merging', fraction }),
   })
   const ranks = result.layers.map((layer) => layer.rank)
@@ -26,7 +27,7 @@ export const fuse: TaskRunner<'fuse'> = async (task, { signal, emit }) => {
       bytes: result.bytes,
       seconds: (performance.now() - started) / 1000,
       layers: ranks.length,
-      ranks: ranks.length > 0 ? [Math.min(...ranks), Math.max(...ranks)] : [0, 0],
+      ranks: ranks.length > 0 ? [Math.min(...ranks), Math.max(...ranks)] : null,
       relativeError: result.relativeError,
       whole: result.whole.length,
       notes: [...plan.warnings, ...notesOnFusion(given, project, result)],

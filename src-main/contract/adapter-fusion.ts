@@ -53,11 +53,18 @@ export function usedSettings(settings: FusionSettings): Partial<FusionSettings> 
   }
 }
 
+/** What is kept of every layer: all ranks together, so many, or as many as a part of its change takes. */
+export const ADAPTER_CUTS = ['all', 'rank', 'energy'] as const
+
 /** One adapter to be made of a project's. */
 export const fusionRequestSchema = z.strictObject({
   fusion: fusionSettingsSchema.prefault({}),
-  /** Of every layer; null: all ranks together. */
-  rank: countSchema.nullable().default(null),
+  cut: z.enum(ADAPTER_CUTS).default('all'),
+  rank: countSchema.default(32),
+  /** The part of Σ σ² that is kept of every layer. */
+  energy: z.number().gt(0).max(1).default(0.95),
+  /** Of convolutions larger than 1 × 1, where it differs and layers are cut. */
+  convolutionRank: countSchema.nullable().default(null),
   format: z.enum(LORA_FORMATS).default('kohya'),
   type: z.enum(Object.keys(LORA_TYPES) as [LoraTypeName, ...LoraTypeName[]]).default('fp16'),
 })
@@ -69,8 +76,8 @@ export const fusedAdapterSchema = z.object({
   bytes: z.number(),
   seconds: z.number(),
   layers: z.number(),
-  /** The least and the largest of its layers. */
-  ranks: z.tuple([z.number(), z.number()]),
+  /** The least and the largest of its layers; null where it has none. */
+  ranks: z.tuple([z.number(), z.number()]).nullable(),
   /** Of all layers together, as a part of what the adapters change. */
   relativeError: z.number(),
   /** How many norms and biases it holds whole. */

@@ -35,6 +35,15 @@ test('adapters become one LoRA', async ({ studio, server }) => {
   await studio.export.fuseTo(server.folder, 'small.safetensors')
   await expect(fusion).toContainText('small.safetensors is written')
   expect(await ranksOf(join(server.folder, 'small.safetensors'))).toEqual([3])
+
+  await fusion.getByLabel('How adapters are merged').selectOption({ label: 'Sum' })
+  await fusion.getByLabel('Rank', { exact: true }).selectOption({ label: 'Cut to a part of each layer: ranks follow' })
+  await fusion.getByLabel('Part that is kept').fill('0.6')
+  await fusion.getByRole('switch', { name: 'A rank of their own' }).click()
+  await fusion.getByLabel('Rank of convolutions').fill('1')
+  await studio.export.fuseTo(server.folder, 'part.safetensors')
+  await expect(fusion).toContainText('part.safetensors is written')
+  expect(Math.max(...(await ranksOf(join(server.folder, 'part.safetensors'))))).toBeLessThan(5)
 })
 
 async function ranksOf(path: string): Promise<number[]> {
