@@ -7,10 +7,12 @@ import torch
 
 method, output, *inputs = sys.argv[1:]
 base, *others = [sd_mecha.model(path) for path in inputs]
-deltas = [other - base for other in others]
-merged = sd_mecha.ties_sum(*deltas, k=0.2) if method == "ties" else sd_mecha.dropout(*deltas, probability=0.5)
+if method == "ties":
+    merged = base + sd_mecha.ties_sum(*[other - base for other in others], k=0.2)
+else:
+    merged = sd_mecha.dropout(base, *others, probability=0.5, alpha=1.0)
 sd_mecha.merge(
-    base + merged,
+    merged,
     output=output,
     merge_device="cpu",
     merge_dtype=torch.float32,
