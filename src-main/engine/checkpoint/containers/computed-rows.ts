@@ -41,6 +41,8 @@ export class ComputedRows {
   /** Where the weight lies transposed in its file: whole, the right way round, as it is stored. */
   private turned: Uint8Array | undefined
   private block = { firstRow: 0, values: new Float32Array(0) }
+  /** Memory of the block: fresh memory for each would cost as much time as what is written there. */
+  private held = new Float32Array(0)
 
   constructor(
     private readonly tensor: ComputedTensor,
@@ -73,7 +75,10 @@ export class ComputedRows {
     const step = Math.max(1, Math.floor(BLOCK_ELEMENTS / (rowLength * rowsTogether))) * rowsTogether
     const first = Math.floor(row / step) * step
     const block = this.changedRows(first, Math.min(step, rows - first))
-    this.block = { firstRow: first, values: block.values.floats(block.rows * rowLength).slice() }
+    const count = block.rows * rowLength
+    if (this.held.length < count) this.held = new Float32Array(count)
+    this.held.set(block.values.floats(count))
+    this.block = { firstRow: first, values: this.held.subarray(0, count) }
     return this.block
   }
 
@@ -92,19 +97,27 @@ export class ComputedRows {
 
   private loadRows(firstRow: number, rows: number): RowBlock {
     if (this.inner?.change.rowsTogether === 1) return this.inner.changedRows(firstRow, rows)
-    const { stored } = this.tensor.weight
+    const { stored, start } = this.tensor.weight
     const type = stored.elementType as FloatType
     const count = rows * this.shape.rowLength
-    // Read first: the weight may be computed itself, in the same memory.
-    const bytes = this.readWeight(firstRow * this.shape.rowLength, count)
+    const byteLength = count * BYTES_PER_ELEMENT[type]
+    // Read first where the weight is computed itself, in the same memory.
+    const own = this.isStored ? null : this.readWeight(firstRow * this.shape.rowLength, count)
     const kernels = (shared ??= new Kernels(0))
     kernels.reset()
     const values = kernels.allocateMore(count * 4)
-    const raw = kernels.allocateMore(bytes.byteLength)
-    raw.bytes(bytes.byteLength).set(bytes)
+    const raw = kernels.allocateMore(byteLength)
+    if (own) raw.bytes(byteLength).set(own)
+    else this.reader.read(stored, start + firstRow * this.shape.rowLength, raw.bytes(byteLength))
     if (!decodeFloats(kernels, type, raw, values, count))
       throw notFiniteError({ sources: [stored.path], name: stored.name }, 0)
     return { kernels, values, firstRow, rows }
+  }
+
+  /** Whether the weight lies in its file as it is read. */
+  private get isStored(): boolean {
+    const { stored, transposed } = this.tensor.weight
+    return !stored.computed && !transposed
   }
 
   private readWeight(start: number, count: number): Uint8Array {
