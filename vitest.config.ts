@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vitest/config'
@@ -11,5 +12,7 @@ export default defineConfig({
     setupFiles: ['tests/unit/setup.ts'],
     testTimeout: 30_000,
     pool: 'forks',
+    // Vitest leaves one core free; on two cores that is half of the machine.
+    maxWorkers: availableParallelism(),
   },
 })
