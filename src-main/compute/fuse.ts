@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { LORA_TYPES } from '../contract/adapter-files'
-import { fuseAdapters, fusedProject } from '../engine/fuse/fuse-adapters'
-import { notesOnFusion } from '../engine/fuse/fusion'
+import { fuseAdapters, fusedProject } from '../engine/adapter-fusion/fuse-adapters'
+import { notesOnFusion } from '../engine/adapter-fusion/fusion'
 import { planMerge } from '../engine/merge/open-model'
 import type { TaskRunner } from './task'
 

@@ -11,7 +11,7 @@ import { findDemoFamily } from '../../src-main/engine/evaluate/data/demo-family'
 import { extractLora } from '../../src-main/engine/extract/extract-lora'
 import { fusionSettingsSchema } from '../../src-main/contract/adapter-fusion'
 import type { LoraFormat } from '../../src-main/contract/adapter-files'
-import { fuseAdapters } from '../../src-main/engine/fuse/fuse-adapters'
+import { fuseAdapters } from '../../src-main/engine/adapter-fusion/fuse-adapters'
 import { openModel, planMerge } from '../../src-main/engine/merge/open-model'
 import { runMerge } from '../../src-main/engine/merge/run'
 

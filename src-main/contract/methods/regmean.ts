@@ -10,7 +10,7 @@ export const GRAM_RIDGE = {
   default: 0.03,
   range: { min: 0, max: 1e6 },
   offered: { min: 0, max: 10 },
-  step: 0.01,
+  step: 0.001,
 } as const satisfies Parameter
 
 /** RegMean and RegMean++. */

@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { fusionSettingsSchema, type FusionSettings } from '../../../../src-main/contract/adapter-fusion'
-import { FactorSpace } from '../../../../src-main/engine/fuse/factor-space'
-import { FUSIONS } from '../../../../src-main/engine/fuse/fusion-methods'
-import { stackFactors, type ScaledProduct } from '../../../../src-main/engine/fuse/stacked-factors'
+import { FactorSpace } from '../../../../src-main/engine/adapter-fusion/factor-space'
+import { FUSIONS } from '../../../../src-main/engine/adapter-fusion/fusion-methods'
+import { stackFactors, type ScaledProduct } from '../../../../src-main/engine/adapter-fusion/stacked-factors'
 import { MatrixProducts, type Matrix } from '../../../../src-main/engine/linear-algebra/matrix-products'
 import { TorchGenerator } from '../../../../src-main/engine/random'
 
