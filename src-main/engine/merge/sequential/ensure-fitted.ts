@@ -5,6 +5,7 @@ import { FusionError } from '../../../contract/errors'
 import { TensorReader } from '../../checkpoint/containers/tensor-reader'
 import type { StoredTensor } from '../../checkpoint/containers/container'
 import { digest } from '../../files/kept/digest'
+import { checkSpace } from '../../files/writing/disk-space'
 import { makePrivateFolder } from '../../files/writing/private'
 import { temporaryName } from '../../files/writing/temporary-name'
 import { writingError } from '../../files/writing/writing-error'
@@ -18,9 +19,10 @@ import type { PlanColumns } from '../plan/plan-columns'
 import { runBatches, type RunBatch } from '../plan/recorded-runs'
 import type { RegressionReport } from '../regression/regression-layer'
 import { RegressionSessions } from '../regression/regression-sessions'
-import { FittedLayers } from './fitted-layers'
+import { FittedLayers, type FittedSection } from './fitted-layers'
 import { RunStates } from './run-states'
 import { SectionedNetwork } from './sectioned-network'
+import { sequentialCost } from './sequential-cost'
 import { SequentialFit } from './sequential-fit'
 
 /** Part of every key: another arithmetic is another key. */
@@ -76,8 +78,12 @@ export async function ensureFitted(
   const fitted = new FittedLayers(folder)
   const reader = new TensorReader(sourcesOf(plan))
   const sessions = new RegressionSessions(provider, threads)
-  const states = new RunStates(join(cacheFolder, CONTRIBUTIONS_FOLDER, temporaryName(`${name}-runs`)))
+  const values = join(cacheFolder, CONTRIBUTIONS_FOLDER, temporaryName(`${name}-runs`))
+  const states = new RunStates(values)
   try {
+    // Hours later it would be too late to say.
+    if ((await fittedSections(fitted, network)).includes(null))
+      await checkSpace(values, sequentialCost(plan, reader).temporaryBytes)
     const runs = runsOf(plan, layers, columns)
     await new SequentialFit({ ...options, plan, network, runs, fitted, states, reader, sessions }).run()
     reader.checkUnchanged()
@@ -112,8 +118,13 @@ function runsOf(
   )
 }
 
-async function collect(fitted: FittedLayers, { sections }: SectionedNetwork): Promise<FittedNetwork> {
-  const all = await Promise.all(sections.map((_, index) => fitted.ofSection(index)))
+/** null for a section that is not fitted yet. */
+function fittedSections(fitted: FittedLayers, { sections }: SectionedNetwork): Promise<(FittedSection | null)[]> {
+  return Promise.all(sections.map((_, index) => fitted.ofSection(index)))
+}
+
+async function collect(fitted: FittedLayers, network: SectionedNetwork): Promise<FittedNetwork> {
+  const all = await fittedSections(fitted, network)
   const there = all.filter((section) => section !== null)
   if (there.length < all.length)
     throw new FusionError('internal', `Fitted layers in ${fitted.folder} vanished.`, { hint: 'Try again.' })

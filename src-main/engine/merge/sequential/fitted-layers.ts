@@ -29,7 +29,7 @@ const fittedSchema = z.object({
 })
 
 /** Layers that were fitted together: tensors by name, and how far each came. */
-export interface Fitted {
+export interface FittedSection {
   tensors: ReadonlyMap<string, StoredTensor>
   reports: readonly RegressionReport[]
 }
@@ -39,13 +39,13 @@ const FITTED_LAYERS = fileKind('file of fitted layers', async () => true)
 
 /** Files of fitted layers in a folder of their own, one for each section of the network: what a fit continues from. */
 export class FittedLayers {
-  private readonly found = new Map<number, Fitted>()
+  private readonly found = new Map<number, FittedSection>()
 
   /** @param folder there, and named by all that the layers depend on */
   constructor(readonly folder: string) {}
 
   /** The layers of a section; null where they are not fitted yet, or damaged, which is said. */
-  async ofSection(section: number): Promise<Fitted | null> {
+  async ofSection(section: number): Promise<FittedSection | null> {
     const known = this.found.get(section)
     if (known) return known
     const path = this.pathOf(section)
