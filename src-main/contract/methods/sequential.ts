@@ -32,7 +32,8 @@ const SHARED = {
   specialists: { least: 1, most: Infinity },
   needs: {
     kind: 'runs',
-    advice: 'The merged network is run for this: it takes minutes for small models, hours for large ones.',
+    advice:
+      'The merged network is run for this: it takes minutes for small models, hours for large ones. The lower the weight of the base, the more of the specialists it keeps, and the less of the base.',
   },
 } as const
 
