@@ -46,7 +46,7 @@ export async function hashFiles(
   files: readonly SourceFile[],
   { onProgress, ...others }: Pick<HashOptions, 'cacheFolder' | 'signal' | 'onProgress'>,
 ): Promise<Map<string, string>> {
-  const distinct = files.filter(({ path }, index) => files.findIndex((file) => file.path === path) === index)
+  const distinct = [...new Map(files.map((file) => [file.path, file])).values()]
   const total = distinct.reduce((sum, { size }) => sum + size, 0)
   const hashes = new Map<string, string>()
   let before = 0

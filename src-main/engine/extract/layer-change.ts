@@ -6,6 +6,7 @@ import { RowSketch } from '../linear-algebra/row-sketch'
 import { viewInputs } from '../merge/jobs/view-inputs'
 import { decodeFloats } from '../tensor/convert'
 import { BYTES_PER_ELEMENT, elementCount } from '../tensor/element-type'
+import { KeptFloats } from '../tensor/kept-floats'
 import { Kernels, type KernelBuffer } from '../tensor/kernels'
 import { notFiniteError, type TensorInputs } from '../tensor/tensor-inputs'
 
@@ -26,8 +27,8 @@ export interface MeasuredChange {
 export class ChangeReader {
   private readonly kernels = new Kernels(0)
 
-  /** Float32 results: fresh memory for each would cost as much time as what is written there. */
-  private floats = new Float32Array(0)
+  /** Float32 results. */
+  private readonly floats = new KeptFloats()
 
   constructor(private readonly reader: TensorReader) {}
 
@@ -41,7 +42,7 @@ export class ChangeReader {
   read(base: TensorView, specialist: TensorView, doubles: boolean): Float32Array | Float64Array {
     const pair = new PairDecoder([base, specialist], this.reader, this.kernels, BLOCK_ELEMENTS)
     const count = elementCount(base.shape)
-    const change = doubles ? new Float64Array(count) : this.floatsFor(count)
+    const change = doubles ? new Float64Array(count) : this.floats.of(count)
     for (let start = 0; start < count; start += BLOCK_ELEMENTS) {
       const length = Math.min(BLOCK_ELEMENTS, count - start)
       pair.decode(start, length)
@@ -64,7 +65,7 @@ export class ChangeReader {
     const held = Math.max(1, Math.floor(BLOCK_ELEMENTS / columns))
     const pair = new PairDecoder([base, specialist], this.reader, this.kernels, held * columns)
     const sketch = new RowSketch(this.kernels, rows, columns, combinations)
-    const data = this.floatsFor(rows * columns)
+    const data = this.floats.of(rows * columns)
     let total = 0
     for (let first = 0; first < rows; first += held) {
       const count = Math.min(held, rows - first)
@@ -76,11 +77,6 @@ export class ChangeReader {
       data.set(change.floats(length), start)
     }
     return { matrix: { data, rows, columns }, total, sketch: sketch.finish() }
-  }
-
-  private floatsFor(count: number): Float32Array {
-    if (this.floats.length < count) this.floats = new Float32Array(count)
-    return this.floats.subarray(0, count)
   }
 }
 

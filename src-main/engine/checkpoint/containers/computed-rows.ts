@@ -9,13 +9,12 @@ import {
 } from '../../adapter-forms/form'
 import { FORMS } from '../../adapter-forms/index'
 import { weightShape } from '../../adapter-forms/matrices'
-import { decodeFloats } from '../../tensor/convert'
-import { BYTES_PER_ELEMENT, elementCount, type FloatType } from '../../tensor/element-type'
+import { BYTES_PER_ELEMENT, elementCount } from '../../tensor/element-type'
+import { KeptFloats } from '../../tensor/kept-floats'
 import { Kernels } from '../../tensor/kernels'
-import { notFiniteError } from '../../tensor/tensor-inputs'
 import { swapFirstAxes } from '../../tensor/swap-axes'
 import type { ComputedTensor, StoredTensor } from './container'
-import { decodedFloats } from './decoded-floats'
+import { decodedBuffer, decodedFloats } from './decoded-floats'
 
 /** What reads the weight and the factors: a TensorReader. */
 interface Reader {
@@ -41,8 +40,7 @@ export class ComputedRows {
   /** Where the weight lies transposed in its file: whole, the right way round, as it is stored. */
   private turned: Uint8Array | undefined
   private block = { firstRow: 0, values: new Float32Array(0) }
-  /** Memory of the block: fresh memory for each would cost as much time as what is written there. */
-  private held = new Float32Array(0)
+  private readonly held = new KeptFloats()
 
   constructor(
     private readonly tensor: ComputedTensor,
@@ -75,10 +73,9 @@ export class ComputedRows {
     const step = Math.max(1, Math.floor(BLOCK_ELEMENTS / (rowLength * rowsTogether))) * rowsTogether
     const first = Math.floor(row / step) * step
     const block = this.changedRows(first, Math.min(step, rows - first))
-    const count = block.rows * rowLength
-    if (this.held.length < count) this.held = new Float32Array(count)
-    this.held.set(block.values.floats(count))
-    this.block = { firstRow: first, values: this.held.subarray(0, count) }
+    const changed = this.held.of(block.rows * rowLength)
+    changed.set(block.values.floats(changed.length))
+    this.block = { firstRow: first, values: changed }
     return this.block
   }
 
@@ -98,19 +95,15 @@ export class ComputedRows {
   private loadRows(firstRow: number, rows: number): RowBlock {
     if (this.inner?.change.rowsTogether === 1) return this.inner.changedRows(firstRow, rows)
     const { stored, start } = this.tensor.weight
-    const type = stored.elementType as FloatType
-    const count = rows * this.shape.rowLength
-    const byteLength = count * BYTES_PER_ELEMENT[type]
+    const { rowLength } = this.shape
+    const first = firstRow * rowLength
+    const count = rows * rowLength
     // Read first where the weight is computed itself, in the same memory.
-    const own = this.isStored ? null : this.readWeight(firstRow * this.shape.rowLength, count)
+    const own = this.isStored ? null : this.readWeight(first, count)
     const kernels = (shared ??= new Kernels(0))
-    kernels.reset()
-    const values = kernels.allocateMore(count * 4)
-    const raw = kernels.allocateMore(byteLength)
-    if (own) raw.bytes(byteLength).set(own)
-    else this.reader.read(stored, start + firstRow * this.shape.rowLength, raw.bytes(byteLength))
-    if (!decodeFloats(kernels, type, raw, values, count))
-      throw notFiniteError({ sources: [stored.path], name: stored.name }, 0)
+    const values = decodedBuffer(kernels, stored, count, (raw) =>
+      own ? raw.set(own) : this.reader.read(stored, start + first, raw),
+    )
     return { kernels, values, firstRow, rows }
   }
 

@@ -1,8 +1,13 @@
 import { decodeFloats } from '../../tensor/convert'
 import { BYTES_PER_ELEMENT, type FloatType } from '../../tensor/element-type'
-import type { Kernels } from '../../tensor/kernels'
+import type { KernelBuffer, Kernels } from '../../tensor/kernels'
 import { notFiniteError } from '../../tensor/tensor-inputs'
 import type { StoredTensor } from './container'
+
+/** As `decodedBuffer`, the values themselves. */
+export function decodedFloats(...of: Parameters<typeof decodedBuffer>): Float32Array {
+  return decodedBuffer(...of).floats(of[2])
+}
 
 /**
  * Elements of a stored tensor as float32, in memory of the kernels; they stand until it is used again.
@@ -10,12 +15,12 @@ import type { StoredTensor } from './container'
  * @param fill reads the elements as they are stored
  * @throws FusionError 'not-finite', and what reading throws
  */
-export function decodedFloats(
+export function decodedBuffer(
   kernels: Kernels,
   { elementType, path, name }: Pick<StoredTensor, 'elementType' | 'path' | 'name'>,
   count: number,
   fill: (raw: Uint8Array) => void,
-): Float32Array {
+): KernelBuffer {
   const type = elementType as FloatType
   const bytes = count * BYTES_PER_ELEMENT[type]
   kernels.reset()
@@ -23,5 +28,5 @@ export function decodedFloats(
   const values = kernels.allocateMore(count * 4)
   fill(raw.bytes(bytes))
   if (!decodeFloats(kernels, type, raw, values, count)) throw notFiniteError({ sources: [path], name }, 0)
-  return values.floats(count)
+  return values
 }

@@ -28,7 +28,7 @@ const MOST_COMPUTED = 32
 export class TensorReader {
   private readonly sources: ReadonlyMap<string, SourceFile>
   private readonly descriptors = new Map<string, number>()
-  private readonly blocks = new Map<string, { index: number; bytes: Uint8Array; memory: Uint8Array }>()
+  private readonly blocks = new Map<string, { index: number; memory: Uint8Array }>()
   private readonly strided = new StridedTensors((stored, first, into) => this.fill(stored, first, into))
   private readonly computed = new Map<string, ComputedRows>()
   private readonly widened = new WidenedTensors((stored, start, into) => this.read(stored, start, into))
@@ -85,16 +85,16 @@ export class TensorReader {
   private checkedBlock(stored: StoredTensor, index: number): Uint8Array {
     const key = `${stored.path}\n${stored.offset}`
     const kept = this.blocks.get(key)
-    if (kept?.index === index) return kept.bytes
-    this.blocks.delete(key)
-    dropOldest(this.blocks, MOST_BLOCKS)
     const first = index * CHECKED_BYTES
     // Fresh memory for every block would cost more time than its checksum.
-    const memory = kept?.memory ?? new Uint8Array(CHECKED_BYTES)
+    const memory = kept?.memory ?? new Uint8Array(Math.min(CHECKED_BYTES, stored.byteLength))
     const bytes = memory.subarray(0, stored.byteLength - first)
+    if (kept?.index === index) return bytes
+    this.blocks.delete(key)
+    dropOldest(this.blocks, MOST_BLOCKS)
     this.fill(stored, first, bytes)
     if (checksum(bytes) !== stored.checksums![index]) throw damaged(stored.path, `the tensor ${stored.name}`)
-    this.blocks.set(key, { index, bytes, memory })
+    this.blocks.set(key, { index, memory })
     return bytes
   }
 
