@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander'
 import { SCALES, type Scales } from '../../contract/evaluate/settings'
+import { METHOD_NAMES, type MethodName } from '../../contract/methods/index'
 import { leaderboardAsCsv } from '../../contract/evaluate/csv-tables'
 import { comparedRows, judgedDomains, measureRows } from '../../engine/evaluate/compare/compare-methods'
 import { compareRows } from '../../engine/evaluate/compare/leaderboard'
@@ -7,12 +8,13 @@ import { csvFile } from '../../engine/files/writing/file-kinds'
 import { checkOutput, writeOutput } from '../../engine/files/writing/write-output'
 import { addEvaluationOptions, evaluatedProject, withRun, type EvaluationOptions } from '../options/evaluation-options'
 import { addDrawingOptions, drawingForecast, recogniserOf, type DrawingOptions } from '../options/drawing-options'
+import { oneOf } from '../options/option-values'
 import { leaderboardInWords } from '../output/leaderboard-output'
 import { recognitionInWords } from '../output/recognition-output'
 import type { ProgramFiles } from './merge'
 import { printResult, runCommand, say, seconds } from '../output/output'
 
-type CompareOptions = EvaluationOptions & DrawingOptions & { csv?: string; scales?: Scales }
+type CompareOptions = EvaluationOptions & DrawingOptions & { csv?: string; scales?: Scales; only: MethodName[] }
 
 const CSV_RULE = { kind: csvFile(leaderboardAsCsv([])), overwrite: true }
 
@@ -28,6 +30,14 @@ export function addCompareCommand(program: Command, files: ProgramFiles): void {
         "of methods with a scale: searched on every second picture, and all methods judged by the others; or as their papers have them, judged by all (default: the project's, or searched)",
       ).choices(SCALES),
     )
+    .addOption(
+      new Option(
+        '--only <method>',
+        "only this method beside the plain average, a name of merge's --method; can be given more than once (default: the project's, or all)",
+      )
+        .default([])
+        .argParser(oneOf(METHOD_NAMES)),
+    )
   addDrawingOptions(command, "drawn pictures are compared by its image embedding instead of the VAE's latents")
   addEvaluationOptions(command)
   command.action((path: string | undefined, options: CompareOptions) =>
@@ -35,7 +45,8 @@ export function addCompareCommand(program: Command, files: ProgramFiles): void {
       const started = performance.now()
       const own = await evaluatedProject(path, options)
       const scales = options.scales ?? own.evaluation.scales
-      const project = { ...own, evaluation: { ...own.evaluation, scales } }
+      const methods = options.only.length > 0 ? options.only : own.evaluation.methods
+      const project = { ...own, evaluation: { ...own.evaluation, scales, methods } }
       const rows = comparedRows(project)
       if (options.csv !== undefined) await checkOutput(options.csv, CSV_RULE)
       const { seed, recognition } = project.evaluation

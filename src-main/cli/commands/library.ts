@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path'
-import { InvalidArgumentError, Option, type Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { DataLock } from '../../app/files/data-lock'
 import { unlimitedAccess } from '../../app/files/path-access'
 import { SettingsStore } from '../../app/settings'
@@ -24,6 +24,7 @@ import { isThere } from '../../engine/files/reading/regular-file'
 import { listModels } from '../../engine/library/list-models'
 import { hubCacheFolder } from '../../engine/library/program-folders'
 import { cacheFolder, dataFolder } from '../folders'
+import { oneOf } from '../options/option-values'
 import { bytes, lines, ProgressLine, printResult, runCommand, say, table, type CommonOptions } from '../output/output'
 
 interface LibraryOptions extends CommonOptions {
@@ -91,14 +92,6 @@ export function addLibraryCommand(program: Command): void {
         printResult(options, result, () => inWords(entries, listing.entries.length, listing.folders))
       }),
     )
-}
-
-function oneOf<T extends string>(choices: readonly T[]): (value: string, previous: T[]) => T[] {
-  return (value, previous) => {
-    const found = choices.find((choice) => choice === value)
-    if (found === undefined) throw new InvalidArgumentError(`Allowed choices are ${choices.join(', ')}.`)
-    return [...previous, found]
-  }
 }
 
 /** The folders of the settings, and Hugging Face's cache where there is one. @throws FusionError 'not-found' */

@@ -48,3 +48,12 @@ export function part(text: string): number {
   if (value <= 0 || value > 1) throw new InvalidArgumentError('It is not a number above 0 and up to 1.')
   return value
 }
+
+/** Reads one of some values of an option that can be given often. */
+export function oneOf<T extends string>(choices: readonly T[]): (value: string, previous: T[]) => T[] {
+  return (value, previous) => {
+    const found = choices.find((choice) => choice === value)
+    if (found === undefined) throw new InvalidArgumentError(`Allowed choices are ${choices.join(', ')}.`)
+    return [...previous, found]
+  }
+}

@@ -23,13 +23,13 @@ export function evaluationKey(
   of: keyof EvaluationResults = 'table',
 ): string {
   const { models, prediction, ema, method, output, evaluation } = project
-  const { rows, pictures, clip, draws, recognition, scales, ...data } = evaluation
+  const { rows, pictures, clip, draws, recognition, scales, methods, ...data } = evaluation
   const used = { ...data, pictures }
   const drawn = draws ? { recognition, clip: clip.model } : {}
   const table = { ...used, rows }
   const settings = {
     table: { ...table, ...drawn },
-    comparison: { ...used, ...drawn, scales },
+    comparison: { ...used, ...drawn, scales, methods },
     search: used,
     drift: data,
     clip: { ...table, clip },

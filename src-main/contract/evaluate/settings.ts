@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { countSchema, guidanceSchema, MOST_PROMPTS, pathSchema, stepsSchema } from '../values/limits'
 import { errorReportSchema } from '../document/models'
+import { METHOD_NAMES } from '../methods/index'
 import { recognitionSettingsSchema } from './recognition'
 
 /** Which pictures are measured. */
@@ -37,6 +38,8 @@ export const evaluationSettingsSchema = z.strictObject({
   seed: z.number().int().nonnegative().default(0),
   rows: z.array(z.enum(EVALUATED)).max(EVALUATED.length).default(['specialists', 'merge', 'soup']),
   scales: z.enum(SCALES).default('searched'),
+  /** The methods that are compared, beside the plain average; none: all. */
+  methods: z.array(z.enum(METHOD_NAMES)).max(METHOD_NAMES.length).default([]),
   clip: clipSettingsSchema.default(clipSettingsSchema.parse({})),
   /** Whether captions are drawn as well, to be recognised. */
   draws: z.boolean().default(false),

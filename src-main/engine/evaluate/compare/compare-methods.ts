@@ -1,4 +1,4 @@
-import type { Scales } from '../../../contract/evaluate/settings'
+import type { EvaluationSettings } from '../../../contract/evaluate/settings'
 import { FusionError, toErrorReport, type ErrorReport } from '../../../contract/errors'
 import type { LeaderboardRow, NumberParameter } from '../../../contract/methods/descriptor'
 import { describedMethod, METHODS, PARAMETERS } from '../../../contract/methods/index'
@@ -31,12 +31,16 @@ interface MethodRow {
 /** The part of a row's time in which its scale is searched, where it is. */
 const SEARCH_PART = 0.8
 
-/** The leaderboard's rows of all methods; the plain average first, because all others are compared with it. */
-function methodRows(scales: Scales): MethodRow[] {
+/**
+ * The leaderboard's rows of some methods, of all where none is named; the plain average first, always, because all
+ * others are compared with it.
+ */
+function methodRows({ scales, methods }: Pick<EvaluationSettings, 'scales' | 'methods'>): MethodRow[] {
   return METHODS.flatMap(({ name: method, leaderboard, parameters }) => {
     const searchesScale = scales === 'searched' && parameters.some(({ key }) => key === SCALE.key)
     const rows = searchesScale ? withoutScales(leaderboard) : leaderboard
-    return rows.map((row) => ({ method, row, searchesScale }))
+    const isChosen = methods.length === 0 || methods.includes(method)
+    return rows.filter(({ name }) => isChosen || name === PLAIN_AVERAGE).map((row) => ({ method, row, searchesScale }))
   }).sort((a, b) => Number(b.row.name === PLAIN_AVERAGE) - Number(a.row.name === PLAIN_AVERAGE))
 }
 
@@ -55,7 +59,8 @@ function withoutScales(rows: readonly LeaderboardRow[]): LeaderboardRow[] {
 }
 
 /**
- * Rows of a comparison: base and specialists that take part, then every method that takes so many, with equal weights.
+ * Rows of a comparison: base and specialists that take part, then every chosen method that takes so many, with equal
+ * weights.
  * Methods with a scale begin with that of their paper, which is then searched, unless the project says that it is not.
  */
 export function comparedRows(project: Project): EvaluatedRow[] {
@@ -69,7 +74,7 @@ export function comparedRows(project: Project): EvaluatedRow[] {
     const { least, most } = describedMethod(method).specialists
     return specialists.length >= least && specialists.length <= most
   }
-  const merges = methodRows(project.evaluation.scales)
+  const merges = methodRows(project.evaluation)
     .filter(takesAll)
     .map(({ method, row, searchesScale }): EvaluatedRow & { merge: Project } => {
       const { name, totalWeight } = row

@@ -68,6 +68,15 @@ describe('the rows of a comparison', () => {
     expect(soup.searchesScale).toBeUndefined()
   })
 
+  it('are of the chosen methods alone where some are, beside the average', () => {
+    const methodsOf = (methods: string[]): unknown[] =>
+      comparedRows(project(three, { evaluation: { methods } })).flatMap(({ merge }) => merge?.method.name ?? [])
+    expect(methodsOf(['iso-c'])).toEqual(['soup', 'iso-c'])
+    expect(methodsOf(['soup'])).toEqual(['soup'])
+    expect(methodsOf([]).length).toBeGreaterThan(10)
+    expect(() => project(three, { evaluation: { methods: ['iso'] } })).toThrow()
+  })
+
   it('are of methods alone that take so many specialists', () => {
     const methodsOf = (models: object[]): unknown[] =>
       comparedRows(project(models)).flatMap(({ merge }) => merge?.method.name ?? [])
