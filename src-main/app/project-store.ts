@@ -118,8 +118,7 @@ export class ProjectStore {
    * change of the document. `replace`: also where another hash is written down.
    */
   recordHashes(hashes: ReadonlyMap<string, string>, { replace }: { replace: boolean }): void {
-    const before = this.project
-    const recorded = (project: Project): Project => {
+    this.changeEverywhere((project) => {
       const missing = project.models.some(({ path, sha256 }) => hashes.has(path) && (replace || sha256 === undefined))
       if (!missing) return project
       const models = project.models.map((model) => {
@@ -127,9 +126,21 @@ export class ProjectStore {
         return sha256 === undefined ? model : { ...model, sha256 }
       })
       return { ...project, models }
-    }
-    this.project = recorded(before)
-    for (const step of [...this.undoSteps, ...this.redoSteps]) step.project = recorded(step.project)
+    })
+  }
+
+  /**
+   * Merges from stored contributions from now on, here and in every step of undo and redo: how a merge is computed is no
+   * step that a person has made.
+   */
+  keepContributions(): void {
+    this.changeEverywhere((project) => ({ ...project, method: { ...project.method, reuse: true } }))
+  }
+
+  private changeEverywhere(change: (project: Project) => Project): void {
+    const before = this.project
+    this.project = change(before)
+    for (const step of [...this.undoSteps, ...this.redoSteps]) step.project = change(step.project)
     if (this.project !== before) this.changed()
   }
 

@@ -22,6 +22,8 @@ export interface JobSpec {
   kind: JobKind
   title: string
   run(context: JobContext): Promise<JobResult>
+  /** Called once with the job as it ended, also where it was cancelled before its turn and never ran. */
+  onEnd?(job: Job): void
 }
 
 interface Entry {
@@ -171,6 +173,7 @@ export class JobQueue {
     this.update(entry, { ...changes, phase: null, eta: null, endedAt: Date.now() })
     const ended = this.entries.filter(({ job }) => job.endedAt !== null)
     for (const old of ended.slice(0, Math.max(0, ended.length - KEPT_ENDED))) this.remove(old)
+    entry.spec.onEnd?.(entry.job)
   }
 
   private send(entry: Entry): void {

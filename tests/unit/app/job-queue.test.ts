@@ -109,6 +109,24 @@ describe('the job queue', () => {
     expect(() => queue.cancel('nobody')).toThrow(expect.objectContaining({ kind: 'not-found' }))
   })
 
+  it('tells every end once, also of a job whose turn never came', async () => {
+    const first = add('first')
+    const told: string[] = []
+    const { id } = queue.add({
+      ...{ kind: 'hash', title: 'second', run: () => Promise.resolve(RESULT) },
+      onEnd: ({ state }) => told.push(state),
+    })
+    queue.add({
+      ...{ kind: 'hash', title: 'third', run: () => Promise.resolve(RESULT) },
+      onEnd: ({ state }) => told.push(state),
+    })
+    queue.cancel(id)
+    expect(told).toEqual(['cancelled'])
+    first.end()
+    await settle()
+    expect(told).toEqual(['cancelled', 'done'])
+  })
+
   it('dismisses what has ended, and only that', async () => {
     const [done, running] = [add(), add()]
     done.end()

@@ -108,15 +108,15 @@ it('says what is wrong and goes on when it is mended', async () => {
 
 it('builds the network anew from the export where weights cannot be fed, and says why', async () => {
   const { method } = await project()
-  const set = (reuse: boolean) =>
-    server.invoke('project.edit', { edits: [{ type: 'set-method', method: { ...method, reuse } }], label: 'Method' })
+  const use = (name: Project['method']['name']) =>
+    server.invoke('project.edit', { edits: [{ type: 'set-method', method: { ...method, name } }], label: 'Method' })
   const from = liveMessages().length
-  await set(false)
+  await use('iso-c')
   const { feeding } = await nextState(from, (state) => isWhole(state) && state.feeding?.mode === 'rebuilt')
   expect(feeding!.fedSeconds).toBeNull()
-  expect(feeding!.reason).toMatch(/from scratch/)
+  expect(feeding!.reason).toMatch(/merges whole layers anew/)
   const back = liveMessages().length
-  await set(true)
+  await use(method.name)
   await nextState(back, (state) => isWhole(state) && state.feeding?.mode === 'fed')
 }, 120_000)
 
