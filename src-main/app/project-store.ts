@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { FusionError } from '../contract/errors'
 import type { AppEvent } from '../contract/events'
@@ -21,11 +22,21 @@ const autosaveSchema = z.object({
 })
 const recentFileSchema = z.array(z.object({ path: z.string(), time: z.number() }))
 
+/** Which document it is that is open, beside what is in it. */
+interface Identity {
+  path: string | null
+  title: string
+  dirty: boolean
+  recovered: boolean
+}
+
 interface Step {
   label: string
   project: Project
   /** Edits with this key that follow belong to the same step. */
   merge: string | undefined
+  /** Of the document that this step put another one in the place of; null: it changed the same document. */
+  identity: Identity | null
 }
 
 /**
@@ -71,9 +82,12 @@ export class ProjectStore {
     return { project, path, title, dirty, recovered, revision, undo, redo }
   }
 
-  /** A new document that has no file; the demo, a restored recipe. */
-  replace(project: Project, title = 'Untitled'): ProjectState {
-    return this.begin(project, null, title)
+  /**
+   * A new document that has no file; the demo, a restored recipe.
+   * @param label of the step that brings the one before back
+   */
+  replace(project: Project, { title = 'Untitled', label = 'New project' } = {}): ProjectState {
+    return this.begin(project, null, title, label)
   }
 
   /** @throws FusionError 'not-found', 'unreadable', 'malformed' */
@@ -81,7 +95,8 @@ export class ProjectStore {
     const project = await readProject(path)
     await check(project)
     await this.remember(path)
-    return this.begin(project, path, projectTitle(path))
+    const title = projectTitle(path)
+    return this.begin(project, path, title, `Open ${title}`)
   }
 
   /** @throws FusionError 'target', 'validation' where there is no path */
@@ -97,6 +112,10 @@ export class ProjectStore {
     this.title = projectTitle(target)
     this.dirty = this.project !== project
     this.recovered = false
+    // What another document had in this file is there no more.
+    for (const { identity } of [...this.undoSteps, ...this.redoSteps]) {
+      if (identity?.path === target) identity.dirty = true
+    }
     return this.changed()
   }
 
@@ -106,7 +125,7 @@ export class ProjectStore {
     const after = edits.reduce(applyEdit, before)
     const last = this.undoSteps.at(-1)
     const continues = merge !== undefined && last?.merge === merge && this.redoSteps.length === 0
-    if (!continues) this.undoSteps.push({ label, project: before, merge })
+    if (!continues) this.undoSteps.push({ label, project: before, merge, identity: null })
     this.redoSteps = []
     this.project = after
     this.dirty = true
@@ -176,18 +195,31 @@ export class ProjectStore {
     await this.autosave(true)
   }
 
-  private begin(project: Project, path: string | null, title: string): ProjectState {
-    Object.assign(this, { project, path, title, dirty: false, recovered: false, undoSteps: [], redoSteps: [] })
+  /** Puts another document in the place of this one, which undo brings back, with its file and what was not saved. */
+  private begin(project: Project, path: string | null, title: string, label: string): ProjectState {
+    // Neither an empty document that nobody has touched is missed, nor the same one.
+    const isUntouched = this.undoSteps.length === 0 && isDeepStrictEqual(this.project, EMPTY_PROJECT)
+    const isSame = !this.dirty && this.path === path && isDeepStrictEqual(this.project, project)
+    if (!isUntouched && !isSame) {
+      this.undoSteps.push({ label, project: this.project, merge: undefined, identity: this.identity })
+    }
+    Object.assign(this, { project, path, title, dirty: false, recovered: false, redoSteps: [] })
     return this.changed()
   }
 
   private step(from: Step[], to: Step[]): ProjectState {
     const step = from.pop()
     if (!step) return this.state
-    to.push({ label: step.label, project: this.project, merge: undefined })
+    to.push({ ...step, project: this.project, merge: undefined, identity: step.identity && this.identity })
     this.project = step.project
-    this.dirty = true
+    if (step.identity) Object.assign(this, step.identity)
+    else this.dirty = true
     return this.changed()
+  }
+
+  private get identity(): Identity {
+    const { path, title, dirty, recovered } = this
+    return { path, title, dirty, recovered }
   }
 
   private changed(): ProjectState {

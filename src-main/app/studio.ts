@@ -174,7 +174,7 @@ export class Studio {
 
   /** The shipped project, as a document that has no file. */
   async openDemo(): Promise<void> {
-    this.project.replace(await demoProject(this.options.demoFolder), 'Demo')
+    this.project.replace(await demoProject(this.options.demoFolder), { title: 'Demo', label: 'Open the demo project' })
   }
 
   /** A cache that cannot be tidied up is no reason for a job to fail. */

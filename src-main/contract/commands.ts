@@ -271,6 +271,11 @@ export const COMMANDS = {
   'files.showInFolder': command(z.strictObject({ path }), nothing),
   /** Opens a page of the allow-list in the system's browser; desktop only. */
   'app.openExternal': command(z.strictObject({ url: z.url().max(2000) }), nothing),
+  /** An error that was shown to a person, which goes from the window after a while. */
+  'log.add': command(
+    z.strictObject({ message: z.string().min(1).max(2000), detail: z.string().max(20_000).optional() }),
+    nothing,
+  ),
   'log.read': command(
     z.strictObject({ limit: z.number().int().min(1).max(1000).default(200) }),
     z.object({ entries: z.array(logEntrySchema) }),

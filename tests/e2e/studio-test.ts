@@ -4,7 +4,9 @@ import { Studio } from './pages/studio'
 import { StudioServer } from './studio-server'
 
 /** A test with the program open in a browser, empty; it fails on any error that the page logs. */
-export const test = base.extend<{ server: StudioServer; studio: Studio }>({
+export const test = base.extend<{ server: StudioServer; studio: Studio; isRefused: boolean }>({
+  /** Whether the test does what the host refuses: a browser logs the status of such an answer. */
+  isRefused: [false, { option: true }],
   // Playwright reads the names of the fixtures from the pattern, so there must be one.
   // eslint-disable-next-line no-empty-pattern
   server: async ({}, use) => {
@@ -12,11 +14,12 @@ export const test = base.extend<{ server: StudioServer; studio: Studio }>({
     await use(server)
     await server.stop()
   },
-  studio: async ({ page, server }, use) => {
+  studio: async ({ page, server, isRefused }, use) => {
     const errors: string[] = []
     page.on('pageerror', (error) => errors.push(error.message))
     page.on('console', (message) => {
-      if (message.type() === 'error') errors.push(message.text())
+      const isAnswer = /^Failed to load resource: .* status of 4\d\d/.test(message.text())
+      if (message.type() === 'error' && !(isRefused && isAnswer)) errors.push(message.text())
     })
     await page.goto(server.url)
     await use(new Studio(page))

@@ -30,7 +30,8 @@ export function projectHandlers(studio: Studio): Handlers<Group<'project'>> {
     'project.restore': async ({ path }) => {
       const restored = await restoreRecipe(await host.access.check(path), studio.cache.folder, studio.mayRead)
       await studio.checkPaths(restored.project)
-      return { project: project.replace(restored.project, restored.title), missing: restored.missing }
+      const { title, missing } = restored
+      return { project: project.replace(restored.project, { title, label: `Restore ${title}` }), missing }
     },
     'project.forgetRecent': async ({ path }) => {
       await project.forgetRecent(path)

@@ -105,7 +105,7 @@ export const useModels = defineStore('models', () => {
 
   /** Restores the project of an exported file. */
   async function restore(path: string): Promise<void> {
-    await project.run(async () => {
+    await project.replaceBy(async () => {
       const { project: state, missing } = await session.invoke('project.restore', { path })
       if (missing.length > 0) {
         const error = new FusionError('not-found', `Not found: ${missing.join(', ')}.`, {

@@ -15,7 +15,7 @@ export function useFileCommands(): {
   async function open(path?: string): Promise<void> {
     const chosen = path ?? (await files.choose('open-project'))[0]
     if (chosen === undefined) return
-    await project.run(() => session.invoke('project.open', { path: chosen }))
+    await project.replaceBy(() => session.invoke('project.open', { path: chosen }))
     await session.refreshRecent()
   }
 

@@ -18,6 +18,7 @@ import type { Edit, ProjectState } from '../../../src-main/contract/state'
 import { useSession } from '../../bridge/session-store'
 import { keepEqual } from '../../shared/keep-equal'
 import { useNotices } from '../../shared/notices/notices-store'
+import { useQuestions } from '../../shared/questions/questions-store'
 
 interface PendingEdit {
   edits: Edit[]
@@ -40,6 +41,7 @@ const NO_PROJECT: Project = {
 export const useProject = defineStore('project', () => {
   const session = useSession()
   const notices = useNotices()
+  const questions = useQuestions()
   const state = shallowRef<ProjectState | null>(null)
   const pending = shallowRef<readonly PendingEdit[]>([])
   let sending: Promise<void> | undefined
@@ -144,10 +146,36 @@ export const useProject = defineStore('project', () => {
     return next !== undefined
   }
 
+  /**
+   * Puts another document in the place of this one, which undo brings back. Asks first where changes of a file are left
+   * behind; false where it was not done.
+   */
+  async function replaceBy(command: () => Promise<ProjectState>): Promise<boolean> {
+    await settled()
+    const { path = null, title = '', dirty = false } = state.value ?? {}
+    const isFilled = models.value.length > 0
+    if (dirty && path !== null) {
+      const answer = await questions.ask({
+        title: `Save the changes of ${title}?`,
+        words: `${path} does not have them yet. Undo brings them back only until the program ends.`,
+        answers: [
+          { value: 'leave', label: 'Do not save' },
+          { value: 'save', label: 'Save', isUsual: true },
+        ],
+      })
+      if (answer === null) return false
+      if (answer === 'save' && !(await run(() => session.invoke('project.save', {})))) return false
+    }
+    const leaves = dirty && isFilled && state.value?.dirty === true
+    if (!(await run(command))) return false
+    if (leaves) notices.say(`${title} was not saved. Undo brings it back.`, { label: 'Undo', run: undo })
+    return true
+  }
+
   const undo = (): Promise<boolean> => run(() => session.invoke('project.undo', {}))
   const redo = (): Promise<boolean> => run(() => session.invoke('project.redo', {}))
-  const startNew = (): Promise<boolean> => run(() => session.invoke('project.new', {}))
-  const openDemo = (): Promise<boolean> => run(() => session.invoke('project.demo', {}))
+  const startNew = (): Promise<boolean> => replaceBy(() => session.invoke('project.new', {}))
+  const openDemo = (): Promise<boolean> => replaceBy(() => session.invoke('project.demo', {}))
 
   return {
     state,
@@ -170,6 +198,7 @@ export const useProject = defineStore('project', () => {
     editCalibration,
     settled,
     run,
+    replaceBy,
     undo,
     redo,
     startNew,

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ProjectStore } from '../../../src-main/app/project-store'
 import { modelSchema, type Project } from '../../../src-main/contract/document/project'
 import type { Edit } from '../../../src-main/contract/state'
+import { EMPTY_PROJECT } from '../../../src-main/project/edits'
 
 let folder: string
 let store: ProjectStore
@@ -125,6 +126,7 @@ describe('the document', () => {
     fc.assert(
       fc.property(fc.array(edit, { maxLength: 30 }), (edits) => {
         const states: Project[] = [store.replace(store.state.project).project]
+        const { undo } = store.state
         for (const one of edits) {
           try {
             states.push(store.edit([one], 'Edit').project)
@@ -133,12 +135,52 @@ describe('the document', () => {
           }
         }
         for (const state of states.toReversed().slice(1)) expect(store.undo().project).toEqual(state)
-        expect(store.state.undo).toBeNull()
+        expect(store.state.undo).toBe(undo)
         for (const state of states.slice(1)) expect(store.redo().project).toEqual(state)
         expect(store.state.redo).toBeNull()
       }),
       { numRuns: 50 },
     )
+  })
+})
+
+describe('another document in its place', () => {
+  it('is one step, which brings back the one before with its file and what was not saved', async () => {
+    const first = join(folder, 'first.fusion.json')
+    store.edit([add('/a')], 'Add')
+    await store.save(first, false)
+    store.edit([add('/b')], 'Add')
+    const before = store.state
+    store.replace(EMPTY_PROJECT)
+    expect(store.state).toMatchObject({ undo: 'New project', path: null, title: 'Untitled', dirty: false })
+    store.edit([add('/c')], 'Add')
+    store.undo()
+    const { project, path, title, dirty, undo } = before
+    expect(store.undo()).toMatchObject({ project, path, title, dirty, undo, redo: 'New project' })
+    expect(store.redo()).toMatchObject({ path: null, title: 'Untitled', dirty: true, redo: 'Add' })
+  })
+
+  it('comes back as not saved where its file holds another one by now', async () => {
+    const file = join(folder, 'own.fusion.json')
+    store.edit([add('/a')], 'Add')
+    await store.save(file, false)
+    store.replace(EMPTY_PROJECT)
+    store.edit([add('/b')], 'Add')
+    await store.save(file, true)
+    store.undo()
+    expect(store.undo()).toMatchObject({ path: file, dirty: true })
+    expect(names()).toEqual(['a'])
+  })
+
+  it('leaves no step where nothing was there, or the same', () => {
+    store.replace(EMPTY_PROJECT)
+    expect(store.state.undo).toBeNull()
+    const { project } = store.edit([add('/a')], 'Add')
+    store.replace(project)
+    store.replace(project)
+    expect(store.state.undo).toBe('New project')
+    store.undo()
+    expect(store.state.undo).toBe('Add')
   })
 })
 
