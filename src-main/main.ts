@@ -89,7 +89,7 @@ function desktopHost(): Host {
       { name: 'Downloads', path: app.getPath('downloads') },
     ]),
     fork: () => forkCompute(at('./compute-process.js')),
-    dialog: async (purpose, suggested) => (window ? showDialog(window, purpose, suggested) : []),
+    dialog: async (purpose, suggested, title) => (window ? showDialog(window, purpose, suggested, title) : []),
     showInFolder: (path) => shell.showItemInFolder(path),
     openExternal: (url) => shell.openExternal(url),
   }

@@ -31,7 +31,7 @@ export interface Host {
   kind: 'desktop' | 'serve'
   access: PathAccess
   fork: () => ComputeChild
-  dialog(purpose: DialogPurpose, suggested: string | undefined): Promise<string[]>
+  dialog(purpose: DialogPurpose, suggested: string | undefined, title: string | undefined): Promise<string[]>
   showInFolder(path: string): void
   openExternal(url: string): Promise<void>
 }

@@ -264,9 +264,13 @@ export const COMMANDS = {
         'save-picture',
       ]),
       suggested: path.optional(),
+      /** What it is for, where the purpose does not say it. */
+      title: z.string().min(1).max(200).optional(),
     }),
     z.object({ paths: z.array(z.string()) }),
   ),
+  /** A folder that is not there yet, in one that is. */
+  'files.makeFolder': command(z.strictObject({ path }), z.object({ path: z.string() })),
   /** Desktop only. */
   'files.showInFolder': command(z.strictObject({ path }), nothing),
   /** Opens a page of the allow-list in the system's browser; desktop only. */

@@ -26,8 +26,9 @@ export async function showDialog(
   window: BrowserWindow,
   purpose: DialogPurpose,
   suggested: string | undefined,
+  title: string | undefined,
 ): Promise<string[]> {
-  const place = suggested === undefined ? {} : { defaultPath: suggested }
+  const place = { ...(suggested !== undefined && { defaultPath: suggested }), ...(title !== undefined && { title }) }
   const open = OPEN[purpose]
   if (open) return (await dialog.showOpenDialog(window, { ...open, ...place })).filePaths
   const { filePath } = await dialog.showSaveDialog(window, { ...SAVE[purpose], ...place })

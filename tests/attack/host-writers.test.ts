@@ -29,6 +29,8 @@ const WRITING = {
 } satisfies Partial<Record<CommandName, (path: string) => object>>
 type Writing = keyof typeof WRITING
 const NAMES = Object.keys(WRITING) as Writing[]
+const ENDING: Partial<Record<Writing, string>> = { 'preview.saveAs': 'png', 'project.save': 'fusion.json' }
+const endingOf = (command: Writing): string => ENDING[command] ?? 'safetensors'
 
 /**
  * Commands with paths that write nothing there. `settings.set` names the folder of the program's own cache;
@@ -36,6 +38,7 @@ const NAMES = Object.keys(WRITING) as Writing[]
  */
 const NOT_WRITING: ReadonlySet<string> = new Set([
   'export.removeUnfinished',
+  'files.makeFolder', // it replaces nothing: below
   ...['project.open', 'project.restore', 'project.forgetRecent', 'models.describe'],
   ...['files.list', 'files.showInFolder', 'settings.set', 'library.thumbnail', 'library.hash'],
 ])
@@ -141,6 +144,8 @@ it('every command with a path is known to write there or not', () => {
 })
 
 describe.each(NAMES)('%s', (command) => {
+  const ending = endingOf(command)
+
   it('does not replace an allowed folder, even an empty one, or what holds it', async () => {
     for (const path of [server.allowed, `${server.allowed}/`, join(server.allowed, 'x', '..')])
       await refuses(command, path, /allowed folder|outside the folders|names a folder/)
@@ -150,7 +155,7 @@ describe.each(NAMES)('%s', (command) => {
   })
 
   it.each(SPECIAL_FILES)('does not replace a %s', async (kind) => {
-    const path = await makeSpecial(kind, server.allowed, 'special.safetensors')
+    const path = await makeSpecial(kind, server.allowed, `special.${ending}`)
     before = contents()
     await refuses(command, path)
     expect(contents()).toEqual(before)
@@ -159,33 +164,38 @@ describe.each(NAMES)('%s', (command) => {
   it('writes through no link', async () => {
     const links = { missing: 'outside/new.png', file: 'outside.png', folder: 'outside', inside: 'allowed/models' }
     for (const [name, target] of Object.entries(links))
-      symlinkSync(join(server.folder, target), join(server.allowed, `${name}.safetensors`))
-    symlinkSync(models[0]!, join(server.allowed, 'model.safetensors'))
+      symlinkSync(join(server.folder, target), join(server.allowed, `${name}.${ending}`))
+    symlinkSync(models[0]!, join(server.allowed, `model.${ending}`))
     before = contents()
-    for (const name of [...Object.keys(links), 'model', 'folder.safetensors/new', 'missing.safetensors/new'])
-      await refuses(command, join(server.allowed, `${name}.safetensors`))
+    for (const name of [...Object.keys(links), 'model', `folder.${ending}/new`, `missing.${ending}/new`])
+      await refuses(command, join(server.allowed, `${name}.${ending}`))
     expect(contents()).toEqual(before)
   })
 
   it('leaves folders and files of somebody', async () => {
-    const photos = join(server.allowed, 'photos.safetensors')
+    const photos = join(server.allowed, `photos.${ending}`)
     mkdirSync(photos)
     writeFileSync(join(photos, 'a.jpg'), 'mine')
-    writeFileSync(join(server.allowed, 'words.safetensors'), 'mine')
+    writeFileSync(join(server.allowed, `words.${ending}`), 'mine')
     before = contents()
     await refuses(command, photos, /as a folder/)
-    await refuses(command, join(server.allowed, 'words.safetensors'), /not replaced/)
-    await refuses(command, join(server.allowed, 'words.safetensors', 'x'))
+    await refuses(command, join(server.allowed, `words.${ending}`), /not replaced/)
+    await refuses(command, join(server.allowed, `words.${ending}`, 'x'))
     expect(contents()).toEqual(before)
   })
 
   it('leaves the models of the project', async () => {
-    for (const path of models) await refuses(command, path)
-    expect(contents()).toEqual(before)
+    for (const path of models) {
+      if (path.endsWith(ending)) await refuses(command, path)
+      // It gets its own ending, and stands beside the model.
+      else expect(await errorOf(command, path)).toBeNull()
+    }
+    const now = contents()
+    for (const path of models) expect(now[path]).toBe(before[path])
   })
 
   it('does not replace what it may without being told', async () => {
-    const path = join(server.allowed, 'own.safetensors')
+    const path = join(server.allowed, `own.${ending}`)
     writeFileSync(path, '')
     before = contents()
     expect(await server.command(command, { ...WRITING[command](path), overwrite: false })).toMatchObject({
@@ -197,9 +207,9 @@ describe.each(NAMES)('%s', (command) => {
 })
 
 it.each(['export.start', 'preview.saveAs', 'project.save'] as const)('%s replaces what it wrote', async (command) => {
-  const path = join(server.allowed, 'own.safetensors')
-  for (let run = 0; run < 2; run++) expect(await errorOf(command, path)).toBeNull()
-  expect(readdirSync(server.allowed).sort()).toEqual(['models', 'own.safetensors'])
+  const name = `own.${endingOf(command)}`
+  for (let run = 0; run < 2; run++) expect(await errorOf(command, join(server.allowed, name))).toBeNull()
+  expect(readdirSync(server.allowed).sort()).toEqual(['models', name])
 })
 
 it('export.start replaces a folder only while nothing but its own export lies in it', async () => {
@@ -219,12 +229,39 @@ it('export.start replaces a folder only while nothing but its own export lies in
 })
 
 it('names as long as the system allows are written', async () => {
-  const name = `${'x'.repeat(243)}.safetensors`
   for (const command of ['export.start', 'preview.saveAs', 'project.save'] as const) {
+    const ending = `.${endingOf(command)}`
+    const name = `${'x'.repeat(255 - ending.length)}${ending}`
     expect(await errorOf(command, join(server.allowed, name))).toBeNull()
     expect(readdirSync(server.allowed).sort()).toEqual(['models', name])
     rmSync(join(server.allowed, name))
   }
+})
+
+it('a folder is made where a client may write, through no link, and in the place of nothing', async () => {
+  symlinkSync(join(server.folder, 'outside'), join(server.allowed, 'link'))
+  writeFileSync(join(server.allowed, 'file'), 'mine')
+  before = contents()
+  for (const name of [
+    '',
+    '.',
+    'models',
+    'file',
+    'link',
+    'link/new',
+    'file/new',
+    '../outside/new',
+    'a:b',
+    'nul',
+    'end.',
+  ])
+    expect(await server.command('files.makeFolder', { path: join(server.allowed, name) }), name).toMatchObject({
+      ok: false,
+      error: { kind: expect.stringMatching(/target|validation/) },
+    })
+  expect(contents()).toEqual(before)
+  await server.invoke('files.makeFolder', { path: join(server.allowed, 'new') })
+  expect(lstatSync(join(server.allowed, 'new')).isDirectory()).toBe(true)
 })
 
 it('a document that was left by an earlier session is saved only where a client may write', async () => {

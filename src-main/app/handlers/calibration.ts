@@ -1,4 +1,5 @@
 import { readingOf } from '../../contract/document/project'
+import { ENDINGS, targetName } from '../../contract/document/file-names'
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { CALIBRATION_FILE } from '../../engine/merge/plan/calibration-file'
@@ -16,7 +17,10 @@ export function calibrationHandlers(studio: Studio): Handlers<Group<'calibration
       const project = await studio.readableProject()
       const { calibrations } = studio.cache
       const isOwn = path === undefined
-      const target = isOwn ? join(calibrations, `${randomUUID()}.safetensors`) : await host.access.checkTarget(path)
+      if (!isOwn) await host.access.checkTarget(path)
+      const target = isOwn
+        ? join(calibrations, `${randomUUID()}.safetensors`)
+        : await host.access.checkTarget(targetName(path, ENDINGS.weights))
       if (isOwn) makePrivateFolder(calibrations)
       await checkAgreed(target, CALIBRATION_FILE, overwrite)
       const models = await requestedModels(project, studio.cache.folder, studio)

@@ -2,6 +2,7 @@ import { statfs } from 'node:fs/promises'
 import { freemem } from 'node:os'
 import { basename, dirname } from 'node:path'
 import { FusionError } from '../../contract/errors'
+import { targetName } from '../../contract/document/file-names'
 import { outputName } from '../../contract/document/output-name'
 import type { CommandOutput } from '../../contract/commands'
 import { ADAPTER_FILE } from '../../engine/extract/lora-file'
@@ -62,7 +63,7 @@ export function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
       const isFolder = isFolderLayout(base, project.output.layout)
       // Before its ending is looked at: of what lies outside nothing else is said.
       await host.access.checkTarget(path)
-      const target = await host.access.checkTarget(outputName(path, isFolder))
+      const target = await host.access.checkTarget(targetName(outputName(path, isFolder), null))
       if (queue.list().some((job) => job.kind === 'export' && job.endedAt === null && job.title === titleOf(target))) {
         throw new FusionError('target', `${target} is being written already.`)
       }
@@ -80,7 +81,7 @@ export function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
       const project = await studio.readableProject()
       // Before its ending is looked at: of what lies outside nothing else is said.
       await host.access.checkTarget(path)
-      const target = await host.access.checkTarget(outputName(path, false))
+      const target = await host.access.checkTarget(targetName(outputName(path, false), null))
       await checkAgreed(target, ADAPTER_FILE, overwrite)
       return jobs.start('fuse', `One LoRA: ${basename(target)}`, () =>
         Promise.resolve({ type: 'fuse', project, request, path: target, overwrite, cacheFolder: studio.cache.folder }),

@@ -3,8 +3,10 @@ import { readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { CommandOutput } from '../../contract/commands'
 import { FusionError } from '../../contract/errors'
-import { isWeightsName } from '../../contract/document/model-names'
-import { PROJECT_SUFFIX } from '../../project/project-file'
+import { targetName } from '../../contract/document/file-names'
+import { isProjectPath, isWeightsName } from '../../contract/document/model-names'
+import { isThere } from '../../engine/files/reading/regular-file'
+import { makeTargetFolder } from '../../engine/files/writing/make-folder'
 import type { PathAccess } from '../files/path-access'
 import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
@@ -22,7 +24,16 @@ export function fileHandlers({ host }: Studio): Handlers<Group<'files'>> {
       const parent = await host.access.check(dirname(folder)).catch(() => null)
       return { path: folder, parent: parent === folder ? null : parent, entries: await listFolder(folder, host.access) }
     },
-    'files.dialog': async ({ purpose, suggested }) => ({ paths: await host.dialog(purpose, suggested) }),
+    'files.makeFolder': async ({ path }) => {
+      await host.access.checkTarget(path)
+      const folder = await host.access.checkTarget(targetName(path, null))
+      if (isThere(folder)) {
+        throw new FusionError('target', `${folder} exists already.`, { hint: 'Choose another name, or open it.' })
+      }
+      makeTargetFolder(folder)
+      return { path: folder }
+    },
+    'files.dialog': async ({ purpose, suggested, title }) => ({ paths: await host.dialog(purpose, suggested, title) }),
     'files.showInFolder': async ({ path }) => {
       host.showInFolder(await host.access.check(path))
       return {}
@@ -70,7 +81,7 @@ async function isModelFolder(path: string): Promise<boolean> {
 }
 
 function fileKind(name: string): FolderEntry['kind'] {
-  if (name.endsWith(PROJECT_SUFFIX)) return 'project'
+  if (isProjectPath(name)) return 'project'
   if (isWeightsName(name)) return 'model'
-  return name.endsWith('.png') ? 'picture' : 'file'
+  return name.toLowerCase().endsWith('.png') ? 'picture' : 'file'
 }

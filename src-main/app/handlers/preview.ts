@@ -1,3 +1,4 @@
+import { ENDINGS, targetName } from '../../contract/document/file-names'
 import { PICTURES_URL } from '../files/interface-files'
 import { readPngSettings } from '../previews/png-settings'
 import { planPreview } from '../previews/preview-plan'
@@ -45,7 +46,9 @@ export function previewHandlers(studio: Studio): Handlers<Group<'preview'>> {
     },
     'preview.saveAs': async ({ id, path, overwrite }) => {
       const { data } = studio.project.state.project.evaluation
-      await history.saveAs(id, await host.access.checkTarget(path), overwrite, data === null ? [] : [data])
+      await host.access.checkTarget(path)
+      const target = await host.access.checkTarget(targetName(path, ENDINGS.picture))
+      await history.saveAs(id, target, overwrite, data === null ? [] : [data])
       return {}
     },
     'preview.readPng': ({ base64 }) => ({ settings: readPngSettings(Buffer.from(base64, 'base64')) }),

@@ -1,4 +1,5 @@
 import { restoreRecipe } from '../../project/restore-recipe'
+import { ENDINGS, targetName } from '../../contract/document/file-names'
 import type { Studio } from '../studio'
 import { EMPTY_PROJECT } from '../../project/edits'
 import { mapEditPaths } from '../../project/paths'
@@ -17,7 +18,9 @@ export function projectHandlers(studio: Studio): Handlers<Group<'project'>> {
     'project.save': async ({ path, overwrite }) => {
       // Also the path of a document that an earlier session left.
       const wanted = path ?? project.state.path
-      const target = wanted === null ? undefined : await host.access.checkTarget(wanted)
+      if (wanted !== null) await host.access.checkTarget(wanted)
+      const named = path === undefined ? wanted : targetName(path, ENDINGS.project)
+      const target = named === null ? undefined : await host.access.checkTarget(named)
       const paths: string[] = []
       for (const { path: own } of project.state.project.models) if (await studio.mayRead(own)) paths.push(own)
       project.recordHashes(await knownModelHashes(paths, studio.cache.folder), { replace: true })

@@ -26,7 +26,11 @@ export const useFusion = defineStore('fusion', () => {
   const running = computed(() => job.value !== undefined && isActive(job.value))
 
   async function start(): Promise<void> {
-    const target = await files.chooseTarget('export-file', `${project.state?.title ?? 'merged'}-lora.safetensors`)
+    const target = await files.chooseTarget(
+      'export-file',
+      `${project.state?.title ?? 'merged'}-lora.safetensors`,
+      'Write one LoRA',
+    )
     if (!target) return
     await project.settled()
     await notices.attempt(async () => jobs.add((await session.invoke('export.fuse', { ...target, request })).job))

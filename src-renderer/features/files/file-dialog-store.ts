@@ -1,10 +1,10 @@
 import { defineStore } from 'pinia'
 import { shallowRef } from 'vue'
-import type { CommandInput } from '../../../src-main/contract/commands'
+import { withEnding } from '../../../src-main/contract/document/file-names'
 import { useSession } from '../../bridge/session-store'
+import { fileName } from '../../shared/format'
 import { useNotices } from '../../shared/notices/notices-store'
-
-export type FilePurpose = CommandInput<'files.dialog'>['purpose']
+import { TITLES, WRITTEN_ENDING, type FilePurpose } from './file-words'
 
 /** Where something is to be written; `overwrite` where the person agreed to replace what is there. */
 export interface FileTarget {
@@ -14,6 +14,7 @@ export interface FileTarget {
 
 export interface FileRequest {
   purpose: FilePurpose
+  title: string
   /** Name to save under; null when files are to be opened. */
   suggested: string | null
   answer(paths: string[], overwrite: boolean): void
@@ -25,15 +26,20 @@ export const useFileDialog = defineStore('file-dialog', () => {
   const notices = useNotices()
   const request = shallowRef<FileRequest | null>(null)
 
-  async function ask(purpose: FilePurpose, suggested: string | null): Promise<{ paths: string[]; overwrite: boolean }> {
+  async function ask(
+    purpose: FilePurpose,
+    title: string,
+    suggested: string | null,
+  ): Promise<{ paths: string[]; overwrite: boolean }> {
     if (session.host === 'desktop') {
-      const input = suggested === null ? { purpose } : { purpose, suggested }
+      const input = suggested === null ? { purpose, title } : { purpose, title, suggested }
       const answer = await notices.attempt(() => session.invoke('files.dialog', input))
       return { paths: answer?.paths ?? [], overwrite: true }
     }
     return new Promise((resolve) => {
       request.value = {
         purpose,
+        title,
         suggested,
         answer(paths, overwrite) {
           request.value = null
@@ -43,14 +49,27 @@ export const useFileDialog = defineStore('file-dialog', () => {
     })
   }
 
-  /** Files or folders to open; none where the person changed their mind. */
-  async function choose(purpose: FilePurpose): Promise<string[]> {
-    return (await ask(purpose, null)).paths
+  /**
+   * Files or folders to open; none where the person changed their mind.
+   * @param title what they are for, where the purpose does not say it
+   */
+  async function choose(purpose: FilePurpose, title = TITLES[purpose]): Promise<string[]> {
+    return (await ask(purpose, title, null)).paths
   }
 
-  async function chooseTarget(purpose: FilePurpose, suggested: string): Promise<FileTarget | null> {
-    const { paths, overwrite } = await ask(purpose, suggested)
-    return paths[0] === undefined ? null : { path: paths[0], overwrite }
+  /** A place to write to, with the ending that belongs to the purpose. */
+  async function chooseTarget(
+    purpose: FilePurpose,
+    suggested: string,
+    title = TITLES[purpose],
+  ): Promise<FileTarget | null> {
+    const { paths, overwrite } = await ask(purpose, title, suggested)
+    const [path] = paths
+    if (path === undefined) return null
+    const ending = WRITTEN_ENDING[purpose]
+    const named = ending === undefined || fileName(path) === '' ? path : withEnding(path, ending)
+    // What stands under the name with its ending, the system's dialog has not asked about.
+    return { path: named, overwrite: overwrite && named === path }
   }
 
   return { request, choose, chooseTarget }

@@ -96,7 +96,7 @@ export const useLibrary = defineStore('library', () => {
   }
 
   async function addFolder(path?: string): Promise<void> {
-    const folder = path ?? (await files.choose('folder'))[0]
+    const folder = path ?? (await files.choose('folder', 'Add a folder of models'))[0]
     if (folder !== undefined && !folders.value.includes(folder)) await setFolders([...folders.value, folder])
   }
 

@@ -59,12 +59,16 @@ export const useCalibration = defineStore('calibration', () => {
   }
 
   async function startInto(): Promise<void> {
-    const target = await files.chooseTarget('export-file', 'calibration.safetensors')
+    const target = await files.chooseTarget(
+      'export-file',
+      'calibration.safetensors',
+      'Write the calibration data to a file',
+    )
     if (target) await start(target)
   }
 
   async function chooseFile(): Promise<void> {
-    const [calibration] = await files.choose('models')
+    const [calibration] = await files.choose('models', 'Choose calibration data')
     if (calibration !== undefined) project.editMethod({ calibration }, 'Choose calibration data')
   }
 

@@ -1,0 +1,56 @@
+import type { CommandInput, CommandOutput } from '../../../src-main/contract/commands'
+import { ENDINGS } from '../../../src-main/contract/document/file-names'
+import { WEIGHTS_ENDINGS } from '../../../src-main/contract/document/model-names'
+import { countOf } from '../../shared/format'
+import type { IconName } from '../../shared/controls/icons'
+
+export type FilePurpose = CommandInput<'files.dialog'>['purpose']
+export type FolderEntry = CommandOutput<'files.list'>['entries'][number]
+
+export const TITLES: Record<FilePurpose, string> = {
+  models: 'Add models',
+  'model-folders': 'Add model folders',
+  'open-project': 'Open a project',
+  'save-project': 'Save the project as',
+  'export-file': 'Export to a file',
+  'export-folder': 'Export to a folder',
+  folder: 'Choose a folder',
+  'save-picture': 'Save the picture as',
+}
+
+/** What can be chosen, besides folders to look into. */
+export const PICKED: Partial<Record<FilePurpose, FolderEntry['kind'][]>> = {
+  models: ['model', 'model-folder', 'project'],
+  'model-folders': ['model', 'model-folder'],
+  'open-project': ['project'],
+}
+
+/** By which a file that is written is known; a folder has none. */
+export const WRITTEN_ENDING: Partial<Record<FilePurpose, string>> = {
+  'save-project': ENDINGS.project,
+  'export-file': ENDINGS.weights,
+  'save-picture': ENDINGS.picture,
+}
+
+export const ICON: Record<FolderEntry['kind'], IconName> = {
+  folder: 'folder',
+  'model-folder': 'models',
+  model: 'models',
+  project: 'file',
+  picture: 'preview',
+  file: 'file',
+}
+
+export const KIND_WORDS: Partial<Record<FolderEntry['kind'], string>> = {
+  'model-folder': 'model',
+  model: 'model',
+  project: 'project',
+}
+
+/** What of a folder is not shown, in words; null where all of it is. */
+export function hiddenWords(purpose: FilePurpose, count: number): string | null {
+  if (count === 0) return null
+  const weights = WEIGHTS_ENDINGS.map((ending) => `.${ending}`).join(', ')
+  const shown = purpose === 'open-project' ? `Projects end in ${ENDINGS.project}` : `Models end in ${weights}`
+  return `${shown}: ${countOf(count, 'other file')} ${count === 1 ? 'is' : 'are'} not shown.`
+}
