@@ -5,7 +5,8 @@ import { MOST_EDGE } from '../architecture/config-reader'
 import type { Checkpoint, Component, ComponentName } from '../checkpoint/model/checkpoint'
 import { absence } from '../checkpoint/compare'
 import { denoiserName, denoiserOf } from '../checkpoint/denoisers'
-import { refuseEdm } from '../checkpoint/identify/prediction'
+import { refuseEdm, withPrediction } from '../checkpoint/identify/prediction'
+import { predictionOfWeights } from '../checkpoint/identify/prediction-of-weights'
 import { publishedScheduler, ZERO_TERMINAL_SNR } from '../checkpoint/pipeline/published-pipeline'
 import { readJsonObjectSync } from '../files/reading/json-object'
 import { requireOwn } from '../files/reading/links'
@@ -77,7 +78,10 @@ export function schedulerConfigOf(checkpoint: Checkpoint, base?: Checkpoint): Sc
   if (!config) {
     // A UNet that says nothing is taken for one of the base's kind.
     const { predictionType, stated } = base && type === null ? base : model
-    return publishedScheduler({ architecture: model.architecture, predictionType, stated })
+    const { architecture } = model
+    if (!isUnsaid(model, base)) return publishedScheduler({ architecture, predictionType, stated })
+    const guess = predictionOfWeights(model)
+    return publishedScheduler({ ...withPrediction({ architecture, predictionType, stated }, guess), stated })
   }
   if (own) return chosen ? { ...own, prediction_type: type } : own
   if (type === null) return config
@@ -93,12 +97,18 @@ export function schedulerConfigOf(checkpoint: Checkpoint, base?: Checkpoint): Sc
 /** What a person should know of what a model is taken to predict: that its file does not say it where kinds differ. */
 export function predictionNotices(checkpoint: Checkpoint, base?: Checkpoint): string[] {
   const model = denoiserOwner(checkpoint, base)
-  const isSaid = model.predictionType !== null || model.stated.edm || (base?.stated.type ?? null) !== null
-  if (isSaid || model.architecture !== 'sd2') return []
+  if (!isUnsaid(model, base)) return []
+  const guess = predictionOfWeights(model)
+  const other = guess === 'epsilon' ? 'v_prediction' : 'epsilon'
   return [
-    `${model.path} does not say what it predicts, and models of Stable Diffusion 2 differ in it: epsilon is assumed. ` +
-      'If that gives noise, say --prediction v_prediction.',
+    `${model.path} does not say what it predicts, and models of Stable Diffusion 2 differ in it: ${guess} is assumed, ` +
+      `by the spread of one of its biases. If that gives noise, say --prediction ${other}.`,
   ]
+}
+
+/** Whether only the weights can tell what a model predicts. */
+function isUnsaid({ architecture, predictionType, stated }: Checkpoint, base: Checkpoint | undefined): boolean {
+  return architecture === 'sd2' && predictionType === null && !stated.edm && (base?.stated.type ?? null) === null
 }
 
 function schedulerFile({ path }: Checkpoint): SchedulerConfig | undefined {

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
+import { closeSync, cpSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Project } from '../../../../src-main/contract/document/project'
@@ -86,11 +86,28 @@ describe('what a file says that it predicts', () => {
     })
   })
 
-  it('is asked for where Stable Diffusion 2 does not say it', async () => {
+  it('is guessed by a bias where Stable Diffusion 2 does not say it, and that is said', async () => {
     const path = unetFile(SD2_UNET)
-    expect(predictionNotices(await openCheckpoint(path))).toEqual([
-      expect.stringContaining('--prediction v_prediction'),
-    ])
+    const opened = await openCheckpoint(path)
+    expect(predictionNotices(opened)).toEqual([expect.stringContaining('--prediction v_prediction')])
+    expect(schedulerConfigOf(opened)).toMatchObject({ _class_name: 'PNDMScheduler' })
+    // ComfyUI takes a standard deviation above 0.09 for that of a model which predicts v.
+    for (const [halves, type] of [
+      [[0x36b8, 0x38a4], 'epsilon'], // 0.42 and 0.58
+      [[0x3666, 0x38cd], 'v_prediction'], // 0.4 and 0.6
+    ] as const) {
+      const { stored } = opened.components
+        .get('unet')!
+        .tensors.get('up_blocks.3.attentions.2.transformer_blocks.0.norm1.bias')!
+      const values = Uint16Array.from({ length: stored.shape[0]! }, (_, i) => halves[i % 2]!)
+      const file = openSync(path, 'r+')
+      writeSync(file, values, 0, stored.byteLength, stored.offset)
+      closeSync(file)
+      const spoken = await openCheckpoint(path)
+      expect(predictionNotices(spoken)).toEqual([expect.stringContaining(`${type} is assumed`)])
+      const { prediction_type = 'epsilon' } = schedulerConfigOf(spoken)
+      expect(prediction_type).toBe(type)
+    }
     expect(predictionNotices(await openCheckpoint(path, { prediction: 'epsilon' }))).toEqual([])
     expect(predictionNotices(await openCheckpoint(unetFile(SD14_UNET)))).toEqual([])
   })
