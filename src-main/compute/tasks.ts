@@ -12,6 +12,7 @@ import { exportModel, forecast } from './merge'
 import { preview } from './preview'
 import type { TaskContext, TaskRunner } from './task'
 import { unlearning } from './unlearning'
+import { verify } from './verify'
 
 /** What runs every task of contract/compute-tasks.ts; the type proves that none is missing. */
 const TASKS: { readonly [Name in TaskName]: TaskRunner<Name> } = {
@@ -27,6 +28,7 @@ const TASKS: { readonly [Name in TaskName]: TaskRunner<Name> } = {
   drift,
   unlearning,
   export: exportModel,
+  verify,
   fuse,
   forecast,
 }

@@ -193,6 +193,8 @@ export const COMMANDS = {
     forecastSchema.extend({ freeDiskBytes: z.number().nullable(), freeMemoryBytes: z.number() }),
   ),
   'export.start': command(z.strictObject({ path, overwrite: z.boolean().default(false) }), startedJob),
+  /** Whether an export is as it was written: its hashes are computed anew. */
+  'export.verify': command(z.strictObject({ path }), startedJob),
   /** The project's adapters as one adapter; all that take part must be adapters. */
   'export.fuse': command(
     z.strictObject({ path, overwrite: z.boolean().default(false), request: fusionRequestSchema.prefault({}) }),

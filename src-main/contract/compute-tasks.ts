@@ -5,7 +5,7 @@ import { roleSchema } from './evaluate/losses'
 import { recognitionSettingsSchema } from './evaluate/recognition'
 import { SEARCH_STRATEGIES } from './evaluate/search'
 import { clipSettingsSchema, evaluationSettingsSchema } from './evaluate/settings'
-import { exportResultSchema, forecastSchema } from './export'
+import { exportResultSchema, forecastSchema, verificationSchema } from './export'
 import { MATRIX_KINDS, matrixSchema } from './inspect'
 import { projectSchema, strengthsSchema } from './document/project'
 import { promptSchema } from './values/prompt'
@@ -219,6 +219,11 @@ export const JOB_TASKS = {
       cacheFolder: path,
     }),
     result: z.object({ export: exportResultSchema }),
+  },
+  /** An export against what is written in it. */
+  verify: {
+    input: z.object({ path }),
+    result: z.object({ verification: verificationSchema }),
   },
   /** A project's adapters as one adapter. */
   fuse: {

@@ -43,5 +43,27 @@ export const forecastSchema = z.object({
   warnings: z.array(z.string()),
 })
 
+/** Whether an export is as it was written. true: it is; false: it is not; null: nothing says what was written. */
+export const verificationSchema = z.object({
+  path: z.string(),
+  intact: z.boolean(),
+  files: z.array(
+    z.object({
+      path: z.string(),
+      /** Data of all tensors. */
+      data: z.boolean().nullable(),
+      /** Names, types, shapes and places of all tensors. */
+      names: z.boolean().nullable(),
+      /** Recipe and all other metadata. */
+      metadata: z.boolean().nullable(),
+    }),
+  ),
+  /** Files of a folder that differ from those that were written. */
+  missing: z.array(z.string()),
+  changed: z.array(z.string()),
+  added: z.array(z.string()),
+})
+export type Verification = z.infer<typeof verificationSchema>
+
 export type ExportResult = z.infer<typeof exportResultSchema>
 export type Forecast = z.infer<typeof forecastSchema>

@@ -28,6 +28,8 @@ export const jobSchema = z.object({
   startedAt: z.number().nullable(),
   endedAt: z.number().nullable(),
   error: errorReportSchema.nullable(),
+  /** What an export is of (exportKey); null for other jobs. */
+  of: z.object({ models: z.string(), merge: z.string() }).nullable(),
   result: jobResultSchema.nullable(),
 })
 

@@ -3,6 +3,8 @@ import { useModels } from '../features/models/models-store'
 import { isActive, useJobs } from '../features/jobs/jobs-store'
 import { useEvaluate } from '../features/evaluate/evaluate-store'
 import type { Job, JobKind } from '../../src-main/contract/jobs'
+import { methodSchema } from '../../src-main/contract/document/project'
+import { useExport } from '../features/export/export-store'
 import { useInspect } from '../features/inspect/inspect-store'
 import { usePreview } from '../features/preview/preview-store'
 import { useProject } from '../features/project/project-store'
@@ -15,6 +17,8 @@ export interface StepMark {
   words: string
 }
 
+const USUAL_METHOD = methodSchema.parse({})
+
 /** The state of every step, as mark and in words. */
 export function useStepStates(): ComputedRef<Record<StepName, StepMark>> {
   const project = useProject()
@@ -23,6 +27,7 @@ export function useStepStates(): ComputedRef<Record<StepName, StepMark>> {
   const inspect = useInspect()
   const preview = usePreview()
   const evaluate = useEvaluate()
+  const exports = useExport()
 
   function modelsMark(): StepMark {
     if (project.models.length === 0) return { state: 'empty', words: 'no models yet' }
@@ -47,7 +52,31 @@ export function useStepStates(): ComputedRef<Record<StepName, StepMark>> {
     if (project.specialists.length === 0) return { state: 'empty', words: 'needs specialists' }
     const dropped = project.specialists.length - project.enabledSpecialists.length
     if (project.enabledSpecialists.length === 0) return { state: 'attention', words: 'all specialists are dropped' }
-    return { state: 'ready', words: dropped === 0 ? 'all take part' : `${dropped} dropped` }
+    if (dropped > 0) return { state: 'ready', words: `${dropped} dropped` }
+    return isTuned() ? { state: 'ready', words: 'all take part' } : { state: 'empty', words: 'not changed yet' }
+  }
+
+  /** Whether anything is not as it is for models that have just been added. */
+  function isTuned(): boolean {
+    const { models, method } = project.project
+    const isWeighed = models.some(
+      ({ weight, blocks, layers, strengths }) =>
+        weight !== 1 || Object.keys(blocks).length > 0 || layers.length > 0 || strengths !== undefined,
+    )
+    // Contributions that are kept change how a merge is made, not what it is.
+    const { reuse: _reuse, ...chosen } = method
+    const { reuse: _usual, ...usual } = USUAL_METHOD
+    return isWeighed || JSON.stringify(chosen) !== JSON.stringify(usual)
+  }
+
+  /** An export of other models is none of this project, and one of other settings is not this merge. */
+  function exportMark(): StepMark {
+    const { job, isCurrent } = exports
+    if (!job) return { state: 'empty', words: 'not exported' }
+    if (isActive(job)) return { state: 'running', words: job.state === 'queued' ? 'queued' : 'running' }
+    if (job.state === 'cancelled') return { state: 'empty', words: 'not exported' }
+    if (!isCurrent) return { state: 'empty', words: 'changed since' }
+    return job.state === 'failed' ? { state: 'attention', words: 'failed' } : { state: 'ready', words: 'exported' }
   }
 
   function evaluateMark(): StepMark {
@@ -66,6 +95,6 @@ export function useStepStates(): ComputedRef<Record<StepName, StepMark>> {
       'no pictures',
     ),
     evaluate: evaluateMark(),
-    export: jobMark('export', jobs.latest('export')?.state === 'done', 'exported', 'not exported'),
+    export: exportMark(),
   }))
 }

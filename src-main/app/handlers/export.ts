@@ -2,6 +2,7 @@ import { statfs } from 'node:fs/promises'
 import { freemem } from 'node:os'
 import { basename, dirname } from 'node:path'
 import { FusionError } from '../../contract/errors'
+import { exportKey } from '../../contract/document/export-key'
 import { targetName } from '../../contract/document/file-names'
 import { outputName } from '../../contract/document/output-name'
 import type { CommandOutput } from '../../contract/commands'
@@ -68,14 +69,25 @@ export function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
         throw new FusionError('target', `${target} is being written already.`)
       }
       await checkAgreed(target, exportKind(isFolder), overwrite)
-      return jobs.start('export', titleOf(target), async () => ({
-        type: 'export',
-        project,
-        provider: await studio.provider(),
-        path: target,
-        overwrite,
-        cacheFolder: studio.cache.folder,
-      }))
+      return jobs.start(
+        'export',
+        titleOf(target),
+        async () => ({
+          type: 'export',
+          project,
+          provider: await studio.provider(),
+          path: target,
+          overwrite,
+          cacheFolder: studio.cache.folder,
+        }),
+        undefined,
+        undefined,
+        exportKey(project),
+      )
+    },
+    'export.verify': async ({ path }) => {
+      const checked = await host.access.check(path)
+      return jobs.start('verify', `Verify ${checked}`, () => ({ type: 'verify', path: checked }))
     },
     'export.fuse': async ({ path, overwrite, request }) => {
       const project = await studio.readableProject()
@@ -83,8 +95,13 @@ export function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
       await host.access.checkTarget(path)
       const target = await host.access.checkTarget(targetName(outputName(path, false), null))
       await checkAgreed(target, ADAPTER_FILE, overwrite)
-      return jobs.start('fuse', `One LoRA: ${basename(target)}`, () =>
-        Promise.resolve({ type: 'fuse', project, request, path: target, overwrite, cacheFolder: studio.cache.folder }),
+      return jobs.start(
+        'fuse',
+        `One LoRA: ${basename(target)}`,
+        () => ({ type: 'fuse', project, request, path: target, overwrite, cacheFolder: studio.cache.folder }),
+        undefined,
+        undefined,
+        exportKey(project),
       )
     },
   }

@@ -33,10 +33,12 @@ export class ComputeJobs {
     onEvent: (event: JobEvent) => void = () => {},
     /** Called before the job has ended. */
     onSuccess: () => Promise<void> = () => Promise.resolve(),
+    of: Job['of'] = null,
   ): { job: Job } {
     const job = this.queue.add({
       kind,
       title,
+      of,
       run: async ({ id, signal, report }) => {
         try {
           const result = await this.compute.run(await task(id), {

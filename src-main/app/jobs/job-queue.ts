@@ -21,6 +21,8 @@ export interface JobContext {
 export interface JobSpec {
   kind: JobKind
   title: string
+  /** What an export is of. */
+  of?: Job['of']
   run(context: JobContext): Promise<JobResult>
   /** Called once with the job as it ended, also where it was cancelled before its turn and never ran. */
   onEnd?(job: Job): void
@@ -56,6 +58,7 @@ export class JobQueue {
       startedAt: null,
       endedAt: null,
       error: null,
+      of: spec.of ?? null,
       result: null,
     }
     const entry: Entry = { job, spec, abort: new AbortController(), lastEvent: 0, timer: null }

@@ -1,12 +1,13 @@
 import { defineStore } from 'pinia'
 import { computed, shallowRef, watch } from 'vue'
 import type { CommandOutput } from '../../../src-main/contract/commands'
+import { exportKey } from '../../../src-main/contract/document/export-key'
 import { toErrorReport, type ErrorReport } from '../../../src-main/contract/errors'
 import type { UnfinishedExport } from '../../../src-main/contract/export'
 import { useSession } from '../../bridge/session-store'
 import { useNotices } from '../../shared/notices/notices-store'
 import { useFileDialog, type FileTarget } from '../files/file-dialog-store'
-import { isActive, useJobs } from '../jobs/jobs-store'
+import { useJobs } from '../jobs/jobs-store'
 import { useProject } from '../project/project-store'
 
 /** Changes that follow each other within this time ask for one forecast. */
@@ -61,8 +62,15 @@ export const useExport = defineStore('export', () => {
     }
   }
 
-  const job = computed(() => jobs.latest('export'))
-  const running = computed(() => job.value !== undefined && isActive(job.value))
+  const key = computed(() => exportKey(project.project))
+  /** The last export of these models: those of another project do not count. */
+  const job = computed(() =>
+    jobs.newestFirst.find(({ kind, of }) => kind === 'export' && of?.models === key.value.models),
+  )
+  /** Whether it is of the project as it is now. */
+  const isCurrent = computed(() => job.value?.of?.merge === key.value.merge)
+  /** Whatever it is of: exports come one after another. */
+  const running = computed(() => jobs.active.some(({ kind }) => kind === 'export'))
 
   async function start(): Promise<void> {
     const folder = forecast.value?.folder ?? false
@@ -96,7 +104,7 @@ export const useExport = defineStore('export', () => {
   }
 
   return {
-    ...{ forecast, refusal, job, running, follow, start },
+    ...{ forecast, refusal, job, isCurrent, running, follow, start },
     ...{ unfinished, findUnfinished, removeUnfinished, resume },
   }
 })

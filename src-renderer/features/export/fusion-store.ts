@@ -1,10 +1,11 @@
 import { defineStore } from 'pinia'
 import { computed, reactive } from 'vue'
 import { fusionRequestSchema } from '../../../src-main/contract/adapter-fusion'
+import { exportKey } from '../../../src-main/contract/document/export-key'
 import { useSession } from '../../bridge/session-store'
 import { useNotices } from '../../shared/notices/notices-store'
 import { useFileDialog } from '../files/file-dialog-store'
-import { isActive, useJobs } from '../jobs/jobs-store'
+import { useJobs } from '../jobs/jobs-store'
 import { useModels } from '../models/models-store'
 import { useProject } from '../project/project-store'
 
@@ -22,8 +23,12 @@ export const useFusion = defineStore('fusion', () => {
     const enabled = project.enabledSpecialists
     return enabled.length > 0 && enabled.every(({ path }) => Boolean(models.summaryOf(path)?.adapter))
   })
-  const job = computed(() => jobs.latest('fuse'))
-  const running = computed(() => job.value !== undefined && isActive(job.value))
+  /** The last one of these models: those of another project do not count. */
+  const job = computed(() => {
+    const { models } = exportKey(project.project)
+    return jobs.newestFirst.find(({ kind, of }) => kind === 'fuse' && of?.models === models)
+  })
+  const running = computed(() => jobs.active.some(({ kind }) => kind === 'fuse'))
 
   async function start(): Promise<void> {
     const target = await files.chooseTarget(

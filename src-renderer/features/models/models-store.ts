@@ -1,6 +1,8 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef, watch } from 'vue'
 import type { CommandOutput } from '../../../src-main/contract/commands'
+import { modelSchema } from '../../../src-main/contract/document/project'
+import { modelNames } from '../../../src-main/contract/document/model-names'
 import { FusionError } from '../../../src-main/contract/errors'
 import type { IncompatibilityReport, ModelDescription } from '../../../src-main/contract/document/models'
 import { useSession } from '../../bridge/session-store'
@@ -92,6 +94,18 @@ export const useModels = defineStore('models', () => {
     addNamed(found.map((path) => ({ path })))
   }
 
+  /** Adds a model that takes no part in the merge: to be drawn beside it. */
+  function addDropped(path: string): void {
+    const [name] = modelNames(
+      [{ path }],
+      project.models.map((model) => model.name),
+    ) as [string]
+    project.edit(`Add ${name}, dropped`, [
+      { type: 'add-models', models: [{ path, name }] },
+      { type: 'set-model', name, model: modelSchema.parse({ name, path, enabled: false }) },
+    ])
+  }
+
   /** Names are made from the paths where none is given. */
   function addNamed(found: { path: string; name?: string }[]): void {
     if (found.length === 0) return
@@ -135,6 +149,7 @@ export const useModels = defineStore('models', () => {
     summaryOf,
     problemsOf,
     add,
+    addDropped,
     addNamed,
     browse,
     restore,

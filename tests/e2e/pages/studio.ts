@@ -33,8 +33,8 @@ export class Studio {
     this.evaluate = new EvaluatePage(page)
     this.export = new ExportPage(page)
     this.shares = page.getByRole('region', { name: 'Shares of the merge' })
-    this.undo = page.getByRole('button', { name: /^Undo/ })
-    this.redo = page.getByRole('button', { name: /^Redo/ })
+    this.undo = page.getByRole('banner').getByRole('button', { name: /^Undo/ })
+    this.redo = page.getByRole('banner').getByRole('button', { name: /^Redo/ })
   }
 
   async goTo(view: View): Promise<void> {
