@@ -12,6 +12,7 @@ import { LibraryHashes } from './models/library-hashes'
 import { DataLock } from './files/data-lock'
 import { Evaluations } from './evaluation/evaluations'
 import { EventHub } from './event-hub'
+import { Inspections } from './inspections'
 import { JobQueue } from './jobs/job-queue'
 import { Log } from './log'
 import { LivePreviews } from './previews/live-previews'
@@ -53,7 +54,7 @@ export type ProviderName = TaskOf<'export'>['provider']
 
 /** What lies in the data folder, made by whichever version. */
 const DATA_ENTRIES = [
-  ...['autosave.json', 'evaluations.json', 'previews', 'recent.json', 'settings.json'],
+  ...['autosave.json', 'evaluations.json', 'inspection.json', 'previews', 'recent.json', 'settings.json'],
   ...['studio.log', 'studio.log.old', 'window.json'],
 ]
 /** For the document's last write. */
@@ -71,6 +72,7 @@ export class Studio {
   readonly jobs: ComputeJobs
   readonly live: LivePreviews
   readonly evaluations: Evaluations
+  readonly inspections: Inspections
   readonly libraryHashes: LibraryHashes
 
   private constructor(
@@ -92,6 +94,7 @@ export class Studio {
     this.live = new LivePreviews(this)
     this.libraryHashes = new LibraryHashes(this)
     this.evaluations = new Evaluations(this, join(options.dataFolder, 'evaluations.json'))
+    this.inspections = new Inspections(this, join(options.dataFolder, 'inspection.json'))
   }
 
   /** @throws FusionError 'target' where another program uses the data folder */
@@ -110,7 +113,7 @@ export class Studio {
       const history = await PreviewHistory.open(join(dataFolder, 'previews'))
       const studio = new Studio(options, lock, events, log, settings, project, history)
       studio.cache.makePrivate()
-      await studio.evaluations.open()
+      await Promise.all([studio.evaluations.open(), studio.inspections.open()])
       return studio
     } catch (error) {
       await lock.release()

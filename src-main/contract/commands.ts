@@ -5,7 +5,7 @@ import { evaluationResultsSchema } from './evaluate/results'
 import { SEARCH_STRATEGIES } from './evaluate/search'
 import { evaluationDataSchema } from './evaluate/settings'
 import { numberedEventSchema, type NumberedEvent } from './events'
-import { layerSummarySchema, MATRIX_KINDS, weightAdviceSchema } from './inspect'
+import { inspectionSchema, MATRIX_KINDS, weightAdviceSchema } from './inspect'
 import { DEVICES, providerStatusSchema } from './values/devices'
 import { forecastSchema, unfinishedExportSchema } from './export'
 import { jobSchema } from './jobs'
@@ -102,11 +102,8 @@ export const COMMANDS = {
 
   /** Rows come as 'inspect-rows' events. */
   'inspect.start': command(nothing, startedJob),
-  /** The rows of the last job that are there, with the names of its models, base first. */
-  'inspect.rows': command(
-    nothing,
-    z.object({ job: z.string().nullable(), models: z.array(z.string()), rows: z.array(layerSummarySchema) }),
-  ),
+  /** What is known of the layers of the project's models; of others nothing. */
+  'inspect.rows': command(nothing, inspectionSchema),
   /**
    * Weights of the project as it is now that would lower conflict, for the whole network first, then block by block;
    * empty before all rows are there, and where they are about other models.

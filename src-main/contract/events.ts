@@ -14,7 +14,13 @@ export const eventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('job'), job: jobSchema }),
   z.object({ type: z.literal('job-removed'), id: z.string() }),
   /** Layers as they are computed, in the order of computing. */
-  z.object({ type: z.literal('inspect-rows'), job: z.string(), rows: z.array(layerSummarySchema) }),
+  z.object({
+    type: z.literal('inspect-rows'),
+    job: z.string(),
+    rows: z.array(layerSummarySchema),
+    /** No more will come: the map is whole. */
+    last: z.boolean(),
+  }),
   /** A draft of the matrix that the job computes. */
   z.object({ type: z.literal('matrix-draft'), job: z.string(), matrix: matrixSchema }),
   z.object({ type: z.literal('picture'), picture: pictureSchema }),

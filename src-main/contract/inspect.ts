@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { modelIdentitySchema } from './document/model-identity'
 import { NORMALISERS } from './document/project'
 
 const perModel = z.array(z.number())
@@ -23,6 +24,10 @@ export const layerSummarySchema = z.object({
   inputs: z.number(),
   /** Per specialist: ‖K_m − K_0‖ / ‖K_0‖. */
   deltaNormRatio: perModel,
+  /** ‖K_0‖. */
+  baseNorm: z.number(),
+  /** [specialists × specialists]: cosine of the deltas; null where a delta is 0. */
+  deltaCosine: z.array(z.number().nullable()),
   /** [specialists × specialists], rows after one another: Pearson correlation of the deltas; null where a delta is 0. */
   deltaCorrelation: z.array(z.number().nullable()),
   /**
@@ -40,6 +45,21 @@ export const layerSummarySchema = z.object({
   ownRowIsBest: perModel,
   deadBaseRows: z.number(),
   normalisers: z.record(z.enum(NORMALISERS), normaliserReport),
+})
+
+/** Inspected layers, as far as they are there. */
+export const inspectionSchema = z.object({
+  /** null: nothing was computed for these models. */
+  job: z.string().nullable(),
+  /** Milliseconds since 1970, of the start. */
+  time: z.number(),
+  /** inspectionKey of the project. */
+  key: z.string(),
+  /** Base first. */
+  models: z.array(modelIdentitySchema),
+  rows: z.array(layerSummarySchema),
+  /** Whether all layers are there. */
+  complete: z.boolean(),
 })
 
 export const MATRIX_KINDS = ['P', 'S', 'C'] as const
@@ -116,7 +136,10 @@ export function tilePlace(
   return { rows, columns, start, end: start + 4 * rows * columns }
 }
 
+export type Inspection = z.infer<typeof inspectionSchema>
 export type LayerSummary = z.infer<typeof layerSummarySchema>
 export type WeightAdvice = z.infer<typeof weightAdviceSchema>
 export type MatrixKind = (typeof MATRIX_KINDS)[number]
 export type MatrixInfo = z.infer<typeof matrixSchema>
+
+export const NO_INSPECTION: Inspection = { job: null, time: 0, key: '', models: [], rows: [], complete: false }

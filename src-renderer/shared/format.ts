@@ -59,6 +59,12 @@ export function formatNumber(value: number): string {
   return size >= 1000 || Number.isInteger(value) ? figure(Math.round(value)) : withMinus(value.toPrecision(3))
 }
 
+/** '0.41', '−0.03': correlations and cosines. */
+export function formatCosine(value: number): string {
+  const text = value.toFixed(2)
+  return withMinus(Number(text) === 0 ? '0.00' : text)
+}
+
 /** '1,700'. */
 export function formatCount(count: number): string {
   return count.toLocaleString('en-US')

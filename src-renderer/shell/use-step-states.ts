@@ -44,7 +44,8 @@ export function useStepStates(): ComputedRef<Record<StepName, StepMark>> {
   }
 
   function inspectMark(): StepMark {
-    const mark = jobMark('inspect', inspect.rows.length > 0, countOf(inspect.rows.length, 'layer'), 'not computed')
+    const mark = jobMark('inspect', inspect.complete, countOf(inspect.rows.length, 'layer'), 'not computed')
+    if (mark.state === 'empty' && inspect.rows.length > 0) return { state: 'attention', words: 'not complete' }
     return mark.state === 'ready' && inspect.outdated ? { state: 'attention', words: 'out of date' } : mark
   }
 

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { colourOf, divergingScale } from '../../src-renderer/shared/colour/scales'
+import { colourOf, sequentialScale } from '../../src-renderer/shared/colour/scales'
 import { runCli } from './studio-server'
 import { tensorsOf } from './safetensors-data'
 import { expect, expectAccessible, test } from './studio-test'
@@ -29,18 +29,21 @@ test('open, inspect, tune, drop one, preview, export, restore', async ({ studio,
     await studio.inspect.compute.click()
     await expect(studio.inspect.progress(layers.length)).toBeVisible({ timeout: 60_000 })
     const { models, rows } = await studio.ask('inspect.rows', {})
-    expect(models).toEqual([base, ...specialists])
+    expect(models.map(({ name }) => name)).toEqual([base, ...specialists])
     const summary = rows.find(({ layer }) => layer === layers[0]!.name)!
+    await expect(studio.inspect.sentence).toContainText('most of all in')
 
-    // The first column of the second panel: agreement of the first specialist with the base.
-    await studio.inspect.chooseFirstLayer(specialists.length)
-    await expect(studio.inspect.readout).toContainText(`${first} · like base: ${summary.meanOwnP[1]!.toPrecision(3)}`)
+    await studio.inspect.rows('Layers')
+    await studio.inspect.chooseFirstLayer(0)
+    const change = `${Math.round(summary.deltaNormRatio[0]! * 100)}\u00a0%`
+    await expect(studio.inspect.readout).toContainText(`${first} · change: ${change}`)
     await expect(studio.inspect.details).toContainText(layers[0]!.name)
     await expect(studio.inspect.details).toContainText('FeatureFusion mixes')
     await expectAccessible(studio, 'Inspect')
 
     const theme = (await page.locator('html').getAttribute('data-theme')) as 'dark' | 'light'
-    const expected = colourOf(divergingScale(theme), summary.meanOwnP[1]!)
+    const largest = Math.max(...rows.flatMap(({ deltaNormRatio }) => deltaNormRatio))
+    const expected = colourOf(sequentialScale(theme, 0, largest), summary.deltaNormRatio[0]!)
     const cell = JSON.parse((await studio.inspect.overview.getAttribute('data-cursor'))!) as { x: number; y: number }
     expect(`rgb(${(await studio.inspect.pixel(studio.inspect.overview, cell.x, cell.y)).join(' ')})`).toBe(expected)
   })

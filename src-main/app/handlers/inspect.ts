@@ -1,45 +1,21 @@
 import { join } from 'node:path'
-import type { LayerSummary } from '../../contract/inspect'
+import { isSameModel } from '../../contract/document/model-identity'
 import { suggestWeights } from '../../engine/inspect/suggest-weights'
 import { TILES_URL } from '../files/interface-files'
 import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
 
 export function inspectHandlers(studio: Studio): Handlers<Group<'inspect'>> {
-  const { queue, jobs, events } = studio
-  interface Inspected {
-    job: string | null
-    /** Names, base first. */
-    models: string[]
-    rows: LayerSummary[]
-    complete: boolean
-  }
-  let inspected: Inspected = { job: null, models: [], rows: [], complete: false }
+  const { queue, jobs, events, inspections } = studio
   return {
-    'inspect.start': async () => {
-      const project = await studio.readableProject()
-      queue.cancelAll('inspect')
-      const names = project.models.filter(({ enabled }, index) => index === 0 || enabled).map(({ name }) => name)
-      const started = jobs.start(
-        'inspect',
-        `Inspect ${names.length} models`,
-        async () => ({ type: 'inspect', project, provider: await studio.provider() }),
-        ({ event, job }) => {
-          if (event.type !== 'rows') return
-          if (inspected.job === job) {
-            inspected.rows.push(...event.rows)
-            inspected.complete = event.last
-          }
-          events.emit({ type: 'inspect-rows', job, rows: event.rows })
-        },
-      )
-      inspected = { job: started.job.id, models: names, rows: [], complete: false }
-      return started
-    },
-    'inspect.rows': () => inspected,
+    'inspect.start': async () => inspections.start(await studio.readableProject()),
+    'inspect.rows': () => inspections.of(studio.project.state.project),
     'inspect.suggestions': () => {
-      const { models, rows, complete } = inspected
-      return { advice: complete ? suggestWeights(models, rows, studio.projectWithModels().models) : [] }
+      const { models } = studio.projectWithModels()
+      const { models: inspected, rows, complete } = inspections.of(studio.projectWithModels())
+      // Under the names that they have now.
+      const names = inspected.map((one) => models.find((model) => isSameModel(model, one))?.name ?? '')
+      return { advice: complete ? suggestWeights(names, rows, models) : [] }
     },
     'inspect.matrix': async ({ layer, matrix }) => {
       const project = await studio.readableProject()

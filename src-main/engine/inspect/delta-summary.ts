@@ -5,6 +5,10 @@ import { Kernels } from '../tensor/kernels'
 export interface DeltaSummary {
   /** ‖K_m − K_0‖ / ‖K_0‖ per specialist. */
   deltaNormRatio: number[]
+  /** ‖K_0‖. */
+  baseNorm: number
+  /** Cosine of K_a − K_0 and K_b − K_0, [specialists × specialists]; null where a delta is 0. */
+  deltaCosine: (number | null)[]
   /** Pearson correlation of K_a − K_0 and K_b − K_0, [specialists × specialists]; null where a delta is constant. */
   deltaCorrelation: (number | null)[]
   /** Standard deviation over rows of the cosine of the deltas' rows; null where no row has a cosine. */
@@ -79,6 +83,10 @@ export async function deltaSummary(layer: LayerRows, pause: () => Promise<void>)
   const quotient = (above: number, below: number): number | null => (below > 0 ? above / below : null)
   return {
     deltaNormRatio: specialists.map((m) => Math.sqrt(product(deltas, m, m) / product(weights, 0, 0))),
+    baseNorm: Math.sqrt(product(weights, 0, 0)),
+    deltaCosine: specialists.flatMap((a) =>
+      specialists.map((b) => quotient(product(deltas, a, b), Math.sqrt(product(deltas, a, a) * product(deltas, b, b)))),
+    ),
     deltaCorrelation: specialists.flatMap((a) =>
       specialists.map((b) => quotient(covariance(a, b), Math.sqrt(covariance(a, a) * covariance(b, b)))),
     ),

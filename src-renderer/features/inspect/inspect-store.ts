@@ -1,8 +1,15 @@
 import { defineStore } from 'pinia'
 import { computed, markRaw, ref, shallowRef, watch } from 'vue'
+import {
+  identityOf,
+  inspectionKey,
+  isSameModel,
+  type ModelIdentity,
+} from '../../../src-main/contract/document/model-identity'
 import type { LayerSummary, MatrixInfo, MatrixKind } from '../../../src-main/contract/inspect'
 import type { LayerInfo } from '../../../src-main/contract/document/models'
 import { useSession } from '../../bridge/session-store'
+import { keepEqual } from '../../shared/keep-equal'
 import { useNotices } from '../../shared/notices/notices-store'
 import { isActive, useJobs } from '../jobs/jobs-store'
 import { useModels } from '../models/models-store'
@@ -13,27 +20,43 @@ export function layerKey(component: string, name: string): string {
   return `${component}/${name}`
 }
 
-/** What is known of every layer: rows stream in while they are computed. */
+/** A specialist of the map that takes part in the project's merge. */
+export interface InspectedColumn {
+  /** As the project names it now. */
+  name: string
+  /** Place in the project, for mark and colour. */
+  place: number
+  /** Among the specialists of the summaries, from 0. */
+  index: number
+}
+
+/** What is known of every layer of the project's models: rows stream in while they are computed for the first time. */
 export const useInspect = defineStore('inspect', () => {
   const session = useSession()
   const project = useProject()
   const models = useModels()
   const jobs = useJobs()
   const notices = useNotices()
+  /** Of what is shown. */
   const job = ref<string | null>(null)
-  const modelNames = shallowRef<readonly string[]>([])
+  const time = ref(0)
+  const complete = ref(false)
+  const key = ref('')
+  const inspected = shallowRef<readonly ModelIdentity[]>([])
   /** Thousands of rows are read at once: `revision` tells of all of them, each by itself would cost too much. */
   const summaries = markRaw(new Map<string, LayerSummary>())
   const revision = ref(0)
   const selected = ref<string | null>(null)
   const draft = shallowRef<{ job: string; matrix: MatrixInfo } | null>(null)
+  let asked = 0
 
   session.onSnapshot(() => void load())
   session.onEvent((event) => {
     if (event.type === 'matrix-draft') draft.value = event
     if (event.type !== 'inspect-rows') return
     if (event.job === job.value) take(event.rows)
-    else if (event.job !== job.value) void load()
+    else if (event.last || !complete.value) void load()
+    if (event.last && event.job === job.value) complete.value = true
   })
 
   function take(rows: readonly LayerSummary[]): void {
@@ -42,16 +65,27 @@ export const useInspect = defineStore('inspect', () => {
   }
 
   async function load(): Promise<void> {
+    const mine = ++asked
     const answer = await notices.attempt(() => session.invoke('inspect.rows', {}))
-    if (!answer) return
+    if (!answer || mine !== asked) return
     if (answer.job !== job.value) summaries.clear()
     job.value = answer.job
-    modelNames.value = answer.models
+    time.value = answer.time
+    complete.value = answer.complete
+    key.value = answer.key
+    inspected.value = keepEqual(inspected.value, answer.models)
     take(answer.rows)
   }
 
+  /** Which models the map has to be of: another project never shows it. */
+  const wanted = computed(() => JSON.stringify(project.models.map(identityOf)))
+  watch(wanted, async () => {
+    await project.settled()
+    await load()
+  })
+
   const running = computed(() => {
-    const now = job.value === null ? undefined : jobs.byId.get(job.value)
+    const now = jobs.latest('inspect')
     return now !== undefined && isActive(now)
   })
   const rows = computed(() => (revision.value, [...summaries.values()]))
@@ -68,12 +102,28 @@ export const useInspect = defineStore('inspect', () => {
       kind: 'linear',
     }))
   })
-  const wantedNames = computed(() => [
-    ...(project.base ? [project.base.name] : []),
-    ...project.enabledSpecialists.map(({ name }) => name),
-  ])
-  /** Computed for other models than those that would be merged now. */
-  const outdated = computed(() => rows.value.length > 0 && modelNames.value.join('\n') !== wantedNames.value.join('\n'))
+  /** The models of the map by the names that they have in the project now, base first. */
+  const modelNames = computed<readonly string[]>((before) =>
+    keepEqual(
+      before,
+      inspected.value.map((one) => project.models.find((model) => isSameModel(model, one))?.name ?? one.name),
+    ),
+  )
+  const columns = computed<readonly InspectedColumn[]>((before) =>
+    keepEqual(
+      before,
+      modelNames.value.slice(1).flatMap((name, index) => {
+        const place = project.placeOf(name)
+        return place > 0 && project.models[place]!.enabled ? [{ name, place, index }] : []
+      }),
+    ),
+  )
+  /** Whether models take part that the map does not have, or settings have changed that decide it. */
+  const outdated = computed(() => {
+    if (rows.value.length === 0) return false
+    const unknown = project.enabledSpecialists.some((model) => !inspected.value.some((one) => isSameModel(one, model)))
+    return unknown || key.value !== inspectionKey(project.project)
+  })
   const selectedSummary = computed(() => {
     void revision.value
     return selected.value === null ? undefined : summaries.get(selected.value)
@@ -85,8 +135,7 @@ export const useInspect = defineStore('inspect', () => {
   async function start(): Promise<void> {
     await project.settled()
     await notices.attempt(async () => {
-      const started = (await session.invoke('inspect.start', {})).job
-      jobs.add(started)
+      jobs.add((await session.invoke('inspect.start', {})).job)
       await load()
     })
   }
@@ -106,7 +155,10 @@ export const useInspect = defineStore('inspect', () => {
 
   return {
     job,
+    time,
+    complete,
     modelNames,
+    columns,
     summaries,
     revision,
     selected,

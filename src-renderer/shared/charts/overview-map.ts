@@ -21,6 +21,8 @@ export interface OverviewPanel {
   scale: ColourScale
   /** Undefined: not computed; null: computed, and the quantity does not exist here. */
   value(row: number, column: number): number | null | undefined
+  /** The place of a model in the project whose mark stands in the cell. */
+  mark?(row: number, column: number): number | undefined
 }
 
 /** Where the pointer or the cursor is. */
@@ -40,7 +42,7 @@ export interface OverviewLayout {
 
 /** Room for labels first, then columns of equal width, at least 6 pixels. */
 export function layoutOverview(width: number, panels: number, columns: number, rowHeight: number): OverviewLayout {
-  const groupWidth = 64
+  const groupWidth = 88
   const panelGap = 16
   const labelWidth = rowHeight >= LABELLED_ROW ? Math.min(360, Math.max(160, Math.floor(width * 0.3))) : 0
   const free = width - groupWidth - labelWidth - panelGap * panels

@@ -2,6 +2,13 @@ import type { Locator, Page } from '@playwright/test'
 
 export class InspectPage {
   readonly compute: Locator
+  /** What the map shows, in one sentence. */
+  readonly sentence: Locator
+  /** Blocks × models in large cells. */
+  readonly blocks: Locator
+  /** The network as a drawing. */
+  readonly drawing: Locator
+  readonly legend: Locator
   readonly overview: Locator
   readonly filter: Locator
   readonly details: Locator
@@ -13,6 +20,10 @@ export class InspectPage {
 
   constructor(private readonly page: Page) {
     this.compute = page.getByRole('button', { name: /^Compute/ })
+    this.sentence = page.getByRole('main').locator('.sentence')
+    this.blocks = page.getByRole('region', { name: 'Blocks by specialist' })
+    this.drawing = page.getByRole('group', { name: 'The network’s blocks' })
+    this.legend = page.getByRole('main').locator('.legend')
     this.overview = page.getByRole('application', { name: /^Layers by specialist/ })
     this.matrix = page.getByRole('application', { name: /^Matrix/ })
     this.wholeMatrix = page.locator('canvas[data-shown=matrix]')
@@ -23,6 +34,25 @@ export class InspectPage {
 
   progress(layers: number): Locator {
     return this.page.getByText(new RegExp(`^${layers} of ${layers} layers? computed`))
+  }
+
+  /** Layer by layer, or by blocks. */
+  async rows(of: 'Blocks' | 'Layers'): Promise<void> {
+    await this.page.getByRole('radiogroup', { name: 'Rows of the map' }).getByRole('radio', { name: of }).click()
+  }
+
+  async show(measure: 'Change' | 'What survives' | 'Conflict' | 'Like others'): Promise<void> {
+    await this.page.getByRole('radiogroup', { name: 'What is shown' }).getByRole('radio', { name: measure }).click()
+  }
+
+  /** The cells of a block, or of a layer of one that is open. */
+  row(label: string): Locator {
+    const name = new RegExp(`^${label.replaceAll('.', '\\.')}( ?, \\d+ layers?)?$`)
+    return this.blocks.getByRole('row').filter({ has: this.page.getByRole('rowheader', { name }) })
+  }
+
+  async openBlock(label: string): Promise<void> {
+    await this.row(label).getByRole('button').click()
   }
 
   /** Moves the cursor of the overview with the keyboard to a cell of the first line and chooses that layer. */

@@ -17,6 +17,8 @@ function rowOf(deltas: readonly (readonly number[])[], block = 'IN00', layer = `
     rows: 1,
     inputs: deltas[0]!.length,
     deltaNormRatio: deltas.map(length),
+    baseNorm: 1,
+    deltaCosine: [],
     deltaCorrelation: deltas.flatMap((a) =>
       deltas.map((b) => (length(a) * length(b) > 0 ? dot(a, b) / (length(a) * length(b)) : null)),
     ),

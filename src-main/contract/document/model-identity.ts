@@ -1,0 +1,51 @@
+import { z } from 'zod'
+import { strengthsSchema, type ModelEntry, type Project } from './project'
+
+/** Which model a result is of, whatever it is named and weighed in a project. */
+export const modelIdentitySchema = z.object({
+  name: z.string(),
+  path: z.string(),
+  /** Where it was known. */
+  sha256: z.string().optional(),
+  strengths: strengthsSchema.optional(),
+})
+
+export type ModelIdentity = z.infer<typeof modelIdentitySchema>
+
+export function identityOf({ name, path, sha256, strengths }: ModelEntry): ModelIdentity {
+  return { name, path, ...(sha256 !== undefined && { sha256 }), ...(strengths && { strengths }) }
+}
+
+/** The base and the specialists that take part, base first. */
+export function takingPart(models: readonly ModelEntry[]): ModelEntry[] {
+  return models.filter(({ enabled }, index) => index === 0 || enabled)
+}
+
+/** Equal content where both hashes are known, else the same path; and of adapters the same strengths. */
+export function isSameModel(one: ModelIdentity | ModelEntry, other: ModelIdentity | ModelEntry): boolean {
+  const strengths = ({ strengths: own }: ModelIdentity): string =>
+    JSON.stringify([own?.unet ?? 1, own?.textEncoder ?? 1])
+  if (strengths(one) !== strengths(other)) return false
+  return one.sha256 !== undefined && other.sha256 !== undefined ? one.sha256 === other.sha256 : one.path === other.path
+}
+
+/**
+ * Whether a result says something about a project: it has the same base, and either all of the project's specialists or
+ * no others. What is of other models is of another project.
+ */
+export function isAbout(result: readonly ModelIdentity[], models: readonly ModelEntry[]): boolean {
+  const [base, ...measured] = result
+  const [ownBase, ...own] = models
+  if (!base || !ownBase || !isSameModel(base, ownBase)) return false
+  const holds = (all: readonly ModelIdentity[], some: readonly ModelIdentity[]): boolean =>
+    some.every((one) => all.some((other) => isSameModel(one, other)))
+  return holds(measured, own) || holds(own, measured)
+}
+
+/** All that decides what inspected layers are, but the models: weights decide nothing. */
+export function inspectionKey({ ema, method, output }: Pick<Project, 'ema' | 'method' | 'output'>): string {
+  const { align, layerKinds, statistics, samples, seed, calibration } = method
+  const sampled = statistics === 'sampled' ? [samples, seed] : []
+  const real = statistics === 'calibrated' ? [calibration] : []
+  return JSON.stringify([ema ?? null, align, layerKinds, output.include, statistics, ...sampled, ...real])
+}
