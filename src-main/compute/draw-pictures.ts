@@ -30,7 +30,8 @@ export async function drawPictures(
       onStep: ({ done, total }) => onProgress(done / total),
       onPicture: ({ index, width, height, pixels }) => {
         const picture = pictures[index]!
-        const bytes = encodePng({ width, height, channels: 3, data: pixels }, parametersOf(picture, width, height))
+        const parameters = parametersOf(picture, width, height)
+        const bytes = encodePng({ width, height, channels: 3, data: pixels }, parameters, picture.origin?.merge)
         writing.push(
           writeWhole(picture.file, bytes).then(() => emit({ type: 'picture', id: picture.id, width, height })),
         )
@@ -41,13 +42,14 @@ export async function drawPictures(
 }
 
 function parametersOf(picture: PreviewPicture, width: number, height: number): Parameters<typeof encodePng>[1] {
-  const { prompt, negativePrompt, steps, guidance, scheduler, seed } = picture
+  const { prompt, negativePrompt, steps, guidance, scheduler, seed, origin } = picture
   const settings = new Map([
     ['Steps', String(steps)],
     ['Sampler', scheduler],
     ['CFG scale', String(guidance)],
     ['Seed', String(seed)],
     ['Size', `${width}x${height}`],
+    ...Object.entries(origin?.settings ?? {}),
   ])
   return { prompt, negativePrompt, settings }
 }

@@ -10,9 +10,10 @@ import { DEVICES, providerStatusSchema } from './values/devices'
 import { forecastSchema, unfinishedExportSchema } from './export'
 import { jobSchema } from './jobs'
 import { LIBRARY_PROGRAMS, libraryListingSchema } from './library'
-import { pathSchema } from './values/limits'
-import { incompatibilitySchema, networkSchema, modelDescriptionSchema } from './document/models'
-import { liveStateSchema, pictureSchema, pngSettingsSchema, variantSchema } from './preview'
+import { MOST_VARIANTS, pathSchema } from './values/limits'
+import { errorReportSchema, incompatibilitySchema, networkSchema, modelDescriptionSchema } from './document/models'
+import { liveStateSchema, pictureRunSchema, pictureSchema, pngSettingsSchema } from './preview'
+import { variantSchema } from './values/variant'
 import { editSchema, logEntrySchema, projectStateSchema, settingsSchema, snapshotSchema } from './state'
 
 const path = pathSchema
@@ -129,17 +130,25 @@ export const COMMANDS = {
     startedJob,
   ),
 
-  /** Prompts × seeds × variants with the project's preview settings; pictures come as events, ordered by variant. */
-  'preview.run': command(z.strictObject({ variants: z.array(variantSchema).min(1).max(32) }), startedJob),
+  /**
+   * Prompts × seeds × variants with the project's preview settings; pictures come as events, ordered by variant. Where the
+   * same pictures are being drawn, or wait to be, that job is the answer.
+   */
+  'preview.run': command(
+    z.strictObject({ variants: z.array(variantSchema).min(1).max(MOST_VARIANTS) }),
+    startedJob.extend({ run: pictureRunSchema, isNew: z.boolean() }),
+  ),
+  /** Why the project's models cannot draw with its scheduler and steps; from headers alone. */
+  'preview.check': command(nothing, z.object({ problem: errorReportSchema.nullable() })),
   /**
    * Turns live previews on or off: while on, every change of the project shows its first prompts and seeds anew, as
    * 'live' events. Merges by correlations are then made from contributions, here and in the export.
    */
   'preview.live': command(z.strictObject({ on: z.boolean() }), liveStateSchema),
-  /** Newest first. */
+  /** Pictures that were made of the project's models as they are now, and the runs that they belong to; newest first. */
   'preview.history': command(
     z.strictObject({ before: z.number().optional(), limit: z.number().int().min(1).max(500).default(100) }),
-    z.object({ pictures: z.array(pictureSchema) }),
+    z.object({ pictures: z.array(pictureSchema), runs: z.array(pictureRunSchema) }),
   ),
   'preview.forget': command(z.strictObject({ ids: z.array(z.string().max(100)).max(1000) }), nothing),
   'preview.saveAs': command(

@@ -49,6 +49,8 @@ const previewPicture = z.object({
   steps: z.number(),
   guidance: z.number(),
   scheduler: z.string(),
+  /** What its PNG says of the weights. */
+  origin: z.object({ settings: z.record(z.string(), z.string()), merge: z.string().nullable() }).optional(),
 })
 
 /** What is measured: a model's file, or a merge. */

@@ -5,7 +5,7 @@ import { evaluationReportSchema } from './evaluate/report'
 import { searchReportSchema } from './evaluate/search'
 import { layerSummarySchema, matrixSchema } from './inspect'
 import { jobSchema } from './jobs'
-import { liveStateSchema, pictureSchema } from './preview'
+import { liveStateSchema, pictureRunSchema, pictureSchema } from './preview'
 import { computeStateSchema, logEntrySchema, projectStateSchema, settingsSchema } from './state'
 
 export const eventSchema = z.discriminatedUnion('type', [
@@ -23,6 +23,8 @@ export const eventSchema = z.discriminatedUnion('type', [
   }),
   /** A draft of the matrix that the job computes. */
   z.object({ type: z.literal('matrix-draft'), job: z.string(), matrix: matrixSchema }),
+  /** Pictures are going to be drawn. */
+  z.object({ type: z.literal('picture-run'), run: pictureRunSchema }),
   z.object({ type: z.literal('picture'), picture: pictureSchema }),
   /** The live preview has gone on; at most as often as a frame of a film. */
   z.object({ type: z.literal('live'), live: liveStateSchema }),

@@ -1,17 +1,7 @@
 import { z } from 'zod'
 import { errorReportSchema } from './document/models'
 import { seedSchema } from './values/seed'
-
-/** What makes a picture: the base, a specialist, or a merge of the project as it stands. */
-export const variantSchema = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('base') }),
-  z.strictObject({ type: z.literal('model'), name: z.string().min(1) }),
-  z.strictObject({ type: z.literal('soup') }),
-  z.strictObject({ type: z.literal('merge') }),
-  /** The merge of the last preview whose settings were other ones. */
-  z.strictObject({ type: z.literal('last-merge') }),
-  z.strictObject({ type: z.literal('without'), name: z.string().min(1) }),
-])
+import { variantSchema } from './values/variant'
 
 /** Everything that a picture was made with. */
 export const pictureSettingsSchema = z.object({
@@ -22,6 +12,16 @@ export const pictureSettingsSchema = z.object({
   steps: z.number(),
   guidance: z.number(),
   scheduler: z.string(),
+})
+
+/** A model that a picture is of. */
+export const pictureSourceSchema = z.object({
+  name: z.string(),
+  path: z.string(),
+  /** Changes with the model's files. */
+  state: z.string(),
+  /** Of its files, where they have been hashed. */
+  sha256: z.string().nullable(),
 })
 
 export const pictureSchema = z.object({
@@ -35,8 +35,22 @@ export const pictureSchema = z.object({
   /** PNG, relative to the interface's root. */
   url: z.string(),
   settings: pictureSettingsSchema,
-  /** The merge's models and method as JSON, equal for equal merges; null for an unmerged model. */
+  /** The merge's models and method (document/merge-settings.ts); null for an unmerged model. */
   merge: z.string().nullable(),
+  /** The models that it was made of, base first: pictures are shown where the project has all of them. */
+  sources: z.array(pictureSourceSchema).default([]),
+})
+
+/** A run as it was asked for: which cells there will be. Kept, so that a reload shows it while it is drawn. */
+export const pictureRunSchema = z.object({
+  /** The job that draws it. */
+  id: z.string(),
+  /** Milliseconds since 1970. */
+  time: z.number(),
+  sources: z.array(pictureSourceSchema),
+  variants: z.array(variantSchema),
+  prompts: z.array(z.string()),
+  seeds: z.array(seedSchema),
 })
 
 /** What a PNG's `parameters` text says; null where it does not say. */
@@ -52,6 +66,10 @@ export const pngSettingsSchema = z.object({
   sampler: z.string().nullable(),
   /** Noise levels other than the model's own, as the picture names them: 'Karras'. */
   schedule: z.string().nullable(),
+  /** The merge that drew it, of the project's models (document/merge-settings.ts). */
+  merge: z.string().nullable(),
+  /** Names of its models that the project does not have. */
+  missing: z.array(z.string()),
 })
 
 export const LIVE_STAGES = ['off', 'waiting', 'contributions', 'loading', 'summing', 'drawing', 'shown'] as const
@@ -93,7 +111,8 @@ export const liveStateSchema = z.object({
 
 export type LiveState = z.infer<typeof liveStateSchema>
 export type LiveFeeding = z.infer<typeof liveFeedingSchema>
-export type Variant = z.infer<typeof variantSchema>
 export type PictureSettings = z.infer<typeof pictureSettingsSchema>
+export type PictureSource = z.infer<typeof pictureSourceSchema>
+export type PictureRun = z.infer<typeof pictureRunSchema>
 export type Picture = z.infer<typeof pictureSchema>
 export type PngSettings = z.infer<typeof pngSettingsSchema>

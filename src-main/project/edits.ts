@@ -2,7 +2,14 @@ import type { CalibrationSettings } from '../contract/document/calibration'
 import { FusionError } from '../contract/errors'
 import { MOST_MODELS } from '../contract/values/limits'
 import { modelNames } from '../contract/document/model-names'
-import { modelSchema, projectSchema, withReading, type ModelEntry, type Project } from '../contract/document/project'
+import {
+  modelSchema,
+  projectSchema,
+  withReading,
+  type ModelEntry,
+  type PreviewSettings,
+  type Project,
+} from '../contract/document/project'
 import type { Edit } from '../contract/state'
 
 export const EMPTY_PROJECT: Project = projectSchema.parse({ format: 'featurefusion-project', version: 1, models: [] })
@@ -35,6 +42,7 @@ export function applyEdit(project: Project, edit: Edit): Project {
         ...project,
         models: models.with(index, edit.model),
         calibration: renamed(project.calibration, edit.name, edit.model.name),
+        preview: withVariantRenamed(project.preview, edit.name, edit.model.name),
       }
     }
     case 'set-method':
@@ -61,6 +69,15 @@ function renamed(calibration: CalibrationSettings, name: string, to: string | nu
     choice.name !== name ? [choice] : to === null ? [] : [{ ...choice, name: to }],
   )
   return { ...calibration, choices }
+}
+
+/** Chosen columns go with their model. */
+function withVariantRenamed(preview: PreviewSettings, name: string, to: string): PreviewSettings {
+  if (name === to || preview.variants === undefined) return preview
+  const variants = preview.variants.map((variant) =>
+    'name' in variant && variant.name === name ? { ...variant, name: to } : variant,
+  )
+  return { ...preview, variants }
 }
 
 function indexOf(models: readonly ModelEntry[], wanted: string): number {

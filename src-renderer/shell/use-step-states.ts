@@ -85,16 +85,17 @@ export function useStepStates(): ComputedRef<Record<StepName, StepMark>> {
     return jobMark('evaluate', (table ?? comparison)?.summary != null, 'measured', 'not measured')
   }
 
+  function previewMark(): StepMark {
+    const words = countOf(preview.pictures.length, 'picture')
+    const mark = jobMark('preview', preview.pictures.length > 0, words, 'no pictures')
+    return mark.state === 'ready' && preview.staleOfRun ? { state: 'empty', words: 'other weights' } : mark
+  }
+
   return computed(() => ({
     models: modelsMark(),
     inspect: inspectMark(),
     tune: tuneMark(),
-    preview: jobMark(
-      'preview',
-      preview.pictures.length > 0,
-      countOf(preview.pictures.length, 'picture'),
-      'no pictures',
-    ),
+    preview: previewMark(),
     evaluate: evaluateMark(),
     export: exportMark(),
   }))

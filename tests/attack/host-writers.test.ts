@@ -45,7 +45,16 @@ const NOT_WRITING: ReadonlySet<string> = new Set([
 
 const png = encodePng({ width: 1, height: 1, channels: 3, data: new Uint8Array(3) })
 const picture: Picture = {
-  ...{ id: 'picture', job: 'job', time: 1, width: 1, height: 1, url: 'files/pictures/picture.png', merge: null },
+  ...{
+    id: 'picture',
+    job: 'job',
+    time: 1,
+    width: 1,
+    height: 1,
+    url: 'files/pictures/picture.png',
+    merge: null,
+    sources: [],
+  },
   settings: {
     ...{
       variant: { type: 'base' },

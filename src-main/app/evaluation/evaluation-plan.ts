@@ -1,13 +1,14 @@
 import type { EvaluationReport } from '../../contract/evaluate/report'
 import type { EvaluationData } from '../../contract/evaluate/settings'
 import { toErrorReport } from '../../contract/errors'
+import { plainAverage } from '../../contract/document/merge-settings'
 import { methodWords } from '../../contract/methods/words'
 import { withModel, type ModelEntry, type Project } from '../../contract/document/project'
 import { comparedRows, PLAIN_AVERAGE, withOwnNames } from '../../engine/evaluate/compare/compare-methods'
 import { openEvaluationData } from '../../engine/evaluate/data/evaluation-data'
 import type { EvaluatedRow } from '../../engine/evaluate/evaluation-run'
 import type { UnlearningPair } from '../../engine/evaluate/losses/unlearned-gains'
-import { notExported } from '../previews/preview-plan'
+import { notExported } from '../previews/preview-models'
 
 /** What a project's evaluation data are, from their text files alone. @param folderOf evaluationFolder with its checks */
 export async function describeData(
@@ -50,13 +51,11 @@ export function evaluatedRows(project: Project, kind: EvaluationReport['kind']):
   const modelRow = ({ name, path, strengths }: ModelEntry, role: 'base' | 'specialist'): EvaluatedRow => {
     return { name, role, path, merge: null, ...(strengths && { strengths }) }
   }
-  const soup: Project = { ...project, method: { ...project.method, name: 'soup' } }
-  const equal = soup.models.map((model) => ({ ...model, weight: 1, blocks: {}, layers: [] }))
   return withOwnNames([
     modelRow(base!, 'base'),
     ...(wanted.has('specialists') ? specialists.map((model) => modelRow(model, 'specialist')) : []),
     ...(wanted.has('merge') && enabled.length > 0 ? [mergeRow('this merge', project)] : []),
-    ...(wanted.has('soup') && enabled.length > 0 ? [mergeRow(PLAIN_AVERAGE, { ...soup, models: equal })] : []),
+    ...(wanted.has('soup') && enabled.length > 0 ? [mergeRow(PLAIN_AVERAGE, plainAverage(project))] : []),
     ...(wanted.has('without') && enabled.length > 1
       ? enabled.map(({ name }) => mergeRow(`without ${name}`, withModel(project, name, { enabled: false })))
       : []),

@@ -1,45 +1,110 @@
 import { ENDINGS, targetName } from '../../contract/document/file-names'
+import type { Project } from '../../contract/document/project'
+import type { Job } from '../../contract/jobs'
+import type { Picture, PictureRun } from '../../contract/preview'
+import { readMergeOfPng } from '../../engine/image/png'
 import { PICTURES_URL } from '../files/interface-files'
+import type { JobEvent } from '../jobs/compute-jobs'
+import { knownModelHashes, soonKnownHashes } from '../models/model-hash'
+import { mergeOfText, originOf } from '../previews/picture-text'
 import { readPngSettings } from '../previews/png-settings'
-import { planPreview } from '../previews/preview-plan'
+import type { CurrentSources } from '../previews/preview-history'
+import { pictureSources } from '../previews/preview-models'
+import { drawingProblem } from '../previews/drawing-problem'
+import { planPreview, type PreviewPlaces, type PreviewPlan } from '../previews/preview-plan'
 import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
 
+/** A run that is being drawn, or waits to be. */
+interface DrawnRun {
+  key: string
+  job: Job
+  run: PictureRun
+}
+
 export function previewHandlers(studio: Studio): Handlers<Group<'preview'>> {
-  const { jobs, events, history, host, log } = studio
+  const { jobs, events, history, host, log, queue } = studio
+  let drawn: DrawnRun[] = []
+  const places: PreviewPlaces = {
+    get merges() {
+      return studio.cache.merges
+    },
+    pictureFile: (id) => history.file(id),
+    lastOtherMerge: (merge, { models }) =>
+      history.lastOtherMerge(
+        merge,
+        models.map(({ path }) => path),
+      ),
+    checkMerge: studio.checkMerge,
+  }
+
+  /** Puts planned pictures on the queue, unless the same ones are there. */
+  function draw(plan: PreviewPlan, title: string): { job: Job; run: PictureRun; isNew: boolean } {
+    const active = new Set(queue.list().flatMap(({ id, endedAt }) => (endedAt === null ? [id] : [])))
+    drawn = drawn.filter(({ job }) => active.has(job.id))
+    const same = drawn.find(({ key }) => key === plan.key)
+    if (same) return { job: queue.list().find(({ id }) => id === same.job.id)!, run: same.run, isNew: false }
+    const { job } = jobs.start(
+      'preview',
+      title,
+      () => taskOf(plan),
+      (event) => keep(plan, event),
+    )
+    const run = { ...plan.run, id: job.id, time: Date.now() }
+    drawn.push({ key: plan.key, job, run })
+    history.addRun(run).catch((error: unknown) => log.add('warning', `A run could not be kept: ${String(error)}`))
+    events.emit({ type: 'picture-run', run })
+    return { job, run, isNew: true }
+  }
+
+  async function taskOf({ models, pictures, planned, run }: PreviewPlan) {
+    const { cache, options } = studio
+    const hashes = await soonKnownHashes(
+      run.sources.map(({ path }) => path),
+      cache.folder,
+    )
+    for (const { sources } of planned.values())
+      for (const source of sources) source.sha256 = hashes.get(source.path) ?? null
+    return {
+      type: 'preview' as const,
+      models,
+      pictures: pictures.map((picture) => ({
+        ...picture,
+        origin: originOf(planned.get(picture.id)!, hashes, options.version),
+      })),
+      device: await studio.device(),
+      cacheFolder: cache.folder,
+    }
+  }
+
+  function keep({ planned }: PreviewPlan, { event, job }: JobEvent): void {
+    const known = event.type === 'picture' && planned.get(event.id)
+    if (!known) return
+    const { width, height } = event
+    const picture: Picture = { ...known, job, time: Date.now(), width, height, url: `${PICTURES_URL}${known.id}.png` }
+    history.add(picture).then(
+      () => events.emit({ type: 'picture', picture }),
+      (error: unknown) => log.add('error', `A picture could not be kept: ${String(error)}`),
+    )
+  }
+
+  /** The project's models as their files are now; those that cannot be opened are left out. */
+  async function currentSources({ models }: Project): Promise<CurrentSources> {
+    const found = await Promise.all(models.map((model) => pictureSources([model]).catch(() => [])))
+    return found.flat()
+  }
+
   return {
     'preview.run': async ({ variants }) => {
-      const project = await studio.readableProject()
-      const { models, pictures, planned } = await planPreview(project, variants, {
-        merges: studio.cache.merges,
-        pictureFile: (id) => history.file(id),
-        lastOtherMerge: (merge) => history.lastOtherMerge(merge),
-        checkMerge: studio.checkMerge,
-      })
-      return jobs.start(
-        'preview',
-        `Preview ${pictures.length} pictures`,
-        async () => ({
-          type: 'preview',
-          models,
-          pictures,
-          device: await studio.device(),
-          cacheFolder: studio.cache.folder,
-        }),
-        ({ event, job }) => {
-          const known = event.type === 'picture' && planned.get(event.id)
-          if (!known) return
-          const { width, height } = event
-          const picture = { ...known, job, time: Date.now(), width, height, url: `${PICTURES_URL}${known.id}.png` }
-          history.add(picture).then(
-            () => events.emit({ type: 'picture', picture }),
-            (error: unknown) => log.add('error', `A picture could not be kept: ${String(error)}`),
-          )
-        },
-      )
+      const plan = await planPreview(await studio.readableProject(), variants, places)
+      return draw(plan, `Preview ${plan.pictures.length} pictures`)
     },
+    'preview.check': async () => ({ problem: await drawingProblem(await studio.readableProject()) }),
     'preview.live': ({ on }) => studio.live.set(on),
-    'preview.history': ({ before, limit }) => ({ pictures: history.list(before, limit) }),
+    'preview.history': async ({ before, limit }) => {
+      const models = await currentSources(studio.project.state.project)
+      return { pictures: history.list(before, limit, models), runs: history.runsOf(models) }
+    },
     'preview.forget': async ({ ids }) => {
       await history.forget(ids)
       return {}
@@ -51,6 +116,14 @@ export function previewHandlers(studio: Studio): Handlers<Group<'preview'>> {
       await history.saveAs(id, target, overwrite, data === null ? [] : [data])
       return {}
     },
-    'preview.readPng': ({ base64 }) => ({ settings: readPngSettings(Buffer.from(base64, 'base64')) }),
+    'preview.readPng': async ({ base64 }) => {
+      const bytes = Buffer.from(base64, 'base64')
+      const settings = readPngSettings(bytes)
+      if (!settings) return { settings: null }
+      const { project } = studio.project.state
+      const paths = project.models.map(({ path }) => path)
+      const hashes = await knownModelHashes(paths, studio.cache.folder)
+      return { settings: { ...settings, ...mergeOfText(readMergeOfPng(bytes), project, hashes) } }
+    },
   }
 }

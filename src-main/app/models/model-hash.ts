@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { cachedHash } from '../../engine/checkpoint/hash'
+import { cachedHash, hashFile } from '../../engine/checkpoint/hash'
 import { filesOfModel } from '../../engine/merge/open-model'
 
 /**
@@ -27,4 +27,18 @@ export async function knownModelHashes(paths: readonly string[], cacheFolder: st
     }),
   )
   return new Map(found.flatMap(([path, sha256]) => (sha256 === null ? [] : [[path, sha256] as const])))
+}
+
+/** Files of more bytes than this, together, take seconds: their hashes are not waited for. */
+const SOON_BYTES = 256 * 2 ** 20
+
+/** The hashes of models by path: those that are known, and those that are computed in no time. */
+export async function soonKnownHashes(paths: readonly string[], cacheFolder: string): Promise<Map<string, string>> {
+  const known = await knownModelHashes(paths, cacheFolder)
+  const unknown = paths.filter((path) => !known.has(path))
+  const files = (await Promise.all(unknown.map((path) => filesOfModel(path).catch(() => [])))).flat()
+  if (files.length === 0 || files.reduce((sum, { size }) => sum + size, 0) > SOON_BYTES) return known
+  // A file that cannot be read says so when it is drawn with.
+  for (const { path } of files) await hashFile(path, { cacheFolder }).catch(() => null)
+  return knownModelHashes(paths, cacheFolder)
 }

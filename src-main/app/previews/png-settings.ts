@@ -14,7 +14,7 @@ const OWN_SCHEDULES = ['automatic', 'uniform', 'normal']
  * if it were not there.
  * @throws FusionError 'malformed' for what is no PNG
  */
-export function readPngSettings(bytes: Uint8Array): PngSettings | null {
+export function readPngSettings(bytes: Uint8Array): Omit<PngSettings, 'merge' | 'missing'> | null {
   const parameters = readParameters(bytes)
   if (!parameters) return null
   const { prompt, negativePrompt, settings } = parameters

@@ -1,7 +1,14 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { z } from 'zod'
 import { FusionError } from '../../contract/errors'
-import { pictureSchema, type Picture } from '../../contract/preview'
+import {
+  pictureRunSchema,
+  pictureSchema,
+  type Picture,
+  type PictureRun,
+  type PictureSource,
+} from '../../contract/preview'
 import { unreadable } from '../../engine/files/reading/file-errors'
 import { PNG_FILE } from '../../engine/files/writing/file-kinds'
 import { makePrivateFolder } from '../../engine/files/writing/private'
@@ -12,25 +19,27 @@ import { readJsonFile, writeJsonFile } from '../files/json-file'
 
 /** Files that are open at once, far below what systems allow. */
 const READ_TOGETHER = 64
+/** Runs whose plan is kept; older ones are told by their pictures. */
+const KEPT_RUNS = 200
+
+/** What pictures are of, as the project has it now. */
+export type CurrentSources = readonly Pick<PictureSource, 'path' | 'state'>[]
 
 /** Pictures that were made, each a PNG and a JSON beside it, so that a crash loses none that was shown. */
 export class PreviewHistory {
   /** Newest first. */
   private pictures: Picture[] = []
+  private runs: PictureRun[] = []
 
   private constructor(readonly folder: string) {}
 
   static async open(folder: string): Promise<PreviewHistory> {
     const history = new PreviewHistory(folder)
     makePrivateFolder(folder)
-    const names = (await readdir(folder)).filter((name) => name.endsWith('.json'))
-    const found: Picture[] = []
-    for (let first = 0; first < names.length; first += READ_TOGETHER) {
-      const some = names.slice(first, first + READ_TOGETHER)
-      const read = await Promise.all(some.map((name) => readJsonFile(join(folder, name), pictureSchema)))
-      found.push(...read.filter((picture) => picture !== null))
-    }
-    history.pictures = found.sort((a, b) => b.time - a.time)
+    makePrivateFolder(history.runFolder)
+    history.pictures = newestFirst(await readAll(folder, pictureSchema))
+    history.runs = newestFirst(await readAll(history.runFolder, pictureRunSchema))
+    await history.forgetRuns(history.runs.slice(KEPT_RUNS))
     return history
   }
 
@@ -44,14 +53,31 @@ export class PreviewHistory {
     await writeJsonFile(join(this.folder, `${picture.id}.json`), picture)
   }
 
-  /** Newest first, older than `before`. */
-  list(before: number | undefined, limit: number): Picture[] {
-    return this.pictures.filter(({ time }) => before === undefined || time < before).slice(0, limit)
+  async addRun(run: PictureRun): Promise<void> {
+    this.runs.unshift(run)
+    await writeJsonFile(this.runFile(run), run)
   }
 
-  /** The newest merge that is another than this one. */
-  lastOtherMerge(merge: string): string | null {
-    return this.pictures.find((picture) => picture.merge !== null && picture.merge !== merge)?.merge ?? null
+  /**
+   * Newest first, older than `before`.
+   * @param models where given: only pictures of these
+   */
+  list(before: number | undefined, limit: number, models?: CurrentSources): Picture[] {
+    const isWanted = ({ time, sources }: Picture): boolean =>
+      (before === undefined || time < before) && (models === undefined || areOf(sources, models))
+    return this.pictures.filter(isWanted).slice(0, limit)
+  }
+
+  /** The runs of these models, newest first. */
+  runsOf(models: CurrentSources): PictureRun[] {
+    return this.runs.filter(({ sources }) => areOf(sources, models))
+  }
+
+  /** The newest merge of these models that is another than this one. */
+  lastOtherMerge(merge: string, paths: readonly string[]): string | null {
+    const isOther = (picture: Picture): boolean =>
+      picture.merge !== null && picture.merge !== merge && picture.sources.every(({ path }) => paths.includes(path))
+    return this.pictures.find(isOther)?.merge ?? null
   }
 
   async forget(ids: readonly string[]): Promise<void> {
@@ -76,4 +102,39 @@ export class PreviewHistory {
     })
     await writeOutput(path, bytes, { kind: PNG_FILE, overwrite, sources })
   }
+
+  private get runFolder(): string {
+    return join(this.folder, 'runs')
+  }
+
+  private runFile({ id }: PictureRun): string {
+    return join(this.runFolder, `${id}.json`)
+  }
+
+  private async forgetRuns(runs: readonly PictureRun[]): Promise<void> {
+    this.runs = this.runs.filter((run) => !runs.includes(run))
+    for (const run of runs) await rm(this.runFile(run), { force: true })
+  }
+}
+
+/** Whether pictures of some models are of a project's: all of them are there, as they were, with the same base. */
+function areOf(sources: readonly PictureSource[], models: CurrentSources): boolean {
+  if (sources.length === 0 || sources[0]!.path !== models[0]?.path) return false
+  return sources.every(({ path, state }) => models.some((model) => model.path === path && model.state === state))
+}
+
+/** Every JSON file of a folder that is what the schema says. */
+async function readAll<Schema extends z.ZodType>(folder: string, schema: Schema): Promise<z.output<Schema>[]> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.json'))
+  const found: z.output<Schema>[] = []
+  for (let first = 0; first < names.length; first += READ_TOGETHER) {
+    const some = names.slice(first, first + READ_TOGETHER)
+    const read = await Promise.all(some.map((name) => readJsonFile(join(folder, name), schema)))
+    found.push(...read.filter((entry) => entry !== null))
+  }
+  return found
+}
+
+function newestFirst<Entry extends { time: number }>(entries: Entry[]): Entry[] {
+  return entries.sort((a, b) => b.time - a.time)
 }

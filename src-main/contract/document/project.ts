@@ -11,6 +11,7 @@ import {
   MOST_PATTERNS,
   MOST_PROMPTS,
   MOST_SAMPLES,
+  MOST_VARIANTS,
   nameSchema,
   pathSchema,
   patternSchema,
@@ -21,6 +22,7 @@ import { NORMALISER, THRESHOLD, type STATISTICS } from '../methods/feature-fusio
 import { describedMethod, METHOD_NAMES, type MethodName } from '../methods/index'
 import { needOf, parameterSchemas, parameterValue, type ValueOf } from '../methods/settings'
 import { promptSchema } from '../values/prompt'
+import { variantSchema } from '../values/variant'
 
 export { METHOD_NAMES, type MethodName }
 
@@ -130,6 +132,8 @@ export const previewSchema = z.strictObject({
   steps: stepsSchema.default(20),
   guidance: guidanceSchema.default(7.5),
   scheduler: z.string().max(100).default('ddim'),
+  /** What draws them; absent: DEFAULT_VARIANTS. */
+  variants: z.array(variantSchema).max(MOST_VARIANTS).optional(),
 })
 
 /** A project document, `*.fusion.json` (architecture.md, rule 10). The first model is the base. */

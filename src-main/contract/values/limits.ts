@@ -18,6 +18,8 @@ export const MOST_SAMPLES = 65_536
 export const MOST_STEPS = 1000
 /** Prompts, or seeds, of a project's pictures. */
 export const MOST_PROMPTS = 200
+/** Models and merges that draw pictures: every model, and the merge without each of them. */
+export const MOST_VARIANTS = 2 * MOST_MODELS + 3
 /** Pictures of one run, whatever they are made of. */
 export const MOST_PICTURES = 10_000
 /** Threads of one operator: more than any processor has. */

@@ -6,11 +6,19 @@ import { readPngText, withPngText } from './png-text'
 import type { Picture } from './resample'
 
 const KEYWORD = 'parameters'
+/** The merge that drew a picture, in a form of this program's own. */
+const MERGE_KEYWORD = 'featurefusion'
 
-/** An RGB picture as a PNG, with how it was made. */
-export function encodePng(picture: Picture, parameters?: GenerationParameters): Uint8Array {
+/** An RGB picture as a PNG, with how it was made. @param merge by what merge, as text */
+export function encodePng(picture: Picture, parameters?: GenerationParameters, merge?: string | null): Uint8Array {
   const png = encode(picture)
-  return parameters ? withPngText(png, KEYWORD, formatParameters(parameters)) : png
+  const told = parameters ? withPngText(png, KEYWORD, formatParameters(parameters)) : png
+  return merge ? withPngText(told, MERGE_KEYWORD, merge) : told
+}
+
+/** The text of the merge that drew a picture, if it says so. @throws FusionError 'malformed' if it is no PNG */
+export function readMergeOfPng(png: Uint8Array): string | undefined {
+  return readPngText(png).get(MERGE_KEYWORD)
 }
 
 /** How a picture was made, if it says so. @throws FusionError 'malformed' if it is no PNG */

@@ -1,35 +1,25 @@
 import { defineStore } from 'pinia'
-import { computed, ref, shallowRef } from 'vue'
-import { FusionError } from '../../../src-main/contract/errors'
-import type { Picture, PictureSettings, PngSettings, Variant } from '../../../src-main/contract/preview'
+import { computed, ref, shallowRef, watch } from 'vue'
+import { mergeOfVariant, readMergeText, weightsKey } from '../../../src-main/contract/document/merge-settings'
 import type { PreviewSettings } from '../../../src-main/contract/document/project'
-import { compareSeeds, type Seed } from '../../../src-main/contract/values/seed'
+import type { ErrorReport } from '../../../src-main/contract/errors'
+import type { Picture, PictureRun, PictureSettings, PngSettings } from '../../../src-main/contract/preview'
+import { compareSeeds } from '../../../src-main/contract/values/seed'
+import { DEFAULT_VARIANTS, variantKey, type Variant } from '../../../src-main/contract/values/variant'
 import { useSession } from '../../bridge/session-store'
-import { formatBytes } from '../../shared/format'
+import { listOf } from '../../shared/format'
 import { useNotices } from '../../shared/notices/notices-store'
 import { useCatalog } from '../catalog/catalog-store'
 import { isActive, useJobs } from '../jobs/jobs-store'
 import { useProject } from '../project/project-store'
+import { editsOfMerge } from './adopt-merge'
+import { pngAsBase64 } from './dropped-png'
 
 const PAGE = 200
-const PNG_SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
-/** As base64 it is what the command takes. */
-const MAX_PNG_BYTES = 18 * 2 ** 20
 /** Order of the columns. */
 const TYPES: readonly Variant['type'][] = ['base', 'model', 'soup', 'merge', 'last-merge', 'without']
 
-/** What a run was asked for, so that pictures that are not drawn yet have their cells. */
-interface Plan {
-  variants: Variant[]
-  prompts: string[]
-  seeds: Seed[]
-}
-
-export function variantKey(variant: Variant): string {
-  return 'name' in variant ? `${variant.type}:${variant.name}` : variant.type
-}
-
-/** Pictures that were made, and the next ones to make. */
+/** Pictures that were made of the project's models, and the next ones to make. */
 export const usePreview = defineStore('preview', () => {
   const session = useSession()
   const project = useProject()
@@ -37,30 +27,54 @@ export const usePreview = defineStore('preview', () => {
   const notices = useNotices()
   const catalog = useCatalog()
   const byId = ref(new Map<string, Picture>())
-  const plans = shallowRef(new Map<string, Plan>())
-  const chosen = ref<Variant[]>([{ type: 'base' }, { type: 'merge' }])
+  const runsById = ref(new Map<string, PictureRun>())
   /** Job whose pictures are shown; null: the newest. */
   const shownRun = ref<string | null>(null)
   const more = ref(false)
+  /** Why the models cannot draw with these settings. */
+  const problem = shallowRef<ErrorReport | null>(null)
 
   session.onSnapshot(() => void load())
   session.onEvent((event) => {
     if (event.type === 'picture') byId.value.set(event.picture.id, event.picture)
+    else if (event.type === 'picture-run') runsById.value.set(event.run.id, event.run)
   })
 
   async function load(before?: number): Promise<void> {
     const input = before === undefined ? { limit: PAGE } : { limit: PAGE, before }
     const answer = await notices.attempt(() => session.invoke('preview.history', input))
+    for (const run of answer?.runs ?? []) runsById.value.set(run.id, run)
     for (const picture of answer?.pictures ?? []) byId.value.set(picture.id, picture)
     more.value = answer?.pictures.length === PAGE
   }
 
-  const pictures = computed(() => [...byId.value.values()].sort((a, b) => b.time - a.time))
+  /** The host's project, whose models it compares the pictures' with. */
+  const paths = computed(() => JSON.stringify(project.state?.project.models.map(({ path }) => path) ?? []))
+  watch(paths, () => {
+    shownRun.value = null
+    void load()
+  })
+  watch(
+    () => [paths.value, project.state?.project.preview.steps, project.state?.project.preview.scheduler],
+    async () => {
+      const asked = paths.value
+      const answer =
+        asked === '[]' ? { problem: null } : await session.invoke('preview.check', {}).catch(() => ({ problem: null }))
+      if (asked === paths.value) problem.value = answer.problem
+    },
+  )
+
+  function isOfProject({ sources }: Pick<Picture, 'sources'>): boolean {
+    if (sources.length === 0 || sources[0]!.path !== project.base?.path) return false
+    return sources.every(({ path }) => project.models.some((model) => model.path === path))
+  }
+
+  const pictures = computed(() => [...byId.value.values()].filter(isOfProject).sort((a, b) => b.time - a.time))
   const loadOlder = (): Promise<void> => load(pictures.value.at(-1)?.time)
   /** Jobs that made pictures or will, newest first. */
   const runs = computed(() => {
     const known = new Map<string, number>()
-    for (const job of jobs.newestFirst) if (job.kind === 'preview') known.set(job.id, job.createdAt)
+    for (const run of runsById.value.values()) if (isOfProject(run)) known.set(run.id, run.time)
     for (const { job, time } of pictures.value) if (!known.has(job)) known.set(job, time)
     return [...known].map(([id, time]) => ({ id, time })).sort((a, b) => b.time - a.time)
   })
@@ -70,27 +84,52 @@ export const usePreview = defineStore('preview', () => {
     return job !== undefined && isActive(job)
   })
   const picturesOfRun = computed(() => pictures.value.filter(({ job }) => job === run.value?.id))
-  const planOfRun = computed<Plan>(() => {
-    const plan = run.value ? plans.value.get(run.value.id) : undefined
-    return plan ?? planOf(picturesOfRun.value)
+  const planOfRun = computed(() => runsById.value.get(run.value?.id ?? '') ?? planOf(picturesOfRun.value))
+
+  /** What the weights of every variant are now, by its key. */
+  const keysNow = computed(() => {
+    const now = project.project
+    const found = new Map<string, string | null>()
+    return (variant: Variant): string | null => {
+      const key = variantKey(variant)
+      if (!found.has(key)) {
+        const merge = mergeOfVariant(now, variant)
+        found.set(key, merge && weightsKey(merge))
+      }
+      return found.get(key)!
+    }
   })
+  const keysOfTexts = new Map<string, string | null>()
 
-  function toggle(variant: Variant): void {
-    const key = variantKey(variant)
-    const without = chosen.value.filter((one) => variantKey(one) !== key)
-    chosen.value = without.length < chosen.value.length ? without : [...chosen.value, variant]
+  /** Whether a picture was drawn with other weights than its column has now. */
+  function isStale({ merge: text, settings }: Picture): boolean {
+    const now = text === null ? null : keysNow.value(settings.variant)
+    if (now === null || text === null) return false
+    if (!keysOfTexts.has(text)) {
+      const merge = readMergeText(text)
+      keysOfTexts.set(text, merge && weightsKey(merge))
+    }
+    return keysOfTexts.get(text) !== now
   }
+  const staleOfRun = computed(() => picturesOfRun.value.some(isStale))
 
+  const chosen = computed(() => project.project.preview.variants ?? DEFAULT_VARIANTS)
   /** The chosen variants whose models are still there. */
   const runnable = computed(() => {
-    const names = new Set(project.specialists.map(({ name }) => name))
     const order = project.specialists.map(({ name }) => name)
     const place = (variant: Variant): number =>
       TYPES.indexOf(variant.type) * 1000 + ('name' in variant ? order.indexOf(variant.name) : 0)
     return chosen.value
-      .filter((variant) => !('name' in variant) || names.has(variant.name))
+      .filter((variant) => !('name' in variant) || order.includes(variant.name))
       .sort((a, b) => place(a) - place(b))
   })
+
+  /** Chooses variants, or takes them back. */
+  function choose(variants: readonly Variant[], on: boolean): void {
+    const keys = new Set(variants.map(variantKey))
+    const others = chosen.value.filter((one) => !keys.has(variantKey(one)))
+    project.editPreview({ variants: on ? [...others, ...variants] : others }, 'Drawn by')
+  }
 
   async function start(): Promise<void> {
     await project.settled()
@@ -98,10 +137,11 @@ export const usePreview = defineStore('preview', () => {
     const variants = runnable.value
     if (variants.length === 0 || prompts.length === 0 || seeds.length === 0) return
     await notices.attempt(async () => {
-      const { job } = await session.invoke('preview.run', { variants })
-      plans.value = new Map(plans.value).set(job.id, { variants, prompts: [...prompts], seeds: [...seeds] })
+      const { job, run: begun, isNew } = await session.invoke('preview.run', { variants })
+      runsById.value.set(begun.id, begun)
       jobs.add(job)
       shownRun.value = job.id
+      if (!isNew) notices.say('These pictures are being drawn already.')
     })
   }
 
@@ -110,10 +150,11 @@ export const usePreview = defineStore('preview', () => {
     for (const id of ids) byId.value.delete(id)
   }
 
-  /** Takes the settings of a picture over into the project. */
-  function adopt(settings: PictureSettings | PngSettings): void {
+  /** Takes the settings of a picture over into the project, with the weights of the merge that drew it. */
+  function adopt(settings: PictureSettings | PngSettings, merge: string | null): void {
     const now = project.project.preview
-    const change: Partial<PreviewSettings> = {
+    const preview: PreviewSettings = {
+      ...now,
       prompts: [settings.prompt],
       negativePrompt: settings.negativePrompt,
       seeds: settings.seed === null ? now.seeds : [settings.seed],
@@ -121,26 +162,29 @@ export const usePreview = defineStore('preview', () => {
       guidance: settings.guidance ?? now.guidance,
       scheduler: settings.scheduler ?? now.scheduler,
     }
-    project.editPreview(change, 'Use the settings of a picture')
+    const weights = merge === null ? [] : editsOfMerge(project.project, merge)
+    project.edit('Use the settings of a picture', [...weights, { type: 'set-preview', preview }])
   }
 
   async function adoptPng(file: File): Promise<void> {
     await notices.attempt(async () => {
-      await checkPng(file)
-      const { settings } = await session.invoke('preview.readPng', { base64: await base64Of(file) })
+      const { settings } = await session.invoke('preview.readPng', { base64: await pngAsBase64(file) })
       if (!settings) return notices.say(`${file.name} contains no settings.`)
-      adopt(settings)
-      notices.say([`The settings of ${file.name} are in use.`, remarkOn(settings)].join(' ').trim())
+      adopt(settings, settings.merge)
+      notices.say([`The settings of ${file.name} are in use.`, ...remarksOn(settings)].join(' '))
     })
   }
 
-  /** What of a picture's settings is not in use, in words. */
-  function remarkOn({ sampler, scheduler, schedule }: PngSettings): string {
+  /** What of a picture's settings is not in use, and whether its weights are, in words. */
+  function remarksOn({ sampler, scheduler, schedule, merge, missing }: PngSettings): string[] {
     const now = catalog.schedulers.find(({ name }) => name === project.project.preview.scheduler)
-    if (sampler !== null && scheduler === null) {
-      return `The sampler ${sampler} is not available: the scheduler stays ${now?.title ?? 'as it is'}.`
-    }
-    return schedule === null ? '' : `Its ${schedule} noise levels are not used: previews use the model's own.`
+    const remarks: string[] = []
+    if (sampler !== null && scheduler === null)
+      remarks.push(`The sampler ${sampler} is not available: the scheduler stays ${now?.title ?? 'as it is'}.`)
+    else if (schedule !== null) remarks.push(`Its ${schedule} noise levels are not used: previews use the model's own.`)
+    if (merge !== null) remarks.push('So are the weights of its merge.')
+    if (missing.length > 0) remarks.push(`Its merge also has ${listOf(missing)}, which this project does not have.`)
+    return remarks
   }
 
   return {
@@ -150,12 +194,15 @@ export const usePreview = defineStore('preview', () => {
     running,
     picturesOfRun,
     planOfRun,
+    problem,
+    isStale,
+    staleOfRun,
     chosen,
     runnable,
     shownRun,
     more,
     loadOlder,
-    toggle,
+    choose,
     start,
     forget,
     adopt,
@@ -163,35 +210,11 @@ export const usePreview = defineStore('preview', () => {
   }
 })
 
-function planOf(pictures: readonly Picture[]): Plan {
+function planOf(pictures: readonly Picture[]): Pick<PictureRun, 'variants' | 'prompts' | 'seeds'> {
   const variants = new Map(pictures.map(({ settings }) => [variantKey(settings.variant), settings.variant]))
   return {
     variants: [...variants.values()].reverse(),
     prompts: [...new Set(pictures.map(({ settings }) => settings.prompt))].reverse(),
     seeds: [...new Set(pictures.map(({ settings }) => settings.seed))].sort(compareSeeds),
   }
-}
-
-/** @throws FusionError for a file that the host would not take */
-async function checkPng(file: File): Promise<void> {
-  if (file.size > MAX_PNG_BYTES) {
-    throw new FusionError('unsupported', `${file.name} is larger than ${formatBytes(MAX_PNG_BYTES)}.`, {
-      hint: 'Drop the original file; enlarged copies usually contain no settings.',
-    })
-  }
-  const start = new Uint8Array(await file.slice(0, PNG_SIGNATURE.length).arrayBuffer())
-  if (PNG_SIGNATURE.every((byte, index) => start[index] === byte)) return
-  throw new FusionError('malformed', `${file.name} is not a PNG picture, although its name says so.`, {
-    hint: 'Only original PNG files contain settings; other formats and copies lose them.',
-  })
-}
-
-async function base64Of(file: File): Promise<string> {
-  const url = await new Promise<string>((resolve, reject) => {
-    const reader = new FileReader()
-    reader.onload = () => resolve(reader.result as string)
-    reader.onerror = () => reject(reader.error ?? new Error(`${file.name} cannot be read`))
-    reader.readAsDataURL(file)
-  })
-  return url.slice(url.indexOf(',') + 1)
 }

@@ -1,5 +1,5 @@
 import { computed, type ComputedRef } from 'vue'
-import type { Variant } from '../../../src-main/contract/preview'
+import type { Variant } from '../../../src-main/contract/values/variant'
 import { useProject } from '../project/project-store'
 
 export interface VariantChoice {
@@ -9,24 +9,42 @@ export interface VariantChoice {
   place: number | null
 }
 
-/** Every variant that the project allows, in the order of the columns. */
-export function useVariants(): ComputedRef<VariantChoice[]> {
+export interface VariantGroup {
+  title: string
+  choices: VariantChoice[]
+}
+
+/** Every variant that the project allows, in groups, in the order of the columns. */
+export function useVariants(): ComputedRef<VariantGroup[]> {
   const project = useProject()
   return computed(() => {
     const names = project.specialists.map(({ name }) => name)
     const enabled = project.enabledSpecialists.map(({ name }) => name)
     return [
-      { variant: { type: 'base' }, label: project.base?.name ?? 'base', place: 0 },
-      ...names.map((name, index) => ({ variant: { type: 'model' as const, name }, label: name, place: index + 1 })),
-      { variant: { type: 'soup' }, label: 'plain average', place: null },
-      { variant: { type: 'merge' }, label: 'this merge', place: null },
-      { variant: { type: 'last-merge' }, label: 'the last merge', place: null },
-      ...enabled.map((name) => ({
-        variant: { type: 'without' as const, name },
-        label: `without ${name}`,
-        place: null,
-      })),
-    ]
+      {
+        title: 'Models',
+        choices: [
+          { variant: { type: 'base' }, label: project.base?.name ?? 'base', place: 0 },
+          ...names.map((name, index) => ({ variant: { type: 'model' as const, name }, label: name, place: index + 1 })),
+        ],
+      },
+      {
+        title: 'Merges',
+        choices: [
+          { variant: { type: 'soup' }, label: 'plain average', place: null },
+          { variant: { type: 'merge' }, label: 'this merge', place: null },
+          { variant: { type: 'last-merge' }, label: 'the last merge', place: null },
+        ],
+      },
+      {
+        title: 'This merge without one',
+        choices: enabled.map((name) => ({
+          variant: { type: 'without' as const, name },
+          label: `without ${name}`,
+          place: null,
+        })),
+      },
+    ].filter(({ choices }) => choices.length > 0) as VariantGroup[]
   })
 }
 

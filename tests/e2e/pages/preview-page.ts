@@ -4,13 +4,18 @@ export class PreviewPage {
   readonly prompts: Locator
   readonly seeds: Locator
   readonly steps: Locator
+  readonly draw: Locator
   readonly pictures: Locator
+  /** Cells whose pictures are still to come. */
+  readonly waiting: Locator
   readonly comparison: Locator
 
   constructor(private readonly page: Page) {
     this.prompts = page.getByRole('textbox', { name: 'Prompts' })
     this.seeds = page.getByRole('textbox', { name: 'Seeds' })
     this.steps = page.getByRole('textbox', { name: 'Steps' })
+    this.draw = page.getByRole('button', { name: /^Draw( Ctrl Enter)?$/ })
+    this.waiting = page.getByRole('table').getByRole('img', { name: 'waiting' })
     this.pictures = page.getByRole('table').getByRole('img')
     this.comparison = page.getByRole('dialog', { name: 'Compare pictures' })
   }
@@ -22,5 +27,14 @@ export class PreviewPage {
   /** A picture that is there and can be shown. */
   picture(variant: string): Locator {
     return this.page.getByRole('table').getByRole('img', { name: new RegExp(`^${variant}: `) })
+  }
+
+  column(label: string): Locator {
+    return this.page.getByRole('columnheader', { name: label, exact: true })
+  }
+
+  /** What opens a picture. */
+  pictureButton(variant: string): Locator {
+    return this.page.getByRole('table').getByRole('button', { name: new RegExp(`^${variant}: `) })
   }
 }

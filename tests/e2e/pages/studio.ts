@@ -37,11 +37,14 @@ export class Studio {
     this.redo = page.getByRole('banner').getByRole('button', { name: /^Redo/ })
   }
 
+  /** A step's entry in the rail, with its state. */
+  step(view: View): Locator {
+    const steps = this.page.getByRole('navigation', { name: 'Steps' })
+    return steps.getByRole('button', { name: new RegExp(`^${view}`) })
+  }
+
   async goTo(view: View): Promise<void> {
-    await this.page
-      .getByRole('navigation', { name: 'Steps' })
-      .getByRole('button', { name: new RegExp(`^${view}`) })
-      .click()
+    await this.step(view).click()
     await this.page.getByRole('heading', { level: 1, name: view }).waitFor()
   }
 

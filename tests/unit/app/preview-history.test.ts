@@ -14,7 +14,9 @@ beforeEach(async () => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
-async function put(id: string, time: number, merge: string | null = null): Promise<void> {
+const source = (path: string, state = 'as it was') => ({ name: path, path, state, sha256: null })
+
+async function put(id: string, time: number, merge: string | null = null, sources = [source('base')]): Promise<void> {
   writeFileSync(history.file(id), id)
   const settings: Picture['settings'] = {
     variant: { type: 'base' },
@@ -25,7 +27,8 @@ async function put(id: string, time: number, merge: string | null = null): Promi
     guidance: 7.5,
     scheduler: 'ddim',
   }
-  await history.add({ id, job: 'job', time, width: 64, height: 64, url: `files/pictures/${id}.png`, settings, merge })
+  const url = `files/pictures/${id}.png`
+  await history.add({ id, job: 'job', time, width: 64, height: 64, url, settings, merge, sources })
 }
 
 const ids = (pictures: Picture[]) => pictures.map(({ id }) => id)
@@ -44,11 +47,29 @@ describe('the history of pictures', () => {
     await put('a', 1, 'first')
     await put('b', 2, 'second')
     await put('c', 3)
-    expect(history.lastOtherMerge('second')).toBe('first')
-    expect(history.lastOtherMerge('third')).toBe('second')
+    expect(history.lastOtherMerge('second', ['base'])).toBe('first')
+    expect(history.lastOtherMerge('third', ['base'])).toBe('second')
     await history.forget(['a'])
-    expect(history.lastOtherMerge('second')).toBeNull()
+    expect(history.lastOtherMerge('second', ['base'])).toBeNull()
     expect(existsSync(history.file('a'))).toBe(false)
+  })
+
+  it('shows pictures and runs for the models that they are of, as their files were', async () => {
+    await put('a', 1, null, [source('base')])
+    await put('b', 2, 'merge', [source('base'), source('food')])
+    await put('c', 3, 'merge', [source('base'), source('food', 'replaced')])
+    const run = { id: 'job', time: 1, variants: [], prompts: [], seeds: [] }
+    await history.addRun({ ...run, sources: [source('base'), source('food')] })
+    const again = await PreviewHistory.open(folder)
+    const seen = (...models: ReturnType<typeof source>[]) => [
+      ids(again.list(undefined, 10, models)),
+      again.runsOf(models).length,
+    ]
+    expect(seen(source('base'), source('food'))).toEqual([['b', 'a'], 1])
+    expect(seen(source('base'), source('animals'))).toEqual([['a'], 0])
+    expect(seen(source('food'), source('base'))).toEqual([[], 0])
+    expect(seen()).toEqual([[], 0])
+    expect(again.lastOtherMerge('other', ['base', 'animals'])).toBeNull()
   })
 
   it('saves a picture elsewhere, over nothing unasked', async () => {

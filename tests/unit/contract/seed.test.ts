@@ -1,6 +1,13 @@
 import { expect, it } from 'vitest'
 import { previewSchema } from '../../../src-main/contract/document/project'
-import { compareSeeds, parseSeed, seedOf, seedSchema } from '../../../src-main/contract/values/seed'
+import {
+  compareSeeds,
+  parseSeed,
+  parseSeeds,
+  seedOf,
+  seedSchema,
+  seedsInWords,
+} from '../../../src-main/contract/values/seed'
 
 const MOST = '18446744073709551615'
 
@@ -29,4 +36,32 @@ it('seeds are sorted by their values', () => {
     '9007199254740993',
     MOST,
   ])
+})
+
+it.each([
+  ['1', [1], '1'],
+  ['1, 5-8', [1, 5, 6, 7, 8], '1, 5-8'],
+  ['3 2;1, 2', [3, 2, 1], '3, 2, 1'],
+  ['7 – 9', [7, 8, 9], '7-9'],
+  ['4,5', [4, 5], '4, 5'],
+  [`${MOST}, 1`, [MOST, 1], `${MOST}, 1`],
+])('reads the seeds %j', (text, seeds, words) => {
+  expect(parseSeeds(text, 10)).toEqual({ seeds, problem: null })
+  expect(seedsInWords(seeds)).toBe(words)
+  expect(parseSeeds(words, 10).seeds).toEqual(seeds)
+})
+
+it.each([
+  ['1, 2-3, x', '“x”'],
+  ['1-2-3', '“1-2-3”'],
+  ['-4', '“-4”'],
+  ['2.5', '“2.5”'],
+  ['9-1', '9-1'],
+  ['0-18446744073709551615', 'more seeds than 10'],
+  ['1-6, 11-16', '12 seeds'],
+  [' ,', 'at least one'],
+])('names what is wrong with the seeds %j', (text, named) => {
+  const { seeds, problem } = parseSeeds(text, 10)
+  expect(seeds).toEqual([])
+  expect(problem).toContain(named)
 })

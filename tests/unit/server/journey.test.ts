@@ -5,6 +5,7 @@ import type { WebSocket } from 'ws'
 import { tilePlace, type MatrixInfo } from '../../../src-main/contract/inspect'
 import type { Job } from '../../../src-main/contract/jobs'
 import type { ServerMessage } from '../../../src-main/contract/wire'
+import { readPngText } from '../../../src-main/engine/image/png-text'
 import { openCheckpoint } from '../../../src-main/engine/checkpoint/open'
 import { planMerge } from '../../../src-main/engine/merge/open-model'
 import { runMerge } from '../../../src-main/engine/merge/run'
@@ -159,7 +160,41 @@ describe('the journey over the demo, with the real engine', () => {
       steps: 2,
       guidance: preview.guidance,
       scheduler: preview.scheduler,
+      // The merge without one, which came last.
+      merge: pictures[0]!.merge,
+      missing: [],
     })
+    const text = readPngText(readFileSync(saved)).get('parameters')
+    expect(text).toMatch(/Model: "FeatureFusion.*Hashes: .*Version: FeatureFusion Studio/)
+    expect(text).not.toContain(server.allowed)
+    const plain = pictures.find(({ merge }) => merge === null)!
+    await server.invoke('preview.saveAs', { id: plain.id, path: saved, overwrite: true })
+    const { sha256 } = plain.sources[0]!
+    expect(readPngText(readFileSync(saved)).get('parameters')).toContain(`Model hash: ${sha256!.slice(0, 10)}`)
+  })
+
+  it('shows pictures for no other project, and again for theirs; the same run is not queued twice', async () => {
+    const base = { type: 'base' } as const
+    const first = await server.invoke('preview.run', { variants: [base] })
+    const second = await server.invoke('preview.run', { variants: [base] })
+    expect([first.isNew, second.isNew, second.job.id]).toEqual([true, false, first.job.id])
+    await ended(first)
+    const before = await server.invoke('preview.history', {})
+    expect(before.runs.map(({ id }) => id)).toContain(first.job.id)
+    await server.invoke('project.new', {})
+    expect(await server.invoke('preview.history', {})).toEqual({ pictures: [], runs: [] })
+    await server.invoke('project.demo', {})
+    const { prompts, ...others } = before.runs[0]!
+    expect((await server.invoke('preview.history', {})).runs[0]).toMatchObject({ ...others, prompts })
+  })
+
+  it('says what a scheduler cannot do before anything is drawn', async () => {
+    const { preview } = (await server.invoke('app.snapshot', {})).project.project
+    const edits = [{ type: 'set-preview' as const, preview: { ...preview, scheduler: 'lcm', steps: 60 } }]
+    expect(await server.invoke('preview.check', {})).toEqual({ problem: null })
+    await server.invoke('project.edit', { edits, label: 'Steps' })
+    expect((await server.invoke('preview.check', {})).problem).toMatchObject({ hint: expect.stringMatching(/1 to 50/) })
+    await server.invoke('project.undo', {})
   })
 
   it('exports what the engine alone makes of the same project, and restores it from the file', async () => {

@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import type { TaskOf } from '../../contract/compute-tasks'
+import { mergeText } from '../../contract/document/merge-settings'
+import { needsCalibration, readingOf, type ModelEntry, type Project } from '../../contract/document/project'
+import { FusionError } from '../../contract/errors'
+import type { PictureSource } from '../../contract/preview'
+import { filesOfModel } from '../../engine/merge/open-model'
+import { fileState } from '../../engine/files/reading/file-state'
+
+export type PreviewModel = TaskOf<'preview'>['models'][number]
+
+/** A model of the project that draws as it is. */
+export async function plainModel(project: Project, { path, strengths }: ModelEntry): Promise<PreviewModel> {
+  const base = project.models[0]!.path
+  const said = readingOf(project)
+  return {
+    key: await stateOf(JSON.stringify([path, said, strengths]), [path, base]),
+    path,
+    base,
+    merge: null,
+    ...(strengths && { strengths }),
+    ...said,
+  }
+}
+
+/** A merge that draws, at its place in the cache. @param merges folder of merged previews */
+export async function mergedModel(merge: Project, merges: string): Promise<PreviewModel & { merge: Project }> {
+  const key = await stateOf(
+    mergeText(merge),
+    merge.models.map((model) => model.path),
+    needsCalibration(merge.method) ? merge.method.calibration : undefined,
+  )
+  const base = merge.models[0]!.path
+  return { key, path: join(merges, key), base, merge: notExported(merge), ...readingOf(merge) }
+}
+
+/** Where a project's merge lies in the cache, or will lie. */
+export async function cachedMerge(project: Project, merges: string): Promise<{ path: string; merge: Project }> {
+  const { path, merge } = await mergedModel(project, merges)
+  return { path, merge }
+}
+
+/** A merge that is only looked at: its place and form are its own; what it is made of is the project's. */
+export function notExported(merge: Project): Project {
+  const { path: _exportPath, ...output } = merge.output
+  return { ...merge, output: { ...output, layout: 'same' } }
+}
+
+/** @throws FusionError 'validation' */
+export function modelNamed({ models }: Project, wanted: string): ModelEntry {
+  const model = models.find(({ name }) => name === wanted)
+  if (!model) throw new FusionError('validation', `The project has no model named ${wanted}.`)
+  return model
+}
+
+/** Models as a picture of them names them. @throws what opening one throws */
+export function pictureSources(models: readonly ModelEntry[]): Promise<PictureSource[]> {
+  return Promise.all(
+    models.map(async ({ name, path }) => ({ name, path, state: await stateOf('', [path]), sha256: null })),
+  )
+}
+
+/**
+ * A key that changes with any of the models' files: one that was replaced on the disk is another model.
+ * @param other another file that counts
+ */
+async function stateOf(key: string, models: readonly string[], other?: string): Promise<string> {
+  const digest = createHash('sha256').update(key)
+  const found = other === undefined ? null : await fileState(other).catch(() => null)
+  if (found !== null) digest.update(`\n${found}`)
+  for (const files of await Promise.all(models.map(filesOfModel)))
+    for (const { path, state } of files) digest.update(`\n${path}\n${state}`)
+  return digest.digest('hex')
+}

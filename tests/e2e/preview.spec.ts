@@ -1,0 +1,139 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Studio } from './pages/studio'
+import { expect, expectAccessible, test } from './studio-test'
+
+/** One small picture of each column. */
+async function openDemo(studio: Studio, steps = 2): Promise<void> {
+  await studio.ask('project.demo', {})
+  const { preview } = (await studio.ask('app.snapshot', {})).project.project
+  const few = { ...preview, prompts: ['pizza'], seeds: [3], steps }
+  await studio.ask('project.edit', { label: 'Few', edits: [{ type: 'set-preview', preview: few }] })
+  await studio.goTo('Preview')
+}
+
+async function previewJobs(studio: Studio): Promise<string[]> {
+  const { jobs } = await studio.ask('jobs.list', {})
+  return jobs.flatMap(({ id, kind, endedAt }) => (kind === 'preview' && endedAt === null ? [id] : []))
+}
+
+test('a reload while drawing keeps the cells and the choice; drawing again queues nothing twice', async ({
+  studio,
+  page,
+}) => {
+  await openDemo(studio, 900)
+  await studio.preview.variant('plain average').check()
+  await studio.preview.draw.click()
+  await expect(studio.preview.waiting).toHaveCount(3)
+  await page.reload()
+  await expect(studio.preview.waiting).toHaveCount(3)
+  await expect(studio.preview.column('plain average')).toBeVisible()
+  await expect(studio.preview.variant('plain average')).toBeChecked()
+  const before = await previewJobs(studio)
+  expect(before).toHaveLength(1)
+  await studio.preview.draw.click()
+  await expect(page.getByText('These pictures are being drawn already.')).toBeVisible()
+  expect(await previewJobs(studio)).toEqual(before)
+  await studio.ask('jobs.cancel', { id: before[0]! })
+  await expect(studio.preview.waiting).toHaveCount(0)
+  await expect(page.getByRole('img', { name: 'not drawn' })).toHaveCount(3)
+})
+
+test('seeds are read with ranges, and rubbish is named', async ({ studio }) => {
+  await openDemo(studio)
+  const seeds = async (): Promise<unknown> => (await studio.ask('app.snapshot', {})).project.project.preview.seeds
+  await studio.preview.seeds.fill('1, 2-3, x')
+  await studio.preview.seeds.press('Enter')
+  await expect(studio.preview.seeds).toHaveAccessibleDescription(/“x” is no seed/)
+  await expect(studio.preview.seeds).toHaveValue('1, 2-3, x')
+  expect(await seeds()).toEqual([3])
+  await expectAccessible(studio, 'Preview with a wrong seed')
+  await studio.preview.seeds.fill('1, 5-7')
+  await studio.preview.seeds.press('Enter')
+  await expect.poll(seeds).toEqual([1, 5, 6, 7])
+  await expect(studio.preview.seeds).toHaveValue('1, 5-7')
+  await expect(studio.preview.seeds).toHaveAccessibleDescription('Numbers and ranges: 1, 5-8')
+})
+
+test('steps beyond what a scheduler takes are refused in the form', async ({ studio, page }) => {
+  await openDemo(studio, 60)
+  await page.getByRole('combobox', { name: 'Scheduler' }).selectOption({ label: 'LCM' })
+  await expect(studio.preview.steps).toHaveAccessibleDescription(/1 to 50/)
+  await expect(studio.preview.draw).toBeDisabled()
+  await studio.preview.steps.fill('4')
+  await studio.preview.steps.press('Enter')
+  await expect(studio.preview.draw).toBeEnabled()
+})
+
+test('pictures of other weights are dimmed and said, and their settings bring the weights back', async ({
+  studio,
+  page,
+}) => {
+  await openDemo(studio)
+  await studio.preview.draw.click()
+  await expect(studio.preview.picture('merge')).toBeVisible({ timeout: 60_000 })
+  await expect(studio.step('Preview')).toContainText('2 pictures')
+  const { project } = (await studio.ask('app.snapshot', {})).project
+  const [, first, second] = project.models
+  await studio.ask('project.edit', {
+    label: 'Weigh',
+    edits: [
+      { type: 'set-model', name: first!.name, model: { ...first!, weight: 0.25, blocks: { M00: 0 } } },
+      { type: 'set-model', name: second!.name, model: { ...second!, enabled: false } },
+      { type: 'set-method', method: { ...project.method, name: 'soup' } },
+    ],
+  })
+  await expect(page.getByText('Drawn with other weights than the merge has now')).toBeVisible()
+  await expect(studio.preview.pictureButton('merge')).toHaveAttribute('title', 'Drawn with other weights')
+  await expect(studio.preview.pictureButton('base')).not.toHaveAttribute('title')
+  await expect(studio.step('Preview')).toContainText('other weights')
+  await expectAccessible(studio, 'Preview of other weights')
+
+  await studio.preview.pictureButton('merge').click()
+  await expect(studio.preview.comparison).toContainText(`${first!.name} 1`)
+  await page.getByRole('button', { name: 'Use these settings' }).click()
+  await expect(page.getByText('Drawn with other weights')).toHaveCount(0)
+  const now = (await studio.ask('app.snapshot', {})).project
+  expect(now.project.models).toEqual(project.models)
+  expect(now.project.method).toEqual(project.method)
+  expect(now.undo).toBe('Use the settings of a picture')
+})
+
+test('pictures of one project do not appear in another, and are there again in theirs', async ({
+  studio,
+  server,
+  page,
+}) => {
+  await openDemo(studio)
+  await studio.preview.draw.click()
+  await expect(studio.preview.picture('merge')).toBeVisible({ timeout: 60_000 })
+  const { models } = (await studio.ask('app.snapshot', {})).project.project
+
+  await studio.ask('project.new', {})
+  await expect(studio.step('Preview')).toContainText('no pictures')
+  await expect(studio.preview.pictures).toHaveCount(0)
+  // A project with another base, of which the first one was a specialist.
+  const path = join(server.folder, 'other.fusion.json')
+  const others = [models[2]!, models[0]!].map((model) => ({ name: model.name, path: model.path }))
+  await writeFile(path, JSON.stringify({ format: 'featurefusion-project', version: 1, models: others }))
+  await studio.ask('project.open', { path })
+  await expect(studio.step('Models')).toContainText('2 models')
+  await expect(studio.step('Preview')).toContainText('no pictures')
+  await page.reload()
+  await expect(studio.step('Preview')).toContainText('no pictures')
+
+  await openDemo(studio)
+  await expect(studio.preview.picture('merge')).toBeVisible()
+})
+
+test('columns are chosen in groups', async ({ studio, page }) => {
+  await openDemo(studio)
+  await page.getByRole('button', { name: 'Models: all' }).click()
+  const { models } = (await studio.ask('app.snapshot', {})).project.project
+  for (const { name } of models) await expect(studio.preview.variant(name)).toBeChecked()
+  await expect(page.getByText(`${models.length + 1} pictures to draw`)).toBeVisible()
+  await page.getByRole('button', { name: 'Models: none' }).click()
+  await expect(page.getByText('1 picture to draw')).toBeVisible()
+  await expect(page.getByRole('group', { name: 'Models' })).not.toContainText('base base')
+  await expect(page.getByRole('textbox', { name: 'Not wanted' })).toBeVisible()
+})
