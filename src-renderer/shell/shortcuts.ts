@@ -26,8 +26,23 @@ function matches(keys: string, event: KeyboardEvent): boolean {
   )
 }
 
-function isTyping(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && (target.matches('input, textarea, select') || target.isContentEditable)
+const TEXTS =
+  'textarea, input:not([type]), input:is([type="text"], [type="search"], [type="number"], [type="password"])'
+
+/** Whether keys write a text there; choices and switches take none. */
+export function takesText(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && (target.matches(TEXTS) || target.isContentEditable)
+}
+
+/** The field with a text that nobody has taken yet: until then keys such as Ctrl Z are about the text. */
+let untaken: EventTarget | null = null
+
+function typed({ target }: Event): void {
+  if (takesText(target)) untaken = target
+}
+
+function taken(): void {
+  untaken = null
 }
 
 /** Listens for shortcuts while the component lives; dialogs keep their keys. */
@@ -36,12 +51,22 @@ export function useShortcuts(shortcuts: readonly Shortcut[]): void {
     if (event.defaultPrevented || document.querySelector('[role="dialog"][data-state="open"]')) return
     const found = shortcuts.find(
       ({ keys, also, whileTyping }) =>
-        [keys, ...(also ?? [])].some((one) => matches(one, event)) && (whileTyping || !isTyping(event.target)),
+        [keys, ...(also ?? [])].some((one) => matches(one, event)) && (whileTyping || !isTyping(event)),
     )
     if (!found) return
     event.preventDefault()
     found.run()
   }
-  onMounted(() => addEventListener('keydown', press))
-  onBeforeUnmount(() => removeEventListener('keydown', press))
+  const events = { keydown: press, input: typed, change: taken, focusout: taken } as const
+  onMounted(() => {
+    for (const [name, listener] of Object.entries(events)) addEventListener(name, listener as EventListener)
+  })
+  onBeforeUnmount(() => {
+    for (const [name, listener] of Object.entries(events)) removeEventListener(name, listener as EventListener)
+  })
+}
+
+/** Whether a key belongs to the text that is being typed. */
+function isTyping({ target, ctrlKey, metaKey }: KeyboardEvent): boolean {
+  return ctrlKey || metaKey ? untaken === target : takesText(target)
 }

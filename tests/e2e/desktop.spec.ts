@@ -83,7 +83,7 @@ test.describe('the desktop', () => {
     await expect(studio.inspect.progress(layers.length)).toBeVisible({ timeout: 60_000 })
     await studio.goTo('Tune')
     await studio.tune.drop(dropped)
-    await expect(studio.shares).toContainText(`${dropped} dropped`)
+    await expect(studio.tune.row(dropped)).toContainText('dropped')
     await studio.goTo('Preview')
     await studio.preview.steps.fill('4')
     await studio.preview.steps.press('Control+Enter')

@@ -103,12 +103,12 @@ test('open, inspect, tune, drop one, preview, export, restore', async ({ studio,
     await studio.tune.weight(first).press('Enter')
     const whole = await studio.tune.livePictures()
     await studio.tune.drop(last)
-    await expect(studio.shares).toContainText(`${last} dropped`)
+    await expect(studio.tune.row(last)).toContainText('dropped')
     expect(await studio.tune.livePictures(whole)).toHaveLength(whole.length)
     await studio.undo.click()
-    await expect(studio.shares).not.toContainText('dropped')
+    await expect(studio.tune.row(last)).not.toContainText('dropped')
     await studio.redo.click()
-    await expect(studio.shares).toContainText(`${last} dropped`)
+    await expect(studio.tune.row(last)).toContainText('dropped')
     await expectAccessible(studio, 'Tune')
     const { models } = (await studio.ask('app.snapshot', {})).project.project
     expect(models[1]).toMatchObject({ name: first, weight: 0.5, enabled: true })
@@ -161,7 +161,7 @@ test('open, inspect, tune, drop one, preview, export, restore', async ({ studio,
   await test.step('restore the project from what was exported', async () => {
     await studio.goTo('Tune')
     await studio.tune.takeBack(last)
-    await expect(studio.shares).not.toContainText('dropped')
+    await expect(studio.tune.row(last)).not.toContainText('dropped')
     await studio.goTo('Export')
     await studio.export.restoreFrom(server.folder, 'merged')
     const names = async (): Promise<string[]> =>

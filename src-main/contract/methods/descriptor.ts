@@ -103,6 +103,8 @@ export interface AutomaticParameter extends NumericBase {
   default: { by: string; values: Readonly<Record<string, number | 'auto'>> }
   /** The number that the window begins with when a person turns 'auto' off. */
   fixed: number
+  /** Numbers that ruin merges with another setting: up to `upTo` while `when` holds, and why, as sentences. */
+  danger?: { upTo: number; when: { key: string; is: string }; words: string }
 }
 
 export interface Choice {

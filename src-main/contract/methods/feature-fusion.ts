@@ -55,6 +55,12 @@ export const THRESHOLD = {
   range: { min: 0, max: 1 },
   step: 0.05,
   fixed: 0.5,
+  danger: {
+    upTo: 0,
+    when: { key: 'normaliser', is: 'paper' },
+    words:
+      'Without a threshold, sums of coefficients can cancel in the paper’s normaliser: most such merges draw noise.',
+  },
 } as const satisfies Parameter
 
 const WHEN_SAMPLED = { when: { key: 'statistics', is: 'sampled' } } as const

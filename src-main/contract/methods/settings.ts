@@ -45,6 +45,40 @@ export function parameterValue(parameter: Parameter, settings: Settings): Parame
   return values[String(settings[by])] ?? 'auto'
 }
 
+/**
+ * A change of settings that leaves no number to a default that another setting moves: what was chosen by the program
+ * stays so.
+ */
+export function withSafeDefaults<Change extends Settings>(
+  { parameters }: Pick<MethodDescriptor, 'parameters'>,
+  settings: Settings,
+  change: Change,
+): Change {
+  const after = { ...settings, ...change }
+  const moved = parameters.filter(
+    (parameter) =>
+      parameter.kind === 'automatic' &&
+      after[parameter.key] === undefined &&
+      parameterValue(parameter, settings) === 'auto' &&
+      parameterValue(parameter, after) !== 'auto',
+  )
+  return { ...change, ...Object.fromEntries(moved.map(({ key }) => [key, 'auto'])) }
+}
+
+/** What of these settings ruins merges, why, and what to set instead. */
+export function settingDangers(
+  method: Pick<MethodDescriptor, 'parameters'>,
+  settings: Settings,
+): { key: string; words: string; instead: ParameterValue; action: string }[] {
+  return activeParameters(method, settings).flatMap((parameter) => {
+    if (parameter.kind !== 'automatic' || !parameter.danger) return []
+    const { upTo, when, words } = parameter.danger
+    const value = parameterValue(parameter, settings)
+    if (value === 'auto' || Number(value) > upTo || settings[when.key] !== when.is) return []
+    return [{ key: parameter.key, words, instead: 'auto', action: `${parameter.label}: automatic` }]
+  })
+}
+
 /** The parameters of a method that count with these settings. */
 export function activeParameters(
   { parameters }: Pick<MethodDescriptor, 'parameters'>,

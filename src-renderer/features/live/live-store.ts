@@ -5,6 +5,9 @@ import { useSession } from '../../bridge/session-store'
 import { keepEqual } from '../../shared/keep-equal'
 import { useNotices } from '../../shared/notices/notices-store'
 import { useProject } from '../project/project-store'
+import { pictureCopy } from './picture-copy'
+
+type LivePicture = LiveState['pictures'][number]
 
 /** The live pictures as the host reports them. Kept apart from the project, so that their events do not update the sliders. */
 export const useLive = defineStore('live', () => {
@@ -14,6 +17,8 @@ export const useLive = defineStore('live', () => {
   const state = shallowRef<LiveState | null>(null)
   /** What was asked for and is not answered yet. */
   const asked = ref<boolean | null>(null)
+  /** Pictures that are kept to be compared with. */
+  const pinned = shallowRef<readonly LivePicture[] | null>(null)
 
   session.onSnapshot(({ live }) => take(live))
   session.onEvent((event) => {
@@ -33,5 +38,19 @@ export const useLive = defineStore('live', () => {
     asked.value = null
   }
 
-  return { state, on, turn }
+  /** Keeps what is shown, as A. */
+  async function pin(): Promise<void> {
+    const shown = state.value?.pictures.filter(({ url }) => url !== null) ?? []
+    await notices.attempt(async () => {
+      pinned.value = await Promise.all(
+        shown.map(async (picture) => ({ ...picture, url: await pictureCopy(picture.url!) })),
+      )
+    })
+  }
+
+  function unpin(): void {
+    pinned.value = null
+  }
+
+  return { state, on, pinned, turn, pin, unpin }
 })

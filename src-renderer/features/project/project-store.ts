@@ -103,6 +103,13 @@ export const useProject = defineStore('project', () => {
     if (model) edit(label, [{ type: 'set-model', name, model: { ...model, ...change } }], merge)
   }
 
+  /** Edits that give models what they are in `changed`, place by place. */
+  function editsOf(changed: readonly ModelEntry[]): Edit[] {
+    return changed.flatMap((model, index) =>
+      model === models.value[index] ? [] : [{ type: 'set-model' as const, name: models.value[index]!.name, model }],
+    )
+  }
+
   /** To 0: it becomes the base. */
   function moveModel(name: string, to: number): void {
     edit(to === 0 ? `Make ${name} the base` : `Move ${name}`, [{ type: 'move-model', name, to }])
@@ -188,6 +195,7 @@ export const useProject = defineStore('project', () => {
     placeOf,
     edit,
     editModel,
+    editsOf,
     moveModel,
     editMethod,
     editOutput,

@@ -2,7 +2,7 @@ import { weightOf } from '../../../src-main/contract/document/layer-patterns'
 import { describedMethod } from '../../../src-main/contract/methods/index'
 import { partsOfAverage } from '../../../src-main/contract/methods/shares'
 import type { MethodName, ModelEntry } from '../../../src-main/contract/document/project'
-import { formatPercent } from '../../shared/format'
+import { formatNumber, formatPercent } from '../../shared/format'
 
 /** What a model contributes to the merge: a share of the whole, or its changes to the base times a factor. */
 export interface Share {
@@ -49,6 +49,12 @@ export function shareValueWords({ enabled, kind, value }: Share): string {
   if (!enabled) return 'dropped'
   if (value === null) return 'unknown'
   return kind === 'share' ? formatPercent(value) : `changes at ${formatPercent(value)}`
+}
+
+/** '60 %', '× 0.4' for changes, '–' where there is none: to stand in a column. */
+export function shareFigure({ enabled, kind, value }: Share): string {
+  if (!enabled || value === null) return '–'
+  return kind === 'share' ? formatPercent(value) : `× ${formatNumber(value)}`
 }
 
 /** 'style 60 %', 'style dropped'. */

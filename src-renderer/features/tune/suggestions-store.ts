@@ -69,11 +69,8 @@ export const useSuggestions = defineStore('suggestions', () => {
   /** Takes suggestions, as one step of undo. */
   function apply(taken: readonly WeightAdvice[]): void {
     const changed = taken.reduce((models, one) => models.map((model) => withSuggestion(model, one)), project.models)
-    const edits = changed.flatMap((model, index) =>
-      model === project.models[index] ? [] : [{ type: 'set-model' as const, name: model.name, model }],
-    )
     const where = taken.length === 1 ? (taken[0]!.block ?? 'the network') : countOf(taken.length, 'suggestion')
-    project.edit(`Take the weights suggested: ${where}`, edits)
+    project.edit(`Take the weights suggested: ${where}`, project.editsOf(changed))
   }
 
   return { advice, pending, suggested, markOf, apply }

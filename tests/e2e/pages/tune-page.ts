@@ -32,6 +32,11 @@ export class TunePage {
     return this.page.getByRole('textbox', { name: `Weight of ${name}, as a number` })
   }
 
+  /** Folds the settings of the method out. */
+  async openSettings(): Promise<void> {
+    await this.page.getByRole('region', { name: 'Method' }).getByRole('button', { name: 'Settings' }).click()
+  }
+
   /** Takes the weights suggested for the network. */
   async applySuggestion(): Promise<void> {
     await this.suggestions.getByRole('button', { name: 'Apply the weights suggested for The network' }).click()

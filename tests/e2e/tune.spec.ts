@@ -1,0 +1,155 @@
+import { projectSchema } from '../../src-main/contract/document/project'
+import type { Studio } from './pages/studio'
+import { expect, expectAccessible, test } from './studio-test'
+
+/** The demo with six more specialists: they need not exist to be weighed. */
+async function openMany(studio: Studio): Promise<string[]> {
+  const { project } = await studio.ask('project.demo', {})
+  const { path } = project.models[1]!
+  const others = Array.from({ length: 6 }, (_, index) => ({ path: `${path}-${index}`, name: `other ${index}` }))
+  await studio.ask('project.edit', { edits: [{ type: 'add-models', models: others }], label: 'Six more' })
+  return [...project.models, ...others].map(({ name }) => name)
+}
+
+const projectOf = async (studio: Studio) => (await studio.ask('app.snapshot', {})).project.project
+
+test('twelve specialists, their base and the pictures fit a window of 1280 × 800', async ({ studio, page }) => {
+  await page.setViewportSize({ width: 1280, height: 800 })
+  const names = await openMany(studio)
+  await studio.goTo('Tune')
+  for (const name of names) await expect(studio.tune.slider(name)).toBeInViewport({ ratio: 1 })
+  await expect(studio.tune.live).toBeInViewport({ ratio: 1 })
+  await expectAccessible(studio, 'Tune, twelve specialists')
+})
+
+test('all sliders of the demo fit a window of 960 × 600', async ({ studio, page }) => {
+  await page.setViewportSize({ width: 960, height: 600 })
+  const { project } = await studio.ask('project.demo', {})
+  await studio.goTo('Tune')
+  for (const { name } of project.models) await expect(studio.tune.slider(name)).toBeInViewport({ ratio: 1 })
+})
+
+test('a weight beyond the scale stretches it; one specialist alone, and all again', async ({ studio }) => {
+  const { project } = await studio.ask('project.demo', {})
+  const [, first, second] = project.models.map(({ name }) => name) as [string, string, string]
+  await studio.goTo('Tune')
+  await studio.tune.weight(first).fill('3.5')
+  await studio.tune.weight(first).press('Enter')
+  await expect(studio.tune.slider(first)).toHaveAttribute('aria-valuemax', '4')
+  await expect(studio.tune.slider(first)).toHaveAttribute('aria-valuenow', '3.5')
+  await studio.tune.drop(second)
+  await studio.tune
+    .row(first)
+    .getByRole('button', { name: `Only ${first}` })
+    .click()
+  const enabled = async (): Promise<string[]> =>
+    (await projectOf(studio)).models.filter(({ enabled }) => enabled).map(({ name }) => name)
+  await expect.poll(enabled).toEqual([project.models[0]!.name, first])
+  await studio.tune.row(first).getByRole('button', { name: 'All specialists again' }).click()
+  await expect.poll(enabled).toEqual(project.models.map(({ name }) => name).filter((name) => name !== second))
+})
+
+test('Ctrl+Z after a committed number undoes the project, and the field shows it', async ({ studio, page }) => {
+  const { project } = await studio.ask('project.demo', {})
+  const { name } = project.models[1]!
+  await studio.goTo('Tune')
+  const field = studio.tune.weight(name)
+  await field.fill('0.5')
+  await field.press('Enter')
+  await expect(studio.tune.slider(name)).toHaveAttribute('aria-valuenow', '0.5')
+  await page.keyboard.press('Control+z')
+  await expect(studio.tune.slider(name)).toHaveAttribute('aria-valuenow', '1')
+  await expect(field).toHaveValue('1')
+
+  // What nobody has taken yet is the field's own.
+  await field.pressSequentially('7')
+  await page.keyboard.press('Control+z')
+  expect((await studio.ask('app.snapshot', {})).project.undo).toBeNull()
+  await page.keyboard.press('Escape')
+})
+
+test('Ctrl+Z after choosing a method or a switch undoes it', async ({ studio, page }) => {
+  await studio.ask('project.demo', {})
+  await studio.goTo('Tune')
+  await studio.tune.method.selectOption({ label: 'TIES' })
+  await page.keyboard.press('Control+z')
+  await expect(studio.tune.method).toHaveValue('featurefusion')
+  await studio.tune.openSettings()
+  const align = page.getByRole('switch', { name: 'Align specialists first' })
+  await align.check({ force: true })
+  await page.keyboard.press('Control+z')
+  await expect(align).not.toBeChecked()
+})
+
+test('weighted sum begins with shares that add up, and says so where they do not', async ({ studio }) => {
+  const { project } = await studio.ask('project.demo', {})
+  const [base, first] = project.models.map(({ name }) => name) as [string, string]
+  await studio.goTo('Tune')
+  await studio.tune.method.selectOption({ label: 'Weighted sum' })
+  await expect(studio.tune.row(base)).toContainText('14')
+  await expect.poll(async () => (await projectOf(studio)).models[1]!.weight).toBeCloseTo(1 / 7, 3)
+  await studio.tune.method.selectOption({ label: 'FeatureFusion' })
+  await expect.poll(async () => (await projectOf(studio)).models[1]!.weight).toBeCloseTo(1, 2)
+  await studio.tune.method.selectOption({ label: 'Weighted sum' })
+  await studio.tune.weight(first).fill('3')
+  await studio.tune.weight(first).press('Enter')
+  const notice = studio.page.getByRole('note').filter({ hasText: 'The weights add up to more than 1' })
+  await expect(notice).toContainText('the base would get −')
+  await notice.getByRole('button', { name: 'Make them add up' }).click()
+  await expect(notice).toBeHidden()
+})
+
+test('the paper’s normaliser keeps the automatic threshold, and warns of none', async ({ studio, page }) => {
+  await studio.ask('project.demo', {})
+  await studio.goTo('Tune')
+  await studio.tune.openSettings()
+  await page.getByRole('radio', { name: 'paper' }).click()
+  await expect
+    .poll(async () => (await projectOf(studio)).method)
+    .toMatchObject({ normaliser: 'paper', threshold: 'auto' })
+  const notice = page.getByRole('note').filter({ hasText: 'Without a threshold' })
+  await expect(notice).toBeHidden()
+  const { method } = await projectOf(studio)
+  const { threshold: _threshold, ...rest } = method
+  await studio.ask('project.edit', { edits: [{ type: 'set-method', method: rest }], label: 'No threshold' })
+  await notice.getByRole('button', { name: 'Correlation threshold: automatic' }).click()
+  await expect(notice).toBeHidden()
+})
+
+test('parts and VAE are chosen in Tune, and said in Export', async ({ studio, page }) => {
+  await studio.ask('project.demo', {})
+  await studio.goTo('Tune')
+  await studio.tune.openSettings()
+  await page.getByRole('checkbox', { name: 'text encoder' }).check()
+  await expect.poll(async () => (await projectOf(studio)).output.include).toEqual(['unet', 'text_encoder'])
+  await studio.goTo('Export')
+  await expect(page.getByText('UNet and text encoder; VAE of the base')).toBeVisible()
+  await page.getByRole('button', { name: 'Change in Tune' }).click()
+  await expect(page.getByRole('heading', { level: 1, name: 'Tune' })).toBeVisible()
+})
+
+test('pictures are pinned, and seen while A is held', async ({ studio, page }) => {
+  const { project } = await studio.ask('project.demo', {})
+  const preview = projectSchema.shape.preview.parse({
+    ...project.preview,
+    prompts: project.preview.prompts.slice(0, 1),
+    seeds: [1],
+    steps: 2,
+  })
+  await studio.ask('project.edit', { edits: [{ type: 'set-preview', preview }], label: 'Fewer steps' })
+  await studio.goTo('Tune')
+  await studio.tune.turnLive(true)
+  const before = await studio.tune.livePictures()
+  await studio.tune.live.getByRole('button', { name: 'Pin as A' }).click()
+  await expect(studio.tune.live.getByRole('button', { name: 'Hold to see A' })).toBeVisible()
+  await studio.tune.drop(project.models[1]!.name)
+  await studio.tune.livePictures(before)
+  await page.keyboard.down('a')
+  await expect(studio.tune.live.getByRole('img', { name: /^A: / })).toBeVisible()
+  await expect(studio.tune.live.getByRole('img', { name: /^Live: / })).toBeHidden()
+  await page.keyboard.up('a')
+  await studio.tune.live.getByRole('img', { name: /^Live: / }).click()
+  const dialog = page.getByRole('dialog', { name: 'Live picture' })
+  await expect(dialog.getByRole('img')).toHaveCount(2)
+  await expectAccessible(studio, 'a live picture in large')
+})
