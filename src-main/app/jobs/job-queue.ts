@@ -28,6 +28,11 @@ export interface JobSpec {
   onEnd?(job: Job): void
 }
 
+/** What nobody waits for. */
+interface IdleWork {
+  run(signal: AbortSignal): Promise<void>
+}
+
 interface Entry {
   job: Job
   spec: JobSpec
@@ -42,6 +47,10 @@ export class JobQueue {
   private busy = false
   /** Short work that waits for the running job, before the queued ones. */
   private readonly waiting: (() => Promise<void>)[] = []
+  private readonly idleWork: IdleWork[] = []
+  /** Cuts the idle work that runs. */
+  private idling: AbortController | null = null
+  private idlePaused = false
 
   constructor(private readonly emit: (event: AppEvent) => void) {}
 
@@ -64,6 +73,7 @@ export class JobQueue {
     const entry: Entry = { job, spec, abort: new AbortController(), lastEvent: 0, timer: null }
     this.entries.push(entry)
     this.send(entry)
+    this.cutIdle()
     this.startNext()
     return entry.job
   }
@@ -72,13 +82,55 @@ export class JobQueue {
   between<T>(work: () => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.waiting.push(() => work().then(resolve, reject))
+      this.cutIdle()
       this.startNext()
     })
   }
 
+  /**
+   * Runs something that nobody waits for while there is nothing else to do. What comes meanwhile cuts it (its signal is
+   * aborted), and it begins anew later.
+   * @param signal given up for good: rejects with the signal's reason
+   */
+  idle<T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
+    let giveUp = (): void => {}
+    return new Promise<T>((resolve, reject) => {
+      const own: IdleWork = {
+        run: async (cut) => {
+          try {
+            resolve(await work(AbortSignal.any([cut, signal])))
+          } catch (error) {
+            if (cut.aborted && !signal.aborted) this.idleWork.unshift(own)
+            else reject(error as Error)
+          }
+        },
+      }
+      giveUp = () => {
+        const place = this.idleWork.indexOf(own)
+        if (place >= 0) this.idleWork.splice(place, 1)
+        reject(signal.reason as Error)
+      }
+      if (signal.aborted) return giveUp()
+      signal.addEventListener('abort', giveUp)
+      this.idleWork.push(own)
+      this.startNext()
+    }).finally(() => signal.removeEventListener('abort', giveUp))
+  }
+
+  /** Keeps idle work back, and cuts what runs of it, until it may go on. */
+  pauseIdle(paused: boolean): void {
+    this.idlePaused = paused
+    if (paused) this.cutIdle()
+    else this.startNext()
+  }
+
+  private cutIdle(): void {
+    this.idling?.abort()
+  }
+
   /** Whether a job, or short work in between, runs or waits. */
   get isBusy(): boolean {
-    return this.busy || this.waiting.length > 0
+    return (this.busy && !this.idling) || this.waiting.length > 0
   }
 
   /** Oldest first. */
@@ -130,13 +182,21 @@ export class JobQueue {
     if (this.busy) return
     const short = this.waiting.shift()
     const entry = short ? undefined : this.entries.find(({ job }) => job.state === 'queued')
-    const work = short?.() ?? (entry && this.run(entry))
+    const work = short?.() ?? (entry && this.run(entry)) ?? this.startIdle()
     if (!work) return
     this.busy = true
     void work.then(() => {
       this.busy = false
+      this.idling = null
       this.startNext()
     })
+  }
+
+  private startIdle(): Promise<void> | undefined {
+    const next = this.idlePaused ? undefined : this.idleWork.shift()
+    if (!next) return undefined
+    this.idling = new AbortController()
+    return next.run(this.idling.signal)
   }
 
   private async run(entry: Entry): Promise<void> {

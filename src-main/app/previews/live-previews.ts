@@ -105,6 +105,8 @@ export class LivePreviews {
     if (!on) return this.turnOff()
     await this.program.readableProject()
     this.program.compute.keepWhenIdle(true)
+    // It would take the place of the network that is loaded.
+    this.program.queue.pauseIdle(true)
     await rm(this.program.cache.live, { recursive: true, force: true })
     this.change({ stage: 'waiting' })
     await this.request()
@@ -113,6 +115,7 @@ export class LivePreviews {
 
   private turnOff(): LiveState {
     this.program.compute.keepWhenIdle(false)
+    this.program.queue.pauseIdle(false)
     this.wanted = null
     this.shown = null
     this.current = OFF

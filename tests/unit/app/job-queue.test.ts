@@ -151,3 +151,83 @@ describe('the job queue', () => {
     await expect(queue.between(() => Promise.reject(new Error('no')))).rejects.toThrow('no')
   })
 })
+
+describe('idle work', () => {
+  /** Idle work that ends when it is told to, or is cut. */
+  function idle(signal = new AbortController().signal) {
+    const runs: { signal: AbortSignal; end: () => void }[] = []
+    const result = queue.idle(
+      (cut) =>
+        new Promise<string>((resolve, reject) => {
+          runs.push({ signal: cut, end: () => resolve('done') })
+          cut.addEventListener('abort', () => reject(new FusionError('cancelled', 'Cancelled.')))
+        }),
+      signal,
+    )
+    return { runs, result }
+  }
+
+  it('runs while there is no job, and does not count as one', async () => {
+    const { runs, result } = idle()
+    expect(runs).toHaveLength(1)
+    expect(queue.isBusy).toBe(false)
+    expect(queue.list()).toEqual([])
+    runs[0]!.end()
+    expect(await result).toBe('done')
+  })
+
+  it('is cut when a job comes, and begins anew after it', async () => {
+    const { runs, result } = idle()
+    const job = add()
+    expect(runs[0]!.signal.aborted).toBe(true)
+    await settle()
+    expect(job.job().state).toBe('running')
+    expect(runs).toHaveLength(1)
+    job.end()
+    await settle()
+    expect(runs).toHaveLength(2)
+    runs[1]!.end()
+    expect(await result).toBe('done')
+  })
+
+  it('waits for jobs that are there, and makes room for short work', async () => {
+    const job = add()
+    const { runs } = idle()
+    expect(runs).toHaveLength(0)
+    job.end()
+    await settle()
+    expect(runs).toHaveLength(1)
+    expect(await queue.between(() => Promise.resolve('short'))).toBe('short')
+    await settle()
+    expect(runs).toHaveLength(2)
+  })
+
+  it('is given up for good by its own signal, whether it runs or waits', async () => {
+    const abort = new AbortController()
+    const job = add()
+    const waiting = idle(abort.signal)
+    abort.abort(new FusionError('cancelled', 'Not wanted.'))
+    await expect(waiting.result).rejects.toThrow('Not wanted.')
+    job.end()
+    await settle()
+    expect(waiting.runs).toHaveLength(0)
+
+    const other = new AbortController()
+    const running = idle(other.signal)
+    other.abort(new FusionError('cancelled', 'Not wanted.'))
+    await expect(running.result).rejects.toThrow()
+    expect(running.runs[0]!.signal.aborted).toBe(true)
+  })
+
+  it('rests while it is paused', async () => {
+    queue.pauseIdle(true)
+    const { runs } = idle()
+    expect(runs).toHaveLength(0)
+    queue.pauseIdle(false)
+    expect(runs).toHaveLength(1)
+    queue.pauseIdle(true)
+    await settle()
+    expect(runs[0]!.signal.aborted).toBe(true)
+    expect(runs).toHaveLength(1)
+  })
+})
