@@ -8,7 +8,9 @@ import { makePrivate } from '../engine/files/writing/private'
 import { chooseDevice, type ProviderStatus } from '../engine/runtime/providers'
 import { Cache } from '../project/cache'
 import { ComputeSupervisor, type ComputeChild } from './jobs/compute-supervisor'
+import { ShippedPictures } from './models/card-pictures'
 import { LibraryHashes } from './models/library-hashes'
+import { ModelCards } from './models/model-cards'
 import { DataLock } from './files/data-lock'
 import { Evaluations } from './evaluation/evaluations'
 import { EventHub } from './event-hub'
@@ -74,6 +76,8 @@ export class Studio {
   readonly evaluations: Evaluations
   readonly inspections: Inspections
   readonly libraryHashes: LibraryHashes
+  readonly modelCards: ModelCards
+  private readonly shipped: ShippedPictures
 
   private constructor(
     readonly options: StudioOptions,
@@ -93,6 +97,8 @@ export class Studio {
     this.jobs = new ComputeJobs(this.queue, this.compute, log, () => this.trimCache())
     this.live = new LivePreviews(this)
     this.libraryHashes = new LibraryHashes(this)
+    this.shipped = new ShippedPictures(options.demoFolder)
+    this.modelCards = new ModelCards(this, this.shipped)
     this.evaluations = new Evaluations(this, join(options.dataFolder, 'evaluations.json'))
     this.inspections = new Inspections(this, join(options.dataFolder, 'inspection.json'))
   }
@@ -123,6 +129,11 @@ export class Studio {
 
   get host(): Host {
     return this.options.host
+  }
+
+  /** Folder of the demo's pictures that were drawn in advance. */
+  get shippedPictures(): string {
+    return this.shipped.folder
   }
 
   get cache(): Cache {
@@ -223,6 +234,7 @@ export class Studio {
   async close(): Promise<void> {
     this.queue.cancelAll()
     this.libraryHashes.start([])
+    this.modelCards.stop()
     this.compute.close()
     const written = Promise.all([this.project.close(), this.log.flush()]).then(() => this.lock.release())
     await Promise.race([written, delay(CLOSE_LIMIT_MS, undefined, { ref: false })])

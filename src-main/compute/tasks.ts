@@ -1,5 +1,6 @@
 import type { ComputeResult, ComputeTask, TaskName } from '../contract/compute-tasks'
 import { calibrate } from './calibrate'
+import { cardPicture } from './card-picture'
 import { clip } from './clip'
 import { drift } from './drift'
 import { evaluate, search } from './evaluate'
@@ -31,6 +32,7 @@ const TASKS: { readonly [Name in TaskName]: TaskRunner<Name> } = {
   verify,
   fuse,
   forecast,
+  'card-picture': cardPicture,
 }
 
 /** Runs a task to its end. @throws what the task throws */

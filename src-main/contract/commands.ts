@@ -14,6 +14,7 @@ import { MOST_VARIANTS, pathSchema } from './values/limits'
 import { errorReportSchema, incompatibilitySchema, networkSchema, modelDescriptionSchema } from './document/models'
 import { liveStateSchema, pictureRunSchema, pictureSchema, pngSettingsSchema } from './preview'
 import { variantSchema } from './values/variant'
+import { modelCardSchema } from './model-cards'
 import { editSchema, logEntrySchema, projectStateSchema, settingsSchema, snapshotSchema } from './state'
 
 const path = pathSchema
@@ -78,6 +79,8 @@ export const COMMANDS = {
   /** Layers that the method can merge, and the blocks that can have weights, in network order. */
   'models.layers': command(nothing, networkSchema),
   'models.hash': command(nothing, startedJob),
+  /** What the cards of the project's models show, as far as it is known; what comes later is a 'model-cards' event. */
+  'models.cards': command(nothing, z.object({ cards: z.array(modelCardSchema) })),
 
   /** The models in the folders of the settings (`modelFolders`), as the programs that own them keep them; headers alone. */
   'library.list': command(

@@ -240,8 +240,17 @@ export const JOB_TASKS = {
   },
 }
 
-/** Tasks that are too short to be jobs. */
+/** Tasks that are too short to be jobs, or that nobody waits for. */
 const SHORT_TASKS = {
+  /** A small picture of a model, for its card. */
+  'card-picture': {
+    input: z.object({
+      model: previewModel,
+      picture: previewPicture.omit({ id: true, model: true }),
+      device: providerStatusSchema,
+    }),
+    result: z.object({}),
+  },
   /** What an export would cost. */
   forecast: {
     input: z.object({ project: projectSchema, provider, cacheFolder: path }),

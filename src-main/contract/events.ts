@@ -6,6 +6,7 @@ import { searchReportSchema } from './evaluate/search'
 import { layerSummarySchema, matrixSchema } from './inspect'
 import { jobSchema } from './jobs'
 import { liveStateSchema, pictureRunSchema, pictureSchema } from './preview'
+import { modelCardSchema } from './model-cards'
 import { computeStateSchema, logEntrySchema, projectStateSchema, settingsSchema } from './state'
 
 export const eventSchema = z.discriminatedUnion('type', [
@@ -41,6 +42,8 @@ export const eventSchema = z.discriminatedUnion('type', [
     hashes: z.array(z.object({ path: z.string(), sha256: z.string(), shortHash: z.string() })),
     waiting: z.number(),
   }),
+  /** More is known of the project's models: all of their cards. */
+  z.object({ type: z.literal('model-cards'), cards: z.array(modelCardSchema) }),
   z.object({ type: z.literal('log'), entry: logEntrySchema }),
 ])
 

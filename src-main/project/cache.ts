@@ -10,9 +10,10 @@ import { cacheBytes, CONTRIBUTIONS_FOLDER, trimCache } from '../engine/merge/con
 const MERGES = 'featurefusion-merges'
 const TILES = 'featurefusion-tiles'
 const LIVE = 'featurefusion-live'
+const CARDS = 'featurefusion-cards'
 const CALIBRATIONS = 'featurefusion-calibrations'
 /** What this program makes and may remove, by names that nobody else gives; nothing else in there is touched. */
-const PARTS = [MERGES, TILES, LIVE, CONTRIBUTIONS_FOLDER, LOSSES_FOLDER] as const
+const PARTS = [MERGES, TILES, LIVE, CARDS, CONTRIBUTIONS_FOLDER, LOSSES_FOLDER] as const
 
 /** Results that can be computed again, in a folder that the person may choose. */
 export class Cache {
@@ -29,6 +30,11 @@ export class Cache {
   /** Pictures of live previews. */
   get live(): string {
     return join(this.folder, LIVE)
+  }
+
+  /** Small pictures of models, for their cards. */
+  get cards(): string {
+    return join(this.folder, CARDS)
   }
 
   /** What models saw, where nobody chose another place. */

@@ -7,6 +7,8 @@ import type { Cache } from '../../project/cache'
 export const PICTURES_URL = 'files/pictures/'
 export const TILES_URL = 'files/tiles/'
 export const LIVE_URL = 'files/live/'
+export const CARDS_URL = 'files/cards/'
+export const SHIPPED_URL = 'files/shipped/'
 
 /**
  * What the interface may do: nothing from elsewhere, no inline scripts. Style attributes are set by the libraries that
@@ -43,14 +45,29 @@ export interface InterfaceRoots {
   tiles: string
   /** Pictures of live previews. */
   live: string
+  /** Pictures of the project's models. */
+  cards: string
+  /** The demo's, drawn in advance. */
+  shipped: string
 }
 
 /** @param cache as the settings name it now */
 export function interfaceRoots(
-  { history, cache }: { history: { folder: string }; cache: Pick<Cache, 'tiles' | 'live'> },
+  {
+    history,
+    cache,
+    shippedPictures,
+  }: { history: { folder: string }; cache: Pick<Cache, 'tiles' | 'live' | 'cards'>; shippedPictures: string },
   renderer: string,
 ): InterfaceRoots {
-  return { renderer, pictures: history.folder, tiles: cache.tiles, live: cache.live }
+  return {
+    renderer,
+    pictures: history.folder,
+    tiles: cache.tiles,
+    live: cache.live,
+    cards: cache.cards,
+    shipped: shippedPictures,
+  }
 }
 
 export interface InterfaceFile {
@@ -73,6 +90,8 @@ export async function findInterfaceFile(pathname: string, roots: InterfaceRoots)
   if (!parts) return null
   const name = parts.join('/')
   if (name.startsWith(PICTURES_URL)) return inside(roots.pictures, name.slice(PICTURES_URL.length), /^[\w-]+\.png$/)
+  if (name.startsWith(CARDS_URL)) return inside(roots.cards, name.slice(CARDS_URL.length), /^[\w-]+\.png$/)
+  if (name.startsWith(SHIPPED_URL)) return inside(roots.shipped, name.slice(SHIPPED_URL.length), /^[\w-]+\.png$/)
   if (name.startsWith(LIVE_URL)) return inside(roots.live, name.slice(LIVE_URL.length), /^[\w-]+\/[\w-]+\.png$/)
   if (name.startsWith(TILES_URL)) {
     const [, file, start, end] = /^(.*)\/(\d+)-(\d+)$/.exec(name.slice(TILES_URL.length)) ?? []

@@ -82,6 +82,7 @@ export function modelHandlers(studio: Studio): Handlers<Group<'models'>> {
       layers.sort((a, b) => order(a.block) - order(b.block))
       return { blocks: [...blocks.labels], layers, otherTensors }
     },
+    'models.cards': () => ({ cards: studio.modelCards.show() }),
     'models.hash': async () => {
       const paths = (await studio.readableProject()).models.map(({ path }) => path)
       const files = (await Promise.all(paths.map(filesOfModel))).flat()
@@ -107,10 +108,13 @@ async function describe(
     const options = { cacheFolder: cache.folder }
     const summary = await ('modules' in opened ? describeAdapter(opened, options) : describeCheckpoint(opened, options))
     const architectureTitle = summary.adapter?.kind ?? ARCHITECTURES[summary.architecture].title
-    const recorded = project.state.project.models.find((model) => model.path === path)?.sha256
+    const { models } = project.state.project
+    const recorded = models.find((model) => model.path === path)?.sha256
+    // Specialists are mostly parts of a pipeline; a base that is one lacks what pictures are drawn with.
+    const told = summary.problems.filter(({ isOfModelAlone }) => !isOfModelAlone || models[0]?.path === path)
     const now = modelHash(summary.files)
     const changed = recorded !== undefined && now !== null && now !== recorded
-    const problems = changed ? [...summary.problems, CHANGED] : summary.problems
+    const problems = changed ? [...told, CHANGED] : told
     return { path, summary: { ...summary, architectureTitle, problems }, error: null }
   } catch (error) {
     return { path, summary: null, error: toErrorReport(error) }

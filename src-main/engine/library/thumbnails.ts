@@ -1,3 +1,5 @@
+import { readdir } from 'node:fs/promises'
+import { basename, dirname, extname, join } from 'node:path'
 import { isWeightsName } from '../../contract/document/model-names'
 import { FusionError } from '../../contract/errors'
 import { readSafetensors } from '../checkpoint/containers/safetensors'
@@ -25,6 +27,15 @@ export function thumbnailBeside(stem: string, names: ReadonlySet<string>): strin
 /** Whether a file has its picture inside. */
 export function hasThumbnail(metadata: Readonly<Record<string, string>>): boolean {
   return DATA_URI.test(metadata[METADATA_KEY] ?? '')
+}
+
+/** The picture of a model, as `readThumbnail` takes it; null where it has none. */
+export async function thumbnailOf(path: string, metadata: Readonly<Record<string, string>>): Promise<string | null> {
+  if (!isWeightsName(path)) return null
+  const names = await readdir(dirname(path)).catch(() => [])
+  const beside = thumbnailBeside(basename(path, extname(path)), new Set(names))
+  if (beside !== null) return join(dirname(path), beside)
+  return hasThumbnail(metadata) ? path : null
 }
 
 /**

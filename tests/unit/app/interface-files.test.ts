@@ -20,13 +20,18 @@ beforeAll(() => {
     pictures: join(folder, 'pictures'),
     tiles: join(folder, 'tiles'),
     live: join(folder, 'live'),
+    cards: join(folder, 'cards'),
+    shipped: join(folder, 'shipped'),
   }
-  for (const name of ['renderer/assets', 'pictures', 'tiles/key']) mkdirSync(join(folder, name), { recursive: true })
+  for (const name of ['renderer/assets', 'pictures', 'tiles/key', 'cards', 'shipped'])
+    mkdirSync(join(folder, name), { recursive: true })
   for (const name of [
     'renderer/index.html',
     'renderer/assets/a.js',
     'pictures/p-1.png',
     'tiles/key/0.mean',
+    'cards/c-1.png',
+    'shipped/base.png',
     'secret',
   ]) {
     writeFileSync(join(folder, name), name)
@@ -40,6 +45,8 @@ describe('files by URL', () => {
     ['/', 'renderer/index.html', 'text/html; charset=utf-8', false, 'renderer/index.html'],
     ['/assets/a.js', 'renderer/assets/a.js', 'text/javascript; charset=utf-8', true, 'renderer/assets/a.js'],
     ['/files/pictures/p-1.png', 'pictures/p-1.png', 'image/png', true, 'pictures/p-1.png'],
+    ['/files/cards/c-1.png', 'cards/c-1.png', 'image/png', true, 'cards/c-1.png'],
+    ['/files/shipped/base.png', 'shipped/base.png', 'image/png', true, 'shipped/base.png'],
     ['/files/tiles/key/0.mean/6-16', 'tiles/key/0.mean', 'application/octet-stream', true, 'key/0.mean'],
   ])('%s is %s', async (url, name, contentType, immutable, bytes) => {
     const found = await findInterfaceFile(url, roots)
@@ -55,6 +62,8 @@ describe('files by URL', () => {
     '/assets/..%2f..%2fsecret',
     '/files/pictures/..%5c..%5csecret.png',
     '/files/pictures/link.png',
+    '/files/cards/../secret',
+    '/files/shipped/..%2fsecret',
     '/files/tiles/key/0.mean',
     '/files/tiles/key/0.mean/0-17',
     '/files/tiles/key/0.mean/4-4',

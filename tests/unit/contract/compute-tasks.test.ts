@@ -20,8 +20,8 @@ it('a result is accepted with its own fields, and with no others', () => {
   expect(done({ kind: 'none' }).success).toBe(false)
 })
 
-it('jobs are all tasks but the forecast, which is no job', () => {
-  expect([...JOB_KINDS, 'forecast'].sort()).toEqual(Object.keys(COMPUTE_TASKS).sort())
+it('jobs are all tasks but short ones and those that nobody waits for', () => {
+  expect([...JOB_KINDS, 'forecast', 'card-picture'].sort()).toEqual(Object.keys(COMPUTE_TASKS).sort())
   expect(jobResultSchema.safeParse({ kind: 'live' }).success).toBe(true)
   expect(jobResultSchema.safeParse({ kind: 'forecast', forecast: {} }).success).toBe(false)
 })
