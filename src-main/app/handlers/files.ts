@@ -7,6 +7,7 @@ import { targetName } from '../../contract/document/file-names'
 import { isProjectPath, isWeightsName } from '../../contract/document/model-names'
 import { isThere } from '../../engine/files/reading/regular-file'
 import { makeTargetFolder } from '../../engine/files/writing/make-folder'
+import { DENOISER_COMPONENTS } from '../../contract/values/denoisers'
 import type { PathAccess } from '../files/path-access'
 import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
@@ -75,9 +76,16 @@ async function entryOf(folder: string, entry: Dirent, access: PathAccess): Promi
   }
 }
 
+/** A pipeline, a part of one, or a folder that holds a denoiser's folder (`style/` with a `unet/` in it). */
 async function isModelFolder(path: string): Promise<boolean> {
   const names: string[] = await readdir(path).catch(() => [])
-  return names.includes('model_index.json') || (names.includes('config.json') && names.some(isWeightsName))
+  if (names.includes('model_index.json') || isComponentFolder(names)) return true
+  const denoiser = DENOISER_COMPONENTS.find((name) => names.includes(name))
+  return denoiser !== undefined && isComponentFolder(await readdir(join(path, denoiser)).catch(() => []))
+}
+
+function isComponentFolder(names: readonly string[]): boolean {
+  return names.includes('config.json') && names.some(isWeightsName)
 }
 
 function fileKind(name: string): FolderEntry['kind'] {
