@@ -17,9 +17,12 @@ test('open, inspect, tune, drop one, preview, export, restore', async ({ studio,
   const first = specialists[0]!
   const last = specialists.at(-1)!
 
-  await test.step('every model has a card that says whether it fits', async () => {
+  await test.step('every model has a card with what it draws', async () => {
     await expect(studio.models.cards).toHaveCount(project.models.length)
-    for (const name of specialists) await expect(studio.models.card(name)).toContainText('fits the base')
+    await expect(studio.models.attention).toHaveCount(0)
+    const [prompt] = project.preview.prompts
+    for (const name of specialists)
+      await expect(studio.models.picture(name)).toHaveAccessibleName(`${name} draws “${prompt}”`, { timeout: 60_000 })
     await expectAccessible(studio, 'Models')
   })
 

@@ -15,7 +15,7 @@ test('models of another program are found, and added', async ({ studio, server, 
   putText(webui, 'models/Lora/broken.safetensors', '<html>')
   for (let index = 0; index < 300; index++) put(webui, `models/VAE/vae-${index}.safetensors`, SHAPES.vae)
 
-  await page.getByRole('button', { name: 'Add models' }).click()
+  await studio.models.chooseBase.click()
   const dialog = page.getByRole('dialog', { name: 'Add models' })
   await expect(dialog).toContainText('Add the folder of a program that you have')
   await expectAccessible(studio, 'the empty library')

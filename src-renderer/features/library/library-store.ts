@@ -55,7 +55,8 @@ export const useLibrary = defineStore('library', () => {
   /** Why what is chosen cannot be added; null where it can. */
   const hindrance = computed(() => {
     if (project.models.length + chosen.value.size > MOST_MODELS) return `A project has at most ${MOST_MODELS} models.`
-    const isBaseless = project.models.length === 0 && chosenEntries.value.every((entry) => entry.kind === 'adapter')
+    const needsBase = project.models.length === 0 && models.addingAs === 'base'
+    const isBaseless = needsBase && chosenEntries.value.every((entry) => entry.kind === 'adapter')
     return isBaseless && chosen.value.size > 0 ? 'An adapter needs a base: choose a checkpoint, too.' : null
   })
 

@@ -1,5 +1,5 @@
 import type { CheckpointSummary, COMPONENTS } from '../../../src-main/contract/document/models'
-import { countOf, formatNumber, listOf } from '../../shared/format'
+import { countOf, formatBytes, formatNumber, listOf } from '../../shared/format'
 
 const TYPE_WORDS: Record<string, string> = {
   F16: 'float16',
@@ -69,4 +69,17 @@ export function parameterWords(count: number): string {
 /** The first file's short hash; null until it is computed. */
 export function shortHashOf(summary: CheckpointSummary): string | null {
   return summary.files[0]?.shortHash ?? null
+}
+
+/** What a card says of a model: its kind, its parts, and one short line. */
+export function factWords(summary: CheckpointSummary): { kind: string; parts: string; line: string } {
+  const types = elementTypeWords(summary.elementTypes)
+  const size = formatBytes(summary.size)
+  if (summary.adapter) {
+    const rank = Math.max(...summary.adapter.ranks)
+    const kind = summary.architectureTitle.replace(/ \(.*\)$/, '')
+    const ranked = summary.adapter.ranks.length > 0 ? `${kind}, rank ${formatNumber(rank)}` : kind
+    return { kind: summary.architectureTitle, parts: partsWords(summary), line: `${ranked} · ${size}` }
+  }
+  return { kind: summary.architectureTitle, parts: partsWords(summary), line: `${size} · ${types}` }
 }

@@ -1,10 +1,10 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef, watch } from 'vue'
 import type { CommandOutput } from '../../../src-main/contract/commands'
-import { modelSchema } from '../../../src-main/contract/document/project'
 import { modelNames } from '../../../src-main/contract/document/model-names'
-import { FusionError } from '../../../src-main/contract/errors'
+import { FusionError, type ErrorReport } from '../../../src-main/contract/errors'
 import type { IncompatibilityReport, ModelDescription } from '../../../src-main/contract/document/models'
+import { modelSchema, type ModelEntry } from '../../../src-main/contract/document/project'
 import { useSession } from '../../bridge/session-store'
 import { useNotices } from '../../shared/notices/notices-store'
 import { useFileDialog } from '../files/file-dialog-store'
@@ -14,6 +14,7 @@ import { useProject } from '../project/project-store'
 /** Something that keeps models from being merged, or that a person should know. */
 export interface ModelProblem {
   severity: 'error' | 'warning'
+  kind: IncompatibilityReport['kind'] | ErrorReport['kind'] | 'remark'
   path: string
   message: string
   hint: string | null
@@ -31,6 +32,10 @@ export const useModels = defineStore('models', () => {
   const incompatibilities = shallowRef<readonly IncompatibilityReport[] | null>(null)
   const network = shallowRef<CommandOutput<'models.layers'> | null>(null)
   const selected = ref<string | null>(null)
+  /** What the person is about to add to an empty project. */
+  const addingAs = ref<'base' | 'specialists'>('base')
+  /** Specialists that were chosen before their base. */
+  const waiting = shallowRef<readonly { path: string; name?: string }[]>([])
   let asked = 0
 
   const paths = computed(() => project.models.map(({ path }) => path).join('\n'))
@@ -77,14 +82,33 @@ export const useModels = defineStore('models', () => {
   const problems = computed<ModelProblem[]>(() => {
     const told = project.models.flatMap(({ path }): ModelProblem[] => {
       const { summary, error } = descriptions.value.get(path) ?? {}
-      if (!error) return (summary?.problems ?? []).map((problem) => ({ ...problem, path, hint: null, tensors: [] }))
-      const { message, hint } = error
-      return [{ severity: 'error', path, message, hint: hint ?? null, tensors: [] }]
+      if (!error)
+        return (summary?.problems ?? []).map((problem) => ({
+          ...problem,
+          kind: 'remark',
+          path,
+          hint: null,
+          tensors: [],
+        }))
+      const { kind, message, hint } = error
+      return [{ severity: 'error', kind, path, message, hint: hint ?? null, tensors: [] }]
     })
     const unfit = (incompatibilities.value ?? []).map((one) => ({ ...one, hint: one.hint ?? null }))
     return [...told, ...unfit]
   })
-  const errors = computed(() => problems.value.filter(({ severity }) => severity === 'error'))
+  /** Models that would take part in the merge, and cannot: they need attention. */
+  const unfit = computed(() =>
+    project.models.filter(
+      ({ enabled, path }, index) =>
+        (enabled || index === 0) && problemsOf(path).some(({ severity }) => severity === 'error'),
+    ),
+  )
+
+  /** What keeps the merge from being made; models that are left out keep nothing. */
+  const errors = computed(() => {
+    const leftOut = new Set(project.models.slice(1).flatMap(({ enabled, path }) => (enabled ? [] : [path])))
+    return problems.value.filter(({ severity, path }) => severity === 'error' && !leftOut.has(path))
+  })
 
   function problemsOf(path: string): ModelProblem[] {
     return problems.value.filter((problem) => problem.path === path)
@@ -106,11 +130,33 @@ export const useModels = defineStore('models', () => {
     ])
   }
 
-  /** Names are made from the paths where none is given. */
+  /** Names are made from the paths where none is given. Specialists of an empty project wait for their base. */
   function addNamed(found: { path: string; name?: string }[]): void {
     if (found.length === 0) return
-    const words = found.length === 1 ? 'Add a model' : `Add ${found.length} models`
-    project.edit(words, [{ type: 'add-models', models: found }])
+    if (project.models.length === 0 && addingAs.value === 'specialists') {
+      waiting.value = [...waiting.value, ...found]
+      return
+    }
+    const all = [...found, ...waiting.value]
+    waiting.value = []
+    const words = all.length === 1 ? 'Add a model' : `Add ${all.length} models`
+    project.edit(words, [{ type: 'add-models', models: all }])
+  }
+
+  function remove(names: readonly string[]): void {
+    const words = names.length === 1 ? `Remove ${names[0]}` : `Remove ${names.length} models`
+    const edits = names.map((name) => ({ type: 'remove-model', name }) as const)
+    if (edits.length > 0) project.edit(words, edits)
+  }
+
+  function setTakesPart({ name }: ModelEntry, enabled: boolean): void {
+    project.editModel(name, { enabled }, enabled ? `Add ${name} back` : `Drop ${name}`)
+  }
+
+  /** Lets a person say where a model's file is now. */
+  async function locate({ name }: ModelEntry): Promise<void> {
+    const [path] = await files.choose('models')
+    if (path !== undefined) project.editModel(name, { path }, `Locate ${name}`)
   }
 
   async function browse(folders: boolean): Promise<void> {
@@ -145,7 +191,13 @@ export const useModels = defineStore('models', () => {
     network,
     selected,
     problems,
+    unfit,
     errors,
+    addingAs,
+    waiting,
+    remove,
+    setTakesPart,
+    locate,
     summaryOf,
     problemsOf,
     add,

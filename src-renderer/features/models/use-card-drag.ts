@@ -13,7 +13,10 @@ export function placeAfterDrop(from: number, { index, side }: Place): number {
   return gap > from ? gap - 1 : gap
 }
 
-/** Reorders specialists by dragging their cards: listeners for the list whose children they are. */
+/**
+ * Reorders specialists by dragging their cards: listeners for the list that holds them. Cards name their place in the
+ * project by `data-index`.
+ */
 export function useCardDrag(): {
   /** Name of the model whose card is dragged. */
   dragged: ShallowRef<string | null>
@@ -30,10 +33,10 @@ export function useCardDrag(): {
   )
 
   function placeOf(event: DragEvent): Place | null {
-    const cards = [...(event.currentTarget as Element).children]
-    const index = cards.findIndex((card) => card.contains(event.target as Node))
-    if (index < 0) return null
-    const { left, width } = cards[index]!.getBoundingClientRect()
+    const card = (event.target as Element).closest<HTMLElement>('[data-index]')
+    if (!card) return null
+    const index = Number(card.dataset['index'])
+    const { left, width } = card.getBoundingClientRect()
     return { index, side: index > 0 && event.clientX < left + width / 2 ? 'before' : 'after' }
   }
 

@@ -35,9 +35,15 @@ export const useShares = defineStore('shares', () => {
     })
   })
 
-  const list = computed<Share[]>((before) =>
-    keepEqual(before, sharesOfLayers(project.models, method.value.name, layers.value)),
-  )
+  const list = computed<Share[]>((before) => {
+    const unfit = new Set(models.unfit.map(({ name }) => name))
+    const taking = project.models.map((model) => (unfit.has(model.name) ? { ...model, enabled: false } : model))
+    const shares = sharesOfLayers(taking, method.value.name, layers.value)
+    return keepEqual(
+      before,
+      shares.map((share) => (unfit.has(share.name) ? { ...share, unfit: true } : share)),
+    )
+  })
   /** Whether shares come from computed correlations, or from the weights alone. */
   const measured = computed(() => layers.value.some(({ contributions }) => contributions !== null))
   return { list, measured }

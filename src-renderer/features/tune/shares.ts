@@ -10,6 +10,8 @@ export interface Share {
   /** Place in the project, for mark and colour. */
   index: number
   enabled: boolean
+  /** Whether it cannot be merged as it is, so that it has no part in it. */
+  unfit?: boolean
   kind: 'share' | 'changes'
   /** 0.4: 40 %. Null where it is not known. */
   value: number | null
@@ -45,7 +47,8 @@ function changesOf(models: readonly ModelEntry[], addedTo: number): Share[] {
 }
 
 /** '60 %', 'changes at 40 %', 'dropped': to stand after the name. */
-export function shareValueWords({ enabled, kind, value }: Share): string {
+export function shareValueWords({ enabled, unfit, kind, value }: Share): string {
+  if (unfit) return 'cannot take part'
   if (!enabled) return 'dropped'
   if (value === null) return 'unknown'
   return kind === 'share' ? formatPercent(value) : `changes at ${formatPercent(value)}`
