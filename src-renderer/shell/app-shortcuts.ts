@@ -52,6 +52,7 @@ export function useAppShortcuts(): Shortcut[] {
     })),
     { keys: 'Ctrl ,', words: 'Settings', run: () => void (ui.view = 'settings') },
     { keys: 'Ctrl J', words: 'Show or hide the jobs', run: () => void (ui.jobsOpen = !ui.jobsOpen) },
-    { keys: '?', words: 'Show this list', run: () => void (ui.cheatSheet = true) },
+    { keys: 'Escape', words: 'Close the jobs', run: () => void (ui.jobsOpen = false), isOn: () => ui.jobsOpen },
+    { keys: '?', words: 'Keys and words', run: () => void (ui.cheatSheet = true) },
   ]
 }

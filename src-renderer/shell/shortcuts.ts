@@ -8,6 +8,8 @@ export interface Shortcut {
   also?: string[]
   /** Also while a text is being typed. */
   whileTyping?: boolean
+  /** Whether it does anything now: elsewhere its keys are left to others. */
+  isOn?: () => boolean
   run: () => void
 }
 
@@ -50,8 +52,8 @@ export function useShortcuts(shortcuts: readonly Shortcut[]): void {
   function press(event: KeyboardEvent): void {
     if (event.defaultPrevented || document.querySelector('[role="dialog"][data-state="open"]')) return
     const found = shortcuts.find(
-      ({ keys, also, whileTyping }) =>
-        [keys, ...(also ?? [])].some((one) => matches(one, event)) && (whileTyping || !isTyping(event)),
+      ({ keys, also, whileTyping, isOn = () => true }) =>
+        isOn() && [keys, ...(also ?? [])].some((one) => matches(one, event)) && (whileTyping || !isTyping(event)),
     )
     if (!found) return
     event.preventDefault()

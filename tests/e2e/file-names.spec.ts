@@ -21,8 +21,8 @@ test('names get their endings, forbidden ones are refused in words, and folders 
   await expect(dialog.getByText(`${server.folder}/projects`, { exact: true })).toBeVisible()
 
   for (const [typed, words] of [
-    ['my/../merge:1', 'cannot contain /'],
-    ['merge:1', 'cannot contain :'],
+    ['my/../merge:1', 'cannot contain “/”'],
+    ['merge:1', 'cannot contain “:”'],
     ['CON', 'a device'],
     ['merge.', 'dot or a space'],
   ] as const) {

@@ -14,8 +14,8 @@ const LONGEST = 255
 export function nameProblem(name: string): string | null {
   if (name.trim() === '') return 'Give it a name.'
   const forbidden = FORBIDDEN.exec(name)?.[0]
-  if (forbidden === '/' || forbidden === '\\') return `A name cannot contain ${forbidden}: choose the folder first.`
-  if (forbidden !== undefined) return `A name cannot contain ${forbidden}: Windows forbids it.`
+  if (forbidden === '/' || forbidden === '\\') return `A name cannot contain “${forbidden}”: choose the folder first.`
+  if (forbidden !== undefined) return `A name cannot contain “${forbidden}”, which Windows forbids.`
   if ([...name].some((character) => character < ' ')) return 'A name cannot contain control characters.'
   const device = DEVICE.exec(name)?.[1]
   if (device !== undefined) return `Windows keeps the name ${device} for a device: choose another one.`

@@ -1,5 +1,6 @@
 import type { Job } from '../../../src-main/contract/jobs'
 import { formatDuration, formatPercent } from '../../shared/format'
+import { windowWords } from '../../shared/window-words'
 
 /** A job's state in words: 'merging, 40 %, about 12 s left'. */
 export function jobWords(job: Job): string {
@@ -16,7 +17,7 @@ export function jobWords(job: Job): string {
         ? `done in ${formatDuration(job.endedAt - job.startedAt)}`
         : 'done'
     case 'failed':
-      return job.error?.message ?? 'failed'
+      return job.error ? windowWords(job.error.message) : 'failed'
     case 'cancelled':
       return 'cancelled'
   }

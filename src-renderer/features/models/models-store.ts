@@ -7,6 +7,7 @@ import type { IncompatibilityReport, ModelDescription } from '../../../src-main/
 import { modelSchema, type ModelEntry } from '../../../src-main/contract/document/project'
 import { useSession } from '../../bridge/session-store'
 import { useNotices } from '../../shared/notices/notices-store'
+import { windowWords } from '../../shared/window-words'
 import { useFileDialog } from '../files/file-dialog-store'
 import { useJobs } from '../jobs/jobs-store'
 import { useProject } from '../project/project-store'
@@ -79,6 +80,7 @@ export const useModels = defineStore('models', () => {
     return descriptions.value.get(path)?.summary ?? null
   }
 
+  /** In the window's words. */
   const problems = computed<ModelProblem[]>(() => {
     const told = project.models.flatMap(({ path }): ModelProblem[] => {
       const { summary, error } = descriptions.value.get(path) ?? {}
@@ -94,7 +96,11 @@ export const useModels = defineStore('models', () => {
       return [{ severity: 'error', kind, path, message, hint: hint ?? null, tensors: [] }]
     })
     const unfit = (incompatibilities.value ?? []).map((one) => ({ ...one, hint: one.hint ?? null }))
-    return [...told, ...unfit]
+    return [...told, ...unfit].map((problem) => ({
+      ...problem,
+      message: windowWords(problem.message),
+      hint: problem.hint === null ? null : windowWords(problem.hint),
+    }))
   })
   /** Models that would take part in the merge, and cannot: they need attention. */
   const unfit = computed(() =>
