@@ -11,6 +11,7 @@ import { registerAppScheme, serveAppScheme } from './desktop/app-protocol'
 import { showDialog } from './desktop/dialogs'
 import { forkCompute } from './desktop/fork-compute'
 import { forwardEvents, handleCommands } from './desktop/ipc'
+import { followJobs } from './desktop/job-notices'
 import { launchUtilityProbe } from './desktop/launch-probe'
 import { openPaths, pathsInArguments } from './desktop/open-paths'
 import { createWindow, loadInterface, refuseHosts, refuseNetwork } from './desktop/window'
@@ -71,6 +72,7 @@ async function start(): Promise<void> {
     app.getPath('userData'),
   )
   forwardEvents(studio.events, window)
+  followJobs(studio, window)
   await loadInterface(window)
 }
 

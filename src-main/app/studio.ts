@@ -93,6 +93,7 @@ export class Studio {
       fork: options.host.fork,
       onState: (compute) => events.emit({ type: 'compute', compute }),
       log: (level, message) => log.add(level, message),
+      lowPriority: () => settings.value.lowPriority,
     })
     this.jobs = new ComputeJobs(this.queue, this.compute, log, () => this.trimCache())
     this.live = new LivePreviews(this)

@@ -8,7 +8,7 @@ import { numberedEventSchema, type NumberedEvent } from './events'
 import { inspectionSchema, MATRIX_KINDS, weightAdviceSchema } from './inspect'
 import { DEVICES, providerStatusSchema } from './values/devices'
 import { forecastSchema, unfinishedExportSchema } from './export'
-import { jobSchema } from './jobs'
+import { jobSchema, queueStateSchema } from './jobs'
 import { LIBRARY_PROGRAMS, libraryListingSchema } from './library'
 import { MOST_VARIANTS, pathSchema } from './values/limits'
 import { errorReportSchema, incompatibilitySchema, networkSchema, modelDescriptionSchema } from './document/models'
@@ -101,6 +101,13 @@ export const COMMANDS = {
   'jobs.list': command(nothing, z.object({ jobs: z.array(jobSchema) })),
   /** Ends a queued or running job within a second. */
   'jobs.cancel': command(z.strictObject({ id: z.string().max(100) }), nothing),
+  /** Whether no job begins; the one that runs goes on to its end, and live pictures are drawn all the same. */
+  'jobs.pause': command(z.strictObject({ paused: z.boolean() }), queueStateSchema),
+  /** Another place among the jobs that wait, 0: the next one. */
+  'jobs.move': command(
+    z.strictObject({ id: z.string().max(100), to: z.number().int().nonnegative() }),
+    queueStateSchema,
+  ),
   /** Takes an ended job off the list; without an id all of them. */
   'jobs.dismiss': command(z.strictObject({ id: z.string().max(100).optional() }), nothing),
 
@@ -235,6 +242,9 @@ export const COMMANDS = {
       cacheFolder: settingsSchema.shape.cacheFolder.unwrap().optional(),
       cacheLimitBytes: settingsSchema.shape.cacheLimitBytes.unwrap().optional(),
       modelFolders: z.array(path).max(50).optional(),
+      lowPriority: z.boolean().optional(),
+      notifications: z.boolean().optional(),
+      sound: z.boolean().optional(),
     }),
     settingsSchema,
   ),

@@ -4,7 +4,7 @@ import { driftReportSchema } from './evaluate/drift'
 import { evaluationReportSchema } from './evaluate/report'
 import { searchReportSchema } from './evaluate/search'
 import { layerSummarySchema, matrixSchema } from './inspect'
-import { jobSchema } from './jobs'
+import { jobSchema, queueStateSchema } from './jobs'
 import { liveStateSchema, pictureRunSchema, pictureSchema } from './preview'
 import { modelCardSchema } from './model-cards'
 import { computeStateSchema, logEntrySchema, projectStateSchema, settingsSchema } from './state'
@@ -14,6 +14,8 @@ export const eventSchema = z.discriminatedUnion('type', [
   /** A job is new or has changed; at most ten a second of each job. */
   z.object({ type: z.literal('job'), job: jobSchema }),
   z.object({ type: z.literal('job-removed'), id: z.string() }),
+  /** It was paused, or its order was changed: jobs that come later wait behind those that are named. */
+  z.object({ type: z.literal('queue'), queue: queueStateSchema }),
   /** Layers as they are computed, in the order of computing. */
   z.object({
     type: z.literal('inspect-rows'),

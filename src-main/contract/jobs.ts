@@ -33,6 +33,15 @@ export const jobSchema = z.object({
   result: jobResultSchema.nullable(),
 })
 
+/** How the queue goes on. */
+export const queueStateSchema = z.object({
+  /** No job begins; the one that runs goes on to its end. */
+  paused: z.boolean(),
+  /** Ids of the jobs that wait, the next one first. */
+  waiting: z.array(z.string()),
+})
+
+export type QueueState = z.infer<typeof queueStateSchema>
 export type JobState = (typeof JOB_STATES)[number]
 export type JobResult = z.infer<typeof jobResultSchema>
 export type Job = z.infer<typeof jobSchema>

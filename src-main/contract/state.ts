@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { calibrationSettingsSchema } from './document/calibration'
 import { DEVICES } from './values/devices'
 import { evaluationSettingsSchema } from './evaluate/settings'
-import { jobSchema } from './jobs'
+import { jobSchema, queueStateSchema } from './jobs'
 import { MOST_MODELS, nameSchema, pathSchema } from './values/limits'
 import { errorReportSchema } from './document/models'
 import { liveStateSchema } from './preview'
@@ -72,6 +72,12 @@ export const settingsSchema = z.strictObject({
     .default(20 * 2 ** 30),
   /** Where the file browser starts, and where a recipe's sources are looked for. */
   modelFolders: z.array(pathSchema).max(50).default([]),
+  /** Whether jobs give way to other programs. */
+  lowPriority: z.boolean().default(false),
+  /** Whether the end of a long job is told while nobody looks at the window. */
+  notifications: z.boolean().default(true),
+  /** With a sound. */
+  sound: z.boolean().default(false),
 })
 
 export const computeStateSchema = z.object({
@@ -98,6 +104,7 @@ export const snapshotSchema = z.object({
   version: z.string(),
   project: projectStateSchema,
   jobs: z.array(jobSchema),
+  queue: queueStateSchema,
   settings: settingsSchema,
   compute: computeStateSchema,
   live: liveStateSchema,

@@ -23,6 +23,7 @@ export function appHandlers(studio: Studio): Handlers<Group<'app'>> {
         version: options.version,
         project: studio.project.state,
         jobs: studio.queue.list(),
+        queue: studio.queue.state,
         settings: settings.value,
         compute: studio.compute.state,
         live: studio.live.state,

@@ -8,6 +8,8 @@ export function jobHandlers({ queue }: Studio): Handlers<Group<'jobs'>> {
       queue.cancel(id)
       return {}
     },
+    'jobs.pause': ({ paused }) => queue.pause(paused),
+    'jobs.move': ({ id, to }) => queue.move(id, to),
     'jobs.dismiss': ({ id }) => {
       queue.dismiss(id)
       return {}

@@ -1,11 +1,16 @@
 import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
 
-export function settingsHandlers({ host, settings }: Studio): Handlers<Group<'settings'>> {
+export function settingsHandlers({ host, settings, compute }: Studio): Handlers<Group<'settings'>> {
   return {
     'settings.get': () => settings.value,
-    'settings.set': async ({ cacheFolder, modelFolders, theme, device, cacheLimitBytes }) =>
-      settings.set({
+    'settings.set': async ({ cacheFolder, modelFolders, theme, device, cacheLimitBytes, ...switches }) => {
+      const before = settings.value
+      const { lowPriority, notifications, sound } = switches
+      const after = await settings.set({
+        ...(lowPriority !== undefined && { lowPriority }),
+        ...(notifications !== undefined && { notifications }),
+        ...(sound !== undefined && { sound }),
         ...(theme !== undefined && { theme }),
         ...(device !== undefined && { device }),
         ...(cacheLimitBytes !== undefined && { cacheLimitBytes }),
@@ -13,6 +18,9 @@ export function settingsHandlers({ host, settings }: Studio): Handlers<Group<'se
           cacheFolder: cacheFolder === null ? null : await host.access.checkFolder(cacheFolder),
         }),
         ...(modelFolders && { modelFolders: await Promise.all(modelFolders.map((path) => host.access.check(path))) }),
-      }),
+      })
+      if (after.lowPriority !== before.lowPriority) compute.renew()
+      return after
+    },
   }
 }

@@ -1,3 +1,4 @@
+import { constants, setPriority } from 'node:os'
 import { computeMessageSchema, type ComputeEvent, type ComputeRequest } from '../../contract/compute'
 import type { ComputeResult, ComputeTask, ResultOf } from '../../contract/compute-tasks'
 import { FusionError, fromErrorReport, toErrorReport, type ErrorReport } from '../../contract/errors'
@@ -25,6 +26,8 @@ export interface SupervisorOptions {
   idleMs?: number
   /** How long a cancelled task may take to end before its process is killed. */
   cancelGraceMs?: number
+  /** Whether the process gives way to other programs. */
+  lowPriority?: () => boolean
 }
 
 export interface TaskOptions {
@@ -38,6 +41,8 @@ interface Process {
   child: ComputeChild
   ready: Promise<void>
   tasks: number
+  /** A fresh one takes its place after the task. */
+  isOutdated: boolean
 }
 
 interface Pending {
@@ -121,6 +126,12 @@ export class ComputeSupervisor {
     }
   }
 
+  /** Lets the next task begin in a fresh process: what was set holds for all of its threads from their start on. */
+  renew(): void {
+    if (this.pending) this.pending.process.isOutdated = true
+    else if (this.process) this.stop()
+  }
+
   /** Whether an idle process stays with the model that it has loaded. */
   keepWhenIdle(keep: boolean): void {
     this.keepsIdle = keep
@@ -144,7 +155,7 @@ export class ComputeSupervisor {
   private start(state: 'starting' | 'restarting'): Process {
     const child = this.options.fork()
     let markReady = (): void => {}
-    const process: Process = { child, ready: new Promise((resolve) => (markReady = resolve)), tasks: 0 }
+    const process: Process = { child, ready: new Promise((resolve) => (markReady = resolve)), tasks: 0, isOutdated: false }
     child.onMessage((message) => {
       if (this.process === process) this.receive(process, message, markReady)
     })
@@ -163,6 +174,7 @@ export class ComputeSupervisor {
     }
     const message = parsed.data
     if (message.type === 'ready') {
+      this.giveWay(process.child)
       markReady()
       this.setState('ready')
       this.releaseWhenIdle()
@@ -182,9 +194,19 @@ export class ComputeSupervisor {
     this.recycle(process, message.memory - message.held)
   }
 
+  /** Before the process has started the threads that compute: they are as patient as the one that starts them. */
+  private giveWay({ pid }: ComputeChild): void {
+    if (pid === undefined || !this.options.lowPriority?.()) return
+    try {
+      setPriority(pid, constants.priority.PRIORITY_LOW)
+    } catch (error) {
+      this.options.log('warning', `The compute process keeps its usual priority: ${String(error)}`)
+    }
+  }
+
   private recycle(process: Process, memory: number): void {
     const { recycleAfterTasks = RECYCLE_AFTER_TASKS, memoryLimitBytes = MEMORY_LIMIT_BYTES } = this.options
-    if (process.tasks < recycleAfterTasks && memory < memoryLimitBytes) return
+    if (!process.isOutdated && process.tasks < recycleAfterTasks && memory < memoryLimitBytes) return
     this.options.log(
       'info',
       `The compute process is replaced after ${process.tasks} tasks (${memory} bytes beside its model).`,

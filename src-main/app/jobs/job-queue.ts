@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { FusionError, toErrorReport } from '../../contract/errors'
 import type { AppEvent } from '../../contract/events'
-import type { Job, JobKind, JobResult } from '../../contract/jobs'
+import type { Job, JobKind, JobResult, QueueState } from '../../contract/jobs'
 
 /** Events of one job come no faster than this. */
 const EVENT_INTERVAL_MS = 100
@@ -51,6 +51,7 @@ export class JobQueue {
   /** Cuts the idle work that runs. */
   private idling: AbortController | null = null
   private idlePaused = false
+  private paused = false
 
   constructor(private readonly emit: (event: AppEvent) => void) {}
 
@@ -133,7 +134,42 @@ export class JobQueue {
     return (this.busy && !this.idling) || this.waiting.length > 0
   }
 
-  /** Oldest first. */
+  get state(): QueueState {
+    return { paused: this.paused, waiting: this.queued().map(({ job }) => job.id) }
+  }
+
+  /** Lets no job begin; the one that runs goes on to its end. What follows a person's hand (live pictures) is drawn. */
+  pause(paused: boolean): QueueState {
+    this.paused = paused
+    if (paused) this.cutIdle()
+    this.emit({ type: 'queue', queue: this.state })
+    this.startNext()
+    return this.state
+  }
+
+  /**
+   * Gives a job another place among those that wait.
+   * @param to 0: the next one
+   * @throws FusionError 'not-found', 'validation' where it does not wait
+   */
+  move(id: string, to: number): QueueState {
+    const entry = this.find(id)
+    if (entry.job.state !== 'queued') throw new FusionError('validation', 'This job does not wait any more.')
+    const others = this.queued().filter((other) => other !== entry)
+    const order = others.toSpliced(to, 0, entry)
+    // They take the places that waiting jobs have in the list.
+    for (const [index, old] of this.entries.entries()) {
+      if (old.job.state === 'queued') this.entries[index] = order.shift()!
+    }
+    this.emit({ type: 'queue', queue: this.state })
+    return this.state
+  }
+
+  private queued(): Entry[] {
+    return this.entries.filter(({ job }) => job.state === 'queued')
+  }
+
+  /** Oldest first, those that wait in their order. */
   list(): Job[] {
     return this.entries.map(({ job }) => job)
   }
@@ -181,7 +217,7 @@ export class JobQueue {
   private startNext(): void {
     if (this.busy) return
     const short = this.waiting.shift()
-    const entry = short ? undefined : this.entries.find(({ job }) => job.state === 'queued')
+    const entry = short ? undefined : this.queued().find(({ job }) => !this.paused || job.kind === 'live')
     const work = short?.() ?? (entry && this.run(entry)) ?? this.startIdle()
     if (!work) return
     this.busy = true
@@ -193,7 +229,7 @@ export class JobQueue {
   }
 
   private startIdle(): Promise<void> | undefined {
-    const next = this.idlePaused ? undefined : this.idleWork.shift()
+    const next = this.idlePaused || this.paused ? undefined : this.idleWork.shift()
     if (!next) return undefined
     this.idling = new AbortController()
     return next.run(this.idling.signal)

@@ -1,7 +1,7 @@
 import { defineStore } from 'pinia'
-import { computed, ref, watch } from 'vue'
+import { computed, ref, shallowRef, watch } from 'vue'
 import { FusionError } from '../../../src-main/contract/errors'
-import type { Job, JobKind, JobResult } from '../../../src-main/contract/jobs'
+import type { Job, JobKind, JobResult, QueueState } from '../../../src-main/contract/jobs'
 import { useSession } from '../../bridge/session-store'
 import { useNotices } from '../../shared/notices/notices-store'
 
@@ -12,15 +12,34 @@ export const useJobs = defineStore('jobs', () => {
   const session = useSession()
   const notices = useNotices()
   const byId = ref(new Map<string, Job>())
+  const queue = shallowRef<QueueState>({ paused: false, waiting: [] })
 
-  session.onSnapshot((snapshot) => (byId.value = new Map(snapshot.jobs.map((job) => [job.id, job]))))
+  session.onSnapshot((snapshot) => {
+    byId.value = new Map(snapshot.jobs.map((job) => [job.id, job]))
+    queue.value = snapshot.queue
+  })
   session.onEvent((event) => {
     if (event.type === 'job') byId.value.set(event.job.id, event.job)
     else if (event.type === 'job-removed') byId.value.delete(event.id)
+    else if (event.type === 'queue') queue.value = event.queue
   })
 
   const newestFirst = computed(() => [...byId.value.values()].sort((a, b) => b.createdAt - a.createdAt))
-  const active = computed(() => newestFirst.value.filter(isActive).reverse())
+  /** The one that runs, then those that wait, in the order in which they will run. */
+  const active = computed(() => {
+    const place = ({ id, state }: Job): number => {
+      if (state === 'running') return -1
+      const named = queue.value.waiting.indexOf(id)
+      // Those that came since the order was told wait behind the others.
+      return named < 0 ? queue.value.waiting.length : named
+    }
+    return newestFirst.value
+      .filter(isActive)
+      .reverse()
+      .sort((a, b) => place(a) - place(b))
+  })
+  const waiting = computed(() => active.value.filter(({ state }) => state === 'queued'))
+  const ended = computed(() => newestFirst.value.filter((job) => !isActive(job)))
 
   /** The newest job of a kind. */
   function latest(kind: JobKind): Job | undefined {
@@ -50,11 +69,24 @@ export const useJobs = defineStore('jobs', () => {
     })
   }
 
+  /** Lets no job begin, or the next one. */
+  async function pause(paused: boolean): Promise<void> {
+    queue.value = (await notices.attempt(() => session.invoke('jobs.pause', { paused }))) ?? queue.value
+  }
+
+  /** Another place among those that wait, 0: the next one. */
+  async function move(id: string, to: number): Promise<void> {
+    queue.value = (await notices.attempt(() => session.invoke('jobs.move', { id, to }))) ?? queue.value
+  }
+
   const cancel = (id: string): Promise<unknown> => notices.attempt(() => session.invoke('jobs.cancel', { id }))
   const dismiss = (id?: string): Promise<unknown> =>
     notices.attempt(() => session.invoke('jobs.dismiss', id === undefined ? {} : { id }))
 
-  return { byId, newestFirst, active, latest, add, result, cancel, dismiss }
+  return {
+    ...{ byId, queue, newestFirst, active, waiting, ended },
+    ...{ latest, add, result, pause, move, cancel, dismiss },
+  }
 })
 
 export function isActive(job: Job): boolean {

@@ -1,5 +1,5 @@
 import { existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { constants, getPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ComputeSupervisor } from '../../../src-main/app/jobs/compute-supervisor'
@@ -59,6 +59,26 @@ describe('the supervisor over the real compute process', () => {
     await supervisor.run(hash(small))
     expect(supervisor.pid).toBe(pid)
     expect(states.map(({ state }) => state)).toEqual(['starting', 'ready'])
+  })
+
+  it('gives way to other programs where it shall, from the next process on', async () => {
+    let lowPriority = false
+    supervisor = start({ lowPriority: () => lowPriority })
+    await supervisor.run(hash(small))
+    const usual = getPriority(supervisor.pid)
+    lowPriority = true
+    supervisor.renew()
+    await supervisor.run(hash(small))
+    expect(getPriority(supervisor.pid)).toBe(Math.max(usual, constants.priority.PRIORITY_LOW))
+    const { pid } = supervisor
+    const task = supervisor.run(hash(small))
+    lowPriority = false
+    supervisor.renew()
+    await task
+    expect(supervisor.pid).toBeUndefined()
+    await supervisor.run(hash(small))
+    expect(supervisor.pid).not.toBe(pid)
+    expect(getPriority(supervisor.pid)).toBe(usual)
   })
 
   it('hands on the errors of a task, and goes on', async () => {

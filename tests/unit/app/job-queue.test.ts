@@ -49,6 +49,38 @@ describe('the job queue', () => {
     expect(second.job().state).toBe('running')
   })
 
+  it('runs those that wait in the order that they are given, and tells it', async () => {
+    const [first, second, third, fourth] = [add('first'), add('second'), add('third'), add('fourth')]
+    expect(queue.move(fourth.id, 0).waiting).toEqual([fourth.id, second.id, third.id])
+    expect(queue.move(second.id, 9).waiting).toEqual([fourth.id, third.id, second.id])
+    expect(events.at(-1)).toEqual({ type: 'queue', queue: queue.state })
+    expect(() => queue.move(first.id, 0)).toThrow(/wait/)
+    first.end()
+    await settle()
+    expect(fourth.job().state).toBe('running')
+    fourth.end()
+    await settle()
+    expect(third.job().state).toBe('running')
+  })
+
+  it('begins nothing while it is paused, but what follows a hand', async () => {
+    const [first, second] = [add('first'), add('second')]
+    expect(queue.pause(true)).toEqual({ paused: true, waiting: [second.id] })
+    expect(first.job().state).toBe('running')
+    first.end()
+    await settle()
+    expect(second.job().state).toBe('queued')
+    const live = queue.add({ kind: 'live', title: 'live', run: () => Promise.resolve({ kind: 'live' }) })
+    await settle()
+    expect(jobOf(live.id)!.state).toBe('done')
+    await expect(queue.between(() => Promise.resolve(7))).resolves.toBe(7)
+    queue.cancel(second.id)
+    expect(second.job().state).toBe('cancelled')
+    const third = add('third')
+    queue.pause(false)
+    expect(third.job().state).toBe('running')
+  })
+
   it('never lets progress fall, nor pass 1', async () => {
     const job = add()
     const told: number[] = []
