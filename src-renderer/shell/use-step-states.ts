@@ -81,8 +81,12 @@ export function useStepStates(): ComputedRef<Record<StepName, StepMark>> {
   }
 
   function evaluateMark(): StepMark {
-    const { table, comparison } = evaluate.results
-    return jobMark('evaluate', (table ?? comparison)?.summary != null, 'measured', 'not measured')
+    const measured = (['table', 'comparison'] as const).filter((of) => evaluate.results[of]?.summary != null)
+    const current = measured.some((of) => evaluate.isCurrent(of) && evaluate.results[of]!.done)
+    const mark = jobMark('evaluate', current, 'measured', 'not measured')
+    if (mark.state !== 'empty' || measured.length === 0) return mark
+    const isWhole = measured.some((of) => evaluate.results[of]!.done)
+    return { state: 'attention', words: isWhole ? 'out of date' : 'not complete' }
   }
 
   function previewMark(): StepMark {

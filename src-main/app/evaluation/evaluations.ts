@@ -1,7 +1,8 @@
 import type { ClipReport } from '../../contract/evaluate/clip'
-import type { EvaluationReport, EvaluationRow } from '../../contract/evaluate/report'
+import { COMPARISON_TITLE, type EvaluationReport, type EvaluationRow } from '../../contract/evaluate/report'
 import { EMPTY_RESULTS, evaluationResultsSchema, type EvaluationResults } from '../../contract/evaluate/results'
 import type { SearchReport } from '../../contract/evaluate/search'
+import { identityOf } from '../../contract/document/model-identity'
 import { evaluationKey } from '../../contract/document/project-evaluation'
 import { FusionError } from '../../contract/errors'
 import type { Job } from '../../contract/jobs'
@@ -42,6 +43,8 @@ export interface EvaluationHost {
 export class Evaluations {
   /** Scores that are not there yet: earlier ones stand until then. */
   private startedClip: ClipReport | null = null
+  /** Tables that are not there yet: earlier ones stand until they have rows, and those of the same recipe until they are whole. */
+  private started: { table?: EvaluationReport; comparison?: EvaluationReport } = {}
   private results: EvaluationResults = EMPTY_RESULTS
   private writing: Promise<void> = Promise.resolve()
 
@@ -67,12 +70,12 @@ export class Evaluations {
 
   /** @throws FusionError 'validation' where there is nothing to measure, or nothing to measure on */
   async start(kind: EvaluationReport['kind']): Promise<{ job: Job }> {
-    const { jobs, queue, events } = this.program
+    const { jobs, queue } = this.program
     const project = await this.program.readableProject()
     const rows = evaluatedRows(project, kind)
     const data = await this.data()
     const recognition = await this.recognition(project)
-    const title = kind === 'table' ? `Evaluate ${rows.length} models` : 'Compare methods'
+    const title = kind === 'table' ? `Evaluate ${rows.length} models` : COMPARISON_TITLE
     queue.cancelAll('evaluate')
     const slot = kind
     const started = jobs.start(
@@ -90,13 +93,14 @@ export class Evaluations {
         cacheFolder: this.program.cache.folder,
       }),
       (event) => this.takeRows(slot, event),
-      () => this.update(slot, started.job.id, { done: true }),
+      () => this.updateReport(slot, started.job.id, { done: true }),
     )
     const report: EvaluationReport = {
       kind,
       job: started.job.id,
       time: Date.now(),
       key: evaluationKey(project, kind),
+      models: project.models.map(identityOf),
       folder: data.folder,
       split: data.split,
       rows: reportRows(rows),
@@ -107,8 +111,7 @@ export class Evaluations {
       verdict: null,
       done: false,
     }
-    this.results = { ...this.results, [slot]: report }
-    events.emit({ type: 'evaluation', report })
+    this.started = { ...this.started, [slot]: report }
     return started
   }
 
@@ -136,6 +139,7 @@ export class Evaluations {
       job: started.job.id,
       time: Date.now(),
       key: evaluationKey(project, 'search'),
+      models: project.models.map(identityOf),
       strategy: input.strategy,
       perBlock: input.perBlock,
       planned: input.strategy === 'cma-es' ? input.trials : null,
@@ -162,6 +166,7 @@ export class Evaluations {
     const report = {
       time: Date.now(),
       key: evaluationKey(project, 'drift'),
+      models: project.models.map(identityOf),
       method: methodWords(project.method),
       folder: data.folder,
       split: data.split,
@@ -207,6 +212,7 @@ export class Evaluations {
       job: started.job.id,
       time: Date.now(),
       key: evaluationKey(project, 'clip'),
+      models: project.models.map(identityOf),
       folder: data.folder,
       split: data.split,
       settings: clip,
@@ -233,14 +239,29 @@ export class Evaluations {
   }
 
   private takeRows(slot: EvaluationReport['kind'], { event, job }: JobEvent): void {
-    const report = this.results[slot]
-    if (report?.job !== job) return
+    const report = this.reportOf(slot, job)
+    if (!report) return
     if (event.type === 'losses') {
       const { type: _type, ...measured } = event
-      void this.update(slot, job, measured)
+      void this.updateReport(slot, job, measured)
     } else if (event.type === 'row-failed') {
-      void this.update(slot, job, { rows: withFailure(report.rows, event) })
+      void this.updateReport(slot, job, { rows: withFailure(report.rows, event) })
     }
+  }
+
+  private reportOf(slot: EvaluationReport['kind'], job: string): EvaluationReport | undefined {
+    return [this.started[slot], this.results[slot]].find((report) => report?.job === job) ?? undefined
+  }
+
+  /** Changes a table; one that is cancelled or fails takes nothing away from a whole one of the same recipe. */
+  private updateReport(slot: EvaluationReport['kind'], job: string, change: Partial<EvaluationReport>): Promise<void> {
+    const report = this.reportOf(slot, job)
+    if (!report) return Promise.resolve()
+    const next = { ...report, ...change }
+    const shown = this.results[slot]
+    const stands = shown?.done && shown.job !== job && shown.key === next.key && !next.done
+    this.started = { ...this.started, [slot]: stands || next.summary === null ? next : undefined }
+    return stands || next.summary === null ? Promise.resolve() : this.keep(slot, next)
   }
 
   private takeScores({ event, job }: JobEvent): void {
@@ -266,7 +287,7 @@ export class Evaluations {
   }
 
   /** Changes a result of a job, tells it and keeps it; a job that another one has followed changes nothing. */
-  private update<Slot extends Exclude<keyof EvaluationResults, 'drift'>>(
+  private update<Slot extends 'search' | 'clip'>(
     slot: Slot,
     job: string,
     change: Partial<NonNullable<EvaluationResults[Slot]>>,
@@ -291,7 +312,19 @@ export class Evaluations {
 }
 
 function reportRows(rows: readonly EvaluatedRow[]): EvaluationRow[] {
-  return rows.map((row) => ({ name: row.name, role: row.role, words: rowWords(row), error: null }))
+  return rows.map((row) => ({
+    name: row.name,
+    role: row.role,
+    words: rowWords(row),
+    recipe: row.merge && recipeOf(row.merge),
+    error: null,
+  }))
+}
+
+/** Method and weights of a merge that weighs whole models. */
+function recipeOf({ method, models }: Project): EvaluationRow['recipe'] {
+  const isWhole = models.every(({ blocks, layers }) => Object.keys(blocks).length === 0 && layers.length === 0)
+  return isWhole ? { method, models: models.map(({ name, weight }) => ({ name, weight })) } : null
 }
 
 function withFailure(

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { modelIdentitySchema } from '../document/model-identity'
 import { roleSchema, type Estimate } from './losses'
 import { evaluationRowSchema } from './report'
 import { clipSettingsSchema, SPLITS } from './settings'
@@ -21,6 +22,8 @@ export const clipReportSchema = z.object({
   job: z.string(),
   time: z.number(),
   key: z.string(),
+  /** Of the project, base first: it is shown for no others. */
+  models: z.array(modelIdentitySchema).default([]),
   folder: z.string(),
   split: z.enum(SPLITS),
   settings: clipSettingsSchema,

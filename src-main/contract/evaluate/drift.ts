@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { modelIdentitySchema } from '../document/model-identity'
 import { SPLITS } from './settings'
 
 /** Features of a merge against its models' own, combined by its coefficients (engine/calibrate/feature-drift.ts). */
@@ -23,6 +24,8 @@ export const featureDriftSchema = z.object({
 export const driftReportSchema = z.object({
   time: z.number(),
   key: z.string(),
+  /** Of the project, base first: it is shown for no others. */
+  models: z.array(modelIdentitySchema).default([]),
   /** The method in words. */
   method: z.string(),
   folder: z.string(),

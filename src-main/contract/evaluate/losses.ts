@@ -35,7 +35,7 @@ const modelSummarySchema = z.object({
   curves: z.array(z.array(z.number())),
   /** Specialists only: the domain that is named like the model, else the one where its loss is lowest relative to the base. */
   ownDomain: z.string().nullable(),
-  /** Specialists only: whether its loss on its own domain is measurably lower than the base's. */
+  /** Specialists only: whether its loss on its own domain is measurably lower than the base's, by half a per cent at least. */
   gains: z.boolean(),
   /** One for each specialist that gains; empty for the base. */
   kept: z.array(keptGainSchema),

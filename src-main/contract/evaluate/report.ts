@@ -1,5 +1,7 @@
 import { z } from 'zod'
+import { modelIdentitySchema } from '../document/model-identity'
 import { errorReportSchema } from '../document/models'
+import { methodSchema } from '../document/project'
 import { leaderboardEntrySchema, lossSummarySchema, roleSchema, unlearnedGainSchema } from './losses'
 import { recognitionSchema } from './recognition'
 import { SPLITS } from './settings'
@@ -10,9 +12,18 @@ export const evaluationRowSchema = z.object({
   role: roleSchema,
   /** How a merge is made, in words; empty for models. */
   words: z.string(),
+  /** How a merge can be made again: method, and weights of whole models; null for models, and where blocks had weights. */
+  recipe: z
+    .object({ method: methodSchema, models: z.array(z.object({ name: z.string(), weight: z.number() })) })
+    .nullable()
+    .catch(null)
+    .default(null),
   /** Why it could not be measured. */
   error: errorReportSchema.nullable(),
 })
+
+/** Of the job that compares methods. */
+export const COMPARISON_TITLE = 'Compare methods'
 
 /** What was measured, while and after it is. */
 export const evaluationReportSchema = z.object({
@@ -22,6 +33,8 @@ export const evaluationReportSchema = z.object({
   time: z.number(),
   /** evaluationKey of the project that was measured. */
   key: z.string(),
+  /** Of the project, base first: it is shown for no others. */
+  models: z.array(modelIdentitySchema).default([]),
   folder: z.string(),
   split: z.enum(SPLITS),
   /** Base first. */

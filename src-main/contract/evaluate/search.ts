@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { modelIdentitySchema } from '../document/model-identity'
 import { pairedSchema } from './losses'
 import { SPLITS } from './settings'
 
@@ -18,6 +19,8 @@ export const searchReportSchema = z.object({
   job: z.string(),
   time: z.number(),
   key: z.string(),
+  /** Of the project, base first: it is shown for no others. */
+  models: z.array(modelIdentitySchema).default([]),
   strategy: z.enum(SEARCH_STRATEGIES),
   perBlock: z.boolean(),
   /** How many will be tried; null while that is not known (greedy). */

@@ -2,10 +2,11 @@ import { defineStore } from 'pinia'
 import { computed, reactive, ref, shallowRef, watch } from 'vue'
 import type { CommandInput } from '../../../src-main/contract/commands'
 import type { DriftReport } from '../../../src-main/contract/evaluate/drift'
-import type { EvaluationReport } from '../../../src-main/contract/evaluate/report'
+import { COMPARISON_TITLE, type EvaluationReport, type EvaluationRow } from '../../../src-main/contract/evaluate/report'
 import { EMPTY_RESULTS, type EvaluationResults } from '../../../src-main/contract/evaluate/results'
 import type { SearchReport } from '../../../src-main/contract/evaluate/search'
 import type { EvaluationData } from '../../../src-main/contract/evaluate/settings'
+import { isAbout, type ModelIdentity } from '../../../src-main/contract/document/model-identity'
 import { evaluationKey, withFoundWeights } from '../../../src-main/contract/document/project-evaluation'
 import type { Job } from '../../../src-main/contract/jobs'
 import { useSession } from '../../bridge/session-store'
@@ -22,7 +23,15 @@ export const useEvaluate = defineStore('evaluate', () => {
   const project = useProject()
   const jobs = useJobs()
   const notices = useNotices()
-  const results = shallowRef<EvaluationResults>(EMPTY_RESULTS)
+  /** Of whatever project. */
+  const all = shallowRef<EvaluationResults>(EMPTY_RESULTS)
+  /** Those of the project's models: another project never shows them. */
+  const results = computed<EvaluationResults>(() => {
+    const own = <One extends { models: readonly ModelIdentity[] }>(one: One | null): One | null =>
+      one && isAbout(one.models, project.models) ? one : null
+    const { table, comparison, search, drift, clip } = all.value
+    return { table: own(table), comparison: own(comparison), search: own(search), drift: own(drift), clip: own(clip) }
+  })
   /** null before the host was asked. */
   const data = shallowRef<EvaluationData | null>(null)
   const tab = ref<EvaluateTab>('table')
@@ -31,15 +40,15 @@ export const useEvaluate = defineStore('evaluate', () => {
 
   session.onSnapshot(() => void load())
   session.onEvent((event) => {
-    if (event.type === 'evaluation') results.value = { ...results.value, [event.report.kind]: event.report }
-    else if (event.type === 'weight-search') results.value = { ...results.value, search: event.search }
-    else if (event.type === 'feature-drift') results.value = { ...results.value, drift: event.drift }
-    else if (event.type === 'clip-scores') results.value = { ...results.value, clip: event.clip }
+    if (event.type === 'evaluation') all.value = { ...all.value, [event.report.kind]: event.report }
+    else if (event.type === 'weight-search') all.value = { ...all.value, search: event.search }
+    else if (event.type === 'feature-drift') all.value = { ...all.value, drift: event.drift }
+    else if (event.type === 'clip-scores') all.value = { ...all.value, clip: event.clip }
   })
 
   async function load(): Promise<void> {
     const answer = await notices.attempt(() => session.invoke('evaluate.results', {}))
-    if (answer) results.value = answer
+    if (answer) all.value = answer
   }
 
   /** Everything that determines which data there are. */
@@ -70,9 +79,14 @@ export const useEvaluate = defineStore('evaluate', () => {
     return result ? jobs.byId.get(result.job) : undefined
   }
   const job = computed(() => {
-    // A check stands until the next one is done.
+    // Earlier results stand until there are others: the job is not the one that they come from.
     if (tab.value === 'drift') return jobs.latest('drift')
-    return jobOf(results.value[tab.value])
+    if (tab.value === 'search') return jobOf(results.value.search)
+    const wanted = tab.value === 'comparison'
+    const latest = jobs.newestFirst.find(
+      ({ kind, title }) => kind === 'evaluate' && (title === COMPARISON_TITLE) === wanted,
+    )
+    return latest ?? jobOf(results.value[tab.value])
   })
   const running = computed(() => job.value !== undefined && isActive(job.value))
 
@@ -98,6 +112,20 @@ export const useEvaluate = defineStore('evaluate', () => {
     await project.settled()
     const started = await notices.attempt(() => session.invoke('evaluate.clip', {}))
     if (started) jobs.add(started.job)
+  }
+
+  /** Takes method and weights of a row of the leaderboard, as one step of undo. */
+  function useRow({ name, recipe }: EvaluationRow, scale: number | null): void {
+    if (!recipe) return
+    const method = { ...project.project.method, ...recipe.method, ...(scale !== null && { scale }) }
+    const models = recipe.models.flatMap((weighed) => {
+      const model = project.models.find((one) => one.name === weighed.name)
+      return model ? [{ ...model, weight: weighed.weight, blocks: {}, layers: [] }] : []
+    })
+    project.edit(`Use ${name}`, [
+      { type: 'set-method' as const, method },
+      ...models.map((model) => ({ type: 'set-model' as const, name: model.name, model })),
+    ])
   }
 
   /** Takes the weights that the search found, as one step of undo. */
@@ -128,5 +156,6 @@ export const useEvaluate = defineStore('evaluate', () => {
     checkFeatures,
     scoreWithClip,
     useFound,
+    useRow,
   }
 })

@@ -5,6 +5,12 @@ export class EvaluatePage {
   readonly stop: Locator
   /** Losses: the rows are models, the columns domains. */
   readonly losses: Locator
+  /** The table in words. */
+  readonly verdict: Locator
+  /** Methods by what they keep. */
+  readonly board: Locator
+  /** Methods against the plain average. */
+  readonly forest: Locator
   readonly search: Locator
   readonly unlearning: Locator
   readonly clip: Locator
@@ -20,6 +26,9 @@ export class EvaluatePage {
     this.start = main.getByRole('button', { name: /^(Evaluate|Compare|Search|Check)$/ }).first()
     this.stop = main.getByRole('button', { name: /^(Cancel|Stop)$/ })
     this.losses = page.getByRole('region', { name: 'Losses by domain' })
+    this.verdict = main.locator('.verdict')
+    this.board = page.getByRole('region', { name: 'Leaderboard' })
+    this.forest = page.getByRole('region', { name: 'Against the plain average' })
     this.search = page.getByRole('region', { name: 'Automatic weights' })
     this.unlearning = page.getByRole('region', { name: 'Unlearning', exact: true })
     this.clip = page.getByRole('region', { name: 'CLIP score', exact: true })

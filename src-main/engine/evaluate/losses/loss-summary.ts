@@ -3,6 +3,9 @@ import type { BootstrapOptions, Estimate, KeptGain, LossCell, LossSummary } from
 import { Bootstrap, mean, meanOf } from './bootstrap'
 import type { LossTable, ModelLosses } from './loss-table'
 
+/** Least part of the base's loss that a gain takes off: shares of a smaller one are noise, thousands of per cent of it. */
+const LEAST_GAIN = 0.005
+
 /**
  * What a table of losses says: means, percentile bootstrap intervals over pictures (seeded; differences and shares are
  * paired by picture), and how much of every specialist's gain each model keeps.
@@ -43,7 +46,8 @@ export function summariseLosses(table: LossTable, options: Partial<BootstrapOpti
     const named = domains.findIndex(({ name }) => name === model.name)
     const domain = domains[named < 0 ? relative.indexOf(Math.min(...relative)) : named]!
     const { value, interval } = cell(model, [domain]).difference!
-    return [{ model, domain, gains: (interval?.high ?? value) < 0 }]
+    const isWorthKeeping = -value >= LEAST_GAIN * mean(baseLosses[domain.place]!)
+    return [{ model, domain, gains: isWorthKeeping && (interval?.high ?? value) < 0 }]
   })
   const kept = (model: ModelLosses): KeptGain[] =>
     specialists
