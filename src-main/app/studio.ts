@@ -11,6 +11,7 @@ import { ComputeSupervisor, type ComputeChild } from './jobs/compute-supervisor'
 import { ShippedPictures } from './models/card-pictures'
 import { LibraryHashes } from './models/library-hashes'
 import { ModelCards } from './models/model-cards'
+import { ModelFiles } from './models/model-files'
 import { DataLock } from './files/data-lock'
 import { Evaluations } from './evaluation/evaluations'
 import { EventHub } from './event-hub'
@@ -77,6 +78,7 @@ export class Studio {
   readonly inspections: Inspections
   readonly libraryHashes: LibraryHashes
   readonly modelCards: ModelCards
+  readonly modelFiles: ModelFiles
   private readonly shipped: ShippedPictures
 
   private constructor(
@@ -100,6 +102,7 @@ export class Studio {
     this.libraryHashes = new LibraryHashes(this)
     this.shipped = new ShippedPictures(options.demoFolder)
     this.modelCards = new ModelCards(this, this.shipped)
+    this.modelFiles = new ModelFiles(this, () => this.modelCards.renew())
     this.evaluations = new Evaluations(this, join(options.dataFolder, 'evaluations.json'))
     this.inspections = new Inspections(this, join(options.dataFolder, 'inspection.json'))
   }
@@ -236,6 +239,7 @@ export class Studio {
     this.queue.cancelAll()
     this.libraryHashes.start([])
     this.modelCards.stop()
+    this.modelFiles.stop()
     this.compute.close()
     const written = Promise.all([this.project.close(), this.log.flush()]).then(() => this.lock.release())
     await Promise.race([written, delay(CLOSE_LIMIT_MS, undefined, { ref: false })])

@@ -44,6 +44,8 @@ export const eventSchema = z.discriminatedUnion('type', [
     hashes: z.array(z.object({ path: z.string(), sha256: z.string(), shortHash: z.string() })),
     waiting: z.number(),
   }),
+  /** Files of these models of the project have vanished, come back, or been replaced. */
+  z.object({ type: z.literal('model-files'), paths: z.array(z.string()) }),
   /** More is known of the project's models: all of their cards. */
   z.object({ type: z.literal('model-cards'), cards: z.array(modelCardSchema) }),
   z.object({ type: z.literal('log'), entry: logEntrySchema }),

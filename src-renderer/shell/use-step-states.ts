@@ -1,4 +1,5 @@
 import { computed, type ComputedRef } from 'vue'
+import { negativeWeight, wrongCount } from '../../src-main/contract/methods/impossible'
 import { useModels } from '../features/models/models-store'
 import { isActive, useJobs } from '../features/jobs/jobs-store'
 import { useEvaluate } from '../features/evaluate/evaluate-store'
@@ -8,6 +9,7 @@ import { useExport } from '../features/export/export-store'
 import { useInspect } from '../features/inspect/inspect-store'
 import { usePreview } from '../features/preview/preview-store'
 import { useProject } from '../features/project/project-store'
+import { weightsProblem } from '../features/tune/method/method-weights'
 import type { StepState } from '../shared/controls/StatusMark.vue'
 import { countOf } from '../shared/format'
 import type { StepName } from './steps'
@@ -53,8 +55,19 @@ export function useStepStates(): ComputedRef<Record<StepName, StepMark>> {
     if (project.specialists.length === 0) return { state: 'empty', words: 'needs specialists' }
     const dropped = project.specialists.length - project.enabledSpecialists.length
     if (project.enabledSpecialists.length === 0) return { state: 'attention', words: 'all specialists are dropped' }
+    const problem = impossibleInTune()
+    if (problem !== null) return { state: 'attention', words: problem }
     if (dropped > 0) return { state: 'ready', words: `${dropped} dropped` }
     return isTuned() ? { state: 'ready', words: 'all take part' } : { state: 'empty', words: 'not changed yet' }
+  }
+
+  /** What keeps these weights from being merged by this method, in few words; null where nothing does. */
+  function impossibleInTune(): string | null {
+    if (wrongCount(project.method, project.enabledSpecialists.length)) return 'not so many specialists'
+    const taking = project.models.filter(({ enabled }, index) => index === 0 || enabled)
+    if (taking.some((model) => negativeWeight(project.method, model))) return 'a negative weight'
+    const problem = weightsProblem(project.project.method.name, project.models)
+    return problem === null ? null : problem === 'over' ? 'shares above 100 %' : 'all weights are 0'
   }
 
   /** Whether anything is not as it is for models that have just been added. */

@@ -30,9 +30,10 @@ export function modelHandlers(studio: Studio): Handlers<Group<'models'>> {
   const opened = new OpenedModels()
   const open = async (path: string): Promise<Checkpoint | Adapter> => opened.open(await studio.checkPath(path))
   return {
-    'models.describe': async ({ paths }) => ({
-      models: await Promise.all(paths.map((path) => describe(studio, path, open))),
-    }),
+    'models.describe': async ({ paths }) => {
+      await studio.modelFiles.watch(paths)
+      return { models: await Promise.all(paths.map((path) => describe(studio, path, open))) }
+    },
     'models.compatibility': async () => {
       const { models, output } = studio.project.state.project
       const enabled = models.filter((model, index) => index === 0 || model.enabled)

@@ -11,11 +11,12 @@ import { windowWords } from '../../shared/window-words'
 import { useFileDialog } from '../files/file-dialog-store'
 import { useJobs } from '../jobs/jobs-store'
 import { useProject } from '../project/project-store'
+import { useCards } from './cards-store'
 
 /** Something that keeps models from being merged, or that a person should know. */
 export interface ModelProblem {
   severity: 'error' | 'warning'
-  kind: IncompatibilityReport['kind'] | ErrorReport['kind'] | 'remark'
+  kind: IncompatibilityReport['kind'] | ErrorReport['kind'] | 'remark' | 'copy'
   path: string
   message: string
   hint: string | null
@@ -29,6 +30,7 @@ export const useModels = defineStore('models', () => {
   const notices = useNotices()
   const files = useFileDialog()
   const jobs = useJobs()
+  const cards = useCards()
   const descriptions = ref(new Map<string, ModelDescription>())
   const incompatibilities = shallowRef<readonly IncompatibilityReport[] | null>(null)
   const network = shallowRef<CommandOutput<'models.layers'> | null>(null)
@@ -51,6 +53,13 @@ export const useModels = defineStore('models', () => {
 
   watch([paths, hashes], ([, now], [, before]) => describe(now !== before), { immediate: true })
   watch(comparison, () => compare(), { immediate: true })
+
+  // A file that vanished or came back is another model for everything that knows of it.
+  session.onEvent((event) => {
+    if (event.type !== 'model-files') return
+    void describe(true)
+    void compare()
+  })
 
   async function describe(again = false): Promise<void> {
     const unknown = project.models.map(({ path }) => path).filter((path) => again || !descriptions.value.has(path))
@@ -96,12 +105,25 @@ export const useModels = defineStore('models', () => {
       return [{ severity: 'error', kind, path, message, hint: hint ?? null, tensors: [] }]
     })
     const unfit = (incompatibilities.value ?? []).map((one) => ({ ...one, hint: one.hint ?? null }))
-    return [...told, ...unfit].map((problem) => ({
+    return [...told, ...unfit, ...copies()].map((problem) => ({
       ...problem,
       message: windowWords(problem.message),
       hint: problem.hint === null ? null : windowWords(problem.hint),
     }))
   })
+
+  /** Models whose weights are those of one before them: together they only weigh more. */
+  function copies(): ModelProblem[] {
+    const known = project.models.map(({ name, path }) => ({ name, path, sha256: cards.cardOf(path)?.sha256 ?? null }))
+    return known.flatMap(({ path, sha256 }, index): ModelProblem[] => {
+      const same = sha256 === null ? undefined : known.slice(0, index).find((other) => other.sha256 === sha256)
+      if (!same) return []
+      const message = `The same weights as ${same.name}.`
+      const hint = 'Leave one of them out, and give the other a larger weight.'
+      return [{ severity: 'warning', kind: 'copy', path, message, hint, tensors: [] }]
+    })
+  }
+
   /** Models that would take part in the merge, and cannot: they need attention. */
   const unfit = computed(() =>
     project.models.filter(

@@ -3,6 +3,7 @@ import { FusionError } from '../../../contract/errors'
 import { figure } from '../../../contract/values/figures'
 import { weightOf } from '../../../contract/document/layer-patterns'
 import { primaryModel, weighsBase } from '../../../contract/methods/descriptor'
+import { negativeWeight, wrongCount, type Impossible } from '../../../contract/methods/impossible'
 import { alignModels, type AlignListener } from '../alignment/align-models'
 import { CALIBRATE_HINT, openCalibration, type Calibration } from './calibration-file'
 import {
@@ -68,30 +69,33 @@ export async function openModelsWith(
   refuseCalibrated(project.method)
   const opening = opener.open(entries[0]!.path, readingOf(project))
   // At once: a slider's answer waits for them.
-  const given = await Promise.all(
-    entries.map(async (entry, index): Promise<PlannedModel> => {
+  const opened = await Promise.all(
+    entries.map(async (entry, index): Promise<PlannedModel | null> => {
       if (index === 0) return { entry, checkpoint: await opening }
       const { path, strengths } = entry
-      return {
-        entry,
-        checkpoint: await opener.openSpecialist(path, () => opening, { ...readingOf(project), strengths }),
-      }
+      const specialist = opener.openSpecialist(path, () => opening, { ...readingOf(project), strengths })
+      // One that was left out because it cannot be opened keeps the others from nothing.
+      const checkpoint = await (entry.enabled ? specialist : specialist.catch(() => null))
+      return checkpoint && { entry, checkpoint }
     }),
   )
+  const given = opened.filter((model) => model !== null)
   const [{ checkpoint: first }] = given as [PlannedModel]
   const components = isConversion ? [...first.components.keys()] : includedComponents(first, project.output)
   const base = await baseWithVae(opener, primaryOf(method, given, components), project.output)
-  const models = given.map(({ entry, checkpoint }) => ({ entry, checkpoint: widenFirstLayer(checkpoint, base) }))
+  const models = given
+    .map(({ entry, checkpoint }) => ({ entry, checkpoint: widenFirstLayer(checkpoint, base) }))
+    .filter(({ entry, checkpoint }, index) => index === 0 || entry.enabled || fits(base, checkpoint, components))
   checkLayerKinds({ base, components }, project.method)
   const calibration = await calibrationOf(project, method)
   const warnings = checkCompatible(base, models, components)
   if (calibration && !calibration.checked)
     warnings.push(`${calibration.file.path} has no checksums: damage cannot be detected. ${CALIBRATE_HINT}`)
-  const opened = { method, models, base, components, calibration, warnings }
-  if (method.name === 'zipit') return zipModels(opened, calibration!, project.method, listener)
-  if (!project.method.align || models.length === 1) return opened
+  const parts = { method, models, base, components, calibration, warnings }
+  if (method.name === 'zipit') return zipModels(parts, calibration!, project.method, listener)
+  if (!project.method.align || models.length === 1) return parts
   const aligned = await alignModels(models, components, listener)
-  return { ...opened, models: aligned.models, warnings: [...warnings, ...aligned.notes] }
+  return { ...parts, models: aligned.models, warnings: [...warnings, ...aligned.notes] }
 }
 
 /** @throws FusionError 'unsupported' where real inputs are taken, which have the units in the order of the files */
@@ -166,22 +170,7 @@ function checkEntries(project: Project, method: MergeMethod, entries: readonly M
       hint: 'Add a base and at least one specialist.',
     })
   }
-  const specialists = entries.length - 1
-  const { least, most } = method.specialists
-  if (specialists < least || specialists > most) {
-    const wanted = least === most ? `exactly ${least}` : specialists < least ? `at least ${least}` : `at most ${most}`
-    const word = (specialists < least ? least : most) === 1 ? 'specialist' : 'specialists'
-    throw new FusionError(
-      'validation',
-      `${method.title} takes ${wanted} ${word}; the number of those that take part is ${specialists}.`,
-      {
-        hint:
-          specialists < least
-            ? 'Add specialists, or choose another method.'
-            : 'Leave some out, or choose another method.',
-      },
-    )
-  }
+  refuse(wrongCount(method, entries.length - 1))
   const names = new Set<string>()
   const paths = new Map<string, string>()
   for (const { name, path } of entries) {
@@ -195,12 +184,11 @@ function checkEntries(project: Project, method: MergeMethod, entries: readonly M
     }
     paths.set(resolve(path), name)
   }
-  const negative = entries.find(({ weight, blocks, layers }) =>
-    [weight, ...Object.values(blocks), ...layers.map((layer) => layer.weight)].some((value) => value < 0),
-  )
-  if (negative && weighsBase(method)) {
-    throw new FusionError('validation', `${negative.name} has a negative weight, which ${method.title} cannot use.`)
-  }
+  for (const entry of entries) refuse(negativeWeight(method, entry))
+}
+
+function refuse(impossible: Impossible | null): void {
+  if (impossible) throw new FusionError('validation', impossible.message, { hint: impossible.hint })
 }
 
 /** @throws FusionError 'validation' where the method needs a calibration and the project names none */
@@ -239,6 +227,10 @@ export function checkCompatible(
     })
   }
   return found.map(({ message }) => message)
+}
+
+function fits(base: Checkpoint, other: Checkpoint, components: readonly ComponentName[]): boolean {
+  return compareCheckpoints(base, [other], components).every(({ severity }) => severity !== 'error')
 }
 
 function shapeText(shape: readonly number[] | null): string {
