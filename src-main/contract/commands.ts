@@ -245,6 +245,7 @@ export const COMMANDS = {
       lowPriority: z.boolean().optional(),
       notifications: z.boolean().optional(),
       sound: z.boolean().optional(),
+      blockPresets: settingsSchema.shape.blockPresets.unwrap().optional(),
     }),
     settingsSchema,
   ),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { blockPresetSchema, MOST_PRESETS } from './document/block-presets'
 import { calibrationSettingsSchema } from './document/calibration'
 import { DEVICES } from './values/devices'
 import { evaluationSettingsSchema } from './evaluate/settings'
@@ -78,6 +79,8 @@ export const settingsSchema = z.strictObject({
   notifications: z.boolean().default(true),
   /** With a sound. */
   sound: z.boolean().default(false),
+  /** Block weights that the person keeps, beside those that the field knows by name. */
+  blockPresets: z.array(blockPresetSchema).max(MOST_PRESETS).default([]),
 })
 
 export const computeStateSchema = z.object({

@@ -153,3 +153,69 @@ test('pictures are pinned, and seen while A is held', async ({ studio, page }) =
   await expect(dialog.getByRole('img')).toHaveCount(2)
   await expectAccessible(studio, 'a live picture in large')
 })
+
+test('weights by block are painted, set with keys, drawn and taken from presets', async ({ studio, page }) => {
+  const { project } = await studio.ask('project.demo', {})
+  const { blocks } = await studio.ask('models.layers', {})
+  const [, first, second] = project.models.map(({ name }) => name) as [string, string, string]
+  await studio.goTo('Tune')
+  const panel = page.getByRole('region', { name: 'Weights by block' })
+  const blocksOf = async (name: string) => (await projectOf(studio)).models.find((model) => model.name === name)!.blocks
+
+  await test.step('painted by dragging over two models: one step of undo', async () => {
+    const from = panel.getByRole('gridcell', { name: `${blocks[1]}, ${first}:` })
+    const to = panel.getByRole('gridcell', { name: `${blocks[1]}, ${second}:` })
+    await to.scrollIntoViewIfNeeded()
+    await from.hover()
+    await page.mouse.down()
+    const { x, y, width, height } = (await to.boundingBox())!
+    await page.mouse.move(x + width / 2, y + height / 2, { steps: 4 })
+    await page.mouse.up()
+    for (const name of [first, second]) await expect.poll(() => blocksOf(name)).toEqual({ [blocks[1]!]: 0.5 })
+    await studio.undo.click()
+    for (const name of [first, second]) await expect.poll(() => blocksOf(name)).toEqual({})
+  })
+
+  await test.step('set with keys', async () => {
+    const cell = panel.getByRole('gridcell', { name: `${blocks[2]}, ${first}:` })
+    await cell.focus()
+    await page.keyboard.press('Enter')
+    await page.keyboard.press('+')
+    await expect.poll(() => blocksOf(first)).toEqual({ [blocks[2]!]: 0.55 })
+    await page.keyboard.press('Delete')
+    await expect.poll(() => blocksOf(first)).toEqual({})
+  })
+
+  await test.step('drawn as a curve', async () => {
+    const curve = panel.getByRole('img', { name: `Weights of ${first} by block` })
+    const { x, y, width, height } = (await curve.boundingBox())!
+    await page.mouse.move(x + 2, y + height - 1)
+    await page.mouse.down()
+    await page.mouse.move(x + width - 2, y + 1, { steps: 6 })
+    await page.mouse.up()
+    await expect.poll(async () => Object.keys(await blocksOf(first)).sort()).toEqual([...blocks].sort())
+    await studio.undo.click()
+    await expect.poll(() => blocksOf(first)).toEqual({})
+  })
+
+  await test.step('a preset of the field; a list that fits no such network is refused', async () => {
+    await panel.getByRole('combobox', { name: 'Preset of block weights' }).selectOption({ label: 'GRAD_A' })
+    await expect.poll(async () => (await blocksOf(first))['M00']).toBe(1)
+    await panel.getByRole('button', { name: 'More about weights by block' }).click()
+    await page.getByRole('menuitem', { name: 'Paste or keep as text…' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Block weights as text' })
+    await dialog.getByRole('textbox', { name: 'Weights', exact: true }).fill('1,0,1')
+    await expect(dialog.getByRole('status')).toContainText('3 numbers fit no list')
+    await expect(dialog.getByRole('button', { name: 'Apply to' })).toBeDisabled()
+    await expectAccessible(studio, 'block weights as text')
+
+    await dialog.getByRole('textbox', { name: 'Weights', exact: true }).fill('LOW:' + blocks.map(() => 0.25).join(','))
+    await dialog.getByRole('button', { name: 'Keep as a preset' }).click()
+    await panel.getByRole('combobox', { name: 'Preset of block weights' }).selectOption({ label: 'LOW' })
+    await expect.poll(async () => (await blocksOf(first))['BASE']).toBe(0.25)
+  })
+  for (const theme of ['dark', 'light'] as const) {
+    await studio.setTheme(theme)
+    await expectAccessible(studio, `weights by block, ${theme}`)
+  }
+})

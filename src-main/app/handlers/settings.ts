@@ -6,13 +6,14 @@ export function settingsHandlers({ host, settings, compute }: Studio): Handlers<
     'settings.get': () => settings.value,
     'settings.set': async ({ cacheFolder, modelFolders, theme, device, cacheLimitBytes, ...switches }) => {
       const before = settings.value
-      const { lowPriority, notifications, sound } = switches
+      const { lowPriority, notifications, sound, blockPresets } = switches
       const after = await settings.set({
         ...(lowPriority !== undefined && { lowPriority }),
         ...(notifications !== undefined && { notifications }),
         ...(sound !== undefined && { sound }),
         ...(theme !== undefined && { theme }),
         ...(device !== undefined && { device }),
+        ...(blockPresets && { blockPresets }),
         ...(cacheLimitBytes !== undefined && { cacheLimitBytes }),
         ...(cacheFolder !== undefined && {
           cacheFolder: cacheFolder === null ? null : await host.access.checkFolder(cacheFolder),

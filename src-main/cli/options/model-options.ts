@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { z } from 'zod'
 import { blockLabel } from '../../contract/document/block-labels'
+import { presetFor, presetNamed } from '../../contract/document/block-presets'
 import {
   OUTPUT_LAYOUTS,
   OUTPUT_TYPES,
@@ -12,12 +13,13 @@ import {
   type Project,
   EMA_USES,
 } from '../../contract/document/project'
-import { Blocks, presetByBlock } from '../../engine/merge/plan/blocks'
+import { Blocks } from '../../engine/merge/plan/blocks'
 import { readProject } from '../../project/project-file'
 import { addMethodOptions, checkMethodOptions, methodGiven, type MethodOptions } from './method-options'
 import { parseModelArgument, withNames } from './model-arguments'
 import { collect, size } from './option-values'
-import { UsageError } from '../output/output'
+import { toErrorReport } from '../../contract/errors'
+import { say, UsageError } from '../output/output'
 import { openModel } from '../../engine/merge/open-model'
 
 /** What options say about the models themselves. */
@@ -66,7 +68,7 @@ export function addWeightOptions(command: Command): Command {
   return addSourceOptions(command)
     .option(
       '--block-weights <name=numbers>',
-      "a model's weights by block: BLOCK:WEIGHT,… or a number for every block (26 for SD 1 and 2, 20 for SDXL)",
+      "a model's weights by block: BLOCK:WEIGHT,…, a number for every block (26 for SD 1 and 2, 20 for SDXL; one less without BASE), or the name of a preset of the field: GRAD_V, WRAP08, RING08_SOFT …",
       collect,
       [],
     )
@@ -242,7 +244,7 @@ function ofModel(models: ModelEntry[], text: string, option: string): { model: M
   return { model, rest: text.slice(model.name.length + 1) }
 }
 
-/** `IN00:0.5,M00:1`, or one number for every block of the base's UNet, as the field's presets have them. */
+/** `IN00:0.5,M00:1`, the name of one of the field's presets, or a list of numbers as these presets have them. */
 async function parseBlocks(text: string, where: string, base: string): Promise<Record<string, number>> {
   const parts = text.split(',').map((part) => part.trim())
   if (parts.every((part) => part.includes(':'))) {
@@ -255,14 +257,16 @@ async function parseBlocks(text: string, where: string, base: string): Promise<R
     }
     return blocks
   }
-  const numbers = parts.map((part) => parseNumber(part, where))
   const { labels } = Blocks.of(await openModel(base))
-  const preset = presetByBlock(labels, numbers)
-  if (preset) return preset
-  throw new UsageError(
-    `--block-weights ${where}: ${numbers.length} numbers, but the UNet of ${base} has ${labels.length} blocks.`,
-    `Give a number for each of ${labels.join(' ')}, or BLOCK:WEIGHT,… for some of them.`,
-  )
+  const weights = presetNamed(text)?.weights ?? parts.map((part) => parseNumber(part, where))
+  try {
+    const { blocks, missing } = presetFor(labels, weights)
+    if (missing.length > 0) say(`Note: --block-weights ${where}: the network of ${base} has no ${missing.join(', ')}.`)
+    return blocks
+  } catch (error) {
+    const { message, hint } = toErrorReport(error)
+    throw new UsageError(`--block-weights ${where}: ${message}`, hint)
+  }
 }
 
 /** @throws UsageError that says where the text stands */

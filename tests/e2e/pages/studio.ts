@@ -59,5 +59,10 @@ export class Studio {
   async setTheme(theme: 'dark' | 'light'): Promise<void> {
     await this.ask('settings.set', { theme })
     await this.page.locator(`html[data-theme="${theme}"]`).waitFor()
+    // In between, colours have contrasts that neither theme has.
+    await this.page.evaluate(async () => {
+      const changing = document.getAnimations().filter((animation) => animation instanceof CSSTransition)
+      await Promise.allSettled(changing.map(({ finished }) => finished))
+    })
   }
 }

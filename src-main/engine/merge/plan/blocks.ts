@@ -29,13 +29,3 @@ export class Blocks {
     return (isDenoiser(component) ? this.numbered.blockOf(name) : undefined) ?? BASE_BLOCK
   }
 }
-
-/**
- * Numbers without names as weights by block, in network order, as the field's presets have them: 26 for SD 1 and 2
- * (BASE, IN00–IN11, M00, OUT00–OUT11), 20 for SDXL.
- * @returns null where the numbers do not fit the labels
- */
-export function presetByBlock(labels: readonly string[], numbers: readonly number[]): Record<string, number> | null {
-  if (numbers.length !== labels.length) return null
-  return Object.fromEntries(labels.map((name, index) => [name, numbers[index]!]))
-}

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ldmUnet } from '../../../../../src-main/engine/checkpoint/key-maps/unet'
-import { Blocks, presetByBlock } from '../../../../../src-main/engine/merge/plan/blocks'
+import { Blocks } from '../../../../../src-main/engine/merge/plan/blocks'
 import { REFINER_UNET, SD14_UNET, SD2_UNET, SDXL_UNET, unetShapes } from '../../checkpoint/network-shapes'
 
 /** The blocks of a model whose UNet has these tensors. */
@@ -49,11 +49,4 @@ it('other components have blocks of their own', () => {
   const blocks = blocksOf(unetShapes(SD14_UNET).keys())
   expect(blocks.blockOf('text_encoder', 'text_model.embeddings.token_embedding.weight')).toBe('BASE')
   expect(blocks.blockOf('vae', 'encoder.conv_in.weight')).toBe('VAE')
-})
-
-it('presets fit by their length', () => {
-  const numbers = Array.from({ length: 26 }, (_, i) => i / 25)
-  expect(presetByBlock(labels(12), numbers)).toMatchObject({ BASE: 0, IN00: 0.04, M00: 13 / 25, OUT11: 1 })
-  expect(presetByBlock(labels(9), numbers)).toBeNull()
-  expect(presetByBlock(labels(9), numbers.slice(0, 20))).toMatchObject({ BASE: 0, OUT08: 19 / 25 })
 })
