@@ -74,6 +74,11 @@ export const COMMANDS = {
     z.strictObject({ paths: z.array(path).min(1).max(64) }),
     z.object({ models: z.array(modelDescriptionSchema) }),
   ),
+  /** All that a model's files say of themselves (`__metadata__` of safetensors), as they say it; long texts are cut. */
+  'models.metadata': command(
+    z.strictObject({ path }),
+    z.object({ files: z.array(z.object({ path: z.string(), metadata: z.record(z.string(), z.string()) })) }),
+  ),
   /** Of the project's enabled models with its base. */
   'models.compatibility': command(nothing, z.object({ problems: z.array(incompatibilitySchema) })),
   /** Layers that the method can merge, and the blocks that can have weights, in network order. */

@@ -39,7 +39,7 @@ const endingOf = (command: Writing): string => ENDING[command] ?? 'safetensors'
 const NOT_WRITING: ReadonlySet<string> = new Set([
   'export.removeUnfinished',
   'files.makeFolder', // it replaces nothing: below
-  ...['export.verify', 'project.open', 'project.restore', 'project.forgetRecent', 'models.describe'],
+  ...['export.verify', 'project.open', 'project.restore', 'project.forgetRecent', 'models.describe', 'models.metadata'],
   ...['files.list', 'files.showInFolder', 'settings.set', 'library.thumbnail', 'library.hash'],
 ])
 

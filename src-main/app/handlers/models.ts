@@ -1,5 +1,7 @@
 import type { ModelDescription } from '../../contract/document/models'
+import { isWeightsName } from '../../contract/document/model-names'
 import { toErrorReport } from '../../contract/errors'
+import { openContainer } from '../../engine/checkpoint/containers/open-container'
 import { compareCheckpoints } from '../../engine/checkpoint/compare'
 import { ARCHITECTURES } from '../../engine/checkpoint/identify/architectures'
 import type { Checkpoint, ComponentName } from '../../engine/checkpoint/model/checkpoint'
@@ -20,6 +22,9 @@ import { OpenedModels } from '../models/opened-models'
 import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
 
+/** Of one entry: tables of training words can have megabytes. */
+const LONGEST_TEXT = 400_000
+
 const CHANGED = {
   severity: 'warning' as const,
   message: 'Its file has changed since the project wrote down its hash. Save the project to keep it as it is now.',
@@ -34,6 +39,7 @@ export function modelHandlers(studio: Studio): Handlers<Group<'models'>> {
       await studio.modelFiles.watch(paths)
       return { models: await Promise.all(paths.map((path) => describe(studio, path, open))) }
     },
+    'models.metadata': async ({ path }) => ({ files: await metadataOf(await studio.checkPath(path)) }),
     'models.compatibility': async () => {
       const { models, output } = studio.project.state.project
       const enabled = models.filter((model, index) => index === 0 || model.enabled)
@@ -97,6 +103,19 @@ export function modelHandlers(studio: Studio): Handlers<Group<'models'>> {
       )
     },
   }
+}
+
+/** Of every file that is a container by itself: a model that is a project has the metadata of its sources. */
+async function metadataOf(path: string): Promise<{ path: string; metadata: Record<string, string> }[]> {
+  const files = await filesOfModel(path)
+  const weights = files.filter((file) => isWeightsName(file.path))
+  return Promise.all(
+    weights.map(async (file) => {
+      const { metadata } = await openContainer(file.path)
+      const texts = Object.entries(metadata).map(([key, text]) => [key, text.slice(0, LONGEST_TEXT)])
+      return { path: file.path, metadata: Object.fromEntries(texts) as Record<string, string> }
+    }),
+  )
 }
 
 async function describe(

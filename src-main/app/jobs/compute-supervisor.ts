@@ -155,7 +155,12 @@ export class ComputeSupervisor {
   private start(state: 'starting' | 'restarting'): Process {
     const child = this.options.fork()
     let markReady = (): void => {}
-    const process: Process = { child, ready: new Promise((resolve) => (markReady = resolve)), tasks: 0, isOutdated: false }
+    const process: Process = {
+      child,
+      ready: new Promise((resolve) => (markReady = resolve)),
+      tasks: 0,
+      isOutdated: false,
+    }
     child.onMessage((message) => {
       if (this.process === process) this.receive(process, message, markReady)
     })

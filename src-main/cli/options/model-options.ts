@@ -41,6 +41,7 @@ export interface ModelOptions extends SourceOptions, MethodOptions {
   include?: string
   vae?: string
   title?: string
+  author?: string
   license?: string
   notes?: string
   prediction?: string
@@ -132,6 +133,7 @@ export function addOutputOptions(command: Command): Command {
     )
     .option('--vae <path>', "a VAE to bake in: in place of the base's, or for a base that has none")
     .option('--title <text>', "the merged model's title, for its metadata")
+    .option('--author <text>', 'who made it, for its metadata')
     .option('--license <text>', "the merged model's licence, for its metadata")
     .option('--notes <text>', 'a description, for its metadata')
 }
@@ -177,8 +179,17 @@ export async function loadProject(
 
 /** What the options of addOutputOptions say. */
 export function outputGiven(options: Omit<ModelOptions, keyof SourceOptions>): Record<string, unknown> {
-  const { layout, dtype, title, license, notes, shardSize: shardBytes, vae } = options
-  const given = { layout, dtype, title, license, notes, shardBytes, vae: vae === undefined ? undefined : resolve(vae) }
+  const { layout, dtype, title, author, license, notes, shardSize: shardBytes, vae } = options
+  const given = {
+    layout,
+    dtype,
+    title,
+    author,
+    license,
+    notes,
+    shardBytes,
+    vae: vae === undefined ? undefined : resolve(vae),
+  }
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 }
 

@@ -107,6 +107,9 @@ export const methodSchema = z.strictObject({
 /** A shard of fewer bytes would make thousands of files. */
 const LEAST_SHARD_BYTES = 100_000
 
+/** Characters of a picture that is embedded: 256 × 256 pixels as a JPEG are a tenth of it. */
+const MOST_THUMBNAIL = 300_000
+
 export const outputSchema = z.strictObject({
   path: pathSchema.optional(),
   layout: z.enum(OUTPUT_LAYOUTS).default('same'),
@@ -120,8 +123,15 @@ export const outputSchema = z.strictObject({
   /** A VAE to bake in instead of the base's. */
   vae: pathSchema.optional(),
   title: z.string().max(1000).optional(),
+  author: z.string().max(1000).optional(),
   license: z.string().max(1000).optional(),
   notes: z.string().max(20_000).optional(),
+  /** A small picture as a data URI, as modelspec has it. */
+  thumbnail: z
+    .string()
+    .max(MOST_THUMBNAIL)
+    .regex(/^data:image\/(png|jpeg|webp);base64,[A-Za-z0-9+/]+={0,2}$/, 'A picture as a data URI.')
+    .optional(),
 })
 
 /** A picture that the project wants to see. */

@@ -1,3 +1,4 @@
+import { describedMetadata } from '../merge/plan/described-metadata'
 import { basename } from 'node:path'
 import { usedSettings } from '../../contract/adapter-fusion'
 import { frequenciesIn } from '../adapters/describe-adapter'
@@ -34,21 +35,18 @@ export function fusedMetadata(
     leftOut: leftOut.length,
   }
   const tags = tagsOf(plan)
-  const { title, license, notes } = plan.project.output
   return {
     featurefusion_fusion: JSON.stringify(note),
     ...(tags !== undefined && { [TAGS]: tags }),
-    ...(title !== undefined && { 'modelspec.title': title }),
-    ...(license !== undefined && { 'modelspec.license': license }),
-    ...(notes !== undefined && { 'modelspec.description': notes }),
+    ...describedMetadata(plan.project.output),
   }
 }
 
 /** Bytes that these metadata take at most, beside the hashes of files: characters may be escaped, twice. */
 export function metadataRoom(plan: MergePlan): number {
-  const { title = '', license = '', notes = '' } = plan.project.output
+  const described = Object.values(describedMetadata(plan.project.output))
   const rules = plan.models.map(({ entry: { name, blocks, layers } }) => [name, blocks, layers])
-  const texts = [tagsOf(plan) ?? '', title, license, notes, JSON.stringify(rules)]
+  const texts = [tagsOf(plan) ?? '', ...described, JSON.stringify(rules)]
   return 12 * texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
 }
 

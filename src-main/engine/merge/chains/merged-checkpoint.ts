@@ -1,3 +1,4 @@
+import { describedMetadata } from '../plan/described-metadata'
 import { join } from 'node:path'
 import { FusionError } from '../../../contract/errors'
 import { isFolderLayout, type OutputFile, type OutputTensor, tensorKey } from '../plan/output-files'
@@ -58,7 +59,6 @@ export function mergedCheckpoint(plan: MergePlan, file: SourceFile): MergedCheck
     return views.length > 0 ? [[name, { ...component, tensors: new Map(views) }]] : []
   })
   const zeros = new Set(output.files.flatMap((one) => one.zeros.map(({ name }) => name)))
-  const { title, license, notes } = project.output
   return {
     ...base,
     path: file.path,
@@ -68,9 +68,7 @@ export function mergedCheckpoint(plan: MergePlan, file: SourceFile): MergedCheck
     files: [file, ...sources],
     metadata: {
       ...inheritedMetadata(base.metadata),
-      ...(title !== undefined && { 'modelspec.title': title }),
-      ...(license !== undefined && { 'modelspec.license': license }),
-      ...(notes !== undefined && { 'modelspec.description': notes }),
+      ...describedMetadata(project.output),
     },
     problems: plan.warnings.map((message) => ({ severity: 'warning', message: `In ${file.path}: ${message}` })),
     emaCopies: 0,

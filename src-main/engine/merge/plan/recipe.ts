@@ -13,6 +13,7 @@ import { hashFiles } from '../../checkpoint/hash'
 import { openRegularFile } from '../../files/reading/regular-file'
 import { RUNTIME_VERSION, type Provider } from '../../runtime/session'
 import { mergesLayers, type MergeMethod } from '../methods/method'
+import { describedMetadata } from './described-metadata'
 import { planBehind, settingsInUse, sourcesOf, type MergePlan } from './merge-plan'
 
 const recipeFileSchema = z.object({ name: z.string(), sha256: z.string() })
@@ -146,7 +147,7 @@ export async function mergeMetadata(
   hashes: ReadonlyMap<string, string>,
 ): Promise<Record<string, string>> {
   const { models, base, method, project, output } = plan
-  const { title, license, notes, dtype } = project.output
+  const { title, dtype } = project.output
   const first = models.map(({ checkpoint }) => hashes.get(checkpoint.files[0]!.path)!)
   const [primary, secondary, tertiary] = inOrderOfField(first, method)
   const fieldRecipe = {
@@ -175,9 +176,8 @@ export async function mergeMetadata(
     'modelspec.sai_model_spec': '1.0.0',
     ...(architecture !== null && { 'modelspec.architecture': architecture }),
     'modelspec.implementation': isLdm ? 'sgm' : 'diffusers',
-    'modelspec.title': title ?? `${method.title} of ${models.map(({ entry }) => entry.name).join(', ')}`,
-    ...(license !== undefined && { 'modelspec.license': license }),
-    ...(notes !== undefined && { 'modelspec.description': notes }),
+    'modelspec.title': `${method.title} of ${models.map(({ entry }) => entry.name).join(', ')}`,
+    ...describedMetadata(project.output),
     ...(base.predictionType === 'v_prediction' && { 'modelspec.prediction_type': 'v' }),
     ...(base.predictionType === 'epsilon' && { 'modelspec.prediction_type': 'epsilon' }),
     'modelspec.merged_from': models.map(({ entry }) => entry.name).join(', '),

@@ -31,7 +31,8 @@ describe('the metadata of a merge', () => {
       { path: a, name: 'base' },
       { path: b, name: 'food', weight: 0.5 },
     ]
-    const output = { title: 'Half a sandwich “ü”', license: 'CC0', notes: 'none' }
+    const thumbnail = 'data:image/png;base64,AAAA'
+    const output = { title: 'Half a sandwich “ü”', author: 'me', license: 'CC0', notes: 'none', thumbnail }
     const { recipe } = await merge(projectOf(models, { name: 'featurefusion' }, output), out)
     const bytes = readFileSync(out)
     const length = Number(bytes.readBigUInt64LE())
@@ -54,7 +55,9 @@ describe('the metadata of a merge', () => {
     expect(metadata).toMatchObject({
       format: 'pt',
       'modelspec.title': output.title,
+      'modelspec.author': 'me',
       'modelspec.license': 'CC0',
+      'modelspec.thumbnail': thumbnail,
       'modelspec.description': 'none',
       'modelspec.merged_from': 'base, food',
     })

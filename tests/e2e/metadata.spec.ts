@@ -1,0 +1,35 @@
+import { expect, expectAccessible, test } from './studio-test'
+
+test('metadata are edited on export, with a picture, and shown whole', async ({ studio, server, page }) => {
+  await studio.models.demo.click()
+  await expect(studio.shares).toBeVisible()
+  const { preview } = (await studio.ask('app.snapshot', {})).project.project
+  const few = { ...preview, prompts: preview.prompts.slice(0, 1), steps: 2 }
+  await studio.ask('project.edit', { edits: [{ type: 'set-preview', preview: few }], label: 'Fewer' })
+  await studio.ask('preview.run', { variants: [{ type: 'merge' }] })
+  await studio.goTo('Export')
+  await page.getByRole('textbox', { name: 'Author' }).fill('Someone')
+  await page.getByRole('textbox', { name: 'Title' }).fill('All of them')
+  const choose = page.getByRole('button', { name: 'Choose a picture' })
+  await expect(choose).toBeEnabled({ timeout: 60_000 })
+  await choose.click()
+  const dialog = page.getByRole('dialog', { name: 'Choose the thumbnail' })
+  await expectAccessible(studio, 'the choice of a thumbnail')
+  await dialog
+    .getByRole('button', { name: /^merge: / })
+    .first()
+    .click()
+  await expect(page.getByRole('img', { name: 'Thumbnail of the export' })).toBeVisible()
+  await studio.export.exportTo(server.folder, 'merged')
+  await expect(studio.export.result).toContainText('is written', { timeout: 60_000 })
+  await studio.export.result.getByRole('button', { name: 'Add as a model' }).click()
+  await studio.models.card('merged').getByRole('button', { name: 'merged', exact: true }).click()
+  const panel = page.getByRole('region', { name: 'Metadata' })
+  await panel.getByText('modelspec.author').click()
+  await expect(panel.getByText('Someone').last()).toBeVisible()
+  await panel.getByText('featurefusion.recipe').click()
+  await expect(panel.getByText('"format": "featurefusion-recipe"')).toBeVisible()
+  await panel.getByText('modelspec.thumbnail').click()
+  await expect(panel.getByRole('img', { name: /^Thumbnail in/ })).toBeVisible()
+  await expectAccessible(studio, 'all metadata')
+})
