@@ -29,7 +29,7 @@ export const jobSchema = z.object({
   endedAt: z.number().nullable(),
   error: errorReportSchema.nullable(),
   /** What an export is of (exportKey); null for other jobs. */
-  of: z.object({ models: z.string(), merge: z.string() }).nullable(),
+  of: z.object({ models: z.array(z.string()), merge: z.string() }).nullable(),
   result: jobResultSchema.nullable(),
 })
 

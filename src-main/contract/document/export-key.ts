@@ -2,8 +2,8 @@ import type { Project } from './project'
 
 /** What an export is of: whether it still is what the project says, and of the same models at all. */
 export interface ExportKey {
-  /** Equal for projects of the same models. */
-  models: string
+  /** Paths of the models that take part, base first. */
+  models: string[]
   /** Equal for projects whose exports are equal, metadata included; where they are written does not count. */
   merge: string
 }
@@ -12,12 +12,22 @@ export function exportKey({ models, prediction, ema, method, output }: Project):
   const taking = models.filter(({ enabled }, index) => index === 0 || enabled)
   const { path: _path, ...written } = output
   return {
-    models: textOf(models.map(({ path }) => path)),
+    models: taking.map(({ path }) => path),
     merge: textOf([
       taking.map(({ sha256: _sha256, enabled: _enabled, ...model }) => model),
       [prediction ?? null, ema ?? null, method, written],
     ]),
   }
+}
+
+/**
+ * Whether an export is of a project's models, so that it says something there: of the same base, and of its specialists
+ * with or without some of them.
+ */
+export function isOfModels(exported: readonly string[], { models }: Pick<Project, 'models'>): boolean {
+  const own = models.map(({ path }) => path)
+  const holds = (all: readonly string[], some: readonly string[]): boolean => some.every((path) => all.includes(path))
+  return exported[0] === own[0] && own.length > 0 && (holds(own, exported) || holds(exported, own))
 }
 
 /** JSON that does not depend on the order in which an object got its entries. */
