@@ -1,4 +1,5 @@
 import type { ComputeResult, ComputeTask, TaskName } from '../contract/compute-tasks'
+import { ancestry } from './ancestry'
 import { calibrate } from './calibrate'
 import { cardPicture } from './card-picture'
 import { clip } from './clip'
@@ -32,6 +33,7 @@ const TASKS: { readonly [Name in TaskName]: TaskRunner<Name> } = {
   verify,
   fuse,
   forecast,
+  ancestry,
   'card-picture': cardPicture,
 }
 

@@ -7,6 +7,7 @@ import { SEARCH_STRATEGIES } from './evaluate/search'
 import { clipSettingsSchema, evaluationSettingsSchema } from './evaluate/settings'
 import { exportResultSchema, forecastSchema, verificationSchema } from './export'
 import { MATRIX_KINDS, matrixSchema } from './inspect'
+import { ancestrySchema } from './model-cards'
 import { projectSchema, strengthsSchema } from './document/project'
 import { promptSchema } from './values/prompt'
 import { seedSchema } from './values/seed'
@@ -242,6 +243,11 @@ export const JOB_TASKS = {
 
 /** Tasks that are too short to be jobs, or that nobody waits for. */
 const SHORT_TASKS = {
+  /** How far a model is from its base. */
+  ancestry: {
+    input: z.object({ base: path, path, strengths, ...reading }),
+    result: z.object({ ancestry: ancestrySchema }),
+  },
   /** A small picture of a model, for its card. */
   'card-picture': {
     input: z.object({

@@ -12,12 +12,25 @@ const modelPictureSchema = z.discriminatedUnion('source', [
   z.object({ source: z.literal('none'), reason: z.string().nullable() }),
 ])
 
+/** How far a model is from its base, by a part of the rows of every matrix. */
+export const ancestrySchema = z.object({
+  /** ‖K − K₀‖ / ‖K₀‖ of the network; null where nothing can be compared. */
+  change: z.number().nullable(),
+  /** Of all weights of both; that of models of different ancestors is about 0. */
+  cosine: z.number().nullable(),
+  /** The same change block by block, in network order. */
+  blocks: z.array(z.object({ block: z.string(), change: z.number() })),
+})
+
 export const modelCardSchema = z.object({
   path: z.string(),
   picture: modelPictureSchema,
   /** Of its weights (app/models/model-hash.ts); null until it is computed. */
   sha256: z.string().nullable(),
+  /** Null for the base, and until it is measured. */
+  ancestry: ancestrySchema.nullable(),
 })
 
 export type ModelPicture = z.infer<typeof modelPictureSchema>
 export type ModelCard = z.infer<typeof modelCardSchema>
+export type Ancestry = z.infer<typeof ancestrySchema>

@@ -19,7 +19,8 @@ test('cards show what models draw for the first prompt, out of the way of jobs, 
   await expect.poll(ended, DRAWING).toBe('done')
   for (const { name } of [base!, first!, ...others])
     await expect(studio.models.picture(name)).toHaveAccessibleName(`${name} draws “taco”`, DRAWING)
-  const drawn = () => readdir(join(server.root, 'cache', 'featurefusion-cards'))
+  const kept = () => readdir(join(server.root, 'cache', 'featurefusion-cards'))
+  const drawn = async () => (await kept()).filter((name) => name.endsWith('.png'))
   const files = await drawn()
   expect(files).toHaveLength(project.models.length)
 

@@ -1,4 +1,4 @@
-import { cp, rename, writeFile } from 'node:fs/promises'
+import { cp, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { put, SHAPES } from '../unit/engine/library/library-trees'
 import { expect, expectAccessible, test } from './studio-test'
@@ -91,4 +91,36 @@ test('weights and numbers of specialists that a method cannot take are said at o
   await expectAccessible(studio, 'Tune with too many specialists')
   await change({}, 1)
   await expect(page.getByRole('alert')).toHaveCount(0)
+})
+
+test('a model of another ancestor is warned of before anything is merged; fine-tunes are not', async ({
+  studio,
+  server,
+  page,
+}) => {
+  const { project } = await studio.ask('project.demo', {})
+  const [, first] = project.models
+  const stranger = join(server.folder, 'stranger')
+  await cp(first!.path, stranger, { recursive: true })
+  const file = join(stranger, 'diffusion_pytorch_model.safetensors')
+  const bytes = await readFile(file)
+  const start = 8 + Number(bytes.readBigUInt64LE(0))
+  // ±0.03 to ±0.06 in float16, of a generator that repeats itself after 2³².
+  for (let at = start, state = 1; at < bytes.length; at += 2) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    bytes.writeUInt16LE(((state >>> 31) << 15) | (10 << 10) | ((state >>> 16) & 1023), at)
+  }
+  await writeFile(file, bytes)
+  await studio.ask('project.edit', { edits: [{ type: 'add-models', models: [{ path: stranger }] }], label: 'Add' })
+
+  await expect(studio.models.trouble('stranger')).toContainText('It is no fine-tune of this base', { timeout: 60_000 })
+  await expect(studio.models.attention.getByRole('listitem')).toHaveCount(1)
+  await expectAccessible(studio, 'Models with a warning')
+  for (const { name } of project.models.slice(1)) await expect(studio.models.card(name)).toContainText('% changed')
+
+  await studio.models.trouble('stranger').getByRole('button', { name: 'Merge anyway' }).click()
+  await expect(studio.models.attention).toHaveCount(0)
+  await expect(studio.models.card('stranger')).toContainText('It is no fine-tune of this base')
+  await studio.models.card('stranger').getByRole('button', { name: 'stranger', exact: true }).click()
+  await expect(page.getByRole('complementary', { name: 'Model details' })).toContainText('cosine')
 })

@@ -75,6 +75,17 @@ export function drawingTask(
   }
 }
 
+/** What measures how far a model is from its base. */
+export function ancestryTask({ entry, project }: HashedModel): TaskOf<'ancestry'> {
+  return {
+    type: 'ancestry',
+    base: project.models[0]!.path,
+    path: entry.path,
+    ...(entry.strengths && { strengths: entry.strengths }),
+    ...readingOf(project),
+  }
+}
+
 /** Why a model cannot draw, as a sentence; null where it can. */
 export function hindrance(model: Checkpoint | Adapter, base: Checkpoint | Adapter): string | null {
   if ('modules' in base) return 'The base is an adapter: there is nothing that it could change.'

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { isProjectPath } from '../../contract/document/model-names'
 import { readingOf, type ModelEntry, type Project } from '../../contract/document/project'
 import { FusionError, toErrorReport } from '../../contract/errors'
-import type { ModelCard, ModelPicture } from '../../contract/model-cards'
+import { ancestrySchema, type Ancestry, type ModelCard, type ModelPicture } from '../../contract/model-cards'
 import type { Adapter } from '../../engine/adapters/adapter-file'
 import { hashFiles } from '../../engine/checkpoint/hash'
 import type { SourceFile } from '../../engine/checkpoint/containers/container'
@@ -15,11 +15,13 @@ import { openEither } from '../../engine/merge/open-model'
 import type { ProviderStatus } from '../../engine/runtime/providers'
 import type { Cache } from '../../project/cache'
 import type { EventHub } from '../event-hub'
+import { readJsonFile, writeJsonFile } from '../files/json-file'
 import { CARDS_URL } from '../files/interface-files'
 import type { ComputeSupervisor } from '../jobs/compute-supervisor'
 import type { JobQueue } from '../jobs/job-queue'
 import type { Log } from '../log'
 import {
+  ancestryTask,
   cardSettings,
   drawingTask,
   hindrance,
@@ -113,20 +115,73 @@ export class ModelCards {
     this.take(cards)
     await delay(SETTLE_MS)
     for (const [index, entry] of project.models.entries()) {
-      if (signal.aborted) return
-      try {
-        const card = await this.drawn(entry, project, settings, signal)
-        if (card && !signal.aborted) this.take(this.cards.with(index, card))
-      } catch (error) {
+      await this.completeOne(index, entry, project, settings, signal).catch((error: unknown) => {
         if (signal.aborted) return
         const { message } = toErrorReport(error)
-        this.program.log.add('info', `No picture of ${entry.name}: ${message}`)
-        const { picture } = cards[index]!
-        if (picture.source === 'waiting') {
-          this.take(this.cards.with(index, { ...cards[index]!, picture: { source: 'none', reason: message } }))
-        }
-      }
+        this.program.log.add('info', `The card of ${entry.name}: ${message}`)
+        if (this.cards[index]!.picture.source === 'waiting')
+          this.update(index, { picture: { source: 'none', reason: message } })
+      })
+      if (signal.aborted) return
     }
+  }
+
+  /** Hashes, compares and draws a model, as far as that is not known. @throws what that throws */
+  private async completeOne(
+    index: number,
+    entry: ModelEntry,
+    project: Project,
+    settings: CardSettings | null,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const base = project.models[0]!.path
+    if ([entry.path, base].some(isProjectPath)) return
+    const [opened, openedBase] = [await this.open(entry.path), await this.open(base)]
+    const { queue, compute } = this.program
+    const hashed = await queue.idle((cut) => this.hashed(opened, openedBase, { entry, project }, cut), signal)
+    if (signal.aborted) return
+    this.update(index, { sha256: hashed.sha256 })
+    if (index > 0 && !this.cards[index]!.ancestry) {
+      const task = ancestryTask(hashed)
+      const measure = async (cut: AbortSignal): Promise<Ancestry> =>
+        (await this.ancestryThere(hashed)) ?? (await compute.run(task, { signal: cut })).ancestry
+      // A model that does not fit says so itself.
+      const ancestry = await queue.idle(measure, signal).catch(() => null)
+      if (signal.aborted) return
+      this.update(index, { ancestry })
+      if (ancestry) await writeJsonFile(this.ancestryFile(hashed), ancestry)
+    }
+    const source = this.cards[index]!.picture.source
+    if (!settings || source === 'drawn') return
+    const why = hindrance(opened, openedBase)
+    if (why !== null) throw new FusionError('unsupported', why)
+    if (MEMORY_PER_BYTE * bytesOf([...opened.files, ...openedBase.files]) > freemem())
+      throw new FusionError('out-of-memory', 'Not drawn in the background: it would take most of the free memory.')
+    const picture = await queue.idle(async (cut) => {
+      const there = this.pictureThere(hashed, settings)
+      if (there) return there
+      const device = await this.program.device()
+      await compute.run({ ...drawingTask(hashed, settings, this.fileOf(hashed, settings)), device }, { signal: cut })
+      return this.pictureThere(hashed, settings)
+    }, signal)
+    if (picture && !signal.aborted) this.update(index, { picture })
+  }
+
+  private async hashed(
+    opened: Checkpoint | Adapter,
+    openedBase: Checkpoint | Adapter,
+    of: Pick<HashedModel, 'entry' | 'project'>,
+    signal: AbortSignal,
+  ): Promise<HashedModel> {
+    const files = [...opened.files, ...openedBase.files]
+    const hashes = await hashFiles(files, { cacheFolder: this.program.cache.folder, signal })
+    const hashOf = ({ files }: Pick<Checkpoint | Adapter, 'files'>): string =>
+      modelHash(files.map((file) => ({ sha256: hashes.get(file.path)! })))!
+    return { ...of, sha256: hashOf(opened), baseSha256: hashOf(openedBase) }
+  }
+
+  private update(index: number, change: Partial<ModelCard>): void {
+    this.take(this.cards.with(index, { ...this.cards[index]!, ...change }))
   }
 
   private take(cards: ModelCard[]): void {
@@ -139,50 +194,25 @@ export class ModelCards {
     const { path } = entry
     const sha256 = (await this.knownHash(path)) ?? null
     const hashed = sha256 !== null && (await this.withBase(entry, project, sha256))
-    const drawn = settings && hashed && this.pictureThere(hashed, settings)
-    if (drawn) return { path, sha256, picture: drawn }
-    const url = settings && (await this.shipped.urlOf(entry, project, settings))
-    if (settings && url) return { path, sha256, picture: { source: 'shipped', url, prompt: settings.prompt } }
-    const opened = await this.open(path).catch(() => null)
-    const beside = opened && (await thumbnailOf(path, opened.metadata))
-    if (beside) return { path, sha256, picture: { source: 'beside', path: beside } }
-    const isDrawable = opened && settings && !isProjectPath(path)
-    return { path, sha256, picture: isDrawable ? WAITING : { source: 'none', reason: null } }
+    const ancestry = hashed && project.models[0] !== entry ? await this.ancestryThere(hashed) : null
+    return { path, sha256, ancestry, picture: await this.pictureAtOnce(entry, project, settings, hashed || null) }
   }
 
-  /** The card with a picture that the model has drawn; null where it draws none. @throws what drawing throws */
-  private async drawn(
+  private async pictureAtOnce(
     entry: ModelEntry,
     project: Project,
     settings: CardSettings | null,
-    signal: AbortSignal,
-  ): Promise<ModelCard | null> {
+    hashed: HashedModel | null,
+  ): Promise<ModelPicture> {
     const { path } = entry
-    const base = project.models[0]!.path
-    if (!settings || [path, base].some(isProjectPath)) return null
-    const [opened, openedBase] = [await this.open(path), await this.open(base)]
-    const why = hindrance(opened, openedBase)
-    if (why !== null) throw new FusionError('unsupported', why)
-    const files = [...opened.files, ...openedBase.files]
-    if (MEMORY_PER_BYTE * bytesOf(files) > freemem())
-      throw new FusionError(
-        'out-of-memory',
-        'Not drawn in the background: it would take most of the memory that is free.',
-      )
-    return this.program.queue.idle(async (cut) => {
-      const { cache, compute } = this.program
-      const options = { cacheFolder: cache.folder, signal: cut }
-      const hashes = await hashFiles(files, options)
-      const hashOf = ({ files }: Pick<Checkpoint | Adapter, 'files'>): string =>
-        modelHash(files.map((file) => ({ sha256: hashes.get(file.path)! })))!
-      const sha256 = hashOf(opened)
-      const hashed: HashedModel = { sha256, baseSha256: hashOf(openedBase), entry, project }
-      const there = this.pictureThere(hashed, settings)
-      if (there) return { path, sha256, picture: there }
-      const device = await this.program.device()
-      await compute.run({ ...drawingTask(hashed, settings, this.fileOf(hashed, settings)), device }, { signal: cut })
-      return { path, sha256, picture: this.pictureThere(hashed, settings) ?? { source: 'none', reason: null } }
-    }, signal)
+    const drawn = settings && hashed && this.pictureThere(hashed, settings)
+    if (drawn) return drawn
+    const url = settings && (await this.shipped.urlOf(entry, project, settings))
+    if (settings && url) return { source: 'shipped', url, prompt: settings.prompt }
+    const opened = await this.open(path).catch(() => null)
+    const beside = opened && (await thumbnailOf(path, opened.metadata))
+    if (beside) return { source: 'beside', path: beside }
+    return opened && settings && !isProjectPath(path) ? WAITING : { source: 'none', reason: null }
   }
 
   private async open(path: string): Promise<Checkpoint | Adapter> {
@@ -202,6 +232,14 @@ export class ModelCards {
 
   private fileOf(model: HashedModel, settings: CardSettings): string {
     return join(this.program.cache.cards, `${pictureKey(modelKey(model), settings)}.png`)
+  }
+
+  private ancestryFile(model: HashedModel): string {
+    return join(this.program.cache.cards, `${modelKey(model)}.json`)
+  }
+
+  private ancestryThere(model: HashedModel): Promise<Ancestry | null> {
+    return readJsonFile(this.ancestryFile(model), ancestrySchema)
   }
 
   private pictureThere(model: HashedModel, settings: CardSettings): ModelPicture | null {

@@ -12,11 +12,12 @@ import { useFileDialog } from '../files/file-dialog-store'
 import { useJobs } from '../jobs/jobs-store'
 import { useProject } from '../project/project-store'
 import { useCards } from './cards-store'
+import { ancestorWarning, distilledWarning } from './noise-warnings'
 
 /** Something that keeps models from being merged, or that a person should know. */
 export interface ModelProblem {
   severity: 'error' | 'warning'
-  kind: IncompatibilityReport['kind'] | ErrorReport['kind'] | 'remark' | 'copy'
+  kind: IncompatibilityReport['kind'] | ErrorReport['kind'] | 'remark' | 'copy' | 'noise'
   path: string
   message: string
   hint: string | null
@@ -35,6 +36,8 @@ export const useModels = defineStore('models', () => {
   const incompatibilities = shallowRef<readonly IncompatibilityReport[] | null>(null)
   const network = shallowRef<CommandOutput<'models.layers'> | null>(null)
   const selected = ref<string | null>(null)
+  /** Paths of models that are to be merged although that is likely to give noise. */
+  const agreed = shallowRef<ReadonlySet<string>>(new Set())
   /** What the person is about to add to an empty project. */
   const addingAs = ref<'base' | 'specialists'>('base')
   /** Specialists that were chosen before their base. */
@@ -105,7 +108,7 @@ export const useModels = defineStore('models', () => {
       return [{ severity: 'error', kind, path, message, hint: hint ?? null, tensors: [] }]
     })
     const unfit = (incompatibilities.value ?? []).map((one) => ({ ...one, hint: one.hint ?? null }))
-    return [...told, ...unfit, ...copies()].map((problem) => ({
+    return [...told, ...unfit, ...copies(), ...noise()].map((problem) => ({
       ...problem,
       message: windowWords(problem.message),
       hint: problem.hint === null ? null : windowWords(problem.hint),
@@ -122,6 +125,35 @@ export const useModels = defineStore('models', () => {
       const hint = 'Leave one of them out, and give the other a larger weight.'
       return [{ severity: 'warning', kind: 'copy', path, message, hint, tensors: [] }]
     })
+  }
+
+  /** Models whose merge with the base is likely to be noise, by their weights and names. */
+  function noise(): ModelProblem[] {
+    const base = project.base && summaryOf(project.base.path)
+    return project.specialists.flatMap(({ path }): ModelProblem[] => {
+      const ancestry = cards.cardOf(path)?.ancestry
+      const summary = summaryOf(path)
+      const found = [ancestry && ancestorWarning(ancestry), summary && base && distilledWarning(summary, base)]
+      return found.flatMap((one) =>
+        one ? [{ ...one, severity: 'warning' as const, kind: 'noise' as const, path, tensors: [] }] : [],
+      )
+    })
+  }
+
+  /** Models that take part although a merge with them is likely to be noise, and nobody has agreed to that. */
+  const doubtful = computed(() =>
+    project.specialists.filter(
+      (model) =>
+        model.enabled && !agreed.value.has(model.path) && !unfit.value.includes(model) && doubtOf(model) !== undefined,
+    ),
+  )
+
+  function doubtOf({ path }: ModelEntry): ModelProblem | undefined {
+    return problemsOf(path).find(({ kind }) => kind === 'noise' || kind === 'prediction')
+  }
+
+  function agree({ path }: ModelEntry): void {
+    agreed.value = new Set([...agreed.value, path])
   }
 
   /** Models that would take part in the merge, and cannot: they need attention. */
@@ -220,6 +252,9 @@ export const useModels = defineStore('models', () => {
     selected,
     problems,
     unfit,
+    doubtful,
+    doubtOf,
+    agree,
     errors,
     addingAs,
     waiting,
