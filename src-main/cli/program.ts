@@ -10,6 +10,7 @@ import { addDriftCommand } from './commands/drift'
 import { addEvaluateCommand } from './commands/evaluate'
 import { addExtractCommand } from './commands/extract'
 import { addGenerateCommand } from './commands/generate'
+import { addGridCommand } from './commands/grid'
 import { addInspectCommand } from './commands/inspect'
 import { addLibraryCommand } from './commands/library'
 import { addMergeCommand } from './commands/merge'
@@ -56,6 +57,7 @@ export function createProgram(files: BuiltFiles): Command {
   addMergeLorasCommand(program)
   addCalibrateCommand(program, files)
   addGenerateCommand(program, files)
+  addGridCommand(program, files)
   addEvaluateCommand(program, files)
   addCompareCommand(program, files)
   addSearchCommand(program, files)

@@ -20,14 +20,35 @@ export const preview: TaskRunner<'preview'> = async (task, context) => {
   let made = 0
   for (const [index, model] of models.entries()) {
     const [from, to] = [index / models.length, (index + 1) / models.length]
-    const ready = from + (to - from) / 2
-    const progress = phaseProgress(context, { merging: [from, ready], loading: [ready, ready], drawing: [ready, to] })
+    const half = from + (to - from) / 2
+    const progress = phaseProgress(context, { merging: [from, half], loading: [half, half], drawing: [half, to] })
     const own = pictures.filter((picture) => picture.model === model.key)
+    const started = performance.now()
     const pipeline = await pipelineOf(model, task, own[0]?.steps ?? 0, context, progress)
-    await drawPictures(pipeline, own, context, (fraction) => progress('drawing', fraction))
+    const ready = performance.now()
+    let done = 0
+    for (const group of drawnTogether(own)) {
+      await drawPictures(pipeline, group, context, (fraction) =>
+        progress('drawing', (done + fraction * group.length) / own.length),
+      )
+      done += group.length
+    }
+    const runs = own.reduce((sum, { steps, guidance }) => sum + steps * (guidance > 1 ? 2 : 1), 0)
+    const seconds = { readying: (ready - started) / 1000, drawing: (performance.now() - ready) / 1000 }
+    context.emit({ type: 'drawn', ...seconds, runs })
     made += own.length
   }
   return { kind: 'preview', pictures: made }
+}
+
+/** Pictures that share all that a scheduler is made of, in the order of the first of them. */
+function drawnTogether(pictures: PreviewTask['pictures']): PreviewTask['pictures'][] {
+  const groups = new Map<string, PreviewTask['pictures']>()
+  for (const picture of pictures) {
+    const key = JSON.stringify([picture.steps, picture.guidance, picture.scheduler])
+    groups.set(key, [...(groups.get(key) ?? []), picture])
+  }
+  return [...groups.values()]
 }
 
 async function pipelineOf(

@@ -12,6 +12,7 @@ import { live } from './live'
 import { matrix } from './matrix'
 import { exportModel, forecast } from './merge'
 import { preview } from './preview'
+import { sheet } from './sheet'
 import type { TaskContext, TaskRunner } from './task'
 import { unlearning } from './unlearning'
 import { verify } from './verify'
@@ -35,6 +36,7 @@ const TASKS: { readonly [Name in TaskName]: TaskRunner<Name> } = {
   forecast,
   ancestry,
   'card-picture': cardPicture,
+  sheet,
 }
 
 /** Runs a task to its end. @throws what the task throws */

@@ -8,6 +8,7 @@ import { numberedEventSchema, type NumberedEvent } from './events'
 import { inspectionSchema, MATRIX_KINDS, weightAdviceSchema } from './inspect'
 import { DEVICES, providerStatusSchema } from './values/devices'
 import { forecastSchema, unfinishedExportSchema } from './export'
+import { gridSchema } from './grid'
 import { jobSchema, queueStateSchema } from './jobs'
 import { LIBRARY_PROGRAMS, libraryListingSchema } from './library'
 import { MOST_VARIANTS, pathSchema } from './values/limits'
@@ -152,6 +153,26 @@ export const COMMANDS = {
   'preview.run': command(
     z.strictObject({ variants: z.array(variantSchema).min(1).max(MOST_VARIANTS) }),
     startedJob.extend({ run: pictureRunSchema, isNew: z.boolean() }),
+  ),
+  /** Pictures of a grid, its axes changing weights, method or drawing (grid.ts); otherwise as 'preview.run'. */
+  'preview.grid': command(
+    z.strictObject({ grid: gridSchema }),
+    startedJob.extend({ run: pictureRunSchema, isNew: z.boolean() }),
+  ),
+  /** What a grid would take. `merges`: weights that are made. `seconds`: null before anything was drawn with these models. */
+  'preview.gridForecast': command(
+    z.strictObject({ grid: gridSchema }),
+    z.object({
+      cells: z.number(),
+      merges: z.number(),
+      seconds: z.number().nullable(),
+      problem: errorReportSchema.nullable(),
+    }),
+  ),
+  /** A grid as one labelled PNG, of what is drawn of it so far; 'preview.saveAs' takes its id, too. */
+  'preview.gridSheet': command(
+    z.strictObject({ run: z.string().max(100) }),
+    z.object({ id: z.string(), url: z.string() }),
   ),
   /** Why the project's models cannot draw with its scheduler and steps; from headers alone. */
   'preview.check': command(nothing, z.object({ problem: errorReportSchema.nullable() })),

@@ -6,6 +6,7 @@ import { recognitionSettingsSchema } from './evaluate/recognition'
 import { SEARCH_STRATEGIES } from './evaluate/search'
 import { clipSettingsSchema, evaluationSettingsSchema } from './evaluate/settings'
 import { exportResultSchema, forecastSchema, verificationSchema } from './export'
+import { gridLabelsSchema } from './grid'
 import { MATRIX_KINDS, matrixSchema } from './inspect'
 import { ancestrySchema } from './model-cards'
 import { projectSchema, strengthsSchema } from './document/project'
@@ -261,6 +262,16 @@ const SHORT_TASKS = {
   forecast: {
     input: z.object({ project: projectSchema, provider, cacheFolder: path }),
     result: z.object({ forecast: forecastSchema }),
+  },
+  /** A grid's pictures as one, with labels. */
+  sheet: {
+    input: z.object({
+      labels: gridLabelsSchema,
+      /** By table, row and column; null: not drawn. */
+      files: z.array(z.array(z.array(path.nullable()))),
+      target: path,
+    }),
+    result: z.object({ width: z.number(), height: z.number() }),
   },
 }
 

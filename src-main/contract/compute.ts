@@ -53,6 +53,8 @@ export const computeEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('feature-drift'), drift: featureDriftSchema }),
   /** Of the rows that are scored so far. */
   z.object({ type: z.literal('clip-scores') }).extend(clipReportSchema.pick({ domains: true, scores: true }).shape),
+  /** One model's pictures are drawn: seconds that its weights took, and that its UNet ran for, with how many runs. */
+  z.object({ type: z.literal('drawn'), readying: z.number(), drawing: z.number(), runs: z.number() }),
   z.object({ type: z.literal('feeding'), feeding: liveFeedingSchema }),
   z.object({ type: z.literal('contributions'), bytes: z.number(), missingBytes: z.number() }),
   z.object({ type: z.literal('summed'), tensors: z.number(), of: z.number(), seconds: z.number() }),

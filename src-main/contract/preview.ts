@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { errorReportSchema } from './document/models'
+import { gridLabelsSchema, gridPlaceSchema } from './grid'
 import { seedSchema } from './values/seed'
 import { variantSchema } from './values/variant'
 
@@ -39,6 +40,8 @@ export const pictureSchema = z.object({
   merge: z.string().nullable(),
   /** The models that it was made of, base first: pictures are shown where the project has all of them. */
   sources: z.array(pictureSourceSchema).default([]),
+  /** Its place in a grid; null: it is of none. */
+  cell: gridPlaceSchema.nullable().default(null),
 })
 
 /** A run as it was asked for: which cells there will be. Kept, so that a reload shows it while it is drawn. */
@@ -51,6 +54,8 @@ export const pictureRunSchema = z.object({
   variants: z.array(variantSchema),
   prompts: z.array(z.string()),
   seeds: z.array(seedSchema),
+  /** What its rows and columns are; null: it is no grid, but prompts and seeds by variants. */
+  grid: gridLabelsSchema.nullable().default(null),
 })
 
 /** What a PNG's `parameters` text says; null where it does not say. */

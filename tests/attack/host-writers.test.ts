@@ -54,6 +54,7 @@ const picture: Picture = {
     url: 'files/pictures/picture.png',
     merge: null,
     sources: [],
+    cell: null,
   },
   settings: {
     ...{

@@ -144,6 +144,14 @@ export const OUTPUT_OPTIONS: readonly OutputOption[] = [
   { option: 'generate --out', writes: 'file', args: ({ base }, out) => drawn(base, out), suffix: '.png', own: png },
   { option: 'generate --out', writes: 'into folder', args: ({ base }, out) => drawn(base, out) },
   {
+    option: 'grid --out',
+    writes: 'into folder',
+    args: (models, out) => [
+      ...['grid', ...folders(models), ...ON_CPU, '--method', 'soup', '--x', 'seed=1', '--prompt', 'x', '--steps', '1'],
+      ...['--out', out],
+    ],
+  },
+  {
     option: 'evaluate --csv',
     writes: 'file',
     args: ({ base, data }, out) => ['evaluate', '--model', base, '--data', data, ...ON_CPU, '--csv', out],
@@ -178,7 +186,7 @@ export const OUTPUT_OPTIONS: readonly OutputOption[] = [
   { option: 'demo --out', writes: 'into folder', args: (_, out) => ['demo', ...ON_CPU, '--out', out] },
 ]
 
-const WITH_MODELS = ['merge', 'reweight', 'unlearn', 'inspect', 'calibrate', 'compare', 'search', 'drift']
+const WITH_MODELS = ['grid', 'merge', 'reweight', 'unlearn', 'inspect', 'calibrate', 'compare', 'search', 'drift']
 /** Options whose paths are read, or name a folder in which the program keeps its own data (serve). */
 export const INPUT_OPTIONS: ReadonlySet<string> = new Set([
   ...WITH_MODELS.flatMap((command) =>

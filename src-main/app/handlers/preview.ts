@@ -1,5 +1,7 @@
 import { ENDINGS, targetName } from '../../contract/document/file-names'
+import { join } from 'node:path'
 import type { Project } from '../../contract/document/project'
+import { FusionError, toErrorReport } from '../../contract/errors'
 import type { Job } from '../../contract/jobs'
 import type { Picture, PictureRun } from '../../contract/preview'
 import { readMergeOfPng } from '../../engine/image/png'
@@ -10,6 +12,8 @@ import { mergeOfText, originOf } from '../previews/picture-text'
 import { readPngSettings } from '../previews/png-settings'
 import type { CurrentSources } from '../previews/preview-history'
 import { pictureSources } from '../previews/preview-models'
+import { DrawingSpeeds } from '../previews/drawing-speeds'
+import { planGrid } from '../previews/grid-plan'
 import { drawingProblem } from '../previews/drawing-problem'
 import { planPreview, type PreviewPlaces, type PreviewPlan } from '../previews/preview-plan'
 import type { Studio } from '../studio'
@@ -25,6 +29,7 @@ interface DrawnRun {
 export function previewHandlers(studio: Studio): Handlers<Group<'preview'>> {
   const { jobs, events, history, host, log, queue } = studio
   let drawn: DrawnRun[] = []
+  const speeds = new DrawingSpeeds(join(history.folder, 'speeds'))
   const places: PreviewPlaces = {
     get merges() {
       return studio.cache.merges
@@ -77,7 +82,8 @@ export function previewHandlers(studio: Studio): Handlers<Group<'preview'>> {
     }
   }
 
-  function keep({ planned }: PreviewPlan, { event, job }: JobEvent): void {
+  function keep({ planned, models }: PreviewPlan, { event, job }: JobEvent): void {
+    if (event.type === 'drawn') void speeds.note(models[0]!.base, event)
     const known = event.type === 'picture' && planned.get(event.id)
     if (!known) return
     const { width, height } = event
@@ -86,6 +92,21 @@ export function previewHandlers(studio: Studio): Handlers<Group<'preview'>> {
       () => events.emit({ type: 'picture', picture }),
       (error: unknown) => log.add('error', `A picture could not be kept: ${String(error)}`),
     )
+  }
+
+  /** A grid as one PNG in the folder of the pictures, in place of the one before. */
+  async function drawSheet(id: string): Promise<string> {
+    const labels = history.run(id)?.grid
+    if (!labels) throw new FusionError('not-found', `There is no grid ${id}.`)
+    const files = labels.z.map(() => labels.y.map(() => labels.x.map((): string | null => null)))
+    const cells = history.list(undefined, Infinity).filter(({ job, cell }) => job === id && cell !== null)
+    for (const { id: picture, cell } of cells) files[cell!.z]![cell!.y]![cell!.x] = history.file(picture)
+    // Another name for other contents: what has this name never changes.
+    const name = `sheet-${id}-${cells.length}`
+    const task = { type: 'sheet' as const, labels, files, target: history.file(name) }
+    await queue.between(() => studio.compute.run(task))
+    history.addSheet(name)
+    return name
   }
 
   /** The project's models as their files are now; those that cannot be opened are left out. */
@@ -99,7 +120,25 @@ export function previewHandlers(studio: Studio): Handlers<Group<'preview'>> {
       const plan = await planPreview(await studio.readableProject(), variants, places)
       return draw(plan, `Preview ${plan.pictures.length} pictures`)
     },
-    'preview.check': async () => ({ problem: await drawingProblem(await studio.readableProject()) }),
+    'preview.grid': async ({ grid }) => {
+      const plan = await planGrid(await studio.readableProject(), grid, places)
+      return draw(plan, `Grid of ${plan.pictures.length} pictures`)
+    },
+    'preview.gridForecast': async ({ grid }) => {
+      try {
+        const { models, pictures } = await planGrid(await studio.readableProject(), grid, places)
+        const work = { merges: models.length, runs: runsOf(pictures) }
+        const seconds = await speeds.forecast(models[0]!.base, work)
+        return { cells: pictures.length, merges: work.merges, seconds, problem: null }
+      } catch (error) {
+        return { cells: 0, merges: 0, seconds: null, problem: toErrorReport(error) }
+      }
+    },
+    'preview.gridSheet': async ({ run }) => {
+      const id = await drawSheet(run)
+      return { id, url: `${PICTURES_URL}${id}.png` }
+    },
+    'preview.check': async () => ({ problem: await studio.readableProject().then(drawingProblem, () => null) }),
     'preview.live': ({ on }) => studio.live.set(on),
     'preview.history': async ({ before, limit }) => {
       const models = await currentSources(studio.project.state.project)
@@ -126,4 +165,9 @@ export function previewHandlers(studio: Studio): Handlers<Group<'preview'>> {
       return { settings: { ...settings, ...mergeOfText(readMergeOfPng(bytes), project, hashes) } }
     },
   }
+}
+
+/** How often the UNet runs for a picture: twice a step with guidance. */
+function runsOf(pictures: PreviewPlan['pictures']): number {
+  return pictures.reduce((sum, { steps, guidance }) => sum + steps * (guidance > 1 ? 2 : 1), 0)
 }

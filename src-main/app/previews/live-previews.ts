@@ -244,7 +244,7 @@ export class LivePreviews {
         return this.change({ summed: { tensors: event.tensors, of: event.of, seconds: event.seconds } })
       case 'picture':
         return this.show(run, event.id)
-      case 'rows':
+      default:
         return
     }
   }

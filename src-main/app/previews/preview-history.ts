@@ -30,6 +30,7 @@ export class PreviewHistory {
   /** Newest first. */
   private pictures: Picture[] = []
   private runs: PictureRun[] = []
+  private readonly sheets = new Set<string>()
 
   private constructor(readonly folder: string) {}
 
@@ -68,6 +69,15 @@ export class PreviewHistory {
     return this.pictures.filter(isWanted).slice(0, limit)
   }
 
+  /** A picture of pictures, which can be saved as they are. */
+  addSheet(id: string): void {
+    this.sheets.add(id)
+  }
+
+  run(id: string): PictureRun | undefined {
+    return this.runs.find((run) => run.id === id)
+  }
+
   /** The runs of these models, newest first. */
   runsOf(models: CurrentSources): PictureRun[] {
     return this.runs.filter(({ sources }) => areOf(sources, models))
@@ -94,7 +104,7 @@ export class PreviewHistory {
    * @throws FusionError 'not-found', 'target'
    */
   async saveAs(id: string, path: string, overwrite: boolean, sources: readonly string[] = []): Promise<void> {
-    if (!this.pictures.some((picture) => picture.id === id)) {
+    if (!this.sheets.has(id) && !this.pictures.some((picture) => picture.id === id)) {
       throw new FusionError('not-found', `There is no picture ${id}.`)
     }
     const bytes = await readSmallFile(this.file(id), SMALL_FILES.picture).catch((cause: unknown) => {

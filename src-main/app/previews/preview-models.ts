@@ -10,12 +10,28 @@ import { fileState } from '../../engine/files/reading/file-state'
 
 export type PreviewModel = TaskOf<'preview'>['models'][number]
 
+/** The files of a model (filesOfModel). */
+type FilesOf = typeof filesOfModel
+
+/** Opens every model once: for many merges of the same models. */
+export function rememberingFiles(): FilesOf {
+  const known = new Map<string, ReturnType<FilesOf>>()
+  return (path) => {
+    if (!known.has(path)) known.set(path, filesOfModel(path))
+    return known.get(path)!
+  }
+}
+
 /** A model of the project that draws as it is. */
-export async function plainModel(project: Project, { path, strengths }: ModelEntry): Promise<PreviewModel> {
+export async function plainModel(
+  project: Project,
+  { path, strengths }: ModelEntry,
+  files: FilesOf = filesOfModel,
+): Promise<PreviewModel> {
   const base = project.models[0]!.path
   const said = readingOf(project)
   return {
-    key: await stateOf(JSON.stringify([path, said, strengths]), [path, base]),
+    key: await stateOf(JSON.stringify([path, said, strengths]), [path, base], files),
     path,
     base,
     merge: null,
@@ -25,10 +41,15 @@ export async function plainModel(project: Project, { path, strengths }: ModelEnt
 }
 
 /** A merge that draws, at its place in the cache. @param merges folder of merged previews */
-export async function mergedModel(merge: Project, merges: string): Promise<PreviewModel & { merge: Project }> {
+export async function mergedModel(
+  merge: Project,
+  merges: string,
+  files: FilesOf = filesOfModel,
+): Promise<PreviewModel & { merge: Project }> {
   const key = await stateOf(
     mergeText(merge),
     merge.models.map((model) => model.path),
+    files,
     needsCalibration(merge.method) ? merge.method.calibration : undefined,
   )
   const base = merge.models[0]!.path
@@ -55,9 +76,9 @@ export function modelNamed({ models }: Project, wanted: string): ModelEntry {
 }
 
 /** Models as a picture of them names them. @throws what opening one throws */
-export function pictureSources(models: readonly ModelEntry[]): Promise<PictureSource[]> {
+export function pictureSources(models: readonly ModelEntry[], files: FilesOf = filesOfModel): Promise<PictureSource[]> {
   return Promise.all(
-    models.map(async ({ name, path }) => ({ name, path, state: await stateOf('', [path]), sha256: null })),
+    models.map(async ({ name, path }) => ({ name, path, state: await stateOf('', [path], files), sha256: null })),
   )
 }
 
@@ -65,11 +86,11 @@ export function pictureSources(models: readonly ModelEntry[]): Promise<PictureSo
  * A key that changes with any of the models' files: one that was replaced on the disk is another model.
  * @param other another file that counts
  */
-async function stateOf(key: string, models: readonly string[], other?: string): Promise<string> {
+async function stateOf(key: string, models: readonly string[], filesOf: FilesOf, other?: string): Promise<string> {
   const digest = createHash('sha256').update(key)
   const found = other === undefined ? null : await fileState(other).catch(() => null)
   if (found !== null) digest.update(`\n${found}`)
-  for (const files of await Promise.all(models.map(filesOfModel)))
+  for (const files of await Promise.all(models.map((path) => filesOf(path))))
     for (const { path, state } of files) digest.update(`\n${path}\n${state}`)
   return digest.digest('hex')
 }

@@ -59,12 +59,18 @@ export async function planPreview(
         const id = randomUUID()
         const settings: PictureSettings = { variant, prompt, negativePrompt, seed, steps, guidance, scheduler }
         pictures.push({ ...settings, id, model: model.key, file: places.pictureFile(id) })
-        planned.set(id, { id, settings, merge: merge === null ? null : mergeText(merge), sources })
+        planned.set(id, { id, settings, merge: merge === null ? null : mergeText(merge), sources, cell: null })
       }
     }
   }
   const drawn = { prompts: [...prompts], seeds: [...seeds], negativePrompt, steps, guidance, scheduler }
-  const run = { sources: distinct(planned), variants: [...variants], prompts: drawn.prompts, seeds: drawn.seeds }
+  const run = {
+    sources: distinct(planned),
+    variants: [...variants],
+    prompts: drawn.prompts,
+    seeds: drawn.seeds,
+    grid: null,
+  }
   return { models, pictures, planned, run, key: JSON.stringify([models.map(({ key }) => key), variants, drawn]) }
 }
 
@@ -89,7 +95,8 @@ function entryOf(project: Project, variant: Variant): ModelEntry {
   return variant.type === 'model' ? modelNamed(project, variant.name) : project.models[0]!
 }
 
-function modelsDrawnBy(project: Project, variant: Variant): ModelEntry[] {
+/** The base, and the model that draws where it is another one. */
+export function modelsDrawnBy(project: Project, variant: Variant): ModelEntry[] {
   return [...new Set([project.models[0]!, entryOf(project, variant)])]
 }
 

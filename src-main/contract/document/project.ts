@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { DENOISER_COMPONENTS } from '../values/denoisers'
 import { labelledWeights } from './block-labels'
 import { calibrationSettingsSchema } from './calibration'
+import { gridSchema } from '../grid'
 import { seedSchema } from '../values/seed'
 import { evaluationSettingsSchema } from '../evaluate/settings'
 import {
@@ -144,6 +145,8 @@ export const previewSchema = z.strictObject({
   scheduler: z.string().max(100).default('ddim'),
   /** What draws them; absent: DEFAULT_VARIANTS. */
   variants: z.array(variantSchema).max(MOST_VARIANTS).optional(),
+  /** The axes of the grid that is drawn next. */
+  grid: gridSchema.optional(),
 })
 
 /** A project document, `*.fusion.json` (architecture.md, rule 10). The first model is the base. */

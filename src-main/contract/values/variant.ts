@@ -19,3 +19,10 @@ export const DEFAULT_VARIANTS: readonly Variant[] = [{ type: 'base' }, { type: '
 export function variantKey(variant: { type: string; name?: string }): string {
   return variant.name === undefined ? variant.type : `${variant.type}:${variant.name}`
 }
+
+/** A variant in words, also when its model is no longer in the project. */
+export function variantLabel(variant: Variant): string {
+  if (variant.type === 'model') return variant.name
+  if (variant.type === 'without') return `without ${variant.name}`
+  return { base: 'base', soup: 'plain average', merge: 'merge', 'last-merge': 'the last merge' }[variant.type]
+}

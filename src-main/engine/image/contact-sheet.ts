@@ -4,24 +4,32 @@ import { drawText, LETTER_WIDTH, LINE_HEIGHT } from './bitmap-font'
 const PAPER = 255
 const INK = 32
 const GAP = 8
-/** Lines that a column's label may take. */
+/** Letters of a line of a row's label. */
+const MOST_ROW_LETTERS = 24
+/** Lines that a label may take. */
 const MOST_LINES = 4
 
 /** Pictures of one size, with a label per row and per column. */
 export interface ContactSheet {
   rows: readonly string[]
   columns: readonly string[]
-  /** By row and column; RGB. */
-  cells: readonly (readonly Picture[])[]
+  /** By row and column; RGB. null: there is none. */
+  cells: readonly (readonly (Picture | null)[])[]
 }
 
-/** The sheet as one RGB picture on white; labels of rows at the left, of columns above, broken into lines. */
-export function drawContactSheet({ rows, columns, cells }: ContactSheet): Picture {
-  const { width: cellWidth, height: cellHeight } = cells[0]![0]!
+/**
+ * The sheet as one RGB picture on white; labels of rows at the left, of columns above, broken into lines.
+ * @param size of every picture
+ */
+export function drawContactSheet(
+  { rows, columns, cells }: ContactSheet,
+  { width: cellWidth, height: cellHeight }: Pick<Picture, 'width' | 'height'> = cells[0]![0]!,
+): Picture {
   const labels = columns.map((label) =>
     brokenLines(label, Math.max(1, Math.floor((cellWidth - GAP / 2) / LETTER_WIDTH))),
   )
-  const left = Math.max(...rows.map((label) => label.length)) * LETTER_WIDTH + GAP * 2
+  const rowLabels = rows.map((label) => brokenLines(label, MOST_ROW_LETTERS))
+  const left = Math.max(...rowLabels.flat().map((line) => line.length), 0) * LETTER_WIDTH + GAP * 2
   const top = Math.max(...labels.map((lines) => lines.length)) * LINE_HEIGHT + GAP * 2
   const width = left + columns.length * (cellWidth + GAP)
   const height = top + rows.length * (cellHeight + GAP)
@@ -32,10 +40,11 @@ export function drawContactSheet({ rows, columns, cells }: ContactSheet): Pictur
   labels.forEach((lines, column) =>
     lines.forEach((line, index) => drawText(line, left + column * (cellWidth + GAP), GAP + index * LINE_HEIGHT, fill)),
   )
-  rows.forEach((label, row) => {
+  rowLabels.forEach((lines, row) => {
     const y = top + row * (cellHeight + GAP)
-    drawText(label, GAP, y + Math.floor((cellHeight - LINE_HEIGHT) / 2), fill)
-    cells[row]!.forEach((cell, column) => paste(cell, left + column * (cellWidth + GAP), y))
+    const middle = y + Math.floor((cellHeight - lines.length * LINE_HEIGHT) / 2)
+    lines.forEach((line, index) => drawText(line, GAP, middle + index * LINE_HEIGHT, fill))
+    cells[row]!.forEach((cell, column) => cell && paste(cell, left + column * (cellWidth + GAP), y))
   })
   return { width, height, channels: 3, data }
 

@@ -7,7 +7,7 @@ import type { Picture, PictureRun, PictureSettings, PngSettings } from '../../..
 import { compareSeeds } from '../../../src-main/contract/values/seed'
 import { DEFAULT_VARIANTS, variantKey, type Variant } from '../../../src-main/contract/values/variant'
 import { useSession } from '../../bridge/session-store'
-import { listOf } from '../../shared/format'
+import { countOf, listOf } from '../../shared/format'
 import { useNotices } from '../../shared/notices/notices-store'
 import { useCatalog } from '../catalog/catalog-store'
 import { isActive, useJobs } from '../jobs/jobs-store'
@@ -28,6 +28,7 @@ export const usePreview = defineStore('preview', () => {
   const catalog = useCatalog()
   const byId = ref(new Map<string, Picture>())
   const runsById = ref(new Map<string, PictureRun>())
+  const mode = ref<'pictures' | 'grid'>('pictures')
   /** Job whose pictures are shown; null: the newest. */
   const shownRun = ref<string | null>(null)
   const more = ref(false)
@@ -71,11 +72,15 @@ export const usePreview = defineStore('preview', () => {
 
   const pictures = computed(() => [...byId.value.values()].filter(isOfProject).sort((a, b) => b.time - a.time))
   const loadOlder = (): Promise<void> => load(pictures.value.at(-1)?.time)
-  /** Jobs that made pictures or will, newest first. */
+  /** Grids of the project, newest first. */
+  const grids = computed(() =>
+    [...runsById.value.values()].filter((one) => one.grid !== null && isOfProject(one)).sort((a, b) => b.time - a.time),
+  )
+  /** Jobs that made pictures or will, but grids, newest first. */
   const runs = computed(() => {
     const known = new Map<string, number>()
-    for (const run of runsById.value.values()) if (isOfProject(run)) known.set(run.id, run.time)
-    for (const { job, time } of pictures.value) if (!known.has(job)) known.set(job, time)
+    for (const run of runsById.value.values()) if (run.grid === null && isOfProject(run)) known.set(run.id, run.time)
+    for (const { job, time, cell } of pictures.value) if (cell === null && !known.has(job)) known.set(job, time)
     return [...known].map(([id, time]) => ({ id, time })).sort((a, b) => b.time - a.time)
   })
   const run = computed(() => runs.value.find(({ id }) => id === shownRun.value) ?? runs.value[0])
@@ -102,8 +107,8 @@ export const usePreview = defineStore('preview', () => {
   const keysOfTexts = new Map<string, string | null>()
 
   /** Whether a picture was drawn with other weights than its column has now. */
-  function isStale({ merge: text, settings }: Picture): boolean {
-    const now = text === null ? null : keysNow.value(settings.variant)
+  function isStale({ merge: text, settings, cell }: Picture): boolean {
+    const now = text === null || cell !== null ? null : keysNow.value(settings.variant)
     if (now === null || text === null) return false
     if (!keysOfTexts.has(text)) {
       const merge = readMergeText(text)
@@ -122,6 +127,17 @@ export const usePreview = defineStore('preview', () => {
     return chosen.value
       .filter((variant) => !('name' in variant) || order.includes(variant.name))
       .sort((a, b) => place(a) - place(b))
+  })
+
+  const wanted = computed(
+    () => runnable.value.length * project.project.preview.prompts.length * project.project.preview.seeds.length,
+  )
+  const canDraw = computed(() => wanted.value > 0 && problem.value === null)
+  /** How many pictures there are to draw, or why there are none. */
+  const wantedWords = computed(() => {
+    if (project.project.preview.prompts.length === 0) return 'Write a prompt on the right.'
+    if (runnable.value.length === 0) return 'On the right, choose which models draw.'
+    return problem.value?.message ?? `${countOf(wanted.value, 'picture')} to draw`
   })
 
   /** Chooses variants, or takes them back. */
@@ -148,6 +164,25 @@ export const usePreview = defineStore('preview', () => {
   async function forget(ids: string[]): Promise<void> {
     if ((await notices.attempt(() => session.invoke('preview.forget', { ids }))) === undefined) return
     for (const id of ids) byId.value.delete(id)
+  }
+
+  function addRun(run: PictureRun): void {
+    runsById.value.set(run.id, run)
+  }
+
+  /** Takes a cell of a grid over into the project: its weights and method, and what the grid drew it with. */
+  function adoptCell({ settings, merge, job }: Picture): void {
+    const { prompt, seed, steps, guidance, scheduler, variant } = settings
+    const drawn = runsById.value.get(job)
+    const preview: PreviewSettings = {
+      ...project.project.preview,
+      ...{ steps, guidance, scheduler },
+      ...(drawn && drawn.prompts.length > 1 && { prompts: [prompt] }),
+      ...(drawn && drawn.seeds.length > 1 && { seeds: [seed] }),
+    }
+    const weights = merge === null ? [] : editsOfMerge(project.project, merge)
+    if (weights.length === 0) preview.variants = [variant]
+    project.edit('Use a cell of a grid', [...weights, { type: 'set-preview', preview }])
   }
 
   /** Takes the settings of a picture over into the project, with the weights of the merge that drew it. */
@@ -188,6 +223,7 @@ export const usePreview = defineStore('preview', () => {
   }
 
   return {
+    mode,
     pictures,
     runs,
     run,
@@ -197,8 +233,13 @@ export const usePreview = defineStore('preview', () => {
     problem,
     isStale,
     staleOfRun,
+    grids,
+    addRun,
+    adoptCell,
     chosen,
     runnable,
+    canDraw,
+    wantedWords,
     shownRun,
     more,
     loadOlder,

@@ -47,10 +47,3 @@ export function useVariants(): ComputedRef<VariantGroup[]> {
     ].filter(({ choices }) => choices.length > 0) as VariantGroup[]
   })
 }
-
-/** A variant in words, also when its model is no longer in the project. */
-export function variantLabel(variant: Variant): string {
-  if (variant.type === 'model') return variant.name
-  if (variant.type === 'without') return `without ${variant.name}`
-  return { base: 'base', soup: 'plain average', merge: 'merge', 'last-merge': 'the last merge' }[variant.type]
-}

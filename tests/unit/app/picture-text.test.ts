@@ -19,7 +19,7 @@ const hashes = new Map([
 const settings = { prompt: 'taco', negativePrompt: '', seed: 1, steps: 4, guidance: 7, scheduler: 'ddim' }
 const sources = project.models.map(({ name, path }) => ({ name, path, state: '', sha256: null }))
 const { settings: told, merge } = originOf(
-  { id: '1', settings: { ...settings, variant: { type: 'merge' } }, merge: mergeText(project), sources },
+  { id: '1', settings: { ...settings, variant: { type: 'merge' } }, merge: mergeText(project), sources, cell: null },
   hashes,
   '1.0',
 )
@@ -29,7 +29,12 @@ describe('what a picture says of its weights', () => {
     expect(told['Model']).toContain('base + food + animals')
     expect(JSON.parse(told['Hashes']!)).toEqual({ base: 'aaaaaaaaaa', food: 'ffffffffff' })
     expect(JSON.stringify([told, merge])).not.toContain('secret')
-    const drawn = { id: '1', settings: { ...settings, variant: { type: 'model' as const, name: 'food' } }, merge: null }
+    const drawn = {
+      id: '1',
+      settings: { ...settings, variant: { type: 'model' as const, name: 'food' } },
+      merge: null,
+      cell: null,
+    }
     const plain = originOf({ ...drawn, sources: sources.slice(0, 2) }, hashes, '1.0')
     expect(plain).toMatchObject({ settings: { Model: 'food', 'Model hash': 'ffffffffff' }, merge: null })
   })

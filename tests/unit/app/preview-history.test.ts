@@ -28,7 +28,7 @@ async function put(id: string, time: number, merge: string | null = null, source
     scheduler: 'ddim',
   }
   const url = `files/pictures/${id}.png`
-  await history.add({ id, job: 'job', time, width: 64, height: 64, url, settings, merge, sources })
+  await history.add({ id, job: 'job', time, width: 64, height: 64, url, settings, merge, sources, cell: null })
 }
 
 const ids = (pictures: Picture[]) => pictures.map(({ id }) => id)
@@ -58,7 +58,7 @@ describe('the history of pictures', () => {
     await put('a', 1, null, [source('base')])
     await put('b', 2, 'merge', [source('base'), source('food')])
     await put('c', 3, 'merge', [source('base'), source('food', 'replaced')])
-    const run = { id: 'job', time: 1, variants: [], prompts: [], seeds: [] }
+    const run = { id: 'job', time: 1, variants: [], prompts: [], seeds: [], grid: null }
     await history.addRun({ ...run, sources: [source('base'), source('food')] })
     const again = await PreviewHistory.open(folder)
     const seen = (...models: ReturnType<typeof source>[]) => [
