@@ -24,6 +24,8 @@ test('metadata are edited on export, with a picture, and shown whole', async ({ 
   await expect(studio.export.result).toContainText('is written', { timeout: 60_000 })
   await studio.export.result.getByRole('button', { name: 'Add as a model' }).click()
   await studio.models.card('merged').getByRole('button', { name: 'merged', exact: true }).click()
+  const family = page.getByRole('region', { name: 'Family' }).getByRole('listitem')
+  await expect(family.filter({ hasText: 'featurefusion' }).first()).toContainText('animals')
   const panel = page.getByRole('region', { name: 'Metadata' })
   await panel.getByText('modelspec.author').click()
   await expect(panel.getByText('Someone').last()).toBeVisible()

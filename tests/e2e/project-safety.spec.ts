@@ -61,3 +61,48 @@ test.describe('where something is refused', () => {
     await expect(page.getByRole('log')).toContainText('broken.fusion.json')
   })
 })
+
+test('results of one project count for no other, and nothing is asked for that is not there', async ({
+  studio,
+  page,
+}) => {
+  await studio.models.demo.click()
+  await expect(studio.shares).toBeVisible()
+  const { preview, evaluation } = (await studio.ask('app.snapshot', {})).project.project
+  await studio.ask('project.edit', {
+    edits: [
+      { type: 'set-preview', preview: { ...preview, prompts: preview.prompts.slice(0, 1), steps: 2 } },
+      { type: 'set-evaluation', evaluation: { ...evaluation, pictures: 1 } },
+    ],
+    label: 'Less to do',
+  })
+  await studio.ask('inspect.start', {})
+  await studio.ask('preview.run', { variants: [{ type: 'base' }] })
+  await studio.ask('evaluate.start', { kind: 'table' })
+  const step = (name: string) =>
+    page.getByRole('navigation', { name: 'Steps' }).getByRole('button', { name: new RegExp(`^${name}`) })
+  await expect(step('Evaluate')).toContainText(/(?<!not )measured/, { timeout: 90_000 })
+  await expect(step('Inspect')).toContainText('layers')
+  await expect(step('Preview')).toContainText('1 picture')
+  // Suggestions are asked for in Tune.
+  await studio.goTo('Tune')
+  await page.keyboard.press('Control+Alt+n')
+  await expect(step('Models')).toContainText('no models yet')
+  await expect(step('Inspect')).toContainText('not computed')
+  await expect(step('Preview')).toContainText('no pictures')
+  await expect(step('Evaluate')).toContainText('not measured')
+  await expect(step('Export')).toContainText('not exported')
+  await studio.undo.click()
+  await expect(step('Preview')).toContainText('1 picture')
+  await expect(step('Evaluate')).toContainText(/(?<!not )measured/)
+})
+
+test('a part that no specialist has cannot be ticked', async ({ studio, page }) => {
+  await studio.models.demo.click()
+  await expect(studio.shares).toBeVisible()
+  await studio.goTo('Tune')
+  await studio.tune.openSettings()
+  const parts = page.getByRole('group', { name: 'Parts to merge' })
+  await expect(parts.getByRole('checkbox', { name: /^UNet/ })).toBeEnabled()
+  await expect(parts.getByRole('checkbox', { name: /^VAE/ })).toBeDisabled()
+})
