@@ -41,6 +41,7 @@ export const editSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('set-preview'), preview: previewSchema }),
   z.strictObject({ type: z.literal('set-evaluation'), evaluation: evaluationSettingsSchema }),
   z.strictObject({ type: z.literal('set-calibration'), calibration: calibrationSettingsSchema }),
+  z.strictObject({ type: z.literal('set-snapshots'), snapshots: projectSchema.shape.snapshots.unwrap() }),
 ])
 
 /** The document and all that the interface shows about it. Paths inside `project` are absolute here. */

@@ -43,6 +43,7 @@ export function applyEdit(project: Project, edit: Edit): Project {
         models: models.with(index, edit.model),
         calibration: renamed(project.calibration, edit.name, edit.model.name),
         preview: withVariantRenamed(project.preview, edit.name, edit.model.name),
+        snapshots: renamedInSnapshots(project.snapshots, edit.name, edit.model.name),
       }
     }
     case 'set-method':
@@ -59,6 +60,8 @@ export function applyEdit(project: Project, edit: Edit): Project {
       return { ...project, evaluation: edit.evaluation }
     case 'set-calibration':
       return { ...project, calibration: edit.calibration }
+    case 'set-snapshots':
+      return { ...project, snapshots: edit.snapshots }
   }
 }
 
@@ -78,6 +81,15 @@ function withVariantRenamed(preview: PreviewSettings, name: string, to: string):
     'name' in variant && variant.name === name ? { ...variant, name: to } : variant,
   )
   return { ...preview, variants }
+}
+
+/** What a snapshot knows of a model goes with it. */
+function renamedInSnapshots(snapshots: Project['snapshots'], name: string, to: string): Project['snapshots'] {
+  if (name === to) return snapshots
+  return snapshots.map((snapshot) => ({
+    ...snapshot,
+    models: snapshot.models.map((model) => (model.name === name ? { ...model, name: to } : model)),
+  }))
 }
 
 function indexOf(models: readonly ModelEntry[], wanted: string): number {

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { projectSchema } from '../../src-main/contract/document/project'
 import type { Studio } from './pages/studio'
 import { expect, expectAccessible, test } from './studio-test'
@@ -218,4 +219,52 @@ test('weights by block are painted, set with keys, drawn and taken from presets'
     await studio.setTheme(theme)
     await expectAccessible(studio, `weights by block, ${theme}`)
   }
+})
+
+test('states are kept with a picture, restored as one step of undo, renamed and removed', async ({
+  studio,
+  page,
+  server,
+}) => {
+  const { project } = await studio.ask('project.demo', {})
+  const [, first, second] = project.models.map(({ name }) => name) as [string, string, string]
+  const preview = { ...project.preview, prompts: project.preview.prompts.slice(0, 1), seeds: [1], steps: 2 }
+  await studio.ask('project.edit', { edits: [{ type: 'set-preview', preview }], label: 'Fewer steps' })
+  await studio.goTo('Tune')
+  await studio.tune.turnLive(true)
+  await studio.tune.livePictures()
+  const row = page.getByRole('region', { name: 'Snapshots' })
+  await row.getByRole('button', { name: 'Keep this state' }).click()
+  const restore = row.getByRole('button', { name: 'Restore State 1' })
+  await expect(restore).toHaveAttribute('aria-current', 'true')
+  await studio.tune.turnLive(false)
+  const kept = async () => (await projectOf(studio)).snapshots
+  expect((await kept())[0]!.picture).toMatch(/^data:image\/jpeg;base64,/)
+
+  await studio.tune.weight(first).fill('0.25')
+  await studio.tune.weight(first).press('Enter')
+  await studio.tune.drop(second)
+  await studio.tune.method.selectOption({ label: 'Soup' })
+  await expect(restore).not.toHaveAttribute('aria-current', 'true')
+  await row.getByRole('button', { name: 'Keep this state' }).click()
+  await restore.click()
+  await expect(studio.tune.weight(first)).toHaveValue('1')
+  await expect(studio.tune.method).toHaveValue('featurefusion')
+  await expect(studio.undo).toHaveAccessibleName(/Restore State 1/)
+  await studio.undo.click()
+  await expect(studio.tune.weight(first)).toHaveValue('0.25')
+  await expectAccessible(studio, 'Tune with snapshots')
+
+  await row.getByRole('button', { name: 'More about State 2' }).click()
+  await page.getByRole('menuitem', { name: 'Rename' }).click()
+  await row.getByRole('textbox', { name: 'New name of State 2' }).fill('soup of five')
+  await page.keyboard.press('Enter')
+  await expect(row.getByRole('button', { name: 'Restore soup of five' })).toBeVisible()
+  const path = join(server.folder, 'kept.fusion.json')
+  await studio.ask('project.save', { path })
+  await row.getByRole('button', { name: 'More about State 1' }).click()
+  await page.getByRole('menuitem', { name: 'Remove' }).click()
+  await expect.poll(async () => (await kept()).map(({ name }) => name)).toEqual(['soup of five'])
+  await studio.ask('project.open', { path })
+  await expect.poll(async () => (await kept()).map(({ name }) => name)).toEqual(['State 1', 'soup of five'])
 })

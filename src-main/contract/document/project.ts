@@ -149,6 +149,29 @@ export const previewSchema = z.strictObject({
   grid: gridSchema.optional(),
 })
 
+/** Snapshots that a project keeps. */
+export const MOST_SNAPSHOTS = 24
+/** A small picture as text: every change of the project is told with all of them. */
+const MOST_PICTURE_CHARACTERS = 12_000
+
+/** A state of the weights that somebody kept. It has no paths: models are known by their names. */
+export const tuneSnapshotSchema = z.strictObject({
+  name: nameSchema,
+  /** Milliseconds since 1970, when it was kept; no two have the same. */
+  time: z.number(),
+  models: z
+    .array(modelSchema.pick({ name: true, weight: true, enabled: true, blocks: true, layers: true, strengths: true }))
+    .max(MOST_MODELS),
+  method: methodSchema.omit({ calibration: true, reuse: true }),
+  include: outputSchema.shape.include,
+  /** What the merge drew then, small; null where nothing was drawn. */
+  picture: z
+    .string()
+    .max(MOST_PICTURE_CHARACTERS)
+    .regex(/^data:image\/(jpeg|png);base64,[A-Za-z0-9+/=]+$/)
+    .nullable(),
+})
+
 /** A project document, `*.fusion.json` (architecture.md, rule 10). The first model is the base. */
 export const projectSchema = z.strictObject({
   format: z.literal('featurefusion-project'),
@@ -163,6 +186,7 @@ export const projectSchema = z.strictObject({
   preview: previewSchema.default(previewSchema.parse({})),
   evaluation: evaluationSettingsSchema.default(evaluationSettingsSchema.parse({})),
   calibration: calibrationSettingsSchema.default(calibrationSettingsSchema.parse({})),
+  snapshots: z.array(tuneSnapshotSchema).max(MOST_SNAPSHOTS).default([]),
 })
 
 export type AdapterStrengths = z.infer<typeof strengthsSchema>
@@ -170,6 +194,7 @@ export type ModelEntry = z.infer<typeof modelSchema>
 export type MethodSettings = z.infer<typeof methodSchema>
 export type OutputSettings = z.infer<typeof outputSchema>
 export type PreviewSettings = z.infer<typeof previewSchema>
+export type TuneSnapshot = z.infer<typeof tuneSnapshotSchema>
 export type Project = z.infer<typeof projectSchema>
 
 /** The threshold that holds (method.md, 'Normalisation and merge'). */

@@ -35,6 +35,7 @@ const NO_PROJECT: Project = {
   preview: {} as PreviewSettings,
   evaluation: {} as EvaluationSettings,
   calibration: {} as CalibrationSettings,
+  snapshots: [],
 }
 
 /** The document as the host holds it, with the edits that are still on their way applied: controls answer at once. */
@@ -233,6 +234,8 @@ function applyEdit(project: Project, edit: Edit): Project {
       return { ...project, preview: edit.preview }
     case 'set-evaluation':
       return { ...project, evaluation: edit.evaluation as EvaluationSettings }
+    case 'set-snapshots':
+      return { ...project, snapshots: edit.snapshots as Project['snapshots'] }
     case 'set-calibration':
       return { ...project, calibration: edit.calibration as CalibrationSettings }
     case 'move-model': {
