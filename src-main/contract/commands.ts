@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { fusionRequestSchema } from './adapter-fusion'
 import { calibrationPlanSchema } from './document/calibration'
+import { domainPicturesSchema } from './evaluate/domain-pictures'
 import { evaluationResultsSchema } from './evaluate/results'
 import { SEARCH_STRATEGIES } from './evaluate/search'
 import { evaluationDataSchema } from './evaluate/settings'
@@ -226,6 +227,10 @@ export const COMMANDS = {
   ),
   /** Draws captions of the evaluation data with every model and scores the pictures; rows come as 'clip-scores' events. */
   'evaluate.clip': command(nothing, startedJob),
+  /** What every row of the table draws for the first caption of each domain, as far as it is drawn. */
+  'evaluate.pictures': command(nothing, domainPicturesSchema),
+  /** Draws the rest; they come as 'domain-pictures' events. */
+  'evaluate.draw': command(nothing, startedJob),
   /** The last ones, also of an earlier session. */
   'evaluate.results': command(nothing, evaluationResultsSchema),
 

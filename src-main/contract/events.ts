@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { clipReportSchema } from './evaluate/clip'
+import { domainPicturesSchema } from './evaluate/domain-pictures'
 import { driftReportSchema } from './evaluate/drift'
 import { evaluationReportSchema } from './evaluate/report'
 import { searchReportSchema } from './evaluate/search'
@@ -35,6 +36,7 @@ export const eventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('evaluation'), report: evaluationReportSchema }),
   z.object({ type: z.literal('weight-search'), search: searchReportSchema }),
   z.object({ type: z.literal('feature-drift'), drift: driftReportSchema }),
+  z.object({ type: z.literal('domain-pictures'), pictures: domainPicturesSchema }),
   z.object({ type: z.literal('clip-scores'), clip: clipReportSchema }),
   z.object({ type: z.literal('compute'), compute: computeStateSchema }),
   z.object({ type: z.literal('settings'), settings: settingsSchema }),

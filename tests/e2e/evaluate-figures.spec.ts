@@ -26,7 +26,13 @@ test('figures are of this project alone, dimmed when it changes, and charts are 
     scales: 'published' as const,
     methods: ['featurefusion' as const, 'task-arithmetic' as const],
   }
-  const setEvaluation = { edits: [{ type: 'set-evaluation' as const, evaluation }], label: 'One picture' }
+  const setEvaluation = {
+    edits: [
+      { type: 'set-evaluation' as const, evaluation },
+      { type: 'set-preview' as const, preview: { ...project.preview, steps: 2 } },
+    ],
+    label: 'One picture',
+  }
   await studio.ask('project.edit', setEvaluation)
   expect(await ended(studio, (await studio.ask('evaluate.start', { kind: 'table' })).job)).toBe('done')
   await studio.goTo('Evaluate')
@@ -53,6 +59,23 @@ test('figures are of this project alone, dimmed when it changes, and charts are 
     await studio.undo.click()
     await expect(step).toContainText('measured')
     await expect(page.locator('.stale')).toHaveCount(0)
+  })
+
+  await test.step('the table is drawn as pictures, with the losses under them; what is drawn is kept', async () => {
+    const { domains, missing } = await studio.ask('evaluate.pictures', {})
+    expect(missing).toBe(domains.length * (project.models.length + 2))
+    await evaluate.losses.getByRole('button', { name: 'Draw who draws what' }).click()
+    const name = `this merge draws ‘${domains[1]!.prompt}’`
+    const picture = evaluate.row('this merge').getByRole('img', { name })
+    await expect(picture).toBeVisible({ timeout: 60_000 })
+    await expect(evaluate.losses.getByRole('img')).toHaveCount(missing, { timeout: 120_000 })
+    await expect(evaluate.row('this merge').getByRole('cell').nth(1)).toHaveText(/^\s*\(?[+−]\d/)
+    await expectAccessible(studio, 'Evaluate, pictures')
+    await page.reload()
+    await studio.goTo('Evaluate')
+    await picture.scrollIntoViewIfNeeded()
+    await expect.poll(() => picture.evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBeGreaterThan(0)
+    await expect(evaluate.losses.getByRole('button', { name: 'Draw who draws what' })).toHaveCount(0)
   })
 
   await test.step('an evaluation that is cancelled takes nothing away', async () => {

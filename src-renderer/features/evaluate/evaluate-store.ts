@@ -1,6 +1,7 @@
 import { defineStore } from 'pinia'
 import { computed, reactive, ref, shallowRef, watch } from 'vue'
 import type { CommandInput } from '../../../src-main/contract/commands'
+import { DRAWING, type DomainPictures } from '../../../src-main/contract/evaluate/domain-pictures'
 import type { DriftReport } from '../../../src-main/contract/evaluate/drift'
 import { COMPARISON_TITLE, type EvaluationReport, type EvaluationRow } from '../../../src-main/contract/evaluate/report'
 import { EMPTY_RESULTS, type EvaluationResults } from '../../../src-main/contract/evaluate/results'
@@ -34,6 +35,8 @@ export const useEvaluate = defineStore('evaluate', () => {
   })
   /** null before the host was asked. */
   const data = shallowRef<EvaluationData | null>(null)
+  /** Who draws what, in the project as it is; null before the host was asked. */
+  const pictures = shallowRef<DomainPictures | null>(null)
   const tab = ref<EvaluateTab>('table')
   /** What the sampling check takes. */
   const drift = reactive({ domain: null as string | null, pictures: 1, samples: 64 })
@@ -43,6 +46,7 @@ export const useEvaluate = defineStore('evaluate', () => {
     if (event.type === 'evaluation') all.value = { ...all.value, [event.report.kind]: event.report }
     else if (event.type === 'weight-search') all.value = { ...all.value, search: event.search }
     else if (event.type === 'feature-drift') all.value = { ...all.value, drift: event.drift }
+    else if (event.type === 'domain-pictures') pictures.value = event.pictures
     else if (event.type === 'clip-scores') all.value = { ...all.value, clip: event.clip }
   })
 
@@ -89,6 +93,31 @@ export const useEvaluate = defineStore('evaluate', () => {
     return latest ?? jobOf(results.value[tab.value])
   })
   const running = computed(() => job.value !== undefined && isActive(job.value))
+
+  /** Everything that the pictures depend on. */
+  const picturesKey = computed(() =>
+    results.value.table?.summary
+      ? JSON.stringify([evaluationKey(project.project, 'table'), project.project.preview])
+      : '',
+  )
+  watch(picturesKey, () => void loadPictures(), { immediate: true })
+
+  async function loadPictures(): Promise<void> {
+    const asked = picturesKey.value
+    pictures.value = null
+    if (asked === '') return
+    await project.settled()
+    const answer = await session.invoke('evaluate.pictures', {}).catch(() => null)
+    if (asked === picturesKey.value) pictures.value = answer
+  }
+
+  const drawing = computed(() => jobs.active.some(({ kind, title }) => kind === 'preview' && title.startsWith(DRAWING)))
+
+  async function draw(): Promise<void> {
+    await project.settled()
+    const started = await notices.attempt(() => session.invoke('evaluate.draw', {}))
+    if (started) jobs.add(started.job)
+  }
 
   async function start(kind: EvaluationReport['kind']): Promise<void> {
     await project.settled()
@@ -144,6 +173,9 @@ export const useEvaluate = defineStore('evaluate', () => {
     data,
     tab,
     drift,
+    pictures,
+    drawing,
+    draw,
     shown,
     isCurrent,
     outdated,

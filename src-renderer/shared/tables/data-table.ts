@@ -15,6 +15,8 @@ export interface TableColumn {
 
 export interface TableCell {
   text: string
+  /** Stands above the text; null: there is room for one that is not there yet. */
+  picture?: { url: string; alt: string } | null
   tooltip?: string | undefined
   style?: { background?: string; color?: string }
   /** 'unknown': a stripe; 'framed': the one to look at in its row. */

@@ -1,0 +1,101 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { DRAWING, type DomainPictures } from '../../contract/evaluate/domain-pictures'
+import { FusionError } from '../../contract/errors'
+import type { Job } from '../../contract/jobs'
+import { openEvaluationData } from '../../engine/evaluate/data/evaluation-data'
+import { digest } from '../../engine/files/kept/digest'
+import { CARDS_URL } from '../files/interface-files'
+import { mergedModel, modelNamed, plainModel, type PreviewModel } from '../previews/preview-models'
+import type { Studio } from '../studio'
+import { evaluatedRows } from './evaluation-plan'
+
+/** Enough to tell what a model draws. */
+const MOST_STEPS = 12
+
+interface PlannedPicture {
+  row: string
+  domain: string
+  prompt: string
+  model: PreviewModel
+  /** Equal for equal weights and settings: in the cache it has this name. */
+  key: string
+  file: string
+}
+
+interface Plan {
+  domains: DomainPictures['domains']
+  pictures: PlannedPicture[]
+}
+
+type PicturesHost = Pick<
+  Studio,
+  'jobs' | 'events' | 'cache' | 'project' | 'readableProject' | 'dataFolder' | 'device' | 'checkMerge'
+>
+
+/** What every row of the table draws for the first caption of every domain; pictures are kept in the cache. */
+export class DomainDrawings {
+  constructor(private readonly program: PicturesHost) {}
+
+  /** What is drawn already. @throws FusionError 'validation' where there are no models, or no data */
+  async show(): Promise<DomainPictures> {
+    return shown(await this.plan())
+  }
+
+  /** Draws those that are missing. @throws FusionError 'validation' where none is */
+  async start(): Promise<{ job: Job }> {
+    const { jobs, events, cache } = this.program
+    const plan = await this.plan()
+    const missing = plan.pictures.filter(({ file }) => !existsSync(file))
+    if (missing.length === 0) throw new FusionError('validation', 'All of these pictures are drawn.')
+    const { seeds, negativePrompt, guidance, scheduler, steps } = (await this.program.readableProject()).preview
+    const models = new Map(missing.map(({ model }) => [model.key, model]))
+    return jobs.start(
+      'preview',
+      `${DRAWING}, ${missing.length} pictures`,
+      async () => ({
+        type: 'preview',
+        models: [...models.values()],
+        pictures: missing.map(({ key, prompt, model, file }) => ({
+          ...{ id: key, model: model.key, file, prompt, negativePrompt, guidance, scheduler },
+          ...{ seed: seeds[0] ?? 0, steps: Math.min(steps, MOST_STEPS) },
+        })),
+        device: await this.program.device(),
+        cacheFolder: cache.folder,
+      }),
+      ({ event }) => {
+        if (event.type === 'picture') events.emit({ type: 'domain-pictures', pictures: shown(plan) })
+      },
+    )
+  }
+
+  private async plan(): Promise<Plan> {
+    const { cache } = this.program
+    const project = await this.program.readableProject()
+    const data = await openEvaluationData(await this.program.dataFolder(project), project.evaluation.seed)
+    const domains = data.domains.flatMap(({ name, pictures: [first] }) =>
+      first ? [{ name, prompt: first.caption }] : [],
+    )
+    const { seeds, negativePrompt, guidance, scheduler, steps } = project.preview
+    const settings = [seeds[0] ?? 0, negativePrompt, guidance, scheduler, Math.min(steps, MOST_STEPS)]
+    const pictures: PlannedPicture[] = []
+    for (const { name, merge } of evaluatedRows(project, 'table')) {
+      if (merge) await this.program.checkMerge(merge)
+      const model = await (merge ? mergedModel(merge, cache.merges) : plainModel(project, modelNamed(project, name)))
+      for (const { name: domain, prompt } of domains) {
+        const key = digest(['domain', model.key, prompt, settings])
+        pictures.push({ row: name, domain, prompt, model, key, file: join(cache.cards, `${key}.png`) })
+      }
+    }
+    return { domains, pictures }
+  }
+}
+
+function shown({ domains, pictures }: Plan): DomainPictures {
+  const drawn = pictures.filter(({ file }) => existsSync(file))
+  return {
+    domains,
+    pictures: drawn.map(({ row, domain, key }) => ({ row, domain, url: `${CARDS_URL}${key}.png` })),
+    missing: pictures.length - drawn.length,
+  }
+}
