@@ -88,6 +88,11 @@ export function formatTime(milliseconds: number): string {
   return `${date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric' })} ${time}`
 }
 
+/** '3 Nov 2026 14:05', also today: for what is kept. */
+export function formatDate(milliseconds: number): string {
+  return new Date(milliseconds).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' })
+}
+
 /** A long name with its middle left out: both ends tell names apart. */
 export function shorten(name: string, length: number): string {
   const half = Math.floor((length - 1) / 2)

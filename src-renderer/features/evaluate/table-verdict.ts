@@ -72,3 +72,9 @@ function keptInWords({ models }: LossSummary, merge: ModelSummary): string {
 export function keptText(percent: number): string {
   return percent <= 0 ? 'nothing' : formatPercent(percent / 100)
 }
+
+/** The base, then the merges, which a table is about, then the specialists. */
+export function byRole<Row extends Pick<ModelSummary, 'role'>>(rows: readonly Row[]): Row[] {
+  const rank = { base: 0, merge: 1, specialist: 2 }
+  return [...rows].sort((one, other) => rank[one.role] - rank[other.role])
+}
