@@ -277,6 +277,7 @@ export const COMMANDS = {
       notifications: z.boolean().optional(),
       sound: z.boolean().optional(),
       blockPresets: settingsSchema.shape.blockPresets.unwrap().optional(),
+      seen: settingsSchema.shape.seen.unwrap().optional(),
     }),
     settingsSchema,
   ),

@@ -62,6 +62,8 @@ export const projectStateSchema = z.object({
   redo: z.string().nullable(),
 })
 
+const seenSchema = z.array(z.string().max(40)).max(50)
+
 export const settingsSchema = z.strictObject({
   theme: z.enum(['system', 'dark', 'light']).default('dark'),
   device: z.enum(DEVICES).default('auto'),
@@ -82,6 +84,8 @@ export const settingsSchema = z.strictObject({
   sound: z.boolean().default(false),
   /** Block weights that the person keeps, beside those that the field knows by name. */
   blockPresets: z.array(blockPresetSchema).max(MOST_PRESETS).default([]),
+  /** What was shown once and dismissed for good: the first start, notes of the tour. */
+  seen: seenSchema.default([]),
 })
 
 export const computeStateSchema = z.object({

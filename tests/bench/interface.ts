@@ -1,6 +1,6 @@
 // The interface in a real Chromium through `serve`, against issue 5's limits: first paint, script per input on an
 // overview of 700 layers × 8 specialists, P of 1280 × 10240 against its bare matrix product, memory. Linux only.
-//   npm run build && node scripts/run-ts.mjs tests/bench/interface.ts [paint] [memory] [overview] [matrix]
+//   npm run build && node scripts/run-ts.mjs tests/bench/interface.ts [paint] [first] [memory] [overview] [matrix]
 import { loadavg } from 'node:os'
 import { chromium, type Browser, type Locator, type Page } from '@playwright/test'
 import config from '../../playwright.config'
@@ -33,6 +33,7 @@ interface Bench {
 const browser = await chromium.launch(config.use!.launchOptions)
 const parts: Record<string, () => Promise<void>> = {
   paint: firstPaint,
+  first: firstStart,
   memory: memoryOfTheDemo,
   overview,
   matrix: async () => {
@@ -67,6 +68,29 @@ async function withStudio(act: (bench: Bench) => Promise<void>): Promise<void> {
     await context.close()
     await server.stop()
   }
+}
+
+/** The first start ever: until every card of the demo shows its picture. Each load is a first start. */
+async function firstStart(): Promise<void> {
+  const times: number[] = []
+  for (let load = 0; load < LOADS; load++) {
+    const server = await StudioServer.start({ isFirst: true })
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 } })
+    const page = await context.newPage()
+    await page.goto(server.url)
+    const shown = await page.waitForFunction(() => {
+      const pictures = [...document.querySelectorAll<HTMLImageElement>('.cards img')]
+      const all = pictures.length > 1 && pictures.length === document.querySelectorAll('.cards > li').length
+      return all && pictures.every(({ complete, naturalWidth }) => complete && naturalWidth > 0)
+        ? performance.now()
+        : null
+    })
+    times.push((await shown.jsonValue())!)
+    await context.close()
+    await server.stop()
+  }
+  const words = `median of ${LOADS}, slowest ${max(times).toFixed(0)}; `
+  tell('first start, all pictures of the demo', median(times), 1000, 'ms', words)
 }
 
 async function firstPaint(): Promise<void> {

@@ -1,8 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { WELCOME_NOTES } from '../../src-renderer/features/welcome/notes'
 import { printedAddress } from '../serve-client'
 
 const CLI = fileURLToPath(new URL('../../out/main/cli.js', import.meta.url))
@@ -23,11 +24,15 @@ export class StudioServer {
     return this.process.pid!
   }
 
-  static async start(): Promise<StudioServer> {
+  /** @param isFirst whether nothing is there yet, as when the program is started for the first time */
+  static async start({ isFirst = false } = {}): Promise<StudioServer> {
     const root = await mkdtemp(join(tmpdir(), 'featurefusion-e2e-'))
     const folder = await mkdtemp(join(root, 'models-'))
+    const data = join(root, 'data')
+    await mkdir(data, { mode: 0o700 })
+    if (!isFirst) await writeFile(join(data, 'settings.json'), JSON.stringify({ seen: WELCOME_NOTES }), { mode: 0o600 })
     const served = spawn(process.execPath, [CLI, 'serve', '--port', '0', '--allow', folder], {
-      env: { ...process.env, FEATUREFUSION_DATA: join(root, 'data'), FEATUREFUSION_CACHE: join(root, 'cache') },
+      env: { ...process.env, FEATUREFUSION_DATA: data, FEATUREFUSION_CACHE: join(root, 'cache') },
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     const { href } = await printedAddress(served)

@@ -4,13 +4,18 @@ import { Studio } from './pages/studio'
 import { StudioServer } from './studio-server'
 
 /** A test with the program open in a browser, empty; it fails on any error that the page logs. */
-export const test = base.extend<{ server: StudioServer; studio: Studio; isRefused: boolean }>({
+export const test = base.extend<{
+  server: StudioServer
+  studio: Studio
+  isRefused: boolean
+  isFirstStart: boolean
+}>({
+  /** Whether the program has never been started before; else nothing of a first start is shown. */
+  isFirstStart: [false, { option: true }],
   /** Whether the test does what the host refuses: a browser logs the status of such an answer. */
   isRefused: [false, { option: true }],
-  // Playwright reads the names of the fixtures from the pattern, so there must be one.
-  // eslint-disable-next-line no-empty-pattern
-  server: async ({}, use) => {
-    const server = await StudioServer.start()
+  server: async ({ isFirstStart }, use) => {
+    const server = await StudioServer.start({ isFirst: isFirstStart })
     await use(server)
     await server.stop()
   },

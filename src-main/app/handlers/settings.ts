@@ -6,7 +6,7 @@ export function settingsHandlers({ host, settings, compute }: Studio): Handlers<
     'settings.get': () => settings.value,
     'settings.set': async ({ cacheFolder, modelFolders, theme, device, cacheLimitBytes, ...switches }) => {
       const before = settings.value
-      const { lowPriority, notifications, sound, blockPresets } = switches
+      const { lowPriority, notifications, sound, blockPresets, seen } = switches
       const after = await settings.set({
         ...(lowPriority !== undefined && { lowPriority }),
         ...(notifications !== undefined && { notifications }),
@@ -14,6 +14,7 @@ export function settingsHandlers({ host, settings, compute }: Studio): Handlers<
         ...(theme !== undefined && { theme }),
         ...(device !== undefined && { device }),
         ...(blockPresets && { blockPresets }),
+        ...(seen && { seen }),
         ...(cacheLimitBytes !== undefined && { cacheLimitBytes }),
         ...(cacheFolder !== undefined && {
           cacheFolder: cacheFolder === null ? null : await host.access.checkFolder(cacheFolder),

@@ -110,6 +110,7 @@ export class ModelCards {
 
   private async complete(project: Project, signal: AbortSignal): Promise<void> {
     const settings = cardSettings(project)
+    await this.takeShipped(project, settings, signal)
     const cards = await Promise.all(project.models.map((entry) => this.atOnce(entry, project, settings)))
     if (signal.aborted) return
     this.take(cards)
@@ -124,6 +125,20 @@ export class ModelCards {
       })
       if (signal.aborted) return
     }
+  }
+
+  /** Where nothing was drawn yet, pictures that need no look at a model come before all else. */
+  private async takeShipped(project: Project, settings: CardSettings | null, signal: AbortSignal): Promise<void> {
+    if (!settings || existsSync(this.program.cache.cards)) return
+    const { prompt } = settings
+    const cards = await Promise.all(
+      project.models.map(async (entry): Promise<ModelCard> => {
+        const url = await this.shipped.urlOf(entry, project, settings)
+        const picture: ModelPicture = url === null ? WAITING : { source: 'shipped', url, prompt }
+        return { path: entry.path, sha256: null, ancestry: null, picture }
+      }),
+    )
+    if (!signal.aborted && cards.some(({ picture }) => picture !== WAITING)) this.take(cards)
   }
 
   /** Hashes, compares and draws a model, as far as that is not known. @throws what that throws */

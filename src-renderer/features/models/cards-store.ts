@@ -15,9 +15,6 @@ export const useCards = defineStore('cards', () => {
     if (event.type === 'model-cards') cards.value = keepEqual(cards.value, event.cards)
   })
 
-  // The first card is shown long after the session's first snapshot.
-  if (session.ready) void load()
-
   /** A host that does not answer is asked again with its next snapshot. */
   async function load(): Promise<void> {
     const answer = await session.invoke('models.cards', {}).catch(() => null)
