@@ -215,10 +215,10 @@ async function fuseLayers(
 
 /** @returns the names of the tensors whose changes were added */
 function addVectors(vectors: readonly FusedTensor[], fuser: LayerFuser, file: LoraFile, type: LoraType): string[] {
-  const rounding = new RoundedTensors(type)
+  const rounding = new RoundedTensors()
   return vectors.map((vector) => {
     const data = fuser.fuseVector(vector)
-    file.addWhole(targetOf(vector), rounding.round({ data, rows: 1, columns: data.length }, vector.base).bytes)
+    file.addWhole(targetOf(vector), rounding.round({ data, rows: 1, columns: data.length }, type, vector.base).bytes)
     return nameOf(vector)
   })
 }

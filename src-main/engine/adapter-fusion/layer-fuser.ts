@@ -34,7 +34,7 @@ interface Cut {
 export class LayerFuser {
   private readonly reader: TensorReader
   private readonly changes: ChangeReader
-  private readonly products = new MatrixProducts()
+  private readonly tools = { products: new MatrixProducts(), rounding: new RoundedTensors() }
 
   constructor(sources: readonly SourceFile[]) {
     this.reader = new TensorReader(sources)
@@ -51,12 +51,11 @@ export class LayerFuser {
     if (!parts.every(isLowRank)) return this.fuseWhole(tensor, type, kept!)
     const found = await this.cut(tensor, settings)
     if (!found) return null
-    const total = await energyOf(found.target, this.products)
+    const total = await energyOf(found.target, this.tools.products)
     if (total === 0) return null
-    const rounding = new RoundedTensors(type)
-    const [up, down] = [rounding.round(found.kept.up, base), rounding.round(found.kept.down, base)]
-    const lost = await distanceOf(found.target, { up: up.matrix, down: down.matrix }, this.products)
-    return { rank: found.kept.up.columns, up: up.bytes, down: down.bytes, lost, total }
+    const [up, down] = [found.kept.up, found.kept.down].map((factor) => this.tools.rounding.round(factor, type, base))
+    const lost = await distanceOf(found.target, { up: up!.matrix, down: down!.matrix }, this.tools.products)
+    return { rank: found.kept.up.columns, up: up!.bytes, down: down!.bytes, lost, total }
   }
 
   /** Of a sum all of whose rank is kept the factors side by side, else the best of the kept rank in their space. */
@@ -70,11 +69,11 @@ export class LayerFuser {
     const rank = stacked.up.columns
     const isWhole = kept === null || ('rank' in kept && kept.rank >= rank)
     if (isWhole && fusion.method === 'sum') return { target: stacked, kept: balanced(stacked) }
-    if ((await energyOf(stacked, this.products)) === 0) return null
-    const space = await FactorSpace.of(stacked, this.products)
+    if ((await energyOf(stacked, this.tools.products)) === 0) return null
+    const space = await FactorSpace.of(stacked, this.tools.products)
     const adapters = parts.map(({ model }) => model - 1)
     const core = await FUSIONS[fusion.method]({
-      ...{ space, adapters, settings: fusion, products: this.products, inputs },
+      ...{ space, adapters, settings: fusion, products: this.tools.products, inputs },
       yieldOrCancel: () => yieldOrCancel(signal),
     })
     const best = await space.best(core, kept ?? { rank })
@@ -90,7 +89,7 @@ export class LayerFuser {
       const own = this.changes.read(base, view, doubles)
       for (let i = 0; i < data.length; i++) data[i]! += coefficient * own[i]!
     }
-    return factorMatrix({ data, rows, columns }, { kept, type, layer: base }, this.products)
+    return factorMatrix({ data, rows, columns }, { kept, type, layer: base }, this.tools)
   }
 
   /** What is added to a bias or a norm. @throws FusionError 'not-finite' and whatever reading throws */
@@ -112,6 +111,6 @@ export class LayerFuser {
 
   async release(): Promise<void> {
     this.reader.close()
-    await this.products.release()
+    await this.tools.products.release()
   }
 }

@@ -221,13 +221,13 @@ async function addVectors(
   file: LoraFile,
   { type, signal }: Pick<ExtractOptions, 'type' | 'signal'>,
 ): Promise<string[]> {
-  const rounding = new RoundedTensors(type)
+  const rounding = new RoundedTensors()
   const names: string[] = []
   for (const pair of pairs) {
     await yieldOrCancel(signal)
     const data = changes.read(pair.base, pair.specialist, true)
     if (sumOfSquares(data) === 0) continue
-    file.addWhole(targetOf(pair), rounding.round({ data, rows: 1, columns: data.length }, pair.base).bytes)
+    file.addWhole(targetOf(pair), rounding.round({ data, rows: 1, columns: data.length }, type, pair.base).bytes)
     names.push(`${pair.component}.${pair.base.name}`)
   }
   return names

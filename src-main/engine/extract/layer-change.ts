@@ -2,7 +2,7 @@ import { asMatrix } from '../adapter-forms/matrices'
 import type { TensorView } from '../checkpoint/model/checkpoint'
 import type { TensorReader } from '../checkpoint/containers/tensor-reader'
 import type { Matrix } from '../linear-algebra/matrix-products'
-import { RowSketch } from '../linear-algebra/row-sketch'
+import { RowSketch, rowsInBlock } from '../linear-algebra/row-sketch'
 import { viewInputs } from '../merge/jobs/view-inputs'
 import { decodeFloats } from '../tensor/convert'
 import { BYTES_PER_ELEMENT, elementCount } from '../tensor/element-type'
@@ -40,14 +40,18 @@ export class ChangeReader {
   read(base: TensorView, specialist: TensorView, doubles: true): Float64Array
   read(base: TensorView, specialist: TensorView, doubles: boolean): Float32Array | Float64Array
   read(base: TensorView, specialist: TensorView, doubles: boolean): Float32Array | Float64Array {
+    this.kernels.reset()
     const pair = new PairDecoder([base, specialist], this.reader, this.kernels, BLOCK_ELEMENTS)
+    const block = this.kernels.allocateMore(BLOCK_ELEMENTS * 4)
     const count = elementCount(base.shape)
     const change = doubles ? new Float64Array(count) : this.floats.of(count)
     for (let start = 0; start < count; start += BLOCK_ELEMENTS) {
       const length = Math.min(BLOCK_ELEMENTS, count - start)
-      pair.decode(start, length)
-      if (change instanceof Float32Array) change.set(pair.subtract(length).floats(length), start)
-      else {
+      if (change instanceof Float32Array) {
+        pair.subtract(start, length, block)
+        change.set(block.floats(length), start)
+      } else {
+        pair.decode(start, length)
         const [from, to] = [pair.base.floats(length), pair.specialist.floats(length)]
         for (let i = 0; i < length; i++) change[start + i] = to[i]! - from[i]!
       }
@@ -56,35 +60,36 @@ export class ChangeReader {
   }
 
   /**
-   * A layer's change in float32, measured in the pass that reads it: its elements are then in the processor's cache.
+   * A layer's change in float32, measured in the pass that reads it: its elements are then in the processor's cache. It
+   * stays where the kernels left it, and products read it there.
    * @param combinations of rows
    * @throws FusionError 'not-finite' and whatever reading throws
    */
   measure(base: TensorView, specialist: TensorView, combinations: number): MeasuredChange {
+    const { kernels } = this
     const [rows, columns] = asMatrix(base.shape)
-    const held = Math.max(1, Math.floor(BLOCK_ELEMENTS / columns))
-    const pair = new PairDecoder([base, specialist], this.reader, this.kernels, held * columns)
-    const sketch = new RowSketch(this.kernels, rows, columns, combinations)
-    const data = this.floats.of(rows * columns)
+    const held = rowsInBlock(columns, BLOCK_ELEMENTS)
+    kernels.reset()
+    const pair = new PairDecoder([base, specialist], this.reader, kernels, held * columns)
+    const sketch = new RowSketch(kernels, columns, combinations)
+    const change = kernels.allocateMore(rows * columns * 4)
     let total = 0
     for (let first = 0; first < rows; first += held) {
       const count = Math.min(held, rows - first)
-      const [start, length] = [first * columns, count * columns]
-      pair.decode(start, length)
-      const change = pair.subtract(length)
-      total += this.kernels.run.dot(change.pointer, change.pointer, length)
-      sketch.add(first, count, change.pointer)
-      data.set(change.floats(length), start)
+      const block = change.part(first * columns * 4)
+      pair.subtract(first * columns, count * columns, block)
+      total += kernels.run.dot(block.pointer, block.pointer, count * columns)
+      sketch.add(block, count)
     }
-    return { matrix: { data, rows, columns }, total, sketch: sketch.finish() }
+    return { matrix: { data: change.floats(rows * columns), rows, columns }, total, sketch: sketch.finish() }
   }
 }
 
-/** Decodes blocks of a tensor of both models into the kernels' memory, which it takes anew. */
+/** Blocks of a tensor of both models, decoded into the kernels' memory. */
 class PairDecoder {
   readonly base: KernelBuffer
   readonly specialist: KernelBuffer
-  private readonly raw: KernelBuffer
+  private readonly stored: readonly [base: KernelBuffer, specialist: KernelBuffer]
   private readonly inputs: TensorInputs
 
   /** @param most elements of a block */
@@ -95,25 +100,39 @@ class PairDecoder {
     most: number,
   ) {
     this.inputs = viewInputs(views, reader)
-    kernels.reset()
-    this.raw = kernels.allocateMore(most * BYTES_PER_ELEMENT.F64)
     this.base = kernels.allocateMore(most * BYTES_PER_ELEMENT.F32)
     this.specialist = kernels.allocateMore(most * BYTES_PER_ELEMENT.F32)
+    const [base, specialist] = this.inputs.types.map((type) => kernels.allocateMore(most * BYTES_PER_ELEMENT[type]))
+    this.stored = [base!, specialist!]
   }
 
-  /** @throws FusionError 'not-finite' and whatever reading throws */
+  /** Fills `base` and `specialist`. @throws FusionError 'not-finite' and whatever reading throws */
   decode(start: number, length: number): void {
-    const { inputs, kernels, raw } = this
-    for (const [model, target] of [this.base, this.specialist].entries()) {
-      const type = inputs.types[model]!
-      inputs.read(model, start, raw.bytes(length * BYTES_PER_ELEMENT[type]))
-      if (!decodeFloats(kernels, type, raw, target, length)) throw notFiniteError(inputs, model)
-    }
+    this.read(start, length)
+    this.decodeStored(length)
   }
 
-  /** specialist − base in float32, in the specialist's place. */
-  subtract(length: number): KernelBuffer {
-    this.kernels.run.addScaled(this.specialist.pointer, this.base.pointer, length, -1)
-    return this.specialist
+  /** specialist − base in float32. @throws FusionError 'not-finite' and whatever reading throws */
+  subtract(start: number, length: number, target: KernelBuffer): void {
+    const { kernels, base, specialist, stored } = this
+    this.read(start, length)
+    const halves = this.inputs.types.every((type) => type === 'F16')
+    const [from, to] = stored
+    if (halves && kernels.run.subtractHalves(from.pointer, to.pointer, target.pointer, length) === 0) return
+    this.decodeStored(length)
+    kernels.run.addScaled(specialist.pointer, base.pointer, length, -1)
+    target.floats(length).set(specialist.floats(length))
+  }
+
+  private read(start: number, length: number): void {
+    for (const [model, stored] of this.stored.entries())
+      this.inputs.read(model, start, stored.bytes(length * BYTES_PER_ELEMENT[this.inputs.types[model]!]))
+  }
+
+  private decodeStored(length: number): void {
+    const { inputs, kernels, stored, base, specialist } = this
+    for (const [model, target] of [base, specialist].entries())
+      if (!decodeFloats(kernels, inputs.types[model]!, stored[model]!, target, length))
+        throw notFiniteError(inputs, model)
   }
 }

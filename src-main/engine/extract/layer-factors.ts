@@ -35,6 +35,12 @@ export interface LayerFactors {
   total: number
 }
 
+/** What makes factors: kept from one layer to the next. */
+export interface FactorTools {
+  products: MatrixProducts
+  rounding: RoundedTensors
+}
+
 /** Below this part of |D|², what is lost is summed up element by element: a difference of sums would be rounding. */
 const SMALL_LOSS = 1e-3
 
@@ -42,13 +48,13 @@ const SMALL_LOSS = 1e-3
 export class LayerFactorizer {
   private readonly reader: TensorReader
   private readonly changes: ChangeReader
-  private readonly products: MatrixProducts
+  private readonly tools: FactorTools
 
   /** @param threads of a product; the runtime's own choice if absent */
   constructor(sources: readonly SourceFile[], threads?: number) {
     this.reader = new TensorReader(sources)
     this.changes = new ChangeReader(this.reader)
-    this.products = new MatrixProducts('cpu', threads)
+    this.tools = { products: new MatrixProducts('cpu', threads), rounding: new RoundedTensors() }
   }
 
   /**
@@ -60,15 +66,15 @@ export class LayerFactorizer {
     const settings = { kept, type, layer: base }
     if (isExact(rows, columns, kept)) {
       const data = this.changes.read(base, specialist, true)
-      return factorMatrix({ data, rows, columns }, settings, this.products)
+      return factorMatrix({ data, rows, columns }, settings, this.tools)
     }
     const { matrix, ...measured } = this.changes.measure(base, specialist, randomDirections(rows, columns, kept))
-    return factorMatrix(matrix, settings, this.products, measured)
+    return factorMatrix(matrix, settings, this.tools, measured)
   }
 
   async release(): Promise<void> {
     this.reader.close()
-    await this.products.release()
+    await this.tools.products.release()
   }
 }
 
@@ -82,14 +88,13 @@ export class LayerFactorizer {
 export async function factorMatrix(
   matrix: Matrix,
   { kept, type, layer }: { kept: Kept; type: LoraType; layer: TensorView },
-  products: MatrixProducts,
+  { products, rounding }: FactorTools,
   measured?: Measured,
 ): Promise<LayerFactors | null> {
   const found = await truncatedSvd(matrix, kept, products, measured)
   if (!found) return null
-  const rounding = new RoundedTensors(type)
-  const up = rounding.round(found.up, layer)
-  const down = rounding.round(found.down, layer)
+  const up = rounding.round(found.up, type, layer)
+  const down = rounding.round(found.down, type, layer)
   const lost = await lostBy(matrix, found, { up: up.matrix, down: down.matrix }, products)
   return { rank: found.rank, up: up.bytes, down: down.bytes, lost, total: found.total }
 }
@@ -109,9 +114,13 @@ async function lostBy(
   if (matrix.data instanceof Float64Array || leftOut < SMALL_LOSS * total)
     return (await lostEnergy(matrix, { up, down }, products)).lost
   let rounding = 0
-  for (let at = 0; at < up.data.length; at++)
-    rounding += singularValues[at % rank]! * (up.data[at]! - found.up.data[at]!) ** 2
-  for (let at = 0; at < down.data.length; at++)
-    rounding += singularValues[Math.floor(at / down.columns)]! * (down.data[at]! - found.down.data[at]!) ** 2
+  for (let at = 0, k = 0; at < up.data.length; at++, k = k + 1 === rank ? 0 : k + 1)
+    rounding += singularValues[k]! * (up.data[at]! - found.up.data[at]!) ** 2
+  const { columns } = down
+  for (let k = 0; k < rank; k++) {
+    let ofRow = 0
+    for (let at = k * columns; at < (k + 1) * columns; at++) ofRow += (down.data[at]! - found.down.data[at]!) ** 2
+    rounding += singularValues[k]! * ofRow
+  }
   return leftOut + rounding
 }

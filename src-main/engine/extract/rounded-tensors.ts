@@ -13,17 +13,14 @@ export class RoundedTensors {
 
   private readonly kernels = new Kernels(0)
 
-  constructor(private readonly type: LoraType) {}
-
   /** @param layer for messages @throws FusionError 'not-finite' where a value is too large for the type */
-  round({ data, rows, columns }: Matrix, layer: TensorView): { bytes: Uint8Array; matrix: Matrix } {
-    const { type } = this
+  round({ data, rows, columns }: Matrix, type: LoraType, layer: TensorView): { bytes: Uint8Array; matrix: Matrix } {
     const floats = data instanceof Float32Array ? data : Float32Array.from(data)
     const bytes = new Uint8Array(floats.length * BYTES_PER_ELEMENT[type])
     const rounded = new Float32Array(floats.length)
     const isFinite = this.encoder.encode(floats, type, (at, part) => {
       bytes.set(part, at)
-      rounded.set(this.decode(part), at / BYTES_PER_ELEMENT[type])
+      rounded.set(this.decode(part, type), at / BYTES_PER_ELEMENT[type])
     })
     if (!isFinite)
       throw new FusionError('not-finite', `The factors of ${layer.name} are too large for ${type}.`, {
@@ -32,8 +29,8 @@ export class RoundedTensors {
     return { bytes, matrix: { data: rounded, rows, columns } }
   }
 
-  private decode(bytes: Uint8Array): Float32Array {
-    const { kernels, type } = this
+  private decode(bytes: Uint8Array, type: LoraType): Float32Array {
+    const { kernels } = this
     const count = bytes.byteLength / BYTES_PER_ELEMENT[type]
     kernels.reset()
     const raw = kernels.allocateMore(bytes.byteLength)

@@ -1,4 +1,4 @@
-import type { Matrix, MatrixProducts } from './matrix-products'
+import { emptyLike, type Matrix, type MatrixProducts } from './matrix-products'
 
 /** Elements that are in float64 at a time. */
 const CHUNK_ELEMENTS = 2 * 1024 * 1024
@@ -7,11 +7,10 @@ const LEAST_TERMS = 256
 const BLOCK_ROWS = 320
 
 /** Rows · rowsᵀ in float64 [rows, rows]. Memory beside the result: a constant. */
-export function gramOfRows(matrix: Matrix, products: MatrixProducts): Promise<Float64Array> {
-  const { data, rows, columns } = matrix
-  return gram(rows, columns, products, (first, terms) => {
-    if (data instanceof Float64Array && terms === columns) return data
-    const chunk = new Float64Array(rows * terms)
+export function gramOfRows({ data, rows, columns }: Matrix, products: MatrixProducts): Promise<Float64Array> {
+  return gramOfChunks(rows, columns, products, (first, terms) => {
+    if (terms === columns) return data
+    const chunk = emptyLike(data, rows * terms)
     for (let row = 0; row < rows; row++)
       chunk.set(data.subarray(row * columns + first, row * columns + first + terms), row * terms)
     return chunk
@@ -19,9 +18,11 @@ export function gramOfRows(matrix: Matrix, products: MatrixProducts): Promise<Fl
 }
 
 /** Columnsᵀ · columns in float64 [columns, columns]. Memory beside the result: a constant. */
-export function gramOfColumns({ data, rows, columns }: Matrix, products: MatrixProducts): Promise<Float64Array> {
-  return gram(columns, rows, products, (first, terms) => {
-    const chunk = new Float64Array(columns * terms)
+export function gramOfColumns(matrix: Matrix, products: MatrixProducts): Promise<Float64Array> {
+  const { data, rows, columns } = matrix
+  if (columns <= BLOCK_ROWS) return gramOfFewColumns(matrix, products)
+  return gramOfChunks(columns, rows, products, (first, terms) => {
+    const chunk = emptyLike(data, columns * terms)
     for (let term = 0; term < terms; term++) {
       const row = (first + term) * columns
       for (let column = 0, at = term; column < columns; column++, at += terms) chunk[at] = data[row + column]!
@@ -30,18 +31,35 @@ export function gramOfColumns({ data, rows, columns }: Matrix, products: MatrixP
   })
 }
 
+/** The same where all columns are one block: chunks are then products as they lie. */
+async function gramOfFewColumns({ data, rows, columns }: Matrix, products: MatrixProducts): Promise<Float64Array> {
+  const result = new Float64Array(columns * columns)
+  const most = termsAtOnce(columns)
+  for (let first = 0; first < rows; first += most) {
+    const part = data.subarray(first * columns, (first + most) * columns)
+    const chunk = { data: part, rows: part.length / columns, columns }
+    const { data: sums } = await products.multiplyInDoubles(chunk, chunk, 'left transposed')
+    for (let i = 0; i < result.length; i++) result[i]! += sums[i]!
+  }
+  return result
+}
+
+function termsAtOnce(size: number): number {
+  return Math.max(LEAST_TERMS, Math.floor(CHUNK_ELEMENTS / size))
+}
+
 /**
  * Sums of products of `size` vectors of so many terms.
  * @param chunk gives terms [first, first + terms) of all vectors, [size, terms]
  */
-async function gram(
+async function gramOfChunks(
   size: number,
   length: number,
   products: MatrixProducts,
-  chunk: (first: number, terms: number) => Float64Array,
+  chunk: (first: number, terms: number) => Matrix['data'],
 ): Promise<Float64Array> {
   const result = new Float64Array(size * size)
-  const most = Math.max(LEAST_TERMS, Math.floor(CHUNK_ELEMENTS / size))
+  const most = termsAtOnce(size)
   for (let first = 0; first < length; first += most) {
     const terms = Math.min(most, length - first)
     const values = chunk(first, terms)
@@ -50,7 +68,7 @@ async function gram(
       const left = { data: values.subarray(row * terms, (row + rows) * terms), rows, columns: terms }
       const columns = row + rows
       const right = { data: values.subarray(0, columns * terms), rows: columns, columns: terms }
-      const { data } = await products.multiply(left, right, 'right transposed')
+      const { data } = await products.multiplyInDoubles(left, right, 'right transposed')
       for (let i = 0, from = 0; i < rows; i++)
         for (let j = 0, to = (row + i) * size; j < columns; j++, to++, from++) result[to]! += data[from]!
     }

@@ -1,4 +1,5 @@
 import { GraphBuilder } from '../graph/onnx-builder'
+import { ONNX_DATA_TYPE } from '../graph/onnx-schema'
 import { ProductSessions } from '../runtime/product-sessions'
 import type { Provider } from '../runtime/session'
 
@@ -33,7 +34,14 @@ const TRANSPOSED: { readonly [sides in Sides]: readonly [left: boolean, right: b
   'both transposed': [true, true],
 }
 
-/** Products of matrices by ONNX Runtime, in the element type of their factors (both the same). */
+interface ProductTypes {
+  /** Of the factors. */
+  type: 'F32' | 'F64'
+  /** In which they are multiplied. */
+  sumType: 'F32' | 'F64'
+}
+
+/** Products of matrices by ONNX Runtime. */
 export class MatrixProducts {
   private readonly sessions: ProductSessions
 
@@ -42,19 +50,37 @@ export class MatrixProducts {
     this.sessions = new ProductSessions(provider, threads)
   }
 
-  /** Left · right; zeros where there is nothing to add up. */
-  async multiply(left: Matrix, right: Matrix, sides: Sides = 'plain'): Promise<Matrix> {
-    const type = left.data instanceof Float64Array ? 'F64' : 'F32'
+  /** Left · right in the element type of both; zeros where there is nothing to add up. */
+  multiply(left: Matrix, right: Matrix, sides: Sides = 'plain'): Promise<Matrix> {
+    const type = typeOf(left)
+    return this.run(left, right, sides, { type, sumType: type })
+  }
+
+  /** The same of factors of any element type, multiplied and added up in float64. */
+  async multiplyInDoubles(
+    left: Matrix,
+    right: Matrix,
+    sides: Sides = 'plain',
+  ): Promise<Matrix & { data: Float64Array }> {
+    const { data, ...size } = await this.run(left, right, sides, { type: typeOf(left), sumType: 'F64' })
+    return { data: data as Float64Array, ...size }
+  }
+
+  private async run(left: Matrix, right: Matrix, sides: Sides, types: ProductTypes): Promise<Matrix> {
     const [leftTurned, rightTurned] = TRANSPOSED[sides]
     const [rows, inner] = leftTurned ? [left.columns, left.rows] : [left.rows, left.columns]
     const columns = rightTurned ? right.rows : right.columns
-    if (rows * inner * columns === 0) return { data: emptyLike(left.data, rows * columns), rows, columns }
+    const { type, sumType } = types
+    if (rows * inner * columns === 0) {
+      const length = rows * columns
+      return { data: sumType === 'F64' ? new Float64Array(length) : new Float32Array(length), rows, columns }
+    }
     const session = await this.sessions.get(
-      `${sides} ${type}`,
-      () => productGraph(sides, type),
+      `${sides} ${type} ${sumType}`,
+      () => productGraph(sides, types),
       [{ rows, columns, inner }],
       // Float64 is what only the processor has everywhere.
-      ...(type === 'F64' ? (['cpu'] as const) : []),
+      ...(sumType === 'F64' ? (['cpu'] as const) : []),
     )
     const { product } = await session.run({ left: tensorOf(left), right: tensorOf(right) })
     return { data: product!.data as Matrix['data'], rows, columns }
@@ -65,16 +91,23 @@ export class MatrixProducts {
   }
 }
 
+function typeOf({ data }: Matrix): 'F32' | 'F64' {
+  return data instanceof Float64Array ? 'F64' : 'F32'
+}
+
 function tensorOf({ data, rows, columns }: Matrix) {
   return { data, dims: [rows, columns] }
 }
 
-function productGraph(sides: Sides, type: 'F32' | 'F64'): Uint8Array {
+function productGraph(sides: Sides, { type, sumType }: ProductTypes): Uint8Array {
   const graph = new GraphBuilder('matrix_product')
   const [leftTurned, rightTurned] = TRANSPOSED[sides]
   const left = graph.input('left', type, leftTurned ? ['k', 'n'] : ['n', 'k'])
   const right = graph.input('right', type, rightTurned ? ['m', 'k'] : ['k', 'm'])
+  const factors = [left, right].map((factor) =>
+    type === sumType ? factor : graph.node('Cast', [factor], { to: ONNX_DATA_TYPE[sumType] }),
+  )
   const transposed = { transA: Number(leftTurned), transB: Number(rightTurned) }
-  graph.output('product', graph.node('Gemm', [left, right], transposed), type, ['n', 'm'])
+  graph.output('product', graph.node('Gemm', factors, transposed), sumType, ['n', 'm'])
   return graph.toBytes()
 }

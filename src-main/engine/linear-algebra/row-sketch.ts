@@ -2,48 +2,81 @@ import { TorchGenerator } from '../random'
 import { Kernels, type KernelBuffer } from '../tensor/kernels'
 import type { Matrix } from './matrix-products'
 
-/** Sums to which each row is added: with a single one, rows that meet in it could not be told apart again. */
-const SUMS_OF_ROW = 4
+/** Rows that are taken together, and sums to which they are added: as many combinations tell them apart again. */
+const ROWS_AT_ONCE = 4
 /** Elements of the matrix that are in the kernels' memory at a time. */
 const BLOCK_ELEMENTS = 256 * 1024
 const SEED = 0
 
 /**
- * Random combinations of a matrix's rows: every row is added to some of them, or subtracted (a sparse embedding; Nelson
- * and Nguyên, arXiv 1211.1002). They span what a product with random numbers would, for a tenth of the time. Deterministic.
+ * Random combinations of a matrix's rows: four rows at a time get random signs, and their four combinations by a Hadamard
+ * matrix are added to four of the sums (a sparse embedding; Nelson and Nguyên, arXiv 1211.1002). They span what a product
+ * with random numbers would, for a small part of the time. Deterministic.
  */
 export class RowSketch {
   private readonly sums: KernelBuffer
-  private readonly words: Uint32Array
+  /** Values from one sum to the next: kernels write whole vectors. */
+  private readonly stride: number
+  private readonly lastRows: KernelBuffer
+  private readonly generator = new TorchGenerator(SEED)
+  /** Pointers to the sums, in the order in which they are used. */
+  private readonly order: Uint32Array
+  private used = Infinity
 
-  /** @param combinations how many */
+  /** @param combinations how many, at least ROWS_AT_ONCE */
   constructor(
     private readonly kernels: Kernels,
-    rows: number,
     private readonly columns: number,
     private readonly combinations: number,
   ) {
-    this.sums = kernels.allocateMore(combinations * columns * 4)
+    this.stride = Kernels.bufferSize(columns * 4) / 4
+    this.sums = kernels.allocateMore(combinations * this.stride * 4)
+    this.lastRows = kernels.allocateMore(ROWS_AT_ONCE * columns * 4)
     this.sums.bytes().fill(0)
-    this.words = new TorchGenerator(SEED).words(rows * SUMS_OF_ROW)
+    this.order = Uint32Array.from({ length: combinations }, (_, sum) => this.sums.pointer + sum * this.stride * 4)
   }
 
-  /** Takes rows [first, first + count), float32 in the kernels' memory. */
-  add(first: number, count: number, pointer: number): void {
-    const { kernels, sums, words, columns, combinations } = this
-    const rowBytes = columns * 4
-    for (let row = 0; row < count; row++)
-      for (let k = 0; k < SUMS_OF_ROW; k++) {
-        const word = words[(first + row) * SUMS_OF_ROW + k]!
-        const target = sums.pointer + ((word >>> 1) % combinations) * rowBytes
-        kernels.run.addScaled(target, pointer + row * rowBytes, columns, word & 1 ? 1 : -1)
+  /**
+   * Takes the next rows, float32.
+   * @param rows in the kernels' memory
+   * @param count a multiple of ROWS_AT_ONCE, except for the last rows of the matrix
+   */
+  add(rows: KernelBuffer, count: number): void {
+    const { columns, lastRows } = this
+    const whole = count - (count % ROWS_AT_ONCE)
+    for (let row = 0; row < whole; row += ROWS_AT_ONCE) this.addFour(rows.pointer + row * columns * 4)
+    if (whole === count) return
+    const filled = lastRows.floats().fill(0)
+    filled.set(rows.floats((count - whole) * columns, whole * columns))
+    this.addFour(lastRows.pointer)
+  }
+
+  private addFour(pointer: number): void {
+    const [a, b, c, d] = this.nextSums()
+    this.kernels.run.addHadamard(pointer, this.columns, this.generator.words(1)[0]!, a, b, c, d)
+  }
+
+  /** Pointers to four different sums. Each sum is used once before any is used again, so that all get as much. */
+  private nextSums(): [number, number, number, number] {
+    const { order, generator } = this
+    if (this.used + ROWS_AT_ONCE > order.length) {
+      const words = generator.words(order.length)
+      for (let last = order.length - 1; last > 0; last--) {
+        const other = words[last]! % (last + 1)
+        ;[order[last], order[other]] = [order[other]!, order[last]!]
       }
+      this.used = 0
+    }
+    const [a, b, c, d] = order.subarray(this.used, (this.used += ROWS_AT_ONCE))
+    return [a!, b!, c!, d!]
   }
 
   /** [combinations, columns] */
   finish(): Matrix & { data: Float32Array } {
-    const { sums, columns, combinations } = this
-    return { data: sums.floats(combinations * columns).slice(), rows: combinations, columns }
+    const { sums, stride, columns, combinations } = this
+    const data = new Float32Array(combinations * columns)
+    for (let row = 0; row < combinations; row++) data.set(sums.floats(columns, row * stride), row * columns)
+    return { data, rows: combinations, columns }
   }
 }
 
@@ -53,13 +86,18 @@ const kernels = new Kernels(0)
 /** `count` random combinations of the rows of a matrix in memory [count, columns] */
 export function rowSketch({ data, rows, columns }: Matrix, count: number): Matrix & { data: Float32Array } {
   kernels.reset()
-  const blockRows = Math.max(1, Math.floor(BLOCK_ELEMENTS / columns))
+  const blockRows = rowsInBlock(columns, BLOCK_ELEMENTS)
   const block = kernels.allocateMore(blockRows * columns * 4)
-  const sketch = new RowSketch(kernels, rows, columns, count)
+  const sketch = new RowSketch(kernels, columns, count)
   for (let first = 0; first < rows; first += blockRows) {
     const part = data.subarray(first * columns, Math.min(rows, first + blockRows) * columns)
     block.floats(part.length).set(part)
-    sketch.add(first, part.length / columns, block.pointer)
+    sketch.add(block, part.length / columns)
   }
   return sketch.finish()
+}
+
+/** Rows in a block of about so many elements that a sketch can take. */
+export function rowsInBlock(columns: number, elements: number): number {
+  return ROWS_AT_ONCE * Math.max(1, Math.floor(elements / (ROWS_AT_ONCE * columns)))
 }

@@ -5,17 +5,31 @@
 
 // @ts-nocheck: this is AssemblyScript, whose types tsc does not know.
 
+/** The first four of eight 16-bit numbers, each as the high half of a lane of 32 bits. */
+// @ts-ignore: decorator
+@inline
+function lowAsHighHalves(halves: v128): v128 {
+  return i8x16.shuffle(i32x4.splat(0), halves, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23)
+}
+
+/** The last four of eight 16-bit numbers, each as the high half of a lane of 32 bits. */
+// @ts-ignore: decorator
+@inline
+function highAsHighHalves(halves: v128): v128 {
+  return i8x16.shuffle(i32x4.splat(0), halves, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31)
+}
+
 /**
- * Finite float16 bits in the low half of each lane to float32. Infinity and NaN come out as large finite numbers: the
+ * Finite float16 bits in the high half of each lane to float32. Infinity and NaN come out as large finite numbers: the
  * caller reports them from the return value of decodeF16 and uses none of the values.
  */
 // @ts-ignore: decorator
 @inline
 function halfToFloat(bits: v128): v128 {
-  const sign = i32x4.shl(v128.and(bits, i32x4.splat(0x8000)), 16)
-  const magnitude = i32x4.shl(v128.and(bits, i32x4.splat(0x7fff)), 13)
+  // The sign stays where it is; exponent and fraction go to where float32 has them, behind copies of the sign.
+  const moved = v128.and(i32x4.shr_s(bits, 3), i32x4.splat(0x8fffe000))
   // Multiplying by 2^112 moves the exponent's bias from 15 to 127 and makes subnormals normal, exactly.
-  return v128.or(f32x4.mul(magnitude, f32x4.splat(reinterpret<f32>(0x77800000))), sign)
+  return f32x4.mul(moved, f32x4.splat(reinterpret<f32>(0x77800000)))
 }
 
 /** float32 to float16 bits in the low half of each lane, rounded to nearest, ties to even. */
@@ -54,8 +68,8 @@ export function decodeF16(source: usize, target: usize, count: i32): i32 {
   for (let i = 0; i < count; i += 8) {
     const halves = v128.load(source + (<usize>i << 1))
     bad = v128.or(bad, i16x8.eq(v128.and(halves, highest), highest))
-    v128.store(target + (<usize>i << 2), halfToFloat(i32x4.extend_low_i16x8_u(halves)))
-    v128.store(target + (<usize>i << 2), halfToFloat(i32x4.extend_high_i16x8_u(halves)), 16)
+    v128.store(target + (<usize>i << 2), halfToFloat(lowAsHighHalves(halves)))
+    v128.store(target + (<usize>i << 2), halfToFloat(highAsHighHalves(halves)), 16)
   }
   return v128.any_true(bad) ? 1 : 0
 }
@@ -67,8 +81,8 @@ export function decodeBF16(source: usize, target: usize, count: i32): i32 {
   for (let i = 0; i < count; i += 8) {
     const halves = v128.load(source + (<usize>i << 1))
     bad = v128.or(bad, i16x8.eq(v128.and(halves, highest), highest))
-    v128.store(target + (<usize>i << 2), i32x4.shl(i32x4.extend_low_i16x8_u(halves), 16))
-    v128.store(target + (<usize>i << 2), i32x4.shl(i32x4.extend_high_i16x8_u(halves), 16), 16)
+    v128.store(target + (<usize>i << 2), lowAsHighHalves(halves))
+    v128.store(target + (<usize>i << 2), highAsHighHalves(halves), 16)
   }
   return v128.any_true(bad) ? 1 : 0
 }
@@ -542,6 +556,60 @@ export function subtract(base: usize, changed: usize, target: usize, count: i32)
       f64x2.promote_low_f32x4(v128.load64_zero(base + from)),
     )
     v128.store(target + (<usize>i << 3), change)
+  }
+}
+
+/**
+ * target[i] = changed[i] − base[i]: float32 of float16 values. Returns 1 if any of these is infinite or NaN (no difference
+ * then means anything), else 0.
+ */
+export function subtractHalves(base: usize, changed: usize, target: usize, count: i32): i32 {
+  let bad = i32x4.splat(0)
+  const highest = i16x8.splat(0x7c00)
+  for (let i = 0; i < count; i += 8) {
+    const from = v128.load(base + (<usize>i << 1))
+    const to = v128.load(changed + (<usize>i << 1))
+    bad = v128.or(bad, i16x8.eq(v128.and(from, highest), highest))
+    bad = v128.or(bad, i16x8.eq(v128.and(to, highest), highest))
+    const at = target + (<usize>i << 2)
+    const low = f32x4.sub(halfToFloat(lowAsHighHalves(to)), halfToFloat(lowAsHighHalves(from)))
+    const high = f32x4.sub(halfToFloat(highAsHighHalves(to)), halfToFloat(highAsHighHalves(from)))
+    v128.store(at, low)
+    v128.store(at, high, 16)
+  }
+  return v128.any_true(bad) ? 1 : 0
+}
+
+// @ts-ignore: decorator
+@inline
+function addVector(target: usize, values: v128): void {
+  v128.store(target, f32x4.add(v128.load(target), values))
+}
+
+/**
+ * Adds the four combinations of four rows of `count` float32 values that a Hadamard matrix gives to a, b, c and d, which
+ * may not overlap. The rows lie one after the other; each is negated where its bit of `negative` is set.
+ */
+export function addHadamard(rows: usize, count: i32, negative: i32, a: usize, b: usize, c: usize, d: usize): void {
+  const rowBytes = <usize>count << 2
+  const signs0 = i32x4.splat(negative << 31)
+  const signs1 = i32x4.splat((negative >> 1) << 31)
+  const signs2 = i32x4.splat((negative >> 2) << 31)
+  const signs3 = i32x4.splat((negative >> 3) << 31)
+  for (let at: usize = 0; at < rowBytes; at += 16) {
+    const from = rows + at
+    const row0 = v128.xor(v128.load(from), signs0)
+    const row1 = v128.xor(v128.load(from + rowBytes), signs1)
+    const row2 = v128.xor(v128.load(from + 2 * rowBytes), signs2)
+    const row3 = v128.xor(v128.load(from + 3 * rowBytes), signs3)
+    const sum01 = f32x4.add(row0, row1)
+    const difference01 = f32x4.sub(row0, row1)
+    const sum23 = f32x4.add(row2, row3)
+    const difference23 = f32x4.sub(row2, row3)
+    addVector(a + at, f32x4.add(sum01, sum23))
+    addVector(b + at, f32x4.sub(sum01, sum23))
+    addVector(c + at, f32x4.add(difference01, difference23))
+    addVector(d + at, f32x4.sub(difference01, difference23))
   }
 }
 

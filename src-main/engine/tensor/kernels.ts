@@ -34,6 +34,8 @@ interface KernelExports {
   halveToStrongest(above: number, below: number, count: number, target: number): void
   gather(source: number, stride: number, target: number, byteLength: number, rows: number): void
   subtract(base: number, changed: number, target: number, count: number): void
+  subtractHalves(base: number, changed: number, target: number, count: number): number
+  addHadamard(rows: number, count: number, negative: number, a: number, b: number, c: number, d: number): void
   countMagnitudes(values: number, count: number, counts: number): void
   countMagnitudesWithin(values: number, count: number, upper: number, counts: number): void
   markMagnitudes(

@@ -109,4 +109,19 @@ describe('gram matrices', () => {
       expect(byRows[i * rows + j]).toBeCloseTo(sum, 9)
     }
   })
+
+  it('add up columns of more terms than are taken at once', async () => {
+    const [rows, columns] = [700_000, 4]
+    const data = generator.randn(rows * columns)
+    const found = await gramOfColumns({ data, rows, columns }, products)
+    for (const [i, j] of [
+      [0, 0],
+      [3, 1],
+      [1, 3],
+    ] as const) {
+      let sum = 0
+      for (let row = 0; row < rows; row++) sum += data[row * columns + i]! * data[row * columns + j]!
+      expect(found[i * columns + j]).toBeCloseTo(sum, 6)
+    }
+  })
 })
