@@ -193,7 +193,7 @@ export class LayerJobRunner {
       })),
       (group, index) => {
         const fusion = this.fusionOf(group, options, index)
-        return { fusion, kernels: this.kernels, encoder: this.encoder }
+        return { fusion, kernels: this.kernels }
       },
       { normaliser: settings.normaliser, prepared },
       this.yieldOrCancel,

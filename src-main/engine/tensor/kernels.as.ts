@@ -38,17 +38,18 @@ function halfToFloat(bits: v128): v128 {
 function floatToHalf(value: v128): v128 {
   const sign = v128.and(value, i32x4.splat(0x80000000))
   const magnitude = v128.xor(value, sign)
-  const isNaN = i32x4.gt_u(magnitude, i32x4.splat(0x7f800000))
-  const tooLarge = i32x4.ge_u(magnitude, i32x4.splat(0x47800000)) // 65536
-  const isSmall = i32x4.lt_u(magnitude, i32x4.splat(0x38800000)) // 2^-14, the smallest normal number
+  // Without their signs, bits are ordered as signed integers, which processors compare in one step.
+  const isNaN = i32x4.gt_s(magnitude, i32x4.splat(0x7f800000))
+  const isSmall = i32x4.lt_s(magnitude, i32x4.splat(0x38800000)) // 2^-14, the smallest normal number
   // Adding 0.5 lets the float adder round subnormals for us.
   const subnormal = i32x4.sub(f32x4.add(magnitude, i32x4.splat(0x3f000000)), i32x4.splat(0x3f000000))
-  const odd = v128.and(i32x4.shr_u(magnitude, 13), i32x4.splat(1))
-  const rounded = i32x4.add(i32x4.add(magnitude, i32x4.splat(0xc8000fff)), odd) // exponent bias 127 -> 15, plus half
-  const normal = i32x4.shr_u(rounded, 13)
-  let result = v128.bitselect(subnormal, normal, isSmall)
-  result = v128.bitselect(v128.bitselect(i32x4.splat(0x7e00), i32x4.splat(0x7c00), isNaN), result, tooLarge)
-  return v128.or(result, i32x4.shr_u(sign, 16))
+  // 65536 and all beyond it become infinity.
+  const bounded = i32x4.min_s(magnitude, i32x4.splat(0x47800000))
+  const odd = v128.and(i32x4.shr_u(bounded, 13), i32x4.splat(1))
+  const rounded = i32x4.add(i32x4.add(bounded, i32x4.splat(0xc8000fff)), odd) // exponent bias 127 -> 15, plus half
+  const result = v128.bitselect(subnormal, i32x4.shr_u(rounded, 13), isSmall)
+  const quiet = v128.and(isNaN, i32x4.splat(0x200))
+  return v128.or(v128.or(result, quiet), i32x4.shr_u(sign, 16))
 }
 
 /** float32 to bfloat16 bits in the low half of each lane, rounded to nearest, ties to even. */
@@ -132,13 +133,25 @@ export function divide(sums: usize, values: usize, count: i32, divisor: f64): vo
   }
 }
 
-/** The largest |sums[i]|, float64; count may be any number. */
+/** The larger ones of numbers that are not negative, NaN above all: their bits are ordered as integers. */
+// @ts-ignore: decorator
+@inline
+function largerBits(a: v128, b: v128): v128 {
+  return v128.bitselect(a, b, i64x2.gt_s(a, b))
+}
+
+/** The largest |sums[i]|, float64, NaN where there is one; count may be any number. */
 export function largest(sums: usize, count: i32): f64 {
-  let most = f64x2.splat(0)
-  const vectors = count & ~1
-  for (let i = 0; i < vectors; i += 2) {
-    most = f64x2.max(most, f64x2.abs(v128.load(sums + (<usize>i << 3))))
+  // Two, so that steps need not wait for each other.
+  let first = i64x2.splat(0)
+  let second = i64x2.splat(0)
+  const vectors = count & ~3
+  for (let i = 0; i < vectors; i += 4) {
+    const at = sums + (<usize>i << 3)
+    first = largerBits(first, f64x2.abs(v128.load(at)))
+    second = largerBits(second, f64x2.abs(v128.load(at, 16)))
   }
+  const most = largerBits(first, second)
   let result = max(f64x2.extract_lane(most, 0), f64x2.extract_lane(most, 1))
   for (let i = vectors; i < count; i++) result = max(result, abs(load<f64>(sums + (<usize>i << 3))))
   return result

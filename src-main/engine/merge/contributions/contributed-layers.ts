@@ -3,7 +3,6 @@ import { yieldOrCancel } from '../../cancel'
 import { TensorReader } from '../../checkpoint/containers/tensor-reader'
 import type { Provider } from '../../runtime/session'
 import { BYTES_PER_ELEMENT } from '../../tensor/element-type'
-import { FloatEncoder } from '../../tensor/float-encoder'
 import { Kernels } from '../../tensor/kernels'
 import { FusionLayer } from '../fusion/fusion-layer'
 import type { LayerRows } from '../fusion/layer-rows'
@@ -48,7 +47,7 @@ export class ContributedLayers {
   private readonly sessions: FusionSessions
   private readonly kept = new Map<LayerTask, SumSettings[]>()
   private keptBytes = 0
-  private madeTools: { kernels: Kernels; encoder: FloatEncoder } | undefined
+  private madeKernels: Kernels | undefined
   /** The layer that the calling thread works on. */
   private whole: Promise<void> = Promise.resolve()
 
@@ -167,7 +166,7 @@ export class ContributedLayers {
         model,
         write: (at, bytes) => writer.writeDifferences(weight, at, bytes),
       })),
-      (group, index) => ({ fusion: fusionOf(group, thresholds[index]!), ...this.tools() }),
+      (group, index) => ({ fusion: fusionOf(group, thresholds[index]!), kernels: this.kernels() }),
       { normaliser, prepared },
       () => yieldOrCancel(this.options.signal),
     )
@@ -180,7 +179,7 @@ export class ContributedLayers {
     const samples = samplesFor(this.plan.project.method, task, rows, this.columns(), this.reader)
     const weights = Array<number>(models).fill(1)
     return (group: LayerRows, threshold: number | 'auto'): FusionLayer =>
-      new FusionLayer(group, { normaliser, threshold, weights, samples }, this.sessions, this.tools().kernels)
+      new FusionLayer(group, { normaliser, threshold, weights, samples }, this.sessions, this.kernels())
   }
 
   private columns(): PlanColumns | null {
@@ -188,17 +187,17 @@ export class ContributedLayers {
   }
 
   /** Large enough for every layer. */
-  private tools(): { kernels: Kernels; encoder: FloatEncoder } {
-    return (this.madeTools ??= this.makeTools())
+  private kernels(): Kernels {
+    return (this.madeKernels ??= this.makeKernels())
   }
 
-  private makeTools(): { kernels: Kernels; encoder: FloatEncoder } {
+  private makeKernels(): Kernels {
     const { reader, plan } = this
     const bytes = this.tasks.map((task) => {
       const [rows] = groupsOf(task.layer, viewInputs(task.views, reader), null)
       return fusionMemory(task, reader, plan.project.method, this.columns()) + differencesMemory(rows!)
     })
-    return { kernels: new Kernels(Math.max(...bytes)), encoder: new FloatEncoder() }
+    return new Kernels(Math.max(...bytes))
   }
 }
 

@@ -2,7 +2,6 @@ import type { YieldOrCancel } from '../../cancel'
 import type { Normaliser } from '../../../contract/document/project'
 import type { TensorReader } from '../../checkpoint/containers/tensor-reader'
 import { BYTES_PER_ELEMENT } from '../../tensor/element-type'
-import type { FloatEncoder } from '../../tensor/float-encoder'
 import type { Kernels } from '../../tensor/kernels'
 import type { FusionLayer } from '../fusion/fusion-layer'
 import type { TensorRows } from '../fusion/layer-rows'
@@ -25,7 +24,6 @@ export interface ContributionOf {
 export interface GroupTools {
   fusion: FusionLayer
   kernels: Kernels
-  encoder: FloatEncoder
 }
 
 /** The models that contributions of some depend on: these and the base, first. */

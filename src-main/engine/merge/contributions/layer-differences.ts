@@ -1,7 +1,7 @@
 import type { YieldOrCancel } from '../../cancel'
 import type { Normaliser } from '../../../contract/document/project'
 import { BYTES_PER_ELEMENT } from '../../tensor/element-type'
-import type { FloatEncoder } from '../../tensor/float-encoder'
+import { encodeFloats } from '../../tensor/convert'
 import { Kernels } from '../../tensor/kernels'
 import type { RowValues } from './contribution-file'
 import { setRowValues } from './contribution-file'
@@ -44,7 +44,7 @@ export interface DifferencesOf {
  * @param prepared what `fusion` found before, if it did
  */
 export async function writeDifferences(
-  { rows, fusion, kernels, encoder }: { rows: LayerRows; fusion: FusionLayer; kernels: Kernels; encoder: FloatEncoder },
+  { rows, fusion, kernels }: { rows: LayerRows; fusion: FusionLayer; kernels: Kernels },
   models: readonly DifferencesOf[],
   { normaliser, first, prepared }: { normaliser: Normaliser; first: number; prepared?: SumSettings },
   yieldOrCancel: YieldOrCancel,
@@ -54,10 +54,15 @@ export async function writeDifferences(
   const base = kernels.allocateMore(held * inputs * 4)
   const scratch = kernels.allocateMore(rows.scratchBytes(held))
   const wanted = new Map(models.map((one) => [one.model, one]))
+  const squares = new Float64Array(held)
   let read = { start: 0, count: 0 }
   const readBase = (start: number, count: number): void => {
     if (read.start === start && read.count === count) return
     rows.read(0, start, count, base, scratch, kernels)
+    for (let i = 0; i < count; i++) {
+      const row = base.pointer + i * inputs * 4
+      squares[i] = kernels.run.dot(row, row, inputs)
+    }
     read = { start, count }
   }
   const takeBlock = (model: number, { start, count, sums, contribution: { sigma, parts } }: ContributedRows): void => {
@@ -77,12 +82,12 @@ export async function writeDifferences(
         const unit = unitOf(kernels.run.largest(sum, inputs) / sigmaOfRow)
         kernels.run.divide(sum, result, inputs, unit > 0 ? sigmaOfRow * unit : Infinity)
         values.unit[first + row] = unit
-        values.baseSquaredNorm[first + row] = kernels.run.dot(ownBase, ownBase, inputs)
+        values.baseSquaredNorm[first + row] = squares[i]!
       }
     }
-    encoder.encode(sums.floats(count * inputs), 'F16', (at, bytes) =>
-      write(start * inputs * BYTES_PER_ELEMENT.F16 + at, bytes),
-    )
+    const length = count * inputs
+    encodeFloats(kernels, 'F16', sums, sums, length) // a value's code never lies behind it
+    write(start * inputs * BYTES_PER_ELEMENT.F16, sums.bytes(length * BYTES_PER_ELEMENT.F16))
   }
   const places = [...wanted.keys()]
   const contributions = await fusion.contributions(places, takeBlock, yieldOrCancel, prepared)
