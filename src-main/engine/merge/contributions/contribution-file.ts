@@ -177,13 +177,16 @@ export class ContributionWriter {
     this.write(rowsName(layer), 0, Buffer.concat(ROW_VALUES.map((key) => Buffer.from(rows[key].buffer))))
   }
 
-  /** Gives the file its final name. */
+  /**
+   * Gives the file its final name. Nothing waits until it is on the disk: what a power cut takes of it does not meet its
+   * size or its checksums, and is computed anew.
+   */
   async commit(): Promise<void> {
     const { checked, checksums } = this.layout
     const ofBlocks = Buffer.from(checked.map(({ name }) => this.checksums.get(name)!.join('')).join(''), 'hex')
     writeFully(this.descriptor, Buffer.concat([ofBlocks, Buffer.from(checksum(ofBlocks), 'hex')]), checksums.offset)
     closeSync(this.descriptor)
-    await this.output.commit([this.output.temporaryPath])
+    await this.output.commit([])
   }
 
   /** Removes what was written. Returns the error in words. */
