@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { FusionError } from '../contract/errors'
 import { isProjectPath, modelNames } from '../contract/document/model-names'
 import {
+  MERGEABLE_COMPONENTS,
   methodSchema,
   modelSchema,
   outputSchema,
@@ -18,6 +19,7 @@ import { SMALL_FILES } from '../engine/files/reading/small-files'
 import { filesOfModel, openModel } from '../engine/merge/open-model'
 import { RECIPE_KEY } from '../engine/checkpoint/describe'
 import { EMPTY_PROJECT } from './edits'
+import { readForeignRecipe } from './foreign-recipe'
 
 const recipeSchema = z.object({
   format: z.literal('featurefusion-recipe'),
@@ -44,7 +46,8 @@ const recipeSchema = z.object({
  * not found is looked for beside the export, by name.
  * @param mayRead whether a source may be used
  * @returns with the names of models and files that were not found
- * @throws FusionError 'unsupported' where there is no recipe of this program; whatever opening throws
+ * @throws FusionError 'unsupported' where there is no recipe, or one of another program that cannot become a project;
+ * whatever opening throws
  */
 export async function restoreRecipe(
   path: string,
@@ -52,11 +55,7 @@ export async function restoreRecipe(
   mayRead: (path: string) => Promise<boolean>,
 ): Promise<{ project: Project; title: string; missing: string[] }> {
   const text = await recipeText(path)
-  if (text === undefined) {
-    throw new FusionError('unsupported', `${path} has no recipe of this program.`, {
-      hint: 'Open it as a model instead.',
-    })
-  }
+  if (text === undefined) return restoreForeign(path, cacheFolder, mayRead)
   const recipe = parseRecipe(path, text)
   const missing: string[] = []
   const models: ModelEntry[] = []
@@ -81,6 +80,32 @@ export async function restoreRecipe(
     title: modelNames([{ path }])[0]!,
     missing,
   }
+}
+
+/** The same from a recipe of another program. */
+async function restoreForeign(
+  path: string,
+  cacheFolder: string,
+  mayRead: (path: string) => Promise<boolean>,
+): Promise<{ project: Project; title: string; missing: string[] }> {
+  const { metadata, components } = await openModel(path)
+  const recipe = readForeignRecipe(path, metadata)
+  const missing: string[] = []
+  const models: ModelEntry[] = []
+  for (const [index, { sha256, weight, name }] of recipe.models.entries()) {
+    const unique = recipe.models.findIndex((other) => other.name === name) === index ? name : `${name} ${index + 1}`
+    const files = [{ name: `${name}.safetensors`, sha256 }]
+    const found = await sourcePath(files, cacheFolder, mayRead)
+    if (found === null) missing.push(unique)
+    models.push(
+      modelSchema.parse({ name: unique, weight, path: found ?? ownFile(dirname(path), files[0]!.name, path) }),
+    )
+  }
+  // Other programs merge all that a file has.
+  const include = MERGEABLE_COMPONENTS.filter((name) => components.has(name))
+  const output = outputSchema.parse({ ...(recipe.half && { dtype: 'fp16' }), ...(include.length > 0 && { include }) })
+  const method = methodSchema.parse({ name: recipe.method })
+  return { project: { ...EMPTY_PROJECT, models, method, output }, title: modelNames([{ path }])[0]!, missing }
 }
 
 async function recipeText(path: string): Promise<string | undefined> {
