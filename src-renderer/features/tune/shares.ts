@@ -54,8 +54,9 @@ export function shareValueWords({ enabled, unfit, kind, value }: Share): string 
   return kind === 'share' ? formatPercent(value) : `changes at ${formatPercent(value)}`
 }
 
-/** '60 %', '× 0.4' for changes, '–' where there is none: to stand in a column. */
-export function shareFigure({ enabled, kind, value }: Share): string {
+/** '60 %', '× 0.4' for changes, '–' where there is none, '!' where there can be none: to stand in a column. */
+export function shareFigure({ enabled, unfit, kind, value }: Share): string {
+  if (unfit) return '!'
   if (!enabled || value === null) return '–'
   return kind === 'share' ? formatPercent(value) : `× ${formatNumber(value)}`
 }

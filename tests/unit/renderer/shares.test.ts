@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ModelEntry } from '../../../src-main/contract/document/project'
-import { sharesOfLayers, sharesOfWeights, shareWords } from '../../../src-renderer/features/tune/shares'
+import { shareFigure, sharesOfLayers, sharesOfWeights, shareWords } from '../../../src-renderer/features/tune/shares'
 
 function model(name: string, change: Partial<ModelEntry> = {}): ModelEntry {
   return { name, path: `/${name}`, weight: 1, enabled: true, blocks: {}, layers: [], ...change }
@@ -63,4 +63,15 @@ describe('shares over layers', () => {
       ),
     )
   })
+})
+
+it('stands in a column as a figure, and as a mark where a model cannot take part', () => {
+  const share = { name: 'a', index: 1, enabled: true, kind: 'share' as const, value: 0.6 }
+  const figures = [
+    share,
+    { ...share, kind: 'changes' as const },
+    { ...share, enabled: false },
+    { ...share, unfit: true },
+  ]
+  expect(figures.map(shareFigure)).toEqual(['60\u00a0%', '× 0.600', '–', '!'])
 })
