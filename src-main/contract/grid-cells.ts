@@ -1,5 +1,6 @@
 import { mergeOfVariant } from './document/merge-settings'
 import type { Project } from './document/project'
+import { styledPrompt } from './document/prompt-styles'
 import { FusionError } from './errors'
 import type { Grid, GridLabels, GridPlace } from './grid'
 import { axisValues, costOf, type AxisValue, type CellState } from './grid-axes'
@@ -73,5 +74,6 @@ function cellOf({ project, variant, drawing }: CellState, at: Record<AxisName, n
   const label = AXES.map((axis) => labels[axis][at[axis]])
     .filter(Boolean)
     .join(' · ')
-  return { place: { ...at, label }, drawing, variant, project, merge: mergeOfVariant(project, variant) }
+  const styled = { ...drawing, prompt: styledPrompt(drawing.prompt, project.preview) }
+  return { place: { ...at, label }, drawing: styled, variant, project, merge: mergeOfVariant(project, variant) }
 }

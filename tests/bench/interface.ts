@@ -1,6 +1,6 @@
 // The interface in a real Chromium through `serve`, against issue 5's limits: first paint, script per input on an
 // overview of 700 layers × 8 specialists, P of 1280 × 10240 against its bare matrix product, memory. Linux only.
-//   npm run build && node scripts/run-ts.mjs tests/bench/interface.ts [paint] [first] [memory] [overview] [matrix]
+//   npm run build && node scripts/run-ts.mjs tests/bench/interface.ts [paint] [first] [memory] [overview] [pictures] [matrix]
 import { loadavg } from 'node:os'
 import { chromium, type Browser, type Locator, type Page } from '@playwright/test'
 import config from '../../playwright.config'
@@ -36,6 +36,7 @@ const parts: Record<string, () => Promise<void>> = {
   first: firstStart,
   memory: memoryOfTheDemo,
   overview,
+  pictures,
   matrix: async () => {
     for (const inputs of MATRIX_INPUTS) await matrix(inputs)
   },
@@ -150,6 +151,77 @@ async function overview(): Promise<void> {
     if ((await studio.tune.weight('specialist 3').inputValue()) === '1') throw new Error('The slider did not move.')
     tellScript('slider with 700 layers × 8 specialists', sliding)
   })
+}
+
+/** A grid of 5 × 5 weights on the demo, flipping two of its pictures, and scrolling over 200. */
+async function pictures(): Promise<void> {
+  await withStudio(async ({ browser, page, studio, server }) => {
+    await studio.ask('project.demo', {})
+    const { project } = (await studio.ask('app.snapshot', {})).project
+    const [, first, second] = project.models.map(({ name }) => name)
+    const weights = { kind: 'weight', values: '0..2 in 5' } as const
+    const grid = { x: { ...weights, of: first! }, y: { ...weights, of: second! }, z: null }
+    const before = processorMs(server.pid)
+    const started = performance.now()
+    await studio.ask('preview.grid', { grid })
+    await untilIdle(studio)
+    const seconds = (performance.now() - started) / 1000
+    const work = (processorMs(server.pid) - before) / 1000
+    tell('a grid of 5 × 5 weights on the demo', seconds, 15, 's', `${work.toFixed(1)} s of the processors; `)
+
+    await studio.goTo('Preview')
+    await page.getByRole('radio', { name: 'Grid' }).click()
+    await page.locator('main table button').nth(3).click()
+    await page.getByRole('radio', { name: 'Flip' }).click()
+    await page.getByRole('group', { name: /^Comparison/ }).focus()
+    const flips = await flipTimes(page)
+    tell('flipping before and after', median(flips), 50, 'ms', `slowest of ${flips.length} ${max(flips).toFixed(0)}; `)
+    await page.keyboard.press('Escape')
+
+    const many = {
+      x: { kind: 'seed', values: '1-20' },
+      y: { kind: 'guidance', values: '1..5 in 10' },
+      z: null,
+    } as const
+    const preview = { ...project.preview, steps: 1 }
+    await studio.ask('project.edit', { label: 'Many', edits: [{ type: 'set-preview', preview }] })
+    await studio.ask('preview.grid', { grid: many })
+    await untilIdle(studio)
+    await page.getByText('200 pictures', { exact: true }).last().waitFor()
+    await page.evaluate(() => document.addEventListener('scroll', () => undefined, { capture: true }))
+    const table = page.locator('main table')
+    const scrolling = async (): Promise<void> => {
+      await table.hover({ position: { x: 200, y: 100 } })
+      for (let step = 0; step < 60; step++) {
+        await page.mouse.wheel(0, step < 30 ? 60 : -60)
+        await page.waitForTimeout(30)
+      }
+    }
+    tellScript('scrolling over 200 pictures', await scriptTimes(browser, page, 'scroll', scrolling))
+  })
+}
+
+/** Milliseconds from a key to the frame that shows the other picture. */
+async function flipTimes(page: Page): Promise<number[]> {
+  await page.evaluate(() => {
+    const times: number[] = []
+    Object.assign(globalThis, { flipTimes: times })
+    addEventListener(
+      'keydown',
+      ({ timeStamp }) =>
+        requestAnimationFrame(() => {
+          const channel = new MessageChannel()
+          channel.port1.onmessage = () => times.push(performance.now() - timeStamp)
+          channel.port2.postMessage(null)
+        }),
+      { capture: true },
+    )
+  })
+  for (let flip = 0; flip < 21; flip++) {
+    await page.keyboard.press('f')
+    await page.waitForTimeout(50)
+  }
+  return page.evaluate(() => (globalThis as unknown as { flipTimes: number[] }).flipTimes)
 }
 
 /**

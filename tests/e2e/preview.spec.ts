@@ -137,3 +137,30 @@ test('columns are chosen in groups', async ({ studio, page }) => {
   await expect(page.getByRole('group', { name: 'Models' })).not.toContainText('base base')
   await expect(page.getByRole('textbox', { name: 'Not wanted' })).toBeVisible()
 })
+
+test('seeds are rolled; prompts and styles are kept in the project, and drawn', async ({ studio, page }) => {
+  await openDemo(studio)
+  const preview = async () => (await studio.ask('app.snapshot', {})).project.project.preview
+  await page.getByRole('button', { name: 'Roll new seeds' }).click()
+  await expect.poll(async () => (await preview()).seeds).not.toEqual([3])
+  const rolled = (await preview()).seeds
+  await page.getByRole('checkbox', { name: 'New seeds with every draw' }).check()
+
+  await page.getByText('Lists and styles').click()
+  await page.getByRole('textbox', { name: 'New name' }).fill('fruit')
+  await page.getByRole('button', { name: 'Keep prompts' }).click()
+  await studio.preview.prompts.fill('lion')
+  await page.getByRole('textbox', { name: 'New name' }).fill('sketched')
+  await page.getByRole('button', { name: 'Add style' }).click()
+  await page.getByRole('textbox', { name: 'Before the prompt' }).fill('a sketch of')
+  await page.getByRole('textbox', { name: 'Before the prompt' }).press('Enter')
+  await page.getByRole('combobox', { name: 'Prompt list' }).selectOption('fruit')
+  await expect(studio.preview.prompts).toHaveValue('pizza')
+  await expectAccessible(studio, 'Preview with lists and styles')
+
+  await studio.preview.draw.click()
+  const drawn = studio.preview.picture('merge')
+  await expect(drawn).toHaveAccessibleName(/: a sketch of pizza, seed/, { timeout: 60_000 })
+  expect((await preview()).seeds).not.toEqual(rolled)
+  expect((await preview()).book).toMatchObject({ lists: [{ name: 'fruit', prompts: ['pizza'] }], style: 'sketched' })
+})

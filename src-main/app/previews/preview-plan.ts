@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { TaskOf } from '../../contract/compute-tasks'
 import { mergeOfVariant, mergeText, readMergeText, withMerge } from '../../contract/document/merge-settings'
 import type { ModelEntry, Project } from '../../contract/document/project'
+import { styledPrompt } from '../../contract/document/prompt-styles'
 import { FusionError } from '../../contract/errors'
 import type { Picture, PictureRun, PictureSettings } from '../../contract/preview'
 import { MOST_PICTURES } from '../../contract/values/limits'
@@ -42,7 +43,8 @@ export async function planPreview(
   variants: readonly Variant[],
   places: PreviewPlaces,
 ): Promise<PreviewPlan> {
-  const { prompts, seeds, negativePrompt, steps, guidance, scheduler } = project.preview
+  const { seeds, negativePrompt, steps, guidance, scheduler } = project.preview
+  const prompts = project.preview.prompts.map((prompt) => styledPrompt(prompt, project.preview))
   if (prompts.length === 0) throw new FusionError('validation', 'There is no prompt.', { hint: 'Write at least one.' })
   checkPictureCount(prompts.length * seeds.length * variants.length)
   const models: PreviewModel[] = []
@@ -131,7 +133,8 @@ export async function planLive(
   project: Project,
   { merges, pictureFile }: Pick<PreviewPlaces, 'merges' | 'pictureFile'>,
 ): Promise<LivePlan> {
-  const { prompts, seeds, negativePrompt, steps, guidance, scheduler } = project.preview
+  const { seeds, negativePrompt, steps, guidance, scheduler } = project.preview
+  const prompts = project.preview.prompts.map((prompt) => styledPrompt(prompt, project.preview))
   if (prompts.length === 0) throw new FusionError('validation', 'There is no prompt.', { hint: 'Write at least one.' })
   const model = await mergedModel(project, merges)
   const places = seeds.flatMap((seed) => prompts.map((prompt) => ({ prompt, seed }))).slice(0, LIVE_PICTURES)

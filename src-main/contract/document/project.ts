@@ -3,6 +3,7 @@ import { DENOISER_COMPONENTS } from '../values/denoisers'
 import { labelledWeights } from './block-labels'
 import { calibrationSettingsSchema } from './calibration'
 import { gridSchema } from '../grid'
+import { promptBookSchema } from './prompt-styles'
 import { seedSchema } from '../values/seed'
 import { evaluationSettingsSchema } from '../evaluate/settings'
 import {
@@ -145,6 +146,10 @@ export const previewSchema = z.strictObject({
   scheduler: z.string().max(100).default('ddim'),
   /** What draws them; absent: DEFAULT_VARIANTS. */
   variants: z.array(variantSchema).max(MOST_VARIANTS).optional(),
+  /** Lists of prompts and styles that the project keeps. */
+  book: promptBookSchema.optional(),
+  /** Other seeds with every run. */
+  rollsSeeds: z.boolean().optional(),
   /** The axes of the grid that is drawn next. */
   grid: gridSchema.optional(),
 })

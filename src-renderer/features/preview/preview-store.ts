@@ -147,7 +147,14 @@ export const usePreview = defineStore('preview', () => {
     project.editPreview({ variants: on ? [...others, ...variants] : others }, 'Drawn by')
   }
 
+  /** As many new seeds. */
+  function rollSeeds(): void {
+    const { seeds } = project.project.preview
+    project.editPreview({ seeds: [...crypto.getRandomValues(new Uint32Array(seeds.length || 1))] }, 'Roll seeds')
+  }
+
   async function start(): Promise<void> {
+    if (project.project.preview.rollsSeeds && canDraw.value) rollSeeds()
     await project.settled()
     const { prompts, seeds } = project.project.preview
     const variants = runnable.value
@@ -190,6 +197,8 @@ export const usePreview = defineStore('preview', () => {
     const now = project.project.preview
     const preview: PreviewSettings = {
       ...now,
+      // What it was drawn with has the style in it.
+      ...(now.book && { book: { ...now.book, style: null } }),
       prompts: [settings.prompt],
       negativePrompt: settings.negativePrompt,
       seeds: settings.seed === null ? now.seeds : [settings.seed],
@@ -244,6 +253,7 @@ export const usePreview = defineStore('preview', () => {
     more,
     loadOlder,
     choose,
+    rollSeeds,
     start,
     forget,
     adopt,
