@@ -220,9 +220,11 @@ class ContributionWork {
   /** Computes models' contributions; waits where another process does so already. */
   private async compute(missing: readonly Wanted[], thresholds: Contributions['thresholds']): Promise<void> {
     const started: ModelWriter[] = []
+    // Copies of one model have one file.
+    const files = [...new Map(missing.map((wanted) => [wanted.path, wanted])).values()]
     try {
       // In one order for all processes, so that no two wait for each other.
-      for (const { model, path } of [...missing].sort((a, b) => (a.path < b.path ? -1 : 1))) {
+      for (const { model, path } of files.sort((a, b) => (a.path < b.path ? -1 : 1))) {
         const writer = await this.startWriting(path)
         if (writer) started.push({ model, writer })
       }

@@ -1,4 +1,4 @@
-import { readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { NORMALISERS, type Project } from '../../../../../src-main/contract/document/project'
@@ -220,6 +220,20 @@ describe('contributions on disk', () => {
     expect(phases).not.toContain('contributing')
     expect(contributionFiles(cacheFolder)).toEqual(before)
     expect(sha256(join(place, 'a.safetensors'))).toBe(sha256(join(place, 'b.safetensors')))
+  })
+
+  it('of copies of one model lie in one file', async () => {
+    const place = temporaryFolder()
+    const cacheFolder = join(place, 'cache')
+    const [base, specialist] = models(place, 2)
+    const copy = join(place, 'copy.safetensors')
+    copyFileSync(specialist!, copy)
+    const project = projectOf([base!, specialist!, copy], { ...KINDS, threshold: 0.4 })
+    const [reused, direct] = [join(place, 'reused.safetensors'), join(place, 'direct.safetensors')]
+    await merge({ ...project, method: { ...project.method, reuse: true } }, reused, { cacheFolder })
+    await merge(project, direct)
+    expect(contributionFiles(cacheFolder)).toHaveLength(2)
+    await expectReweighted(project, reused, direct, cacheFolder)
   })
 
   it('of the other models stay as they are when a specialist joins or changes', async () => {
