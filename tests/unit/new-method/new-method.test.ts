@@ -4,10 +4,11 @@ import { join, resolve } from 'node:path'
 import { Command } from 'commander'
 import { createPinia } from 'pinia'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { createSSRApp, type Component } from 'vue'
+import { createSSRApp, type App, type Component } from 'vue'
 import { renderToString } from 'vue/server-renderer'
 import { readSafetensors } from '../../../src-main/engine/checkpoint/containers/safetensors'
 import type * as cliMergeModule from '../../../src-main/cli/commands/merge'
+import type * as impossibleModule from '../../../src-main/contract/methods/impossible'
 import type * as wordsModule from '../../../src-main/contract/methods/words'
 import type * as projectModule from '../../../src-main/contract/document/project'
 import type * as compareMethodsModule from '../../../src-main/engine/evaluate/compare/compare-methods'
@@ -177,24 +178,29 @@ describe('a new method', () => {
   it('has fields in the panel, and its own sentences there', async () => {
     const { bridgeKey } = await fromCopy<typeof bridgeModule>('src-renderer/bridge/bridge.ts')
     const { useProject } = await fromCopy<typeof projectStoreModule>('src-renderer/features/project/project-store.ts')
-    const { default: MethodPanel } = await fromCopy<{ default: Component }>(
-      'src-renderer/features/tune/MethodPanel.vue',
-    )
+    const { wrongCount } = await fromCopy<typeof impossibleModule>('src-main/contract/methods/impossible.ts')
     const pinia = createPinia()
-    const app = createSSRApp(MethodPanel)
-      .provide(bridgeKey, { client: { invoke: () => new Promise(() => {}) } } as never)
-      .use(pinia)
+    const appOf = async (file: string): Promise<App> =>
+      createSSRApp((await fromCopy<{ default: Component }>(`src-renderer/features/tune/method/${file}.vue`)).default)
+        .provide(bridgeKey, { client: { invoke: () => new Promise(() => {}) } } as never)
+        .use(pinia)
+    const [line, settings] = [await appOf('MethodLine'), await appOf('MethodSettings')]
     const project = useProject(pinia)
-    const models = ['base', 'a', 'b', 'c', 'd'].map((name) => ({ name, path: name, weight: 1, enabled: true }))
+    const { projectSchema } = await fromCopy<typeof projectModule>('src-main/contract/document/project.ts')
     project.state = {
       revision: 1,
-      project: { ...project.project, models, method: { ...project.project.method, name: 'made-up', bendFactor: 7 } },
+      project: projectSchema.parse({
+        format: 'featurefusion-project',
+        version: 1,
+        models: ['base', 'a', 'b', 'c', 'd'].map((name) => ({ name, path: name })),
+        method: { name: 'made-up', bendFactor: 7 },
+      }),
     } as never
-    const html = await renderToString(app)
-    expect(html).toMatch(/<option value="made-up"[^>]*>\s*Made up\s*<\/option>/)
+    const html = await renderToString(settings)
+    expect(await renderToString(line)).toMatch(/<option value="made-up"[^>]*>\s*Made up\s*<\/option>/)
     expect(html).toContain('Adds the squares of all changes.')
     expect(html).toContain('Every change of weights runs this method again in full')
-    expect(html).toContain('This method takes at most 3 specialists.')
+    expect(wrongCount(project.method, 4)?.message).toContain('Made up takes at most 3 specialists')
     expect(html).toMatch(/<input value="7"[^>]*aria-label="Bend factor"/)
     expect(html).toContain('How far changes bend.')
     for (const other of ['Density', 'Statistics', 'Contributions']) expect(html).not.toContain(`>${other}<`)
