@@ -21,7 +21,7 @@ test('models of another program are found, and added', async ({ studio, server, 
   await expectAccessible(studio, 'the empty library')
 
   await dialog.getByRole('button', { name: 'Add a folder' }).click()
-  const files = page.getByRole('dialog', { name: 'Choose a folder' })
+  const files = page.getByRole('dialog', { name: 'Add a folder of models' })
   await files.getByRole('button', { name: 'webui' }).click()
   await files.getByRole('button', { name: 'Use this folder' }).click()
   await expect(dialog).toContainText("A1111's web UI, 305 models")
