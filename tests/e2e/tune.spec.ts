@@ -1,3 +1,4 @@
+import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { projectSchema } from '../../src-main/contract/document/project'
 import type { Studio } from './pages/studio'
@@ -117,8 +118,12 @@ test('the paper’s normaliser keeps the automatic threshold, and warns of none'
   await expect(notice).toBeHidden()
 })
 
-test('parts and VAE are chosen in Tune, and said in Export', async ({ studio, page }) => {
-  await studio.ask('project.demo', {})
+test('parts and VAE are chosen in Tune, and said in Export', async ({ studio, server, page }) => {
+  const { project } = await studio.ask('project.demo', {})
+  // The demo's specialists are UNets alone; a whole model has a text encoder, too.
+  const path = join(server.folder, 'whole')
+  await cp(project.models[0]!.path, path, { recursive: true })
+  await studio.ask('project.edit', { edits: [{ type: 'add-models', models: [{ path }] }], label: 'Add a whole model' })
   await studio.goTo('Tune')
   await studio.tune.openSettings()
   await page.getByRole('checkbox', { name: 'text encoder' }).check()
