@@ -21,7 +21,9 @@ it('a result is accepted with its own fields, and with no others', () => {
 })
 
 it('jobs are all tasks but short ones and those that nobody waits for', () => {
-  expect([...JOB_KINDS, 'forecast', 'ancestry', 'card-picture', 'sheet'].sort()).toEqual(Object.keys(COMPUTE_TASKS).sort())
+  expect([...JOB_KINDS, 'forecast', 'ancestry', 'card-picture', 'sheet'].sort()).toEqual(
+    Object.keys(COMPUTE_TASKS).sort(),
+  )
   expect(jobResultSchema.safeParse({ kind: 'live' }).success).toBe(true)
   expect(jobResultSchema.safeParse({ kind: 'forecast', forecast: {} }).success).toBe(false)
 })
