@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { identityOf, inspectionKey, isAbout, takingPart } from '../contract/document/model-identity'
-import type { Project } from '../contract/document/project'
+import { identityOf, inspectionKey, isAbout } from '../contract/document/model-identity'
+import { takingPart, type Project } from '../contract/document/project'
 import { inspectionSchema, NO_INSPECTION, type Inspection } from '../contract/inspect'
 import type { TaskOf } from '../contract/compute-tasks'
 import type { Job } from '../contract/jobs'

@@ -5,7 +5,14 @@ import type {
   PlannedCalibration,
 } from '../contract/document/calibration'
 import { FusionError, toErrorReport, type ErrorReport } from '../contract/errors'
-import { needsCalibration, readingOf, type ModelEntry, type Project, type Reading } from '../contract/document/project'
+import {
+  needsCalibration,
+  readingOf,
+  takingPart,
+  type ModelEntry,
+  type Project,
+  type Reading,
+} from '../contract/document/project'
 import { calibratedLayers } from '../engine/calibrate/calibrate'
 import { calibratedModel, denoiserFiles, recordedAs } from '../engine/merge/plan/calibrated-models'
 import { calibrationBytes, openCalibration, type Calibration } from '../engine/merge/plan/calibration-file'
@@ -52,7 +59,7 @@ export async function planCalibration(
   cacheFolder: string,
   { checkPath, dataFolder }: CalibrationAccess = UNLIMITED,
 ): Promise<CalibrationPlan> {
-  const entries = project.models.filter(({ enabled }, index) => index === 0 || enabled)
+  const entries = takingPart(project.models)
   const data = await attempt(async () => {
     return openEvaluationData(await dataFolder(project), project.evaluation.seed)
   })

@@ -4,7 +4,7 @@ import { useModels } from '../features/models/models-store'
 import { isActive, useJobs } from '../features/jobs/jobs-store'
 import { useEvaluate } from '../features/evaluate/evaluate-store'
 import type { Job, JobKind } from '../../src-main/contract/jobs'
-import { methodSchema } from '../../src-main/contract/document/project'
+import { methodSchema, takingPart } from '../../src-main/contract/document/project'
 import { useExport } from '../features/export/export-store'
 import { useInspect } from '../features/inspect/inspect-store'
 import { usePreview } from '../features/preview/preview-store'
@@ -64,7 +64,7 @@ export function useStepStates(): ComputedRef<Record<StepName, StepMark>> {
   /** What keeps these weights from being merged by this method, in few words; null where nothing does. */
   function impossibleInTune(): string | null {
     if (wrongCount(project.method, project.enabledSpecialists.length)) return 'not so many specialists'
-    const taking = project.models.filter(({ enabled }, index) => index === 0 || enabled)
+    const taking = takingPart(project.models)
     if (taking.some((model) => negativeWeight(project.method, model))) return 'a negative weight'
     const problem = weightsProblem(project.project.method.name, project.models)
     return problem === null ? null : problem === 'over' ? 'shares above 100 %' : 'all weights are 0'

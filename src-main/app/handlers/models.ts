@@ -16,7 +16,7 @@ import { layersOf } from '../../engine/merge/plan/layers'
 import { methodNamed } from '../../engine/merge/methods/index'
 import { tensorKey } from '../../engine/merge/plan/output-files'
 import { weighedTensors } from '../../engine/merge/plan/rules'
-import type { OutputSettings } from '../../contract/document/project'
+import { takingPart, type OutputSettings } from '../../contract/document/project'
 import { knownModelHashes, modelHash } from '../models/model-hash'
 import { OpenedModels } from '../models/opened-models'
 import type { Studio } from '../studio'
@@ -42,7 +42,7 @@ export function modelHandlers(studio: Studio): Handlers<Group<'models'>> {
     'models.metadata': async ({ path }) => ({ files: await metadataOf(await studio.checkPath(path)) }),
     'models.compatibility': async () => {
       const { models, output } = studio.project.state.project
-      const enabled = models.filter((model, index) => index === 0 || model.enabled)
+      const enabled = takingPart(models)
       const [base, ...specialists] = await Promise.all(enabled.map(({ path }) => open(path).catch(() => null)))
       if (!base || 'modules' in base) return { problems: [] }
       // What cannot be opened says so on its own card.

@@ -1,20 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { mergeText } from '../../contract/document/merge-settings'
-import type { Project } from '../../contract/document/project'
+import { takingPart, type Project } from '../../contract/document/project'
 import type { Grid } from '../../contract/grid'
 import { reweightingOf } from '../../contract/methods/descriptor'
 import { describedMethod } from '../../contract/methods/index'
 import { gridCells, type GridCell } from '../../contract/grid-cells'
 import type { PictureSettings } from '../../contract/preview'
 import { mergedModel, plainModel, pictureSources, rememberingFiles, type PreviewModel } from './preview-models'
-import {
-  checkPictureCount,
-  distinct,
-  modelsDrawnBy,
-  takingPart,
-  type PreviewPlaces,
-  type PreviewPlan,
-} from './preview-plan'
+import { checkPictureCount, distinct, modelsDrawnBy, type PreviewPlaces, type PreviewPlan } from './preview-plan'
 
 /** As many merges are made as they are exported; of more, what every model contributes is computed once and kept. */
 const FEW_MERGES = 2
@@ -42,7 +35,7 @@ export async function planGrid(
     const text = merge && mergeText(merge)
     const key = text ?? JSON.stringify(variant)
     if (!models.has(key)) models.set(key, await modelOf(cell, places.merges, files))
-    const sources = await pictureSources(merge ? takingPart(merge) : modelsDrawnBy(cell.project, variant), files)
+    const sources = await pictureSources(merge ? takingPart(merge.models) : modelsDrawnBy(cell.project, variant), files)
     const id = randomUUID()
     const settings: PictureSettings = { variant, negativePrompt, ...drawing }
     pictures.push({ ...settings, id, model: models.get(key)!.key, file: places.pictureFile(id) })

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { TaskOf } from '../../contract/compute-tasks'
 import { mergeOfVariant, mergeText, readMergeText, withMerge } from '../../contract/document/merge-settings'
-import type { ModelEntry, Project } from '../../contract/document/project'
+import { takingPart, type ModelEntry, type Project } from '../../contract/document/project'
 import { styledPrompt } from '../../contract/document/prompt-styles'
 import { FusionError } from '../../contract/errors'
 import type { Picture, PictureRun, PictureSettings } from '../../contract/preview'
@@ -54,7 +54,7 @@ export async function planPreview(
     const merge = mergeOf(project, variant, places)
     if (merge !== null) await places.checkMerge(merge)
     const model = await (merge ? mergedModel(merge, places.merges) : plainModel(project, entryOf(project, variant)))
-    const sources = await pictureSources(merge ? takingPart(merge) : modelsDrawnBy(project, variant))
+    const sources = await pictureSources(merge ? takingPart(merge.models) : modelsDrawnBy(project, variant))
     models.push(model)
     for (const prompt of prompts) {
       for (const seed of seeds) {
@@ -80,11 +80,6 @@ export async function planPreview(
 export function checkPictureCount(count: number): void {
   if (count <= MOST_PICTURES) return
   throw new FusionError('validation', `These are ${count} pictures; at most ${MOST_PICTURES} are made at once.`)
-}
-
-/** The models of a merge that its pictures are of. */
-export function takingPart({ models }: Pick<Project, 'models'>): ModelEntry[] {
-  return models.filter(({ enabled }, index) => index === 0 || enabled)
 }
 
 /** Every model that planned pictures are of, base first. */

@@ -1,4 +1,4 @@
-import type { Project } from './project'
+import { takingPart, type Project } from './project'
 
 /** What an export is of: whether it still is what the project says, and of the same models at all. */
 export interface ExportKey {
@@ -9,7 +9,7 @@ export interface ExportKey {
 }
 
 export function exportKey({ models, prediction, ema, method, output }: Project): ExportKey {
-  const taking = models.filter(({ enabled }, index) => index === 0 || enabled)
+  const taking = takingPart(models)
   const { path: _path, ...written } = output
   return {
     models: taking.map(({ path }) => path),

@@ -7,6 +7,7 @@ import {
   modelSchema,
   outputSchema,
   projectSchema,
+  takingPart,
   withModel,
   withReading,
   type ModelEntry,
@@ -50,7 +51,7 @@ export function withMerge(project: Project, merge: MergeSettings): Project {
  * that are kept (they change how a merge is computed, not what it is) are left out.
  */
 export function weightsKey({ models, prediction, ema, method, output }: MergeSettings): string {
-  const taking = models.filter(({ enabled }, index) => index === 0 || enabled)
+  const taking = takingPart(models)
   const parameters = activeParameters(describedMethod(method.name), method)
   return JSON.stringify([
     taking.map(({ path, weight, blocks, layers, strengths }) => [

@@ -16,11 +16,6 @@ export function identityOf({ name, path, sha256, strengths }: ModelEntry): Model
   return { name, path, ...(sha256 !== undefined && { sha256 }), ...(strengths && { strengths }) }
 }
 
-/** The base and the specialists that take part, base first. */
-export function takingPart(models: readonly ModelEntry[]): ModelEntry[] {
-  return models.filter(({ enabled }, index) => index === 0 || enabled)
-}
-
 /** Equal content where both hashes are known, else the same path; and of adapters the same strengths. */
 export function isSameModel(one: ModelIdentity | ModelEntry, other: ModelIdentity | ModelEntry): boolean {
   const strengths = ({ strengths: own }: ModelIdentity): string =>

@@ -242,3 +242,8 @@ export function withReading(
 export function withModel(project: Project, name: string, change: Partial<ModelEntry>): Project {
   return { ...project, models: project.models.map((model) => (model.name === name ? { ...model, ...change } : model)) }
 }
+
+/** The base and the specialists that take part, base first: what a merge is of. */
+export function takingPart<Model extends Pick<ModelEntry, 'enabled'>>(models: readonly Model[]): Model[] {
+  return models.filter(({ enabled }, index) => index === 0 || enabled)
+}

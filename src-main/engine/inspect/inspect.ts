@@ -1,6 +1,6 @@
 import { FusionError } from '../../contract/errors'
 import type { LayerSummary } from '../../contract/inspect'
-import type { MethodSettings, Project } from '../../contract/document/project'
+import { takingPart, type MethodSettings, type Project } from '../../contract/document/project'
 import type { AlignListener } from '../merge/alignment/align-models'
 import { denoiserFiles } from '../merge/plan/calibrated-models'
 import type { ComponentName, TensorView } from '../checkpoint/model/checkpoint'
@@ -54,7 +54,7 @@ export interface InspectOptions {
  * @throws FusionError as planMerge does
  */
 export async function openInspection(project: Project, listener: AlignListener = {}): Promise<Inspection> {
-  const enabled = { ...project, models: project.models.filter(({ enabled }, index) => index === 0 || enabled) }
+  const enabled = { ...project, models: takingPart(project.models) }
   const opened = await openModels(enabled, listener)
   const { models, base, components, calibration } = opened
   const settings = project.method

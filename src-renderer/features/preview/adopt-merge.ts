@@ -1,5 +1,11 @@
 import { readMergeText, type MergeSettings } from '../../../src-main/contract/document/merge-settings'
-import type { MethodSettings, ModelEntry, OutputSettings, Project } from '../../../src-main/contract/document/project'
+import {
+  takingPart,
+  type MethodSettings,
+  type ModelEntry,
+  type OutputSettings,
+  type Project,
+} from '../../../src-main/contract/document/project'
 import { methodWords } from '../../../src-main/contract/methods/words'
 import type { Edit } from '../../../src-main/contract/state'
 import { formatNumber } from '../../shared/format'
@@ -25,7 +31,7 @@ export function editsOfMerge(project: Project, text: string): Edit[] {
 export function mergeWords(text: string): string {
   const merge = readMergeText(text)
   if (!merge) return 'unknown weights'
-  const taking = merge.models.filter(({ enabled }, index) => index === 0 || enabled)
+  const taking = takingPart(merge.models)
   const dropped = merge.models.filter((model) => !taking.includes(model)).map(({ name }) => name)
   const words = taking.map((model) => `${model.name} ${formatNumber(model.weight)}${ownRules(model)}`)
   const without = dropped.length > 0 ? `; without ${dropped.join(', ')}` : ''

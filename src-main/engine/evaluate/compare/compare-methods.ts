@@ -9,6 +9,7 @@ import {
   methodSchema,
   needsCalibration,
   projectSchema,
+  takingPart,
   type MethodName,
   type MethodSettings,
   type Project,
@@ -64,7 +65,7 @@ function withoutScales(rows: readonly LeaderboardRow[]): LeaderboardRow[] {
  * Methods with a scale begin with that of their paper, which is then searched, unless the project says that it is not.
  */
 export function comparedRows(project: Project): EvaluatedRow[] {
-  const models = project.models.filter(({ enabled }, index) => index === 0 || enabled)
+  const models = takingPart(project.models)
   const [base, ...specialists] = models
   if (!base || specialists.length === 0)
     throw new FusionError('validation', 'A comparison needs a base and at least one specialist.', {

@@ -4,6 +4,7 @@ import type { UnlearningLosses } from '../../../contract/unlearning'
 import { Bootstrap, mean, meanOf } from './bootstrap'
 import { summariseLosses } from './loss-summary'
 import type { LossTable } from './loss-table'
+import { takingPart } from '../../../contract/document/project'
 
 /** A merge with a specialist and the same without it, by their names in a table. */
 export interface UnlearningPair {
@@ -110,9 +111,7 @@ function droppedBetween(before: Recipe, after: Recipe): string | null {
 
 /** What takes part, by name. */
 function partsOf({ models }: Recipe): Map<string, string> {
-  return new Map(
-    models.filter(({ enabled }, index) => index === 0 || enabled).map((part) => [part.name, JSON.stringify(part)]),
-  )
+  return new Map(takingPart(models).map((part) => [part.name, JSON.stringify(part)]))
 }
 
 /** How a merge is made; from contributions or at once is equivalent. */

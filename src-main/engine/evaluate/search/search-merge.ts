@@ -3,7 +3,7 @@ import type { FoundWeights, SearchReport, SearchStrategy } from '../../../contra
 import { FusionError } from '../../../contract/errors'
 import { weighsBase } from '../../../contract/methods/descriptor'
 import { describedMethod } from '../../../contract/methods/index'
-import { methodSchema, type ModelEntry, type Project } from '../../../contract/document/project'
+import { methodSchema, takingPart, type ModelEntry, type Project } from '../../../contract/document/project'
 import { reasonAgainstFeeding } from '../../merge/live-merge'
 import { planMerge } from '../../merge/open-model'
 import type { MergePlan } from '../../merge/plan/merge-plan'
@@ -152,7 +152,7 @@ function judge(
 
 /** The merge that a search re-weights: contributions are kept, dropped models stay out. */
 async function searchedProject(project: Project, strategy: SearchStrategy): Promise<Project> {
-  const enabled = project.models.filter(({ enabled }, index) => index === 0 || enabled)
+  const enabled = takingPart(project.models)
   const plan = await planMerge({ ...project, models: enabled })
   // Rules for parts that a search leaves alone would be refused.
   const parts = { ...plan, components: [denoiserName(plan.base)] }

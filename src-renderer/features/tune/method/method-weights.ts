@@ -1,4 +1,4 @@
-import type { MethodName, ModelEntry } from '../../../../src-main/contract/document/project'
+import { takingPart, type MethodName, type ModelEntry } from '../../../../src-main/contract/document/project'
 import { describedMethod } from '../../../../src-main/contract/methods/index'
 import type { MethodDescriptor } from '../../../../src-main/contract/methods/descriptor'
 
@@ -51,7 +51,7 @@ function scaled(models: readonly ModelEntry[], factor: number): readonly ModelEn
 /** What is wrong with the weights: shares of more than 1, or none at all; null where nothing is. */
 export function weightsProblem(method: MethodName, models: readonly ModelEntry[]): 'over' | 'none' | null {
   const { result } = describedMethod(method)
-  const taking = models.filter(({ enabled }, index) => index === 0 || enabled)
+  const taking = takingPart(models)
   if (hasRest({ result })) return sumOf(models) > 1 ? 'over' : null
   const weighed = result.kind === 'average' ? taking : taking.slice(1)
   return weighed.length > 1 && weighed.every(isZero) ? 'none' : null

@@ -1,4 +1,9 @@
-import type { ModelEntry, Project, TuneSnapshot } from '../../../../src-main/contract/document/project'
+import {
+  takingPart,
+  type ModelEntry,
+  type Project,
+  type TuneSnapshot,
+} from '../../../../src-main/contract/document/project'
 import { methodWords } from '../../../../src-main/contract/methods/words'
 import type { Edit } from '../../../../src-main/contract/state'
 import { countOf, formatNumber, listOf } from '../../../shared/format'
@@ -63,7 +68,7 @@ export function missingWords({ models }: State, project: Pick<Project, 'models'>
 
 /** 'FeatureFusion, aligned: base 1, food 0.5; 2 dropped'. */
 export function snapshotWords({ models, method }: State): string {
-  const taking = models.filter(({ enabled }, index) => index === 0 || enabled)
+  const taking = takingPart(models)
   const dropped = models.length - taking.length
   const words = taking.map(({ name, weight }) => `${name} ${formatNumber(weight)}`).join(', ')
   return `${methodWords({ ...method, reuse: false })}: ${words}${dropped > 0 ? `; ${countOf(dropped, 'model')} dropped` : ''}`
