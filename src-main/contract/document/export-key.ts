@@ -1,3 +1,4 @@
+import { hasModelsOf } from './model-identity'
 import { takingPart, type Project } from './project'
 
 /** What an export is of: whether it still is what the project says, and of the same models at all. */
@@ -20,14 +21,10 @@ export function exportKey({ models, prediction, ema, method, output }: Project):
   }
 }
 
-/**
- * Whether an export is of a project's models, so that it says something there: of the same base, and of its specialists
- * with or without some of them.
- */
+/** Whether an export says something about a project, by the paths of its models. */
 export function isOfModels(exported: readonly string[], { models }: Pick<Project, 'models'>): boolean {
   const own = models.map(({ path }) => path)
-  const holds = (all: readonly string[], some: readonly string[]): boolean => some.every((path) => all.includes(path))
-  return exported[0] === own[0] && own.length > 0 && (holds(own, exported) || holds(exported, own))
+  return hasModelsOf(exported, own, (one, other) => one === other)
 }
 
 /** JSON that does not depend on the order in which an object got its entries. */

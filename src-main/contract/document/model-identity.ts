@@ -24,16 +24,25 @@ export function isSameModel(one: ModelIdentity | ModelEntry, other: ModelIdentit
   return one.sha256 !== undefined && other.sha256 !== undefined ? one.sha256 === other.sha256 : one.path === other.path
 }
 
+/** Whether a result says something about a project, by what its models are. */
+export function isAbout(result: readonly ModelIdentity[], models: readonly ModelEntry[]): boolean {
+  return hasModelsOf<ModelIdentity>(result, models, isSameModel)
+}
+
 /**
- * Whether a result says something about a project: it has the same base, and either all of the project's specialists or
+ * The rule of what says something about a project: it has the same base, and either all of the project's specialists or
  * no others. What is of other models is of another project.
  */
-export function isAbout(result: readonly ModelIdentity[], models: readonly ModelEntry[]): boolean {
+export function hasModelsOf<Model>(
+  result: readonly Model[],
+  project: readonly Model[],
+  isSame: (one: Model, other: Model) => boolean,
+): boolean {
   const [base, ...measured] = result
-  const [ownBase, ...own] = models
-  if (!base || !ownBase || !isSameModel(base, ownBase)) return false
-  const holds = (all: readonly ModelIdentity[], some: readonly ModelIdentity[]): boolean =>
-    some.every((one) => all.some((other) => isSameModel(one, other)))
+  const [ownBase, ...own] = project
+  if (base === undefined || ownBase === undefined || !isSame(base, ownBase)) return false
+  const holds = (all: readonly Model[], some: readonly Model[]): boolean =>
+    some.every((one) => all.some((other) => isSame(one, other)))
   return holds(measured, own) || holds(own, measured)
 }
 
