@@ -1,5 +1,6 @@
 import type { TaskOf } from '../contract/compute-tasks'
 import { projectSchema } from '../contract/document/project'
+import { drawingRuns } from '../contract/preview'
 import { openEither } from '../engine/merge/open-model'
 import type { Pipeline } from '../engine/diffusion/pipeline'
 import { drawPictures } from './draw-pictures'
@@ -33,7 +34,7 @@ export const preview: TaskRunner<'preview'> = async (task, context) => {
       )
       done += group.length
     }
-    const runs = own.reduce((sum, { steps, guidance }) => sum + steps * (guidance > 1 ? 2 : 1), 0)
+    const runs = own.reduce((sum, picture) => sum + drawingRuns(1, picture), 0)
     const seconds = { readying: (ready - started) / 1000, drawing: (performance.now() - ready) / 1000 }
     context.emit({ type: 'drawn', ...seconds, runs })
     made += own.length

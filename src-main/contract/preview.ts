@@ -121,3 +121,11 @@ export type PictureSource = z.infer<typeof pictureSourceSchema>
 export type PictureRun = z.infer<typeof pictureRunSchema>
 export type Picture = z.infer<typeof pictureSchema>
 export type PngSettings = z.infer<typeof pngSettingsSchema>
+
+/** Runs of the UNet on one picture that it takes to draw so many pictures: guidance above 1 runs it twice. */
+export function drawingRuns(
+  pictures: number,
+  { steps, guidance }: Pick<PictureSettings, 'steps' | 'guidance'>,
+): number {
+  return pictures * steps * (guidance > 1 ? 2 : 1)
+}

@@ -7,11 +7,9 @@ import { openEvaluationData } from '../../engine/evaluate/data/evaluation-data'
 import { digest } from '../../engine/files/kept/digest'
 import { CARDS_URL } from '../files/interface-files'
 import { mergedModel, modelNamed, plainModel, type PreviewModel } from '../previews/preview-models'
+import { quickPicture, type QuickPicture } from '../previews/quick-picture'
 import type { Studio } from '../studio'
 import { evaluatedRows } from './evaluation-plan'
-
-/** Enough to tell what a model draws. */
-const MOST_STEPS = 12
 
 interface PlannedPicture {
   row: string
@@ -25,6 +23,7 @@ interface PlannedPicture {
 
 interface Plan {
   domains: DomainPictures['domains']
+  settings: QuickPicture
   pictures: PlannedPicture[]
 }
 
@@ -48,7 +47,6 @@ export class DomainDrawings {
     const plan = await this.plan()
     const missing = plan.pictures.filter(({ file }) => !existsSync(file))
     if (missing.length === 0) throw new FusionError('validation', 'All of these pictures are drawn.')
-    const { seeds, negativePrompt, guidance, scheduler, steps } = (await this.program.readableProject()).preview
     const models = new Map(missing.map(({ model }) => [model.key, model]))
     return jobs.start(
       'preview',
@@ -57,8 +55,8 @@ export class DomainDrawings {
         type: 'preview',
         models: [...models.values()],
         pictures: missing.map(({ key, prompt, model, file }) => ({
-          ...{ id: key, model: model.key, file, prompt, negativePrompt, guidance, scheduler },
-          ...{ seed: seeds[0] ?? 0, steps: Math.min(steps, MOST_STEPS) },
+          ...plan.settings,
+          ...{ id: key, model: model.key, file, prompt },
         })),
         device: await this.program.device(),
         cacheFolder: cache.folder,
@@ -76,8 +74,7 @@ export class DomainDrawings {
     const domains = data.domains.flatMap(({ name, pictures: [first] }) =>
       first ? [{ name, prompt: first.caption }] : [],
     )
-    const { seeds, negativePrompt, guidance, scheduler, steps } = project.preview
-    const settings = [seeds[0] ?? 0, negativePrompt, guidance, scheduler, Math.min(steps, MOST_STEPS)]
+    const settings = quickPicture(project.preview)
     const pictures: PlannedPicture[] = []
     for (const { name, merge } of evaluatedRows(project, 'table')) {
       if (merge) await this.program.checkMerge(merge)
@@ -87,7 +84,7 @@ export class DomainDrawings {
         pictures.push({ row: name, domain, prompt, model, key, file: join(cache.cards, `${key}.png`) })
       }
     }
-    return { domains, pictures }
+    return { domains, settings, pictures }
   }
 }
 

@@ -11,9 +11,8 @@ import type { Checkpoint } from '../../engine/checkpoint/model/checkpoint'
 import { digest } from '../../engine/files/kept/digest'
 import { readJsonFile } from '../files/json-file'
 import { SHIPPED_URL } from '../files/interface-files'
+import { quickPicture } from '../previews/quick-picture'
 
-/** Enough to tell what a model draws; what is drawn in the background should take little time. */
-const MOST_STEPS = 12
 /** Beside the pictures that were drawn in advance: the settings with which they were. */
 const SHIPPED_SETTINGS = 'pictures.json'
 
@@ -30,10 +29,9 @@ export type CardSettings = z.infer<typeof cardSettingsSchema>
 
 /** Null for a project without prompts. */
 export function cardSettings({ preview }: Pick<Project, 'preview'>): CardSettings | null {
-  const { prompts, seeds, negativePrompt, steps, guidance, scheduler } = preview
-  const [prompt] = prompts
+  const [prompt] = preview.prompts
   if (prompt === undefined || prompt.trim() === '') return null
-  return { prompt, negativePrompt, seed: seeds[0] ?? 0, steps: Math.min(steps, MOST_STEPS), guidance, scheduler }
+  return { prompt, ...quickPicture(preview) }
 }
 
 /** A model and the base of its project, of which all weights are known by their hashes. */

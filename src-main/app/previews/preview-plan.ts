@@ -44,8 +44,7 @@ export async function planPreview(
   places: PreviewPlaces,
 ): Promise<PreviewPlan> {
   const { seeds, negativePrompt, steps, guidance, scheduler } = project.preview
-  const prompts = project.preview.prompts.map((prompt) => styledPrompt(prompt, project.preview))
-  if (prompts.length === 0) throw new FusionError('validation', 'There is no prompt.', { hint: 'Write at least one.' })
+  const prompts = drawnPrompts(project)
   checkPictureCount(prompts.length * seeds.length * variants.length)
   const models: PreviewModel[] = []
   const pictures: PreviewPlan['pictures'] = []
@@ -74,6 +73,12 @@ export async function planPreview(
     grid: null,
   }
   return { models, pictures, planned, run, key: JSON.stringify([models.map(({ key }) => key), variants, drawn]) }
+}
+
+/** With what styles add. @throws FusionError 'validation' where there is none */
+function drawnPrompts({ preview }: Project): string[] {
+  if (preview.prompts.length > 0) return preview.prompts.map((prompt) => styledPrompt(prompt, preview))
+  throw new FusionError('validation', 'There is no prompt.', { hint: 'Write at least one.' })
 }
 
 /** @throws FusionError 'validation' */
@@ -129,8 +134,7 @@ export async function planLive(
   { merges, pictureFile }: Pick<PreviewPlaces, 'merges' | 'pictureFile'>,
 ): Promise<LivePlan> {
   const { seeds, negativePrompt, steps, guidance, scheduler } = project.preview
-  const prompts = project.preview.prompts.map((prompt) => styledPrompt(prompt, project.preview))
-  if (prompts.length === 0) throw new FusionError('validation', 'There is no prompt.', { hint: 'Write at least one.' })
+  const prompts = drawnPrompts(project)
   const model = await mergedModel(project, merges)
   const places = seeds.flatMap((seed) => prompts.map((prompt) => ({ prompt, seed }))).slice(0, LIVE_PICTURES)
   const pictures = places.map((place) => ({ ...place, negativePrompt, guidance, scheduler, model: model.key }))

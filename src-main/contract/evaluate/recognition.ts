@@ -53,8 +53,3 @@ export type Likeness = (typeof LIKENESSES)[number]
 export type Confusion = z.infer<typeof confusionSchema>
 export type RecognisedModel = z.infer<typeof recognisedModelSchema>
 export type Recognition = z.infer<typeof recognitionSchema>
-
-/** Runs of the UNet on one picture that it takes to draw so many pictures: guidance above 1 runs it twice. */
-export function drawingRuns(pictures: number, { steps, guidance }: RecognitionSettings): number {
-  return pictures * steps * (guidance > 1 ? 2 : 1)
-}

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { drawingRuns, type Recognition, type RecognitionSettings } from '../../../contract/evaluate/recognition'
+import type { Recognition, RecognitionSettings } from '../../../contract/evaluate/recognition'
+import { drawingRuns } from '../../../contract/preview'
 import type { ModelRole } from '../../../contract/evaluate/losses'
 import { filesOfModel, openModel } from '../../merge/open-model'
 import type { Pipeline } from '../../diffusion/pipeline'
