@@ -31,6 +31,19 @@ export function unlimitedAccess(roots: readonly { name: string; path: string }[]
   return { roots, check, checkFolder: check, checkTarget: check }
 }
 
+/**
+ * A target under the name that it gets. Checked before, too: of what lies outside, nothing is said of its name.
+ * @throws FusionError as checkTarget and `naming` do
+ */
+export async function checkNamedTarget(
+  access: PathAccess,
+  path: string,
+  naming: (path: string) => string,
+): Promise<string> {
+  await access.checkTarget(path)
+  return access.checkTarget(naming(path))
+}
+
 /** Only what lies inside some folders, links followed; of `readOnly` ones nothing can be written. */
 export async function accessInside(folders: readonly string[], readOnly: readonly string[]): Promise<PathAccess> {
   const writable = await Promise.all([...new Set(folders.map((folder) => resolve(folder)))].map(realFolder))

@@ -6,6 +6,7 @@ import { CALIBRATION_FILE } from '../../engine/merge/plan/calibration-file'
 import { makePrivate, makePrivateFolder } from '../../engine/files/writing/private'
 import { planCalibration, requestedModels } from '../../project/calibration-plan'
 import { checkAgreed } from '../files/agreed-target'
+import { checkNamedTarget } from '../files/path-access'
 import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
 
@@ -17,10 +18,9 @@ export function calibrationHandlers(studio: Studio): Handlers<Group<'calibration
       const project = await studio.readableProject()
       const { calibrations } = studio.cache
       const isOwn = path === undefined
-      if (!isOwn) await host.access.checkTarget(path)
       const target = isOwn
         ? join(calibrations, `${randomUUID()}.safetensors`)
-        : await host.access.checkTarget(targetName(path, ENDINGS.weights))
+        : await checkNamedTarget(host.access, path, (given) => targetName(given, ENDINGS.weights))
       if (isOwn) makePrivateFolder(calibrations)
       await checkAgreed(target, CALIBRATION_FILE, overwrite)
       const models = await requestedModels(project, studio.cache.folder, studio)

@@ -11,6 +11,7 @@ import { exportKind } from '../../engine/merge/plan/export-target'
 import { isFolderLayout } from '../../engine/merge/plan/output-files'
 import { removeUnfinished, unfinishedExports } from '../../engine/merge/resume/unfinished-exports'
 import { checkAgreed } from '../files/agreed-target'
+import { checkNamedTarget } from '../files/path-access'
 import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
 import { openModel } from '../../engine/merge/open-model'
@@ -62,9 +63,7 @@ export function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
       const project = await studio.readableProject()
       const base = await openModel(project.models[0]!.path)
       const isFolder = isFolderLayout(base, project.output.layout)
-      // Before its ending is looked at: of what lies outside nothing else is said.
-      await host.access.checkTarget(path)
-      const target = await host.access.checkTarget(targetName(outputName(path, isFolder), null))
+      const target = await checkNamedTarget(host.access, path, (given) => targetName(outputName(given, isFolder), null))
       if (queue.list().some((job) => job.kind === 'export' && job.endedAt === null && job.title === titleOf(target))) {
         throw new FusionError('target', `${target} is being written already.`)
       }
@@ -91,9 +90,7 @@ export function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
     },
     'export.fuse': async ({ path, overwrite, request }) => {
       const project = await studio.readableProject()
-      // Before its ending is looked at: of what lies outside nothing else is said.
-      await host.access.checkTarget(path)
-      const target = await host.access.checkTarget(targetName(outputName(path, false), null))
+      const target = await checkNamedTarget(host.access, path, (given) => targetName(outputName(given, false), null))
       await checkAgreed(target, ADAPTER_FILE, overwrite)
       return jobs.start(
         'fuse',

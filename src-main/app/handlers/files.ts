@@ -8,7 +8,7 @@ import { isProjectPath, isWeightsName } from '../../contract/document/model-name
 import { isThere } from '../../engine/files/reading/regular-file'
 import { makeTargetFolder } from '../../engine/files/writing/make-folder'
 import { DENOISER_COMPONENTS } from '../../contract/values/denoisers'
-import type { PathAccess } from '../files/path-access'
+import { checkNamedTarget, type PathAccess } from '../files/path-access'
 import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
 
@@ -26,8 +26,7 @@ export function fileHandlers({ host }: Studio): Handlers<Group<'files'>> {
       return { path: folder, parent: parent === folder ? null : parent, entries: await listFolder(folder, host.access) }
     },
     'files.makeFolder': async ({ path }) => {
-      await host.access.checkTarget(path)
-      const folder = await host.access.checkTarget(targetName(path, null))
+      const folder = await checkNamedTarget(host.access, path, (given) => targetName(given, null))
       if (isThere(folder)) {
         throw new FusionError('target', `${folder} exists already.`, { hint: 'Choose another name, or open it.' })
       }

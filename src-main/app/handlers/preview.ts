@@ -6,6 +6,7 @@ import type { Job } from '../../contract/jobs'
 import type { Picture, PictureRun } from '../../contract/preview'
 import { readMergeOfPng } from '../../engine/image/png'
 import { PICTURES_URL } from '../files/interface-files'
+import { checkNamedTarget } from '../files/path-access'
 import type { JobEvent } from '../jobs/compute-jobs'
 import { knownModelHashes, soonKnownHashes } from '../models/model-hash'
 import { mergeOfText, originOf } from '../previews/picture-text'
@@ -150,8 +151,7 @@ export function previewHandlers(studio: Studio): Handlers<Group<'preview'>> {
     },
     'preview.saveAs': async ({ id, path, overwrite }) => {
       const { data } = studio.project.state.project.evaluation
-      await host.access.checkTarget(path)
-      const target = await host.access.checkTarget(targetName(path, ENDINGS.picture))
+      const target = await checkNamedTarget(host.access, path, (given) => targetName(given, ENDINGS.picture))
       await history.saveAs(id, target, overwrite, data === null ? [] : [data])
       return {}
     },

@@ -3,6 +3,7 @@ import { ENDINGS, targetName } from '../../contract/document/file-names'
 import type { Studio } from '../studio'
 import { EMPTY_PROJECT } from '../../project/edits'
 import { mapEditPaths } from '../../project/paths'
+import { checkNamedTarget } from '../files/path-access'
 import { knownModelHashes } from '../models/model-hash'
 import type { Group, Handlers } from './handlers'
 
@@ -18,9 +19,8 @@ export function projectHandlers(studio: Studio): Handlers<Group<'project'>> {
     'project.save': async ({ path, overwrite }) => {
       // Also the path of a document that an earlier session left.
       const wanted = path ?? project.state.path
-      if (wanted !== null) await host.access.checkTarget(wanted)
-      const named = path === undefined ? wanted : targetName(path, ENDINGS.project)
-      const target = named === null ? undefined : await host.access.checkTarget(named)
+      const naming = (given: string): string => (path === undefined ? given : targetName(given, ENDINGS.project))
+      const target = wanted === null ? undefined : await checkNamedTarget(host.access, wanted, naming)
       const paths: string[] = []
       for (const { path: own } of project.state.project.models) if (await studio.mayRead(own)) paths.push(own)
       project.recordHashes(await knownModelHashes(paths, studio.cache.folder), { replace: true })
