@@ -47,3 +47,16 @@ export type GridAxis = z.infer<typeof gridAxisSchema>
 export type Grid = z.infer<typeof gridSchema>
 export type GridLabels = z.infer<typeof gridLabelsSchema>
 export type GridPlace = z.infer<typeof gridPlaceSchema>
+
+/**
+ * Values in the cells of a grid, by table, row and column; null where there is none.
+ * @param cells those that have one
+ */
+export function tablesOf<Value>(
+  { x, y, z }: GridLabels,
+  cells: Iterable<{ place: Pick<GridPlace, 'x' | 'y' | 'z'>; value: Value }>,
+): (Value | null)[][][] {
+  const tables = z.map(() => y.map(() => x.map((): Value | null => null)))
+  for (const { place, value } of cells) tables[place.z]![place.y]![place.x] = value
+  return tables
+}

@@ -5,7 +5,7 @@ import { methodSchema, modelSchema, outputSchema, projectSchema, type Project } 
 import { methodWords } from '../../contract/methods/words'
 import type { PictureSource } from '../../contract/preview'
 import { shortHash } from '../../engine/checkpoint/hash'
-import type { PlannedPicture } from './preview-plan'
+import type { PlannedPicture, PreviewPlan } from './preview-plan'
 
 /** What a PNG says of the merge that drew it: no path of this machine, models by their names and hashes. */
 const pictureMergeSchema = z.object({
@@ -63,6 +63,19 @@ export function originOf(
     },
     merge: JSON.stringify(text),
   }
+}
+
+/**
+ * Pictures to draw, each with what its PNG will say.
+ * @param hashes of models, by path, as far as they are known
+ */
+export function withOrigins(
+  pictures: PreviewPlan['pictures'],
+  planned: PreviewPlan['planned'],
+  hashes: ReadonlyMap<string, string>,
+  version: string,
+): PreviewPlan['pictures'] {
+  return pictures.map((picture) => ({ ...picture, origin: originOf(planned.get(picture.id)!, hashes, version) }))
 }
 
 function modelSettings({ name, path }: PictureSource, hashes: ReadonlyMap<string, string>): Record<string, string> {

@@ -3,21 +3,29 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { version } from '../../../package.json'
-import { originOf } from '../../app/previews/picture-text'
+import { withOrigins } from '../../app/previews/picture-text'
 import { planGrid } from '../../app/previews/grid-plan'
 import { soonKnownHashes } from '../../app/models/model-hash'
 import { preview } from '../../compute/preview'
 import { releaseModel } from '../../compute/resident-model'
 import type { TaskContext } from '../../compute/task'
 import { previewSchema, type Project } from '../../contract/document/project'
-import { AXIS_KINDS, gridSchema, type Grid, type GridAxis, type GridLabels } from '../../contract/grid'
+import {
+  AXIS_KINDS,
+  gridSchema,
+  tablesOf,
+  type Grid,
+  type GridAxis,
+  type GridLabels,
+  type GridPlace,
+} from '../../contract/grid'
 import { parseSeed, SEED_RANGE, seedOf } from '../../contract/values/seed'
 import { SMALL_FILES } from '../../engine/files/reading/small-files'
 import { readSmallFile } from '../../engine/files/reading/regular-file'
 import { PNG_FILE } from '../../engine/files/writing/file-kinds'
 import { checkOutputFolder, writeOutput } from '../../engine/files/writing/write-output'
-import { drawGridSheet } from '../../engine/image/grid-sheet'
-import { decodePng, encodePng } from '../../engine/image/png'
+import { readGridSheet } from '../../engine/image/grid-sheet'
+import { encodePng } from '../../engine/image/png'
 import { chooseDevice, DEVICES, type Device } from '../../engine/runtime/providers'
 import { cacheFolder } from '../folders'
 import { addModelOptions, loadProject, type ModelOptions } from '../options/model-options'
@@ -42,6 +50,12 @@ interface GridOptions extends CommonOptions, ModelOptions {
 interface DrawnCell {
   file: string
   label: string
+}
+
+/** Where a cell stands, and the file that it was drawn into. */
+interface GridCellFile {
+  place: GridPlace
+  value: string
 }
 
 /** `featurefusion grid`: pictures of a project in columns, rows and tables that change one thing each. */
@@ -86,14 +100,11 @@ async function grid(
   try {
     const { models, pictures, planned, run } = await planGrid(project, gridOf(options), places)
     const labels = run.grid!
-    const drawn = labels.z.map(() => labels.y.map(() => labels.x.map((): string | null => null)))
+    const drawn: GridCellFile[] = []
     const paths = run.sources.map((source) => source.path)
     const hashes = await soonKnownHashes(paths, cacheFolder())
     const device = await chooseDevice(options.device)
-    const told = pictures.map((picture) => ({
-      ...picture,
-      origin: originOf(planned.get(picture.id)!, hashes, version),
-    }))
+    const told = withOrigins(pictures, planned, hashes, version)
     const task = { type: 'preview', models, pictures: told, device, cacheFolder: cacheFolder() } as const
     try {
       await preview(task, {
@@ -102,8 +113,7 @@ async function grid(
         emit(event) {
           if (event.type === 'progress') progress.show(event.phase, event.fraction)
           if (event.type !== 'picture') return
-          const { x, y, z } = planned.get(event.id)!.cell!
-          drawn[z]![y]![x] = places.pictureFile(event.id)
+          drawn.push({ place: planned.get(event.id)!.cell!, value: places.pictureFile(event.id) })
         },
       })
     } finally {
@@ -125,32 +135,22 @@ const SHEET = 'grid.png'
 const RULE = { kind: PNG_FILE, overwrite: true, sources: [] }
 
 /** Writes the cells that are drawn, and all of them as one picture. */
-async function written(
-  out: string,
-  labels: GridLabels,
-  files: readonly (readonly (readonly (string | null)[])[])[],
-): Promise<DrawnCell[]> {
+async function written(out: string, labels: GridLabels, drawn: readonly GridCellFile[]): Promise<DrawnCell[]> {
   const cells: DrawnCell[] = []
-  const pictures = []
-  for (const [z, table] of files.entries()) {
-    const rows = []
-    for (const [y, row] of table.entries()) {
-      const read = []
-      for (const [x, from] of row.entries()) {
-        const pixels = from === null ? null : await readSmallFile(from, SMALL_FILES.picture)
-        read.push(pixels && decodePng(pixels))
-        if (!pixels) continue
-        const file = join(out, `cell-${[x + 1, y + 1, z + 1].join('-')}.png`)
-        const label = [labels.x[x], labels.y[y], labels.z[z]].filter(Boolean).join(' · ')
-        await writeOutput(file, pixels, RULE)
-        cells.push({ file, label })
-      }
-      rows.push(read)
-    }
-    pictures.push(rows)
+  for (const { place, value } of drawn.toSorted(byPlace)) {
+    const { x, y, z, label } = place
+    const file = join(out, `cell-${[x + 1, y + 1, z + 1].join('-')}.png`)
+    await writeOutput(file, await readSmallFile(value, SMALL_FILES.picture), RULE)
+    cells.push({ file, label })
   }
-  if (cells.length > 0) await writeOutput(join(out, SHEET), encodePng(drawGridSheet(labels, pictures)), RULE)
+  if (cells.length === 0) return cells
+  await writeOutput(join(out, SHEET), encodePng(await readGridSheet(labels, tablesOf(labels, drawn))), RULE)
   return cells
+}
+
+/** Table by table, row by row. */
+function byPlace({ place: a }: GridCellFile, { place: b }: GridCellFile): number {
+  return a.z - b.z || a.y - b.y || a.x - b.x
 }
 
 function gridOf({ x, y, z }: GridOptions): Grid {

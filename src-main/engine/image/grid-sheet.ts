@@ -1,7 +1,10 @@
 import { FusionError } from '../../contract/errors'
 import type { GridLabels } from '../../contract/grid'
+import { readSmallFile } from '../files/reading/regular-file'
+import { SMALL_FILES } from '../files/reading/small-files'
 import { drawText, LINE_HEIGHT } from './bitmap-font'
 import { drawContactSheet } from './contact-sheet'
+import { decodePng } from './png'
 import { resize, type Picture } from './resample'
 
 const GAP = 8
@@ -36,6 +39,28 @@ export function drawGridSheet(
     ),
   )
   return stacked(labels.z, sheets)
+}
+
+/**
+ * The same of pictures on the disk.
+ * @param files PNG, by table, row and column; null: not drawn
+ * @throws FusionError of a file that cannot be read, or as drawGridSheet does
+ */
+export async function readGridSheet(
+  labels: GridLabels,
+  files: readonly (readonly (readonly (string | null)[])[])[],
+): Promise<Picture> {
+  const tables = []
+  for (const table of files) {
+    const rows = []
+    for (const row of table) rows.push(await Promise.all(row.map(readCell)))
+    tables.push(rows)
+  }
+  return drawGridSheet(labels, tables)
+}
+
+async function readCell(file: string | null): Promise<Picture | null> {
+  return file === null ? null : decodePng(await readSmallFile(file, SMALL_FILES.picture))
 }
 
 /** Small pictures become a whole number of times as large, so that every pixel stays as it is. */
