@@ -1,9 +1,7 @@
 import type { Picture } from './resample'
-import { drawText, LETTER_WIDTH, LINE_HEIGHT } from './bitmap-font'
+import { LETTER_WIDTH, LINE_HEIGHT } from './bitmap-font'
+import { GAP, SheetPaper } from './sheet-paper'
 
-const PAPER = 255
-const INK = 32
-const GAP = 8
 /** Letters of a line of a row's label. */
 const MOST_ROW_LETTERS = 24
 /** Lines that a label may take. */
@@ -33,27 +31,17 @@ export function drawContactSheet(
   const top = Math.max(...labels.map((lines) => lines.length)) * LINE_HEIGHT + GAP * 2
   const width = left + columns.length * (cellWidth + GAP)
   const height = top + rows.length * (cellHeight + GAP)
-  const data = new Uint8Array(width * height * 3).fill(PAPER)
-  const fill = (x: number, y: number): void => {
-    if (x < width && y < height) data.fill(INK, (y * width + x) * 3, (y * width + x) * 3 + 3)
-  }
+  const paper = new SheetPaper(width, height)
   labels.forEach((lines, column) =>
-    lines.forEach((line, index) => drawText(line, left + column * (cellWidth + GAP), GAP + index * LINE_HEIGHT, fill)),
+    lines.forEach((line, index) => paper.write(line, left + column * (cellWidth + GAP), GAP + index * LINE_HEIGHT)),
   )
   rowLabels.forEach((lines, row) => {
     const y = top + row * (cellHeight + GAP)
     const middle = y + Math.floor((cellHeight - lines.length * LINE_HEIGHT) / 2)
-    lines.forEach((line, index) => drawText(line, GAP, middle + index * LINE_HEIGHT, fill))
-    cells[row]!.forEach((cell, column) => cell && paste(cell, left + column * (cellWidth + GAP), y))
+    lines.forEach((line, index) => paper.write(line, GAP, middle + index * LINE_HEIGHT))
+    cells[row]!.forEach((cell, column) => cell && paper.paste(cell, left + column * (cellWidth + GAP), y))
   })
-  return { width, height, channels: 3, data }
-
-  function paste(cell: Picture, x: number, y: number): void {
-    for (let line = 0; line < cell.height; line++) {
-      const source = cell.data.subarray(line * cell.width * 3, (line + 1) * cell.width * 3)
-      data.set(source, ((y + line) * width + x) * 3)
-    }
-  }
+  return paper.picture
 }
 
 /** Words in lines of at most `most` letters; what is longer is cut. */

@@ -2,12 +2,12 @@ import { FusionError } from '../../contract/errors'
 import type { GridLabels } from '../../contract/grid'
 import { readSmallFile } from '../files/reading/regular-file'
 import { SMALL_FILES } from '../files/reading/small-files'
-import { drawText, LINE_HEIGHT } from './bitmap-font'
+import { LINE_HEIGHT } from './bitmap-font'
 import { drawContactSheet } from './contact-sheet'
 import { decodePng } from './png'
 import { resize, type Picture } from './resample'
+import { GAP, SheetPaper } from './sheet-paper'
 
-const GAP = 8
 /** Pixels of all pictures together; larger ones are made smaller. */
 const MOST_PIXELS = 64e6
 /** Smaller pictures leave no room for labels. */
@@ -75,16 +75,12 @@ function stacked(titles: readonly string[], sheets: readonly Picture[]): Picture
   const head = GAP + LINE_HEIGHT
   const width = Math.max(...sheets.map((sheet) => sheet.width))
   const height = sheets.reduce((sum, sheet) => sum + sheet.height + head, 0)
-  const data = new Uint8Array(width * height * 3).fill(255)
+  const paper = new SheetPaper(width, height)
   let top = 0
   sheets.forEach((sheet, index) => {
-    drawText(titles[index]!, GAP, top + GAP, (x, y) => {
-      if (x < width) data.fill(32, (y * width + x) * 3, (y * width + x) * 3 + 3)
-    })
-    top += head
-    for (let line = 0; line < sheet.height; line++)
-      data.set(sheet.data.subarray(line * sheet.width * 3, (line + 1) * sheet.width * 3), (top + line) * width * 3)
-    top += sheet.height
+    paper.write(titles[index]!, GAP, top + GAP)
+    paper.paste(sheet, 0, top + head)
+    top += head + sheet.height
   })
-  return { width, height, channels: 3, data }
+  return paper.picture
 }

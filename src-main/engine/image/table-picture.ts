@@ -1,10 +1,8 @@
 import type { Picture } from './resample'
-import { drawText, LETTER_WIDTH, LINE_HEIGHT } from './bitmap-font'
+import { LETTER_WIDTH, LINE_HEIGHT } from './bitmap-font'
+import { GAP, PAPER, SheetPaper, type Colour } from './sheet-paper'
 
-const GAP = 8
 const CELL_PADDING = 6
-const INK = [32, 32, 32] as const
-const PAPER = [255, 255, 255] as const
 /** Better and worse than the base, at full strength: blue and orange, which colour-blind people tell apart. */
 const BETTER = [86, 150, 220] as const
 const WORSE = [235, 150, 60] as const
@@ -33,27 +31,23 @@ export function drawTable({ title, columns, rows }: ColouredTable): Picture {
   const top = GAP * 2 + 2 * LINE_HEIGHT
   const width = Math.max(lefts.at(-1)! + widths.at(-1)!, letters([title]) * LETTER_WIDTH + GAP) + GAP
   const height = top + rows.length * line + GAP
-  const data = new Uint8Array(width * height * 3).fill(PAPER[0])
-  const fill = (x: number, y: number, colour: readonly [number, number, number]): void => {
-    if (x < width && y < height) data.set(colour, (y * width + x) * 3)
-  }
-  const write = (text: string, x: number, y: number): void => drawText(text, x, y, (px, py) => fill(px, py, INK))
-  write(title, GAP, GAP)
-  columns.forEach((column, index) => write(column, lefts[index]! + CELL_PADDING, GAP + LINE_HEIGHT))
+  const paper = new SheetPaper(width, height)
+  paper.write(title, GAP, GAP)
+  columns.forEach((column, index) => paper.write(column, lefts[index]! + CELL_PADDING, GAP + LINE_HEIGHT))
   rows.forEach(({ name, cells }, row) => {
     const y = top + row * line
-    write(name, GAP, y + CELL_PADDING)
+    paper.write(name, GAP, y + CELL_PADDING)
     cells.forEach(({ text, shade }, index) => {
       const colour = mixed(shade)
       for (let dy = 1; dy < line; dy++)
-        for (let dx = 1; dx < widths[index]!; dx++) fill(lefts[index]! + dx, y + dy, colour)
-      write(text, lefts[index]! + CELL_PADDING, y + CELL_PADDING)
+        for (let dx = 1; dx < widths[index]!; dx++) paper.fill(lefts[index]! + dx, y + dy, colour)
+      paper.write(text, lefts[index]! + CELL_PADDING, y + CELL_PADDING)
     })
   })
-  return { width, height, channels: 3, data }
+  return paper.picture
 }
 
-function mixed(shade: number): [number, number, number] {
+function mixed(shade: number): Colour {
   const strength = Math.min(1, Math.abs(shade))
   const target = shade < 0 ? BETTER : WORSE
   const [red, green, blue] = PAPER.map((paper, i) => Math.round(paper + strength * (target[i]! - paper)))
