@@ -42,18 +42,18 @@ export class Inspections {
     const { jobs, queue, events } = this.program
     queue.cancelAll('inspect')
     const models = takingPart(project.models)
-    const started = jobs.start(
-      'inspect',
-      `Inspect ${models.length} models`,
-      async () => ({ type: 'inspect', project, provider: await this.program.provider() }),
-      ({ event, job }) => {
+    const started = jobs.start({
+      kind: 'inspect',
+      title: `Inspect ${models.length} models`,
+      task: async () => ({ type: 'inspect', project, provider: await this.program.provider() }),
+      onEvent: ({ event, job }) => {
         if (event.type !== 'rows' || this.begun?.job !== job) return
         this.begun.rows.push(...event.rows)
         if (event.last) this.keep({ ...this.begun, complete: true })
         events.emit({ type: 'inspect-rows', job, rows: event.rows, last: event.last })
       },
-      () => this.writing,
-    )
+      onSuccess: () => this.writing,
+    })
     this.begun = {
       job: started.job.id,
       time: Date.now(),

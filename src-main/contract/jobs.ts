@@ -17,6 +17,8 @@ export const jobSchema = z.object({
   kind: z.enum(JOB_KINDS),
   /** In words: 'Export to merged.safetensors'. */
   title: z.string(),
+  /** Which one of its kind it is: the file that is written or verified, the part of an evaluation; null: the kind says it. */
+  about: z.string().nullable(),
   state: z.enum(JOB_STATES),
   /** 0 … 1 */
   progress: z.number(),

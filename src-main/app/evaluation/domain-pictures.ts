@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { DRAWING, type DomainPictures } from '../../contract/evaluate/domain-pictures'
+import { DOMAIN_PICTURES, type DomainPictures } from '../../contract/evaluate/domain-pictures'
 import { FusionError } from '../../contract/errors'
 import type { Job } from '../../contract/jobs'
 import { openEvaluationData } from '../../engine/evaluate/data/evaluation-data'
@@ -48,10 +48,11 @@ export class DomainDrawings {
     const missing = plan.pictures.filter(({ file }) => !existsSync(file))
     if (missing.length === 0) throw new FusionError('validation', 'All of these pictures are drawn.')
     const models = new Map(missing.map(({ model }) => [model.key, model]))
-    return jobs.start(
-      'preview',
-      `${DRAWING}, ${missing.length} pictures`,
-      async () => ({
+    return jobs.start({
+      kind: 'preview',
+      title: `Draw who draws what, ${missing.length} pictures`,
+      about: DOMAIN_PICTURES,
+      task: async () => ({
         type: 'preview',
         models: [...models.values()],
         pictures: missing.map(({ key, prompt, model, file }) => ({
@@ -61,10 +62,10 @@ export class DomainDrawings {
         device: await this.program.device(),
         cacheFolder: cache.folder,
       }),
-      ({ event }) => {
+      onEvent({ event }) {
         if (event.type === 'picture') events.emit({ type: 'domain-pictures', pictures: shown(plan) })
       },
-    )
+    })
   }
 
   private async plan(): Promise<Plan> {

@@ -1,5 +1,5 @@
 import type { ClipReport } from '../../contract/evaluate/clip'
-import { COMPARISON_TITLE, type EvaluationReport, type EvaluationRow } from '../../contract/evaluate/report'
+import type { EvaluationReport, EvaluationRow } from '../../contract/evaluate/report'
 import { EMPTY_RESULTS, evaluationResultsSchema, type EvaluationResults } from '../../contract/evaluate/results'
 import type { SearchReport } from '../../contract/evaluate/search'
 import { identityOf } from '../../contract/document/model-identity'
@@ -75,13 +75,14 @@ export class Evaluations {
     const rows = evaluatedRows(project, kind)
     const data = await this.data()
     const recognition = await this.recognition(project)
-    const title = kind === 'table' ? `Evaluate ${rows.length} models` : COMPARISON_TITLE
+    const title = kind === 'table' ? `Evaluate ${rows.length} models` : 'Compare methods'
     queue.cancelAll('evaluate')
     const slot = kind
-    const started = jobs.start(
-      'evaluate',
+    const started = jobs.start({
+      kind: 'evaluate',
       title,
-      async () => ({
+      about: kind,
+      task: async () => ({
         type: 'evaluate',
         ...basisOf(project),
         rows,
@@ -92,9 +93,9 @@ export class Evaluations {
         device: await this.program.device(),
         cacheFolder: this.program.cache.folder,
       }),
-      (event) => this.takeRows(slot, event),
-      () => this.updateReport(slot, started.job.id, { done: true }),
-    )
+      onEvent: (event) => this.takeRows(slot, event),
+      onSuccess: () => this.updateReport(slot, started.job.id, { done: true }),
+    })
     const report: EvaluationReport = {
       kind,
       job: started.job.id,
@@ -121,10 +122,10 @@ export class Evaluations {
     const project = await this.program.readableProject()
     const data = await this.data()
     queue.cancelAll('search')
-    const started = jobs.start(
-      'search',
-      'Search weights',
-      async () => ({
+    const started = jobs.start({
+      kind: 'search',
+      title: 'Search weights',
+      task: async () => ({
         type: 'search',
         project,
         ...input,
@@ -132,9 +133,9 @@ export class Evaluations {
         device: await this.program.device(),
         cacheFolder: this.program.cache.folder,
       }),
-      (event) => this.takeTrials(event),
-      () => this.update('search', started.job.id, { done: true }),
-    )
+      onEvent: (event) => this.takeTrials(event),
+      onSuccess: () => this.update('search', started.job.id, { done: true }),
+    })
     const search: SearchReport = {
       job: started.job.id,
       time: Date.now(),
@@ -172,19 +173,19 @@ export class Evaluations {
       split: data.split,
     }
     queue.cancelAll('drift')
-    return jobs.start(
-      'drift',
-      'Sampling check',
-      async () => {
+    return jobs.start({
+      kind: 'drift',
+      title: 'Sampling check',
+      task: async () => {
         const { path, merge } = await cachedMerge(project, cache.merges)
         const device = await this.program.device()
         return { type: 'drift', project: merge, path, data, samples, device, cacheFolder: cache.folder }
       },
-      ({ event }) => {
+      onEvent: ({ event }) => {
         if (event.type === 'feature-drift') void this.keep('drift', { ...report, drift: event.drift })
       },
-      () => this.writing,
-    )
+      onSuccess: () => this.writing,
+    })
   }
 
   /** @throws FusionError 'validation' where there is no CLIP model, or nothing to draw */
@@ -198,16 +199,16 @@ export class Evaluations {
     const data = await this.data()
     const clip = { ...settings, model: await this.program.host.access.check(model) }
     queue.cancelAll('clip')
-    const started = jobs.start(
-      'clip',
-      `CLIP scores of ${rows.length} models`,
-      async () => {
+    const started = jobs.start({
+      kind: 'clip',
+      title: `CLIP scores of ${rows.length} models`,
+      task: async () => {
         const device = await this.program.device()
         return { type: 'clip', ...basisOf(project), rows, clip, data, device, cacheFolder: cache.folder }
       },
-      (event) => this.takeScores(event),
-      () => this.update('clip', started.job.id, { done: true }),
-    )
+      onEvent: (event) => this.takeScores(event),
+      onSuccess: () => this.update('clip', started.job.id, { done: true }),
+    })
     const report: ClipReport = {
       job: started.job.id,
       time: Date.now(),

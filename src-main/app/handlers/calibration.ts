@@ -26,10 +26,10 @@ export function calibrationHandlers(studio: Studio): Handlers<Group<'calibration
       const models = await requestedModels(project, studio.cache.folder, studio)
       queue.cancelAll('calibrate')
       const { samples, seed } = project.calibration
-      return jobs.start(
-        'calibrate',
-        `Collect calibration data of ${models.length} models`,
-        async () => ({
+      return jobs.start({
+        kind: 'calibrate',
+        title: `Collect calibration data of ${models.length} models`,
+        task: async () => ({
           type: 'calibrate',
           base: project.models[0]!.path,
           ...readingOf(project),
@@ -41,12 +41,11 @@ export function calibrationHandlers(studio: Studio): Handlers<Group<'calibration
           device: await studio.device(),
           cacheFolder: studio.cache.folder,
         }),
-        undefined,
-        async () => {
+        onSuccess: async () => {
           if (isOwn) makePrivate(target)
           use(studio, project.models[0]!.path, target)
         },
-      )
+      })
     },
   }
 }

@@ -64,14 +64,16 @@ export function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
       const base = await openModel(project.models[0]!.path)
       const isFolder = isFolderLayout(base, project.output.layout)
       const target = await checkNamedTarget(host.access, path, (given) => targetName(outputName(given, isFolder), null))
-      if (queue.list().some((job) => job.kind === 'export' && job.endedAt === null && job.title === titleOf(target))) {
+      if (queue.list().some(({ kind, endedAt, about }) => kind === 'export' && endedAt === null && about === target)) {
         throw new FusionError('target', `${target} is being written already.`)
       }
       await checkAgreed(target, exportKind(isFolder), overwrite)
-      return jobs.start(
-        'export',
-        titleOf(target),
-        async () => ({
+      return jobs.start({
+        kind: 'export',
+        title: `Export to ${target}`,
+        about: target,
+        of: exportKey(project),
+        task: async () => ({
           type: 'export',
           project,
           provider: await studio.provider(),
@@ -79,33 +81,29 @@ export function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
           overwrite,
           cacheFolder: studio.cache.folder,
         }),
-        undefined,
-        undefined,
-        exportKey(project),
-      )
+      })
     },
     'export.verify': async ({ path }) => {
       const checked = await host.access.check(path)
-      return jobs.start('verify', `Verify ${checked}`, () => ({ type: 'verify', path: checked }))
+      return jobs.start({
+        kind: 'verify',
+        title: `Verify ${checked}`,
+        about: path,
+        task: () => ({ type: 'verify', path: checked }),
+      })
     },
     'export.fuse': async ({ path, overwrite, request }) => {
       const project = await studio.readableProject()
       const target = await checkNamedTarget(host.access, path, (given) => targetName(outputName(given, false), null))
       await checkAgreed(target, ADAPTER_FILE, overwrite)
-      return jobs.start(
-        'fuse',
-        `One LoRA: ${basename(target)}`,
-        () => ({ type: 'fuse', project, request, path: target, overwrite, cacheFolder: studio.cache.folder }),
-        undefined,
-        undefined,
-        exportKey(project),
-      )
+      return jobs.start({
+        kind: 'fuse',
+        title: `One LoRA: ${basename(target)}`,
+        of: exportKey(project),
+        task: () => ({ type: 'fuse', project, request, path: target, overwrite, cacheFolder: studio.cache.folder }),
+      })
     },
   }
-}
-
-function titleOf(path: string): string {
-  return `Export to ${path}`
 }
 
 /** null where there is no such folder. */

@@ -11,19 +11,19 @@ export function inspectHandlers(studio: Studio): Handlers<Group<'inspect'>> {
     'inspect.start': async () => inspections.start(await studio.readableProject()),
     'inspect.rows': () => inspections.of(studio.project.state.project),
     'inspect.suggestions': () => {
-      const { models } = studio.projectWithModels()
-      const { models: inspected, rows, complete } = inspections.of(studio.projectWithModels())
+      const project = studio.projectWithModels()
+      const { models: inspected, rows, complete } = inspections.of(project)
       // Under the names that they have now.
-      const names = inspected.map((one) => models.find((model) => isSameModel(model, one))?.name ?? '')
-      return { advice: complete ? suggestWeights(names, rows, models) : [] }
+      const names = inspected.map((one) => project.models.find((model) => isSameModel(model, one))?.name ?? '')
+      return { advice: complete ? suggestWeights(names, rows, project.models) : [] }
     },
     'inspect.matrix': async ({ layer, matrix }) => {
       const project = await studio.readableProject()
       queue.cancelAll('matrix')
-      return jobs.start(
-        'matrix',
-        `${matrix} of ${layer}`,
-        async (id) => ({
+      return jobs.start({
+        kind: 'matrix',
+        title: `${matrix} of ${layer}`,
+        task: async (id) => ({
           type: 'matrix',
           project,
           provider: await studio.provider(),
@@ -32,10 +32,10 @@ export function inspectHandlers(studio: Studio): Handlers<Group<'inspect'>> {
           folder: join(studio.cache.tiles, id),
           url: `${TILES_URL}${id}`,
         }),
-        ({ event, job }) => {
+        onEvent({ event, job }) {
           if (event.type === 'matrix-draft') events.emit({ ...event, job })
         },
-      )
+      })
     },
   }
 }

@@ -94,13 +94,13 @@ export function modelHandlers(studio: Studio): Handlers<Group<'models'>> {
       const paths = (await studio.readableProject()).models.map(({ path }) => path)
       const files = (await Promise.all(paths.map(filesOfModel))).flat()
       const task = { type: 'hash' as const, paths: files.map(({ path }) => path), cacheFolder: studio.cache.folder }
-      return jobs.start(
-        'hash',
-        `Hash ${files.length} files`,
-        () => task,
-        undefined,
-        async () => studio.project.recordHashes(await knownModelHashes(paths, task.cacheFolder), { replace: false }),
-      )
+      return jobs.start({
+        kind: 'hash',
+        title: `Hash ${files.length} files`,
+        task: () => task,
+        onSuccess: async () =>
+          studio.project.recordHashes(await knownModelHashes(paths, task.cacheFolder), { replace: false }),
+      })
     },
   }
 }

@@ -12,14 +12,18 @@ export function tuneHandlers(studio: Studio): Handlers<Group<'tune'>> {
       }
       const data = losses ? await studio.evaluations.data() : null
       queue.cancelAll('unlearning')
-      return jobs.start('unlearning', `What dropping ${name} changes`, async () => ({
-        type: 'unlearning',
-        project,
-        name,
-        data,
-        device: await studio.device(),
-        cacheFolder: studio.cache.folder,
-      }))
+      return jobs.start({
+        kind: 'unlearning',
+        title: `What dropping ${name} changes`,
+        task: async () => ({
+          type: 'unlearning',
+          project,
+          name,
+          data,
+          device: await studio.device(),
+          cacheFolder: studio.cache.folder,
+        }),
+      })
     },
   }
 }

@@ -3,7 +3,7 @@ import type { TaskOf } from '../../contract/compute-tasks'
 import type { Job, JobKind } from '../../contract/jobs'
 import { toErrorReport } from '../../contract/errors'
 import type { ComputeSupervisor } from './compute-supervisor'
-import type { JobQueue } from './job-queue'
+import type { JobQueue, JobSpec } from './job-queue'
 import type { Log } from '../log'
 
 /** Tasks of the compute process that people see as jobs. */
@@ -13,6 +13,15 @@ export interface JobEvent {
   /** What the task sent, except progress, which goes to the job. */
   event: Exclude<ComputeEvent, { type: 'progress' }>
   job: string
+}
+
+/** A task before its turn. */
+export interface ComputeJob extends Pick<JobSpec, 'kind' | 'title' | 'about' | 'of'> {
+  /** Made when the job's turn comes. */
+  task: (jobId: string) => Promise<JobTask> | JobTask
+  onEvent?: (event: JobEvent) => void
+  /** Called before the job has ended. */
+  onSuccess?: () => Promise<void>
 }
 
 /** Puts tasks of the compute process on the queue. */
@@ -25,32 +34,21 @@ export class ComputeJobs {
     private readonly afterwards: () => Promise<void>,
   ) {}
 
-  /** @param task made when the job's turn comes */
-  start(
-    kind: JobTask['type'],
-    title: string,
-    task: (jobId: string) => Promise<JobTask> | JobTask,
-    onEvent: (event: JobEvent) => void = () => {},
-    /** Called before the job has ended. */
-    onSuccess: () => Promise<void> = () => Promise.resolve(),
-    of: Job['of'] = null,
-  ): { job: Job } {
+  start({ task, onEvent, onSuccess, ...spec }: ComputeJob): { job: Job } {
     const job = this.queue.add({
-      kind,
-      title,
-      of,
+      ...spec,
       run: async ({ id, signal, report }) => {
         try {
           const result = await this.compute.run(await task(id), {
             signal,
             onEvent: (event) =>
-              event.type === 'progress' ? report(event.phase, event.fraction) : onEvent({ event, job: id }),
+              event.type === 'progress' ? report(event.phase, event.fraction) : onEvent?.({ event, job: id }),
           })
-          await onSuccess()
+          await onSuccess?.()
           return result
         } catch (error) {
           const { kind, message, detail } = toErrorReport(error)
-          if (kind !== 'cancelled') this.log.add('error', `${title}: ${message}`, detail)
+          if (kind !== 'cancelled') this.log.add('error', `${spec.title}: ${message}`, detail)
           throw error
         } finally {
           // Once people know how it ended.

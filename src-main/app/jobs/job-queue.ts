@@ -21,6 +21,8 @@ export interface JobContext {
 export interface JobSpec {
   kind: JobKind
   title: string
+  /** Which one of its kind it is (Job). */
+  about?: string
   /** What an export is of. */
   of?: Job['of']
   run(context: JobContext): Promise<JobResult>
@@ -60,6 +62,7 @@ export class JobQueue {
       id: randomUUID(),
       kind: spec.kind,
       title: spec.title,
+      about: spec.about ?? null,
       state: 'queued',
       progress: 0,
       phase: null,

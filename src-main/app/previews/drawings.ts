@@ -39,12 +39,12 @@ export class Drawings {
     this.active = this.active.filter(({ job }) => open.has(job.id))
     const same = this.active.find(({ key }) => key === plan.key)
     if (same) return { job: open.get(same.job.id)!, run: same.run, isNew: false }
-    const { job } = jobs.start(
-      'preview',
+    const { job } = jobs.start({
+      kind: 'preview',
       title,
-      () => this.taskOf(plan),
-      (event) => this.keep(plan, event),
-    )
+      task: () => this.taskOf(plan),
+      onEvent: (event) => this.keep(plan, event),
+    })
     const run = { ...plan.run, id: job.id, time: Date.now() }
     this.active.push({ key: plan.key, job, run })
     history.addRun(run).catch((error: unknown) => log.add('warning', `A run could not be kept: ${String(error)}`))

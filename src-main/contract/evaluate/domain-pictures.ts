@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
-/** How the titles of jobs begin that draw them. */
-export const DRAWING = 'Draw who draws what'
+/** What the jobs are about that draw them. */
+export const DOMAIN_PICTURES = 'domain-pictures'
 
 /** Who draws what: the first caption of every domain, drawn by every row of the table. */
 export const domainPicturesSchema = z.object({

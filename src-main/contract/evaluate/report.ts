@@ -22,9 +22,6 @@ export const evaluationRowSchema = z.object({
   error: errorReportSchema.nullable(),
 })
 
-/** Of the job that compares methods. */
-export const COMPARISON_TITLE = 'Compare methods'
-
 /** What was measured, while and after it is. */
 export const evaluationReportSchema = z.object({
   kind: z.enum(['table', 'comparison']),

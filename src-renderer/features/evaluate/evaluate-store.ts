@@ -1,9 +1,9 @@
 import { defineStore } from 'pinia'
 import { computed, reactive, ref, shallowRef, watch } from 'vue'
 import type { CommandInput } from '../../../src-main/contract/commands'
-import { DRAWING, type DomainPictures } from '../../../src-main/contract/evaluate/domain-pictures'
+import { DOMAIN_PICTURES, type DomainPictures } from '../../../src-main/contract/evaluate/domain-pictures'
 import type { DriftReport } from '../../../src-main/contract/evaluate/drift'
-import { COMPARISON_TITLE, type EvaluationReport, type EvaluationRow } from '../../../src-main/contract/evaluate/report'
+import type { EvaluationReport, EvaluationRow } from '../../../src-main/contract/evaluate/report'
 import { EMPTY_RESULTS, type EvaluationResults } from '../../../src-main/contract/evaluate/results'
 import type { SearchReport } from '../../../src-main/contract/evaluate/search'
 import type { EvaluationData } from '../../../src-main/contract/evaluate/settings'
@@ -86,10 +86,7 @@ export const useEvaluate = defineStore('evaluate', () => {
     // Earlier results stand until there are others: the job is not the one that they come from.
     if (tab.value === 'drift') return jobs.latest('drift')
     if (tab.value === 'search') return jobOf(results.value.search)
-    const wanted = tab.value === 'comparison'
-    const latest = jobs.newestFirst.find(
-      ({ kind, title }) => kind === 'evaluate' && (title === COMPARISON_TITLE) === wanted,
-    )
+    const latest = jobs.newestFirst.find(({ kind, about }) => kind === 'evaluate' && about === tab.value)
     return latest ?? jobOf(results.value[tab.value])
   })
   const running = computed(() => job.value !== undefined && isActive(job.value))
@@ -111,7 +108,7 @@ export const useEvaluate = defineStore('evaluate', () => {
     if (asked === picturesKey.value) pictures.value = answer
   }
 
-  const drawing = computed(() => jobs.active.some(({ kind, title }) => kind === 'preview' && title.startsWith(DRAWING)))
+  const drawing = computed(() => jobs.active.some(({ kind, about }) => kind === 'preview' && about === DOMAIN_PICTURES))
 
   async function draw(): Promise<void> {
     await project.settled()

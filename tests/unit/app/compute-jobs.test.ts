@@ -33,7 +33,7 @@ const stateOf = (id: string) => queue.list().find((job) => job.id === id)?.state
 /** Starts a job of a kind; the test holds it at its end where it asks for that. */
 function start(kind: JobKind, onSuccess?: () => Promise<void>): string {
   const task = { type: kind } as JobTask
-  return jobs.start(kind, kind, () => task, undefined, onSuccess).job.id
+  return jobs.start({ kind, title: kind, task: () => task, ...(onSuccess && { onSuccess }) }).job.id
 }
 
 describe.each(JOB_KINDS)('a job of kind %s', (kind) => {

@@ -55,7 +55,7 @@ const ended = (seconds: number, change: Partial<Job> = {}): void =>
     type: 'job',
     job: {
       ...{ id: '1', kind: 'export', title: 'Export to a', state: 'done', progress: 1, phase: null, eta: null },
-      ...{ createdAt: 0, startedAt: 0, endedAt: seconds * 1000, error: null, of: null, result: null },
+      ...{ createdAt: 0, startedAt: 0, endedAt: seconds * 1000, error: null, about: null, of: null, result: null },
       ...change,
     },
   })

@@ -64,7 +64,7 @@ describe('stopping', () => {
     writeFileSync(huge, '')
     truncateSync(huge, 2 ** 38) // sparse: minutes of hashing, no disk
     const task = { type: 'hash' as const, paths: [huge], cacheFolder: server.folder }
-    const { job } = studio.jobs.start('hash', 'Hash', () => task)
+    const { job } = studio.jobs.start({ kind: 'hash', title: 'Hash', task: () => task })
     const phase = () => studio.queue.list().find(({ id }) => id === job.id)?.phase
     await expect.poll(phase, { timeout: 10_000 }).toBe('hashing')
     const { job: waiting } = await server.invoke('models.hash', {})
