@@ -28,6 +28,8 @@ test('changes of a file are not left behind without a question', async ({ studio
     edits: [{ type: 'set-preview', preview: { ...project.preview, steps: 3 } }],
     label,
   })
+  // The page asks about changes that it knows of.
+  await expect(studio.undo).toHaveAccessibleName(`Undo: ${label}`)
   const question = page.getByRole('dialog', { name: 'Save the changes of mine?' })
   await page.keyboard.press('Control+Alt+n')
   await expectAccessible(studio, 'the question')
