@@ -2,7 +2,7 @@ import { asMatrix } from '../adapter-forms/matrices'
 import type { TensorView } from '../checkpoint/model/checkpoint'
 import type { TensorReader } from '../checkpoint/containers/tensor-reader'
 import type { Matrix } from '../linear-algebra/matrix-products'
-import { RowSketch, rowsInBlock } from '../linear-algebra/row-sketch'
+import { RowSketch, rowsInBlock, type Sketch } from '../linear-algebra/row-sketch'
 import { viewInputs } from '../merge/jobs/view-inputs'
 import { decodeFloats } from '../tensor/convert'
 import { BYTES_PER_ELEMENT, elementCount } from '../tensor/element-type'
@@ -19,8 +19,8 @@ export interface MeasuredChange {
   matrix: Matrix
   /** |matrix|² */
   total: number
-  /** Random combinations of the rows. */
-  sketch: Matrix
+  /** Stands as long as the matrix. */
+  sketch: Sketch
 }
 
 /** Reads what a specialist changed of the tensors of its base, one tensor at a time. */
@@ -62,16 +62,16 @@ export class ChangeReader {
   /**
    * A layer's change in float32, measured in the pass that reads it: its elements are then in the processor's cache. It
    * stays where the kernels left it, and products read it there.
-   * @param combinations of rows
+   * @param directions that the sketch is for
    * @throws FusionError 'not-finite' and whatever reading throws
    */
-  measure(base: TensorView, specialist: TensorView, combinations: number): MeasuredChange {
+  measure(base: TensorView, specialist: TensorView, directions: number): MeasuredChange {
     const { kernels } = this
     const [rows, columns] = asMatrix(base.shape)
     const held = rowsInBlock(columns, BLOCK_ELEMENTS)
     kernels.reset()
     const pair = new PairDecoder([base, specialist], this.reader, kernels, held * columns)
-    const sketch = new RowSketch(kernels, columns, combinations)
+    const sketch = new RowSketch(kernels, columns, directions)
     const change = kernels.allocateMore(rows * columns * 4)
     let total = 0
     for (let first = 0; first < rows; first += held) {

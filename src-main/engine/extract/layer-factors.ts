@@ -68,7 +68,7 @@ export class LayerFactorizer {
       const data = this.changes.read(base, specialist, true)
       return factorMatrix({ data, rows, columns }, settings, this.tools)
     }
-    const { matrix, ...measured } = this.changes.measure(base, specialist, randomDirections(rows, columns, kept))
+    const { matrix, ...measured } = this.changes.measure(base, specialist, randomDirections(kept))
     return factorMatrix(matrix, settings, this.tools, measured)
   }
 

@@ -1,4 +1,4 @@
-import { gramOfRows } from './gram'
+import { gramOfColumns } from './gram'
 import type { Matrix, MatrixProducts } from './matrix-products'
 
 /** |v|² of what is left of a float32 vector that depends on others, relative to the vector: its rounding. */
@@ -7,17 +7,17 @@ const DEPENDENT = 1e-11
 const ONE_PASS = 1e-4
 
 /**
- * Orthonormal rows that span what the given ones do, by Cholesky's factors of their Gram matrix in float64, a second time
- * where rows are nearly dependent; rows that do depend on those before them become zeros.
+ * Orthonormal columns that span what the given ones do, by Cholesky's factors of their Gram matrix in float64, a second
+ * time where columns are nearly dependent; columns that do depend on those before them become zeros.
  */
-export async function orthonormalRows(given: Matrix, products: MatrixProducts): Promise<Matrix> {
-  let rows = given
+export async function orthonormalColumns(given: Matrix, products: MatrixProducts): Promise<Matrix> {
+  let columns = given
   for (let pass = 0; pass < 2; pass++) {
-    const { coefficients, least } = orthonormaliser(await gramOfRows(rows, products), rows.rows)
-    rows = await products.multiply(single(coefficients, rows.rows), rows, 'left transposed')
+    const { coefficients, least } = orthonormaliser(await gramOfColumns(columns, products), columns.columns)
+    columns = await products.multiply(columns, single(coefficients, columns.columns))
     if (least > ONE_PASS) break
   }
-  return rows
+  return columns
 }
 
 /**
@@ -25,7 +25,7 @@ export async function orthonormalRows(given: Matrix, products: MatrixProducts): 
  * on those before it gets zeros.
  * @returns `coefficients` [n, n], row-major, and the least |v|² that was left of a vector that stays, relative to its own
  */
-export function orthonormaliser(gram: Float64Array, n: number): { coefficients: Float64Array; least: number } {
+function orthonormaliser(gram: Float64Array, n: number): { coefficients: Float64Array; least: number } {
   // Rows are the columns of T: loops then run along memory.
   const turned = new Float64Array(n * n)
   let least = 1

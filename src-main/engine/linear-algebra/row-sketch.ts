@@ -7,6 +7,19 @@ const ROWS_AT_ONCE = 4
 /** Elements of the matrix that are in the kernels' memory at a time. */
 const BLOCK_ELEMENTS = 256 * 1024
 const SEED = 0
+/** Values that a kernel reads and writes at a time. */
+const VECTOR = 4
+
+/** What a pass over a matrix leaves to find its main directions in; in the kernels' memory, until they are reset. */
+export interface Sketch {
+  /** Random combinations of the rows [COMBINATIONS_PER_DIRECTION · directions, columns]. */
+  combinations: Matrix
+  /** The sum of every COMBINATIONS_PER_DIRECTION of them [directions, columns]. */
+  directions: Matrix
+}
+
+/** Many combinations tell a matrix's main directions from the rest; they take hardly more time than few. */
+export const COMBINATIONS_PER_DIRECTION = 4
 
 /**
  * Random combinations of a matrix's rows: four rows at a time get random signs, and their four combinations by a Hadamard
@@ -15,6 +28,7 @@ const SEED = 0
  */
 export class RowSketch {
   private readonly sums: KernelBuffer
+  private readonly directions: KernelBuffer
   /** Values from one sum to the next: kernels write whole vectors. */
   private readonly stride: number
   private readonly lastRows: KernelBuffer
@@ -23,13 +37,15 @@ export class RowSketch {
   private readonly order: Uint32Array
   private used = Infinity
 
-  /** @param combinations how many, at least ROWS_AT_ONCE */
+  /** @param count of directions, at least one */
   constructor(
     private readonly kernels: Kernels,
     private readonly columns: number,
-    private readonly combinations: number,
+    private readonly count: number,
   ) {
-    this.stride = Kernels.bufferSize(columns * 4) / 4
+    this.stride = Math.ceil(columns / VECTOR) * VECTOR
+    const combinations = COMBINATIONS_PER_DIRECTION * count
+    this.directions = kernels.allocateMore(count * this.stride * 4)
     this.sums = kernels.allocateMore(combinations * this.stride * 4)
     this.lastRows = kernels.allocateMore(ROWS_AT_ONCE * columns * 4)
     this.sums.bytes().fill(0)
@@ -71,20 +87,33 @@ export class RowSketch {
     return [a!, b!, c!, d!]
   }
 
-  /** [combinations, columns] */
-  finish(): Matrix & { data: Float32Array } {
-    const { sums, stride, columns, combinations } = this
-    const data = new Float32Array(combinations * columns)
-    for (let row = 0; row < combinations; row++) data.set(sums.floats(columns, row * stride), row * columns)
-    return { data, rows: combinations, columns }
+  finish(): Sketch {
+    const { sums, directions, stride, count, kernels } = this
+    const length = count * stride
+    directions.floats().fill(0)
+    for (let part = 0; part < COMBINATIONS_PER_DIRECTION; part++)
+      kernels.run.addScaled(directions.pointer, sums.pointer + part * length * 4, length, 1)
+    return {
+      combinations: this.rowsOf(sums, COMBINATIONS_PER_DIRECTION * count),
+      directions: this.rowsOf(directions, count),
+    }
+  }
+
+  /** The first columns of the rows of a buffer, without what fills them up to whole vectors. */
+  private rowsOf(buffer: KernelBuffer, rows: number): Matrix {
+    const { stride, columns } = this
+    if (stride === columns) return { data: buffer.floats(), rows, columns }
+    const data = new Float32Array(rows * columns)
+    for (let row = 0; row < rows; row++) data.set(buffer.floats(columns, row * stride), row * columns)
+    return { data, rows, columns }
   }
 }
 
 /** Scratch memory, kept from one matrix to the next. */
 const kernels = new Kernels(0)
 
-/** `count` random combinations of the rows of a matrix in memory [count, columns] */
-export function rowSketch({ data, rows, columns }: Matrix, count: number): Matrix & { data: Float32Array } {
+/** The sketch of a matrix in memory for `count` directions; it stands until the next one is made. */
+export function rowSketch({ data, rows, columns }: Matrix, count: number): Sketch {
   kernels.reset()
   const blockRows = rowsInBlock(columns, BLOCK_ELEMENTS)
   const block = kernels.allocateMore(blockRows * columns * 4)

@@ -1,7 +1,7 @@
-import { gramOfColumns } from './gram'
-import { orthonormaliser, orthonormalRows, single } from './orthonormal'
+import { gramOfRows } from './gram'
+import { orthonormalColumns, single } from './orthonormal'
 import { emptyLike, inTypeOf, type Matrix, type MatrixProducts } from './matrix-products'
-import { rowSketch } from './row-sketch'
+import { rowSketch, type Sketch } from './row-sketch'
 import { transposed } from './svd'
 import { largestEigen, symmetricEigen } from './symmetric-eigen'
 
@@ -24,10 +24,7 @@ export interface LowRank {
 /** Up to this smaller side a matrix is decomposed exactly, in float64. */
 const EXACT_SIDE = 128
 /** Random directions beyond the rank (Halko, Martinsson, Tropp, arXiv 0909.4061). */
-const OVERSAMPLING = 8
-/** The same below a smaller side of SMALL_SIDE, where the rank is a large part of it: they cost less than another pass. */
-const SMALL_OVERSAMPLING = 16
-const SMALL_SIDE = 1000
+const OVERSAMPLING = 16
 /** Beyond this part of the smaller side the exact route costs less than random directions. */
 const MOST_RANDOM_PART = 0.25
 /** Directions that a search for a kept energy starts with, before the number doubles. */
@@ -40,29 +37,33 @@ const NEGLIGIBLE_SINGLE = 1e-6
 export interface Measured {
   /** |matrix|² */
   total: number
-  /** As many combinations of its rows (row-sketch.ts) as `randomDirections` says. */
-  sketch: Matrix
+  /** For as many directions as `randomDirections` says. */
+  sketch: Sketch
 }
 
 /** Whether a matrix of this size is decomposed exactly: its elements are then wanted in float64, else in float32. */
 export function isExact(rows: number, columns: number, kept: Kept): boolean {
   const smaller = Math.min(rows, columns)
-  return smaller <= EXACT_SIDE || randomDirections(rows, columns, kept) > MOST_RANDOM_PART * smaller
+  return smaller <= EXACT_SIDE || randomDirections(kept) > MOST_RANDOM_PART * smaller
 }
 
-/** How many random directions a matrix is first looked at in, where it is not decomposed exactly. */
-export function randomDirections(rows: number, columns: number, kept: Kept): number {
-  return directionsFor('rank' in kept ? kept.rank : FIRST_ENERGY_RANK, Math.min(rows, columns))
+/** How many random directions a matrix that is not decomposed exactly is first looked at in. */
+export function randomDirections(kept: Kept): number {
+  return directionsFor(firstRank(kept))
+}
+
+function firstRank(kept: Kept): number {
+  return 'rank' in kept ? kept.rank : FIRST_ENERGY_RANK
 }
 
 /** How many random directions a rank takes. */
-function directionsFor(rank: number, smaller: number): number {
-  return rank + (smaller < SMALL_SIDE ? SMALL_OVERSAMPLING : OVERSAMPLING)
+function directionsFor(rank: number): number {
+  return rank + OVERSAMPLING
 }
 
 /**
  * Truncated singular value decomposition: exact (eigenvectors of the smaller Gram matrix, float64) for small matrices and
- * high ranks, else by random directions that are sharpened, in float32. Deterministic.
+ * high ranks, else within directions found in random combinations of its rows, in float32. Deterministic.
  * @param kept a rank above the matrix's own is cut to it
  * @param measured what is known already
  * @returns null for a matrix of zeros. σ is shared evenly between the factors, so that both fit into float16.
@@ -77,11 +78,11 @@ export async function truncatedSvd(
   const total = measured?.total ?? sumOfSquares(matrix.data)
   if (total === 0) return null
   if (isExact(rows, columns, kept)) return exact(matrix, kept, total, products)
-  const first = measured?.sketch ?? rowSketch(matrix, randomDirections(rows, columns, kept))
+  const first = measured?.sketch ?? rowSketch(matrix, randomDirections(kept))
   if ('rank' in kept) return randomised(matrix, first, kept, total, products)
-  const smaller = Math.min(rows, columns)
-  for (let rank = FIRST_ENERGY_RANK; directionsFor(rank, smaller) <= MOST_RANDOM_PART * smaller; rank *= 2) {
-    const sketch = rank === FIRST_ENERGY_RANK ? first : rowSketch(matrix, directionsFor(rank, smaller))
+  const most = MOST_RANDOM_PART * Math.min(rows, columns)
+  for (let rank = FIRST_ENERGY_RANK; directionsFor(rank) <= most; rank *= 2) {
+    const sketch = rank === FIRST_ENERGY_RANK ? first : rowSketch(matrix, directionsFor(rank))
     const found = await randomised(matrix, sketch, kept, total, products)
     if (energyRank(found.singularValues, kept.energy, total) <= rank) return found
   }
@@ -120,47 +121,37 @@ async function exact(given: Matrix, kept: Kept, total: number, products: MatrixP
 }
 
 /**
- * Random combinations of the rows, sharpened by products with AᵀA − c: c is the mean of the squared singular values that
- * are not looked for, so that what is mostly noise is taken away. Then the best rank of A within the span of those
- * directions.
+ * The best rank of A within the columns that A makes of a few directions. These are the main ones of many random
+ * combinations S of A's rows, found by a product with S Sᵀ: a step of the power method at the price of a small matrix,
+ * which leaves two passes over A.
  */
 async function randomised(
   given: Matrix,
-  sketch: Matrix,
+  { combinations, directions: first }: Sketch,
   kept: Kept,
   total: number,
   products: MatrixProducts,
 ): Promise<LowRank> {
   const matrix = given.data instanceof Float32Array ? given : { ...given, data: Float32Array.from(given.data) }
-  const count = sketch.rows
-  const directions = await orthonormalRows(await sharpened(matrix, sketch, total, products), products)
+  const along = await products.multiply(combinations, first, 'right transposed')
+  const main = await orthonormalColumns(along, products)
+  const directions = await products.multiply(main, combinations, 'left transposed')
   const images = await products.multiply(matrix, directions, 'right transposed')
-  const { values, vectors } = symmetricEigen(await gramOfColumns(images, products), count)
+  const left = await orthonormalColumns(images, products)
+  const right = await products.multiply(left, matrix, 'left transposed')
+  const count = right.rows
+  const { values, vectors } = symmetricEigen(await gramOfRows(right, products), count)
   const singularValues = values.map((value) => Math.sqrt(Math.max(0, value)))
   const found = keptRank(singularValues, kept, total, NEGLIGIBLE_SINGLE)
   const roots = singularValues.slice(0, found).map(Math.sqrt)
   const inverse = roots.map((root) => 1 / root)
   const rotation = single(vectors, count)
-  const [toUp, toDown] = [inverse, roots].map((factors) => {
+  const [toUp, toDown] = [roots, inverse].map((factors) => {
     return { data: scaledColumns(rotation, factors), rows: count, columns: found }
   }) as [Matrix, Matrix]
-  const up = await products.multiply(images, toUp)
-  const down = await products.multiply(toDown, directions, 'left transposed')
+  const up = await products.multiply(left, toUp)
+  const down = await products.multiply(toDown, right, 'left transposed')
   return { rank: found, up, down, singularValues, total }
-}
-
-/** Rows X · (AᵀA − c) for X whose images A Xᵀ are orthonormal. */
-async function sharpened(matrix: Matrix, rows: Matrix, total: number, products: MatrixProducts): Promise<Matrix> {
-  const count = rows.rows
-  const images = await products.multiply(matrix, rows, 'right transposed')
-  const change = single(orthonormaliser(await gramOfColumns(images, products), count).coefficients, count)
-  const orthonormal = await products.multiply(change, images, 'both transposed')
-  const result = await products.multiply(orthonormal, matrix)
-  const before = await products.multiply(change, rows, 'left transposed')
-  const rest = Math.min(matrix.rows, matrix.columns) - count
-  const mean = Math.max(0, total - sumOfSquares(result.data)) / rest
-  for (let i = 0; i < result.data.length; i++) result.data[i]! -= mean * before.data[i]!
-  return result
 }
 
 /** The rank that is kept, without singular values that are rounding errors. */
