@@ -10,7 +10,9 @@ export default defineConfig({
   test: {
     include: ['tests/unit/**/*.test.ts'],
     setupFiles: ['tests/unit/setup.ts'],
-    testTimeout: 30_000,
+    // Only what hangs: a busy machine is slow, not wrong.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     pool: 'forks',
     // Vitest leaves one core free; on two cores that is half of the machine.
     maxWorkers: availableParallelism(),

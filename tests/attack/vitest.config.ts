@@ -11,7 +11,9 @@ export default defineConfig({
     include: ['tests/attack/**/*.test.ts'],
     globalSetup: ['tests/attack/build-program.mjs'],
     setupFiles: ['tests/unit/setup.ts'],
-    testTimeout: 30_000,
+    // Only what hangs: a busy machine is slow, not wrong.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     pool: 'forks',
   },
 })
