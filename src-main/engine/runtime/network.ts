@@ -1,7 +1,14 @@
 import { FusionError } from '../../contract/errors'
 import type { BuiltNetwork, WeightInput } from '../architecture/network-graph'
 import { blockFilters } from './blocked-convolution'
-import { createSession, type Session, type SessionOptions, type Tensor } from './session'
+import {
+  createSession,
+  prepareTensors,
+  type PreparedTensors,
+  type Session,
+  type SessionOptions,
+  type Tensor,
+} from './session'
 
 /**
  * Up to this size a network's convolution weights are worth reordering into blocks (SessionOptions.optimization, or
@@ -22,7 +29,7 @@ type Observer = (outputs: Readonly<Record<string, Tensor>>, inputs: Readonly<Rec
 export class Network {
   readonly #options: RuntimeOptions
   #session: Session | undefined
-  #weights: Readonly<Record<string, Tensor>> = {}
+  #weights: PreparedTensors = {}
   #blocked: readonly WeightInput[] = []
   #sliced: { build: SlicedBuild; slices: number } | undefined
   #observer: Observer | undefined
@@ -67,6 +74,7 @@ export class Network {
   /**
    * Weights for the following runs of a network whose weights are inputs (BuiltNetwork.weightInputs), as checkpoints
    * have them. Tensors are read now or with every run: who changes them sets them again.
+   * @throws FusionError 'internal' for a tensor whose length is not that of its dimensions
    */
   setWeights(weights: Readonly<Record<string, Tensor>>): void {
     const blocked = this.#blocked.flatMap(({ name, dims, block }): [string, Tensor][] => {
@@ -75,7 +83,7 @@ export class Network {
       const into = this.#weights[name]?.data as Float32Array | undefined
       return [[name, { data: blockFilters(given.data as Float32Array, dims, block!, into), dims }]]
     })
-    this.#weights = { ...weights, ...Object.fromEntries(blocked) }
+    this.#weights = prepareTensors({ ...weights, ...Object.fromEntries(blocked) })
   }
 
   /** Shows the outputs and inputs of every following run to `observer`, whoever asked for it. */
@@ -86,7 +94,7 @@ export class Network {
   /** @throws FusionError 'device', 'out-of-memory' or 'internal' */
   async run(feeds: Readonly<Record<string, Tensor>>, outputs?: readonly string[]): Promise<Record<string, Tensor>> {
     if (!this.#session) throw new FusionError('internal', 'A network was run after its release.')
-    const results = await this.#session.run({ ...this.#weights, ...feeds }, outputs)
+    const results = await this.#session.run(feeds, outputs, this.#weights)
     this.#observer?.(results, feeds)
     return results
   }

@@ -68,6 +68,14 @@ function toOrt(name: string, { data, dims }: Tensor): OnnxTensor {
   return new ort.Tensor(TYPE_NAMES[elementTypeOf(data)]!, data, dims)
 }
 
+/** Tensors as the runtime takes them, by name: for what is given to many runs. */
+export type PreparedTensors = Readonly<Record<string, OnnxTensor>>
+
+/** Prepares tensors once for many runs; they are read anew by every run, so that their data may change in place. */
+export function prepareTensors(tensors: Readonly<Record<string, Tensor>>): PreparedTensors {
+  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, toOrt(name, tensor)]))
+}
+
 /** A network that is ready to run: the runtime's session, with plain typed arrays at its edges. */
 export class Session {
   readonly provider: Provider
@@ -89,13 +97,15 @@ export class Session {
   /**
    * Runs the network; blocks the thread while it computes.
    * @param outputs names to compute (all if absent), or tensors to write the results into (null: a new one).
+   * @param prepared inputs that many runs share; `feeds` of the same name count instead
    * @throws FusionError 'out-of-memory', 'device' or 'internal'
    */
   async run(
     feeds: Readonly<Record<string, Tensor>>,
     outputs?: readonly string[] | Readonly<Record<string, Tensor | null>>,
+    prepared: PreparedTensors = {},
   ): Promise<Record<string, Tensor>> {
-    const given = Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, toOrt(name, tensor)]))
+    const given = { ...prepared, ...prepareTensors(feeds) }
     const wanted: [string, Tensor | null][] = !outputs
       ? this.outputNames.map((name) => [name, null])
       : Array.isArray(outputs)
