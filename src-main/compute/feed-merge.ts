@@ -3,8 +3,7 @@ import type { LiveFeeding } from '../contract/preview'
 import { type Project, readingOf } from '../contract/document/project'
 import { denoiserOf } from '../engine/checkpoint/denoisers'
 import type { Pipeline } from '../engine/diffusion/pipeline'
-import { reasonAgainstFeeding } from '../engine/merge/live-merge'
-import { planMerge } from '../engine/merge/open-model'
+import { reasonAgainstFeeding, type FeedOptions } from '../engine/merge/live-merge'
 import type { MergePlan } from '../engine/merge/plan/merge-plan'
 import { BYTES_PER_ELEMENT, elementCount } from '../engine/tensor/element-type'
 import { openLiveModel } from './resident-model'
@@ -42,7 +41,7 @@ export function chooseFeeding(plan: MergePlan, { provider }: Device, runs: numbe
   return { mode, fedSeconds: reason === null ? fedSeconds : null, rebuiltSeconds, reason }
 }
 
-export interface FeedingProgress {
+export interface FeedingOptions extends Pick<FeedOptions, 'also'> {
   /** Fraction of computing contributions that are not there yet. */
   onContributions(fraction: number): void
   onLoading(): void
@@ -57,7 +56,7 @@ export async function feedMerge(
   plan: MergePlan,
   { device, cacheFolder }: { device: Device; cacheFolder: string },
   context: TaskContext,
-  progress: FeedingProgress,
+  { also, ...progress }: FeedingOptions,
 ): Promise<Pipeline> {
   const { base, project } = plan
   const { output } = project
@@ -69,6 +68,7 @@ export async function feedMerge(
   )
   const { summed, tensors, seconds } = await live.feed(plan, {
     signal: context.signal,
+    ...(also && { also }),
     onForecast: (forecast) => context.emit({ type: 'contributions', ...forecast }),
     onContributions: progress.onContributions,
     onSumming: progress.onSumming,
@@ -77,13 +77,16 @@ export async function feedMerge(
   return live.pipeline
 }
 
-/** A merge, planned, and how its weights reach the network. */
+/**
+ * A merge, planned, and how its weights reach the network.
+ * @param planning plans merges
+ */
 export async function planFeeding(
   merge: Project,
   device: Device,
   runs: number,
-  { signal }: Pick<TaskContext, 'signal'>,
+  planning: (merge: Project) => Promise<MergePlan>,
 ): Promise<FeedableMerge> {
-  const plan = await planMerge(merge, { signal })
+  const plan = await planning(merge)
   return { plan, feeding: chooseFeeding(plan, device, runs) }
 }

@@ -1,3 +1,4 @@
+import { planMerge } from '../engine/merge/open-model'
 import { drawPictures } from './draw-pictures'
 import { feedMerge, planFeeding } from './feed-merge'
 import { mergedFile } from './merged-file'
@@ -9,7 +10,9 @@ export const live: TaskRunner<'live'> = async ({ model, stages, device, cacheFol
   const { emit } = context
   const progress = (phase: string) => (fraction: number) => emit({ type: 'progress', phase, fraction })
   const runs = stages.reduce((sum, pictures) => sum + pictures[0]!.steps, 0)
-  const { plan, feeding } = await planFeeding(model.merge!, device, runs, context)
+  const { plan, feeding } = await planFeeding(model.merge!, device, runs, (merge) =>
+    planMerge(merge, { signal: context.signal }),
+  )
   emit({ type: 'feeding', feeding })
   const pipeline =
     feeding.mode === 'fed'

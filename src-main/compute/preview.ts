@@ -1,7 +1,8 @@
 import type { TaskOf } from '../contract/compute-tasks'
-import { projectSchema } from '../contract/document/project'
+import { projectSchema, type Project } from '../contract/document/project'
 import { drawingRuns } from '../contract/preview'
-import { openEither } from '../engine/merge/open-model'
+import { mergePlanner, openEither } from '../engine/merge/open-model'
+import type { MergePlan } from '../engine/merge/plan/merge-plan'
 import type { Pipeline } from '../engine/diffusion/pipeline'
 import { drawPictures } from './draw-pictures'
 import { feedMerge, planFeeding } from './feed-merge'
@@ -18,6 +19,7 @@ type PreviewModel = PreviewTask['models'][number]
  */
 export const preview: TaskRunner<'preview'> = async (task, context) => {
   const { models, pictures } = task
+  const planning = mergePlanner({ signal: context.signal })
   let made = 0
   for (const [index, model] of models.entries()) {
     const [from, to] = [index / models.length, (index + 1) / models.length]
@@ -25,7 +27,7 @@ export const preview: TaskRunner<'preview'> = async (task, context) => {
     const progress = phaseProgress(context, { merging: [from, half], loading: [half, half], drawing: [half, to] })
     const own = pictures.filter((picture) => picture.model === model.key)
     const started = performance.now()
-    const pipeline = await pipelineOf(model, task, own[0]?.steps ?? 0, context, progress)
+    const pipeline = await pipelineOf(model, task, own[0]?.steps ?? 0, planning, context, progress)
     const ready = performance.now()
     let done = 0
     for (const group of drawnTogether(own)) {
@@ -56,14 +58,16 @@ async function pipelineOf(
   model: PreviewModel,
   task: PreviewTask,
   runs: number,
+  planning: (merge: Project) => Promise<MergePlan>,
   context: TaskContext,
   progress: (phase: string, fraction: number) => void,
 ): Promise<Pipeline> {
   const { device } = task
   const merge = model.merge ?? (await asMerge(model, task.models))
-  const feedable = merge && (await planFeeding(merge, device, runs, context))
+  const feedable = merge && (await planFeeding(merge, device, runs, planning))
   if (feedable?.feeding.mode === 'fed') {
     return feedMerge(feedable.plan, task, context, {
+      also: weighedBy(task.models),
       onContributions: (fraction) => progress('merging', fraction),
       onLoading: () => progress('merging', 0),
       onSumming: () => progress('merging', 1),
@@ -75,6 +79,16 @@ async function pipelineOf(
       : model.path
   progress('loading', 0)
   return openPipeline({ ...model, path }, device, context)
+}
+
+/** Paths of the models that any of the merges gives a weight: what is computed of them serves all of these merges. */
+function weighedBy(models: readonly PreviewModel[]): ReadonlySet<string> {
+  const entries = models.flatMap(({ merge }) => merge?.models ?? [])
+  const weighed = entries.filter(
+    ({ weight, enabled, blocks, layers }) =>
+      enabled && (weight !== 0 || Object.keys(blocks).length > 0 || layers.length > 0),
+  )
+  return new Set(weighed.map(({ path }) => path))
 }
 
 /**

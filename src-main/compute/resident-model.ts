@@ -22,7 +22,13 @@ export function heldBytes(): number {
 export async function releaseModel(): Promise<void> {
   const old = resident
   resident = null
+  old?.live?.closeFiles()
   await old?.pipeline.release()
+}
+
+/** Closes the files that its weights are summed from, so that they can be replaced. */
+export function closeSources(): void {
+  resident?.live?.closeFiles()
 }
 
 /**

@@ -12,6 +12,7 @@ import { live } from './live'
 import { matrix } from './matrix'
 import { exportModel, forecast } from './merge'
 import { preview } from './preview'
+import { closeSources } from './resident-model'
 import { sheet } from './sheet'
 import type { TaskContext, TaskRunner } from './task'
 import { unlearning } from './unlearning'
@@ -40,7 +41,11 @@ const TASKS: { readonly [Name in TaskName]: TaskRunner<Name> } = {
 }
 
 /** Runs a task to its end. @throws what the task throws */
-export function runTask(task: ComputeTask, context: TaskContext): Promise<ComputeResult> {
+export async function runTask(task: ComputeTask, context: TaskContext): Promise<ComputeResult> {
   const run = TASKS[task.type] as TaskRunner<TaskName>
-  return run(task, context)
+  try {
+    return await run(task, context)
+  } finally {
+    closeSources()
+  }
 }

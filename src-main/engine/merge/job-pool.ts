@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { fromErrorReport, type ErrorReport } from '../../contract/errors'
 import type { SourceFile } from '../checkpoint/containers/container'
+import { TensorReader } from '../checkpoint/containers/tensor-reader'
 import { orCancelled, yieldOrCancel, type YieldOrCancel } from '../cancel'
 import { TensorJobRunner, type JobResult, type TensorJob } from './jobs/tensor-job'
 import { LayerJobRunner, type LayerJob, type LayerResult } from './layer-job'
@@ -38,7 +39,7 @@ export class JobRunner {
    * @param yieldOrCancel called between products: throws to stop
    */
   constructor(sources: readonly SourceFile[], threads: number | undefined, yieldOrCancel: YieldOrCancel) {
-    this.tensors = new TensorJobRunner(sources)
+    this.tensors = new TensorJobRunner(new TensorReader(sources))
     this.layers = new LayerJobRunner(sources, threads, yieldOrCancel)
   }
 

@@ -10,6 +10,8 @@ import { isDenoiser } from '../../contract/values/denoisers'
 
 export interface FeedOptions {
   signal?: AbortSignal
+  /** Paths of models whose contributions are wanted although this plan may give them no weight: the next ones do. */
+  also?: ReadonlySet<string>
   /** Called with what the contributions take on disk, where they are not in memory yet. */
   onForecast?: (forecast: ContributionForecast) => void
   /** Called with the fraction of the contributions that is there, where some are missing. */
@@ -45,19 +47,27 @@ export class LiveMerge {
     })
   }
 
+  /** Lets the models' files be replaced; the next feeding opens them again. */
+  closeFiles(): void {
+    this.#weights.closeFiles()
+  }
+
   /** Kept in memory from one change of the weights to the next, unless the cache has lost them. */
   async #contributionsOf(
     plan: MergePlan,
-    { signal, onForecast, onContributions }: FeedOptions,
+    { signal, also, onForecast, onContributions }: FeedOptions,
   ): Promise<Contributions | null> {
     const layers = layerTasksOf(plan)
-    const weighed = plan.models.map((_, model) => layers.some(({ weights }) => weights[model] !== 0))
+    const weighed = plan.models.map(
+      ({ entry }, model) => also?.has(entry.path) || layers.some(({ weights }) => weights[model] !== 0),
+    )
     const strengths = plan.models.map(({ entry }) => entry.strengths)
     const key = JSON.stringify([plan.project.method, plan.project.ema, sourcesOf(plan), strengths, weighed])
     if (this.#contributions?.key !== key || !(await stillThere(this.#contributions.value))) {
       const value = await contributionsOf(plan, {
         ...this.options,
         ...(signal && { signal }),
+        ...(also && { also }),
         ...(onForecast && { onForecast }),
         ...(onContributions && { onProgress: onContributions }),
       })

@@ -27,6 +27,8 @@ export interface LiveUpdate {
 const MEMORY: JobPlaces = { target: () => ({ path: '', position: 0 }) }
 /** Values that are decoded at a time. */
 const BLOCK_ELEMENTS = 256 * 1024
+/** Of contributions that stay in memory from one update to the next: all those of a small network. */
+const KEPT_BYTES = 64 * 1024 * 1024
 
 /**
  * The weights of a merge's denoiser in memory, for a network that takes them as inputs: the bytes of the export, by
@@ -41,6 +43,8 @@ export class LiveWeights {
   /** What was read once for all weights: biases by layer, of the models that `origin` names. */
   private origin = ''
   private readonly biases = new Map<string, Float64Array[] | null>()
+  /** From one update to the next of the same models. */
+  private sources: { runner: TensorJobRunner; reader: TensorReader } | null = null
 
   constructor(wanted: readonly Pick<WeightInput, 'name' | 'dims'>[]) {
     this.tensors = Object.fromEntries(
@@ -49,7 +53,7 @@ export class LiveWeights {
   }
 
   /**
-   * Makes `tensors` those of a plan.
+   * Makes `tensors` those of a plan. Files stay open for the next update, until `closeFiles`.
    * @param contributions of the plan's layers, where it merges by correlations
    * @throws FusionError 'not-finite', 'source-changed', 'cancelled': then the next update goes on from there
    */
@@ -57,11 +61,13 @@ export class LiveWeights {
     const started = performance.now()
     const tasks = plan.tasks.filter(({ component }) => isDenoiser(component))
     const origin = originOf(plan)
-    if (origin !== this.origin) this.biases.clear()
+    if (origin !== this.origin) {
+      this.biases.clear()
+      this.closeFiles()
+    }
     this.origin = origin
     const changed = tasks.filter((task) => this.made.get(task.name) !== signatureOf(task, origin))
-    const runner = new TensorJobRunner(sourcesOf(plan))
-    const reader = new TensorReader(sourcesOf(plan))
+    const { runner, reader } = (this.sources ??= openSources(plan))
     try {
       for (const task of changed) {
         await yieldOrCancel(signal)
@@ -71,11 +77,18 @@ export class LiveWeights {
         else this.takeLayer(task, contributions, plan, runner, reader)
         this.made.set(task.name, signatureOf(task, origin))
       }
-    } finally {
-      runner.close()
-      reader.close()
+    } catch (error) {
+      // What was wrong with a file may be mended before the next update.
+      this.closeFiles()
+      throw error
     }
     return { summed: changed.length, tensors: tasks.length, seconds: (performance.now() - started) / 1000 }
+  }
+
+  /** Lets files be replaced. */
+  closeFiles(): void {
+    this.sources?.runner.close()
+    this.sources = null
   }
 
   private takeLayer(
@@ -122,6 +135,11 @@ export class LiveWeights {
     const scale = new DataView(bytes.buffer, bytes.byteOffset).getFloat32(0, true)
     for (let index = 0; index < into.length; index++) into[index]! *= scale
   }
+}
+
+function openSources(plan: MergePlan): { runner: TensorJobRunner; reader: TensorReader } {
+  const reader = new TensorReader(sourcesOf(plan), KEPT_BYTES)
+  return { runner: new TensorJobRunner(reader), reader }
 }
 
 /** In the order of diffusers' form, whatever the output's layout. */

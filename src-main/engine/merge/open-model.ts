@@ -79,6 +79,16 @@ export function planMerge(project: Project, listener: AlignListener = {}): Promi
 }
 
 /**
+ * Plans merges of the same models one after the other: the headers of each are read once. What changes on the disk
+ * meanwhile is noticed when weights are read.
+ * @throws what planMerge throws
+ */
+export function mergePlanner(listener: AlignListener = {}): (project: Project) => Promise<MergePlan> {
+  const opening = new Opening([], listener, { merges: 0 }, new Map())
+  return (project) => planMergeWith(opening, project, listener)
+}
+
+/**
  * Plans how a model is written in another layout, element type or number of files, from headers alone.
  * @throws FusionError 'unsupported' for a layout that the model's kind does not have, and whatever opening it throws
  */
@@ -102,15 +112,22 @@ class Opening implements ModelOpener {
    * @param outer the projects that led here, by their real paths
    * @param listener hears of models that inner merges align
    * @param count of all merges opened so far
+   * @param kept models that were opened, by path and reading; absent: each is opened whenever it is asked for
    */
   constructor(
     private readonly outer: readonly string[] = [],
     private readonly listener: AlignListener = {},
     private readonly count = { merges: 0 },
+    private readonly kept?: Map<string, Promise<Checkpoint>>,
   ) {}
 
   open(path: string, reading?: Reading): Promise<Checkpoint> {
-    return isProjectPath(path) ? this.openProject(resolve(path), reading) : openCheckpoint(path, reading)
+    const key = JSON.stringify([path, reading])
+    const before = this.kept?.get(key)
+    if (before) return before
+    const opened = isProjectPath(path) ? this.openProject(resolve(path), reading) : openCheckpoint(path, reading)
+    this.kept?.set(key, opened)
+    return opened
   }
 
   async openSpecialist(

@@ -9,14 +9,15 @@ import { ComputedRows } from './computed-rows'
 import type { ComputedTensor, SourceFile, StoredTensor } from './container'
 import { damaged, unreadable } from '../../files/reading/file-errors'
 import { dropOldest } from './drop-oldest'
+import { KeptBlocks } from './kept-blocks'
 import { MergedTensors } from './merged-tensors'
 import { PermutedTensors } from './permuted-tensors'
 import { ScaledTensors } from './scaled-tensors'
 import { StridedTensors } from './strided-tensors'
 import { WidenedTensors } from './widened-tensors'
 
-/** Blocks that are kept: enough for one tensor of every model. */
-const MOST_BLOCKS = 64
+/** Of checked blocks that are kept: enough for one tensor of every model. */
+const KEPT_BYTES = 64 * CHECKED_BYTES
 
 /** Computed tensors whose factors are kept: a few of every model, since models are read in turns. */
 const MOST_COMPUTED = 32
@@ -28,7 +29,7 @@ const MOST_COMPUTED = 32
 export class TensorReader {
   private readonly sources: ReadonlyMap<string, SourceFile>
   private readonly descriptors = new Map<string, number>()
-  private readonly blocks = new Map<string, { index: number; memory: Uint8Array }>()
+  private readonly blocks: KeptBlocks
   private readonly strided = new StridedTensors((stored, first, into) => this.fill(stored, first, into))
   private readonly computed = new Map<string, ComputedRows>()
   private readonly widened = new WidenedTensors((stored, start, into) => this.read(stored, start, into))
@@ -37,8 +38,12 @@ export class TensorReader {
   private readonly scaled = new ScaledTensors((stored, start, into) => this.read(stored, start, into))
   private readonly merged: MergedTensors
 
-  /** @param files as they were when their headers were read; other files are opened without a check */
-  constructor(files: readonly SourceFile[] = []) {
+  /**
+   * @param files as they were when their headers were read; other files are opened without a check
+   * @param keptBytes of checked blocks that are kept
+   */
+  constructor(files: readonly SourceFile[] = [], keptBytes = KEPT_BYTES) {
+    this.blocks = new KeptBlocks(keptBytes)
     this.sources = new Map(files.map((file) => [file.path, file]))
     this.merged = new MergedTensors(this, files)
   }
@@ -84,17 +89,14 @@ export class TensorReader {
   /** A block of a tensor with checksums: the one read last of each tensor is kept, since reads are smaller. */
   private checkedBlock(stored: StoredTensor, index: number): Uint8Array {
     const key = `${stored.path}\n${stored.offset}`
-    const kept = this.blocks.get(key)
     const first = index * CHECKED_BYTES
-    // Fresh memory for every block would cost more time than its checksum.
-    const memory = kept?.memory ?? new Uint8Array(Math.min(CHECKED_BYTES, stored.byteLength))
+    const kept = this.blocks.find(key, index)
+    if (kept) return kept.subarray(0, stored.byteLength - first)
+    const memory = this.blocks.memoryFor(key, Math.min(CHECKED_BYTES, stored.byteLength))
     const bytes = memory.subarray(0, stored.byteLength - first)
-    if (kept?.index === index) return bytes
-    this.blocks.delete(key)
-    dropOldest(this.blocks, MOST_BLOCKS)
     this.fill(stored, first, bytes)
     if (checksum(bytes) !== stored.checksums![index]) throw damaged(stored.path, `the tensor ${stored.name}`)
-    this.blocks.set(key, { index, memory })
+    this.blocks.keep(key, { index, memory })
     return bytes
   }
 

@@ -45,8 +45,8 @@ export interface ContributionOptions {
   provider: Provider
   /** sha256 of every source file, by path. */
   hashes: ReadonlyMap<string, string>
-  /** Contributions of models without weight too: what unlearning them changes can only be told with them. */
-  all?: boolean
+  /** Paths of models without weight whose contributions are wanted as well. */
+  also?: ReadonlySet<string>
   /** The built tensor-worker; without it everything runs on the calling thread. */
   workerFile?: URL | null
   threads?: number
@@ -106,7 +106,7 @@ export async function ensureContributions(plan: MergePlan, options: Contribution
  */
 export async function forecastContributions(
   plan: MergePlan,
-  options: Pick<ContributionOptions, 'cacheFolder' | 'provider'>,
+  options: Pick<ContributionOptions, 'cacheFolder' | 'provider' | 'also'>,
 ): Promise<ContributionForecast> {
   const tasks = layerTasksOf(plan)
   if (!reusesContributions(plan)) return { bytes: 0, missingBytes: 0 }
@@ -166,10 +166,11 @@ class ContributionWork {
     await this.layers.release()
   }
 
-  /** Models that have a weight somewhere, or all. */
+  /** Models that have a weight somewhere, or are wanted without. */
   models(): number[] {
-    return this.plan.models.flatMap((_, model) =>
-      this.options.all || this.tasks.some(({ weights }) => weights[model] !== 0) ? [model] : [],
+    const { also } = this.options
+    return this.plan.models.flatMap(({ entry }, model) =>
+      also?.has(entry.path) || this.tasks.some(({ weights }) => weights[model] !== 0) ? [model] : [],
     )
   }
 

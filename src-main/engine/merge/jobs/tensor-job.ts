@@ -1,8 +1,8 @@
 import { closeSync, openSync } from 'node:fs'
 import type { MethodName, MethodSettings } from '../../../contract/document/project'
 import type { TensorView } from '../../checkpoint/model/checkpoint'
-import type { SourceFile, StoredTensor } from '../../checkpoint/containers/container'
-import { TensorReader } from '../../checkpoint/containers/tensor-reader'
+import type { StoredTensor } from '../../checkpoint/containers/container'
+import { type TensorReader } from '../../checkpoint/containers/tensor-reader'
 import { OrderedChecksum } from '../../files/kept/checksums'
 import { writeFully } from '../../files/writing/write-fully'
 import { BYTES_PER_ELEMENT, type ElementType } from '../../tensor/element-type'
@@ -213,12 +213,11 @@ export class OpenOutputs {
 
 /** One thread's tools for jobs that write into files. */
 export class TensorJobRunner {
-  private readonly reader: TensorReader
   private readonly arithmetic: JobArithmetic
   private readonly outputs = new OpenOutputs()
 
-  constructor(sources: readonly SourceFile[]) {
-    this.reader = new TensorReader(sources)
+  /** @param reader of the sources; closed with this object */
+  constructor(private readonly reader: TensorReader) {
     this.arithmetic = new JobArithmetic(this.reader)
   }
 

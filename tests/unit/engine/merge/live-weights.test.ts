@@ -1,3 +1,4 @@
+import { cpSync, existsSync, readdirSync, readlinkSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Project } from '../../../../src-main/contract/document/project'
@@ -110,6 +111,33 @@ describe('live weights', () => {
     expect(differing(live, await readModel(join(place, 'export', FILE)))).toEqual([])
   }, 120_000)
 })
+
+it.runIf(existsSync('/proc/self/fd'))(
+  'live weights keep files open until they are told to close them, and notice what replaces one',
+  async () => {
+    const place = temporaryFolder()
+    const changing = join(place, 'unet')
+    cpSync(SPECIALISTS[0]!.path, changing, { recursive: true })
+    const project = projectOf([family.base.path, changing], { name: 'soup' })
+    const openFiles = (): number =>
+      readdirSync('/proc/self/fd').filter((descriptor) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${descriptor}`).startsWith(realpathSync(changing))
+        } catch {
+          return false // that of the listing itself
+        }
+      }).length
+    const live = new LiveWeights(inputs)
+    await live.update(await planMerge(project), null)
+    expect(openFiles()).toBe(1)
+    cpSync(SPECIALISTS[1]!.path, changing, { recursive: true })
+    await live.update(await planMerge(project), null)
+    await merge(project, join(place, 'export'), {})
+    expect(differing(live, await readModel(join(place, 'export', FILE)))).toEqual([])
+    live.closeFiles()
+    expect(openFiles()).toBe(0)
+  },
+)
 
 it('live weights follow the strengths of an adapter', async () => {
   const path = 'tests/golden/sd1/pipeline'

@@ -254,6 +254,20 @@ describe('contributions on disk', () => {
     expect(contributionFiles(cacheFolder)).toHaveLength(9)
   })
 
+  it('of a model without weight are computed where they are wanted', async () => {
+    const place = temporaryFolder()
+    const cacheFolder = join(place, 'cache')
+    const paths = models(place)
+    const project = projectOf([...paths.slice(0, 3), { path: paths[3]!, weight: 0 }], { ...KINDS, reuse: true })
+    const [plan, hashes] = [await planMerge(project), await hashSources(await planMerge(project), {})]
+    const options = { cacheFolder, provider: 'cpu', hashes } as const
+    expect((await ensureContributions(plan, options)).models[3]).toBeNull()
+    expect(contributionFiles(cacheFolder)).toHaveLength(3)
+    const all = await ensureContributions(plan, { ...options, also: new Set([paths[3]!, 'elsewhere']) })
+    expect(all.models[3]).not.toBeNull()
+    expect(contributionFiles(cacheFolder)).toHaveLength(4)
+  })
+
   it('that are not whole are never read', async () => {
     const place = temporaryFolder()
     const cacheFolder = join(place, 'cache')
