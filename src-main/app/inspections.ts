@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { exportKey } from '../contract/document/export-key'
 import { identityOf, inspectionKey, isAbout } from '../contract/document/model-identity'
 import { takingPart, type Project } from '../contract/document/project'
 import { inspectionSchema, NO_INSPECTION, type Inspection } from '../contract/inspect'
@@ -45,6 +46,7 @@ export class Inspections {
     const started = jobs.start({
       kind: 'inspect',
       title: `Inspect ${models.length} models`,
+      of: exportKey(project),
       task: async () => ({ type: 'inspect', project, provider: await this.program.provider() }),
       onEvent: ({ event, job }) => {
         if (event.type !== 'rows' || this.begun?.job !== job) return

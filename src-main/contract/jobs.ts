@@ -30,7 +30,7 @@ export const jobSchema = z.object({
   startedAt: z.number().nullable(),
   endedAt: z.number().nullable(),
   error: errorReportSchema.nullable(),
-  /** What an export is of (exportKey); null for other jobs. */
+  /** What the project that it is of was like (exportKey); null for jobs of no project. */
   of: z.object({ models: z.array(z.string()), merge: z.string() }).nullable(),
   result: jobResultSchema.nullable(),
 })

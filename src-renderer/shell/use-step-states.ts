@@ -3,14 +3,14 @@ import { negativeWeight, wrongCount } from '../../src-main/contract/methods/impo
 import { useModels } from '../features/models/models-store'
 import { isActive, useJobs } from '../features/jobs/jobs-store'
 import { useEvaluate } from '../features/evaluate/evaluate-store'
-import type { Job, JobKind } from '../../src-main/contract/jobs'
+import type { Job } from '../../src-main/contract/jobs'
 import { methodSchema, takingPart } from '../../src-main/contract/document/project'
 import { useExport } from '../features/export/export-store'
 import { useInspect } from '../features/inspect/inspect-store'
 import { usePreview } from '../features/preview/preview-store'
 import { useProject } from '../features/project/project-store'
 import { weightsProblem } from '../features/tune/method/method-weights'
-import type { StepState } from '../shared/controls/StatusMark.vue'
+import type { StepState } from '../shared/controls/step-state'
 import { countOf } from '../shared/format'
 import type { StepName } from './steps'
 
@@ -38,15 +38,19 @@ export function useStepStates(): ComputedRef<Record<StepName, StepMark>> {
     return { state: 'ready', words: countOf(project.models.length, 'model') }
   }
 
-  function jobMark(kind: JobKind, done: boolean, doneWords: string, noneWords: string): StepMark {
-    const job: Job | undefined = jobs.latest(kind)
+  function jobMark(job: Job | undefined, done: boolean, doneWords: string, noneWords: string): StepMark {
     if (job && isActive(job)) return { state: 'running', words: job.state === 'queued' ? 'queued' : 'running' }
     if (job?.state === 'failed') return { state: 'attention', words: 'failed' }
     return done ? { state: 'ready', words: doneWords } : { state: 'empty', words: noneWords }
   }
 
   function inspectMark(): StepMark {
-    const mark = jobMark('inspect', inspect.complete, countOf(inspect.rows.length, 'layer'), 'not computed')
+    const mark = jobMark(
+      jobs.latestHere('inspect'),
+      inspect.complete,
+      countOf(inspect.rows.length, 'layer'),
+      'not computed',
+    )
     if (mark.state === 'empty' && inspect.rows.length > 0) return { state: 'attention', words: 'not complete' }
     return mark.state === 'ready' && inspect.outdated ? { state: 'attention', words: 'out of date' } : mark
   }
@@ -96,7 +100,7 @@ export function useStepStates(): ComputedRef<Record<StepName, StepMark>> {
   function evaluateMark(): StepMark {
     const measured = (['table', 'comparison'] as const).filter((of) => evaluate.results[of]?.summary != null)
     const current = measured.some((of) => evaluate.isCurrent(of) && evaluate.results[of]!.done)
-    const mark = jobMark('evaluate', current, 'measured', 'not measured')
+    const mark = jobMark(jobs.latestHere('evaluate'), current, 'measured', 'not measured')
     if (mark.state !== 'empty' || measured.length === 0) return mark
     const isWhole = measured.some((of) => evaluate.results[of]!.done)
     return { state: 'attention', words: isWhole ? 'out of date' : 'not complete' }
@@ -104,7 +108,7 @@ export function useStepStates(): ComputedRef<Record<StepName, StepMark>> {
 
   function previewMark(): StepMark {
     const words = countOf(preview.pictures.length, 'picture')
-    const mark = jobMark('preview', preview.pictures.length > 0, words, 'no pictures')
+    const mark = jobMark(jobs.latestHere('preview', null), preview.pictures.length > 0, words, 'no pictures')
     return mark.state === 'ready' && preview.staleOfRun ? { state: 'empty', words: 'other weights' } : mark
   }
 

@@ -2,6 +2,7 @@ import type { ClipReport } from '../../contract/evaluate/clip'
 import type { EvaluationReport, EvaluationRow } from '../../contract/evaluate/report'
 import { EMPTY_RESULTS, evaluationResultsSchema, type EvaluationResults } from '../../contract/evaluate/results'
 import type { SearchReport } from '../../contract/evaluate/search'
+import { exportKey } from '../../contract/document/export-key'
 import { identityOf } from '../../contract/document/model-identity'
 import { evaluationKey } from '../../contract/document/project-evaluation'
 import { FusionError } from '../../contract/errors'
@@ -82,6 +83,7 @@ export class Evaluations {
       kind: 'evaluate',
       title,
       about: kind,
+      of: exportKey(project),
       task: async () => ({
         type: 'evaluate',
         ...basisOf(project),
@@ -125,6 +127,7 @@ export class Evaluations {
     const started = jobs.start({
       kind: 'search',
       title: 'Search weights',
+      of: exportKey(project),
       task: async () => ({
         type: 'search',
         project,
@@ -176,6 +179,7 @@ export class Evaluations {
     return jobs.start({
       kind: 'drift',
       title: 'Sampling check',
+      of: exportKey(project),
       task: async () => {
         const { path, merge } = await cachedMerge(project, cache.merges)
         const device = await this.program.device()
@@ -202,6 +206,7 @@ export class Evaluations {
     const started = jobs.start({
       kind: 'clip',
       title: `CLIP scores of ${rows.length} models`,
+      of: exportKey(project),
       task: async () => {
         const device = await this.program.device()
         return { type: 'clip', ...basisOf(project), rows, clip, data, device, cacheFolder: cache.folder }

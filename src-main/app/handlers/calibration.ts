@@ -1,3 +1,4 @@
+import { exportKey } from '../../contract/document/export-key'
 import { readingOf } from '../../contract/document/project'
 import { ENDINGS, targetName } from '../../contract/document/file-names'
 import { randomUUID } from 'node:crypto'
@@ -29,6 +30,7 @@ export function calibrationHandlers(studio: Studio): Handlers<Group<'calibration
       return jobs.start({
         kind: 'calibrate',
         title: `Collect calibration data of ${models.length} models`,
+        of: exportKey(project),
         task: async () => ({
           type: 'calibrate',
           base: project.models[0]!.path,

@@ -40,12 +40,14 @@ export function previewHandlers(studio: Studio): Handlers<Group<'preview'>> {
 
   return {
     'preview.run': async ({ variants }) => {
-      const plan = await planPreview(await studio.readableProject(), variants, places)
-      return drawings.start(plan, `Preview ${plan.pictures.length} pictures`)
+      const project = await studio.readableProject()
+      const plan = await planPreview(project, variants, places)
+      return drawings.start(plan, `Preview ${plan.pictures.length} pictures`, project)
     },
     'preview.grid': async ({ grid }) => {
-      const plan = await planGrid(await studio.readableProject(), grid, places)
-      return drawings.start(plan, `Grid of ${plan.pictures.length} pictures`)
+      const project = await studio.readableProject()
+      const plan = await planGrid(project, grid, places)
+      return drawings.start(plan, `Grid of ${plan.pictures.length} pictures`, project)
     },
     'preview.gridForecast': async ({ grid }) => {
       try {

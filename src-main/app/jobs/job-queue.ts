@@ -23,7 +23,7 @@ export interface JobSpec {
   title: string
   /** Which one of its kind it is (Job). */
   about?: string
-  /** What an export is of. */
+  /** The project that it is of (Job). */
   of?: Job['of']
   run(context: JobContext): Promise<JobResult>
   /** Called once with the job as it ended, also where it was cancelled before its turn and never ran. */

@@ -1,4 +1,6 @@
 import { join } from 'node:path'
+import { exportKey } from '../../contract/document/export-key'
+import type { Project } from '../../contract/document/project'
 import { FusionError } from '../../contract/errors'
 import { tablesOf } from '../../contract/grid'
 import type { Job } from '../../contract/jobs'
@@ -33,7 +35,7 @@ export class Drawings {
   }
 
   /** Puts planned pictures on the queue, unless the same ones are there. */
-  start(plan: PreviewPlan, title: string): { job: Job; run: PictureRun; isNew: boolean } {
+  start(plan: PreviewPlan, title: string, of: Project): { job: Job; run: PictureRun; isNew: boolean } {
     const { jobs, events, history, log, queue } = this.program
     const open = new Map(queue.list().flatMap((job) => (job.endedAt === null ? [[job.id, job]] : [])))
     this.active = this.active.filter(({ job }) => open.has(job.id))
@@ -42,6 +44,7 @@ export class Drawings {
     const { job } = jobs.start({
       kind: 'preview',
       title,
+      of: exportKey(of),
       task: () => this.taskOf(plan),
       onEvent: (event) => this.keep(plan, event),
     })

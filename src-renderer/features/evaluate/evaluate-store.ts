@@ -84,10 +84,9 @@ export const useEvaluate = defineStore('evaluate', () => {
   }
   const job = computed(() => {
     // Earlier results stand until there are others: the job is not the one that they come from.
-    if (tab.value === 'drift') return jobs.latest('drift')
+    if (tab.value === 'drift') return jobs.latestHere('drift')
     if (tab.value === 'search') return jobOf(results.value.search)
-    const latest = jobs.newestFirst.find(({ kind, about }) => kind === 'evaluate' && about === tab.value)
-    return latest ?? jobOf(results.value[tab.value])
+    return jobs.latestHere('evaluate', tab.value) ?? jobOf(results.value[tab.value])
   })
   const running = computed(() => job.value !== undefined && isActive(job.value))
 

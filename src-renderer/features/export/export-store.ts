@@ -1,7 +1,7 @@
 import { defineStore } from 'pinia'
 import { computed, shallowRef, watch } from 'vue'
 import type { CommandOutput } from '../../../src-main/contract/commands'
-import { exportKey, isOfModels } from '../../../src-main/contract/document/export-key'
+import { exportKey } from '../../../src-main/contract/document/export-key'
 import { toErrorReport, type ErrorReport } from '../../../src-main/contract/errors'
 import type { UnfinishedExport } from '../../../src-main/contract/export'
 import { useSession } from '../../bridge/session-store'
@@ -64,9 +64,7 @@ export const useExport = defineStore('export', () => {
 
   const key = computed(() => exportKey(project.project))
   /** The last export of these models: those of another project do not count. */
-  const job = computed(() =>
-    jobs.newestFirst.find(({ kind, of }) => kind === 'export' && of && isOfModels(of.models, project.project)),
-  )
+  const job = computed(() => jobs.latestHere('export'))
   /** Whether it is of the project as it is now. */
   const isCurrent = computed(() => job.value?.of?.merge === key.value.merge)
   /** Whatever it is of: exports come one after another. */

@@ -1,7 +1,6 @@
 import { defineStore } from 'pinia'
 import { computed, reactive } from 'vue'
 import { fusionRequestSchema } from '../../../src-main/contract/adapter-fusion'
-import { isOfModels } from '../../../src-main/contract/document/export-key'
 import { useSession } from '../../bridge/session-store'
 import { useNotices } from '../../shared/notices/notices-store'
 import { useFileDialog } from '../files/file-dialog-store'
@@ -24,9 +23,7 @@ export const useFusion = defineStore('fusion', () => {
     return enabled.length > 0 && enabled.every(({ path }) => Boolean(models.summaryOf(path)?.adapter))
   })
   /** The last one of these models: those of another project do not count. */
-  const job = computed(() =>
-    jobs.newestFirst.find(({ kind, of }) => kind === 'fuse' && of && isOfModels(of.models, project.project)),
-  )
+  const job = computed(() => jobs.latestHere('fuse'))
   const running = computed(() => jobs.active.some(({ kind }) => kind === 'fuse'))
 
   async function start(): Promise<void> {

@@ -85,7 +85,7 @@ export const useInspect = defineStore('inspect', () => {
   })
 
   const running = computed(() => {
-    const now = jobs.latest('inspect')
+    const now = jobs.latestHere('inspect')
     return now !== undefined && isActive(now)
   })
   const rows = computed(() => (revision.value, [...summaries.values()]))

@@ -1,15 +1,18 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef, watch } from 'vue'
+import { isOfModels } from '../../../src-main/contract/document/export-key'
 import { FusionError } from '../../../src-main/contract/errors'
 import type { Job, JobKind, JobResult, QueueState } from '../../../src-main/contract/jobs'
 import { useSession } from '../../bridge/session-store'
 import { useNotices } from '../../shared/notices/notices-store'
+import { useProject } from '../project/project-store'
 
 export type ResultOf<K extends JobKind> = Extract<JobResult, { kind: K }>
 
 /** Long tasks, as the host tells them. */
 export const useJobs = defineStore('jobs', () => {
   const session = useSession()
+  const project = useProject()
   const notices = useNotices()
   const byId = ref(new Map<string, Job>())
   const queue = shallowRef<QueueState>({ paused: false, waiting: [] })
@@ -44,6 +47,20 @@ export const useJobs = defineStore('jobs', () => {
   /** The newest job of a kind. */
   function latest(kind: JobKind): Job | undefined {
     return newestFirst.value.find((job) => job.kind === kind)
+  }
+
+  /**
+   * The newest job of a kind that is of the project's models: how one of another project went says nothing here.
+   * @param about absent: whatever it is about
+   */
+  function latestHere(kind: JobKind, about?: string | null): Job | undefined {
+    return newestFirst.value.find(
+      (job) =>
+        job.kind === kind &&
+        job.of !== null &&
+        isOfModels(job.of.models, project.project) &&
+        (about === undefined || job.about === about),
+    )
   }
 
   /** A job that a command has just started; its events may have come already. */
@@ -85,7 +102,7 @@ export const useJobs = defineStore('jobs', () => {
 
   return {
     ...{ byId, queue, newestFirst, active, waiting, ended },
-    ...{ latest, add, result, pause, move, cancel, dismiss },
+    ...{ latest, latestHere, add, result, pause, move, cancel, dismiss },
   }
 })
 

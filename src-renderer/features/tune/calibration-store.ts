@@ -23,7 +23,7 @@ export const useCalibration = defineStore('calibration', () => {
 
   const needed = computed(() => project.specialists.length > 0 && needsCalibration(project.project.method))
   const shown = computed(() => project.specialists.length > 0 && (needed.value || asked.value))
-  const job = computed(() => jobs.latest('calibrate'))
+  const job = computed(() => jobs.latestHere('calibrate'))
   const running = computed(() => job.value !== undefined && isActive(job.value))
 
   /** Everything that determines what would be used, and whether the collected data fit. */
