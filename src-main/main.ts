@@ -9,6 +9,7 @@ import { cacheFolder } from './cli/folders'
 import { toErrorReport } from './contract/errors'
 import { registerAppScheme, serveAppScheme } from './desktop/app-protocol'
 import { showDialog } from './desktop/dialogs'
+import { followDownloads } from './desktop/downloads'
 import { forkCompute } from './desktop/fork-compute'
 import { forwardEvents, handleCommands } from './desktop/ipc'
 import { followJobs } from './desktop/job-notices'
@@ -73,6 +74,7 @@ async function start(): Promise<void> {
   )
   forwardEvents(studio.events, window)
   followJobs(studio, window)
+  followDownloads(window.webContents.session, studio.events)
   await loadInterface(window)
 }
 

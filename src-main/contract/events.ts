@@ -50,6 +50,8 @@ export const eventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('model-files'), paths: z.array(z.string()) }),
   /** More is known of the project's models: all of their cards. */
   z.object({ type: z.literal('model-cards'), cards: z.array(modelCardSchema) }),
+  /** The page itself has saved a file here: on the desktop alone, no browser tells where. */
+  z.object({ type: z.literal('saved'), path: z.string() }),
   z.object({ type: z.literal('log'), entry: logEntrySchema }),
 ])
 

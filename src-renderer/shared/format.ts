@@ -109,6 +109,11 @@ export function fileName(path: string): string {
   return path.split(/[\\/]/).filter(Boolean).at(-1) ?? path
 }
 
+/** The folder that a path of any system lies in, with its separator: of a drive or root, that itself. */
+export function folderOf(path: string): string {
+  return path.replace(/[^\\/]+[\\/]*$/, '')
+}
+
 function superscript(exponent: number): string {
   return [...String(exponent)].map((c) => (c === '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(c)])).join('')
 }

@@ -25,6 +25,13 @@ test('an export tells what it wrote and what comes next, and counts for its own 
   await expect(result).toContainText('It is as it was written.')
   await expectAccessible(studio, 'Export, with a result')
 
+  await next.getByRole('button', { name: 'Show in folder' }).click()
+  const folder = page.getByRole('dialog', { name: 'Where merged is' })
+  await expect(folder).toContainText('On the computer that serves this program.')
+  await expect(folder.locator('[aria-current]')).toHaveText(/merged/)
+  await expectAccessible(studio, 'Export, the folder of the result')
+  await folder.getByRole('button', { name: 'Close' }).last().click()
+
   const { project } = (await studio.ask('app.snapshot', {})).project
   const edits = [{ type: 'set-model' as const, name: models[1]!.name, model: { ...project.models[1]!, weight: 0.5 } }]
   await studio.ask('project.edit', { edits, label: 'Weigh' })

@@ -14,6 +14,8 @@ export interface FileTarget {
 
 export interface FileRequest {
   purpose: FilePurpose
+  /** What is to be shown in its folder, where nothing is to be chosen. */
+  look: string | null
   title: string
   /** Name to save under; null when files are to be opened. */
   suggested: string | null
@@ -39,6 +41,7 @@ export const useFileDialog = defineStore('file-dialog', () => {
     return new Promise((resolve) => {
       request.value = {
         purpose,
+        look: null,
         title,
         suggested,
         answer(paths, overwrite) {
@@ -72,5 +75,11 @@ export const useFileDialog = defineStore('file-dialog', () => {
     return { path: named, overwrite: overwrite && named === path }
   }
 
-  return { request, choose, chooseTarget }
+  /** Shows a file or folder in the folder that it lies in. */
+  function show(path: string): void {
+    const answer = (): void => void (request.value = null)
+    request.value = { purpose: 'folder', look: path, title: `Where ${fileName(path)} is`, suggested: null, answer }
+  }
+
+  return { request, choose, chooseTarget, show }
 })
