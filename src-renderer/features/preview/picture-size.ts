@@ -1,4 +1,4 @@
-import { ref, watch } from 'vue'
+import { keptRef } from '../../shared/kept-ref'
 
 export type PictureSize = 'small' | 'medium' | 'large'
 
@@ -9,13 +9,6 @@ export const SIZES: readonly { value: PictureSize; label: string }[] = [
 ]
 /** Pixels of the window. */
 export const EDGES: Readonly<Record<PictureSize, number>> = { small: 96, medium: 160, large: 256 }
-const KEY = 'picture-size'
 
-/** How large pictures are shown; the browser keeps it. */
-export const pictureSize = ref<PictureSize>(kept())
-watch(pictureSize, (size) => localStorage.setItem(KEY, size))
-
-function kept(): PictureSize {
-  const found = localStorage.getItem(KEY)
-  return SIZES.find(({ value }) => value === found)?.value ?? 'medium'
-}
+/** How large pictures are shown. */
+export const pictureSize = keptRef<PictureSize>('picture-size', 'medium', ['small', 'medium', 'large'])

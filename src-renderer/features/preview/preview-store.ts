@@ -8,6 +8,7 @@ import { compareSeeds } from '../../../src-main/contract/values/seed'
 import { DEFAULT_VARIANTS, variantKey, type Variant } from '../../../src-main/contract/values/variant'
 import { useSession } from '../../bridge/session-store'
 import { countOf, listOf } from '../../shared/format'
+import { keptRef } from '../../shared/kept-ref'
 import { useNotices } from '../../shared/notices/notices-store'
 import { useCatalog } from '../catalog/catalog-store'
 import { isActive, useJobs } from '../jobs/jobs-store'
@@ -28,7 +29,7 @@ export const usePreview = defineStore('preview', () => {
   const catalog = useCatalog()
   const byId = ref(new Map<string, Picture>())
   const runsById = ref(new Map<string, PictureRun>())
-  const mode = ref<'pictures' | 'grid'>('pictures')
+  const mode = keptRef<'pictures' | 'grid'>('preview-mode', 'pictures', ['pictures', 'grid'])
   /** Job whose pictures are shown; null: the newest. */
   const shownRun = ref<string | null>(null)
   const more = ref(false)

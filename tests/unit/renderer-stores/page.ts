@@ -11,8 +11,8 @@ const nodeFetch = globalThis.fetch
 let opened: WebSocket[] = []
 
 /**
- * Gives the interface's code what it has in a browser that opened the server's address: a location, and fetch and
- * WebSocket with the server's cookie. Node has no page, and its WebSocket takes no cookie.
+ * Gives the interface's code what it has in a browser that opened the server's address: a location, a storage, and fetch
+ * and WebSocket with the server's cookie. Node has no page, and its WebSocket takes no cookie.
  * @returns every socket that is opened from now on
  */
 export function visit(server: TestServer): WebSocket[] {
@@ -20,6 +20,9 @@ export function visit(server: TestServer): WebSocket[] {
   const { cookie } = server
   const address = `http://${server.url.host}/`
   vi.stubGlobal('location', { href: address })
+  const kept = new Map<string, string>()
+  const storage = { getItem: (key: string) => kept.get(key) ?? null, setItem: kept.set.bind(kept) }
+  vi.stubGlobal('localStorage', storage)
   vi.stubGlobal('fetch', (path: string, init: RequestInit) =>
     nodeFetch(new URL(path, address), { ...init, headers: { ...(init.headers as Record<string, string>), cookie } }),
   )
