@@ -17,6 +17,7 @@ import { addMergeCommand } from './commands/merge'
 import { addMergeLorasCommand } from './commands/merge-loras'
 import { addOpenCommand } from './commands/open'
 import { addRecipeCommand } from './commands/recipe'
+import { addReportCommand } from './commands/report'
 import { addReweightCommand, addUnlearnCommand } from './commands/reweight'
 import { addSearchCommand } from './commands/search'
 import { addServeCommand } from './commands/serve'
@@ -61,6 +62,7 @@ export function createProgram(files: BuiltFiles): Command {
   addEvaluateCommand(program, files)
   addCompareCommand(program, files)
   addSearchCommand(program, files)
+  addReportCommand(program, files)
   addDriftCommand(program, files)
   addDemoCommand(program, files, files.demoFolder)
   addDevicesCommand(program)

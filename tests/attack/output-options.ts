@@ -1,6 +1,9 @@
 import { cpSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { evaluationAsCsv, leaderboardAsCsv } from '../../src-main/contract/evaluate/csv-tables'
+import { inspectedAsCsv } from '../../src-main/contract/report/inspect-section'
+import { NO_MAP } from '../../src-main/contract/report/inspected-map'
+import { reportPage } from '../../src-main/contract/report/report-page'
 import { encodePng } from '../../src-main/engine/image/png'
 import { DEMO, familyFolders } from '../unit/demo-family'
 import { tensor, writeModel } from '../unit/engine/merge/models'
@@ -18,6 +21,8 @@ export interface Models {
   data: string
   /** A recipe of the small files. */
   recipe: string
+  /** A project of base and specialist, with data of its own. */
+  project: string
 }
 
 /** What a command does with a path that an option gives it. */
@@ -76,6 +81,13 @@ const lora = (): Uint8Array => {
 
 /** The commands that write a merge, with what comes before their models. */
 const MERGES = { merge: ['merge'], reweight: ['reweight', '--weight', 'first=2'], unlearn: ['unlearn', 'first'] }
+
+/** What `report` writes. */
+const REPORTS = [
+  { option: '--html', own: () => reportPage('', '', []) },
+  { option: '--csv', own: () => inspectedAsCsv(NO_MAP) },
+  { option: '--losses', own: () => evaluationAsCsv(NO_FIGURES) },
+]
 
 /** Every option by which a command is told where to write, once for each form that its target takes. */
 export const OUTPUT_OPTIONS: readonly OutputOption[] = [
@@ -183,6 +195,12 @@ export const OUTPUT_OPTIONS: readonly OutputOption[] = [
     suffix: '.fusion.json',
     own: project,
   },
+  ...REPORTS.map(({ option, own }): OutputOption => ({
+    option: `report ${option}`,
+    writes: 'file',
+    args: (models, out) => ['report', models.project, ...ON_CPU, '--measure', option, out],
+    own,
+  })),
   { option: 'demo --out', writes: 'into folder', args: (_, out) => ['demo', ...ON_CPU, '--out', out] },
 ]
 
@@ -200,6 +218,7 @@ export const INPUT_OPTIONS: ReadonlySet<string> = new Set([
   ...['model', 'merge', 'base', 'clip'].map((name) => `evaluate --${name}`),
   'compare --clip',
   'merge-loras --calibration',
+  'report --results',
 ])
 
 /** Copies of shipped models, and two of one tensor. */
@@ -219,15 +238,20 @@ export function makeModels(folder: string): Models {
       'lora_unet_conv_in.lora_up.weight': tensor([DEMO_CHANNELS, 1, 1, 1], new Float32Array(DEMO_CHANNELS).fill(1)),
     }),
   ) as [string, string]
-  const [base, specialist] = familyFolders as [string, string]
+  const [base, specialist] = [copied(familyFolders[0]!, 'base'), copied(familyFolders[1]!, 'specialist')]
+  const data = copied(join(DEMO, 'evaluation'), 'data')
   return {
-    base: copied(base, 'base'),
-    specialist: copied(specialist, 'specialist'),
-    small,
-    loras,
-    data: copied(join(DEMO, 'evaluation'), 'data'),
+    ...{ base, specialist, small, loras, data },
     recipe: writeRecipe(join(folder, 'small', 'recipe.json'), small),
+    project: writeProject(join(folder, 'report.fusion.json'), { base, specialist }, data),
   }
+}
+
+function writeProject(path: string, models: Record<string, string>, data: string): string {
+  const entries = Object.entries(models).map(([name, file]) => ({ name, path: file }))
+  const project = { format: 'featurefusion-project', version: 1, models: entries, evaluation: { data, pictures: 1 } }
+  writeFileSync(path, JSON.stringify(project))
+  return path
 }
 
 function writeRecipe(path: string, models: readonly string[]): string {

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { colourOf, sequentialScale } from '../../src-renderer/shared/colour/scales'
+import { colourOf, sequentialScale } from '../../src-main/contract/values/colour-scales'
 import { runCli } from './studio-server'
 import { tensorsOf } from './safetensors-data'
 import { expect, expectAccessible, test } from './studio-test'

@@ -39,6 +39,12 @@ export class StudioServer {
     return new StudioServer(href, folder, served, root)
   }
 
+  /** Runs the command line over what this server keeps; what it wrote to standard output. */
+  runCli(...args: string[]): Promise<string> {
+    const [data, cache] = [join(this.root, 'data'), join(this.root, 'cache')]
+    return outputOf(args, { ...process.env, FEATUREFUSION_DATA: data, FEATUREFUSION_CACHE: cache })
+  }
+
   async stop(): Promise<void> {
     if (this.process.exitCode === null && this.process.signalCode === null) {
       const ended = new Promise((resolve) => this.process.once('exit', resolve))

@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { DOMAIN_PICTURES, type DomainPictures } from '../../contract/evaluate/domain-pictures'
+import type { Project } from '../../contract/document/project'
 import { FusionError } from '../../contract/errors'
 import type { Job } from '../../contract/jobs'
 import { openEvaluationData } from '../../engine/evaluate/data/evaluation-data'
+import type { Cache } from '../../project/cache'
 import { digest } from '../../engine/files/kept/digest'
 import { CARDS_URL } from '../files/interface-files'
 import { mergedModel, modelNamed, plainModel, type PreviewModel } from '../previews/preview-models'
@@ -69,24 +71,33 @@ export class DomainDrawings {
   }
 
   private async plan(): Promise<Plan> {
-    const { cache } = this.program
     const project = await this.program.readableProject()
-    const data = await openEvaluationData(await this.program.dataFolder(project), project.evaluation.seed)
-    const domains = data.domains.flatMap(({ name, pictures: [first] }) =>
-      first ? [{ name, prompt: first.caption }] : [],
-    )
-    const settings = quickPicture(project.preview)
-    const pictures: PlannedPicture[] = []
-    for (const { name, merge } of evaluatedRows(project, 'table')) {
-      if (merge) await this.program.checkMerge(merge)
-      const model = await (merge ? mergedModel(merge, cache.merges) : plainModel(project, modelNamed(project, name)))
-      for (const { name: domain, prompt } of domains) {
-        const key = digest(['domain', model.key, prompt, settings])
-        pictures.push({ row: name, domain, prompt, model, key, file: join(cache.cards, `${key}.png`) })
-      }
-    }
-    return { domains, settings, pictures }
+    return planDomainPictures(project, await this.program.dataFolder(project), this.program)
   }
+}
+
+/**
+ * Which pictures there are to draw, and where each is once it is drawn.
+ * @param data folder of the evaluation data
+ */
+export async function planDomainPictures(
+  project: Project,
+  data: string,
+  { cache, checkMerge }: { cache: Pick<Cache, 'merges' | 'cards'>; checkMerge?: PicturesHost['checkMerge'] },
+): Promise<Plan> {
+  const { domains: found } = await openEvaluationData(data, project.evaluation.seed)
+  const domains = found.flatMap(({ name, pictures: [first] }) => (first ? [{ name, prompt: first.caption }] : []))
+  const settings = quickPicture(project.preview)
+  const pictures: PlannedPicture[] = []
+  for (const { name, merge } of evaluatedRows(project, 'table')) {
+    if (merge) await checkMerge?.(merge)
+    const model = await (merge ? mergedModel(merge, cache.merges) : plainModel(project, modelNamed(project, name)))
+    for (const { name: domain, prompt } of domains) {
+      const key = digest(['domain', model.key, prompt, settings])
+      pictures.push({ row: name, domain, prompt, model, key, file: join(cache.cards, `${key}.png`) })
+    }
+  }
+  return { domains, settings, pictures }
 }
 
 function shown({ domains, pictures }: Plan): DomainPictures {

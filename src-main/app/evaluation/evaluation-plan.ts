@@ -3,7 +3,7 @@ import type { EvaluationData } from '../../contract/evaluate/settings'
 import { toErrorReport } from '../../contract/errors'
 import { plainAverage } from '../../contract/document/merge-settings'
 import { methodWords } from '../../contract/methods/words'
-import { withModel, type ModelEntry, type Project } from '../../contract/document/project'
+import { readingOf, withModel, type ModelEntry, type Project } from '../../contract/document/project'
 import { comparedRows, PLAIN_AVERAGE, withOwnNames } from '../../engine/evaluate/compare/compare-methods'
 import { openEvaluationData } from '../../engine/evaluate/data/evaluation-data'
 import type { EvaluatedRow } from '../../engine/evaluate/evaluation-run'
@@ -88,4 +88,9 @@ function mergeRow(name: string, project: Project): EvaluatedRow {
 export function rowWords({ merge, searchesScale }: EvaluatedRow): string {
   if (!merge) return ''
   return `${methodWords(merge.method)}${searchesScale ? '; from there on the scale is searched' : ''}`
+}
+
+/** What rows are measured with: the base's pipeline, and how the models are read. */
+export function basisOf(project: Project): Pick<Project, 'prediction' | 'ema'> & { base: string } {
+  return { base: project.models[0]!.path, ...readingOf(project) }
 }

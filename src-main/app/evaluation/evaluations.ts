@@ -1,5 +1,5 @@
 import type { ClipReport } from '../../contract/evaluate/clip'
-import type { EvaluationReport, EvaluationRow } from '../../contract/evaluate/report'
+import type { EvaluationReport } from '../../contract/evaluate/report'
 import { EMPTY_RESULTS, evaluationResultsSchema, type EvaluationResults } from '../../contract/evaluate/results'
 import type { SearchReport } from '../../contract/evaluate/search'
 import { exportKey } from '../../contract/document/export-key'
@@ -8,11 +8,11 @@ import { evaluationKey } from '../../contract/document/project-evaluation'
 import { FusionError } from '../../contract/errors'
 import type { Job } from '../../contract/jobs'
 import { methodWords } from '../../contract/methods/words'
-import { type Project, readingOf } from '../../contract/document/project'
-import type { EvaluatedRow } from '../../engine/evaluate/evaluation-run'
+import type { Project } from '../../contract/document/project'
 import { readSmallText } from '../../engine/files/reading/regular-file'
 import { SMALL_FILES } from '../../engine/files/reading/small-files'
-import { evaluatedRows, rowWords, unlearningRows } from './evaluation-plan'
+import { basisOf, evaluatedRows, unlearningRows } from './evaluation-plan'
+import { newReport, reportRows, withFailure } from './new-report'
 import type { HandlerInput } from '../handlers/handlers'
 import { writeJsonFile } from '../files/json-file'
 import { cachedMerge } from '../previews/preview-models'
@@ -98,22 +98,7 @@ export class Evaluations {
       onEvent: (event) => this.takeRows(slot, event),
       onSuccess: () => this.updateReport(slot, started.job.id, { done: true }),
     })
-    const report: EvaluationReport = {
-      kind,
-      job: started.job.id,
-      time: Date.now(),
-      key: evaluationKey(project, kind),
-      models: project.models.map(identityOf),
-      folder: data.folder,
-      split: data.split,
-      rows: reportRows(rows),
-      summary: null,
-      unlearned: [],
-      recognition: null,
-      leaderboard: null,
-      verdict: null,
-      done: false,
-    }
+    const report = newReport(project, { kind, rows, data, job: started.job.id })
     this.started = { ...this.started, [slot]: report }
     return started
   }
@@ -315,32 +300,4 @@ export class Evaluations {
       .catch((error: unknown) => log.add('warning', `Evaluations could not be kept: ${String(error)}`))
     return this.writing
   }
-}
-
-function reportRows(rows: readonly EvaluatedRow[]): EvaluationRow[] {
-  return rows.map((row) => ({
-    name: row.name,
-    role: row.role,
-    words: rowWords(row),
-    recipe: row.merge && recipeOf(row.merge),
-    error: null,
-  }))
-}
-
-/** Method and weights of a merge that weighs whole models. */
-function recipeOf({ method, models }: Project): EvaluationRow['recipe'] {
-  const isWhole = models.every(({ blocks, layers }) => Object.keys(blocks).length === 0 && layers.length === 0)
-  return isWhole ? { method, models: models.map(({ name, weight }) => ({ name, weight })) } : null
-}
-
-function withFailure(
-  rows: readonly EvaluationRow[],
-  { name, error }: Pick<EvaluationRow, 'name' | 'error'>,
-): EvaluationRow[] {
-  return rows.map((row) => (row.name === name ? { ...row, error } : row))
-}
-
-/** What rows are measured with: the base's pipeline, and how the models are read. */
-function basisOf(project: Project): Pick<Project, 'prediction' | 'ema'> & { base: string } {
-  return { base: project.models[0]!.path, ...readingOf(project) }
 }

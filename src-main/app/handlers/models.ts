@@ -4,20 +4,15 @@ import { toErrorReport } from '../../contract/errors'
 import { openContainer } from '../../engine/checkpoint/containers/open-container'
 import { compareCheckpoints } from '../../engine/checkpoint/compare'
 import { ARCHITECTURES } from '../../engine/checkpoint/identify/architectures'
-import type { Checkpoint, ComponentName } from '../../engine/checkpoint/model/checkpoint'
+import type { Checkpoint } from '../../engine/checkpoint/model/checkpoint'
 import { describeCheckpoint } from '../../engine/checkpoint/describe'
 import type { Adapter } from '../../engine/adapters/adapter-file'
 import { filesOfModel } from '../../engine/merge/open-model'
 import { describeAdapter } from '../../engine/adapters/describe-adapter'
 import { adapterProblems } from '../../engine/adapters/apply-adapter'
-import { tensorNames } from '../../engine/checkpoint/tensor-names'
-import { Blocks } from '../../engine/merge/plan/blocks'
-import { layersOf } from '../../engine/merge/plan/layers'
-import { methodNamed } from '../../engine/merge/methods/index'
-import { tensorKey } from '../../engine/merge/plan/output-files'
-import { weighedTensors } from '../../engine/merge/plan/rules'
-import { takingPart, type OutputSettings } from '../../contract/document/project'
+import { takingPart } from '../../contract/document/project'
 import { knownModelHashes, modelHash } from '../models/model-hash'
+import { describeLayers, mergedComponents } from '../models/project-layers'
 import { OpenedModels } from '../models/opened-models'
 import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
@@ -60,34 +55,7 @@ export function modelHandlers(studio: Studio): Handlers<Group<'models'>> {
       if (models.length === 0) return { blocks: [], layers: [], otherTensors: [] }
       const base = await open(models[0]!.path)
       if ('modules' in base) return { blocks: [], layers: [], otherTensors: [] }
-      const blocks = Blocks.of(base)
-      const components = mergedComponents(base, output)
-      const weighed = weighedTensors({ base, components, method: methodNamed(method.name) }, method)
-      const layers = components.flatMap((component) => {
-        const names = tensorNames(base, component)
-        return layersOf(base, component, method).map(({ weight, shape, kind }) => {
-          const rows = shape[kind.transposedConvolution ? 1 : 0]!
-          return {
-            name: weight,
-            names: [...names.get(weight)!],
-            component,
-            block: blocks.blockOf(component, weight),
-            rows,
-            inputs: shape.reduce((product, size) => product * size, 1) / rows,
-            kind: shape.length > 2 ? ('convolution' as const) : ('linear' as const),
-          }
-        })
-      })
-      const isLayer = new Set(layers.map(({ component, name }) => tensorKey(component, name)))
-      const otherTensors = weighed
-        .filter(({ component, names }) => !isLayer.has(tensorKey(component, names[0]!)))
-        .map(({ names }) => [...names])
-      const order = (block: string): number => {
-        const index = blocks.labels.indexOf(block)
-        return index < 0 ? blocks.labels.length : index
-      }
-      layers.sort((a, b) => order(a.block) - order(b.block))
-      return { blocks: [...blocks.labels], layers, otherTensors }
+      return describeLayers(base, { method, output })
     },
     'models.cards': () => ({ cards: studio.modelCards.show() }),
     'models.hash': async () => {
@@ -139,9 +107,4 @@ async function describe(
   } catch (error) {
     return { path, summary: null, error: toErrorReport(error) }
   }
-}
-
-/** The components that a merge with this base touches. */
-function mergedComponents(base: Checkpoint, { include }: OutputSettings): ComponentName[] {
-  return base.components.has('model') ? ['model'] : include.filter((name) => base.components.has(name))
 }

@@ -58,7 +58,8 @@ interface NamedModel {
   isMerge: boolean
 }
 
-const NO_FIGURES = { models: [], domains: [], timesteps: [], unlearned: [], clip: null, recognition: null }
+/** Of a table with its header alone. */
+export const NO_FIGURES = { models: [], domains: [], timesteps: [], unlearned: [], clip: null, recognition: null }
 const CSV_RULE = { kind: csvFile(evaluationAsCsv(NO_FIGURES)), overwrite: true }
 
 /** `featurefusion evaluate`: the denoising loss of every model on every domain, and what merges keep. */

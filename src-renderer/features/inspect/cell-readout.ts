@@ -1,6 +1,6 @@
-import type { GroupMeasures } from './group-measures'
-import type { InspectedColumn } from './inspect-store'
-import { MEASURES, valueOf, type MeasureName } from './measures'
+import type { GroupMeasures } from '../../../src-main/contract/report/group-measures'
+import type { InspectedColumn } from '../../../src-main/contract/report/inspected-map'
+import { MEASURES, valueOf, type MeasureName } from '../../../src-main/contract/report/measures'
 
 /** What the map says of a cell. */
 export interface CellReadout {

@@ -7,6 +7,7 @@ import {
   type ModelIdentity,
 } from '../../../src-main/contract/document/model-identity'
 import type { LayerSummary, MatrixInfo, MatrixKind } from '../../../src-main/contract/inspect'
+import { inspectedColumns, layerKey, type InspectedColumn } from '../../../src-main/contract/report/inspected-map'
 import type { LayerInfo } from '../../../src-main/contract/document/models'
 import { useSession } from '../../bridge/session-store'
 import { keepEqual } from '../../shared/keep-equal'
@@ -14,21 +15,6 @@ import { useNotices } from '../../shared/notices/notices-store'
 import { isActive, useJobs } from '../jobs/jobs-store'
 import { useModels } from '../models/models-store'
 import { useProject } from '../project/project-store'
-
-/** Component and name: the same name may stand in two networks. */
-export function layerKey(component: string, name: string): string {
-  return `${component}/${name}`
-}
-
-/** A specialist of the map that takes part in the project's merge. */
-export interface InspectedColumn {
-  /** As the project names it now. */
-  name: string
-  /** Place in the project, for mark and colour. */
-  place: number
-  /** Among the specialists of the summaries, from 0. */
-  index: number
-}
 
 /** What is known of every layer of the project's models: rows stream in while they are computed for the first time. */
 export const useInspect = defineStore('inspect', () => {
@@ -110,13 +96,7 @@ export const useInspect = defineStore('inspect', () => {
     ),
   )
   const columns = computed<readonly InspectedColumn[]>((before) =>
-    keepEqual(
-      before,
-      modelNames.value.slice(1).flatMap((name, index) => {
-        const place = project.placeOf(name)
-        return place > 0 && project.models[place]!.enabled ? [{ name, place, index }] : []
-      }),
-    ),
+    keepEqual(before, inspectedColumns(inspected.value, project.models)),
   )
   /** Whether models take part that the map does not have, or settings have changed that decide it. */
   const outdated = computed(() => {

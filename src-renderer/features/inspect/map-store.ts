@@ -1,14 +1,20 @@
 import { defineStore } from 'pinia'
 import { computed, ref } from 'vue'
-import type { LayerSummary } from '../../../src-main/contract/inspect'
 import { useProject } from '../project/project-store'
-import { measuresOf, type GroupMeasures } from './group-measures'
-import { layerKey, useInspect } from './inspect-store'
-import { factorsOfLayer, knowledgeOf } from './merge-factors'
-import { valueOf, type MeasureName } from './measures'
+import type { GroupMeasures } from '../../../src-main/contract/report/group-measures'
+import {
+  byBlock,
+  layerKey,
+  mapSentence,
+  measuresByBlock,
+  measuresByLayer,
+  summingUp,
+} from '../../../src-main/contract/report/inspected-map'
+import { useInspect } from './inspect-store'
+import { knowledgeOf } from '../../../src-main/contract/report/merge-factors'
+import { valueOf, type MeasureName } from '../../../src-main/contract/report/measures'
 import { layersToShow, type LayerFilter, type LayerOrder } from './overview-rows'
 import { shortNames } from './short-names'
-import { summarySentence } from './summary-sentence'
 
 /** A layer as the map lists it. */
 export interface MapLayer {
@@ -50,41 +56,13 @@ export const useInspectedMap = defineStore('inspected-map', () => {
       block: layer.block,
     }))
   })
-  const namesOfLayer = computed(
-    () => new Map(inspect.layers.map(({ component, name, names: all }) => [layerKey(component, name), all])),
+  /** With the weights of now. */
+  const sumUp = computed(() => summingUp(project.project, columns.value, inspect.layers))
+  const network = computed(() => sumUp.value(inspect.rows))
+  const blocks = computed<ReadonlyMap<string, GroupMeasures>>(() =>
+    measuresByBlock(layers.value, inspect.rows, sumUp.value),
   )
-
-  /** What the merge adds of each specialist's change, with the weights of now. */
-  const factorsOf = computed(() => {
-    const { models, method } = project.project
-    const specialists = columns.value.map(({ place }) => models[place]!)
-    const all = namesOfLayer.value
-    return ({ component, layer, block }: LayerSummary): number[] | null =>
-      factorsOfLayer({ models, method }, specialists, all.get(layerKey(component, layer)) ?? [layer], block)
-  })
-
-  function sumUp(rows: readonly LayerSummary[]): GroupMeasures {
-    return measuresOf(
-      rows,
-      columns.value.map(({ index }) => index),
-      factorsOf.value,
-    )
-  }
-  const network = computed(() => sumUp(inspect.rows))
-  /** By block, in network order; those that are computed. */
-  const blocks = computed<ReadonlyMap<string, GroupMeasures>>(() => {
-    const labels = new Set(layers.value.map(({ block }) => block))
-    const groups = byBlock(inspect.rows)
-    return new Map(
-      [...labels].flatMap((label) => {
-        const rows = groups.get(label)
-        return rows ? [[label, sumUp(rows)] as const] : []
-      }),
-    )
-  })
-  const byLayer = computed<ReadonlyMap<string, GroupMeasures>>(
-    () => new Map(inspect.rows.map((row) => [layerKey(row.component, row.layer), sumUp([row])])),
-  )
+  const byLayer = computed<ReadonlyMap<string, GroupMeasures>>(() => measuresByLayer(inspect.rows, sumUp.value))
 
   /** Values of the measure, of blocks, or of layers where those are shown, too. */
   const shownValues = computed(() => {
@@ -113,11 +91,7 @@ export const useInspectedMap = defineStore('inspected-map', () => {
     return layersToShow(layers.value, byLayer.value, { text: '', block, order: order.value })
   }
 
-  const sentence = computed(() =>
-    blocks.value.size === 0 || columns.value.length === 0
-      ? ''
-      : summarySentence(network.value, blocks.value, names.value),
-  )
+  const sentence = computed(() => mapSentence(network.value, blocks.value, names.value))
 
   return {
     view,
@@ -139,9 +113,3 @@ export const useInspectedMap = defineStore('inspected-map', () => {
     sentence,
   }
 })
-
-function byBlock<One extends { block: string }>(all: readonly One[]): Map<string, One[]> {
-  const groups = new Map<string, One[]>()
-  for (const one of all) groups.set(one.block, [...(groups.get(one.block) ?? []), one])
-  return groups
-}

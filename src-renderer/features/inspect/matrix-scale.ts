@@ -1,5 +1,10 @@
 import type { MatrixInfo } from '../../../src-main/contract/inspect'
-import { divergingScale, sequentialScale, type ColourScale, type Theme } from '../../shared/colour/scales'
+import {
+  divergingScale,
+  sequentialScale,
+  type ColourScale,
+  type Theme,
+} from '../../../src-main/contract/values/colour-scales'
 
 const ORDERS_OF_MAGNITUDE = 4
 

@@ -1,4 +1,9 @@
-import { largestChange, leastSurvival, strongestConflict, type GroupMeasures } from './group-measures'
+import {
+  largestChange,
+  leastSurvival,
+  strongestConflict,
+  type GroupMeasures,
+} from '../../../src-main/contract/report/group-measures'
 
 export const LAYER_ORDERS = ['network', 'change', 'conflict', 'survival', 'name'] as const
 export type LayerOrder = (typeof LAYER_ORDERS)[number]

@@ -1,16 +1,14 @@
 import { computed } from 'vue'
 import { evaluationAsCsv } from '../../../src-main/contract/evaluate/csv-tables'
-import { methodWords } from '../../../src-main/contract/methods/words'
-import { formatDate, formatNumber, shortPath } from '../../shared/format'
 import { saveText } from '../../shared/save-text'
 import { useNotices } from '../../shared/notices/notices-store'
 import { useEvaluate } from '../evaluate/evaluate-store'
 import { useInspect } from '../inspect/inspect-store'
 import { useInspectedMap } from '../inspect/map-store'
 import { useProject } from '../project/project-store'
-import { comparisonSection, tableSection, type ReportPictures } from './evaluate-section'
-import { inspectedAsCsv, inspectSection } from './inspect-section'
-import { reportPage, type ReportSection } from './report-page'
+import type { ReportPictures } from '../../../src-main/contract/report/evaluate-section'
+import { inspectedAsCsv } from '../../../src-main/contract/report/inspect-section'
+import { projectReport } from '../../../src-main/contract/report/project-report'
 
 /** Inspect and Evaluate as files: one HTML page, and tables as CSV. */
 export function useReport() {
@@ -26,41 +24,28 @@ export function useReport() {
   const hasTable = computed(() => table.value?.summary != null)
   const hasPage = computed(() => isInspected.value || hasTable.value || comparison.value?.leaderboard != null)
 
-  function projectSection(): ReportSection {
-    const { models, method } = project.project
-    return {
-      title: 'The project',
-      paragraphs: [methodWords(method)],
-      tables: [
-        {
-          caption: 'Models',
-          columns: ['weight', 'file', 'sha256'],
-          rows: models.map(({ name, weight, enabled, path, sha256 }, index) => ({
-            name: index === 0 ? `${name} (base)` : name,
-            cells: [
-              { text: enabled || index === 0 ? formatNumber(weight) : 'dropped' },
-              // A page that is passed on does not tell where things lie on this machine.
-              { text: shortPath(path) },
-              { text: sha256?.slice(0, 12) ?? '', title: sha256 },
-            ],
-          })),
-          scales: null,
-        },
-      ],
-    }
-  }
-
   async function savePage(): Promise<void> {
     await notices.attempt(async () => {
-      const sections = [projectSection()]
-      if (isInspected.value) sections.push(inspectSection(map, project.project))
-      if (table.value?.summary) {
-        const pictures = evaluate.isCurrent('table') ? await picturesOf(evaluate.pictures) : []
-        sections.push(tableSection(table.value, table.value.summary, pictures, evaluate.isCurrent('table')))
-      }
-      if (comparison.value?.leaderboard)
-        sections.push(comparisonSection(comparison.value, evaluate.isCurrent('comparison')))
-      const page = reportPage(title.value, `FeatureFusion Studio, ${formatDate(Date.now())}`, sections)
+      const isCurrent = evaluate.isCurrent('table')
+      const summary = table.value?.summary
+      const compared = comparison.value?.leaderboard ? comparison.value : null
+      const page = projectReport(
+        title.value,
+        project.project,
+        {
+          map: isInspected.value ? map : null,
+          table: summary
+            ? {
+                report: table.value!,
+                summary,
+                isCurrent,
+                pictures: isCurrent ? await picturesOf(evaluate.pictures) : [],
+              }
+            : null,
+          comparison: compared && { report: compared, isCurrent: evaluate.isCurrent('comparison') },
+        },
+        Date.now(),
+      )
       saveText(page, `${title.value}.html`, 'text/html')
     })
   }

@@ -3,7 +3,7 @@ import { computed, ref, shallowRef } from 'vue'
 import type { CommandInput } from '../../../src-main/contract/commands'
 import type { Settings } from '../../../src-main/contract/state'
 import { useSession } from '../../bridge/session-store'
-import type { Theme } from '../../shared/colour/scales'
+import type { Theme } from '../../../src-main/contract/values/colour-scales'
 import { useNotices } from '../../shared/notices/notices-store'
 
 /** Settings of the program, kept by the host; the theme in force follows the system where they say so. */

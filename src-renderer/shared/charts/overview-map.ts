@@ -1,4 +1,4 @@
-import type { ColourScale } from '../colour/scales'
+import type { ColourScale } from '../../../src-main/contract/values/colour-scales'
 
 /** A row of the overview: a layer. */
 export interface OverviewRow {

@@ -1,5 +1,5 @@
 import { inject, type InjectionKey, type Ref } from 'vue'
-import type { Theme } from '../colour/scales'
+import type { Theme } from '../../../src-main/contract/values/colour-scales'
 
 /** The theme in force (dark or light), for what is drawn on a canvas. */
 export const themeKey: InjectionKey<Readonly<Ref<Theme>>> = Symbol('theme')

@@ -9,7 +9,7 @@ import {
   type TileAddress,
 } from '../../../src-renderer/shared/charts/matrix-tiles'
 import { cellAt, layoutOverview, panelLeft } from '../../../src-renderer/shared/charts/overview-map'
-import { colourOf, divergingScale, inkOn, sequentialScale } from '../../../src-renderer/shared/colour/scales'
+import { colourOf, divergingScale, inkOn, sequentialScale } from '../../../src-main/contract/values/colour-scales'
 
 describe('colour scales', () => {
   it('hold correlations on −1 … 1 with 0 in the middle, and clamp what lies outside', () => {

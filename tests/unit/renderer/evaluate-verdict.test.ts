@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { LossSummary, ModelSummary } from '../../../src-main/contract/evaluate/losses'
-import { chartLimit, fullColourChange } from '../../../src-renderer/features/evaluate/outliers'
-import { keptText, tableVerdict } from '../../../src-renderer/features/evaluate/table-verdict'
+import { chartLimit, fullColourChange } from '../../../src-main/contract/evaluate/outliers'
+import { keptText, tableVerdict } from '../../../src-main/contract/evaluate/table-verdict'
 
 describe('charts', () => {
   it('end before an outlier, and at the largest value where there is none', () => {

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import type { FeatureDrift } from '../../../src-main/contract/evaluate/drift'
 import { clipText, clipWords } from '../../../src-renderer/features/evaluate/clip-words'
 import { driftPercent, driftSentence, farthest } from '../../../src-renderer/features/evaluate/drift-words'
-import { unlearnedInWords } from '../../../src-renderer/features/evaluate/loss-words'
+import { unlearnedInWords } from '../../../src-main/contract/evaluate/loss-words'
 
 const layer = (name: string, alone: number | null, inside: number | null): FeatureDrift['layers'][number] => {
   return { layer: name, block: 'IN00', alone, inside }

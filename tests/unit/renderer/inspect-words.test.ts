@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import type { LayerSummary } from '../../../src-main/contract/inspect'
 import { methodSchema, modelSchema } from '../../../src-main/contract/document/project'
-import { measuresOf, strongestConflict } from '../../../src-renderer/features/inspect/group-measures'
-import { factorsOfLayer, survivalWords } from '../../../src-renderer/features/inspect/merge-factors'
+import { measuresOf, strongestConflict } from '../../../src-main/contract/report/group-measures'
+import { factorsOfLayer, survivalWords } from '../../../src-main/contract/report/merge-factors'
 import { shortNames } from '../../../src-renderer/features/inspect/short-names'
-import { summarySentence } from '../../../src-renderer/features/inspect/summary-sentence'
+import { summarySentence } from '../../../src-main/contract/report/summary-sentence'
 
 const dot = (a: readonly number[], b: readonly number[]): number => a.reduce((sum, x, i) => sum + x * b[i]!, 0)
 const length = (a: readonly number[]): number => Math.sqrt(dot(a, a))

@@ -1,3 +1,4 @@
+import { REPORT_MARK } from '../../../contract/report/report-page'
 import { readBeginning } from '../reading/regular-file'
 import { fileKind, type TargetKind } from './target'
 
@@ -19,3 +20,11 @@ export function csvFile(empty: string): TargetKind {
     return (await readBeginning(path, beginning.length)).equals(beginning)
   })
 }
+
+/** Where the mark of a report stands at the latest. */
+const REPORT_HEAD = 400
+
+/** A report that this program wrote: other pages may be somebody's work. */
+export const REPORT_FILE = fileKind('report that this program wrote', async (path) => {
+  return (await readBeginning(path, REPORT_HEAD)).toString('utf8').includes(REPORT_MARK)
+})

@@ -1,4 +1,4 @@
-import type { LayerSummary } from '../../../src-main/contract/inspect'
+import type { LayerSummary } from '../inspect'
 
 /** What specialists have done to some layers together: one, those of a block, or the network's. */
 export interface GroupMeasures {

@@ -1,9 +1,4 @@
-import {
-  excludesZero,
-  relativeChange,
-  type LossCell,
-  type UnlearnedGain,
-} from '../../../src-main/contract/evaluate/losses'
+import { excludesZero, relativeChange, type LossCell, type UnlearnedGain } from './losses'
 
 /** '−1.2 %', with a space that does not break. */
 export function signedPercent(share: number, digits = 1): string {

@@ -1,5 +1,5 @@
-import type { ColourScale } from '../../shared/colour/scales'
-import { colourOf, inkOn } from '../../shared/colour/scales'
+import type { ColourScale } from '../values/colour-scales'
+import { colourOf, inkOn } from '../values/colour-scales'
 
 /** A cell of a report's table. */
 export interface ReportCell {
@@ -45,6 +45,9 @@ td img { display: block; width: 72px; height: 72px; margin: 0 auto 2px; border-r
 @media print { body { padding: 0; } .scroll { overflow: visible; } }
 `
 
+/** By which a page is known as one that this program wrote. */
+export const REPORT_MARK = '<meta name="generator" content="FeatureFusion Studio">'
+
 /** A report as one HTML file that needs nothing else: no scripts, no fonts, no pictures from elsewhere. */
 export function reportPage(title: string, subtitle: string, sections: readonly ReportSection[]): string {
   const body = sections.map(sectionAsHtml).join('\n')
@@ -52,6 +55,7 @@ export function reportPage(title: string, subtitle: string, sections: readonly R
 <html lang="en">
 <head>
 <meta charset="utf-8">
+${REPORT_MARK}
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
 <title>${escaped(title)}</title>

@@ -1,11 +1,6 @@
-import {
-  excludesZero,
-  relativeChange,
-  type LossSummary,
-  type ModelSummary,
-} from '../../../src-main/contract/evaluate/losses'
-import { PLAIN_AVERAGE } from '../../../src-main/contract/methods/soup'
-import { countOf, formatPercent, listOf } from '../../shared/format'
+import { excludesZero, relativeChange, type LossSummary, type ModelSummary } from './losses'
+import { PLAIN_AVERAGE } from '../methods/soup'
+import { countOf, formatPercent, listOf } from '../values/format'
 import { signedPercent } from './loss-words'
 
 /** Whether a model's loss on a domain is measurably lower (−1) or higher (1) than the base's; else 0. */

@@ -1,22 +1,11 @@
-import { csvTable } from '../../../src-main/contract/values/csv'
-import type { Project } from '../../../src-main/contract/document/project'
-import { blockWords } from '../../shared/block-words'
-import type { GroupMeasures } from '../inspect/group-measures'
-import type { MapLayer } from '../inspect/map-store'
-import { fittedScale, MEASURE_NAMES, MEASURES, valueOf, type MeasureName } from '../inspect/measures'
-import { survivalWords } from '../inspect/merge-factors'
+import { csvTable } from '../values/csv'
+import type { Project } from '../document/project'
+import { blockWords } from '../document/block-words'
+import type { GroupMeasures } from './group-measures'
+import type { InspectedMap } from './inspected-map'
+import { fittedScale, MEASURE_NAMES, MEASURES, valueOf, type MeasureName } from './measures'
+import { survivalWords } from './merge-factors'
 import type { ReportSection, ReportTable } from './report-page'
-
-/** What Inspect knows. */
-export interface InspectedMap {
-  sentence: string
-  /** Of the specialists, in the order of the measures. */
-  names: readonly string[]
-  network: GroupMeasures
-  blocks: ReadonlyMap<string, GroupMeasures>
-  layers: readonly Pick<MapLayer, 'key' | 'name' | 'block'>[]
-  byLayer: ReadonlyMap<string, GroupMeasures>
-}
 
 /** Blocks × specialists, a table for each measure. */
 export function inspectSection(map: InspectedMap, project: Pick<Project, 'method'>): ReportSection {

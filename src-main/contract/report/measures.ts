@@ -1,5 +1,5 @@
-import { divergingScale, sequentialScale, type ColourScale, type Theme } from '../../shared/colour/scales'
-import { formatCosine, formatPercent } from '../../shared/format'
+import { divergingScale, sequentialScale, type ColourScale, type Theme } from '../values/colour-scales'
+import { formatCosine, formatPercent } from '../values/format'
 import type { GroupMeasures } from './group-measures'
 
 export const MEASURE_NAMES = ['change', 'survives', 'conflict', 'others'] as const

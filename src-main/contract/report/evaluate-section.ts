@@ -1,13 +1,7 @@
-import {
-  ALL_DOMAINS,
-  cellsOf,
-  excludesZero,
-  relativeChange,
-  type LossSummary,
-} from '../../../src-main/contract/evaluate/losses'
-import type { EvaluationReport } from '../../../src-main/contract/evaluate/report'
-import { divergingScale } from '../../shared/colour/scales'
-import { formatDate } from '../../shared/format'
+import { ALL_DOMAINS, cellsOf, excludesZero, relativeChange, type LossSummary } from '../evaluate/losses'
+import type { EvaluationReport } from '../evaluate/report'
+import { divergingScale } from '../values/colour-scales'
+import { formatDate } from '../values/format'
 import { cellWords, signedPercent } from '../evaluate/loss-words'
 import { fullColourChange } from '../evaluate/outliers'
 import { byRole, keptText, tableVerdict } from '../evaluate/table-verdict'

@@ -1,7 +1,7 @@
-import { weightOf } from '../../../src-main/contract/document/layer-patterns'
-import type { ModelEntry, Project } from '../../../src-main/contract/document/project'
-import { primaryModel } from '../../../src-main/contract/methods/descriptor'
-import { describedMethod } from '../../../src-main/contract/methods/index'
+import { weightOf } from '../document/layer-patterns'
+import type { ModelEntry, Project } from '../document/project'
+import { primaryModel } from '../methods/descriptor'
+import { describedMethod } from '../methods/index'
 
 /** How well is known what a merge adds to the base: a sum of changes, near one, or not. */
 export type Knowledge = 'exact' | 'as-mean' | 'none'

@@ -1,0 +1,55 @@
+import { identityOf } from '../../contract/document/model-identity'
+import type { Project } from '../../contract/document/project'
+import { evaluationKey } from '../../contract/document/project-evaluation'
+import type { EvaluationReport, EvaluationRow } from '../../contract/evaluate/report'
+import type { EvaluatedRow } from '../../engine/evaluate/evaluation-run'
+import { rowWords } from './evaluation-plan'
+
+interface StartedEvaluation {
+  kind: EvaluationReport['kind']
+  rows: readonly EvaluatedRow[]
+  data: Pick<EvaluationReport, 'folder' | 'split'>
+  job: string
+}
+
+/** A table of which nothing is measured yet. */
+export function newReport(project: Project, { kind, rows, data, job }: StartedEvaluation): EvaluationReport {
+  return {
+    ...{ kind, job },
+    time: Date.now(),
+    key: evaluationKey(project, kind),
+    models: project.models.map(identityOf),
+    folder: data.folder,
+    split: data.split,
+    rows: reportRows(rows),
+    summary: null,
+    unlearned: [],
+    recognition: null,
+    leaderboard: null,
+    verdict: null,
+    done: false,
+  }
+}
+
+export function reportRows(rows: readonly EvaluatedRow[]): EvaluationRow[] {
+  return rows.map((row) => ({
+    name: row.name,
+    role: row.role,
+    words: rowWords(row),
+    recipe: row.merge && recipeOf(row.merge),
+    error: null,
+  }))
+}
+
+/** Method and weights of a merge that weighs whole models. */
+function recipeOf({ method, models }: Project): EvaluationRow['recipe'] {
+  const isWhole = models.every(({ blocks, layers }) => Object.keys(blocks).length === 0 && layers.length === 0)
+  return isWhole ? { method, models: models.map(({ name, weight }) => ({ name, weight })) } : null
+}
+
+export function withFailure(
+  rows: readonly EvaluationRow[],
+  { name, error }: Pick<EvaluationRow, 'name' | 'error'>,
+): EvaluationRow[] {
+  return rows.map((row) => (row.name === name ? { ...row, error } : row))
+}
