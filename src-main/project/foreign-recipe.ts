@@ -1,4 +1,5 @@
 import { FusionError } from '../contract/errors'
+import { asObject, objectIn } from '../contract/values/json-text'
 import { asName } from '../contract/values/limits'
 
 /** A merge of another program, as one of this program. */
@@ -9,8 +10,6 @@ export interface ForeignRecipe {
   half: boolean
 }
 
-type Fields = Record<string, unknown>
-
 /**
  * The recipe that A1111's web UI, or a program that writes as it does, left in a file (`sd_merge_recipe`): a weighted sum
  * A · (1 − M) + B · M, or an added difference A + (B − C) · M.
@@ -19,20 +18,20 @@ type Fields = Record<string, unknown>
  */
 export function readForeignRecipe(path: string, metadata: Readonly<Record<string, string>>): ForeignRecipe {
   if (metadata['mecha_recipe'] !== undefined) throw refusal(path, 'sd-mecha', 'its steps have no like among projects')
-  const recipe = fieldsIn(metadata['sd_merge_recipe'])
+  const recipe = objectIn(metadata['sd_merge_recipe'])
   if (!recipe) {
     throw new FusionError('unsupported', `${path} has no recipe of this program.`, {
       hint: 'Open it as a model instead.',
     })
   }
   const program = recipe['type'] === 'webui' || typeof recipe['type'] !== 'string' ? 'A1111’s web UI' : recipe['type']
-  const names = fieldsIn(metadata['sd_merge_models']) ?? {}
+  const names = objectIn(metadata['sd_merge_models']) ?? {}
   const model = (place: string, weight: number): ForeignRecipe['models'][number] => {
     const sha256 = recipe[`${place}_model_hash`]
     if (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256)) {
       throw refusal(path, program, `it does not say what its ${place} model was`)
     }
-    const name = asFields(names[sha256])?.['name']
+    const name = asObject(names[sha256])?.['name']
     return { name: asName(typeof name === 'string' ? fileName(name) : sha256.slice(0, 10)), sha256, weight }
   }
   const { multiplier, interp_method: method } = recipe
@@ -62,17 +61,4 @@ function fileName(name: string): string {
     .split(/[\\/]/)
     .at(-1)!
     .replace(/\.(safetensors|ckpt)$/i, '')
-}
-
-function fieldsIn(text: string | undefined): Fields | null {
-  if (text === undefined) return null
-  try {
-    return asFields(JSON.parse(text))
-  } catch {
-    return null
-  }
-}
-
-function asFields(value: unknown): Fields | null {
-  return value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as Fields) : null
 }

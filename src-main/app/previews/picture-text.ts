@@ -4,6 +4,7 @@ import { mergeText, readMergeText } from '../../contract/document/merge-settings
 import { methodSchema, modelSchema, outputSchema, projectSchema, type Project } from '../../contract/document/project'
 import { methodWords } from '../../contract/methods/words'
 import type { PictureSource } from '../../contract/preview'
+import { parseJson } from '../../contract/values/json-text'
 import { shortHash } from '../../engine/checkpoint/hash'
 import type { PlannedPicture, PreviewPlan } from './preview-plan'
 
@@ -109,9 +110,5 @@ export function mergeOfText(
 }
 
 function parsed(text: string): z.infer<typeof pictureMergeSchema> | null {
-  try {
-    return pictureMergeSchema.safeParse(JSON.parse(text)).data ?? null
-  } catch {
-    return null
-  }
+  return pictureMergeSchema.safeParse(parseJson(text)).data ?? null
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { describedMethod } from '../methods/index'
 import { activeParameters, parameterValue } from '../methods/settings'
+import { parseJson } from '../values/json-text'
 import type { Variant } from '../values/variant'
 import {
   methodSchema,
@@ -32,11 +33,7 @@ export function mergeText({ models, prediction, ema, method, output: { include, 
 
 /** The settings that mergeText wrote; null for anything else. */
 export function readMergeText(text: string): MergeSettings | null {
-  try {
-    return mergeSettingsSchema.safeParse(JSON.parse(text)).data ?? null
-  } catch {
-    return null
-  }
+  return mergeSettingsSchema.safeParse(parseJson(text)).data ?? null
 }
 
 /** The project with the weights, the method and the parts of a merge. */

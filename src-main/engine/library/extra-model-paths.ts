@@ -2,6 +2,7 @@ import { homedir } from 'node:os'
 import { dirname, isAbsolute, join, normalize } from 'node:path'
 import { parse } from 'yaml'
 import { FusionError } from '../../contract/errors'
+import { isObject } from '../../contract/values/json-text'
 import { readSmallText } from '../files/reading/regular-file'
 import { SMALL_FILES } from '../files/reading/small-files'
 
@@ -42,8 +43,8 @@ async function readYamlObject(path: string): Promise<Record<string, unknown>> {
     throw fail('is not valid YAML', cause)
   }
   if (value === null || value === undefined) return {}
-  if (typeof value !== 'object' || Array.isArray(value)) throw fail('does not hold sections')
-  return value as Record<string, unknown>
+  if (!isObject(value)) throw fail('does not hold sections')
+  return value
 }
 
 interface NamedFolder {
@@ -51,9 +52,8 @@ interface NamedFolder {
   isDefault: boolean
 }
 
-function foldersOf(section: unknown, yamlFolder: string): NamedFolder[] {
-  if (typeof section !== 'object' || section === null || Array.isArray(section)) return []
-  const values = section as Record<string, unknown>
+function foldersOf(values: unknown, yamlFolder: string): NamedFolder[] {
+  if (!isObject(values)) return []
   const base = typeof values['base_path'] === 'string' ? below(yamlFolder, expanded(values['base_path'])) : yamlFolder
   const isDefault = values['is_default'] === true
   return MODEL_KEYS.flatMap((key) => {

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { FusionError } from '../../contract/errors'
+import { isObject } from '../../contract/values/json-text'
 import { readJsonObjectSync } from '../files/reading/json-object'
 import { isThere, readSmallFileSync } from '../files/reading/regular-file'
 import { SMALL_FILES } from '../files/reading/small-files'
@@ -30,7 +31,7 @@ export function readAddedTokens(
   ids: ReadonlyMap<string, number>,
 ): { padToken: string; added: AddedToken[] } {
   const config = readIfThere(folder, 'tokenizer_config.json')
-  const isWhole = isRecord(config['added_tokens_decoder'])
+  const isWhole = isObject(config['added_tokens_decoder'])
   const settings = isWhole ? config : { ...config, ...readIfThere(folder, 'special_tokens_map.json') }
   const numbered = isWhole ? decoderTokens(config['added_tokens_decoder']) : legacyTokens(folder, settings)
   const declared = new Map(numbered.toSorted(([a], [b]) => a - b).map(([, token]) => [token.content, token]))
@@ -45,9 +46,9 @@ export function readAddedTokens(
 }
 
 function decoderTokens(decoder: unknown): [number, Declared][] {
-  const entries = isRecord(decoder) ? Object.entries(decoder) : []
+  const entries = isObject(decoder) ? Object.entries(decoder) : []
   return entries.flatMap(([id, value]): [number, Declared][] => {
-    const token = tokenOf(value, isRecord(value) && value['special'] === true)
+    const token = tokenOf(value, isObject(value) && value['special'] === true)
     return token ? [[Number(id), token]] : []
   })
 }
@@ -60,8 +61,8 @@ function legacyTokens(folder: string, settings: Record<string, unknown>): [numbe
   ])
   const { added_tokens: listed } = readIfThere(folder, 'tokenizer.json')
   for (const value of Array.isArray(listed) ? listed : []) {
-    const token = tokenOf(value, isRecord(value) && value['special'] === true)
-    if (token && isRecord(value)) numbered.push([Number(value['id']), token])
+    const token = tokenOf(value, isObject(value) && value['special'] === true)
+    if (token && isObject(value)) numbered.push([Number(value['id']), token])
   }
   return numbered
 }
@@ -79,7 +80,7 @@ function specialTokens(settings: Record<string, unknown>): Declared[] {
 function tokenOf(value: unknown, special: boolean): Declared | undefined {
   const content = contentOf(value)
   if (content === undefined || content === '') return undefined
-  if (!isRecord(value)) return plainToken(content, [], !special)
+  if (!isObject(value)) return plainToken(content, [], !special)
   const is = (key: string, standard: boolean): boolean => (value[key] === undefined ? standard : value[key] === true)
   return {
     content,
@@ -92,7 +93,7 @@ function tokenOf(value: unknown, special: boolean): Declared | undefined {
 
 function contentOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value
-  return isRecord(value) && typeof value['content'] === 'string' ? value['content'] : undefined
+  return isObject(value) && typeof value['content'] === 'string' ? value['content'] : undefined
 }
 
 function readIfThere(folder: string, name: string): Record<string, unknown> {
@@ -103,10 +104,6 @@ function readIfThere(folder: string, name: string): Record<string, unknown> {
 /** @throws FusionError 'not-found', 'malformed' */
 export function readJson(path: string): Record<string, unknown> {
   return withHint(() => readJsonObjectSync(path, SMALL_FILES.tokenizer))
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** @throws FusionError 'not-found' */

@@ -1,10 +1,11 @@
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { FusionError } from '../../contract/errors'
+import { isObject } from '../../contract/values/json-text'
 import { requireOwn } from '../files/reading/links'
 import { isThere } from '../files/reading/regular-file'
 import { BYTE_LETTERS, ClipTokenizer, type Vocabulary } from './tokenizer'
-import { isRecord, readAddedTokens, readBytes, readJson } from './tokenizer-files'
+import { readAddedTokens, readBytes, readJson } from './tokenizer-files'
 
 /** The number of merges of CLIP's own table: 49 152 tokens without 256 bytes and the special tokens. */
 const CLIP_MERGES = 49_152 - 256 - 2
@@ -69,7 +70,7 @@ function readMerges(path: string): Vocabulary['merges'] {
 /** The byte-pair encoding in a tokenizer.json. */
 function readModel(path: string): Vocabulary {
   const { model } = readJson(path)
-  if (!isRecord(model) || !isRecord(model['vocab']) || !Array.isArray(model['merges'])) {
+  if (!isObject(model) || !isObject(model['vocab']) || !Array.isArray(model['merges'])) {
     throw new FusionError('malformed', `${path} holds no byte-pair encoding.`)
   }
   const merges = model['merges'].map((merge: unknown) => pairOf(Array.isArray(merge) ? merge.join(' ') : String(merge)))

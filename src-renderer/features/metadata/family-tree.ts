@@ -1,3 +1,5 @@
+import { asObject, objectIn, type JsonObject } from '../../../src-main/contract/values/json-text'
+
 /** A model in the family of a merge, with what it was merged from. */
 export interface Relative {
   name: string
@@ -15,16 +17,13 @@ interface OwnRecipe {
   models: { name: string; weight?: number; enabled?: boolean; files: { sha256: string }[]; recipe?: unknown }[]
 }
 
-/** A1111's recipe: hashes of up to three models, and what was done with them. */
-type FieldRecipe = Record<string, unknown>
-
 /** A family that names itself among its ancestors would never end, and one that a hostile file tells would be huge. */
 const DEEPEST = 12
 const MOST = 400
 
 /** What is read: A1111's table of models by sha256, and how many relatives may still be told. */
 interface Told {
-  table: FieldRecipe
+  table: JsonObject
   left: number
 }
 
@@ -59,12 +58,12 @@ function ancestors(sha256: string | null, told: Told, depth: number): Pick<Relat
   return recipe ? mergedInField(recipe, told, depth + 1) : { method: null, parents: [] }
 }
 
-function mergedInField(recipe: FieldRecipe, told: Told, depth: number): Pick<Relative, 'method' | 'parents'> {
+function mergedInField(recipe: JsonObject, told: Told, depth: number): Pick<Relative, 'method' | 'parents'> {
   const method = [recipe['interp_method'], recipe['type']].find((words) => typeof words === 'string')
   return { method: method ?? null, parents: parentsOf(recipe, told, depth) }
 }
 
-function parentsOf(recipe: FieldRecipe, told: Told, depth: number): Relative[] {
+function parentsOf(recipe: JsonObject, told: Told, depth: number): Relative[] {
   const hashes = ['primary', 'secondary', 'tertiary'].map((place) => recipe[`${place}_model_hash`])
   return hashes.flatMap((sha256): Relative[] => {
     if (typeof sha256 !== 'string' || told.left-- <= 0) return []
@@ -80,17 +79,4 @@ function ownRecipe(value: unknown): OwnRecipe | null {
   if (typeof recipe?.['method'] !== 'string' || !Array.isArray(models)) return null
   const fits = models.every((model) => typeof asObject(model)?.['name'] === 'string' && Array.isArray(model.files))
   return fits ? (recipe as unknown as OwnRecipe) : null
-}
-
-function objectIn(text: string | undefined): FieldRecipe | null {
-  if (text === undefined) return null
-  try {
-    return asObject(JSON.parse(text))
-  } catch {
-    return null
-  }
-}
-
-function asObject(value: unknown): FieldRecipe | null {
-  return value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as FieldRecipe) : null
 }

@@ -1,4 +1,5 @@
 import { FusionError } from '../../../contract/errors'
+import { isObject, objectIn, type JsonObject } from '../../../contract/values/json-text'
 import { elementCount, isFloatType } from '../../tensor/element-type'
 import type { StoredTensor, WeightsContainer } from './container'
 import { readTexts } from './stored-values'
@@ -81,7 +82,7 @@ function settingsByLayer(
   const settings = new Map<string, LayerSettings>()
   const said = metadata[SETTINGS_KEY]
   if (said !== undefined) {
-    const { layers } = objectIn(said, path, SETTINGS_KEY)
+    const { layers } = settingsIn(said, path, SETTINGS_KEY)
     if (!isObject(layers)) throw malformedSettings(path, SETTINGS_KEY)
     const entries = Object.entries(layers)
     for (const [name, value] of entries) {
@@ -93,7 +94,7 @@ function settingsByLayer(
   const beside = tensors.filter(({ name }) => name.endsWith(LAYER_SETTINGS))
   readTexts(beside).forEach((text, index) => {
     const { name } = beside[index]!
-    settings.set(name.slice(0, -LAYER_SETTINGS.length), settingsOf(objectIn(text, path, name), path, name))
+    settings.set(name.slice(0, -LAYER_SETTINGS.length), settingsOf(settingsIn(text, path, name), path, name))
   })
   return settings
 }
@@ -105,18 +106,10 @@ function settingsOf(value: unknown, path: string, name: string): LayerSettings {
   return { format: found['format'], others: others.map(([key]) => key) }
 }
 
-function objectIn(text: string, path: string, name: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text)
-    if (isObject(value)) return value
-  } catch (cause) {
-    if (!(cause instanceof SyntaxError)) throw cause
-  }
-  throw malformedSettings(path, name)
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+function settingsIn(text: string, path: string, name: string): JsonObject {
+  const settings = objectIn(text)
+  if (!settings) throw malformedSettings(path, name)
+  return settings
 }
 
 const OTHER_FILE = 'Use the model in float16, bfloat16 or float32.'

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../../../contract/errors'
+import { parseJson } from '../../../contract/values/json-text'
 import { promptSchema } from '../../../contract/values/prompt'
 import type { StoredTensor } from '../../checkpoint/containers/container'
 import { readSafetensors } from '../../checkpoint/containers/safetensors'
@@ -124,13 +125,5 @@ async function readDomain(
     latents: readFloats(latents),
     noise: readFloats(noise),
     inputIds: pictures.map((_, index) => flat.slice(index * tokens, (index + 1) * tokens)),
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
   }
 }

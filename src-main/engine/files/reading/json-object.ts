@@ -1,4 +1,5 @@
 import { FusionError } from '../../../contract/errors'
+import { isObject } from '../../../contract/values/json-text'
 import { readSmallText, readSmallTextSync } from './regular-file'
 import { SMALL_FILES, type SmallFile } from './small-files'
 
@@ -27,6 +28,6 @@ function parseJsonObject(text: string, path: string): Record<string, unknown> {
   } catch (cause) {
     throw fail('is not valid JSON', cause)
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw fail('does not hold a JSON object')
-  return value as Record<string, unknown>
+  if (!isObject(value)) throw fail('does not hold a JSON object')
+  return value
 }

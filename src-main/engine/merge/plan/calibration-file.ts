@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { calibrationRecordSchema, type CalibrationRecord } from '../../../contract/document/calibration'
 import { FusionError } from '../../../contract/errors'
+import { parseJson } from '../../../contract/values/json-text'
 import { damaged } from '../../files/reading/file-errors'
 import { blockChecksums, blockCount, checksum } from '../../files/kept/checksums'
 import { fileKind } from '../../files/writing/target'
@@ -236,12 +237,4 @@ function metadataOf(
 
 function entryOf({ module, inputs, count }: Omit<LayerColumns, 'bytes'>, model: number) {
   return { name: `${module}.columns.${model}`, elementType: 'F16' as const, shape: [count, inputs] }
-}
-
-function parseJson(text: string | undefined): unknown {
-  try {
-    return text === undefined ? undefined : JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -5,6 +5,7 @@ import { basename } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../../../contract/errors'
 import { primaryModel } from '../../../contract/methods/descriptor'
+import { objectIn } from '../../../contract/values/json-text'
 import { ARCHITECTURES } from '../../checkpoint/identify/architectures'
 import type { Checkpoint } from '../../checkpoint/model/checkpoint'
 import { RECIPE_KEY } from '../../checkpoint/describe'
@@ -202,24 +203,14 @@ async function mergedModels({ models }: MergePlan, sha256: readonly string[]): P
   const table: Record<string, unknown> = {}
   for (const [index, { entry, checkpoint }] of models.entries()) {
     const { metadata, files } = checkpoint
-    Object.assign(table, asObject(metadata['sd_merge_models']))
+    Object.assign(table, objectIn(metadata['sd_merge_models']))
     table[sha256[index]!] = {
       name: entry.name,
       legacy_hash: await legacyHash(files[0]!.path),
-      sd_merge_recipe: asObject(metadata['sd_merge_recipe']),
+      sd_merge_recipe: objectIn(metadata['sd_merge_recipe']),
     }
   }
   return table
-}
-
-function asObject(text: string | undefined): object | null {
-  if (text === undefined) return null
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' ? value : null
-  } catch {
-    return null
-  }
 }
 
 /** The 8-character hash by which the field knew models before sha256: of 64 KB at 1 MB. */

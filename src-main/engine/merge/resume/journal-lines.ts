@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parseJson } from '../../../contract/values/json-text'
 import { checksum } from '../../files/kept/checksums'
 import { readSmallText } from '../../files/reading/regular-file'
 import { SMALL_FILES } from '../../files/reading/small-files'
@@ -72,10 +73,5 @@ export async function readJournal(path: string): Promise<ReadJournal | null> {
 function valueOf(written: string): unknown {
   const at = written.indexOf(' ')
   const text = written.slice(at + 1)
-  if (written.slice(0, at) !== checksum(Buffer.from(text))) return undefined
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
+  return written.slice(0, at) === checksum(Buffer.from(text)) ? parseJson(text) : undefined
 }
