@@ -1,7 +1,7 @@
 import { isThere } from '../../engine/files/reading/regular-file'
-import { listModels } from '../../engine/library/list-models'
 import { hubCacheFolder } from '../../engine/library/program-folders'
 import { readThumbnail } from '../../engine/library/thumbnails'
+import { listLibrary } from '../models/list-library'
 import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
 
@@ -10,7 +10,7 @@ export function libraryHandlers(studio: Studio): Handlers<Group<'library'>> {
   return {
     'library.list': async () => {
       const { modelFolders } = settings.value
-      const listing = await listModels(modelFolders, { cacheFolder: studio.cache.folder, mayRead: studio.mayRead })
+      const listing = await listLibrary(studio)
       const hub = hubCacheFolder()
       const suggested = !modelFolders.includes(hub) && (await studio.mayRead(hub)) && isThere(hub)
       return { ...listing, suggestions: suggested ? [{ path: hub, program: 'hugging-face' as const }] : [] }

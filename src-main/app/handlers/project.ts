@@ -4,6 +4,7 @@ import type { Studio } from '../studio'
 import { EMPTY_PROJECT } from '../../project/edits'
 import { mapEditPaths } from '../../project/paths'
 import { checkNamedTarget } from '../files/path-access'
+import { listLibrary } from '../models/list-library'
 import { knownModelHashes } from '../models/model-hash'
 import type { Group, Handlers } from './handlers'
 
@@ -31,7 +32,11 @@ export function projectHandlers(studio: Studio): Handlers<Group<'project'>> {
     'project.undo': () => project.undo(),
     'project.redo': () => project.redo(),
     'project.restore': async ({ path }) => {
-      const restored = await restoreRecipe(await host.access.check(path), studio.cache.folder, studio.mayRead)
+      const restored = await restoreRecipe(await host.access.check(path), {
+        cacheFolder: studio.cache.folder,
+        mayRead: studio.mayRead,
+        listed: async () => (await listLibrary(studio)).entries,
+      })
       await studio.checkPaths(restored.project)
       const { title, missing } = restored
       return { project: project.replace(restored.project, { title, label: `Restore ${title}` }), missing }

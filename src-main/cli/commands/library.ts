@@ -1,8 +1,6 @@
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { DataLock } from '../../app/files/data-lock'
-import { unlimitedAccess } from '../../app/files/path-access'
-import { SettingsStore } from '../../app/settings'
 import { FusionError } from '../../contract/errors'
 import {
   BASE_FAMILIES,
@@ -20,12 +18,11 @@ import {
   type LibrarySort,
 } from '../../contract/library'
 import { hashFile, shortHash } from '../../engine/checkpoint/hash'
-import { isThere } from '../../engine/files/reading/regular-file'
 import { listModels } from '../../engine/library/list-models'
-import { hubCacheFolder } from '../../engine/library/program-folders'
 import { cacheFolder, dataFolder } from '../folders'
 import { oneOf } from '../options/option-values'
 import { bytes, lines, ProgressLine, printResult, runCommand, say, table, type CommonOptions } from '../output/output'
+import { libraryFolders, openSettings } from '../settings'
 
 interface LibraryOptions extends CommonOptions {
   search?: string
@@ -94,11 +91,9 @@ export function addLibraryCommand(program: Command): void {
     )
 }
 
-/** The folders of the settings, and Hugging Face's cache where there is one. @throws FusionError 'not-found' */
+/** @throws FusionError 'not-found' */
 async function knownFolders(): Promise<string[]> {
-  const { modelFolders } = (await openSettings()).value
-  const hub = hubCacheFolder()
-  const folders = [...modelFolders, ...(isThere(hub) && !modelFolders.includes(hub) ? [hub] : [])]
+  const folders = await libraryFolders()
   if (folders.length > 0) return folders
   throw new FusionError('not-found', 'The library has no folders yet.', {
     hint: 'Name some: featurefusion library FOLDER … ; --remember keeps them.',
@@ -115,11 +110,6 @@ async function rememberFolders(folders: readonly string[]): Promise<void> {
   } finally {
     await lock.release()
   }
-}
-
-function openSettings(): Promise<SettingsStore> {
-  const options = { access: unlimitedAccess([]), warn: say }
-  return SettingsStore.open(join(dataFolder(), 'settings.json'), () => {}, options)
 }
 
 /** Where no folder can be listed, the command has failed. */

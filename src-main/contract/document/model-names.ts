@@ -8,6 +8,9 @@ const COMMON_FILE = /^((diffusion_)?pytorch_)?model(\.(fp16|bf16|fp32|ema|non_em
 /** Endings of files of weights: safetensors, and what PyTorch wrote. */
 export const WEIGHTS_ENDINGS = ['safetensors', 'sft', 'ckpt', 'pt', 'pth', 'bin']
 const WEIGHTS_ENDING = new RegExp(`\\.(?:${WEIGHTS_ENDINGS.join('|')})$`, 'i')
+/** Endings of recipes of other programs as texts: sd-mecha's, mergekit's, and either under any name of a text. */
+export const RECIPE_ENDINGS = ['mecha', 'yml', 'yaml', 'txt']
+const RECIPE_ENDING = new RegExp(`\\.(?:${RECIPE_ENDINGS.join('|')})$`, 'i')
 /** Ending of a project, which can be a model as well: the one that its merge makes. */
 export const PROJECT_SUFFIX = '.fusion.json'
 const MODEL_ENDING = new RegExp(`${WEIGHTS_ENDING.source}|${PROJECT_SUFFIX.replaceAll('.', '\\.')}$`, 'i')
@@ -38,6 +41,11 @@ export function modelNames(
 /** Whether a path is that of a project, by its name. */
 export function isProjectPath(path: string): boolean {
   return path.toLowerCase().endsWith(PROJECT_SUFFIX)
+}
+
+/** Whether a file may be a recipe of another program as a text, by its name. */
+export function isRecipeName(name: string): boolean {
+  return RECIPE_ENDING.test(name)
 }
 
 /** Whether a file is one of weights, by its name alone. */

@@ -6,8 +6,10 @@ import { cachedHash, shortHash } from './hash'
 
 /** Key of our recipe in a file's metadata. */
 export const RECIPE_KEY = 'featurefusion.recipe'
-/** Metadata keys that carry a merge's recipe: ours, then A1111's. */
-const RECIPE_KEYS = [RECIPE_KEY, 'sd_merge_recipe', 'sd_merge_models'] as const
+/** sd-mecha's recipe. */
+export const MECHA_KEY = 'mecha_recipe'
+/** Metadata keys that carry a merge's recipe: ours, then A1111's and sd-mecha's. */
+const RECIPE_KEYS = [RECIPE_KEY, 'sd_merge_recipe', 'sd_merge_models', MECHA_KEY] as const
 const MODELSPEC = 'modelspec.'
 
 /** Number of stored tensors by element type; of those with scales by 'F8_E4M3 with scales'. */

@@ -103,8 +103,20 @@ export async function knownHashes(cacheFolder: string): Promise<(path: string, s
 }
 
 /** Files with this sha256 that are still as they were when they were hashed. */
-export async function cachedPaths(sha256: string, cacheFolder: string): Promise<string[]> {
-  const entries = Object.entries(await readCache(cacheFolder)).filter(([, entry]) => entry.sha256 === sha256)
+export function cachedPaths(sha256: string, cacheFolder: string): Promise<string[]> {
+  return unchanged(cacheFolder, (_, entry) => entry.sha256 === sha256)
+}
+
+/** Files that were hashed and are still as they were, of those that are wanted. */
+export function hashedFiles(cacheFolder: string, isWanted: (path: string) => boolean): Promise<string[]> {
+  return unchanged(cacheFolder, isWanted)
+}
+
+async function unchanged(
+  cacheFolder: string,
+  isWanted: (path: string, entry: CachedHashes[string]) => boolean,
+): Promise<string[]> {
+  const entries = Object.entries(await readCache(cacheFolder)).filter(([path, entry]) => isWanted(path, entry))
   const current = await Promise.all(
     entries.map(async ([path, { state }]) => ((await fileState(path).catch(() => null)) === state ? [path] : [])),
   )

@@ -54,6 +54,27 @@ describe('featurefusion recipe', () => {
     },
     MINUTES,
   )
+
+  it(
+    'reads recipes of other programs, and refuses what has no like by its name',
+    async () => {
+      const { at, base, specialists } = tinyModels()
+      const config = 'merge_method: slerp\nbase_model: base.safetensors\nmodels: [{model: one.safetensors}]\n'
+      writeFileSync(at('mergekit_config.yml'), `${config}parameters: {t: 0.25}`)
+      const told = await cli.run('recipe', at('mergekit_config.yml'), '--out', at('made.fusion.json'))
+      expect(told).toMatchObject({ code: 0, stdout: expect.stringContaining('SLERP, mergekit') as string })
+      expect(told.stdout).toContain(`one, weight 0.25: ${specialists[0]!}`)
+      expect(await cli.run('merge', at('made.fusion.json'), '--out', at('merged.safetensors'))).toMatchObject({
+        code: 0,
+      })
+      expect(told.stdout).toContain(base)
+
+      writeFileSync(at('own.mecha'), 'version 0.1.0\nmodel "base.safetensors"\nmerge "rotate" &0 &0')
+      const refused = await cli.run('recipe', at('own.mecha'))
+      expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/“rotate” has no like/) as string })
+    },
+    MINUTES,
+  )
 })
 
 function tinyModels() {

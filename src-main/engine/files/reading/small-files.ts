@@ -8,6 +8,8 @@ export interface SmallFile {
 export const SMALL_FILES = {
   /** 64 models with a weight for each of 2000 layers are 10 MB. */
   project: { what: 'a project', mostBytes: 32e6 },
+  /** sd-mecha's *.mecha with thousands of steps, mergekit's YAML. */
+  recipe: { what: 'a recipe', mostBytes: 4e6 },
   /** An index of 100,000 tensors is 10 MB. */
   config: { what: 'a configuration', mostBytes: 50e6 },
   /** LDM's configuration beside a single file: 2 KB. */

@@ -86,11 +86,20 @@ describe('describes', () => {
   it('recipes, modelspec and known hashes', async () => {
     const path = join(folder, 'merged.safetensors')
     writeSparse(path, unetShapes({ ...SD14_UNET, channels: [8, 8, 8, 8] }), {
-      metadata: { 'featurefusion.recipe': '{"method":"soup"}', sd_merge_recipe: 'old text', 'modelspec.title': 'Mine' },
+      metadata: {
+        'featurefusion.recipe': '{"method":"soup"}',
+        sd_merge_recipe: 'old text',
+        mecha_recipe: 'version 0.1.0',
+        'modelspec.title': 'Mine',
+      },
     })
     const hash = await hashFile(path, { cacheFolder: folder })
     const summary = await describeCheckpoint(await openCheckpoint(path), { cacheFolder: folder })
-    expect(summary.recipe).toEqual({ 'featurefusion.recipe': { method: 'soup' }, sd_merge_recipe: 'old text' })
+    expect(summary.recipe).toEqual({
+      'featurefusion.recipe': { method: 'soup' },
+      sd_merge_recipe: 'old text',
+      mecha_recipe: 'version 0.1.0',
+    })
     expect(summary.modelspec).toEqual({ title: 'Mine' })
     expect(summary.files[0]).toMatchObject({ sha256: hash, shortHash: hash.slice(0, 10) })
   })

@@ -170,10 +170,13 @@ describe('merging the demo family with real inputs', async () => {
     const cacheFolder = join(folder, 'cache')
     const settings = { name: 'feature-regression', calibration: path, ridge: 2 }
     await merge(project(settings), join(folder, 'merged'), { cacheFolder })
-    const restored = await restoreRecipe(join(folder, 'merged'), cacheFolder, async () => true)
+    const restored = await restoreRecipe(join(folder, 'merged'), { cacheFolder, mayRead: async () => true })
     expect(restored.missing).toEqual([])
     expect(restored.project.method).toMatchObject(settings)
-    const elsewhere = await restoreRecipe(join(folder, 'merged'), join(folder, 'empty'), async () => true)
+    const elsewhere = await restoreRecipe(join(folder, 'merged'), {
+      cacheFolder: join(folder, 'empty'),
+      mayRead: async () => true,
+    })
     expect(elsewhere.missing).toContain(basename(path))
   })
 
