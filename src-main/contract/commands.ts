@@ -64,7 +64,7 @@ export const COMMANDS = {
   ),
   'project.undo': command(nothing, projectStateSchema),
   'project.redo': command(nothing, projectStateSchema),
-  /** Restores the project that an exported file's recipe tells; sources are found by hash or name. */
+  /** Restores the project that a recipe tells, an exported file's or a text; sources are found by hash or name. */
   'project.restore': command(
     z.strictObject({ path }),
     z.object({ project: projectStateSchema, missing: z.array(z.string()) }),
@@ -297,7 +297,7 @@ export const COMMANDS = {
         z.object({
           name: z.string(),
           path: z.string(),
-          kind: z.enum(['folder', 'model-folder', 'model', 'project', 'picture', 'file']),
+          kind: z.enum(['folder', 'model-folder', 'model', 'project', 'recipe', 'picture', 'file']),
           size: z.number(),
           time: z.number(),
         }),
@@ -310,6 +310,7 @@ export const COMMANDS = {
       purpose: z.enum([
         'models',
         'model-folders',
+        'recipe',
         'open-project',
         'save-project',
         'export-file',

@@ -1,15 +1,19 @@
 import { dialog, type BrowserWindow, type FileFilter, type OpenDialogOptions } from 'electron'
 import type { DialogPurpose } from '../app/studio'
-import { WEIGHTS_ENDINGS } from '../contract/document/model-names'
+import { RECIPE_ENDINGS, WEIGHTS_ENDINGS } from '../contract/document/model-names'
 
 const PROJECTS: FileFilter[] = [{ name: 'Projects', extensions: ['fusion.json', 'json'] }]
 const MODELS: FileFilter[] = [{ name: 'Checkpoints', extensions: WEIGHTS_ENDINGS }]
+const RECIPES: FileFilter[] = [
+  { name: 'Checkpoints and recipes', extensions: [...WEIGHTS_ENDINGS, 'json', ...RECIPE_ENDINGS] },
+]
 const EXPORTS: FileFilter[] = [{ name: 'Checkpoints', extensions: ['safetensors'] }]
 const PICTURES: FileFilter[] = [{ name: 'PNG pictures', extensions: ['png'] }]
 
 const OPEN: Partial<Record<DialogPurpose, OpenDialogOptions>> = {
   models: { title: 'Add models', properties: ['openFile', 'multiSelections'], filters: [...MODELS, ...PROJECTS] },
   'model-folders': { title: 'Add model folders', properties: ['openDirectory', 'multiSelections'] },
+  recipe: { title: 'Restore from a file', properties: ['openFile'], filters: RECIPES },
   'open-project': { title: 'Open a project', properties: ['openFile'], filters: PROJECTS },
   folder: { title: 'Choose a folder', properties: ['openDirectory', 'createDirectory'] },
 }

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import type { CommandOutput } from '../../contract/commands'
 import { FusionError } from '../../contract/errors'
 import { targetName } from '../../contract/document/file-names'
-import { isProjectPath, isWeightsName } from '../../contract/document/model-names'
+import { isProjectPath, isRecipeName, isWeightsName } from '../../contract/document/model-names'
 import { isThere } from '../../engine/files/reading/regular-file'
 import { makeTargetFolder } from '../../engine/files/writing/make-folder'
 import { DENOISER_COMPONENTS } from '../../contract/values/denoisers'
@@ -90,5 +90,6 @@ function isComponentFolder(names: readonly string[]): boolean {
 function fileKind(name: string): FolderEntry['kind'] {
   if (isProjectPath(name)) return 'project'
   if (isWeightsName(name)) return 'model'
+  if (isRecipeName(name) || name.toLowerCase().endsWith('.json')) return 'recipe'
   return name.toLowerCase().endsWith('.png') ? 'picture' : 'file'
 }

@@ -1,6 +1,6 @@
 import type { CommandInput, CommandOutput } from '../../../src-main/contract/commands'
 import { ENDINGS } from '../../../src-main/contract/document/file-names'
-import { WEIGHTS_ENDINGS } from '../../../src-main/contract/document/model-names'
+import { RECIPE_ENDINGS, WEIGHTS_ENDINGS } from '../../../src-main/contract/document/model-names'
 import { countOf } from '../../shared/format'
 import type { IconName } from '../../shared/controls/icons'
 
@@ -10,6 +10,7 @@ export type FolderEntry = CommandOutput<'files.list'>['entries'][number]
 export const TITLES: Record<FilePurpose, string> = {
   models: 'Add models',
   'model-folders': 'Add model folders',
+  recipe: 'Restore from a file',
   'open-project': 'Open a project',
   'save-project': 'Save the project as',
   'export-file': 'Export to a file',
@@ -22,6 +23,7 @@ export const TITLES: Record<FilePurpose, string> = {
 export const PICKED: Partial<Record<FilePurpose, FolderEntry['kind'][]>> = {
   models: ['model', 'model-folder', 'project'],
   'model-folders': ['model', 'model-folder'],
+  recipe: ['model', 'model-folder', 'recipe'],
   'open-project': ['project'],
 }
 
@@ -37,6 +39,7 @@ export const ICON: Record<FolderEntry['kind'], IconName> = {
   'model-folder': 'models',
   model: 'models',
   project: 'file',
+  recipe: 'file',
   picture: 'preview',
   file: 'file',
 }
@@ -47,10 +50,18 @@ export const KIND_WORDS: Partial<Record<FolderEntry['kind'], string>> = {
   project: 'project',
 }
 
+const SHOWN: Partial<Record<FilePurpose, string>> = {
+  'open-project': `Projects end in ${ENDINGS.project}`,
+  recipe: `Models end in ${listed(WEIGHTS_ENDINGS)}, recipes in ${listed(['json', ...RECIPE_ENDINGS])}`,
+}
+
+function listed(endings: readonly string[]): string {
+  return endings.map((ending) => `.${ending}`).join(', ')
+}
+
 /** What of a folder is not shown, in words; null where all of it is. */
 export function hiddenWords(purpose: FilePurpose, count: number): string | null {
   if (count === 0) return null
-  const weights = WEIGHTS_ENDINGS.map((ending) => `.${ending}`).join(', ')
-  const shown = purpose === 'open-project' ? `Projects end in ${ENDINGS.project}` : `Models end in ${weights}`
+  const shown = SHOWN[purpose] ?? `Models end in ${listed(WEIGHTS_ENDINGS)}`
   return `${shown}: ${countOf(count, 'other file')} ${count === 1 ? 'is' : 'are'} not shown.`
 }

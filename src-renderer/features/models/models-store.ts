@@ -223,13 +223,13 @@ export const useModels = defineStore('models', () => {
     add(await files.choose(folders ? 'model-folders' : 'models'))
   }
 
-  /** Restores the project of an exported file. */
+  /** Restores the project of an exported file, or of a recipe. */
   async function restore(path: string): Promise<void> {
     await project.replaceBy(async () => {
       const { project: state, missing } = await session.invoke('project.restore', { path })
       if (missing.length > 0) {
         const error = new FusionError('not-found', `Not found: ${missing.join(', ')}.`, {
-          hint: 'In Settings, add the folders that contain them, then restore again; or remove these models.',
+          hint: 'Locate them in Models, or remove them there; or add their folders in Settings, and restore again.',
         })
         notices.report(error)
       }
