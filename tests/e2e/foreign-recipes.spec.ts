@@ -75,3 +75,26 @@ test('a recipe that has no like here is refused with the name of what has none, 
   await expect(notice).toContainText('blocks and layers are weighed in Tune')
   expect((await studio.ask('app.snapshot', {})).project.project.models.length).toBeGreaterThan(3)
 })
+
+test('what was chosen stays when its folder is listed once more', async ({ studio, server, page }) => {
+  await writeFile(join(server.folder, 'mine.mecha'), MECHA)
+  await studio.goTo('Export')
+  await page.getByRole('button', { name: 'Restore from a file' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Restore from a file' })
+  const recipe = dialog.getByRole('button', { name: /^mine\.mecha/ })
+  await expect(recipe).toBeVisible()
+  let answer = (): void => {}
+  const asked = new Promise<void>((resolve) => (answer = resolve))
+  await page.route('**/files.list', async (route) => {
+    await asked
+    await route.continue()
+  })
+  await dialog.getByRole('button', { name: server.folder.split('/').at(-1)!, exact: true }).click()
+  await recipe.click()
+  const listed = page.waitForResponse('**/files.list')
+  answer()
+  await listed
+  await expect(recipe).toBeVisible()
+  await dialog.getByRole('button', { name: 'Open', exact: true }).click()
+  await expect(page.getByText('Not found: ').first()).toBeVisible()
+})
