@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Project } from '../../../../../src-main/contract/document/project'
@@ -11,12 +12,14 @@ import { openModel, planMerge } from '../../../../../src-main/engine/merge/open-
 import { METHOD_NAMES } from '../../../../../src-main/contract/document/project'
 import { methodNamed } from '../../../../../src-main/engine/merge/methods/index'
 import { BuiltCli } from '../../../cli/built-cli'
-import { familyFolders } from '../../../demo-family'
 import { ADAPTERS, BASE } from '../../adapters/adapter-models'
 import { merge, projectOf, sha256, temporaryFolder } from '../models'
 
-const [OWN_BASE, FIRST, SECOND] = familyFolders as [string, string, string]
+const OWN_BASE = resolve(BASE)
 const LORA = resolve('tests/golden/lora/sd1-kohya.safetensors')
+/** Models of this base, each as an adapter makes it: smaller than the demo family's. */
+const made = mkdtempSync(join(tmpdir(), 'featurefusion-chains-'))
+const [FIRST, SECOND] = [join(made, 'first'), join(made, 'second')]
 const ALL_PARTS = { include: ['unet', 'text_encoder', 'vae'] }
 const SLOW = 120_000
 
@@ -24,8 +27,13 @@ let cli: BuiltCli
 beforeAll(async () => {
   cli = await BuiltCli.build()
   computeLayersIn(cli.workerFile)
-}, 60_000)
-afterAll(() => cli.remove())
+  await merge(projectOf([OWN_BASE, LORA], { name: 'soup' }), FIRST)
+  await merge(projectOf([OWN_BASE, resolve(ADAPTERS, 'sd1-oft.safetensors')], { name: 'soup' }), SECOND)
+})
+afterAll(() => {
+  cli.remove()
+  rmSync(made, { recursive: true })
+})
 
 function save(path: string, project: Project): string {
   writeFileSync(path, JSON.stringify(project))
