@@ -62,11 +62,7 @@ test('recipes of sd-mecha and mergekit become projects', async ({ studio, server
   expect(restored.output.dtype).toBe('bf16')
 })
 
-test('a recipe that has no like here is refused with the name of what has none, and the project stays', async ({
-  studio,
-  server,
-  page,
-}) => {
+test('what does not exist here is refused by its name, and the project stays', async ({ studio, server, page }) => {
   await studio.ask('project.demo', {})
   await writeFile(join(server.folder, 'layers.yaml'), MERGEKIT.replace('0.4', '[0, 1]'))
   await studio.goTo('Export')

@@ -138,14 +138,14 @@ const DIFFERENT: Readonly<Record<string, string>> = {
   ties_sum_with_dropout: 'drops changes before TIES and divides by their number, and DARE-TIES here is mergekit’s',
 }
 
-/** @throws Refusal for a method that has no like here */
+/** @throws Refusal for a method that does not exist here */
 export function mechaMethod(name: string): MechaMethod {
   const method = Object.hasOwn(METHODS, name) ? METHODS[name] : undefined
   if (method) return method
   // Other names, or another shape, for the same values.
   if (/^convert_/.test(name)) return { parameters: ['a'], run: (call) => call.value('a') }
   const different = Object.hasOwn(DIFFERENT, name) ? DIFFERENT[name] : undefined
-  throw new Refusal(`“${name.slice(0, 80)}” ${different ?? 'has no like among the methods'}`, OPEN_RESULT_HINT)
+  throw new Refusal(`“${name.slice(0, 80)}” ${different ?? 'is none of the methods here'}`, OPEN_RESULT_HINT)
 }
 
 function isOfDifferences({ written }: Sum): boolean {

@@ -19,7 +19,7 @@ const PARTS: Readonly<Record<string, ForeignRecipe['parts']>> = {
 /**
  * A recipe of sd-mecha, from the metadata of a file that it merged or from a text (*.mecha). Sums, differences and
  * multiples of models, in any order and by block, become one merge; of other methods one that ends the recipe.
- * @throws FusionError 'unsupported', with the name of the step that has no like here; 'malformed'
+ * @throws FusionError 'unsupported', with the name of the step that does not exist here; 'malformed'
  */
 export function readMechaRecipe(path: string, text: string): ForeignRecipe {
   return readAsRecipe(path, 'sd-mecha', () => {

@@ -9,7 +9,7 @@ const MOST_CHARACTERS = 100_000
 const MOST_ALIASES = 50
 const MALFORMED_HINT = 'Correct the file, as mergekit needs it, too.'
 
-/** What a configuration of mergekit may say that has no like here, and what to do. */
+/** What a configuration of mergekit may say that does not exist here, and what to do. */
 const WITHOUT_LIKE: Readonly<Record<string, string>> = {
   slices: 'List whole models under “models”: layers are weighed in Tune.',
   modules: 'List whole models under “models”.',
@@ -40,7 +40,7 @@ export class MergekitConfig {
     for (const [key, value] of Object.entries(config)) {
       if (value === null || KEYS.includes(key)) continue
       const hint = Object.hasOwn(WITHOUT_LIKE, key) ? WITHOUT_LIKE[key]! : 'Leave it out, or correct the file.'
-      throw new Refusal(`“${key.slice(0, 80)}” has no like here`, hint)
+      throw new Refusal(`“${key.slice(0, 80)}” does not exist here`, hint)
     }
     this.method = String(config['merge_method'])
     this.parameters = parametersIn(config)
@@ -158,7 +158,7 @@ function placeOf(value: unknown): string {
 /** The value of a mapping that says nothing else. */
 function onlyOf(mapping: JsonObject, key: string): unknown {
   const other = Object.entries(mapping).find(([own, value]) => own !== key && value !== null)
-  if (other) throw new Refusal(`“${other[0].slice(0, 80)}” of a model has no like here`, OPEN_RESULT_HINT)
+  if (other) throw new Refusal(`“${other[0].slice(0, 80)}” of a model does not exist here`, OPEN_RESULT_HINT)
   return mapping[key]
 }
 

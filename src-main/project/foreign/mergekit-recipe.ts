@@ -98,7 +98,7 @@ const METHODS: Readonly<Record<string, (config: MergekitConfig) => MergekitMerge
 
 /**
  * A configuration of mergekit (mergekit_config.yml), also of its mergekit-pytorch for files of weights.
- * @throws FusionError 'unsupported', with the name of what has no like here; 'malformed'
+ * @throws FusionError 'unsupported', with the name of what does not exist here; 'malformed'
  */
 export function readMergekitRecipe(path: string, text: string): ForeignRecipe {
   return readAsRecipe(path, 'mergekit', () => {
@@ -110,7 +110,7 @@ export function readMergekitRecipe(path: string, text: string): ForeignRecipe {
     }
     const read = Object.hasOwn(METHODS, config.method) ? METHODS[config.method] : undefined
     if (!read) {
-      throw new Refusal(`“${config.method.slice(0, 80)}” has no like among the methods`, OPEN_RESULT_HINT)
+      throw new Refusal(`“${config.method.slice(0, 80)}” is none of the methods here`, OPEN_RESULT_HINT)
     }
     const { method, models } = read(config)
     return asProjectRecipe({ method, models: models.map(foreignModel), dtype: typeOf(config), parts: null })
@@ -239,5 +239,5 @@ function merge(
 }
 
 function withoutLike(what: string, because: string): Refusal {
-  return new Refusal(`“${what}” has no like here: ${because}`, OPEN_RESULT_HINT)
+  return new Refusal(`“${what}” does not exist here: ${because}`, OPEN_RESULT_HINT)
 }

@@ -48,7 +48,7 @@ export function readWebuiRecipe(path: string, metadata: Readonly<Record<string, 
       return { method: { name: 'add-difference' }, models, ...rest }
     }
     throw new Refusal(
-      `“${typeof method === 'string' ? method : 'interp_method'}” has no like among the methods`,
+      `“${typeof method === 'string' ? method : 'interp_method'}” is none of the methods here`,
       OPEN_RESULT_HINT,
     )
   })

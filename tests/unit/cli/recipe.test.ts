@@ -56,7 +56,7 @@ describe('featurefusion recipe', () => {
   )
 
   it(
-    'reads recipes of other programs, and refuses what has no like by its name',
+    'reads recipes of other programs, and refuses what does not exist here by its name',
     async () => {
       const { at, base, specialists } = tinyModels()
       const config = 'merge_method: slerp\nbase_model: base.safetensors\nmodels: [{model: one.safetensors}]\n'
@@ -71,7 +71,7 @@ describe('featurefusion recipe', () => {
 
       writeFileSync(at('own.mecha'), 'version 0.1.0\nmodel "base.safetensors"\nmerge "rotate" &0 &0')
       const refused = await cli.run('recipe', at('own.mecha'))
-      expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/“rotate” has no like/) as string })
+      expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/“rotate” is none of the methods here/) as string })
     },
     MINUTES,
   )

@@ -85,14 +85,14 @@ describe('a recipe of sd-mecha becomes the same merge', () => {
   })
 })
 
-describe('what has no like is refused by its name', () => {
+describe('what does not exist here is refused by its name', () => {
   it.each([
     ['dropout-of-two', /“dropout” of several models/],
     ['ties-with-dare', /“ties_sum_with_dropout” drops changes before TIES/],
-    ['clamp', /“clamp” has no like/],
+    ['clamp', /“clamp” is none of the methods here/],
     ['ties-again', /“weighted_sum” merges again what “ties_sum” made/],
-    ['without-vae', /“omit_component” has no like/],
-    ['opposite', /“add_opposite_mask” has no like/],
+    ['without-vae', /“omit_component” is none of the methods here/],
+    ['opposite', /“add_opposite_mask” is none of the methods here/],
     ['difference', /does not end in a model/],
   ])('%s', (name, message) => {
     expect(() => read(name)).toThrow(message)

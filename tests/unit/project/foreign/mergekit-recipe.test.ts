@@ -139,13 +139,13 @@ models:
   })
 })
 
-describe('what has no like is refused by its name, with what to do', () => {
+describe('what does not exist here is refused by its name, with what to do', () => {
   it.each([
     ['merge_method: slerp\nslices:\n  - sources: [{model: a, layer_range: [0, 32]}]', /“slices”/],
     [`${onBase('ties')}\ntokenizer_source: union`, /“tokenizer_source”/],
     [`${onBase('ties')}\nchat_template: auto`, /“chat_template”/],
     [`${onBase('ties')}\nexperts: []`, /“experts”/],
-    [onBase('arcee_fusion'), /“arcee_fusion” has no like among/],
+    [onBase('arcee_fusion'), /“arcee_fusion” is none of the methods here/],
     [onBase('constructor'), /“constructor”/],
     [onBase('ties', 'weight: [0, 0.5, 1]'), /“weight” is a gradient/],
     [onBase('ties', 'weight: [{filter: self_attn, value: 1}, 0.5]'), /“weight” has a filter \(“self_attn”\)/],
