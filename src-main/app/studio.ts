@@ -14,12 +14,14 @@ import { ModelCards } from './models/model-cards'
 import { ModelFiles } from './models/model-files'
 import { DataLock } from './files/data-lock'
 import { Evaluations } from './evaluation/evaluations'
+import { ProjectHistory } from './history/project-history'
 import { EventHub } from './event-hub'
 import { Inspections } from './inspections'
 import { JobQueue } from './jobs/job-queue'
 import { Log } from './log'
 import { LivePreviews } from './previews/live-previews'
 import type { PathAccess } from './files/path-access'
+import { Drawings } from './previews/drawings'
 import { PreviewHistory } from './previews/preview-history'
 import { demoProject } from '../project/demo-project'
 import { evaluationFolder, noData, ownDataFolder } from '../project/evaluation-folder'
@@ -57,7 +59,15 @@ export type ProviderName = TaskOf<'export'>['provider']
 
 /** What lies in the data folder, made by whichever version. */
 const DATA_ENTRIES = [
-  ...['autosave.json', 'evaluations.json', 'inspection.json', 'previews', 'recent.json', 'settings.json'],
+  ...[
+    'autosave.json',
+    'evaluations.json',
+    'history.jsonl',
+    'inspection.json',
+    'previews',
+    'recent.json',
+    'settings.json',
+  ],
   ...['studio.log', 'studio.log.old', 'window.json'],
 ]
 /** For the document's last write. */
@@ -74,8 +84,10 @@ export class Studio {
   readonly compute: ComputeSupervisor
   readonly jobs: ComputeJobs
   readonly live: LivePreviews
+  readonly drawings: Drawings
   readonly evaluations: Evaluations
   readonly inspections: Inspections
+  readonly projectHistory: ProjectHistory
   readonly libraryHashes: LibraryHashes
   readonly modelCards: ModelCards
   readonly modelFiles: ModelFiles
@@ -99,12 +111,14 @@ export class Studio {
     })
     this.jobs = new ComputeJobs(this.queue, this.compute, log, () => this.trimCache())
     this.live = new LivePreviews(this)
+    this.drawings = new Drawings(this)
     this.libraryHashes = new LibraryHashes(this)
     this.shipped = new ShippedPictures(options.demoFolder)
     this.modelCards = new ModelCards(this, this.shipped)
     this.modelFiles = new ModelFiles(this, () => this.modelCards.renew())
     this.evaluations = new Evaluations(this, join(options.dataFolder, 'evaluations.json'))
     this.inspections = new Inspections(this, join(options.dataFolder, 'inspection.json'))
+    this.projectHistory = new ProjectHistory(this, join(options.dataFolder, 'history.jsonl'))
   }
 
   /** @throws FusionError 'target' where another program uses the data folder */
@@ -123,7 +137,7 @@ export class Studio {
       const history = await PreviewHistory.open(join(dataFolder, 'previews'))
       const studio = new Studio(options, lock, events, log, settings, project, history)
       studio.cache.makePrivate()
-      await Promise.all([studio.evaluations.open(), studio.inspections.open()])
+      await Promise.all([studio.evaluations.open(), studio.inspections.open(), studio.projectHistory.open()])
       return studio
     } catch (error) {
       await lock.release()
@@ -241,7 +255,9 @@ export class Studio {
     this.modelCards.stop()
     this.modelFiles.stop()
     this.compute.close()
-    const written = Promise.all([this.project.close(), this.log.flush()]).then(() => this.lock.release())
+    const written = Promise.all([this.project.close(), this.projectHistory.flush(), this.log.flush()]).then(() =>
+      this.lock.release(),
+    )
     await Promise.race([written, delay(CLOSE_LIMIT_MS, undefined, { ref: false })])
   }
 }

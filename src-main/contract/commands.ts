@@ -6,6 +6,7 @@ import { evaluationResultsSchema } from './evaluate/results'
 import { SEARCH_STRATEGIES } from './evaluate/search'
 import { evaluationDataSchema } from './evaluate/settings'
 import { numberedEventSchema, type NumberedEvent } from './events'
+import { HISTORY_KINDS, historyPageSchema, historyPicturesSchema } from './history'
 import { inspectionSchema, MATRIX_KINDS, weightAdviceSchema } from './inspect'
 import { DEVICES, providerStatusSchema } from './values/devices'
 import { forecastSchema, unfinishedExportSchema } from './export'
@@ -196,6 +197,28 @@ export const COMMANDS = {
   'preview.readPng': command(
     z.strictObject({ base64: z.base64().max(24 * 2 ** 20) }),
     z.object({ settings: pngSettingsSchema.nullable() }),
+  ),
+
+  /**
+   * What was made of the project's models, newest first: those before a time that have all words of `search` in their
+   * names, methods, prompts, seeds or paths.
+   */
+  'history.list': command(
+    z.strictObject({
+      search: z.string().max(500).default(''),
+      kind: z.enum(HISTORY_KINDS).nullable().default(null),
+      before: z.number().optional(),
+      limit: z.number().int().min(1).max(500).default(60),
+    }),
+    historyPageSchema,
+  ),
+  'history.pictures': command(z.strictObject({ id: z.string().max(100) }), historyPicturesSchema),
+  /** Takes entries off the list; what was written or drawn stays. */
+  'history.remove': command(z.strictObject({ ids: z.array(z.string().max(100)).min(1).max(1000) }), nothing),
+  /** Draws the pictures of an entry again, with the weights that they had; the project stays as it is. */
+  'history.drawAgain': command(
+    z.strictObject({ id: z.string().max(100) }),
+    startedJob.extend({ run: pictureRunSchema, isNew: z.boolean() }),
   ),
 
   /** The data that the project's evaluation would use. */

@@ -32,6 +32,8 @@ export const eventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('picture'), picture: pictureSchema }),
   /** The live preview has gone on; at most as often as a frame of a film. */
   z.object({ type: z.literal('live'), live: liveStateSchema }),
+  /** The history of merges and evaluations has an entry more or fewer; runs and pictures have events of their own. */
+  z.object({ type: z.literal('history') }),
   /** An evaluation has a row more, or has ended. */
   z.object({ type: z.literal('evaluation'), report: evaluationReportSchema }),
   z.object({ type: z.literal('weight-search'), search: searchReportSchema }),

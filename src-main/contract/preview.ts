@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { errorReportSchema } from './document/models'
+import { previewSchema } from './document/project'
 import { gridLabelsSchema, gridPlaceSchema } from './grid'
 import { seedSchema } from './values/seed'
 import { variantSchema } from './values/variant'
@@ -44,6 +45,9 @@ export const pictureSchema = z.object({
   cell: gridPlaceSchema.nullable().default(null),
 })
 
+/** What pictures of a project are drawn with. */
+export const drawingSchema = previewSchema.omit({ rollsSeeds: true })
+
 /** A run as it was asked for: which cells there will be. Kept, so that a reload shows it while it is drawn. */
 export const pictureRunSchema = z.object({
   /** The job that draws it. */
@@ -56,6 +60,8 @@ export const pictureRunSchema = z.object({
   seeds: z.array(seedSchema),
   /** What its rows and columns are; null: it is no grid, but prompts and seeds by variants. */
   grid: gridLabelsSchema.nullable().default(null),
+  /** The project's weights (document/merge-settings.ts) and drawing, from which it can be drawn again; null: not known. */
+  asked: z.object({ merge: z.string(), drawing: drawingSchema }).nullable().catch(null).default(null),
 })
 
 /** What a PNG's `parameters` text says; null where it does not say. */
@@ -117,6 +123,7 @@ export const liveStateSchema = z.object({
 export type LiveState = z.infer<typeof liveStateSchema>
 export type LiveFeeding = z.infer<typeof liveFeedingSchema>
 export type PictureSettings = z.infer<typeof pictureSettingsSchema>
+export type Drawing = z.infer<typeof drawingSchema>
 export type PictureSource = z.infer<typeof pictureSourceSchema>
 export type PictureRun = z.infer<typeof pictureRunSchema>
 export type Picture = z.infer<typeof pictureSchema>

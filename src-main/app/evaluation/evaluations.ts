@@ -6,6 +6,7 @@ import { exportKey } from '../../contract/document/export-key'
 import { identityOf } from '../../contract/document/model-identity'
 import { evaluationKey } from '../../contract/document/project-evaluation'
 import { FusionError } from '../../contract/errors'
+import type { EvaluationPart } from '../../contract/history'
 import type { Job } from '../../contract/jobs'
 import { methodWords } from '../../contract/methods/words'
 import type { Project } from '../../contract/document/project'
@@ -22,6 +23,8 @@ import type { Log } from '../log'
 import type { JobQueue } from '../jobs/job-queue'
 import type { Cache } from '../../project/cache'
 import type { ProviderStatus } from '../../engine/runtime/providers'
+import { keepEvaluation } from '../history/keep-records'
+import type { ProjectHistory } from '../history/project-history'
 import type { ComputeJobs, JobEvent } from '../jobs/compute-jobs'
 
 /** What evaluations need of the program. */
@@ -31,6 +34,7 @@ export interface EvaluationHost {
   readonly events: EventHub
   readonly log: Log
   readonly cache: Cache
+  readonly projectHistory: ProjectHistory
   readonly host: { readonly access: PathAccess }
   /** The project, if what a merge of it reads may be read. @throws FusionError 'validation' */
   readableProject(): Promise<Project>
@@ -96,7 +100,8 @@ export class Evaluations {
         cacheFolder: this.program.cache.folder,
       }),
       onEvent: (event) => this.takeRows(slot, event),
-      onSuccess: () => this.updateReport(slot, started.job.id, { done: true }),
+      onSuccess: () =>
+        this.ended(project, slot, started.job.id, this.updateReport(slot, started.job.id, { done: true })),
     })
     const report = newReport(project, { kind, rows, data, job: started.job.id })
     this.started = { ...this.started, [slot]: report }
@@ -122,7 +127,8 @@ export class Evaluations {
         cacheFolder: this.program.cache.folder,
       }),
       onEvent: (event) => this.takeTrials(event),
-      onSuccess: () => this.update('search', started.job.id, { done: true }),
+      onSuccess: () =>
+        this.ended(project, 'search', started.job.id, this.update('search', started.job.id, { done: true })),
     })
     const search: SearchReport = {
       job: started.job.id,
@@ -173,7 +179,7 @@ export class Evaluations {
       onEvent: ({ event }) => {
         if (event.type === 'feature-drift') void this.keep('drift', { ...report, drift: event.drift })
       },
-      onSuccess: () => this.writing,
+      onSuccess: (_result, job) => this.ended(project, 'drift', job, this.writing),
     })
   }
 
@@ -197,7 +203,7 @@ export class Evaluations {
         return { type: 'clip', ...basisOf(project), rows, clip, data, device, cacheFolder: cache.folder }
       },
       onEvent: (event) => this.takeScores(event),
-      onSuccess: () => this.update('clip', started.job.id, { done: true }),
+      onSuccess: () => this.ended(project, 'clip', started.job.id, this.update('clip', started.job.id, { done: true })),
     })
     const report: ClipReport = {
       job: started.job.id,
@@ -227,6 +233,12 @@ export class Evaluations {
   private async recognition({ evaluation: { draws, recognition, clip } }: Project) {
     if (!draws) return null
     return { drawing: recognition, clip: clip.model === null ? null : await this.program.host.access.check(clip.model) }
+  }
+
+  /** Once a result is written, the history keeps it, too. */
+  private async ended(project: Project, part: EvaluationPart, job: string, written: Promise<void>): Promise<void> {
+    await written
+    await keepEvaluation(this.program, project, { part, job, results: this.results })
   }
 
   private takeRows(slot: EvaluationReport['kind'], { event, job }: JobEvent): void {

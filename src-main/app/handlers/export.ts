@@ -10,6 +10,7 @@ import { ADAPTER_FILE } from '../../engine/extract/lora-file'
 import { exportKind } from '../../engine/merge/plan/export-target'
 import { isFolderLayout } from '../../engine/merge/plan/output-files'
 import { removeUnfinished, unfinishedExports } from '../../engine/merge/resume/unfinished-exports'
+import { keepMerge } from '../history/keep-records'
 import { checkAgreed } from '../files/agreed-target'
 import { checkNamedTarget } from '../files/path-access'
 import type { Studio } from '../studio'
@@ -81,6 +82,7 @@ export function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
           overwrite,
           cacheFolder: studio.cache.folder,
         }),
+        onSuccess: (result, job) => keepMerge(studio, project, { job, result, fusion: null }),
       })
     },
     'export.verify': async ({ path }) => {
@@ -101,6 +103,7 @@ export function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
         title: `One LoRA: ${basename(target)}`,
         of: exportKey(project),
         task: () => ({ type: 'fuse', project, request, path: target, overwrite, cacheFolder: studio.cache.folder }),
+        onSuccess: (result, job) => keepMerge(studio, project, { job, result, fusion: request }),
       })
     },
   }

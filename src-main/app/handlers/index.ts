@@ -6,6 +6,7 @@ import { deviceHandlers } from './devices'
 import { evaluateHandlers } from './evaluate'
 import { exportHandlers } from './export'
 import { fileHandlers } from './files'
+import { historyHandlers } from './history'
 import { inspectHandlers } from './inspect'
 import { jobHandlers } from './jobs'
 import { libraryHandlers } from './library'
@@ -27,6 +28,7 @@ export function createHandlers(studio: Studio): Handlers {
     ...evaluateHandlers(studio),
     ...exportHandlers(studio),
     ...fileHandlers(studio),
+    ...historyHandlers(studio),
     ...inspectHandlers(studio),
     ...jobHandlers(studio),
     ...libraryHandlers(studio),

@@ -1,5 +1,4 @@
 import { ENDINGS, targetName } from '../../contract/document/file-names'
-import type { Project } from '../../contract/document/project'
 import { toErrorReport } from '../../contract/errors'
 import { readMergeOfPng } from '../../engine/image/png'
 import { PICTURES_URL } from '../files/interface-files'
@@ -7,36 +6,17 @@ import { checkNamedTarget } from '../files/path-access'
 import { knownModelHashes } from '../models/model-hash'
 import { mergeOfText } from '../previews/picture-text'
 import { readPngSettings } from '../previews/png-settings'
-import type { CurrentSources } from '../previews/preview-history'
-import { pictureSources } from '../previews/preview-models'
-import { Drawings } from '../previews/drawings'
+import { currentSources } from '../previews/preview-models'
+import { previewPlaces } from '../previews/preview-places'
 import { planGrid } from '../previews/grid-plan'
 import { drawingProblem } from '../previews/drawing-problem'
-import { planPreview, type PreviewPlaces } from '../previews/preview-plan'
+import { planPreview } from '../previews/preview-plan'
 import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
 
 export function previewHandlers(studio: Studio): Handlers<Group<'preview'>> {
-  const { history, host } = studio
-  const drawings = new Drawings(studio)
-  const places: PreviewPlaces = {
-    get merges() {
-      return studio.cache.merges
-    },
-    pictureFile: (id) => history.file(id),
-    lastOtherMerge: (merge, { models }) =>
-      history.lastOtherMerge(
-        merge,
-        models.map(({ path }) => path),
-      ),
-    checkMerge: studio.checkMerge,
-  }
-
-  /** The project's models as their files are now; those that cannot be opened are left out. */
-  async function currentSources({ models }: Project): Promise<CurrentSources> {
-    const found = await Promise.all(models.map((model) => pictureSources([model]).catch(() => [])))
-    return found.flat()
-  }
+  const { history, host, drawings } = studio
+  const places = previewPlaces(studio)
 
   return {
     'preview.run': async ({ variants }) => {
@@ -65,7 +45,7 @@ export function previewHandlers(studio: Studio): Handlers<Group<'preview'>> {
     'preview.check': async () => ({ problem: await studio.readableProject().then(drawingProblem, () => null) }),
     'preview.live': ({ on }) => studio.live.set(on),
     'preview.history': async ({ before, limit }) => {
-      const models = await currentSources(studio.project.state.project)
+      const models = await currentSources(studio.project.state.project.models)
       return { pictures: history.list(before, limit, models), runs: history.runsOf(models) }
     },
     'preview.forget': async ({ ids }) => {

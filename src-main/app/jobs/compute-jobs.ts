@@ -1,6 +1,6 @@
 import type { ComputeEvent } from '../../contract/compute'
 import type { TaskOf } from '../../contract/compute-tasks'
-import type { Job, JobKind } from '../../contract/jobs'
+import type { Job, JobKind, JobResult } from '../../contract/jobs'
 import { toErrorReport } from '../../contract/errors'
 import type { ComputeSupervisor } from './compute-supervisor'
 import type { JobQueue, JobSpec } from './job-queue'
@@ -21,7 +21,7 @@ export interface ComputeJob extends Pick<JobSpec, 'kind' | 'title' | 'about' | '
   task: (jobId: string) => Promise<JobTask> | JobTask
   onEvent?: (event: JobEvent) => void
   /** Called before the job has ended. */
-  onSuccess?: () => Promise<void>
+  onSuccess?: (result: JobResult, job: string) => Promise<void>
 }
 
 /** Puts tasks of the compute process on the queue. */
@@ -44,7 +44,7 @@ export class ComputeJobs {
             onEvent: (event) =>
               event.type === 'progress' ? report(event.phase, event.fraction) : onEvent?.({ event, job: id }),
           })
-          await onSuccess?.()
+          await onSuccess?.(result, id)
           return result
         } catch (error) {
           const { kind, message, detail } = toErrorReport(error)

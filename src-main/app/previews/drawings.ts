@@ -5,18 +5,33 @@ import { FusionError } from '../../contract/errors'
 import { tablesOf } from '../../contract/grid'
 import type { Job } from '../../contract/jobs'
 import { drawingRuns, type Picture, type PictureRun } from '../../contract/preview'
+import type { ProviderStatus } from '../../engine/runtime/providers'
+import type { Cache } from '../../project/cache'
+import type { EventHub } from '../event-hub'
 import { PICTURES_URL } from '../files/interface-files'
-import type { JobEvent } from '../jobs/compute-jobs'
+import type { ComputeJobs, JobEvent } from '../jobs/compute-jobs'
+import type { ComputeSupervisor } from '../jobs/compute-supervisor'
+import type { JobQueue } from '../jobs/job-queue'
+import type { Log } from '../log'
 import { soonKnownHashes } from '../models/model-hash'
-import type { Studio } from '../studio'
 import { DrawingSpeeds } from './drawing-speeds'
 import { withOrigins } from './picture-text'
+import type { PreviewHistory } from './preview-history'
 import type { PreviewPlan } from './preview-plan'
 
-type DrawingsHost = Pick<
-  Studio,
-  'jobs' | 'events' | 'history' | 'log' | 'queue' | 'cache' | 'compute' | 'options' | 'device'
->
+/** What drawing needs of the program. */
+export interface DrawingsHost {
+  readonly jobs: ComputeJobs
+  readonly queue: JobQueue
+  readonly compute: ComputeSupervisor
+  readonly events: EventHub
+  readonly history: PreviewHistory
+  readonly log: Log
+  readonly cache: Cache
+  readonly options: { readonly version: string }
+  /** @throws FusionError 'device' */
+  device(): Promise<ProviderStatus>
+}
 
 /** A run that is being drawn, or waits to be. */
 interface DrawnRun {

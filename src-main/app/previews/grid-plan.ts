@@ -7,7 +7,14 @@ import { describedMethod } from '../../contract/methods/index'
 import { gridCells, type GridCell } from '../../contract/grid-cells'
 import type { PictureSettings } from '../../contract/preview'
 import { mergedModel, plainModel, pictureSources, rememberingFiles, type PreviewModel } from './preview-models'
-import { checkPictureCount, distinct, modelsDrawnBy, type PreviewPlaces, type PreviewPlan } from './preview-plan'
+import {
+  askedOf,
+  checkPictureCount,
+  distinct,
+  modelsDrawnBy,
+  type PreviewPlaces,
+  type PreviewPlan,
+} from './preview-plan'
 
 /** As many merges are made as they are exported; of more, what every model contributes is computed once and kept. */
 const FEW_MERGES = 2
@@ -42,7 +49,7 @@ export async function planGrid(
     planned.set(id, { id, settings, merge: text, sources, cell: place })
   }
   const run = {
-    ...{ sources: distinct(planned), variants: [], grid: labels },
+    ...{ sources: distinct(planned), variants: [], grid: labels, asked: askedOf(project, { grid }) },
     prompts: [...new Set(cells.map(({ drawing }) => drawing.prompt))],
     seeds: [...new Set(cells.map(({ drawing }) => drawing.seed))],
   }

@@ -82,6 +82,12 @@ export function pictureSources(models: readonly ModelEntry[], files: FilesOf = f
   )
 }
 
+/** Models as their files are now; those that cannot be opened are left out. */
+export async function currentSources(models: readonly ModelEntry[]): Promise<PictureSource[]> {
+  const found = await Promise.all(models.map((model) => pictureSources([model]).catch(() => [])))
+  return found.flat()
+}
+
 /**
  * A key that changes with any of the models' files: one that was replaced on the disk is another model.
  * @param other another file that counts

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import type { TaskOf } from '../../contract/compute-tasks'
 import { mergeOfVariant, mergeText, readMergeText, withMerge } from '../../contract/document/merge-settings'
 import { takingPart, type ModelEntry, type Project } from '../../contract/document/project'
-import { styledPrompt } from '../../contract/document/prompt-styles'
+import { EMPTY_BOOK, styledPrompt, styleInUse } from '../../contract/document/prompt-styles'
 import { FusionError } from '../../contract/errors'
-import type { Picture, PictureRun, PictureSettings } from '../../contract/preview'
+import type { Drawing, Picture, PictureRun, PictureSettings } from '../../contract/preview'
 import { MOST_PICTURES } from '../../contract/values/limits'
 import type { Seed } from '../../contract/values/seed'
 import type { Variant } from '../../contract/values/variant'
@@ -71,8 +71,17 @@ export async function planPreview(
     prompts: drawn.prompts,
     seeds: drawn.seeds,
     grid: null,
+    asked: askedOf(project, { variants: [...variants] }),
   }
   return { models, pictures, planned, run, key: JSON.stringify([models.map(({ key }) => key), variants, drawn]) }
+}
+
+/** What a run is drawn from, so that it can be drawn again: of the prompt book, the style that is in use. */
+export function askedOf(project: Project, change: Partial<Drawing>): PictureRun['asked'] {
+  const { rollsSeeds: _rollsSeeds, grid: _grid, variants: _variants, book: _book, ...drawing } = project.preview
+  const style = styleInUse(project.preview)
+  const book = style && { ...EMPTY_BOOK, styles: [style], style: style.name }
+  return { merge: mergeText(project), drawing: { ...drawing, ...(book && { book }), ...change } }
 }
 
 /** With what styles add. @throws FusionError 'validation' where there is none */

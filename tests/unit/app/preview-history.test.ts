@@ -58,7 +58,7 @@ describe('the history of pictures', () => {
     await put('a', 1, null, [source('base')])
     await put('b', 2, 'merge', [source('base'), source('food')])
     await put('c', 3, 'merge', [source('base'), source('food', 'replaced')])
-    const run = { id: 'job', time: 1, variants: [], prompts: [], seeds: [], grid: null }
+    const run = { id: 'job', time: 1, variants: [], prompts: [], seeds: [], grid: null, asked: null }
     await history.addRun({ ...run, sources: [source('base'), source('food')] })
     const again = await PreviewHistory.open(folder)
     const seen = (...models: ReturnType<typeof source>[]) => [

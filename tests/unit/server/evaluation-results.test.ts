@@ -181,3 +181,18 @@ it('keeps its results over a restart, and tells them from those of a changed pro
   expect(key({ evaluation: { ...same.evaluation, rows: ['soup'] } }, 'table')).toBe(false)
   expect(key({ evaluation: { ...same.evaluation, rows: ['soup'] } }, 'drift')).toBe(true)
 }, 120_000)
+
+it('keeps what came to its end in the history, each in a line; what failed is not there', async () => {
+  const { entries } = await server.invoke('history.list', { kind: 'evaluation' })
+  const told = entries.toReversed().map((entry) => (entry.kind === 'evaluation' ? [entry.part, entry.verdict] : []))
+  expect(told.slice(0, 4)).toEqual([
+    ['table', expect.stringMatching(/this merge|specialist/i)],
+    ['table', expect.stringMatching(/this merge|specialist/i)],
+    ['drift', expect.stringMatching(/^Inside the network, features differ .* at most [\d.]+ %\.$/)],
+    ['clip', expect.stringMatching(/^CLIP score: base \d+\.\d\d, this merge \d+\.\d\d\.$/)],
+  ])
+  const { models } = await project()
+  expect(entries.at(-1)!.merge!.models.map(({ name, enabled }) => [name, enabled])).toEqual(
+    models.map(({ name }, place) => [name, place !== 2]),
+  )
+})

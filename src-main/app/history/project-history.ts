@@ -1,0 +1,165 @@
+import { readMergeText, weightsKey, type MergeSettings } from '../../contract/document/merge-settings'
+import { isAbout } from '../../contract/document/model-identity'
+import { takingPart, type Project } from '../../contract/document/project'
+import type { HistoryEntry, HistoryKind, HistoryPage, HistoryRecord } from '../../contract/history'
+import type { Picture } from '../../contract/preview'
+import type { EventHub } from '../event-hub'
+import type { Log } from '../log'
+import { knownModelHashes } from '../models/model-hash'
+import type { PreviewHistory } from '../previews/preview-history'
+import { currentSources } from '../previews/preview-models'
+import { drawnEntry, drawnRuns, type DrawnRun } from './drawn-runs'
+import { HistoryFile } from './history-file'
+import { drawnText, hasWords, recordText } from './history-search'
+import { writtenState } from './written-files'
+
+/** What the history needs of the program. */
+export interface HistoryHost {
+  readonly events: EventHub
+  readonly log: Log
+  /** Pictures, and the runs that drew them. */
+  readonly history: PreviewHistory
+  readonly cache: { readonly folder: string }
+  readonly mayRead: (path: string) => Promise<boolean>
+}
+
+export interface HistoryQuery {
+  search: string
+  kind: HistoryKind | null
+  /** Milliseconds since 1970. */
+  before?: number | undefined
+  limit: number
+}
+
+/** Something that was made, before it is told. */
+interface Told {
+  id: string
+  time: number
+  kind: HistoryKind
+  /** What it is of; null: of unmerged models, which the project has. */
+  merge: MergeSettings | null
+  text: () => string
+  entry: () => Promise<HistoryEntry>
+}
+
+/** Pictures of one entry that are told: nobody compares more. */
+const MOST_TOLD = 500
+
+/**
+ * All that was made of a project's models: exports and evaluations, which it keeps, and pictures, which the history of
+ * pictures keeps. What is of other models is not told (ADR 16).
+ */
+export class ProjectHistory {
+  /** weightsKey of merges by their texts: pictures have the text of theirs. */
+  private readonly keys = new Map<string, string | null>()
+
+  private readonly file: HistoryFile
+
+  /** @param path of the file that keeps exports and evaluations */
+  constructor(
+    private readonly program: HistoryHost,
+    path: string,
+  ) {
+    this.file = new HistoryFile(path, (message) => program.log.add('warning', message))
+  }
+
+  /** What earlier sessions made. */
+  open(): Promise<void> {
+    return this.file.open()
+  }
+
+  /** Resolves when all is on the disk. */
+  flush(): Promise<void> {
+    return this.file.flush()
+  }
+
+  /** Keeps what was made; a disk that refuses it is no reason for a job to fail. */
+  async add(record: HistoryRecord): Promise<void> {
+    await this.file.add(record)
+    this.program.events.emit({ type: 'history' })
+  }
+
+  /** Takes entries off the list; nothing that was written or drawn goes. */
+  async remove(ids: readonly string[]): Promise<void> {
+    await this.file.remove(ids)
+    this.program.events.emit({ type: 'history' })
+  }
+
+  /** Newest first. */
+  async list(project: Project, { search, kind, before, limit }: HistoryQuery): Promise<HistoryPage> {
+    const found = (await this.told(project))
+      .filter((one) => (kind === null || one.kind === kind) && (before === undefined || one.time < before))
+      .filter(({ text }) => hasWords(text(), search))
+      .sort((a, b) => b.time - a.time)
+    const entries = await Promise.all(found.slice(0, limit).map(({ entry }) => entry()))
+    return { entries, more: found.length > limit, damaged: this.file.damaged }
+  }
+
+  /** Of a run, or those that the weights of an entry drew; newest first. None of an entry that has just been removed. */
+  async pictures(project: Project, id: string): Promise<Picture[]> {
+    const pictures = await this.picturesOf(project)
+    const drawn = pictures.filter(({ job }) => job === id)
+    if (drawn.length > 0) return drawn.slice(0, MOST_TOLD)
+    const record = this.file.records.find((one) => one.id === id)
+    return record ? this.drawnBy(record.merge, pictures).slice(0, MOST_TOLD) : []
+  }
+
+  private async told(project: Project): Promise<Told[]> {
+    const pictures = await this.picturesOf(project)
+    const known = await knownModelHashes(
+      project.models.map(({ path }) => path),
+      this.program.cache.folder,
+    )
+    // What the files are now: a model that was replaced is another one, whatever the document says.
+    const models = project.models.map((model) => {
+      const sha256 = known.get(model.path) ?? model.sha256
+      return sha256 === undefined ? model : { ...model, sha256 }
+    })
+    const isOwn = ({ merge }: Pick<Told, 'merge'>): boolean =>
+      merge === null || isAbout(takingPart(merge.models), models)
+    const runs = drawnRuns(pictures, (id) => this.program.history.run(id) ?? null)
+    return [
+      ...runs.filter(({ id }) => !this.file.isRemoved(id)).map(toldRun),
+      ...this.file.records.map((record) => this.toldRecord(record, pictures)),
+    ].filter(isOwn)
+  }
+
+  private toldRecord(record: HistoryRecord, pictures: readonly Picture[]): Told {
+    const { id, time, kind, merge } = record
+    return {
+      ...{ id, time, kind, merge },
+      text: () => recordText(record),
+      entry: async () => {
+        const picture = this.drawnBy(record.merge, pictures)[0]?.url ?? null
+        if (record.kind === 'evaluation') return { ...record, picture }
+        const file = await writtenState(record, this.program.mayRead)
+        return { ...record, file, picture: record.written.thumbnail ?? picture }
+      },
+    }
+  }
+
+  private async picturesOf({ models }: Project): Promise<Picture[]> {
+    return this.program.history.list(undefined, Infinity, await currentSources(models))
+  }
+
+  /** Pictures that a merge of the same weights drew. */
+  private drawnBy(merge: MergeSettings, pictures: readonly Picture[]): Picture[] {
+    const key = weightsKey(merge)
+    return pictures.filter(({ merge: text }) => text !== null && this.keyOf(text) === key)
+  }
+
+  private keyOf(text: string): string | null {
+    if (!this.keys.has(text)) {
+      const merge = readMergeText(text)
+      this.keys.set(text, merge && weightsKey(merge))
+    }
+    return this.keys.get(text)!
+  }
+}
+
+function toldRun(run: DrawnRun): Told {
+  const entry = drawnEntry(run)
+  const { id, time, kind, merge, drawn, labels } = entry
+  const words = labels ? [...labels.x, ...labels.y, ...labels.z] : []
+  return { id, time, kind, merge, text: () => drawnText(merge, drawn, words), entry: () => Promise.resolve(entry) }
+}
