@@ -50,6 +50,7 @@ export function useAppShortcuts(): Shortcut[] {
       whileTyping: true,
       run: () => void (ui.view = step.name),
     })),
+    { keys: 'Ctrl Shift H', words: 'History', whileTyping: true, run: () => void (ui.view = 'history') },
     { keys: 'Ctrl ,', words: 'Settings', run: () => void (ui.view = 'settings') },
     { keys: 'Ctrl J', words: 'Show or hide the jobs', run: () => void (ui.jobsOpen = !ui.jobsOpen) },
     { keys: 'Escape', words: 'Close the jobs', run: () => void (ui.jobsOpen = false), isOn: () => ui.jobsOpen },

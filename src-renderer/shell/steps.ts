@@ -11,5 +11,12 @@ export const STEPS = [
 ] as const satisfies readonly { name: string; title: string; icon: IconName }[]
 
 export type StepName = (typeof STEPS)[number]['name']
-/** The steps of the journey, and settings. */
-export type ViewName = StepName | 'settings'
+/** Views beside the journey. */
+export const OTHER_VIEWS = ['history', 'settings'] as const
+/** The steps of the journey, and what stands beside it. */
+export type ViewName = StepName | (typeof OTHER_VIEWS)[number]
+
+/** Whether a view is a step of the journey. */
+export function isStep(view: ViewName): view is StepName {
+  return STEPS.some(({ name }) => name === view)
+}

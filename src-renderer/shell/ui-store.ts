@@ -1,8 +1,8 @@
 import { defineStore } from 'pinia'
 import { ref, watch } from 'vue'
-import { STEPS, type ViewName } from './steps'
+import { OTHER_VIEWS, STEPS, type ViewName } from './steps'
 
-const NAMES: readonly string[] = [...STEPS.map(({ name }) => name), 'settings']
+const NAMES: readonly string[] = [...STEPS.map(({ name }) => name), ...OTHER_VIEWS]
 
 function viewOfAddress(): ViewName {
   const name = location.hash.slice(1)

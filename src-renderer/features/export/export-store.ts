@@ -70,12 +70,21 @@ export const useExport = defineStore('export', () => {
   /** Whatever it is of: exports come one after another. */
   const running = computed(() => jobs.active.some(({ kind }) => kind === 'export'))
 
+  const suggestion = shallowRef<{ name: string; of: string } | null>(null)
+  /** A name that an export of the project as it is now had before. */
+  const suggested = computed(() => (suggestion.value?.of === key.value.merge ? suggestion.value.name : null))
+
+  /** Exports of the project as it is now are to have this name, until it is changed. */
+  function suggest(name: string): void {
+    suggestion.value = { name, of: key.value.merge }
+  }
+
   async function start(): Promise<void> {
     const folder = forecast.value?.folder ?? false
     const title = project.state?.title ?? 'merged'
     const target: FileTarget | null = await files.chooseTarget(
       folder ? 'export-folder' : 'export-file',
-      folder ? title : `${title}.safetensors`,
+      suggested.value ?? (folder ? title : `${title}.safetensors`),
     )
     if (!target) return
     await project.settled()
@@ -102,7 +111,7 @@ export const useExport = defineStore('export', () => {
   }
 
   return {
-    ...{ forecast, refusal, job, isCurrent, running, follow, start },
+    ...{ forecast, refusal, job, isCurrent, running, suggested, suggest, follow, start },
     ...{ unfinished, findUnfinished, removeUnfinished, resume },
   }
 })

@@ -7,6 +7,7 @@ import { useFileDialog } from '../files/file-dialog-store'
 import { useJobs } from '../jobs/jobs-store'
 import { useModels } from '../models/models-store'
 import { useProject } from '../project/project-store'
+import { useExport } from './export-store'
 
 /** One LoRA of all specialists, where they all are adapters. */
 export const useFusion = defineStore('fusion', () => {
@@ -15,6 +16,7 @@ export const useFusion = defineStore('fusion', () => {
   const models = useModels()
   const jobs = useJobs()
   const files = useFileDialog()
+  const exports = useExport()
   const notices = useNotices()
   const request = reactive(fusionRequestSchema.parse({}))
 
@@ -29,7 +31,7 @@ export const useFusion = defineStore('fusion', () => {
   async function start(): Promise<void> {
     const target = await files.chooseTarget(
       'export-file',
-      `${project.state?.title ?? 'merged'}-lora.safetensors`,
+      exports.suggested ?? `${project.state?.title ?? 'merged'}-lora.safetensors`,
       'Write one LoRA',
     )
     if (!target) return

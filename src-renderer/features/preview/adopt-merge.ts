@@ -13,7 +13,11 @@ import { formatNumber } from '../../shared/format'
 /** The edits that bring the weights of a picture's merge back; models that it did not have are dropped. */
 export function editsOfMerge(project: Project, text: string): Edit[] {
   const merge = readMergeText(text)
-  if (!merge) return []
+  return merge ? editsOfSettings(project, merge) : []
+}
+
+/** The edits that bring the weights of a merge back; models are known by their paths. */
+export function editsOfSettings(project: Project, merge: MergeSettings): Edit[] {
   const models = project.models.flatMap((model, index): Edit[] => {
     const next = asIn(merge, model, index)
     return JSON.stringify(next) === JSON.stringify(model) ? [] : [{ type: 'set-model', name: model.name, model: next }]

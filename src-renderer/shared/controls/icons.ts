@@ -6,6 +6,7 @@ export const ICONS = {
   preview: 'M2 3h12v10H2Zm0 8 3.5-3.5 2.5 2.5 3-3 3 3M5.5 6h.01',
   evaluate: 'M2 14h12M4 14V8m4 6V3m4 11V6',
   export: 'M8 10V2m0 0L5 5m3-3 3 3M2.5 9.5V14h11V9.5',
+  history: 'M3.300 5.200A5.500 5.500 0 1 1 2.500 8M2.800 2.500v3h3M8 5v3.200l2.200 1.400',
   settings: 'M2 4.5h7m3 0h2M2 11.5h2m3 0h7M10.5 3v3m-5 4v3',
   undo: 'M5.5 3 2.5 6l3 3M2.5 6H10a3.5 3.5 0 0 1 0 7H6',
   redo: 'M10.5 3l3 3-3 3M13.5 6H6a3.5 3.5 0 0 0 0 7h4',

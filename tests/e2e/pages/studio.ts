@@ -4,13 +4,14 @@ import type { Reply } from '../../../src-main/contract/wire'
 import { STEPS } from '../../../src-renderer/shell/steps'
 import { EvaluatePage } from './evaluate-page'
 import { ExportPage } from './export-page'
+import { HistoryPage } from './history-page'
 import { InspectPage } from './inspect-page'
 import { ModelsPage } from './models-page'
 import { PreviewPage } from './preview-page'
 import { TunePage } from './tune-page'
 
-export type View = (typeof STEPS)[number]['title'] | 'Settings'
-export const VIEWS: readonly View[] = [...STEPS.map(({ title }) => title), 'Settings']
+export type View = (typeof STEPS)[number]['title'] | 'History' | 'Settings'
+export const VIEWS: readonly View[] = [...STEPS.map(({ title }) => title), 'History', 'Settings']
 
 /** The whole window: what is there in every view, and a page object for each of them. */
 export class Studio {
@@ -20,6 +21,7 @@ export class Studio {
   readonly preview: PreviewPage
   readonly evaluate: EvaluatePage
   readonly export: ExportPage
+  readonly history: HistoryPage
   /** Every model's share, always in sight. */
   readonly shares: Locator
   readonly undo: Locator
@@ -32,6 +34,7 @@ export class Studio {
     this.preview = new PreviewPage(page)
     this.evaluate = new EvaluatePage(page)
     this.export = new ExportPage(page)
+    this.history = new HistoryPage(page)
     this.shares = page.getByRole('region', { name: 'Shares of the merge' })
     this.undo = page.getByRole('banner').getByRole('button', { name: /^Undo/ })
     this.redo = page.getByRole('banner').getByRole('button', { name: /^Redo/ })
@@ -44,7 +47,8 @@ export class Studio {
   }
 
   async goTo(view: View): Promise<void> {
-    await this.step(view).click()
+    const banner = this.page.getByRole('banner')
+    await (view === 'History' ? banner.getByRole('button', { name: view }) : this.step(view)).click()
     await this.page.getByRole('heading', { level: 1, name: view }).waitFor()
   }
 
