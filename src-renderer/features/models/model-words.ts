@@ -71,15 +71,13 @@ export function shortHashOf(summary: CheckpointSummary): string | null {
   return summary.files[0]?.shortHash ?? null
 }
 
-/** What a card says of a model: its kind, its parts, and one short line. */
-export function factWords(summary: CheckpointSummary): { kind: string; parts: string; line: string } {
-  const types = elementTypeWords(summary.elementTypes)
+/** What a card says of a model: its kind, its parts, one line, and its size. */
+export function factWords(summary: CheckpointSummary): { kind: string; parts: string; line: string; size: string } {
   const size = formatBytes(summary.size)
-  if (summary.adapter) {
-    const rank = Math.max(...summary.adapter.ranks)
-    const kind = summary.architectureTitle.replace(/ \(.*\)$/, '')
-    const ranked = summary.adapter.ranks.length > 0 ? `${kind}, rank ${formatNumber(rank)}` : kind
-    return { kind: summary.architectureTitle, parts: partsWords(summary), line: `${ranked} · ${size}` }
-  }
-  return { kind: summary.architectureTitle, parts: partsWords(summary), line: `${size} · ${types}` }
+  const facts = { kind: summary.architectureTitle, parts: partsWords(summary), size }
+  if (!summary.adapter) return { ...facts, line: `${size} · ${elementTypeWords(summary.elementTypes)}` }
+  const rank = Math.max(...summary.adapter.ranks)
+  const kind = summary.architectureTitle.replace(/ \(.*\)$/, '')
+  const ranked = summary.adapter.ranks.length > 0 ? `${kind}, rank ${formatNumber(rank)}` : kind
+  return { ...facts, line: `${ranked} · ${size}` }
 }
