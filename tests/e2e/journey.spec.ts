@@ -3,10 +3,18 @@ import { join } from 'node:path'
 import { colourOf, sequentialScale } from '../../src-main/contract/values/colour-scales'
 import { runCli } from './studio-server'
 import { tensorsOf } from './safetensors-data'
+import { writeStranger } from './stranger'
 import { expect, expectAccessible, test } from './studio-test'
 
+test.use({ isFirstStart: true })
+
 test('open, inspect, tune, drop one, preview, export, restore', async ({ studio, server, page }) => {
-  await test.step('open the demo from an empty project', async () => {
+  test.slow() // it walks through everything
+  await test.step('the first start opens the demo, with a note; an empty project leads there, too', async () => {
+    await expect(studio.models.card('food')).toBeVisible()
+    await page.getByRole('complementary', { name: 'Note on this step' }).getByRole('button', { name: 'Got it' }).click()
+    await studio.ask('project.new', {})
+    await expect(studio.models.demo).toBeVisible()
     await expectAccessible(studio, 'the empty project')
     await studio.models.demo.click()
     await expect(studio.shares).toBeVisible()
@@ -24,6 +32,15 @@ test('open, inspect, tune, drop one, preview, export, restore', async ({ studio,
     for (const name of specialists)
       await expect(studio.models.picture(name)).toHaveAccessibleName(`${name} draws “${prompt}”`, { timeout: 60_000 })
     await expectAccessible(studio, 'Models')
+  })
+
+  await test.step('a model of another ancestor is warned of, and removed', async () => {
+    const stranger = await writeStranger(project.models[1]!.path, server.folder)
+    await studio.ask('project.edit', { edits: [{ type: 'add-models', models: [{ path: stranger }] }], label: 'Add' })
+    const trouble = studio.models.trouble('stranger')
+    await expect(trouble).toContainText('It is no fine-tune of this base', { timeout: 60_000 })
+    await studio.undo.click()
+    await expect(studio.models.attention).toHaveCount(0)
   })
 
   await test.step('inspect: all layers, one of them closely', async () => {
@@ -117,7 +134,21 @@ test('open, inspect, tune, drop one, preview, export, restore', async ({ studio,
     expect(models[1]).toMatchObject({ name: first, weight: 0.5, enabled: true })
     expect(models.at(-1)).toMatchObject({ name: last, weight: 1, enabled: false })
     await studio.tune.turnLive(false)
-    await expect(studio.tune.live.getByRole('img')).toHaveCount(0)
+    await expect(studio.tune.live.getByRole('img', { name: /^Live: / })).toHaveCount(0)
+    await expect(studio.tune.live).toContainText('What specialists draw by themselves')
+  })
+
+  await test.step('tune: a snapshot brings back what a preset of block weights changed', async () => {
+    const row = page.getByRole('region', { name: 'Snapshots' })
+    await row.getByRole('button', { name: 'Keep this state' }).click()
+    const blocks = page.getByRole('region', { name: 'Weights by block' })
+    await blocks.getByRole('combobox', { name: 'Preset of block weights' }).selectOption({ label: 'GRAD_A' })
+    const weighed = async (): Promise<number> =>
+      Object.keys((await studio.ask('app.snapshot', {})).project.project.models[1]!.blocks).length
+    await expect.poll(weighed).toBeGreaterThan(0)
+    await row.getByRole('button', { name: 'Restore State 1' }).click()
+    await expect.poll(weighed).toBe(0)
+    await expect(studio.tune.row(last)).toContainText('dropped')
   })
 
   await test.step('preview: base, this merge, and without one, then compare two', async () => {
@@ -140,7 +171,22 @@ test('open, inspect, tune, drop one, preview, export, restore', async ({ studio,
     await page.getByRole('radio', { name: 'Difference' }).click()
     await expect(studio.preview.comparison).toContainText(/mean difference .* of 255/)
     await expectAccessible(studio, 'Comparison')
+    await page.getByRole('radio', { name: 'Flip' }).click()
+    await expect(page.getByRole('button', { name: 'Shows A' })).toBeVisible()
+    await page.getByRole('group', { name: /^Comparison/ }).press('f')
+    await expect(page.getByRole('button', { name: 'Shows B' })).toBeVisible()
     await page.keyboard.press('Escape')
+  })
+
+  await test.step('preview: a grid over the weight of one', async () => {
+    await page.getByRole('radio', { name: 'Grid' }).click()
+    await page.getByRole('textbox', { name: 'X: values' }).fill('0, 1')
+    await page.getByRole('textbox', { name: 'X: values' }).press('Enter')
+    await page.getByRole('button', { name: 'Draw grid' }).click()
+    for (const weight of [0, 1]) {
+      const cell = page.getByRole('img', { name: `${first} ${weight}`, exact: true })
+      await expect(cell).toBeVisible({ timeout: 60_000 })
+    }
   })
 
   await test.step('export: the tensors are those of the command line', async () => {
@@ -163,8 +209,10 @@ test('open, inspect, tune, drop one, preview, export, restore', async ({ studio,
 
   await test.step('restore the project from what was exported', async () => {
     await studio.goTo('Tune')
+    await expect(studio.tune.live).toContainText('Drawn in Preview with these weights')
     await studio.tune.takeBack(last)
     await expect(studio.tune.row(last)).not.toContainText('dropped')
+    await expect(studio.tune.live).toContainText('Last drawn in Preview, with other weights')
     await studio.goTo('Export')
     await studio.export.restoreFrom(server.folder, 'merged')
     const names = async (): Promise<string[]> =>
