@@ -4,8 +4,8 @@ import type { LiveState } from '../../../src-main/contract/preview'
 import { useSession } from '../../bridge/session-store'
 import { keepEqual } from '../../shared/keep-equal'
 import { useNotices } from '../../shared/notices/notices-store'
+import { pictureCopy } from '../../shared/picture-copy'
 import { useProject } from '../project/project-store'
-import { pictureCopy } from './picture-copy'
 
 type LivePicture = LiveState['pictures'][number]
 
