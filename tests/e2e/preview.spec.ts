@@ -93,10 +93,12 @@ test('pictures of other weights are dimmed and said, and their settings bring th
   await expect(studio.preview.comparison).toContainText(`${first!.name} 1`)
   await page.getByRole('button', { name: 'Use these settings' }).click()
   await expect(page.getByText('Drawn with other weights')).toHaveCount(0)
-  const now = (await studio.ask('app.snapshot', {})).project
+  // The window shows an edit before the host has it.
+  const state = async () => (await studio.ask('app.snapshot', {})).project
+  await expect.poll(async () => (await state()).undo).toBe('Use the settings of a picture')
+  const now = await state()
   expect(now.project.models).toEqual(project.models)
   expect(now.project.method).toEqual(project.method)
-  expect(now.undo).toBe('Use the settings of a picture')
 })
 
 test('pictures of one project do not appear in another, and are there again in theirs', async ({
