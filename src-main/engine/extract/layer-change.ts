@@ -78,7 +78,7 @@ export class ChangeReader {
       const count = Math.min(held, rows - first)
       const block = change.part(first * columns * 4)
       pair.subtract(first * columns, count * columns, block)
-      total += kernels.run.dot(block.pointer, block.pointer, count * columns)
+      total += kernels.run.sumOfSquares(block.pointer, count * columns)
       sketch.add(block, count)
     }
     return { matrix: { data: change.floats(rows * columns), rows, columns }, total, sketch: sketch.finish() }

@@ -113,14 +113,26 @@ async function lostBy(
   const leftOut = total - sumOfSquares(singularValues.subarray(0, rank))
   if (matrix.data instanceof Float64Array || leftOut < SMALL_LOSS * total)
     return (await lostEnergy(matrix, { up, down }, products)).lost
-  let rounding = 0
+  const ofColumns = new Float64Array(rank)
   for (let at = 0, k = 0; at < up.data.length; at++, k = k + 1 === rank ? 0 : k + 1)
-    rounding += singularValues[k]! * (up.data[at]! - found.up.data[at]!) ** 2
+    ofColumns[k]! += (up.data[at]! - found.up.data[at]!) ** 2
+  let rounding = 0
   const { columns } = down
-  for (let k = 0; k < rank; k++) {
-    let ofRow = 0
-    for (let at = k * columns; at < (k + 1) * columns; at++) ofRow += (down.data[at]! - found.down.data[at]!) ** 2
-    rounding += singularValues[k]! * ofRow
-  }
+  for (let k = 0; k < rank; k++)
+    rounding += singularValues[k]! * (ofColumns[k]! + squaredDistance(down.data, found.down.data, k * columns, columns))
   return leftOut + rounding
+}
+
+/** Σ (a − b)² over some of their elements, in float64. */
+function squaredDistance(a: Matrix['data'], b: Matrix['data'], start: number, count: number): number {
+  // Sums that do not wait for each other.
+  let [even, odd] = [0, 0]
+  const end = start + count
+  for (let at = start; at < end - 1; at += 2) {
+    const first = a[at]! - b[at]!
+    const second = a[at + 1]! - b[at + 1]!
+    even += first * first
+    odd += second * second
+  }
+  return count % 2 === 0 ? even + odd : even + odd + (a[end - 1]! - b[end - 1]!) ** 2
 }

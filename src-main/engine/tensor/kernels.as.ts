@@ -206,6 +206,38 @@ export function dot(a: usize, b: usize, count: i32): f64 {
   return total
 }
 
+/** The squares of two float32 values of a vector, in float64. */
+// @ts-ignore: decorator
+@inline
+function squares(low: v128): v128 {
+  const values = f64x2.promote_low_f32x4(low)
+  return f64x2.mul(values, values)
+}
+
+/** Sum of the squares of float32 values in float64; count may be any number. Sums that do not wait for each other. */
+export function sumOfSquares(values: usize, count: i32): f64 {
+  let a = f64x2.splat(0)
+  let b = f64x2.splat(0)
+  let c = f64x2.splat(0)
+  let d = f64x2.splat(0)
+  const pairs = count & ~7
+  for (let i = 0; i < pairs; i += 8) {
+    const x = v128.load(values + (<usize>i << 2))
+    const y = v128.load(values + (<usize>i << 2), 16)
+    a = f64x2.add(a, squares(x))
+    b = f64x2.add(b, squares(i64x2.shuffle(x, x, 1, 1)))
+    c = f64x2.add(c, squares(y))
+    d = f64x2.add(d, squares(i64x2.shuffle(y, y, 1, 1)))
+  }
+  const sums = f64x2.add(f64x2.add(a, b), f64x2.add(c, d))
+  let total = f64x2.extract_lane(sums, 0) + f64x2.extract_lane(sums, 1)
+  for (let i = pairs; i < count; i++) {
+    const value = <f64>load<f32>(values + (<usize>i << 2))
+    total += value * value
+  }
+  return total
+}
+
 /** Sum of float32 values in float64; count may be any number. */
 export function sum(values: usize, count: i32): f64 {
   let low = f64x2.splat(0)

@@ -26,6 +26,7 @@ interface KernelExports {
   encodeF16(source: number, target: number, count: number): number
   encodeBF16(source: number, target: number, count: number): number
   dot(a: number, b: number, count: number): number
+  sumOfSquares(values: number, count: number): number
   sum(values: number, count: number): number
   addScaled(target: number, source: number, count: number, weight: number): void
   scale(values: number, count: number, factor: number): void
