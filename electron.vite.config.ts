@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'electron-vite'
 import { assemblyscript } from './build/assemblyscript-plugin'
-import { COMMANDS } from './src-main/contract/commands'
+import { COMMANDS } from './src-main/contract/protocol/commands'
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 

@@ -1,6 +1,6 @@
 import { contextBridge, ipcRenderer, webUtils } from 'electron'
-import { IPC } from './contract/ipc'
-import type { DesktopApi } from './contract/wire'
+import { IPC } from './contract/protocol/ipc'
+import type { DesktopApi } from './contract/protocol/wire'
 
 // Runs in the sandbox, before the interface: all that the interface can reach of Electron is this object.
 

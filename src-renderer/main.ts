@@ -1,6 +1,6 @@
 import { createPinia } from 'pinia'
 import { createApp } from 'vue'
-import type { DesktopApi } from '../src-main/contract/wire'
+import type { DesktopApi } from '../src-main/contract/protocol/wire'
 import { bridgeKey } from './bridge/bridge'
 import { createElectronBridge } from './bridge/electron-bridge'
 import { createHttpBridge } from './bridge/http-bridge'

@@ -2,9 +2,9 @@ import type { ChildProcess } from 'node:child_process'
 import { request, type IncomingHttpHeaders } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { WebSocket, type ClientOptions } from 'ws'
-import type { CommandInput, CommandName, CommandOutput } from '../src-main/contract/commands'
+import type { CommandInput, CommandName, CommandOutput } from '../src-main/contract/protocol/commands'
 import type { Job } from '../src-main/contract/jobs'
-import { API_PATH, EVENTS_PATH, type Reply } from '../src-main/contract/wire'
+import { API_PATH, EVENTS_PATH, type Reply } from '../src-main/contract/protocol/wire'
 
 const POLL_MS = 50
 

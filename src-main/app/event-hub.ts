@@ -1,4 +1,4 @@
-import type { AppEvent, NumberedEvent } from '../contract/events'
+import type { AppEvent, NumberedEvent } from '../contract/protocol/events'
 
 /** Events that are kept for clients that come back. */
 const KEPT = 2000

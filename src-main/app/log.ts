@@ -1,6 +1,6 @@
 import { appendFile, rename, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { AppEvent } from '../contract/events'
+import type { AppEvent } from '../contract/protocol/events'
 import type { LogEntry } from '../contract/state'
 import { makePrivateFolder, PRIVATE_FILE } from '../engine/files/writing/private'
 

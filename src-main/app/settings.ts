@@ -1,5 +1,5 @@
 import { toErrorReport } from '../contract/errors'
-import type { AppEvent } from '../contract/events'
+import type { AppEvent } from '../contract/protocol/events'
 import { settingsSchema, type Settings } from '../contract/state'
 import { readJsonFile, writeJsonFile } from './files/json-file'
 import type { PathAccess } from './files/path-access'

@@ -5,7 +5,7 @@ import { basisOf, evaluatedRows, unlearningRows } from '../app/evaluation/evalua
 import { newReport, withFailure } from '../app/evaluation/new-report'
 import { readJsonFile } from '../app/files/json-file'
 import { describeLayers } from '../app/models/project-layers'
-import { evaluate } from '../compute/evaluate'
+import { evaluate } from '../compute/tasks/evaluate'
 import type { TaskContext } from '../compute/task'
 import { identityOf, inspectionKey, isAbout } from '../contract/document/model-identity'
 import { takingPart, type Project } from '../contract/document/project'

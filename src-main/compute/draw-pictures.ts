@@ -1,4 +1,4 @@
-import type { TaskOf } from '../contract/compute-tasks'
+import type { TaskOf } from '../contract/protocol/compute-tasks'
 import type { Pipeline } from '../engine/diffusion/pipeline'
 import { encodePng } from '../engine/image/png'
 import { writeWhole } from '../engine/files/writing/write-whole'

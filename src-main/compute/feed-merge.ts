@@ -1,4 +1,4 @@
-import type { TaskOf } from '../contract/compute-tasks'
+import type { TaskOf } from '../contract/protocol/compute-tasks'
 import type { LiveFeeding } from '../contract/preview'
 import { type Project, readingOf } from '../contract/document/project'
 import { denoiserOf } from '../engine/checkpoint/denoisers'

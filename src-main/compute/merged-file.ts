@@ -1,4 +1,4 @@
-import type { TaskOf } from '../contract/compute-tasks'
+import type { TaskOf } from '../contract/protocol/compute-tasks'
 import { stat, utimes } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { makePrivate, makePrivateFolder } from '../engine/files/writing/private'

@@ -1,4 +1,4 @@
-import type { TaskOf } from '../contract/compute-tasks'
+import type { TaskOf } from '../contract/protocol/compute-tasks'
 import type { Reading } from '../contract/document/project'
 import { openModel, openSpecialist } from '../engine/merge/open-model'
 import type { SpecialistOptions } from '../engine/merge/plan/plan'

@@ -1,5 +1,5 @@
-import type { ComputeEvent } from '../contract/compute'
-import type { ResultOf, TaskName, TaskOf } from '../contract/compute-tasks'
+import type { ComputeEvent } from '../contract/protocol/compute'
+import type { ResultOf, TaskName, TaskOf } from '../contract/protocol/compute-tasks'
 
 /** What a running task may use. */
 export interface TaskContext {

@@ -4,7 +4,7 @@ import { mergeSettingsSchema } from './document/merge-settings'
 import { outputSchema } from './document/project'
 import { SPLITS } from './evaluate/settings'
 import { exportResultSchema } from './export'
-import { gridLabelsSchema } from './grid'
+import { gridLabelsSchema } from './grid/grid'
 import { drawingSchema, pictureSchema } from './preview'
 
 /** What a project's history tells of. */

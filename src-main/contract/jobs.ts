@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { JOB_TASKS } from './compute-tasks'
+import { JOB_TASKS } from './protocol/compute-tasks'
 import { errorReportSchema } from './document/models'
-import { taggedUnion } from './tagged-union'
+import { taggedUnion } from './protocol/tagged-union'
 
 export type JobKind = keyof typeof JOB_TASKS
 

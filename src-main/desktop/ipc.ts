@@ -2,8 +2,8 @@ import { ipcMain, type BrowserWindow, type IpcMainInvokeEvent } from 'electron'
 import type { Dispatch } from '../app/dispatch'
 import type { EventHub } from '../app/event-hub'
 import { FusionError, toErrorReport } from '../contract/errors'
-import { IPC } from '../contract/ipc'
-import type { Reply } from '../contract/wire'
+import { IPC } from '../contract/protocol/ipc'
+import type { Reply } from '../contract/protocol/wire'
 import { APP_ORIGIN } from './app-protocol'
 
 /** What of an IPC event tells who sent it. */

@@ -4,7 +4,7 @@ import { WebSocketServer, type RawData, type WebSocket } from 'ws'
 import type { Dispatch } from '../app/dispatch'
 import type { EventHub } from '../app/event-hub'
 import { FusionError, toErrorReport } from '../contract/errors'
-import { clientMessageSchema, EVENTS_PATH, type Reply, type ServerMessage } from '../contract/wire'
+import { clientMessageSchema, EVENTS_PATH, type Reply, type ServerMessage } from '../contract/protocol/wire'
 import type { Access } from './access'
 import { MAX_BODY_BYTES, parseJson, urlOf } from './http'
 

@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process'
 import type { ComputeChild } from '../app/jobs/compute-supervisor'
-import { LINKS_INSIDE } from '../contract/compute'
+import { LINKS_INSIDE } from '../contract/protocol/compute'
 
 /**
  * Starts the compute process as a child of Node. Structured clones: typed arrays and maps stay what they are.

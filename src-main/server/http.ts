@@ -7,7 +7,7 @@ import {
   type InterfaceRoots,
 } from '../app/files/interface-files'
 import { FusionError, toErrorReport, type ErrorKind } from '../contract/errors'
-import { API_PATH, type Reply } from '../contract/wire'
+import { API_PATH, type Reply } from '../contract/protocol/wire'
 import type { Access, Refusal } from './access'
 
 /** The largest input: a dropped PNG as base64. */

@@ -1,5 +1,5 @@
 import { inject, type InjectionKey } from 'vue'
-import type { Client } from '../../src-main/contract/commands'
+import type { Client } from '../../src-main/contract/protocol/commands'
 
 export type Connection = 'connecting' | 'connected' | 'lost'
 

@@ -1,5 +1,5 @@
-import type { Client, CommandOutput } from '../../src-main/contract/commands'
-import type { DesktopApi } from '../../src-main/contract/wire'
+import type { Client, CommandOutput } from '../../src-main/contract/protocol/commands'
+import type { DesktopApi } from '../../src-main/contract/protocol/wire'
 import type { Bridge } from './bridge'
 import { valueOf } from './reply'
 

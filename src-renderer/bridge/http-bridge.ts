@@ -1,7 +1,7 @@
-import type { Client, CommandOutput } from '../../src-main/contract/commands'
+import type { Client, CommandOutput } from '../../src-main/contract/protocol/commands'
 import { FusionError } from '../../src-main/contract/errors'
-import type { NumberedEvent } from '../../src-main/contract/events'
-import { API_PATH, EVENTS_PATH, type Reply, type ServerMessage } from '../../src-main/contract/wire'
+import type { NumberedEvent } from '../../src-main/contract/protocol/events'
+import { API_PATH, EVENTS_PATH, type Reply, type ServerMessage } from '../../src-main/contract/protocol/wire'
 import type { Bridge, Connection } from './bridge'
 import { valueOf } from './reply'
 

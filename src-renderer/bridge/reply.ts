@@ -1,5 +1,5 @@
 import { FusionError } from '../../src-main/contract/errors'
-import type { Reply } from '../../src-main/contract/wire'
+import type { Reply } from '../../src-main/contract/protocol/wire'
 
 /** @throws FusionError what the host answered */
 export function valueOf(reply: Reply): unknown {

@@ -1,8 +1,8 @@
 import { defineStore } from 'pinia'
 import { ref, shallowRef } from 'vue'
-import type { CommandInput, CommandName, CommandOutput } from '../../src-main/contract/commands'
+import type { CommandInput, CommandName, CommandOutput } from '../../src-main/contract/protocol/commands'
 import { toErrorReport, type ErrorReport } from '../../src-main/contract/errors'
-import type { AppEvent, NumberedEvent } from '../../src-main/contract/events'
+import type { AppEvent, NumberedEvent } from '../../src-main/contract/protocol/events'
 import type { ComputeState, RecentProject, Snapshot } from '../../src-main/contract/state'
 import { useBridge, type Connection } from './bridge'
 

@@ -2,7 +2,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlin
 import { dirname, join, relative } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { FusionError } from '../../src-main/contract/errors'
-import type { CommandName } from '../../src-main/contract/commands'
+import type { CommandName } from '../../src-main/contract/protocol/commands'
 import { openCheckpoint } from '../../src-main/engine/checkpoint/open'
 import { writePipelineFiles } from '../../src-main/engine/checkpoint/pipeline/pipeline-files'
 import { forcesZeros, schedulerConfigOf } from '../../src-main/engine/diffusion/pipeline-parts'

@@ -1,9 +1,9 @@
 import type { WebSocket } from 'ws'
-import type { CommandInput } from '../../src-main/contract/commands'
-import type { AppEvent } from '../../src-main/contract/events'
+import type { CommandInput } from '../../src-main/contract/protocol/commands'
+import type { AppEvent } from '../../src-main/contract/protocol/events'
 import type { Job } from '../../src-main/contract/jobs'
 import type { LiveState } from '../../src-main/contract/preview'
-import type { ServerMessage } from '../../src-main/contract/wire'
+import type { ServerMessage } from '../../src-main/contract/protocol/wire'
 import { ServeClient } from '../serve-client'
 
 /** A client of `serve` that follows jobs and the live preview by events. */

@@ -1,4 +1,4 @@
-import type { CommandOutput } from '../../contract/commands'
+import type { CommandOutput } from '../../contract/protocol/commands'
 import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
 

@@ -1,7 +1,7 @@
 import type { Dirent } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { CommandOutput } from '../../contract/commands'
+import type { CommandOutput } from '../../contract/protocol/commands'
 import { FusionError } from '../../contract/errors'
 import { targetName } from '../../contract/document/file-names'
 import { isProjectPath, isRecipeName, isWeightsName } from '../../contract/document/model-names'

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { CommandName, CommandOutput, Commands } from '../../contract/commands'
+import type { CommandName, CommandOutput, Commands } from '../../contract/protocol/commands'
 
 /** What a handler gets: the input as the schema leaves it, defaults filled in. */
 export type HandlerInput<C extends CommandName> = z.output<Commands[C]['input']>

@@ -1,5 +1,5 @@
-import type { ComputeEvent } from '../../contract/compute'
-import type { TaskOf } from '../../contract/compute-tasks'
+import type { ComputeEvent } from '../../contract/protocol/compute'
+import type { TaskOf } from '../../contract/protocol/compute-tasks'
 import type { Job, JobKind, JobResult } from '../../contract/jobs'
 import { toErrorReport } from '../../contract/errors'
 import type { ComputeSupervisor } from './compute-supervisor'

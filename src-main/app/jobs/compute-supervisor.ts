@@ -1,6 +1,6 @@
 import { constants, setPriority } from 'node:os'
-import { computeMessageSchema, type ComputeEvent, type ComputeRequest } from '../../contract/compute'
-import type { ComputeResult, ComputeTask, ResultOf } from '../../contract/compute-tasks'
+import { computeMessageSchema, type ComputeEvent, type ComputeRequest } from '../../contract/protocol/compute'
+import type { ComputeResult, ComputeTask, ResultOf } from '../../contract/protocol/compute-tasks'
 import { FusionError, fromErrorReport, toErrorReport, type ErrorReport } from '../../contract/errors'
 import type { ComputeState } from '../../contract/state'
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { FusionError, toErrorReport } from '../../contract/errors'
-import type { AppEvent } from '../../contract/events'
+import type { AppEvent } from '../../contract/protocol/events'
 import type { Job, JobKind, JobResult, QueueState } from '../../contract/jobs'
 
 /** Events of one job come no faster than this. */

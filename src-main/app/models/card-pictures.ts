@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import { z } from 'zod'
-import type { TaskOf } from '../../contract/compute-tasks'
+import type { TaskOf } from '../../contract/protocol/compute-tasks'
 import { readingOf, type ModelEntry, type Project } from '../../contract/document/project'
 import { promptSchema } from '../../contract/values/prompt'
 import { seedSchema } from '../../contract/values/seed'

@@ -1,4 +1,4 @@
-import type { CommandOutput } from '../../contract/commands'
+import type { CommandOutput } from '../../contract/protocol/commands'
 import type { Project } from '../../contract/document/project'
 import type { Checkpoint, ComponentName } from '../../engine/checkpoint/model/checkpoint'
 import { tensorNames } from '../../engine/checkpoint/tensor-names'

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { z } from 'zod'
-import type { ComputeEvent } from '../../contract/compute'
+import type { ComputeEvent } from '../../contract/protocol/compute'
 import { readJsonFile, writeJsonFile } from '../files/json-file'
 
 const KEPT = 20

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { mergeText } from '../../contract/document/merge-settings'
 import { takingPart, type Project } from '../../contract/document/project'
-import type { Grid } from '../../contract/grid'
+import type { Grid } from '../../contract/grid/grid'
 import { reweightingOf } from '../../contract/methods/descriptor'
 import { describedMethod } from '../../contract/methods/index'
-import { gridCells, type GridCell } from '../../contract/grid-cells'
+import { gridCells, type GridCell } from '../../contract/grid/grid-cells'
 import type { PictureSettings } from '../../contract/preview'
 import { mergedModel, plainModel, pictureSources, rememberingFiles, type PreviewModel } from './preview-models'
 import {

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ComputeEvent } from '../../contract/compute'
+import type { ComputeEvent } from '../../contract/protocol/compute'
 import { FusionError, toErrorReport } from '../../contract/errors'
 import type { Job, JobResult } from '../../contract/jobs'
 import { reweightingOf } from '../../contract/methods/descriptor'

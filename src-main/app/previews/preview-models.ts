@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import type { TaskOf } from '../../contract/compute-tasks'
+import type { TaskOf } from '../../contract/protocol/compute-tasks'
 import { mergeText } from '../../contract/document/merge-settings'
 import { needsCalibration, readingOf, type ModelEntry, type Project } from '../../contract/document/project'
 import { FusionError } from '../../contract/errors'

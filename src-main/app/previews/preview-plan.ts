@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { TaskOf } from '../../contract/compute-tasks'
+import type { TaskOf } from '../../contract/protocol/compute-tasks'
 import { mergeOfVariant, mergeText, readMergeText, withMerge } from '../../contract/document/merge-settings'
 import { takingPart, type ModelEntry, type Project } from '../../contract/document/project'
 import { EMPTY_BOOK, styledPrompt, styleInUse } from '../../contract/document/prompt-styles'

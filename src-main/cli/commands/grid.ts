@@ -6,7 +6,7 @@ import { version } from '../../../package.json'
 import { withOrigins } from '../../app/previews/picture-text'
 import { planGrid } from '../../app/previews/grid-plan'
 import { soonKnownHashes } from '../../app/models/model-hash'
-import { preview } from '../../compute/preview'
+import { preview } from '../../compute/tasks/preview'
 import { releaseModel } from '../../compute/resident-model'
 import type { TaskContext } from '../../compute/task'
 import { previewSchema, type Project } from '../../contract/document/project'
@@ -18,7 +18,7 @@ import {
   type GridAxis,
   type GridLabels,
   type GridPlace,
-} from '../../contract/grid'
+} from '../../contract/grid/grid'
 import { parseSeed, SEED_RANGE, seedOf } from '../../contract/values/seed'
 import { SMALL_FILES } from '../../engine/files/reading/small-files'
 import { readSmallFile } from '../../engine/files/reading/regular-file'

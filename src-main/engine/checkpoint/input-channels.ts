@@ -1,6 +1,6 @@
 import { denoiserOf } from './denoisers'
 import { LATENT_CHANNELS, sameFamily, unetTraits } from './denoisers/unet-traits'
-import { widenedTensor } from './containers/widened-tensors'
+import { widenedTensor } from './containers/derived/widened-tensors'
 import type { Checkpoint, Component, TensorView } from './model/checkpoint'
 
 /** The layer whose inputs are the latents, and in inpainting and editing models more than these. */

@@ -1,5 +1,5 @@
 import { FusionError } from '../../contract/errors'
-import type { GridLabels } from '../../contract/grid'
+import type { GridLabels } from '../../contract/grid/grid'
 import { readSmallFile } from '../files/reading/regular-file'
 import { SMALL_FILES } from '../files/reading/small-files'
 import { LINE_HEIGHT } from './bitmap-font'

@@ -2,7 +2,7 @@ import type { ModelFacts } from '../../contract/library'
 import { FORMS } from '../adapter-forms/index'
 import { parseFactorName } from '../adapters/factor-names'
 import type { StoredTensor, WeightsContainer } from '../checkpoint/containers/container'
-import { withScales } from '../checkpoint/containers/scaled-weights'
+import { withScales } from '../checkpoint/containers/derived/scaled-weights'
 import { refuseQuantised } from '../checkpoint/kinds/quantised'
 import {
   adapterKind,

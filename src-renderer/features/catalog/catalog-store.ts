@@ -1,6 +1,6 @@
 import { defineStore } from 'pinia'
 import { computed, shallowRef } from 'vue'
-import type { CommandOutput } from '../../../src-main/contract/commands'
+import type { CommandOutput } from '../../../src-main/contract/protocol/commands'
 import { useSession } from '../../bridge/session-store'
 import { useNotices } from '../../shared/notices/notices-store'
 

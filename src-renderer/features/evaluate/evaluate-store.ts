@@ -1,6 +1,6 @@
 import { defineStore } from 'pinia'
 import { computed, reactive, ref, shallowRef, watch } from 'vue'
-import type { CommandInput } from '../../../src-main/contract/commands'
+import type { CommandInput } from '../../../src-main/contract/protocol/commands'
 import { DOMAIN_PICTURES, type DomainPictures } from '../../../src-main/contract/evaluate/domain-pictures'
 import type { DriftReport } from '../../../src-main/contract/evaluate/drift'
 import type { EvaluationReport, EvaluationRow } from '../../../src-main/contract/evaluate/report'

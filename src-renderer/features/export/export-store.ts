@@ -1,6 +1,6 @@
 import { defineStore } from 'pinia'
 import { computed, shallowRef, watch } from 'vue'
-import type { CommandOutput } from '../../../src-main/contract/commands'
+import type { CommandOutput } from '../../../src-main/contract/protocol/commands'
 import { exportKey } from '../../../src-main/contract/document/export-key'
 import { toErrorReport, type ErrorReport } from '../../../src-main/contract/errors'
 import type { UnfinishedExport } from '../../../src-main/contract/export'

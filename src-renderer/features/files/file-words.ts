@@ -1,4 +1,4 @@
-import type { CommandInput, CommandOutput } from '../../../src-main/contract/commands'
+import type { CommandInput, CommandOutput } from '../../../src-main/contract/protocol/commands'
 import { ENDINGS } from '../../../src-main/contract/document/file-names'
 import { RECIPE_ENDINGS, WEIGHTS_ENDINGS } from '../../../src-main/contract/document/model-names'
 import { countOf } from '../../shared/format'

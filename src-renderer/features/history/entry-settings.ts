@@ -1,7 +1,7 @@
 import { isSameModel } from '../../../src-main/contract/document/model-identity'
 import type { MergeSettings } from '../../../src-main/contract/document/merge-settings'
 import type { MethodSettings, ModelEntry } from '../../../src-main/contract/document/project'
-import type { GridAxis } from '../../../src-main/contract/grid'
+import type { GridAxis } from '../../../src-main/contract/grid/grid'
 import type { DrawnEntry, EvaluationEntry, HistoryEntry, MergeEntry } from '../../../src-main/contract/history'
 import { weighsBase } from '../../../src-main/contract/methods/descriptor'
 import { describedMethod } from '../../../src-main/contract/methods/index'
@@ -10,7 +10,7 @@ import { figure } from '../../../src-main/contract/values/figures'
 import { variantLabel } from '../../../src-main/contract/values/variant'
 import { listOf } from '../../shared/format'
 import { componentWords } from '../models/model-words'
-import { AXIS_WORDS } from '../preview/axis-words'
+import { AXIS_WORDS } from '../preview/grid/axis-words'
 
 /** In this order they are shown. */
 export const SETTING_GROUPS = ['Weights', 'Method', 'Pictures', 'Export', 'Evaluation', 'Model files'] as const

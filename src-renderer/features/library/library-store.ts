@@ -1,6 +1,6 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
-import type { CommandOutput } from '../../../src-main/contract/commands'
+import type { CommandOutput } from '../../../src-main/contract/protocol/commands'
 import { toErrorReport, type ErrorReport } from '../../../src-main/contract/errors'
 import {
   filterLibrary,

@@ -1,4 +1,4 @@
-import type { CommandOutput } from '../../../src-main/contract/commands'
+import type { CommandOutput } from '../../../src-main/contract/protocol/commands'
 import { matchesPattern, unmatchedHint } from '../../../src-main/contract/document/layer-patterns'
 import { countOf, listOf } from '../../shared/format'
 

@@ -1,6 +1,6 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
-import type { CommandInput } from '../../../src-main/contract/commands'
+import type { CommandInput } from '../../../src-main/contract/protocol/commands'
 import type { Settings } from '../../../src-main/contract/state'
 import { useSession } from '../../bridge/session-store'
 import type { Theme } from '../../../src-main/contract/values/colour-scales'

@@ -1,6 +1,6 @@
 import type { Locator, Page } from '@playwright/test'
-import type { CommandInput, CommandName, CommandOutput } from '../../../src-main/contract/commands'
-import type { Reply } from '../../../src-main/contract/wire'
+import type { CommandInput, CommandName, CommandOutput } from '../../../src-main/contract/protocol/commands'
+import type { Reply } from '../../../src-main/contract/protocol/wire'
 import { STEPS } from '../../../src-renderer/shell/steps'
 import { EvaluatePage } from './evaluate-page'
 import { ExportPage } from './export-page'

@@ -1,5 +1,8 @@
 import type { StoredTensor } from '../../../src-main/engine/checkpoint/containers/container'
-import { permutedTensor, PermutedTensors } from '../../../src-main/engine/checkpoint/containers/permuted-tensors'
+import {
+  permutedTensor,
+  PermutedTensors,
+} from '../../../src-main/engine/checkpoint/containers/derived/permuted-tensors'
 import { bestAssignment } from '../../../src-main/engine/linear-algebra/assignment'
 import { MatrixProducts, type Matrix } from '../../../src-main/engine/linear-algebra/matrix-products'
 import { featureCorrelations, groupShare, pairFeatures } from '../../../src-main/engine/merge/alignment/feature-pairing'

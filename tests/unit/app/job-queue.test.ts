@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { JobQueue, type JobContext } from '../../../src-main/app/jobs/job-queue'
 import { FusionError } from '../../../src-main/contract/errors'
-import type { AppEvent } from '../../../src-main/contract/events'
+import type { AppEvent } from '../../../src-main/contract/protocol/events'
 import type { Job, JobResult } from '../../../src-main/contract/jobs'
 
 const RESULT: JobResult = { kind: 'hash', files: [] }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { computeMessageSchema, computeRequestSchema } from '../../../src-main/contract/compute'
-import { COMPUTE_TASKS } from '../../../src-main/contract/compute-tasks'
+import { computeMessageSchema, computeRequestSchema } from '../../../src-main/contract/protocol/compute'
+import { COMPUTE_TASKS } from '../../../src-main/contract/protocol/compute-tasks'
 import { JOB_KINDS, jobResultSchema } from '../../../src-main/contract/jobs'
 
 const run = (task: unknown) => computeRequestSchema.safeParse({ type: 'run', id: 1, task })

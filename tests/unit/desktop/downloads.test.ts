@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { expect, it } from 'vitest'
 import { EventHub } from '../../../src-main/app/event-hub'
-import type { AppEvent } from '../../../src-main/contract/events'
+import type { AppEvent } from '../../../src-main/contract/protocol/events'
 import { followDownloads } from '../../../src-main/desktop/downloads'
 
 it('tells where a file went that the page saved, and of none that was not', () => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import type { NumberedEvent } from '../../../src-main/contract/events'
+import type { NumberedEvent } from '../../../src-main/contract/protocol/events'
 import type { Bridge, Connection } from '../../../src-renderer/bridge/bridge'
 import { createHttpBridge } from '../../../src-renderer/bridge/http-bridge'
 import { TestServer } from '../server/server'

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import type { CommandOutput } from '../../../src-main/contract/commands'
-import type { NumberedEvent } from '../../../src-main/contract/events'
+import type { CommandOutput } from '../../../src-main/contract/protocol/commands'
+import type { NumberedEvent } from '../../../src-main/contract/protocol/events'
 import type { Snapshot } from '../../../src-main/contract/state'
 import type { Bridge, Connection } from '../../../src-renderer/bridge/bridge'
 import { createHttpBridge } from '../../../src-renderer/bridge/http-bridge'

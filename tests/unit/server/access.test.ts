@@ -1,7 +1,7 @@
 import { symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { CommandName } from '../../../src-main/contract/commands'
+import type { CommandName } from '../../../src-main/contract/protocol/commands'
 import { MAX_BODY_BYTES } from '../../../src-main/server/http'
 import { family } from '../demo-family'
 import { TestServer } from './server'

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createDispatch } from '../../../src-main/app/dispatch'
-import { COMMANDS, type CommandName } from '../../../src-main/contract/commands'
-import type { Reply, ServerMessage } from '../../../src-main/contract/wire'
+import { COMMANDS, type CommandName } from '../../../src-main/contract/protocol/commands'
+import type { Reply, ServerMessage } from '../../../src-main/contract/protocol/wire'
 import { answerIpc, type Sender } from '../../../src-main/desktop/ipc'
 import { Inbox, TestServer } from './server'
 

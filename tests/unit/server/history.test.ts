@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync } 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { CommandInput, CommandOutput } from '../../../src-main/contract/commands'
+import type { CommandInput, CommandOutput } from '../../../src-main/contract/protocol/commands'
 import type { Job } from '../../../src-main/contract/jobs'
 import { decodePng } from '../../../src-main/engine/image/png'
 import { prompts } from '../demo-family'

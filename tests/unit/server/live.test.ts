@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { WebSocket } from 'ws'
 import type { LiveState } from '../../../src-main/contract/preview'
 import type { Project } from '../../../src-main/contract/document/project'
-import type { ServerMessage } from '../../../src-main/contract/wire'
+import type { ServerMessage } from '../../../src-main/contract/protocol/wire'
 import { Inbox, TestServer } from './server'
 
 type EventMessage = Extract<ServerMessage, { type: 'event' }>

@@ -2,7 +2,7 @@ import type { WeightsContainer } from './container'
 import { containerOf } from './file-start'
 import { readPickleFile } from './pickle-file'
 import { readSafetensors } from './safetensors'
-import { withScales } from './scaled-weights'
+import { withScales } from './derived/scaled-weights'
 
 /**
  * Opens a file of weights from its header alone, by the container that it is, as it is stored. Another container is one

@@ -8,7 +8,7 @@ import { requireOwn } from '../../files/reading/links'
 import { SMALL_FILES } from '../../files/reading/small-files'
 import { unreadable } from '../../files/reading/file-errors'
 import { openContainer, openWeights } from '../containers/open-container'
-import { withScales } from '../containers/scaled-weights'
+import { withScales } from '../containers/derived/scaled-weights'
 
 const NAME = '(?:diffusion_pytorch_model|pytorch_model|model)'
 const ENDING = '(safetensors|bin|pt|pth|ckpt)'

@@ -1,4 +1,4 @@
-import { permutedTensor } from '../../checkpoint/containers/permuted-tensors'
+import { permutedTensor } from '../../checkpoint/containers/derived/permuted-tensors'
 import type { TensorReader } from '../../checkpoint/containers/tensor-reader'
 import type { Component, TensorView } from '../../checkpoint/model/checkpoint'
 import { yieldOrCancel } from '../../cancel'

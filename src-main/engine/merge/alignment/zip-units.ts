@@ -1,5 +1,5 @@
 import { yieldOrCancel, type YieldOrCancel } from '../../cancel'
-import { combinedTensor } from '../../checkpoint/containers/combined-tensors'
+import { combinedTensor } from '../../checkpoint/containers/derived/combined-tensors'
 import type { Combination, StoredTensor } from '../../checkpoint/containers/container'
 import type { TensorReader } from '../../checkpoint/containers/tensor-reader'
 import type { Component } from '../../checkpoint/model/checkpoint'

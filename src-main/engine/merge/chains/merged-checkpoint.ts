@@ -155,7 +155,7 @@ function storedTensor(tensor: OutputTensor, runs: readonly Run[], path: string, 
   return { name, elementType, shape, path, offset, byteLength, merged: { parts } }
 }
 
-/** Codes with their scale, as a file with both is read (containers/scaled-weights.ts). */
+/** Codes with their scale, as a file with both is read (containers/derived/scaled-weights.ts). */
 function scaledTensor(codes: StoredTensor, scale: StoredTensor, used: Set<StoredTensor>): StoredTensor {
   used.add(scale)
   const { name, shape, path, offset } = codes

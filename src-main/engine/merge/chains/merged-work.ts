@@ -4,7 +4,7 @@ import {
   type ElementReader,
   type MergedBytes,
   type WorkRunner,
-} from '../../checkpoint/containers/merged-tensors'
+} from '../../checkpoint/containers/derived/merged-tensors'
 import type { TensorView } from '../../checkpoint/model/checkpoint'
 import { BYTES_PER_ELEMENT } from '../../tensor/element-type'
 import { SUM_BLOCK_ELEMENTS } from '../../tensor/weighted-sum'

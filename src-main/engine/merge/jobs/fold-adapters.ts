@@ -1,6 +1,6 @@
 import { isSum } from '../../adapter-forms/additive'
 import type { ComputedTensor, StoredRun } from '../../checkpoint/containers/container'
-import { computedTensor } from '../../checkpoint/containers/computed-tensor'
+import { computedTensor } from '../../checkpoint/containers/derived/computed-tensor'
 import type { TensorView } from '../../checkpoint/model/checkpoint'
 import type { LinearCombination } from '../../tensor/weighted-sum'
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { mergeText } from '../../../../src-main/contract/document/merge-settings'
 import { projectSchema, type Project } from '../../../../src-main/contract/document/project'
-import { AXIS_KINDS, gridSchema, type GridAxis } from '../../../../src-main/contract/grid'
-import { axisValues } from '../../../../src-main/contract/grid-axes'
-import { gridCells, type GridCell } from '../../../../src-main/contract/grid-cells'
+import { AXIS_KINDS, gridSchema, type GridAxis } from '../../../../src-main/contract/grid/grid'
+import { axisValues } from '../../../../src-main/contract/grid/grid-axes'
+import { gridCells, type GridCell } from '../../../../src-main/contract/grid/grid-cells'
 
 const project: Project = projectSchema.parse({
   format: 'featurefusion-project',

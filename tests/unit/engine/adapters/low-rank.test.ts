@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { weightShape } from '../../../../src-main/engine/adapter-forms/matrices'
-import { factorsOf } from '../../../../src-main/engine/checkpoint/containers/computed-rows'
+import { factorsOf } from '../../../../src-main/engine/checkpoint/containers/derived/computed-rows'
 import { TensorReader } from '../../../../src-main/engine/checkpoint/containers/tensor-reader'
 import { FORMS } from '../../../../src-main/engine/adapter-forms/index'
 import { ADAPTERS, changedBase, computedViews, readView } from './adapter-models'

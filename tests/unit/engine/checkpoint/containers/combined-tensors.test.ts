@@ -1,6 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { combinedTensor, CombinedTensors } from '../../../../../src-main/engine/checkpoint/containers/combined-tensors'
+import {
+  combinedTensor,
+  CombinedTensors,
+} from '../../../../../src-main/engine/checkpoint/containers/derived/combined-tensors'
 import type { Combination, StoredTensor } from '../../../../../src-main/engine/checkpoint/containers/container'
 
 interface Part {

@@ -1,7 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { StoredTensor } from '../../../../../src-main/engine/checkpoint/containers/container'
-import { permutedTensor, PermutedTensors } from '../../../../../src-main/engine/checkpoint/containers/permuted-tensors'
+import {
+  permutedTensor,
+  PermutedTensors,
+} from '../../../../../src-main/engine/checkpoint/containers/derived/permuted-tensors'
 
 const order = (size: number): fc.Arbitrary<Int32Array | null> =>
   fc.option(

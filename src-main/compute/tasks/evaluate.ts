@@ -1,0 +1,83 @@
+import type { TaskOf } from '../../contract/protocol/compute-tasks'
+import { judgedDomains, measureRows } from '../../engine/evaluate/compare/compare-methods'
+import { compareRows } from '../../engine/evaluate/compare/leaderboard'
+import { EvaluationRun } from '../../engine/evaluate/evaluation-run'
+import { searchMerge } from '../../engine/evaluate/search/search-merge'
+import { unlearnedGains } from '../../engine/evaluate/losses/unlearned-gains'
+import { releaseModel } from '../resident-model'
+import type { TaskContext, TaskRunner } from '../task'
+
+/** Measures models and merges on one set of pictures; the table grows row by row. */
+export const evaluate: TaskRunner<'evaluate'> = async (task, context) => {
+  const { emit } = context
+  const run = await openRun(task, task, context, task.recognition)
+  try {
+    const judged = judgedDomains(run, task.rows)
+    const measured = await measureRows(run, task.rows, {
+      onProgress: (phase, fraction) => emit({ type: 'progress', phase, fraction }),
+      onRow: (rows) => {
+        const { summary, leaderboard, verdict } = compareRows(run, rows, judged)
+        emit({
+          type: 'losses',
+          summary: { ...summary, timesteps: [...summary.timesteps] },
+          unlearned: unlearnedGains(run.tableOf(rows, judged), summary, task.pairs),
+          recognition: run.recognitionOf(rows),
+          leaderboard: task.comparison ? leaderboard : null,
+          verdict: task.comparison ? verdict : null,
+        })
+      },
+      onFailed: (name, error) => emit({ type: 'row-failed', name, error }),
+    })
+    return { kind: 'evaluate', rows: measured.length }
+  } finally {
+    await run.release()
+  }
+}
+
+/** Looks for better weights; every trial and every best one is sent at once, so that a stop loses none. */
+export const search: TaskRunner<'search'> = async (task, context) => {
+  const { emit, signal } = context
+  const run = await openRun(task, { ...task.project, base: task.project.models[0]!.path }, context)
+  try {
+    const { best, check, trials } = await searchMerge(
+      run,
+      task.project,
+      task,
+      {
+        onProgress: (phase, fraction) => emit({ type: 'progress', phase, fraction }),
+        onStart: (start) => emit({ type: 'search', search: start }),
+        onTrial: ({ index, score, isBest }, models) =>
+          emit({ type: 'trial', trial: { index, score: Number.isFinite(score) ? score : null, isBest }, models }),
+      },
+      signal,
+    )
+    emit({ type: 'found', best, check })
+    return { kind: 'search', trials }
+  } finally {
+    await run.release()
+  }
+}
+
+/** What rows are measured with, on its own in memory. */
+export async function openRun(
+  { data, device, cacheFolder }: Pick<TaskOf<'evaluate'>, 'data' | 'device' | 'cacheFolder'>,
+  { base, prediction, ema }: Pick<TaskOf<'evaluate'>, 'base' | 'prediction' | 'ema'>,
+  { signal, workerFile, clipVocabulary }: TaskContext,
+  recognition: TaskOf<'evaluate'>['recognition'] = null,
+): Promise<EvaluationRun> {
+  await releaseModel()
+  return EvaluationRun.open({
+    base,
+    prediction,
+    ema,
+    data,
+    device,
+    cacheFolder,
+    clipVocabulary,
+    workerFile,
+    signal,
+    ...(recognition && {
+      recognition: { drawing: { ...recognition.drawing, seed: data.seed }, clip: recognition.clip },
+    }),
+  })
+}
