@@ -12,7 +12,7 @@ import {
   type UnlearnedGain,
 } from '../../contract/evaluate/losses'
 import type { Recognition } from '../../contract/evaluate/recognition'
-import type { Split } from '../../contract/evaluate/settings'
+import { picturesOf, type Split } from '../../contract/evaluate/settings'
 import type { ColouredTable } from '../../engine/image/table-picture'
 import { recognitionInWords } from './recognition-output'
 import { seconds, signed, table } from './output'
@@ -42,7 +42,7 @@ export function evaluationInWords(evaluation: Evaluation): string {
     ...others.map((model) => [model.name, ...cellsOf(model).map((cell) => changeInWords(cell))]),
   ]
   return [
-    `Denoising loss on ${split === 'all' ? '' : `${split} `}pictures (${pictures}; ${timesteps.length} timesteps each).`,
+    `Denoising loss on ${picturesOf(split)} (${pictures}; ${timesteps.length} timesteps each).`,
     `Below the base's loss: the change of it, lower is better; in brackets: not significant (${percent(evaluation.bootstrap.confidence)} intervals).`,
     '',
     table([header, ...rows]),

@@ -8,6 +8,17 @@ import { recognitionSettingsSchema } from './recognition'
 export const SPLITS = ['held-out', 'train', 'all'] as const
 export type Split = (typeof SPLITS)[number]
 
+const SPLIT_WORDS: { readonly [split in Split]: string } = {
+  'held-out': 'held-out pictures',
+  train: 'training pictures',
+  all: 'all pictures',
+}
+
+/** The pictures of a split, in words. */
+export function picturesOf(split: Split): string {
+  return SPLIT_WORDS[split]
+}
+
 /** The scales of methods that have one, when methods are compared: each searched, or as its paper has it. */
 export const SCALES = ['searched', 'published'] as const
 export type Scales = (typeof SCALES)[number]

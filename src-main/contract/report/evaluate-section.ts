@@ -6,6 +6,7 @@ import { cellWords, signedPercent } from '../evaluate/loss-words'
 import { fullColourChange } from '../evaluate/outliers'
 import { byRole, keptText, tableVerdict } from '../evaluate/table-verdict'
 import type { ReportCell, ReportSection, ReportTable } from './report-page'
+import { picturesOf } from '../evaluate/settings'
 
 /** Pictures by row and domain, as data URLs. */
 export type ReportPictures = readonly { row: string; domain: string; url: string; prompt: string }[]
@@ -22,7 +23,7 @@ export function tableSection(
     paragraphs: [
       ...(isCurrent ? [] : ['The project has changed since this was measured.']),
       tableVerdict(summary),
-      `Measured ${formatDate(report.time)} on ${report.split} pictures. The base: denoising loss. Other rows: the change against it, negative is better; in brackets: not significant.`,
+      `Measured ${formatDate(report.time)} on ${picturesOf(report.split)}. The base: denoising loss. Other rows: the change against it, negative is better; in brackets: not significant.`,
     ],
     tables: [lossTable(summary, pictures), keptTable(summary)],
   }
@@ -79,7 +80,7 @@ export function comparisonSection(report: EvaluationReport, isCurrent: boolean):
     paragraphs: [
       ...(isCurrent ? [] : ['The project has changed since this was measured.']),
       ...(report.verdict ? [report.verdict] : []),
-      `Measured ${formatDate(report.time)} on ${report.split} pictures.`,
+      `Measured ${formatDate(report.time)} on ${picturesOf(report.split)}.`,
     ],
     tables: [
       {

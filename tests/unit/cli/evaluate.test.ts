@@ -135,7 +135,11 @@ describe('featurefusion evaluate', () => {
       error: /is given twice/,
     },
     { args: ['--model', family.base.path, '--data', join(folder, 'none')], code: 1, error: /none is not there/ },
-    { args: ['--model', family.base.path, '--data', images, '--split', 'train'], code: 1, error: /no train pictures/ },
+    {
+      args: ['--model', family.base.path, '--data', images, '--split', 'train'],
+      code: 1,
+      error: /no training pictures/,
+    },
     { args: ['--model', specialist.path, '--data', images], code: 1, error: /no vae|no text_encoder/ },
     {
       args: ['--model', family.base.path, '--data', images, '--pictures', '1', '--clip', family.base.path],

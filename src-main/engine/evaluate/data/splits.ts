@@ -1,5 +1,5 @@
 import { FusionError } from '../../../contract/errors'
-import type { Split } from '../../../contract/evaluate/settings'
+import { picturesOf, type Split } from '../../../contract/evaluate/settings'
 import type { EvaluationPicture } from './evaluation-set'
 
 /** Domains and their pictures, before anything is read of them. */
@@ -27,7 +27,7 @@ export function chooseSplit({ domains }: PictureList, split: Split, most = Infin
   }))
   const left = chosen.filter(({ pictures }) => pictures.length > 0)
   if (left.length === 0)
-    throw new FusionError('validation', `The evaluation data have no ${split} pictures.`, {
+    throw new FusionError('validation', `The evaluation data have no ${split === 'all' ? 'pictures' : picturesOf(split)}.`, {
       hint: 'Choose another split.',
     })
   return left
