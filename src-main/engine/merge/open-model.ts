@@ -122,7 +122,7 @@ class Opening implements ModelOpener {
   ) {}
 
   open(path: string, reading?: Reading): Promise<Checkpoint> {
-    const key = JSON.stringify([path, reading])
+    const key = JSON.stringify([path, reading?.prediction, reading?.ema])
     const before = this.kept?.get(key)
     if (before) return before
     const opened = isProjectPath(path) ? this.openProject(resolve(path), reading) : openCheckpoint(path, reading)
