@@ -20,7 +20,7 @@ test('a project is added as a model, and exported as part of another merge', asy
   const files = page.getByRole('dialog', { name: 'Add models' }).last()
   await files.getByRole('button', { name: 'both.fusion.json' }).click()
   await files.getByRole('button', { name: 'Open', exact: true }).click()
-  await expect(studio.models.card('both')).toContainText('float16')
+  await expect(studio.models.card('both')).toContainText('MB')
 
   await studio.goTo('Export')
   await studio.export.exportTo(server.folder, 'merged')

@@ -71,13 +71,24 @@ export function shortHashOf(summary: CheckpointSummary): string | null {
   return summary.files[0]?.shortHash ?? null
 }
 
-/** What a card says of a model: its kind, its parts, one line, and its size. */
-export function factWords(summary: CheckpointSummary): { kind: string; parts: string; line: string; size: string } {
-  const size = formatBytes(summary.size)
-  const facts = { kind: summary.architectureTitle, parts: partsWords(summary), size }
-  if (!summary.adapter) return { ...facts, line: `${size} · ${elementTypeWords(summary.elementTypes)}` }
-  const rank = Math.max(...summary.adapter.ranks)
-  const kind = summary.architectureTitle.replace(/ \(.*\)$/, '')
-  const ranked = summary.adapter.ranks.length > 0 ? `${kind}, rank ${formatNumber(rank)}` : kind
-  return { ...facts, line: `${ranked} · ${size}` }
+/** What a card says of a model. */
+export interface ModelFacts {
+  kind: string
+  parts: string
+  /** What sort of adapter it is; null for a model. */
+  form: string | null
+  /** As much as fits a narrow card. */
+  short: string
+  line: string
+}
+
+/** The facts of a model from what its headers say. */
+export function factWords(summary: CheckpointSummary): ModelFacts {
+  const { architectureTitle: kind, adapter } = summary
+  const [size, parts] = [formatBytes(summary.size), partsWords(summary)]
+  if (!adapter)
+    return { kind, parts, form: null, short: size, line: `${size} · ${elementTypeWords(summary.elementTypes)}` }
+  const form = kind.replace(/ \(.*\)$/, '')
+  const ranked = adapter.ranks.length > 0 ? `${form}, rank ${formatNumber(Math.max(...adapter.ranks))}` : form
+  return { kind, parts, form, short: ranked, line: `${ranked} · ${size}` }
 }
