@@ -71,7 +71,10 @@ describe('featurefusion recipe', () => {
 
       writeFileSync(at('own.mecha'), 'version 0.1.0\nmodel "base.safetensors"\nmerge "rotate" &0 &0')
       const refused = await cli.run('recipe', at('own.mecha'))
-      expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/“rotate” is none of the methods here/) as string })
+      expect(refused).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/“rotate” is none of the methods here/) as string,
+      })
     },
     MINUTES,
   )

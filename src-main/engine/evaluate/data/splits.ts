@@ -27,9 +27,13 @@ export function chooseSplit({ domains }: PictureList, split: Split, most = Infin
   }))
   const left = chosen.filter(({ pictures }) => pictures.length > 0)
   if (left.length === 0)
-    throw new FusionError('validation', `The evaluation data have no ${split === 'all' ? 'pictures' : picturesOf(split)}.`, {
-      hint: 'Choose another split.',
-    })
+    throw new FusionError(
+      'validation',
+      `The evaluation data have no ${split === 'all' ? 'pictures' : picturesOf(split)}.`,
+      {
+        hint: 'Choose another split.',
+      },
+    )
   return left
 }
 
