@@ -3,7 +3,7 @@ import { negativeWeight, wrongCount, type Impossible } from '../../contract/meth
 import { weighsBase } from '../../contract/methods/descriptor'
 import { describedMethod } from '../../contract/methods/index'
 import { MOST_MODELS } from '../../contract/values/limits'
-import { Refusal, type ForeignRecipe } from './foreign-recipe'
+import { Refusal, tooManyModels, type ForeignRecipe } from './foreign-recipe'
 
 /**
  * The recipe, if a project can hold it and its method can merge it.
@@ -16,9 +16,7 @@ export function asProjectRecipe(recipe: ForeignRecipe): ForeignRecipe {
     // A base that is taken whole, or has the rest, has no weight.
     index === 0 && !weighsBase(descriptor) ? { ...model, weight: 1, blocks: {} } : model,
   )
-  if (models.length > MOST_MODELS) {
-    throw new Refusal(`it has more than ${MOST_MODELS} models`, 'Merge some of them to a file first.')
-  }
+  if (models.length > MOST_MODELS) throw tooManyModels()
   refuse(wrongCount(descriptor, models.length - 1))
   for (const { name, weight, blocks } of models) {
     refuse(negativeWeight(descriptor, { name, weight, blocks: { ...blocks }, layers: [] }))

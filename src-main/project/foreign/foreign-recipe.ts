@@ -1,6 +1,6 @@
 import { FusionError } from '../../contract/errors'
 import type { MERGEABLE_COMPONENTS, MethodName, MethodSettings, OutputType } from '../../contract/document/project'
-import { asName } from '../../contract/values/limits'
+import { asName, MOST_MODELS } from '../../contract/values/limits'
 import { isWeightsName } from '../../contract/document/model-names'
 
 /** A model of another program's recipe. */
@@ -55,6 +55,18 @@ export function readAsRecipe<Result>(path: string, program: string, read: () => 
       cause,
     })
   }
+}
+
+/** PyTorch's names of the types that an output can have here. */
+const TORCH_TYPES: Readonly<Record<string, OutputType>> = { float16: 'fp16', bfloat16: 'bf16', float32: 'fp32' }
+
+/** The output type that PyTorch names so; undefined where no output can have it. */
+export function typeOfTorch(name: string): OutputType | undefined {
+  return Object.hasOwn(TORCH_TYPES, name) ? TORCH_TYPES[name] : undefined
+}
+
+export function tooManyModels(): Refusal {
+  return new Refusal(`it has more than ${MOST_MODELS} models`, 'Merge some of them to a file first.')
 }
 
 /** The name of a model that a recipe names by a path of any system, or as a repository. */

@@ -6,6 +6,7 @@ import {
   constantOf,
   isAbout,
   isEverywhere,
+  ONE,
   partsOf,
   singleModel,
   times,
@@ -13,8 +14,6 @@ import {
   type MechaModel,
   type Sum,
 } from './mecha-sums'
-
-const ONE = constant(1)
 
 /**
  * What sd-mecha's add_difference makes of a model and changes that a method has made one.

@@ -1,9 +1,8 @@
-import type { OutputType } from '../../contract/document/project'
-import { OPEN_RESULT_HINT, Refusal } from './foreign-recipe'
+import { OPEN_RESULT_HINT, Refusal, typeOfTorch } from './foreign-recipe'
 import type { Call, Changes, Merge, Value } from './mecha-calls'
 import { completed, masked } from './mecha-changes'
 import { wholeOr } from './mecha-literals'
-import { addedUp, combined, constant, singleModel, times, type MechaModel, type Sum } from './mecha-sums'
+import { addedUp, combined, constant, ONE, singleModel, times, type MechaModel, type Sum } from './mecha-sums'
 
 /** A method of sd-mecha 1.1 that is read: its parameters in their order, and what it gives. */
 interface MechaMethod {
@@ -13,9 +12,6 @@ interface MechaMethod {
   run(call: Call): Value
 }
 
-const ONE = constant(1)
-/** Types in which a recipe can end; sd-mecha's words. */
-const TYPES: Readonly<Record<string, OutputType>> = { float16: 'fp16', bfloat16: 'bf16', float32: 'fp32' }
 /** Types that steps before the last may be computed in: here all are float32 or better. */
 const EXACT_TYPES = ['float32', 'float64']
 
@@ -218,7 +214,7 @@ function cast(call: Call): Value {
   const value = call.value('a')
   const type = call.text('dtype')
   if (type === null || (!call.isLast && EXACT_TYPES.includes(type))) return value
-  const dtype = call.isLast && Object.hasOwn(TYPES, type) ? TYPES[type] : undefined
+  const dtype = call.isLast ? typeOfTorch(type) : undefined
   if (!dtype) throw call.refusal('dtype', `is “${type.slice(0, 20)}”, which is not possible at this place`)
   if (value.kind === 'merge') return { ...value, dtype }
   return { ...call.sum('a'), dtype }

@@ -1,10 +1,27 @@
 import { MOST_MODELS } from '../../contract/values/limits'
 import { asProjectRecipe } from './checked-recipe'
-import { nameOfPlace, OPEN_RESULT_HINT, readAsRecipe, Refusal, type ForeignRecipe } from './foreign-recipe'
+import {
+  nameOfPlace,
+  OPEN_RESULT_HINT,
+  readAsRecipe,
+  Refusal,
+  tooManyModels,
+  type ForeignRecipe,
+} from './foreign-recipe'
 import { Call, type Merge, type Value } from './mecha-calls'
 import { literalOf } from './mecha-literals'
 import { mechaMethod } from './mecha-methods'
-import { combined, constant, isAbout, isModel, partsOf, type Factor, type MechaModel, type Sum } from './mecha-sums'
+import {
+  combined,
+  constant,
+  isAbout,
+  isModel,
+  ONE,
+  partsOf,
+  type Factor,
+  type MechaModel,
+  type Sum,
+} from './mecha-sums'
 import { malformed, parseMechaText, type MechaArgument, type MechaCommand } from './mecha-text'
 
 /** A megabyte has thousands of steps. */
@@ -108,10 +125,8 @@ function modelOf({ positional, named, line }: MechaCommand, models: Map<string, 
   const key = JSON.stringify([place.text, config])
   const model = models.get(key) ?? { place: place.text, config, isAdapter }
   models.set(key, model)
-  if (models.size > MOST_MODELS) {
-    throw new Refusal(`it has more than ${MOST_MODELS} models`, 'Merge some of them to a file first.')
-  }
-  return { kind: 'sum', parts: new Map([[model, constant(1)]]), lead: model, written: 'model' }
+  if (models.size > MOST_MODELS) throw tooManyModels()
+  return { kind: 'sum', parts: new Map([[model, ONE]]), lead: model, written: 'model' }
 }
 
 function result(
@@ -152,7 +167,7 @@ function mergeOfSum(sum: Sum): LastMerge {
   const others = partsOf(sum).filter(([model]) => model !== lead)
   if (lead.isAdapter || others.length === 0)
     throw new Refusal('it takes one model as it is', 'Open that model instead.')
-  const ofLead = { model: lead, factor: constant(1) }
+  const ofLead = { model: lead, factor: ONE }
   const ofOthers = others.map(([model, factor]) => ({ model, factor }))
   const typed = dtype && { dtype }
   const hasAdapters = others.some(([model]) => model.isAdapter)
@@ -169,7 +184,7 @@ function mergeOfSum(sum: Sum): LastMerge {
   if (ofOthers.length === 2 && !hasAdapters && isAbout(sum.parts.get(lead)!, 1)) {
     // A + α (B − C): the changes of B are from C, which is the base.
     const [added, base] = ofOthers[0]!.factor.all >= 0 ? ofOthers : [...ofOthers].reverse()
-    const models = [{ ...base!, factor: constant(1) }, ofLead, added!]
+    const models = [{ ...base!, factor: ONE }, ofLead, added!]
     return { method: { name: 'add-difference' }, models, ...typed }
   }
   const name = written === 'differences' || hasAdapters ? 'task-arithmetic' : 'weighted-sum'

@@ -36,6 +36,9 @@ export function constant(value: number): Factor {
   return { all: value, blocks: {} }
 }
 
+/** A model taken as it is. */
+export const ONE = constant(1)
+
 /** @returns null where it is not the same for all blocks */
 export function constantOf({ all, blocks }: Factor): number | null {
   return Object.values(blocks).every((value) => value === all) ? all : null

@@ -89,6 +89,11 @@ export class MergekitConfig {
     return number
   }
 
+  /** Of each of some models, which have to say it. */
+  weights(models: readonly MergekitModel[]): number[] {
+    return models.map((model) => this.number('weight', undefined, model))
+  }
+
   /** A number that models have each, and that is one for all here. @throws Refusal where they differ */
   same(key: string, preset: number): number {
     const [first = preset, ...others] = this.specialists.map((model) => this.number(key, preset, model))

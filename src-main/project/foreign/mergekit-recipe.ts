@@ -6,6 +6,7 @@ import {
   OPEN_RESULT_HINT,
   readAsRecipe,
   Refusal,
+  typeOfTorch,
   type ForeignModel,
   type ForeignRecipe,
 } from './foreign-recipe'
@@ -17,8 +18,6 @@ interface MergekitMerge {
   models: readonly { model: MergekitModel; weight: number }[]
 }
 
-/** mergekit's words for types that an output can have here. */
-const TYPES: Readonly<Record<string, OutputType>> = { float16: 'fp16', bfloat16: 'bf16', float32: 'fp32' }
 /** mergekit takes sums of weights below as nothing to divide by. */
 const LEAST_SUM = 1e-8
 /** … and NuSLERP this. */
@@ -27,7 +26,7 @@ const LEAST_NUSLERP_SUM = 1e-6
 /** mergekit 0.1.5's methods that are read; presets are its own. */
 const METHODS: Readonly<Record<string, (config: MergekitConfig) => MergekitMerge>> = {
   linear,
-  task_arithmetic: (config) => added(config, { name: 'task-arithmetic' }, shared(config, false)),
+  task_arithmetic: (config) => added(config, { name: 'task-arithmetic' }, shared(config)),
   ties(config) {
     const [normalize, rescale] = [config.flag('normalize', true), config.flag('rescale', false)]
     if (!normalize) throw withoutLike('normalize: false', 'TIES here divides by the weights of those that agree')
@@ -38,8 +37,8 @@ const METHODS: Readonly<Record<string, (config: MergekitConfig) => MergekitMerge
     requireNoDivision(config)
     return added(config, { name: 'dare-ties', ...dropped(config) })
   },
-  dare_linear: (config) => added(config, { name: 'dare', ...dropped(config) }, shared(config, false)),
-  breadcrumbs: (config) => added(config, { name: 'breadcrumbs', ...masked(config) }, shared(config, false)),
+  dare_linear: (config) => added(config, { name: 'dare', ...dropped(config) }, shared(config)),
+  breadcrumbs: (config) => added(config, { name: 'breadcrumbs', ...masked(config) }, shared(config)),
   breadcrumbs_ties(config) {
     requireNoDivision(config)
     return added(config, { name: 'breadcrumbs-ties', ...masked(config) })
@@ -50,7 +49,7 @@ const METHODS: Readonly<Record<string, (config: MergekitConfig) => MergekitMerge
     }
     return added(config, { name: 'della', ...drawn(config) })
   },
-  della_linear: (config) => added(config, { name: 'della-linear', ...drawn(config) }, shared(config, false)),
+  della_linear: (config) => added(config, { name: 'della-linear', ...drawn(config) }, shared(config)),
   sce(config) {
     const kept = Math.min(1, config.number('select_topk', 1))
     if (kept <= 0) throw withoutLike(`select_topk: ${kept}`, 'it keeps nothing')
@@ -69,19 +68,19 @@ const METHODS: Readonly<Record<string, (config: MergekitConfig) => MergekitMerge
   slerp(config) {
     const t = config.number('t')
     const { requiredBase: base, specialists } = config
-    return merge({ name: 'slerp', slerpForm: 'mergekit' }, base, specialists, () => t)
+    return merge({ name: 'slerp', slerpForm: 'mergekit' }, base, specialists, equal(specialists, t))
   },
   nuslerp,
   multislerp(config) {
     const weightsAs = config.flag('normalize_weights', true) ? 'shares' : 'factors'
     if (config.number('eps', 1e-8) !== 1e-8) throw withoutLike('eps', 'it is 1e-8 here')
-    const weight = (model: MergekitModel): number => config.number('weight', undefined, model)
     const { base, specialists } = config
-    if (weightsAs === 'shares' && specialists.every((model) => weight(model) === 0)) {
+    const weights = config.weights(specialists)
+    if (weightsAs === 'shares' && weights.every((weight) => weight === 0)) {
       throw withoutLike('weights of 0', 'they are divided by their sum')
     }
-    if (base) return merge({ name: 'multislerp', origin: 'base', weightsAs }, base, specialists, weight, 0)
-    return ofAll(specialists, { name: 'multislerp', origin: 'zero', weightsAs }, weight)
+    if (base) return merge({ name: 'multislerp', origin: 'base', weightsAs }, base, specialists, weights, 0)
+    return ofAll(specialists, { name: 'multislerp', origin: 'zero', weightsAs }, weights)
   },
   karcher: (config) =>
     ofAll(
@@ -92,7 +91,7 @@ const METHODS: Readonly<Record<string, (config: MergekitConfig) => MergekitMerge
         iterations: config.number('max_iter', 10),
         tolerance: config.number('tol', 1e-5),
       },
-      () => 1,
+      equal(config.inputs, 1),
     ),
 }
 
@@ -123,7 +122,7 @@ function foreignModel({ model: { place }, weight }: MergekitMerge['models'][numb
 
 function typeOf({ type }: MergekitConfig): OutputType {
   if (type === null) return 'same'
-  const own = Object.hasOwn(TYPES, type) ? TYPES[type] : undefined
+  const own = typeOfTorch(type)
   if (!own) throw withoutLike(`dtype: ${type.slice(0, 20)}`, 'outputs are float16, bfloat16 or float32 here')
   return own
 }
@@ -131,47 +130,43 @@ function typeOf({ type }: MergekitConfig): OutputType {
 /** Weights are divided by their sum, or are shares as they are. */
 function linear(config: MergekitConfig): MergekitMerge {
   const { inputs } = config
-  const weights = inputs.map((model) => config.number('weight', undefined, model))
-  const sum = weights.reduce((total, weight) => total + weight, 0)
+  const weights = config.weights(inputs)
+  const sum = sumOf(weights)
   const normalize = config.flag('normalize', true)
   if (normalize ? Math.abs(sum) < LEAST_SUM : Math.abs(sum - 1) > LEAST_SUM) {
     throw withoutLike(`weights that add up to ${sum}`, 'a model is made of shares of 1 here')
   }
   if (normalize && weights.every((weight) => weight >= 0)) {
-    return ofAll(inputs, { name: 'soup' }, (model) => weights[inputs.indexOf(model)]!)
+    return ofAll(inputs, { name: 'soup' }, weights)
   }
   // Negative weights, and weights as they are: the base has what the others leave of 1.
-  const divisor = normalize ? sum : 1
-  return ofAll(inputs, { name: 'weighted-sum' }, (model) => weights[inputs.indexOf(model)]! / divisor)
+  return ofAll(inputs, { name: 'weighted-sum' }, divided(weights, normalize ? sum : 1))
 }
 
 function nuslerp(config: MergekitConfig): MergekitMerge {
   const isWhole = config.flag('nuslerp_flatten', true)
   const axis = isWhole ? 'tensor' : config.flag('nuslerp_row_wise', false) ? 'columns' : 'rows'
   const { base, specialists } = config
-  const weights = specialists.map((model) => config.number('weight', undefined, model))
-  const sum = weights.reduce((total, weight) => total + weight, 0)
+  const weights = config.weights(specialists)
+  const sum = sumOf(weights)
   const isHalf = Math.abs(sum) < LEAST_NUSLERP_SUM
-  if (base) {
-    const weight = (model: MergekitModel): number => (isHalf ? 1 : weights[specialists.indexOf(model)]!)
-    return merge({ name: 'nuslerp', axis }, base, specialists, weight)
-  }
+  if (base) return merge({ name: 'nuslerp', axis }, base, specialists, isHalf ? equal(specialists, 1) : weights)
   const [first, ...others] = specialists
-  return merge({ name: 'slerp', slerpForm: 'nuslerp', axis }, first!, others, () => (isHalf ? 0.5 : weights[1]! / sum))
+  const part = isHalf ? 0.5 : weights[1]! / sum
+  return merge({ name: 'slerp', slerpForm: 'nuslerp', axis }, first!, others, equal(others, part))
 }
 
 /** What generalised task arithmetic does with all methods: weighted changes, times lambda. */
 function added(config: MergekitConfig, method: MergekitMerge['method'], divisor = 1): MergekitMerge {
   const { requiredBase: base, specialists } = config
-  const weight = (model: MergekitModel): number => config.number('weight', undefined, model) / divisor
-  return merge({ ...method, scale: config.number('lambda', 1) }, base, specialists, weight)
+  const weights = divided(config.weights(specialists), divisor)
+  return merge({ ...method, scale: config.number('lambda', 1) }, base, specialists, weights)
 }
 
 /** The sum by which `normalize` divides where all changes count. */
-function shared(config: MergekitConfig, preset: boolean): number {
-  if (!config.flag('normalize', preset)) return 1
-  const weights = config.specialists.map((model) => config.number('weight', undefined, model))
-  const sum = weights.reduce((total, weight) => total + weight, 0)
+function shared(config: MergekitConfig): number {
+  if (!config.flag('normalize', false)) return 1
+  const sum = sumOf(config.weights(config.specialists))
   return Math.abs(sum) < LEAST_SUM ? 1 : sum
 }
 
@@ -215,27 +210,39 @@ function masked(config: MergekitConfig): Pick<MergekitMerge['method'], 'density'
 
 /** Methods without weights. */
 function equally(config: MergekitConfig, method: MergekitMerge['method']): MergekitMerge {
-  return merge(method, config.requiredBase, config.specialists, () => 1)
+  return merge(method, config.requiredBase, config.specialists, equal(config.specialists, 1))
 }
 
 /** Methods that need no base: the first of the models is it here. */
 function ofAll(
   models: readonly MergekitModel[],
   method: MergekitMerge['method'],
-  weight: (model: MergekitModel) => number,
+  weights: readonly number[],
 ): MergekitMerge {
-  return { method, models: models.map((model) => ({ model, weight: weight(model) })) }
+  return { method, models: models.map((model, index) => ({ model, weight: weights[index]! })) }
 }
 
+/** @param weights of the specialists */
 function merge(
   method: MergekitMerge['method'],
   base: MergekitModel,
   specialists: readonly MergekitModel[],
-  weight: (model: MergekitModel) => number,
+  weights: readonly number[],
   baseWeight = 1,
 ): MergekitMerge {
-  const others = specialists.map((model) => ({ model, weight: weight(model) }))
-  return { method, models: [{ model: base, weight: baseWeight }, ...others] }
+  return ofAll([base, ...specialists], method, [baseWeight, ...weights])
+}
+
+function equal(models: readonly MergekitModel[], weight: number): number[] {
+  return models.map(() => weight)
+}
+
+function divided(weights: readonly number[], divisor: number): number[] {
+  return weights.map((weight) => weight / divisor)
+}
+
+function sumOf(weights: readonly number[]): number {
+  return weights.reduce((total, weight) => total + weight, 0)
 }
 
 function withoutLike(what: string, because: string): Refusal {
