@@ -137,7 +137,7 @@ export class Studio {
       const history = await PreviewHistory.open(join(dataFolder, 'previews'))
       const studio = new Studio(options, lock, events, log, settings, project, history)
       studio.cache.makePrivate()
-      await Promise.all([studio.evaluations.open(), studio.inspections.open(), studio.projectHistory.open()])
+      await Promise.all([studio.evaluations.open(), studio.inspections.open()])
       return studio
     } catch (error) {
       await lock.release()

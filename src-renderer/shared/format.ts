@@ -43,10 +43,15 @@ export function formatChange(relative: number): string {
   return `${relative > 0 ? '+' : ''}${withMinus(percent)}\u00a0%`
 }
 
+/** '14:05' */
+export function formatClock(milliseconds: number): string {
+  return new Date(milliseconds).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })
+}
+
 /** 'today 14:05', '3 Nov 2026 14:05'. */
 export function formatTime(milliseconds: number): string {
   const date = new Date(milliseconds)
-  const time = date.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })
+  const time = formatClock(milliseconds)
   if (date.toDateString() === new Date().toDateString()) return `today ${time}`
   return `${date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric' })} ${time}`
 }

@@ -1,8 +1,10 @@
 import { readMergeText, type MergeSettings } from '../../contract/document/merge-settings'
 import type { DrawnEntry } from '../../contract/history'
 import type { Drawing, Picture, PictureRun } from '../../contract/preview'
+import { groupBy } from '../../contract/values/group-by'
 import { compareSeeds } from '../../contract/values/seed'
 import { variantKey } from '../../contract/values/variant'
+import { withHashes } from '../models/model-hash'
 
 /** Pictures that were drawn together. */
 export interface DrawnRun {
@@ -17,13 +19,7 @@ export interface DrawnRun {
 
 /** Pictures by the run that drew them. @param pictures newest first */
 export function drawnRuns(pictures: readonly Picture[], runOf: (id: string) => PictureRun | null): DrawnRun[] {
-  const byJob = new Map<string, Picture[]>()
-  for (const picture of pictures) {
-    const own = byJob.get(picture.job)
-    if (own) own.push(picture)
-    else byJob.set(picture.job, [picture])
-  }
-  return [...byJob].map(([id, own]) => {
+  return [...groupBy(pictures, ({ job }) => job)].map(([id, own]) => {
     const run = runOf(id)
     return { id, time: run?.time ?? own.at(-1)!.time, run, pictures: own }
   })
@@ -34,7 +30,7 @@ export function drawnEntry({ id, time, run, pictures }: DrawnRun): DrawnEntry {
   const isGrid = run ? run.grid !== null : pictures.some(({ cell }) => cell !== null)
   return {
     ...{ id, time, kind: isGrid ? 'grid' : 'pictures', labels: run?.grid ?? null, count: pictures.length },
-    merge: withHashes(mergeOf(run, pictures), pictures),
+    merge: asDrawn(mergeOf(run, pictures), pictures),
     drawn: run?.asked?.drawing ?? drawingOf(pictures),
     repeatable: run !== null && run.asked !== null,
     picture: mergedPicture(pictures).url,
@@ -52,14 +48,11 @@ function mergeOf(run: PictureRun | null, pictures: readonly Picture[]): MergeSet
 }
 
 /** With what was known of the models' files when they drew. */
-function withHashes(merge: MergeSettings | null, pictures: readonly Picture[]): MergeSettings | null {
+function asDrawn(merge: MergeSettings | null, pictures: readonly Picture[]): MergeSettings | null {
   if (!merge) return null
-  const hashes = new Map(pictures.flatMap(({ sources }) => sources.map(({ path, sha256 }) => [path, sha256])))
-  const models = merge.models.map((model) => {
-    const sha256 = hashes.get(model.path) ?? undefined
-    return sha256 === undefined ? model : { ...model, sha256 }
-  })
-  return { ...merge, models }
+  const sources = pictures.flatMap((picture) => picture.sources)
+  const hashes = new Map(sources.flatMap(({ path, sha256 }) => (sha256 === null ? [] : [[path, sha256] as const])))
+  return { ...merge, models: withHashes(merge.models, hashes) }
 }
 
 /** What a run was drawn with, as its pictures tell. */

@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../../contract/errors'
 import { historyRecordSchema, type HistoryRecord } from '../../contract/history'
+import { parseJson } from '../../contract/values/json-text'
 import { readSmallText } from '../../engine/files/reading/regular-file'
 import { SMALL_FILES } from '../../engine/files/reading/small-files'
 import { makePrivateFolder, PRIVATE_FILE } from '../../engine/files/writing/private'
@@ -81,7 +82,7 @@ export class HistoryFile {
     this.isOpenEnded = text !== '' && !text.endsWith('\n')
     for (const one of text.split('\n')) {
       if (one.trim() === '') continue
-      const line = parsed(one)
+      const line = lineSchema.safeParse(parseJson(one)).data
       if (line) this.keep(line, one)
       else this.damaged++
     }
@@ -129,14 +130,6 @@ export class HistoryFile {
     this.writing = this.writing
       .then(write)
       .catch((error: unknown) => this.warn(`The history could not be kept: ${String(error)}`))
-  }
-}
-
-function parsed(text: string): Line | null {
-  try {
-    return lineSchema.safeParse(JSON.parse(text)).data ?? null
-  } catch {
-    return null
   }
 }
 

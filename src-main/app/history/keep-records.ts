@@ -6,7 +6,7 @@ import type { EvaluationResults } from '../../contract/evaluate/results'
 import type { SearchReport } from '../../contract/evaluate/search'
 import type { EvaluationPart, MergeRecord } from '../../contract/history'
 import type { JobResult } from '../../contract/jobs'
-import { knownModelHashes } from '../models/model-hash'
+import { knownModelHashes, withHashes } from '../models/model-hash'
 import type { Log } from '../log'
 import { evaluationLine } from './evaluation-lines'
 import type { ProjectHistory } from './project-history'
@@ -88,10 +88,10 @@ async function mergeWithHashes(project: Project, cacheFolder: string): Promise<M
     cacheFolder,
   )
   return {
-    models: models.map(({ sha256: _said, ...model }) => {
-      const sha256 = hashes.get(model.path)
-      return sha256 === undefined ? model : { ...model, sha256 }
-    }),
+    models: withHashes(
+      models.map(({ sha256: _said, ...model }) => model),
+      hashes,
+    ),
     ...{ prediction, ema, method },
     output: { include, dtype, ...(vae !== undefined && { vae }) },
   }

@@ -5,7 +5,7 @@ import type { HistoryEntry, HistoryKind, HistoryPage, HistoryRecord } from '../.
 import type { Picture } from '../../contract/preview'
 import type { EventHub } from '../event-hub'
 import type { Log } from '../log'
-import { knownModelHashes } from '../models/model-hash'
+import { knownModelHashes, withHashes } from '../models/model-hash'
 import type { PreviewHistory } from '../previews/preview-history'
 import { currentSources } from '../previews/preview-models'
 import { drawnEntry, drawnRuns, type DrawnRun } from './drawn-runs'
@@ -54,6 +54,7 @@ export class ProjectHistory {
   private readonly keys = new Map<string, string | null>()
 
   private readonly file: HistoryFile
+  private opening: Promise<void> | undefined
 
   /** @param path of the file that keeps exports and evaluations */
   constructor(
@@ -63,24 +64,27 @@ export class ProjectHistory {
     this.file = new HistoryFile(path, (message) => program.log.add('warning', message))
   }
 
-  /** What earlier sessions made. */
-  open(): Promise<void> {
-    return this.file.open()
+  /** Reads what earlier sessions made when it is first asked for: years of it are no work for the start. */
+  private opened(): Promise<void> {
+    return (this.opening ??= this.file.open())
   }
 
   /** Resolves when all is on the disk. */
-  flush(): Promise<void> {
-    return this.file.flush()
+  async flush(): Promise<void> {
+    await this.opening
+    await this.file.flush()
   }
 
   /** Keeps what was made; a disk that refuses it is no reason for a job to fail. */
   async add(record: HistoryRecord): Promise<void> {
+    await this.opened()
     await this.file.add(record)
     this.program.events.emit({ type: 'history' })
   }
 
   /** Takes entries off the list; nothing that was written or drawn goes. */
   async remove(ids: readonly string[]): Promise<void> {
+    await this.opened()
     await this.file.remove(ids)
     this.program.events.emit({ type: 'history' })
   }
@@ -97,6 +101,7 @@ export class ProjectHistory {
 
   /** Of a run, or those that the weights of an entry drew; newest first. None of an entry that has just been removed. */
   async pictures(project: Project, id: string): Promise<Picture[]> {
+    await this.opened()
     const pictures = await this.picturesOf(project)
     const drawn = pictures.filter(({ job }) => job === id)
     if (drawn.length > 0) return drawn.slice(0, MOST_TOLD)
@@ -105,16 +110,14 @@ export class ProjectHistory {
   }
 
   private async told(project: Project): Promise<Told[]> {
+    await this.opened()
     const pictures = await this.picturesOf(project)
     const known = await knownModelHashes(
       project.models.map(({ path }) => path),
       this.program.cache.folder,
     )
     // What the files are now: a model that was replaced is another one, whatever the document says.
-    const models = project.models.map((model) => {
-      const sha256 = known.get(model.path) ?? model.sha256
-      return sha256 === undefined ? model : { ...model, sha256 }
-    })
+    const models = withHashes(project.models, known)
     const isOwn = ({ merge }: Pick<Told, 'merge'>): boolean =>
       merge === null || isAbout(takingPart(merge.models), models)
     const runs = drawnRuns(pictures, (id) => this.program.history.run(id) ?? null)

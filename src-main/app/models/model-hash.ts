@@ -29,6 +29,17 @@ export async function knownModelHashes(paths: readonly string[], cacheFolder: st
   return new Map(found.flatMap(([path, sha256]) => (sha256 === null ? [] : [[path, sha256] as const])))
 }
 
+/** Models with the hashes that are known of them; what a document said of the others stays. */
+export function withHashes<Model extends { path: string; sha256?: string | undefined }>(
+  models: readonly Model[],
+  hashes: ReadonlyMap<string, string>,
+): Model[] {
+  return models.map((model) => {
+    const sha256 = hashes.get(model.path)
+    return sha256 === undefined ? model : { ...model, sha256 }
+  })
+}
+
 /** Files of more bytes than this, together, take seconds: their hashes are not waited for. */
 const SOON_BYTES = 256 * 2 ** 20
 

@@ -20,7 +20,14 @@ export function identityOf({ name, path, sha256, strengths }: ModelEntry): Model
 export function isSameModel(one: ModelIdentity | ModelEntry, other: ModelIdentity | ModelEntry): boolean {
   const strengths = ({ strengths: own }: ModelIdentity): string =>
     JSON.stringify([own?.unet ?? 1, own?.textEncoder ?? 1])
-  if (strengths(one) !== strengths(other)) return false
+  return strengths(one) === strengths(other) && isSameFile(one, other)
+}
+
+/** The same, of adapters with whatever strengths. */
+export function isSameFile(
+  one: Pick<ModelIdentity, 'path' | 'sha256'>,
+  other: Pick<ModelIdentity, 'path' | 'sha256'>,
+): boolean {
   return one.sha256 !== undefined && other.sha256 !== undefined ? one.sha256 === other.sha256 : one.path === other.path
 }
 

@@ -1,4 +1,4 @@
-import { isSameModel } from '../../../src-main/contract/document/model-identity'
+import { isSameFile } from '../../../src-main/contract/document/model-identity'
 import type { MergeSettings } from '../../../src-main/contract/document/merge-settings'
 import type { MethodSettings, ModelEntry } from '../../../src-main/contract/document/project'
 import type { GridAxis } from '../../../src-main/contract/grid/grid'
@@ -56,7 +56,7 @@ export function settingsOf(entry: HistoryEntry, like: readonly ModelEntry[] = []
 function weightSettings({ models, method }: MergeSettings, like: readonly ModelEntry[]): Setting[] {
   return models.flatMap((model, index) => {
     const { name, path, weight, enabled, blocks, layers, strengths, sha256 } = model
-    const same = like.find((one) => isSameModel(withoutStrengths(one), withoutStrengths(model)))
+    const same = like.find((one) => isSameFile(one, model))
     const key = same?.path ?? path
     const isWeighed = index > 0 || weighsBase(describedMethod(method.name))
     const isDropped = index > 0 && !enabled
@@ -76,10 +76,6 @@ function weightSettings({ models, method }: MergeSettings, like: readonly ModelE
 
 function strengthWords({ unet, textEncoder }: NonNullable<ModelEntry['strengths']>): string {
   return `UNet ${figure(unet)}, text encoder ${figure(textEncoder)}`
-}
-
-function withoutStrengths({ strengths: _strengths, ...model }: ModelEntry): ModelEntry {
-  return model
 }
 
 function layerWords({ pattern, weight }: ModelEntry['layers'][number]): string {

@@ -38,11 +38,17 @@ export const useHistory = defineStore('history', () => {
     return JSON.stringify([base, ...others.sort()])
   })
 
-  async function load(limit: number): Promise<void> {
+  /** A page of what is looked for; nothing where it was refused, or something else was asked for meanwhile. */
+  async function ask(range: { limit: number; before?: number }): Promise<HistoryPage | undefined> {
     const mine = ++asked
-    const query = { search: search.value, limit, ...(kind.value !== 'all' && { kind: kind.value }) }
+    const query = { search: search.value, ...range, ...(kind.value !== 'all' && { kind: kind.value }) }
     const answer = await notices.attempt(() => session.invoke('history.list', query))
-    if (mine !== asked || !answer) return
+    return mine === asked ? answer : undefined
+  }
+
+  async function load(limit: number): Promise<void> {
+    const answer = await ask({ limit })
+    if (!answer) return
     page.value = answer
     const renewed = (entry: HistoryEntry): HistoryEntry => answer.entries.find(({ id }) => id === entry.id) ?? entry
     opened.value = opened.value && renewed(opened.value)
@@ -81,10 +87,8 @@ export const useHistory = defineStore('history', () => {
   async function loadOlder(): Promise<void> {
     const before = entries.value.at(-1)?.time
     if (before === undefined) return
-    const mine = ++asked
-    const query = { search: search.value, before, limit: PAGE, ...(kind.value !== 'all' && { kind: kind.value }) }
-    const answer = await notices.attempt(() => session.invoke('history.list', query))
-    if (mine === asked && answer) page.value = { ...answer, entries: [...entries.value, ...answer.entries] }
+    const answer = await ask({ limit: PAGE, before })
+    if (answer) page.value = { ...answer, entries: [...entries.value, ...answer.entries] }
   }
 
   /** Shows how an entry was made, in the place of a comparison. */

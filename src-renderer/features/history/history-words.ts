@@ -108,11 +108,6 @@ export function dayOf(time: number, now = Date.now()): string {
   return date.toLocaleDateString('en-GB', { day: 'numeric', month: 'long', year: 'numeric' })
 }
 
-/** '14:05' */
-export function clockOf(time: number): string {
-  return new Date(time).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })
-}
-
 /** Entries by day, in their order. */
 export function byDay(entries: readonly HistoryEntry[], now = Date.now()): { day: string; entries: HistoryEntry[] }[] {
   const days: { day: string; entries: HistoryEntry[] }[] = []

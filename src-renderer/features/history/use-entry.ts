@@ -1,4 +1,4 @@
-import { isSameModel } from '../../../src-main/contract/document/model-identity'
+import { isSameFile } from '../../../src-main/contract/document/model-identity'
 import { modelNames } from '../../../src-main/contract/document/model-names'
 import type { MergeSettings } from '../../../src-main/contract/document/merge-settings'
 import {
@@ -46,10 +46,7 @@ export function droppedNames({ models }: Pick<Project, 'models'>, { merge }: Pic
 /** A merge whose models are where the project has the same ones. */
 function located(merge: MergeSettings, models: readonly ModelEntry[]): MergeSettings {
   const placed = merge.models.map((made) => {
-    const { strengths: _strengths, ...model } = made
-    const own =
-      models.find(({ path }) => path === made.path) ??
-      models.find(({ strengths: _own, ...other }) => isSameModel(other, model))
+    const own = models.find(({ path }) => path === made.path) ?? models.find((model) => isSameFile(model, made))
     return own ? { ...made, path: own.path } : made
   })
   return { ...merge, models: placed }
