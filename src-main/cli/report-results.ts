@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { planDomainPictures } from '../app/evaluation/domain-pictures'
 import { basisOf, evaluatedRows, unlearningRows } from '../app/evaluation/evaluation-plan'
-import { newReport, withFailure } from '../app/evaluation/new-report'
+import { changeBy, newReport } from '../app/evaluation/report'
 import { readJsonFile } from '../app/files/json-file'
 import { describeLayers } from '../app/models/project-layers'
 import { evaluate } from '../compute/tasks/evaluate'
@@ -96,11 +96,7 @@ export async function measuredTable(project: Project, context: ComputingContext)
     ...{ signal, workerFile, clipVocabulary },
     emit(event) {
       if (event.type === 'progress') onProgress(event.phase, event.fraction)
-      else if (event.type === 'row-failed') report = { ...report, rows: withFailure(report.rows, event) }
-      else if (event.type === 'losses') {
-        const { type: _type, ...measured } = event
-        report = { ...report, ...measured }
-      }
+      else report = { ...report, ...changeBy(event, report) }
     },
   })
   return { ...report, done: true }

@@ -13,7 +13,7 @@ import type { Project } from '../../contract/document/project'
 import { readSmallText } from '../../engine/files/reading/regular-file'
 import { SMALL_FILES } from '../../engine/files/reading/small-files'
 import { basisOf, evaluatedRows, unlearningRows } from './evaluation-plan'
-import { newReport, reportRows, withFailure } from './new-report'
+import { changeBy, newReport, reportRows, withFailure } from './report'
 import type { HandlerInput } from '../handlers/handlers'
 import { writeJsonFile } from '../files/json-file'
 import { cachedMerge } from '../previews/preview-models'
@@ -82,7 +82,6 @@ export class Evaluations {
     const recognition = await this.recognition(project)
     const title = kind === 'table' ? `Evaluate ${rows.length} models` : 'Compare methods'
     queue.cancelAll('evaluate')
-    const slot = kind
     const started = jobs.start({
       kind: 'evaluate',
       title,
@@ -99,12 +98,11 @@ export class Evaluations {
         device: await this.program.device(),
         cacheFolder: this.program.cache.folder,
       }),
-      onEvent: (event) => this.takeRows(slot, event),
-      onSuccess: () =>
-        this.ended(project, slot, started.job.id, this.updateReport(slot, started.job.id, { done: true })),
+      onEvent: (event) => this.takeRows(kind, event),
+      onSuccess: (_result, job) => this.ended(project, kind, job, this.updateReport(kind, job, { done: true })),
     })
     const report = newReport(project, { kind, rows, data, job: started.job.id })
-    this.started = { ...this.started, [slot]: report }
+    this.started = { ...this.started, [kind]: report }
     return started
   }
 
@@ -127,8 +125,7 @@ export class Evaluations {
         cacheFolder: this.program.cache.folder,
       }),
       onEvent: (event) => this.takeTrials(event),
-      onSuccess: () =>
-        this.ended(project, 'search', started.job.id, this.update('search', started.job.id, { done: true })),
+      onSuccess: (_result, job) => this.ended(project, 'search', job, this.update('search', job, { done: true })),
     })
     const search: SearchReport = {
       job: started.job.id,
@@ -203,7 +200,7 @@ export class Evaluations {
         return { type: 'clip', ...basisOf(project), rows, clip, data, device, cacheFolder: cache.folder }
       },
       onEvent: (event) => this.takeScores(event),
-      onSuccess: () => this.ended(project, 'clip', started.job.id, this.update('clip', started.job.id, { done: true })),
+      onSuccess: (_result, job) => this.ended(project, 'clip', job, this.update('clip', job, { done: true })),
     })
     const report: ClipReport = {
       job: started.job.id,
@@ -243,13 +240,8 @@ export class Evaluations {
 
   private takeRows(slot: EvaluationReport['kind'], { event, job }: JobEvent): void {
     const report = this.reportOf(slot, job)
-    if (!report) return
-    if (event.type === 'losses') {
-      const { type: _type, ...measured } = event
-      void this.updateReport(slot, job, measured)
-    } else if (event.type === 'row-failed') {
-      void this.updateReport(slot, job, { rows: withFailure(report.rows, event) })
-    }
+    const change = report && changeBy(event, report)
+    if (change) void this.updateReport(slot, job, change)
   }
 
   private reportOf(slot: EvaluationReport['kind'], job: string): EvaluationReport | undefined {

@@ -3,6 +3,7 @@ import type { Project } from '../../contract/document/project'
 import { evaluationKey } from '../../contract/document/project-evaluation'
 import type { EvaluationReport, EvaluationRow } from '../../contract/evaluate/report'
 import type { EvaluatedRow } from '../../engine/evaluate/evaluation-run'
+import type { ComputeEvent } from '../../contract/protocol/compute'
 import { rowWords } from './evaluation-plan'
 
 interface StartedEvaluation {
@@ -45,6 +46,14 @@ export function reportRows(rows: readonly EvaluatedRow[]): EvaluationRow[] {
 function recipeOf({ method, models }: Project): EvaluationRow['recipe'] {
   const isWhole = models.every(({ blocks, layers }) => Object.keys(blocks).length === 0 && layers.length === 0)
   return isWhole ? { method, models: models.map(({ name, weight }) => ({ name, weight })) } : null
+}
+
+/** What an event changes of the table that is measured; null: nothing. */
+export function changeBy(event: ComputeEvent, { rows }: EvaluationReport): Partial<EvaluationReport> | null {
+  if (event.type === 'row-failed') return { rows: withFailure(rows, event) }
+  if (event.type !== 'losses') return null
+  const { type: _type, ...measured } = event
+  return measured
 }
 
 export function withFailure(
