@@ -1,5 +1,5 @@
 import type { TaskOf } from '../../contract/protocol/compute-tasks'
-import { projectSchema, type Project } from '../../contract/document/project'
+import { projectSchema, takingPart, type Project } from '../../contract/document/project'
 import { drawingRuns } from '../../contract/preview'
 import { mergePlanner, openEither } from '../../engine/merge/open-model'
 import type { MergePlan } from '../../engine/merge/plan/merge-plan'
@@ -9,6 +9,7 @@ import { feedMerge, planFeeding } from '../feed-merge'
 import { mergedFile } from '../merged-file'
 import { openPipeline } from '../resident-model'
 import { phaseProgress, type TaskContext, type TaskRunner } from '../task'
+import { groupBy } from '../../contract/values/group-by'
 
 type PreviewTask = TaskOf<'preview'>
 type PreviewModel = PreviewTask['models'][number]
@@ -46,12 +47,9 @@ export const preview: TaskRunner<'preview'> = async (task, context) => {
 
 /** Pictures that share all that a scheduler is made of, in the order of the first of them. */
 function drawnTogether(pictures: PreviewTask['pictures']): PreviewTask['pictures'][] {
-  const groups = new Map<string, PreviewTask['pictures']>()
-  for (const picture of pictures) {
-    const key = JSON.stringify([picture.steps, picture.guidance, picture.scheduler])
-    groups.set(key, [...(groups.get(key) ?? []), picture])
-  }
-  return [...groups.values()]
+  const keyOf = ({ steps, guidance, scheduler }: (typeof pictures)[number]): string =>
+    JSON.stringify([steps, guidance, scheduler])
+  return [...groupBy(pictures, keyOf).values()]
 }
 
 async function pipelineOf(
@@ -83,10 +81,9 @@ async function pipelineOf(
 
 /** Paths of the models that any of the merges gives a weight: what is computed of them serves all of these merges. */
 function weighedBy(models: readonly PreviewModel[]): ReadonlySet<string> {
-  const entries = models.flatMap(({ merge }) => merge?.models ?? [])
+  const entries = models.flatMap(({ merge }) => takingPart(merge?.models ?? []))
   const weighed = entries.filter(
-    ({ weight, enabled, blocks, layers }) =>
-      enabled && (weight !== 0 || Object.keys(blocks).length > 0 || layers.length > 0),
+    ({ weight, blocks, layers }) => weight !== 0 || Object.keys(blocks).length > 0 || layers.length > 0,
   )
   return new Set(weighed.map(({ path }) => path))
 }

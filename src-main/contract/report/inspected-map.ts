@@ -5,6 +5,7 @@ import type { LayerSummary } from '../inspect'
 import { measuresOf, type GroupMeasures } from './group-measures'
 import { factorsOfLayer } from './merge-factors'
 import { summarySentence } from './summary-sentence'
+import { groupBy } from '../values/group-by'
 
 /** What a map needs of a layer. */
 export type MappedLayer = Pick<LayerInfo, 'component' | 'name' | 'names' | 'block'>
@@ -78,7 +79,7 @@ export function measuresByBlock(
   rows: readonly LayerSummary[],
   sumUp: (rows: readonly LayerSummary[]) => GroupMeasures,
 ): Map<string, GroupMeasures> {
-  const groups = byBlock(rows)
+  const groups = groupBy(rows, ({ block }) => block)
   return new Map(
     [...new Set(layers.map(({ block }) => block))].flatMap((label) => {
       const own = groups.get(label)
@@ -120,10 +121,4 @@ export function inspectedMap(
     layers: layers.map(({ component, name, block }) => ({ key: layerKey(component, name), name, block })),
     byLayer: measuresByLayer(rows, sumUp),
   }
-}
-
-export function byBlock<One extends { block: string }>(all: readonly One[]): Map<string, One[]> {
-  const groups = new Map<string, One[]>()
-  for (const one of all) groups.set(one.block, [...(groups.get(one.block) ?? []), one])
-  return groups
 }

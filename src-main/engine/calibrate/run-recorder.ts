@@ -3,6 +3,7 @@ import type { Tensor } from '../runtime/session'
 import { elementCount } from '../tensor/element-type'
 import { CONDITION, OWN_INPUTS } from '../merge/plan/recorded-runs'
 import { Reservoir } from '../layer-inputs/reservoir'
+import { groupBy } from '../../contract/values/group-by'
 
 /** Runs that are kept of a model, from all of its runs alike. */
 const MOST_RECORDED = 1000
@@ -33,11 +34,10 @@ export class RunRecorder {
 
   /** The runs by the shapes of their inputs, as calibration files hold them. */
   recorded(): Record<string, Tensor>[] {
-    const shapes = new Map<string, RecordedRun[]>()
-    for (const { run } of this.runs.toSorted((a, b) => a.item - b.item)) {
-      const key = JSON.stringify(Object.entries(run).map(([name, { dims }]) => [name, dims]))
-      shapes.set(key, [...(shapes.get(key) ?? []), run])
-    }
+    const inOrder = this.runs.toSorted((a, b) => a.item - b.item).map(({ run }) => run)
+    const shapes = groupBy(inOrder, (run) =>
+      JSON.stringify(Object.entries(run).map(([name, { dims }]) => [name, dims])),
+    )
     return [...shapes.values()].map(together)
   }
 }

@@ -1,5 +1,6 @@
 import type { LayerSummary, WeightAdvice } from '../../contract/inspect'
 import type { ModelEntry } from '../../contract/document/project'
+import { groupBy } from '../../contract/values/group-by'
 
 /** Two specialists oppose each other from this correlation on; nearer to 0 they touch different directions. */
 const OPPOSED = -0.05
@@ -46,8 +47,7 @@ export function suggestWeights(
   const enabled = models.slice(1).filter((model) => model.enabled)
   const places = enabled.map(({ name }) => names.indexOf(name, 1) - 1)
   if (enabled.length < 2 || places.some((place) => place < 0)) return []
-  const ofBlock = new Map<string, LayerSummary[]>()
-  for (const row of rows) ofBlock.set(row.block, [...(ofBlock.get(row.block) ?? []), row])
+  const ofBlock = groupBy(rows, ({ block }) => block)
   const advise = (block: string | null, layers: readonly LayerSummary[]): WeightAdvice[] => {
     const sizes = innerProducts(layers, names.length - 1)
     const pulls = enabled.map(({ name, weight, blocks }, index) => {

@@ -3,7 +3,6 @@ import { computed, ref } from 'vue'
 import { useProject } from '../project/project-store'
 import type { GroupMeasures } from '../../../src-main/contract/report/group-measures'
 import {
-  byBlock,
   layerKey,
   mapSentence,
   measuresByBlock,
@@ -15,6 +14,7 @@ import { knowledgeOf } from '../../../src-main/contract/report/merge-factors'
 import { valueOf, type MeasureName } from '../../../src-main/contract/report/measures'
 import { layersToShow, type LayerFilter, type LayerOrder } from './overview-rows'
 import { shortNames } from './short-names'
+import { groupBy } from '../../../src-main/contract/values/group-by'
 
 /** A layer as the map lists it. */
 export interface MapLayer {
@@ -42,7 +42,7 @@ export const useInspectedMap = defineStore('inspected-map', () => {
   const knowledge = computed(() => knowledgeOf(project.project))
 
   const layers = computed<MapLayer[]>(() => {
-    const groups = byBlock(inspect.layers)
+    const groups = groupBy(inspect.layers, ({ block }) => block)
     const short = new Map(
       [...groups.values()].flatMap((own) => {
         const found = shortNames(own.map(({ name }) => name))

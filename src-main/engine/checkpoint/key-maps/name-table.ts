@@ -1,6 +1,7 @@
 import { elementCount } from '../../tensor/element-type'
 import type { TensorView } from '../model/checkpoint'
 import type { StoredTensor } from '../containers/container'
+import { groupBy } from '../../../contract/values/group-by'
 
 /**
  * How a stored tensor holds its canonical one: a [a, b, 1, 1] convolution for an [a, b] matrix, its transpose, or the
@@ -23,14 +24,12 @@ export interface MappedName {
 
 /** Names in diffusers' form to and from the names of one layout; read and write share its pairs. */
 export class NameTable {
-  private readonly byStored = new Map<string, NamePair[]>()
+  private readonly byStored: Map<string, NamePair[]>
   private readonly byCanonical = new Map<string, NamePair>()
 
   constructor(pairs: readonly NamePair[]) {
-    for (const pair of pairs) {
-      this.byStored.set(pair.stored, [...(this.byStored.get(pair.stored) ?? []), pair])
-      if (!this.byCanonical.has(pair.canonical)) this.byCanonical.set(pair.canonical, pair)
-    }
+    this.byStored = groupBy(pairs, ({ stored }) => stored)
+    for (const pair of pairs) if (!this.byCanonical.has(pair.canonical)) this.byCanonical.set(pair.canonical, pair)
   }
 
   /** The canonical tensors that a stored one holds: none where the table does not know it, three for in_proj. */

@@ -18,6 +18,7 @@ import { halves, type ChosenDomain } from '../data/splits'
 import type { EvaluatedRow, EvaluationRun, MeasuredRow } from '../evaluation-run'
 import { mean } from '../losses/bootstrap'
 import { MOST_SCALES, searchScale } from './scale-search'
+import { groupBy } from '../../../contract/values/group-by'
 
 export { PLAIN_AVERAGE }
 
@@ -47,11 +48,9 @@ function methodRows({ scales, methods }: Pick<EvaluationSettings, 'scales' | 'me
 
 /** One row of those that differ in the scale alone, named by what their names begin with. */
 function withoutScales(rows: readonly LeaderboardRow[]): LeaderboardRow[] {
-  const alike = new Map<string, LeaderboardRow[]>()
-  for (const row of rows) {
-    const key = JSON.stringify({ ...row, name: '', settings: { ...row.settings, [SCALE.key]: 0 } })
-    alike.set(key, [...(alike.get(key) ?? []), row])
-  }
+  const alike = groupBy(rows, (row) =>
+    JSON.stringify({ ...row, name: '', settings: { ...row.settings, [SCALE.key]: 0 } }),
+  )
   return [...alike.values()].map(([first, ...others]) => {
     let name = first!.name
     while (!others.every((other) => other.name.startsWith(name))) name = name.slice(0, -1)
