@@ -11,4 +11,8 @@ export const SIZES: readonly { value: PictureSize; label: string }[] = [
 export const EDGES: Readonly<Record<PictureSize, number>> = { small: 96, medium: 160, large: 256 }
 
 /** How large pictures are shown. */
-export const pictureSize = keptRef<PictureSize>('picture-size', 'medium', ['small', 'medium', 'large'])
+export const pictureSize = keptRef<PictureSize>(
+  'picture-size',
+  'medium',
+  SIZES.map(({ value }) => value),
+)
