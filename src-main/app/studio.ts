@@ -31,6 +31,7 @@ import { readProject } from '../engine/merge/chains/project-file'
 import { ProjectStore } from './project-store'
 import { SettingsStore } from './settings'
 import { ComputeJobs } from './jobs/compute-jobs'
+import { DATA_FILES } from './files/data-files'
 
 /** What only a host can do. */
 export interface Host {
@@ -59,15 +60,8 @@ export type ProviderName = TaskOf<'export'>['provider']
 
 /** What lies in the data folder, made by whichever version. */
 const DATA_ENTRIES = [
-  ...[
-    'autosave.json',
-    'evaluations.json',
-    'history.jsonl',
-    'inspection.json',
-    'previews',
-    'recent.json',
-    'settings.json',
-  ],
+  ...Object.values(DATA_FILES),
+  ...['autosave.json', 'previews', 'recent.json', 'settings.json'],
   ...['studio.log', 'studio.log.old', 'window.json'],
 ]
 /** For the document's last write. */
@@ -116,9 +110,9 @@ export class Studio {
     this.shipped = new ShippedPictures(options.demoFolder)
     this.modelCards = new ModelCards(this, this.shipped)
     this.modelFiles = new ModelFiles(this, () => this.modelCards.renew())
-    this.evaluations = new Evaluations(this, join(options.dataFolder, 'evaluations.json'))
-    this.inspections = new Inspections(this, join(options.dataFolder, 'inspection.json'))
-    this.projectHistory = new ProjectHistory(this, join(options.dataFolder, 'history.jsonl'))
+    this.evaluations = new Evaluations(this, join(options.dataFolder, DATA_FILES.evaluations))
+    this.inspections = new Inspections(this, join(options.dataFolder, DATA_FILES.inspection))
+    this.projectHistory = new ProjectHistory(this, join(options.dataFolder, DATA_FILES.history))
   }
 
   /** @throws FusionError 'target' where another program uses the data folder */

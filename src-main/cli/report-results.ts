@@ -24,6 +24,7 @@ import { Cache } from '../project/cache'
 import { evaluationFolder } from '../project/evaluation-folder'
 import { cacheFolder } from './folders'
 import { withAligning } from './output/plan-progress'
+import { DATA_FILES } from '../app/files/data-files'
 
 /** Where a result comes from. */
 export type Origin = 'kept' | 'computed'
@@ -45,7 +46,7 @@ export async function foundMap(
   kept: string,
   context: ComputingContext,
 ): Promise<Found<Inspection & { map: InspectedMap }>> {
-  const last = await readJsonFile(join(kept, 'inspection.json'), z.nullable(inspectionSchema))
+  const last = await readJsonFile(join(kept, DATA_FILES.inspection), z.nullable(inspectionSchema))
   const isOwn =
     last !== null && last.complete && isAbout(last.models, project.models) && last.key === inspectionKey(project)
   const inspection = isOwn ? last : await inspected(project, context)
@@ -67,7 +68,7 @@ async function inspected(project: Project, { signal, device, onProgress }: Compu
 
 /** What a program keeps of evaluations of these models, whatever their weights were. */
 export async function keptEvaluations(project: Project, kept: string): Promise<EvaluationResults> {
-  const all = await readJsonFile(join(kept, 'evaluations.json'), evaluationResultsSchema)
+  const all = await readJsonFile(join(kept, DATA_FILES.evaluations), evaluationResultsSchema)
   if (all === null) return EMPTY_RESULTS
   const own = <One extends EvaluationResults[keyof EvaluationResults]>(one: One): One | null =>
     one !== null && isAbout(one.models, project.models) ? one : null
