@@ -80,7 +80,7 @@ export async function forecast(
 }
 
 /** Models whose products a screen leaves out, base first; null where there is none. */
-function nearModels(plan: MergePlan, provider: Provider): boolean[] | null {
+export function nearModels(plan: MergePlan, provider: Provider): boolean[] | null {
   if (!triesOwnRows(plan, provider)) return null
   const reader = new TensorReader(sourcesOf(plan))
   try {

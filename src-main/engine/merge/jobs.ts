@@ -110,11 +110,13 @@ export function reweightJobs(
   })
 }
 
-/** The jobs that copy what the base's files hold beside its components. */
-export function extraJobs(file: OutputFile, places: JobPlaces): PlannedJob[] {
-  return file.extras.map(({ stored, target: { offset, elementType, byteLength } }) => {
-    const target: JobTarget = { ...places.target(file, offset), elementType, scaled: false, transposed: false }
-    const checked = mayBeInfinite(stored) ? null : stored.name
-    return { job: { kind: 'copy', stored, start: 0, checked, target, byteLength }, task: null, file, offset }
-  })
+/** The job that copies what the base's files hold beside its components. */
+export function extraJob(
+  file: OutputFile,
+  { stored, target: { offset, elementType, byteLength } }: OutputFile['extras'][number],
+  places: JobPlaces,
+): PlannedJob {
+  const target: JobTarget = { ...places.target(file, offset), elementType, scaled: false, transposed: false }
+  const checked = mayBeInfinite(stored) ? null : stored.name
+  return { job: { kind: 'copy', stored, start: 0, checked, target, byteLength }, task: null, file, offset }
 }

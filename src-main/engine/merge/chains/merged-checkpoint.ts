@@ -6,7 +6,7 @@ import type { MergedPart, SourceFile, StoredTensor } from '../../checkpoint/cont
 import type { Component, Layout, TensorView } from '../../checkpoint/model/checkpoint'
 import { BYTES_PER_ELEMENT, elementCount } from '../../tensor/element-type'
 import { digest } from '../../files/kept/digest'
-import { extraJobs, jobsOf, type JobPlaces } from '../jobs'
+import { extraJob, jobsOf, type JobPlaces } from '../jobs'
 import type { WritingJob } from '../jobs/tensor-job'
 import { writtenBytes } from '../jobs/tensor-output'
 import { sourcesOf, type LayerTask, type MergedCheckpoint, type MergePlan } from '../plan/merge-plan'
@@ -107,7 +107,8 @@ function runsOf({ tasks, project }: MergePlan, file: OutputFile): Run[] {
     if (task.destination.file !== file) return []
     return jobsOf(task, project.method, PLACES, Infinity).map(jobRun)
   })
-  return [...runs, ...extraJobs(file, PLACES).map(jobRun)].sort((one, other) => one.offset - other.offset)
+  const extras = file.extras.map((extra) => jobRun(extraJob(file, extra, PLACES)))
+  return [...runs, ...extras].sort((one, other) => one.offset - other.offset)
 }
 
 function jobRun({ job, offset }: { job: WritingJob; offset: number }): Run {

@@ -12,7 +12,8 @@ import { sealed } from '../plan/seal'
 interface OpenFile {
   path: string
   headerBytes: number
-  metadata: Readonly<Record<string, string>>
+  /** null where the file has no header. */
+  metadata: Readonly<Record<string, string>> | null
   descriptor: number
   hash: PrefixHash
 }
@@ -34,22 +35,22 @@ export class OutputWriter {
   /**
    * @param root the output's (temporary) path
    * @param metadataOf `__metadata__` of each file; where it has a recipe, hashes of all that
-   * the file holds are put beside
+   * the file holds are put beside; null: files of data alone, without a header
    * @param continues whether files that are there keep what is in them
    */
   constructor(
     root: string,
     files: readonly OutputFile[],
-    metadataOf: (file: OutputFile) => Record<string, string>,
+    metadataOf: ((file: OutputFile) => Record<string, string>) | null,
     continues = false,
   ) {
     for (const file of files) {
       const path = outputPath(root, file)
       makeFolder(dirname(path))
-      const metadata = metadataOf(file)
-      const headerBytes = encodeHeader(file.tensors, withHashes(metadata, file)).byteLength
+      const metadata = metadataOf?.(file) ?? null
+      const headerBytes = metadata ? encodeHeader(file.tensors, withHashes(metadata, file)).byteLength : 0
       const descriptor = openSync(path, continues ? CONTINUED : 'w+')
-      if (continues) writeFully(descriptor, NO_HEADER, 0) // until it is whole again, it is no model
+      if (continues && metadata) writeFully(descriptor, NO_HEADER, 0) // until it is whole again, it is no model
       const length = headerBytes + file.dataBytes
       if (fstatSync(descriptor).size > length) ftruncateSync(descriptor, length)
       this.open.set(file, { path, headerBytes, metadata, descriptor, hash: new PrefixHash(path, headerBytes) })
@@ -97,7 +98,7 @@ export class OutputWriter {
   finish(): { path: string; dataSha256: string }[] {
     return [...this.open].map(([file, { path, metadata, descriptor, hash }]) => {
       const dataSha256 = hash.digest(file.dataBytes)
-      writeFully(descriptor, encodeHeader(file.tensors, withHashes(metadata, file, dataSha256)), 0)
+      if (metadata) writeFully(descriptor, encodeHeader(file.tensors, withHashes(metadata, file, dataSha256)), 0)
       return { path, dataSha256 }
     })
   }

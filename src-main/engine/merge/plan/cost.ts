@@ -64,14 +64,19 @@ function screenedCost(task: LayerTask, method: MergeMethod, near: readonly boole
 }
 
 /**
- * Cost of a whole plan.
+ * What a task probably costs.
  * @param near the models whose products are left out by a screen, base first; null without a screen
  */
+export function expectedCost(task: TensorTask | LayerTask, method: MergeMethod, near: readonly boolean[] | null): Cost {
+  return near && task.kind === 'layer' ? screenedCost(task, method, near) : taskCost(task, method)
+}
+
+/**
+ * Cost of a whole plan.
+ * @param near as of expectedCost
+ */
 export function planCost(plan: MergePlan, near: readonly boolean[] | null): Cost {
-  const { method } = plan
-  const costs = plan.tasks.map((task) =>
-    near && task.kind === 'layer' ? screenedCost(task, method, near) : taskCost(task, method),
-  )
+  const costs = plan.tasks.map((task) => expectedCost(task, plan.method, near))
   return {
     flops: costs.reduce((sum, cost) => sum + cost.flops, 0),
     bytes: costs.reduce((sum, cost) => sum + cost.bytes, 0),

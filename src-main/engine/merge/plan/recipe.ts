@@ -15,6 +15,7 @@ import { openRegularFile } from '../../files/reading/regular-file'
 import { RUNTIME_VERSION, type Provider } from '../../runtime/session'
 import { mergesLayers, type MergeMethod } from '../methods/method'
 import { describedMetadata } from './described-metadata'
+import type { OutputFile } from './output-files'
 import { planBehind, settingsInUse, sourcesOf, type MergePlan } from './merge-plan'
 
 const recipeFileSchema = z.object({ name: z.string(), sha256: z.string() })
@@ -183,6 +184,18 @@ export async function mergeMetadata(
     ...(base.predictionType === 'epsilon' && { 'modelspec.prediction_type': 'epsilon' }),
     'modelspec.merged_from': models.map(({ entry }) => entry.name).join(', '),
   }
+}
+
+/** Files of merged components carry the recipe; those that are copies of the base's say only what diffusers asks for. */
+export function fileMetadata(
+  plan: MergePlan,
+  metadata: Record<string, string>,
+): (file: OutputFile) => Record<string, string> {
+  if (plan.models.length === 1) return () => metadata // all of a conversion is the base's
+  const merged = new Set(
+    plan.tasks.flatMap((task) => (task.kind === 'layer' || task.views.length > 1 ? [task.destination.file] : [])),
+  )
+  return (file) => (merged.has(file) ? metadata : { format: 'pt' })
 }
 
 /** What of a base's metadata is as true of the merge: whose it is, under which terms, and how it is used. */

@@ -5,6 +5,7 @@ import type { AtomicOutput } from '../../files/writing/atomic-output'
 import type { YieldOrCancel } from '../../cancel'
 import type { OutputWriter } from '../jobs/output-writer'
 import { outputPath, type OutputFile } from '../plan/output-files'
+import { isInside, joined } from './byte-runs'
 import { whyNotContinued, type ExportSeal } from './export-seal'
 import { headLine, readJournal, workLine, type FinishedWork } from './journal-lines'
 
@@ -16,6 +17,9 @@ export interface ResumedExport {
   damaged: number
 }
 
+/** Where an export is written, with its journal: one that appears whole at its end, or a share of one. */
+export type JournalledOutput = Pick<AtomicOutput, 'temporaryPath' | 'journalPath' | 'isContinued' | 'empty'>
+
 /**
  * What is finished of an export, in a file beside its temporary one. A line is written after the bytes that it tells of,
  * and nothing waits for the disk: what a line says is believed only where these bytes have its checksum.
@@ -26,7 +30,7 @@ export class ExportJournal {
   private opened = false
 
   private constructor(
-    private readonly output: AtomicOutput,
+    private readonly output: JournalledOutput,
     private readonly files: readonly OutputFile[],
     private readonly seal: ExportSeal,
     /** What an earlier process says that it has finished; not verified yet. */
@@ -40,7 +44,7 @@ export class ExportJournal {
    * @param restart whether to begin anew in any case
    */
   static async begin(
-    output: AtomicOutput,
+    output: JournalledOutput,
     files: readonly OutputFile[],
     seal: ExportSeal,
     restart: boolean,
@@ -92,6 +96,11 @@ export class ExportJournal {
     return { tensors: this.finishedTensors(), total: this.totalTensors(), damaged }
   }
 
+  /** All that is finished. */
+  get work(): readonly FinishedWork[] {
+    return [...this.finished.values()]
+  }
+
   /** What was finished of the work that begins with these bytes. */
   find(file: OutputFile, offset: number, byteLength: number): FinishedWork | undefined {
     const work = this.finished.get(keyOf({ file: this.files.indexOf(file), offset }))
@@ -114,9 +123,7 @@ export class ExportJournal {
     const ranges = [...this.finished.values()].flatMap((work) => work.ranges)
     return this.files.reduce((sum, { tensors }, index) => {
       const runs = joined(ranges.filter(({ file }) => file === index))
-      const isInside = ({ offset, byteLength }: Run): boolean =>
-        runs.some((run) => run.offset <= offset && offset + byteLength <= run.offset + run.byteLength)
-      return sum + tensors.filter(isInside).length
+      return sum + tensors.filter((tensor) => isInside(tensor, runs)).length
     }, 0)
   }
 
@@ -139,23 +146,6 @@ function whyNot(begun: ExportSeal | undefined, now: ExportSeal): string | null {
 
 function keyOf({ file, offset }: { file: number; offset: number }): string {
   return `${file}:${offset}`
-}
-
-interface Run {
-  offset: number
-  byteLength: number
-}
-
-/** Runs of bytes that touch each other as one. */
-function joined(ranges: readonly Run[]): Run[] {
-  const runs: Run[] = []
-  for (const { offset, byteLength } of [...ranges].sort((a, b) => a.offset - b.offset)) {
-    const last = runs.at(-1)
-    if (last && offset <= last.offset + last.byteLength)
-      last.byteLength = Math.max(last.byteLength, offset + byteLength - last.offset)
-    else runs.push({ offset, byteLength })
-  }
-  return runs
 }
 
 /** Removes what an earlier process put into a folder beside the weights: it is written again at the end. */
