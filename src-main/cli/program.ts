@@ -21,6 +21,9 @@ import { addReportCommand } from './commands/report'
 import { addReweightCommand, addUnlearnCommand } from './commands/reweight'
 import { addSearchCommand } from './commands/search'
 import { addServeCommand } from './commands/serve'
+import { addGatherCommand } from './commands/split/gather'
+import { addPlanCommand } from './commands/split/plan'
+import { addWorkCommand } from './commands/split/work'
 import { addUnfinishedCommand } from './commands/unfinished'
 import { addVerifyCommand } from './commands/verify'
 
@@ -50,6 +53,9 @@ export function createProgram(files: BuiltFiles): Command {
   addOpenCommand(program)
   addLibraryCommand(program)
   addMergeCommand(program, files)
+  addPlanCommand(program, files)
+  addWorkCommand(program, files)
+  addGatherCommand(program, files)
   addConvertCommand(program, files)
   addReweightCommand(program, files)
   addUnlearnCommand(program, files)

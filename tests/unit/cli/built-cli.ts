@@ -17,6 +17,7 @@ export class BuiltCli {
   private constructor(
     private readonly folder: string,
     private readonly cache = join(folder, 'cache'),
+    private readonly environment: Readonly<Record<string, string>> = {},
   ) {}
 
   static async build(): Promise<BuiltCli> {
@@ -47,8 +48,13 @@ export class BuiltCli {
     return new BuiltCli(this.folder, cache)
   }
 
+  /** The same program with variables of its environment. */
+  withEnvironment(environment: Readonly<Record<string, string>>): BuiltCli {
+    return new BuiltCli(this.folder, this.cache, environment)
+  }
+
   start(...args: string[]): { process: ChildProcess; ended: Promise<Ended> } {
-    const env = { ...process.env, FEATUREFUSION_CACHE: this.cache }
+    const env = { ...process.env, ...this.environment, FEATUREFUSION_CACHE: this.cache }
     const child = spawn(process.execPath, [join(this.folder, 'cli.js'), ...args], { env })
     const printed = { stdout: '', stderr: '' }
     child.stdout.on('data', (text: Buffer) => (printed.stdout += text.toString()))
