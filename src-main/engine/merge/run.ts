@@ -54,6 +54,8 @@ export interface MergeOptions extends Omit<MergeRunOptions, 'onProgress'> {
    * said to have been computed where they computed it. Needs `resume`.
    */
   gathered?: {
+    /** sha256 of every source, by path. */
+    hashes: ReadonlyMap<string, string>
     runtime: Recipe['runtime']
     /** @throws FusionError where what they wrote is not what they say */
     adopt(journal: ExportJournal, writer: OutputWriter): Promise<void>
@@ -104,11 +106,13 @@ async function mergeOnce(plan: MergePlan, options: MergeOptions): Promise<Omit<M
   const output = await AtomicOutput.create(path, rule, { continues: resume !== undefined })
   let journal: ExportJournal | null = null
   try {
-    const hashes = await hashSources(plan, {
-      ...(cacheFolder !== undefined && { cacheFolder }),
-      ...(signal && { signal }),
-      onProgress: (done, total) => onProgress?.('hashing', total > 0 ? done / total : 1),
-    })
+    const hashes =
+      gathered?.hashes ??
+      (await hashSources(plan, {
+        ...(cacheFolder !== undefined && { cacheFolder }),
+        ...(signal && { signal }),
+        onProgress: (done, total) => onProgress?.('hashing', total > 0 ? done / total : 1),
+      }))
     const recipe = recipeOf(plan, hashes, provider)
     if (gathered) recipe.runtime = gathered.runtime
     const metadata = await mergeMetadata(plan, recipe, hashes)

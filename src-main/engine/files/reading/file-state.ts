@@ -14,3 +14,8 @@ export function stateOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): stri
 export async function fileState(path: string): Promise<string> {
   return stateOf(await stat(path, { bigint: true }))
 }
+
+/** A state as every machine sees it that shares the file's file system: each one numbers its devices itself. */
+export function sharedState(state: string): string {
+  return state.slice(state.indexOf(':') + 1)
+}

@@ -15,7 +15,8 @@ interface OpenFile {
   /** null where the file has no header. */
   metadata: Readonly<Record<string, string>> | null
   descriptor: number
-  hash: PrefixHash
+  /** null without a header: nobody asks for it. */
+  hash: PrefixHash | null
 }
 
 /** An earlier process may have ended before it made all files. */
@@ -53,7 +54,8 @@ export class OutputWriter {
       if (continues && metadata) writeFully(descriptor, NO_HEADER, 0) // until it is whole again, it is no model
       const length = headerBytes + file.dataBytes
       if (fstatSync(descriptor).size > length) ftruncateSync(descriptor, length)
-      this.open.set(file, { path, headerBytes, metadata, descriptor, hash: new PrefixHash(path, headerBytes) })
+      const hash = metadata ? new PrefixHash(path, headerBytes) : null
+      this.open.set(file, { path, headerBytes, metadata, descriptor, hash })
     }
   }
 
@@ -77,7 +79,7 @@ export class OutputWriter {
 
   /** Says that `byteLength` bytes of a file's data from `offset` on are final. */
   written(file: OutputFile, offset: number, byteLength: number): void {
-    this.open.get(file)!.hash.complete(offset, byteLength)
+    this.open.get(file)!.hash?.complete(offset, byteLength)
   }
 
   /** The checksum of bytes of a file's data as they are there now; null where the file ends before. */
@@ -96,17 +98,18 @@ export class OutputWriter {
 
   /** Writes the headers. Returns the files' paths, with the sha256 of the data in each. */
   finish(): { path: string; dataSha256: string }[] {
-    return [...this.open].map(([file, { path, metadata, descriptor, hash }]) => {
+    return [...this.open].flatMap(([file, { path, metadata, descriptor, hash }]) => {
+      if (!metadata || !hash) return []
       const dataSha256 = hash.digest(file.dataBytes)
-      if (metadata) writeFully(descriptor, encodeHeader(file.tensors, withHashes(metadata, file, dataSha256)), 0)
-      return { path, dataSha256 }
+      writeFully(descriptor, encodeHeader(file.tensors, withHashes(metadata, file, dataSha256)), 0)
+      return [{ path, dataSha256 }]
     })
   }
 
   close(): void {
     for (const { descriptor, hash } of this.open.values()) {
       closeSync(descriptor)
-      hash.close()
+      hash?.close()
     }
     this.open.clear()
   }

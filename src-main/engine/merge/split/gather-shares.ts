@@ -23,6 +23,8 @@ export interface GatherOptions extends Omit<MergeOptions, 'resume' | 'gathered'>
   keeps: boolean
 }
 
+const NAMES_SHOWN = 4
+
 /** A share that says that it is done, with what it has noted. */
 interface NotedShare {
   files: ShareFiles
@@ -45,11 +47,8 @@ export async function gatherShares(
   options: GatherOptions,
 ): Promise<MergeResult> {
   const { provider = 'cpu', keeps, onProgress, ...others } = options
-  const { seal } = await sealHere(plan, {
-    ...others,
-    provider,
-    onHashing: (part) => onProgress?.('hashing', part),
-  })
+  const tools = { ...others, provider, onHashing: (part: number) => onProgress?.('hashing', part) }
+  const { hashes, seal } = await sealHere(plan, tools, split.sources)
   refuseOther(split, seal, folder)
   const shares = await notedShares(folder)
   refuseMixed(shares, seal, folder)
@@ -58,6 +57,7 @@ export async function gatherShares(
     ...options,
     resume: { restart: false },
     gathered: {
+      hashes,
       runtime: shares[0]!.done.runtime,
       adopt: (journal, writer) => adoptShares(shares, plan, journal, writer, folder, options),
     },
@@ -167,13 +167,20 @@ async function adoptShares(
         copied += byteLength
         onProgress?.('checking', total > 0 ? Math.min(1, copied / total) : 1)
       }
-      if (wrong.size > 0) problems.push(`Share ${shareInWords(done.share)}: ${[...wrong].join(', ')} not as written.`)
+      if (wrong.size > 0) problems.push(`Share ${shareInWords(done.share)}: ${firstOf([...wrong])} not as written.`)
       else for (const one of work) journal.add(one)
     }
   } finally {
     reader.close()
   }
   if (problems.length > 0) throw damaged(folder, problems)
+}
+
+/** The first names of many, and the verb. */
+function firstOf(names: readonly string[]): string {
+  const more = names.length - NAMES_SHOWN
+  const others = more > 0 ? ` and ${more} more` : ''
+  return `${names.slice(0, NAMES_SHOWN).join(', ')}${others} ${names.length === 1 ? 'is' : 'are'}`
 }
 
 function tensorAt({ output }: MergePlan, file: number, offset: number): string {

@@ -2,8 +2,11 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../../../contract/errors'
 import { projectSchema } from '../../../contract/document/project'
+import type { SourceFile } from '../../checkpoint/containers/container'
+import { hashFiles } from '../../checkpoint/hash'
 import { readCheckedJson, writeCheckedJson } from '../../files/kept/checked-json'
 import { writableFolder } from '../../files/writing/atomic-output'
+import { sharedState } from '../../files/reading/file-state'
 import { isThere } from '../../files/reading/regular-file'
 import type { Provider } from '../../runtime/session'
 import { reusesContributions } from '../contributions/contributions'
@@ -11,7 +14,7 @@ import { nearModels } from '../forecast'
 import { wholeWork } from '../plan/merge-work'
 import { assumedSeconds, expectedCost } from '../plan/cost'
 import { sourcesOf, type MergePlan } from '../plan/merge-plan'
-import { hashSources, mergeMetadata, recipeOf } from '../plan/recipe'
+import { mergeMetadata, recipeOf } from '../plan/recipe'
 import { exportSeal, exportSealSchema, type ExportSeal } from '../resume/export-seal'
 import { isSequential } from '../sequential/ensure-fitted'
 
@@ -26,7 +29,15 @@ export const splitPlanSchema = z.object({
   /** With absolute paths. */
   project: projectSchema,
   /** The files that are read. */
-  sources: z.array(z.object({ path: z.string(), bytes: z.number(), sha256: z.string() })),
+  sources: z.array(
+    z.object({
+      path: z.string(),
+      bytes: z.number(),
+      /** As on every machine that shares its file system: where it is the same, the file is not hashed again. */
+      state: z.string(),
+      sha256: z.string(),
+    }),
+  ),
   /** The files that come out, without their headers. */
   outputs: z.array(z.object({ path: z.string(), tensors: z.number(), dataBytes: z.number() })),
   /** All that the bytes depend on, but where they are computed: that is the shares' own. */
@@ -45,13 +56,30 @@ export interface SplitTools {
   onHashing?: (fraction: number) => void
 }
 
-/** What a plan would write here, and under which seal. */
-export async function sealHere(plan: MergePlan, { provider, workerFile, cacheFolder, signal, onHashing }: SplitTools) {
-  const hashes = await hashSources(plan, {
-    cacheFolder,
-    ...(signal && { signal }),
-    onProgress: (done, total) => onHashing?.(total > 0 ? done / total : 1),
-  })
+/**
+ * What a plan would write here, and under which seal.
+ * @param planned sources that were hashed when the plan was written
+ */
+export async function sealHere(
+  plan: MergePlan,
+  { provider, workerFile, cacheFolder, signal, onHashing }: SplitTools,
+  planned: SplitPlan['sources'] = [],
+) {
+  const known = new Map(planned.map((source) => [source.path, source]))
+  const hashOf = ({ path, state }: SourceFile): string | null => {
+    const source = known.get(path)
+    return source?.state === sharedState(state) ? source.sha256 : null
+  }
+  const files = sourcesOf(plan)
+  const others = await hashFiles(
+    files.filter((file) => hashOf(file) === null),
+    {
+      cacheFolder,
+      ...(signal && { signal }),
+      onProgress: (done, total) => onHashing?.(total > 0 ? done / total : 1),
+    },
+  )
+  const hashes = new Map(files.map((file) => [file.path, hashOf(file) ?? others.get(file.path)!]))
   const recipe = recipeOf(plan, hashes, provider)
   const metadata = await mergeMetadata(plan, recipe, hashes)
   const seal: ExportSeal = await exportSeal(plan, recipe, hashes, metadata, workerFile)
@@ -71,7 +99,12 @@ export async function planSplit(plan: MergePlan, tools: SplitTools): Promise<Spl
     format: 'featurefusion-split',
     version: 1,
     project: plan.project,
-    sources: sourcesOf(plan).map(({ path, size }) => ({ path, bytes: size, sha256: hashes.get(path)! })),
+    sources: sourcesOf(plan).map(({ path, size, state }) => ({
+      path,
+      bytes: size,
+      state: sharedState(state),
+      sha256: hashes.get(path)!,
+    })),
     outputs: plan.output.files.map(({ path, tensors, dataBytes }) => ({ path, tensors: tensors.length, dataBytes })),
     seal: splitPlanSchema.shape.seal.parse(seal),
     costs: [

@@ -49,7 +49,11 @@ export async function workShare(
 ): Promise<WorkedShare> {
   const started = performance.now()
   const { apart, restart, signal, onPhase } = options
-  const { hashes, recipe, seal } = await sealHere(plan, { ...options, onHashing: (part) => onPhase?.('hashing', part) })
+  const { hashes, recipe, seal } = await sealHere(
+    plan,
+    { ...options, onHashing: (part) => onPhase?.('hashing', part) },
+    split.sources,
+  )
   refuseOther(split, seal, folder)
   const work = workOfShare(wholeWork(plan), split.costs, share)
   const bytes = placesOfWork(work).reduce((sum, { byteLength }) => sum + byteLength, 0)

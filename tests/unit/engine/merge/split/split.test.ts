@@ -222,7 +222,7 @@ describe('gathering names', () => {
       bytes[bytes.length >> 1]! ^= 1
       writeFileSync(path, bytes)
       const said = await refused(job)
-      expect(said).toMatch(/Share [12]\/2: \d\.(weight|bias) not as written\./)
+      expect(said).toMatch(/Share [12]\/2: \d\.(weight|bias) is not as written\./)
       expect(said).toContain('--restart does a share again')
       const index = Number(/Share ([12])/.exec(said)![1])
       await work(job, { index, count: 2 }, { apart, restart: true })
@@ -236,6 +236,22 @@ describe('gathering names', () => {
       expect(await refused(job)).toMatch(/Share 2\/2 lacks \d+ of its \d+ tensors/)
     },
   )
+})
+
+it('hashes only files that are not as they were when the plan was written', async () => {
+  const folder = temporaryFolder()
+  const paths = models(folder)
+  const job = await planned(projectOf(paths, { name: 'soup' }), folder)
+  const hashed: number[] = []
+  const options = (index: number) => ({ cacheFolder: join(folder, `cache-${index}`), restart: true })
+  const onPhase: WorkOptions['onPhase'] = (phase, part) => phase === 'hashing' && hashed.push(part)
+  await work(job, { index: 1, count: 2 }, { ...options(1), onPhase })
+  expect(hashed).toEqual([])
+  cpSync(paths[1]!, join(folder, 'copy'))
+  rmSync(paths[1]!)
+  renameSync(join(folder, 'copy'), paths[1]!)
+  await work(job, { index: 2, count: 2 }, { ...options(2), onPhase })
+  expect(hashed.at(-1)).toBe(1)
 })
 
 describe('a share is refused', () => {
