@@ -23,6 +23,8 @@ export interface Models {
   recipe: string
   /** A project of base and specialist, with data of its own. */
   project: string
+  /** Folder of a plan of the small files, whose only share is done once `jobCommands` ran. */
+  job: string
 }
 
 /** What a command does with a path that an option gives it. */
@@ -106,6 +108,19 @@ export const OUTPUT_OPTIONS: readonly OutputOption[] = [
       replacesModels: true,
     },
   ]),
+  {
+    option: 'plan --out',
+    writes: 'into folder',
+    args: (models, out) => ['plan', ...files(models), ...overwritten(out)],
+  },
+  {
+    option: 'gather --out',
+    writes: 'file',
+    args: ({ job }, out) => ['gather', job, '--keep', ...overwritten(out)],
+    own: model,
+    suffix: '.safetensors',
+    replacesModels: true,
+  },
   {
     option: 'convert --out',
     writes: 'folder',
@@ -204,7 +219,18 @@ export const OUTPUT_OPTIONS: readonly OutputOption[] = [
   { option: 'demo --out', writes: 'into folder', args: (_, out) => ['demo', ...ON_CPU, '--out', out] },
 ]
 
-const WITH_MODELS = ['grid', 'merge', 'reweight', 'unlearn', 'inspect', 'calibrate', 'compare', 'search', 'drift']
+const WITH_MODELS = [
+  'grid',
+  'plan',
+  'merge',
+  'reweight',
+  'unlearn',
+  'inspect',
+  'calibrate',
+  'compare',
+  'search',
+  'drift',
+]
 /** Options whose paths are read, or name a folder in which the program keeps its own data (serve). */
 export const INPUT_OPTIONS: ReadonlySet<string> = new Set([
   ...WITH_MODELS.flatMap((command) =>
@@ -217,9 +243,19 @@ export const INPUT_OPTIONS: ReadonlySet<string> = new Set([
   ...['model', 'base', 'vae', 'embedding', 'image'].map((name) => `generate --${name}`),
   ...['model', 'merge', 'base', 'clip'].map((name) => `evaluate --${name}`),
   'compare --clip',
+  'work --models',
+  'gather --models',
   'merge-loras --calibration',
   'report --results',
 ])
+
+/** The commands that make what `gather` gathers. */
+export function jobCommands(models: Models): string[][] {
+  return [
+    ['plan', ...files(models), ...ON_CPU, '--out', models.job],
+    ['work', models.job, '--share', '1/1', ...ON_CPU],
+  ]
+}
 
 /** Copies of shipped models, and two of one tensor. */
 export function makeModels(folder: string): Models {
@@ -244,6 +280,7 @@ export function makeModels(folder: string): Models {
     ...{ base, specialist, small, loras, data },
     recipe: writeRecipe(join(folder, 'small', 'recipe.json'), small),
     project: writeProject(join(folder, 'report.fusion.json'), { base, specialist }, data),
+    job: join(folder, 'job'),
   }
 }
 

@@ -19,6 +19,7 @@ import { CommandLine } from './command-line'
 import { commandLineHere, runHere } from './command-here'
 import {
   INPUT_OPTIONS,
+  jobCommands,
   makeModels,
   OUTPUT_OPTIONS,
   png,
@@ -29,13 +30,14 @@ import {
 
 let place: string
 let models: Models
-beforeAll(() => {
+beforeAll(async () => {
   place = mkdtempSync(join(tmpdir(), 'writers-'))
   models = makeModels(join(place, 'models'))
   const { home, cache, data } = new CommandLine(join(place, 'program'))
   vi.stubEnv('HOME', home)
   vi.stubEnv('FEATUREFUSION_CACHE', cache)
   vi.stubEnv('FEATUREFUSION_DATA', data)
+  for (const command of jobCommands(models)) expect(await runHere(command)).toMatchObject({ code: 0 })
 })
 afterAll(() => {
   vi.unstubAllEnvs()
@@ -227,6 +229,20 @@ it('demo leaves what lies where its merge and its contact sheet would', async ()
   writeFileSync(join(folder, 'contact-sheet.png'), 'mine')
   expect(await refused(folder, args)).toContain('not a PNG')
 })
+
+it.each(['plan.json', 'output', 'shares'])(
+  'plan leaves a folder with %s in it that is no plan, or a link',
+  async (name) => {
+    const [folder, outside] = [temporaryFolder(), temporaryFolder()]
+    const args = ['plan', '--base', models.small[0], '--specialist', models.small[1], '--json', '--overwrite', '--out']
+    writeFileSync(join(folder, name), 'mine')
+    expect(await refused(folder, [...args, folder])).toContain(name)
+    rmSync(join(folder, name))
+    symlinkSync(join(outside, name), join(folder, name))
+    expect(await refused(folder, [...args, folder])).toContain('link')
+    expect(readdirSync(outside)).toEqual([])
+  },
+)
 
 it('the built program ends with 1, and a model that is named as a table stays', async () => {
   const before = contents(place)

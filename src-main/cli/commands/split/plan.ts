@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
-import { planSplit, writeSplitPlan } from '../../../engine/merge/split/split-plan'
+import { checkSplitFolder, planSplit, writeSplitPlan } from '../../../engine/merge/split/split-plan'
 import { shareCosts } from '../../../engine/merge/split/share'
 import { chooseProvider, DEVICES, type Device } from '../../../engine/runtime/providers'
 import { cacheFolder } from '../../folders'
@@ -27,7 +27,7 @@ export function addPlanCommand(program: Command, files: ProgramFiles): void {
     )
     .requiredOption('--out <dir>', 'folder of the plan and of what the shares write')
     .addOption(new Option('--device <name>', 'where shares will be computed').choices(DEVICES).default('auto'))
-    .option('--overwrite', 'replace another plan in the folder')
+    .option('--overwrite', 'replace another plan in the folder; shares of that one are then of no use')
     .option('--json', 'results as JSON')
   addOutputOptions(addModelOptions(command))
   command.action((path: string | undefined, options: PlanCommandOptions) =>
@@ -41,6 +41,8 @@ async function plan(
   files: ProgramFiles,
   signal: AbortSignal,
 ): Promise<void> {
+  const folder = resolve(options.out)
+  await checkSplitFolder(folder, options.overwrite === true)
   const planned = await planWithProgress(await loadProject(path, options), signal)
   for (const warning of planned.warnings) say(`Note: ${warning}`)
   const progress = new ProgressLine()
@@ -51,7 +53,6 @@ async function plan(
     signal,
     onHashing: (fraction) => progress.show('hashing', fraction),
   }).finally(() => progress.end())
-  const folder = resolve(options.out)
   const file = await writeSplitPlan(folder, split, options.overwrite === true)
   const size = split.outputs.reduce((sum, { dataBytes }) => sum + dataBytes, 0)
   const balance = SHOWN.map((count) => ({ shares: count, speedup: speedup(split.costs, count) }))

@@ -5,9 +5,10 @@ import { readCheckedJson, writeCheckedJson } from '../../files/kept/checked-json
 import { PROVIDERS } from '../../runtime/session'
 import { shareName, shareOfName, type Share } from './share'
 
-const SHARES = 'shares'
+/** In the folder of a plan: what shares note, and what those write that are written apart. */
+export const SHARES = 'shares'
 /** Beside the plan: what all shares on one file system write, each its own bytes. */
-const COMMON = 'output'
+export const COMMON = 'output'
 const JOURNAL = '.journal'
 const DONE = '.json'
 const APART = '.part'

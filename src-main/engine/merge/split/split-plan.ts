@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../../../contract/errors'
@@ -7,6 +8,7 @@ import { hashFiles } from '../../checkpoint/hash'
 import { readCheckedJson, writeCheckedJson } from '../../files/kept/checked-json'
 import { writableFolder } from '../../files/writing/atomic-output'
 import { sharedState } from '../../files/reading/file-state'
+import { checkTarget, type TargetKind } from '../../files/writing/target'
 import { isThere } from '../../files/reading/regular-file'
 import type { Provider } from '../../runtime/session'
 import { reusesContributions } from '../contributions/contributions'
@@ -16,9 +18,11 @@ import { assumedSeconds, expectedCost } from '../plan/cost'
 import { sourcesOf, type MergePlan } from '../plan/merge-plan'
 import { mergeMetadata, recipeOf } from '../plan/recipe'
 import { exportSeal, exportSealSchema, type ExportSeal } from '../resume/export-seal'
+import { COMMON, SHARES } from './share-files'
 import { isSequential } from '../sequential/ensure-fitted'
 
 const PLAN_FILE = 'plan.json'
+const USED_NAMES = [PLAN_FILE, COMMON, SHARES]
 /** What the file is checked for, so that no other file of this program is taken for it. */
 const KEY = 'plan of a merge in shares'
 
@@ -114,15 +118,32 @@ export async function planSplit(plan: MergePlan, tools: SplitTools): Promise<Spl
   }
 }
 
-/** @throws FusionError 'target' where another plan lies in the folder */
-export async function writeSplitPlan(folder: string, plan: SplitPlan, overwrite: boolean): Promise<string> {
-  const path = join(folder, PLAN_FILE)
-  if (!overwrite && isThere(path))
-    throw new FusionError('target', `${path} is there already.`, {
-      hint: 'Choose an empty folder, or say --overwrite: shares that were made for the other plan are then of no use.',
-      file: path,
-    })
+/** The folder of a plan: other things in it are left alone, so long as none has a name that a plan or its shares use. */
+const SPLIT_FOLDER: TargetKind = {
+  title: 'folder of a plan',
+  folder: true,
+  async compare(path) {
+    const own = (await readdir(path, { withFileTypes: true })).filter(({ name }) => USED_NAMES.includes(name))
+    const links = own.filter((entry) => entry.isSymbolicLink())
+    if (links.length > 0) return { is: 'foreign', because: `${namesOf(links)} in it is a link` }
+    if (own.length === 0) return { is: 'own' }
+    const isPlan = await readCheckedJson(join(path, PLAN_FILE), KEY, splitPlanSchema)
+    return isPlan ? { is: 'same-kind' } : { is: 'foreign', because: `it holds ${namesOf(own)}, and no plan` }
+  },
+}
+
+const namesOf = (entries: readonly { name: string }[]): string => entries.map(({ name }) => name).join(' and ')
+
+/** @throws FusionError 'target' where a plan, or its shares, cannot be written into a folder */
+export async function checkSplitFolder(folder: string, overwrite: boolean): Promise<void> {
+  await checkTarget(folder, { kind: SPLIT_FOLDER, overwrite })
   await writableFolder(folder)
+}
+
+/** @throws FusionError 'target' where another plan lies in the folder, or it cannot be written to */
+export async function writeSplitPlan(folder: string, plan: SplitPlan, overwrite: boolean): Promise<string> {
+  await checkSplitFolder(folder, overwrite)
+  const path = join(folder, PLAN_FILE)
   await writeCheckedJson(path, KEY, plan)
   return path
 }

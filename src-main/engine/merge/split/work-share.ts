@@ -17,7 +17,7 @@ import { readJournal } from '../resume/journal-lines'
 import { packShare, ShareReader, storedRanges } from './share-bytes'
 import { workOfShare, type Share } from './share'
 import { ShareFiles, type DoneShare } from './share-files'
-import { sealHere, type SplitPlan, type SplitTools } from './split-plan'
+import { checkSplitFolder, sealHere, type SplitPlan, type SplitTools } from './split-plan'
 
 export interface WorkOptions extends SplitTools, Omit<MergeRunOptions, 'onProgress' | 'provider' | 'workerFile'> {
   /** Whether the share's bytes go to a file of their own, to be carried elsewhere. */
@@ -49,6 +49,7 @@ export async function workShare(
 ): Promise<WorkedShare> {
   const started = performance.now()
   const { apart, restart, signal, onPhase } = options
+  await checkSplitFolder(folder, true)
   const { hashes, recipe, seal } = await sealHere(
     plan,
     { ...options, onHashing: (part) => onPhase?.('hashing', part) },

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -259,6 +259,14 @@ describe('a share is refused', () => {
     const folder = temporaryFolder()
     const paths = models(folder)
     await expect(planned(projectOf(paths, { reuse: true }), folder)).rejects.toMatchObject({ kind: 'unsupported' })
+  })
+
+  it('where its place is a link', async () => {
+    const folder = temporaryFolder()
+    const job = await planned(projectOf(models(folder), { name: 'soup' }), folder)
+    symlinkSync(join(folder, 'elsewhere'), join(job, 'output'))
+    await expect(work(job, { index: 1, count: 2 })).rejects.toThrow(/output in it is a link/)
+    expect(existsSync(join(folder, 'elsewhere'))).toBe(false)
   })
 
   it('where a model is another than was planned', async () => {
