@@ -1,6 +1,6 @@
+import { ClipScorer } from '../../engine/evaluate/clip/clip-scorer'
 import {
   captionsOf,
-  ClipScorer,
   measureClipScores,
   summariseClipScores,
   type ModelClipScores,

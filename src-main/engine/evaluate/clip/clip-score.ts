@@ -3,14 +3,14 @@ import { FusionError } from '../../../contract/errors'
 import { buildClipText } from '../../architecture/clip-text'
 import { buildClipVision } from '../../architecture/clip-vision'
 import type { NetworkOptions } from '../../architecture/network-graph'
-import type { Checkpoint } from '../../checkpoint/model/checkpoint'
+import type { Checkpoint, TensorView } from '../../checkpoint/model/checkpoint'
 import { readFloats } from '../../checkpoint/containers/stored-values'
 import { readClipPreprocessing, type ClipPreprocessing } from '../../diffusion/clip-image'
 import { requireOwn } from '../../files/reading/links'
 import { readJsonObjectSync } from '../../files/reading/json-object'
 import { SMALL_FILES } from '../../files/reading/small-files'
 import { Network } from '../../runtime/network'
-import { chooseDevice, providerAbilities, type Device } from '../../runtime/providers'
+import { chooseDevice, providerAbilities, type Device, type ProviderStatus } from '../../runtime/providers'
 import type { Provider } from '../../runtime/session'
 
 /** What CLIP sees in images. */
@@ -81,10 +81,8 @@ export class ClipModel {
  * Loads a CLIPModel's folder.
  * @throws FusionError 'unsupported', 'malformed', 'device', 'out-of-memory'
  */
-export async function loadClip(checkpoint: Checkpoint, device: Device | Provider): Promise<ClipModel> {
-  const tensors = checkpoint.components.get('model')?.tensors
-  if (!tensors?.has('visual_projection.weight') || !tensors.has('text_projection.weight'))
-    throw new FusionError('unsupported', `${checkpoint.path} is not a CLIP model.`)
+export async function loadClip(checkpoint: Checkpoint, device: Device | Provider | ProviderStatus): Promise<ClipModel> {
+  const tensors = clipTensors(checkpoint)
   const {
     text_config,
     vision_config,
@@ -105,6 +103,14 @@ export async function loadClip(checkpoint: Checkpoint, device: Device | Provider
   const logitFactor = Math.exp(scale ? readFloats(scale.stored)[0]! : initial)
   const preprocessing = readClipPreprocessing(checkpoint.path, imageSize)
   return new ClipModel(vision, text, logitFactor, imageSize, preprocessing)
+}
+
+/** The weights of a CLIPModel's folder. @throws FusionError 'unsupported' for another model */
+export function clipTensors({ path, components }: Checkpoint): ReadonlyMap<string, TensorView> {
+  const tensors = components.get('model')?.tensors
+  if (!tensors?.has('visual_projection.weight') || !tensors.has('text_projection.weight'))
+    throw new FusionError('unsupported', `${path} is not a CLIP model.`)
+  return tensors
 }
 
 /** CLIP score: 100 times the cosine, not below 0. */

@@ -1,6 +1,6 @@
 import { decodeLatents, toPixels } from '../../diffusion/vae'
 import type { GenerateRequest, Picture, Pipeline } from '../../diffusion/pipeline'
-import type { ClipScorer } from '../clip/clip-table'
+import type { ClipScorer } from '../clip/clip-scorer'
 import type { EvaluationSet } from '../data/evaluation-set'
 import type { ChosenDomain } from '../data/splits'
 

@@ -1,5 +1,8 @@
-import type { ScorerName } from '../../../contract/evaluate/scorers'
+import type { ScorerFiles, ScorerName } from '../../../contract/evaluate/scorers'
+import type { TensorView } from '../../checkpoint/model/checkpoint'
 import type { Picture } from '../../diffusion/pipeline'
+import type { Device, ProviderStatus } from '../../runtime/providers'
+import type { Provider } from '../../runtime/session'
 
 export type ScoredPicture = Pick<Picture, 'width' | 'height' | 'pixels'>
 
@@ -13,3 +16,29 @@ export interface PictureScorer {
   scores(pictures: readonly ScoredPicture[], prompt: string): Promise<number[]>
   release(): Promise<void>
 }
+
+export interface ScorerOptions {
+  /** A choice, or what the host's probe found out. */
+  device: Device | Provider | ProviderStatus
+  /** Path of the bundled CLIP table (resources/clip), for weights that have no tokenizer beside them. */
+  clipVocabulary?: string
+  /** Stops loading. */
+  signal?: AbortSignal
+}
+
+/** A scorer whose files were opened from their headers alone. */
+export interface OpenedScorer {
+  /** What messages call it: the file or folder that a person named. */
+  path: string
+  /** The weights that it will hold in memory. */
+  tensors: readonly TensorView[]
+  /** @throws FusionError 'out-of-memory', 'device', 'malformed', 'not-finite' (naming tensor and file), 'cancelled' */
+  load(device: ProviderStatus): Promise<PictureScorer>
+}
+
+/**
+ * Opens the files of one kind of scorer from headers and small files beside them.
+ * @param path of `files` for this scorer
+ * @throws FusionError 'not-found', 'malformed', 'unsupported', 'incompatible'
+ */
+export type OpenScorer = (path: string, files: ScorerFiles, options: ScorerOptions) => Promise<OpenedScorer>
