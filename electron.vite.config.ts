@@ -11,8 +11,8 @@ export default defineConfig({
     plugins: [assemblyscript()],
     build: {
       outDir: 'out/main',
-      // zod: hundreds of small files, which Node would open all at once; hash-wasm: one hash of many.
-      externalizeDeps: { exclude: ['zod', 'hash-wasm'] },
+      // zod: hundreds of small files, which Node would open all at once; hash-wasm: one hash of many; entities: its decoder.
+      externalizeDeps: { exclude: ['zod', 'hash-wasm', 'entities'] },
       rollupOptions: {
         input: {
           main: at('src-main/main.ts'),

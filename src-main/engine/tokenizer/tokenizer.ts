@@ -1,5 +1,6 @@
 import { FusionError } from '../../contract/errors'
 import { AddedTokenFinder, plainToken, type AddedToken } from './added-tokens'
+import { BytePairs, END_OF_WORD, type Vocabulary } from './byte-pairs'
 
 /** Tokens of one text encoder's input, with both ends. */
 export const TOKEN_LIMIT = 77
@@ -10,16 +11,6 @@ const SPACES = /\p{White_Space}+/gu
 const WORDS = /<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\p{White_Space}\p{L}\p{N}]+/gu
 /** A special token that stands in the text as text falls apart into these. */
 const PARTS = /\p{L}+|\p{N}|[^\p{L}\p{N}]+/gu
-const END_OF_WORD = '</w>'
-const CACHED_WORDS = 20_000
-
-/** What a tokenizer is made of. */
-export interface Vocabulary {
-  /** vocab.json: token → id. */
-  ids: ReadonlyMap<string, number>
-  /** merges.txt: pairs of symbols, most frequent first. */
-  merges: readonly (readonly [string, string])[]
-}
 
 /**
  * CLIP's byte-pair encoding, as transformers' CLIPTokenizer does it: NFC, white space to one space, lower case by
@@ -30,10 +21,9 @@ export class ClipTokenizer {
   readonly endId: number
   readonly padId: number
   private readonly ids: ReadonlyMap<string, number>
-  private readonly ranks: ReadonlyMap<string, number>
+  private readonly pairs: BytePairs
   private readonly inRawText: AddedTokenFinder
   private readonly inNormalisedText: AddedTokenFinder
-  private readonly cache = new Map<string, readonly number[]>()
 
   /**
    * @param padToken `!` for SD 2 and SDXL's second encoder, else `<|endoftext|>`
@@ -45,11 +35,11 @@ export class ClipTokenizer {
     private readonly padToken: string = END,
     private readonly added: readonly AddedToken[] = publishedSpecials(vocabulary, padToken),
   ) {
-    const { ids, merges } = vocabulary
+    const { ids } = vocabulary
     this.ids = ids
-    this.ranks = new Map(merges.map((pair, rank) => [pair.join(' '), rank]))
     this.startId = this.special(START)
     this.endId = this.special(END)
+    this.pairs = new BytePairs(vocabulary, this.endId)
     this.padId = added.find(({ content }) => content === padToken)?.ids[0] ?? this.special(padToken)
     this.inRawText = new AddedTokenFinder(added.filter(({ normalized }) => !normalized))
     this.inNormalisedText = new AddedTokenFinder(
@@ -104,35 +94,10 @@ export class ClipTokenizer {
         }
         for (const [word] of part.matchAll(WORDS)) {
           const pieces = word === START || word === END ? word.match(PARTS)! : [word]
-          for (const own of pieces) yield* this.tokensOfWord(own)
+          for (const own of pieces) yield* this.pairs.tokens(own)
         }
       }
     }
-  }
-
-  private tokensOfWord(word: string): readonly number[] {
-    const known = this.cache.get(word)
-    if (known) return known
-    const tokens = this.mergedSymbols(word).map((symbol) => this.ids.get(symbol) ?? this.endId)
-    if (this.cache.size >= CACHED_WORDS) this.cache.clear()
-    this.cache.set(word, tokens)
-    return tokens
-  }
-
-  private mergedSymbols(word: string): string[] {
-    let symbols = Array.from(new TextEncoder().encode(word), (byte) => BYTE_LETTERS[byte]!)
-    symbols.push(symbols.pop()! + END_OF_WORD)
-    while (symbols.length > 1) {
-      let best = Infinity
-      let at = 0
-      for (let i = 0; i + 1 < symbols.length; i++) {
-        const rank = this.ranks.get(`${symbols[i]} ${symbols[i + 1]}`) ?? Infinity
-        if (rank < best) [best, at] = [rank, i]
-      }
-      if (best === Infinity) break
-      symbols = mergePair(symbols, symbols[at]!, symbols[at + 1]!)
-    }
-    return symbols
   }
 
   private special(token: string): number {
@@ -142,19 +107,6 @@ export class ClipTokenizer {
       hint: 'Its vocab.json and merges.txt must be those of a CLIP tokenizer.',
     })
   }
-}
-
-function mergePair(symbols: readonly string[], first: string, second: string): string[] {
-  const merged: string[] = []
-  for (let i = 0; i < symbols.length; i++) {
-    if (symbols[i] === first && symbols[i + 1] === second) {
-      merged.push(first + second)
-      i++
-    } else {
-      merged.push(symbols[i]!)
-    }
-  }
-  return merged
 }
 
 /** Character by character: a whole string's toLowerCase() would turn a final Σ into ς. */
@@ -169,14 +121,4 @@ function publishedSpecials({ ids }: Vocabulary, padToken: string): AddedToken[] 
     const isPad = token === padToken
     return id === undefined || all.lastIndexOf(token) !== index ? [] : [plainToken(token, [id], !isPad)]
   })
-}
-
-/** GPT-2's table: every byte as a printable letter, the printable ones as themselves. */
-export const BYTE_LETTERS: readonly string[] = byteLetters()
-
-function byteLetters(): string[] {
-  const printable = (byte: number): boolean =>
-    (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || (byte >= 0xae && byte <= 0xff)
-  let extra = 0
-  return Array.from({ length: 256 }, (_, byte) => String.fromCharCode(printable(byte) ? byte : 256 + extra++))
 }

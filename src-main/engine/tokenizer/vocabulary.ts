@@ -4,7 +4,8 @@ import { FusionError } from '../../contract/errors'
 import { isObject } from '../../contract/values/json-text'
 import { requireOwn } from '../files/reading/links'
 import { isThere } from '../files/reading/regular-file'
-import { BYTE_LETTERS, ClipTokenizer, type Vocabulary } from './tokenizer'
+import { BYTE_LETTERS, type Vocabulary } from './byte-pairs'
+import { ClipTokenizer } from './tokenizer'
 import { readAddedTokens, readBytes, readJson } from './tokenizer-files'
 
 /** The number of merges of CLIP's own table: 49 152 tokens without 256 bytes and the special tokens. */
@@ -27,10 +28,15 @@ const TOKENIZER_FILES = [
  * @throws FusionError 'not-found', 'malformed' or 'validation' (a link out of the model), naming the file
  */
 export function loadTokenizer(folder: string, owner = folder): ClipTokenizer {
-  for (const name of TOKENIZER_FILES) requireOwn(join(folder, name), owner, 'read')
-  const vocabulary = readVocabulary(folder)
+  const vocabulary = loadVocabulary(folder, owner)
   const { padToken, added } = readAddedTokens(folder, vocabulary.ids)
   return new ClipTokenizer(vocabulary, padToken, added)
+}
+
+/** The vocabulary of such a folder alone. @throws FusionError 'not-found', 'malformed', 'validation' */
+export function loadVocabulary(folder: string, owner = folder): Vocabulary {
+  for (const name of TOKENIZER_FILES) requireOwn(join(folder, name), owner, 'read')
+  return readVocabulary(folder)
 }
 
 /**
