@@ -1,10 +1,11 @@
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { readJsonFile } from '../../src-main/app/files/json-file'
 import { readProject } from '../../src-main/project/project-file'
 import { readJournal } from '../../src-main/engine/merge/resume/journal-lines'
 import { openCalibration } from '../../src-main/engine/merge/plan/calibration-file'
 import { FusionError } from '../../src-main/contract/errors'
+import { scorerFilesSchema } from '../../src-main/contract/evaluate/scorers'
 import type { Checkpoint } from '../../src-main/engine/checkpoint/model/checkpoint'
 import { hashFile } from '../../src-main/engine/checkpoint/hash'
 import { openCheckpoint } from '../../src-main/engine/checkpoint/open'
@@ -22,6 +23,7 @@ import { listModels } from '../../src-main/engine/library/list-models'
 import { readThumbnail } from '../../src-main/engine/library/thumbnails'
 import { encodePng } from '../../src-main/engine/image/png'
 import { loadClip } from '../../src-main/engine/evaluate/clip/clip-score'
+import { scorerMemory } from '../../src-main/engine/evaluate/scores/load-scorer'
 import { readSmallFile, readSmallText } from '../../src-main/engine/files/reading/regular-file'
 import { SMALL_FILES } from '../../src-main/engine/files/reading/small-files'
 import { z } from 'zod'
@@ -50,6 +52,18 @@ async function openModel(path: string): Promise<Checkpoint> {
 }
 
 const model = (folder: string) => openModel(join(folder, 'pipeline'))
+/** Opens scorers without loading them: weights are read by then as those of any model. */
+async function scorers(folder: string): Promise<void> {
+  const at = (file: string): string => join(folder, 'scorers', file)
+  const files = scorerFilesSchema.parse({
+    'image-reward': at('image-reward'),
+    hps: at('hps/HPS_tiny.safetensors'),
+    aesthetic: at('aesthetic/head.safetensors'),
+    clip: at('aesthetic/clip'),
+  })
+  for (const name of ['image-reward', 'hps', 'aesthetic'] as const) await scorerMemory(name, files)
+}
+
 const pictures = (folder: string) => join(folder, 'pictures')
 
 /**
@@ -231,6 +245,14 @@ export const FILES_READ: readonly FileRead[] = [
     file: 'clip/model.safetensors',
     read: async (f) => (await loadClip(await openCheckpoint(join(f, 'clip')), 'cpu')).release(),
   },
+  ...[
+    'image-reward/ImageReward.safetensors',
+    'image-reward/med_config.json',
+    'image-reward/bert-base-uncased/vocab.txt',
+    'hps/HPS_tiny.safetensors',
+    'hps/open_clip_config.json',
+    'aesthetic/head.safetensors',
+  ].map((file): FileRead => ({ what: `a scorer's ${file}`, file: `scorers/${file}`, read: scorers })),
 ]
 
 /** A folder with all of them, each as it should be. */
@@ -238,6 +260,10 @@ export function fixture(folder: string): string {
   const golden = resolve('tests/golden')
   cpSync(join(golden, 'sd1/pipeline'), join(folder, 'pipeline'), { recursive: true })
   cpSync(join(golden, 'clip/model'), join(folder, 'clip'), { recursive: true })
+  for (const name of ['hps', 'aesthetic', 'image-reward'])
+    cpSync(join(golden, 'rewards', name), join(folder, 'scorers', name), { recursive: true })
+  const head = join(folder, 'scorers/aesthetic', 'sac+logos+ava1-l14-linearMSE')
+  renameSync(`${head}.safetensors`, join(folder, 'scorers/aesthetic/head.safetensors'))
   cpSync(resolve('resources/demo/evaluation'), join(folder, 'evaluation'), { recursive: true })
   for (const name of [
     'shards',

@@ -120,7 +120,7 @@ export interface AttentionSize {
 /**
  * Scaled dot-product attention of many heads: rows of queries [batch·n, heads·headSize], keys and values
  * [batch·m, heads·headSize] → [batch·n, heads·headSize].
- * @param mask added to the scores, [n, m]
+ * @param mask added to the scores, [n, m] or [batch, 1, 1, m]
  */
 export function attention(
   net: NetworkGraph,

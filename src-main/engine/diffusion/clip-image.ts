@@ -4,14 +4,15 @@ import { MOST_EDGE } from '../architecture/config-reader'
 import { readJsonObjectSync } from '../files/reading/json-object'
 import { requireOwn } from '../files/reading/links'
 import { isThere } from '../files/reading/regular-file'
-import { cropMiddle, resize, resizeShortest, type FilterName, type Picture } from '../image/resample'
+import { cropMiddle, resize, resizeShortest, type Picture } from '../image/resample'
+import type { FilterName } from '../image/resample-windows'
 
 /** What is done to a picture before CLIP's vision model sees it (preprocessor_config.json). */
 export interface ClipPreprocessing {
   /** The shortest edge, or both edges where the picture is not kept in proportion; null: not resized. */
   edge: number | { width: number; height: number } | null
   filter: FilterName
-  /** What bytes are multiplied with. */
+  /** What values of pixels are multiplied with. */
   scale: number
   means: readonly number[]
   deviations: readonly number[]
@@ -89,14 +90,26 @@ export function preprocessForClip(
       : typeof edge === 'number'
         ? resizeShortest(picture, edge, filter)
         : resize(picture, edge.width, edge.height, filter)
-  const { data } = cropMiddle(resized, size)
+  return normalisedPixels(cropMiddle(resized, size).data, size, { scale, means, deviations })
+}
+
+/**
+ * A square picture as a network takes it: scaled, less mean, by deviation.
+ * @param data rows of interleaved channels, `size` × `size` × 3
+ * @returns [3, size, size], float32
+ */
+export function normalisedPixels(
+  data: Uint8Array | Float32Array,
+  size: number,
+  { scale, means, deviations }: Pick<ClipPreprocessing, 'scale' | 'means' | 'deviations'>,
+): Float32Array {
   const values = new Float32Array(3 * size * size)
   for (let channel = 0; channel < 3; channel++) {
     const [mean, deviation] = [fround(means[channel]!), fround(deviations[channel]!)]
     for (let y = 0; y < size; y++) {
       for (let x = 0; x < size; x++) {
-        const byte = data[(y * size + x) * 3 + channel]!
-        values[(channel * size + y) * size + x] = fround(fround(byte * scale) - mean) / deviation
+        const value = data[(y * size + x) * 3 + channel]!
+        values[(channel * size + y) * size + x] = fround(fround(value * scale) - mean) / deviation
       }
     }
   }

@@ -6,7 +6,13 @@ interface PreprocessParams {
   width: number
   height: number
   crop?: number
-  output_region?: { rows: [number, number]; columns: [number, number] }
+  output_region?: OutputRegion
+}
+
+/** Rows and columns that a case has of a large picture. */
+export interface OutputRegion {
+  rows: [number, number]
+  columns: [number, number]
 }
 
 async function clipPreprocess(goldenCase: GoldenCase): Promise<OpResult> {
@@ -14,7 +20,16 @@ async function clipPreprocess(goldenCase: GoldenCase): Promise<OpResult> {
   const size = crop ?? goldenCase.outputs['pixel_values']!.shape.at(-1)!
   const data = Uint8Array.from(input(goldenCase, 'image').values())
   const values = preprocessForClip({ width, height, channels: 3, data }, size)
-  if (!region) return { outputs: { pixel_values: values }, arithmetic: 'float64' }
+  return { outputs: comparedPixels(values, size, region), arithmetic: 'float64' }
+}
+
+/** All pixel values, or of large pictures a region and the means of the channels. */
+export function comparedPixels(
+  values: Float32Array,
+  size: number,
+  region: OutputRegion | undefined,
+): Record<string, ArrayLike<number>> {
+  if (!region) return { pixel_values: values }
   const [[top, bottom], [left, right]] = [region.rows, region.columns]
   const rows = Array.from({ length: 3 }, (_, channel) =>
     Array.from({ length: bottom - top }, (_, row) => {
@@ -26,7 +41,7 @@ async function clipPreprocess(goldenCase: GoldenCase): Promise<OpResult> {
     const pixels = values.subarray(channel * size ** 2, (channel + 1) * size ** 2)
     return Math.fround(pairwiseSum(pixels) / pixels.length)
   })
-  return { outputs: { pixel_values_region: rows.flat(2), channel_mean: means }, arithmetic: 'float64' }
+  return { pixel_values_region: rows.flat(2), channel_mean: means }
 }
 
 /** numpy's float32 sum, whose rounding the exact golden of the means has. */

@@ -9,6 +9,7 @@ import { loraFuseOps } from './lora-fuse'
 import { mergeOps } from './merges'
 import { networkOps } from './networks'
 import { regressionOps } from './regression'
+import { rewardOps } from './rewards'
 import { schedulerOps } from './schedulers'
 import { textToImageOps } from './text-to-image'
 import { tokenizeOps } from './tokenize'
@@ -26,6 +27,7 @@ export const OPS: Readonly<Record<string, OpRunner>> = {
   ...mergeOps,
   ...networkOps,
   ...regressionOps,
+  ...rewardOps,
   ...schedulerOps,
   ...textToImageOps,
   ...tokenizeOps,

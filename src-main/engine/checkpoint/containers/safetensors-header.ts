@@ -174,7 +174,9 @@ function checkLayout(infos: Map<string, TensorInfo>, dataLength: number, source:
     return { name, elementType, shape: shape.map(Number), begin: Number(begin), byteLength: Number(byteLength) }
   })
   if (position !== dataLength) {
-    throw malformed(source, `its header describes ${position} bytes of tensors, the file holds ${dataLength}`)
+    const cut = tensors.find(({ begin, byteLength }) => begin + byteLength > dataLength)
+    const place = cut ? `; it ends in the tensor ${cut.name} or before it` : ''
+    throw malformed(source, `its header describes ${position} bytes of tensors, the file holds ${dataLength}${place}`)
   }
   for (const { name, shape } of tensors) {
     if (!shape.every(Number.isSafeInteger)) {

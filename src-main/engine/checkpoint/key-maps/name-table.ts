@@ -80,6 +80,16 @@ export function viewOf(stored: StoredTensor, { name, form }: MappedName): Tensor
   return { ...view, shape: partShape, start: form * elementCount(partShape) }
 }
 
+/** Views of stored tensors under their own names. */
+export function plainViews(tensors: readonly StoredTensor[]): Map<string, TensorView> {
+  return new Map(
+    tensors.map((stored) => [
+      stored.name,
+      { name: stored.name, shape: stored.shape, stored, start: 0, transposed: false },
+    ]),
+  )
+}
+
 /** The shape of the stored tensor that holds a canonical one of `shape`. */
 export function storedShape(shape: readonly number[], form: Form | undefined): readonly number[] {
   if (form === undefined) return shape

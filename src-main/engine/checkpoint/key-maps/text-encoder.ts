@@ -1,4 +1,4 @@
-import { countOf, identityPairs, NameTable, type NamePair, type Naming } from './name-table'
+import { countOf, identityPairs, NameTable, type Form, type NamePair, type Naming } from './name-table'
 
 const CLIP_MODULES = ['embeddings', 'encoder', 'final_layer_norm']
 
@@ -66,20 +66,20 @@ function openClipTable(layers: number, projection: boolean): NameTable {
   if (projection) {
     pairs.push({ canonical: 'text_projection.weight', stored: 'text_projection', form: 'transposed' })
   }
-  for (let layer = 0; layer < layers; layer++) {
-    const ours = `text_model.encoder.layers.${layer}`
-    const theirs = `transformer.resblocks.${layer}`
-    for (const [a, b] of BLOCK_PARTS) pairs.push({ canonical: `${ours}.${a}`, stored: `${theirs}.${b}` })
-    for (const kind of ['weight', 'bias']) {
-      for (const [part, letter] of [
-        [0, 'q'],
-        [1, 'k'],
-        [2, 'v'],
-      ] as const) {
-        const canonical = `${ours}.self_attn.${letter}_proj.${kind}`
-        pairs.push({ canonical, stored: `${theirs}.attn.in_proj_${kind}`, form: part })
-      }
-    }
-  }
+  for (let layer = 0; layer < layers; layer++)
+    pairs.push(...openClipBlocks(`text_model.encoder.layers.${layer}`, `transformer.resblocks.${layer}`))
   return new NameTable(pairs)
+}
+
+/** The modules of one block of OpenCLIP's transformers, of text or pictures. */
+export function openClipBlocks(ours: string, theirs: string): NamePair[] {
+  const parts = BLOCK_PARTS.map(([a, b]) => ({ canonical: `${ours}.${a}`, stored: `${theirs}.${b}` }))
+  const stacked = ['weight', 'bias'].flatMap((kind) =>
+    (['q', 'k', 'v'] as const).map((letter, index): NamePair => ({
+      canonical: `${ours}.self_attn.${letter}_proj.${kind}`,
+      stored: `${theirs}.attn.in_proj_${kind}`,
+      form: index as Form,
+    })),
+  )
+  return [...parts, ...stacked]
 }

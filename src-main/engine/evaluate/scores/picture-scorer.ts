@@ -1,4 +1,5 @@
 import type { ScorerFiles, ScorerName } from '../../../contract/evaluate/scorers'
+import type { NetworkOptions } from '../../architecture/network-graph'
 import type { TensorView } from '../../checkpoint/model/checkpoint'
 import type { Picture } from '../../diffusion/pipeline'
 import type { Device, ProviderStatus } from '../../runtime/providers'
@@ -32,7 +33,12 @@ export interface OpenedScorer {
   path: string
   /** The weights that it will hold in memory. */
   tensors: readonly TensorView[]
-  /** @throws FusionError 'out-of-memory', 'device', 'malformed', 'not-finite' (naming tensor and file), 'cancelled' */
+  /**
+   * Builds its graphs without loading them.
+   * @throws FusionError 'malformed' (a tensor is missing or has another shape: by its name), 'unsupported', 'incompatible'
+   */
+  check(options: NetworkOptions): void
+  /** @throws FusionError 'out-of-memory', 'device' */
   load(device: ProviderStatus): Promise<PictureScorer>
 }
 
