@@ -15,10 +15,10 @@ import { buildVaeDecoder, buildVaeEncoder, readVaeConfig } from '../../../../src
 import type { ComponentName, TensorView } from '../../../../src-main/engine/checkpoint/model/checkpoint'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { TensorReader } from '../../../../src-main/engine/checkpoint/containers/tensor-reader'
-import { TorchGenerator } from '../../../../src-main/engine/random'
 import { convolvesInBlocks } from '../../../../src-main/engine/runtime/blocked-convolution'
 import { Network } from '../../../../src-main/engine/runtime/network'
 import type { Tensor } from '../../../../src-main/engine/runtime/session'
+import { difference, noise, run } from './run-networks'
 
 const GOLDEN = 'tests/golden'
 const PLAIN: NetworkOptions = { computeType: 'F32', weights: 'initializers', attention: 'fused' }
@@ -29,10 +29,6 @@ const BLOCKS = [8, 16]
 type Config = Record<string, unknown>
 type Build = (config: Config, tensors: ReadonlyMap<string, TensorView>, options: NetworkOptions) => BuiltNetwork
 
-const noise = (seed: number, ...dims: number[]): Tensor => ({
-  data: new TorchGenerator(seed).randn(dims.reduce((product, size) => product * size, 1)),
-  dims,
-})
 const ids = (...values: number[]): Tensor => ({ data: BigInt64Array.from(values, BigInt), dims: [1, values.length] })
 const timesteps = (...values: number[]): Tensor => ({ data: Float32Array.from(values), dims: [values.length] })
 
@@ -60,14 +56,6 @@ async function component(
   return { config: config!, tensors }
 }
 
-async function run(built: BuiltNetwork, feeds: Record<string, Tensor>, weights = {}): Promise<Record<string, Tensor>> {
-  const network = await Network.open(built, { provider: 'cpu' })
-  network.setWeights(weights)
-  const results = await network.run(feeds)
-  await network.release()
-  return results
-}
-
 /** The weights of a network that takes them as inputs, from its float32 files. */
 function storedWeights({ weightInputs }: BuiltNetwork): Record<string, Tensor> {
   const reader = new TensorReader()
@@ -78,19 +66,6 @@ function storedWeights({ weightInputs }: BuiltNetwork): Record<string, Tensor> {
   })
   reader.close()
   return Object.fromEntries(weights)
-}
-
-/** Largest difference of all outputs, relative to the largest value of each. */
-function difference(a: Record<string, Tensor>, b: Record<string, Tensor>): number {
-  expect(Object.keys(a)).toEqual(Object.keys(b))
-  return Math.max(
-    ...Object.entries(a).map(([name, { data, dims }]) => {
-      expect(dims).toEqual(b[name]!.dims)
-      const [x, y] = [[...(data as Float32Array)], b[name]!.data as Float32Array]
-      const peak = Math.max(...x.map(Math.abs))
-      return Math.max(...x.map((value, i) => Math.abs(value - y[i]!))) / peak
-    }),
-  )
 }
 
 describe.each(NETWORKS)('%s', (_name, set, part, build, feeds) => {
