@@ -1,5 +1,6 @@
 import { FusionError } from '../../../../contract/errors'
 import { malformedPickle } from './byte-reader'
+import { tensorAtCut } from './cut-archive'
 import type { FileReader } from './file-reader'
 import { interpretPickle, type Interpretation } from './interpret'
 import { refuseLongPickle } from './refusals'
@@ -16,7 +17,7 @@ const MOST_SMALL_BYTES = 16
  * @throws FusionError 'malformed'; 'unsupported' for archives of other kinds (TorchScript, compressed, big-endian)
  */
 export function readZipFile(file: FileReader): { pickle: Interpretation; storages: Storages } {
-  const entries = readZipDirectory(file)
+  const entries = readDirectory(file)
   const folder = folderOf(entries, file.path)
   const byName = new Map(entries.map((entry) => [entry.name, entry]))
   const find = (name: string): ZipEntry | undefined => byName.get(`${folder}/${name}`)
@@ -57,6 +58,16 @@ export function readZipFile(file: FileReader): { pickle: Interpretation; storage
         return { offset: entry.offset, byteLength }
       },
     },
+  }
+}
+
+/** @throws FusionError 'malformed', of a file that was cut off by the tensor in which it ends */
+function readDirectory(file: FileReader): ZipEntry[] {
+  try {
+    return readZipDirectory(file)
+  } catch (error) {
+    const name = tensorAtCut(file)
+    throw name === undefined ? error : malformedPickle(file.path, `it ends in the tensor ${name}`)
   }
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { FusionError } from '../../../../../src-main/contract/errors'
 import { scorerFilesSchema, type ScorerFiles, type ScorerName } from '../../../../../src-main/contract/evaluate/scorers'
+import { openContainer } from '../../../../../src-main/engine/checkpoint/containers/open-container'
 import { loadScorer, scorerMemory } from '../../../../../src-main/engine/evaluate/scores/load-scorer'
 import { CLIP_VOCABULARY, readModel, temporaryFolder, tensor, writeModel, type ReadTensor } from '../../merge/models'
 
@@ -141,11 +142,23 @@ describe('a pickle that was cut off', () => {
     ['image-reward', 'image-reward/ImageReward.pt'],
     ['hps', 'hps/HPS_tiny.pt'],
     ['aesthetic', `aesthetic/${HEAD.replace('safetensors', 'pth')}`],
-  ] as const)('is refused by its path: %s', async (name, file) => {
+  ] as const)('is refused by the tensor in which it ends: %s', async (name, file) => {
     const folder = copied()
     const path = join(folder, file)
-    truncateSync(path, Math.floor(statSync(path).size / 2))
+    const { file: whole, tensors } = await openContainer(path)
     const files = scorerFilesSchema.parse({ [name]: path, clip: join(folder, 'aesthetic/clip') })
+    for (const share of [0.9, 0.6]) {
+      const size = Math.floor(whole.size * share)
+      truncateSync(path, size)
+      // In its data, or in the header in front of them.
+      const last = tensors.findLastIndex(({ offset }) => offset <= size)
+      const expected = tensors.slice(last, last + 2).map((tensor) => `it ends in the tensor ${tensor.name}.`)
+      const error = (await scorerMemory(name, files).catch((thrown: unknown) => thrown)) as Error
+      expect(error).toMatchObject({ kind: 'malformed', message: expect.stringContaining(path) })
+      expect(expected).toContain(/it ends in .*$/.exec(error.message)?.[0])
+    }
+    // Inside of the pickle that names the tensors.
+    truncateSync(path, 200)
     await expect(scorerMemory(name, files)).rejects.toMatchObject({
       kind: 'malformed',
       message: expect.stringContaining(path),
