@@ -52,12 +52,12 @@ export interface Pixels<Data> {
 export type WeightedSum<Data, Weights> = (data: Data, start: number, stride: number, weights: Weights) => number
 
 /** One pass along the rows, into `out`. */
-export function resampleWidth<Data extends Uint8Array | Float32Array, Weights>(
+export function resampleWidth<Data, Result extends Uint8Array | Float32Array, Weights>(
   { width: from, height, channels, data }: Pixels<Data>,
   windows: readonly Window<Weights>[],
-  out: Data,
+  out: Result,
   weighted: WeightedSum<Data, Weights>,
-): Pixels<Data> {
+): Pixels<Result> {
   const width = windows.length
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
@@ -72,12 +72,12 @@ export function resampleWidth<Data extends Uint8Array | Float32Array, Weights>(
 }
 
 /** One pass along the columns, into `out`. */
-export function resampleHeight<Data extends Uint8Array | Float32Array, Weights>(
+export function resampleHeight<Data, Result extends Uint8Array | Float32Array, Weights>(
   { width, channels, data }: Pixels<Data>,
   windows: readonly Window<Weights>[],
-  out: Data,
+  out: Result,
   weighted: WeightedSum<Data, Weights>,
-): Pixels<Data> {
+): Pixels<Result> {
   const stride = width * channels
   windows.forEach(({ first, weights }, y) => {
     for (let i = 0; i < stride; i++) out[y * stride + i] = weighted(data, first * stride + i, stride, weights)

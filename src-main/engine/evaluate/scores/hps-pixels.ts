@@ -1,7 +1,7 @@
 import { FusionError } from '../../../contract/errors'
 import { normalisedPixels, type ClipPreprocessing } from '../../diffusion/clip-image'
 import type { Picture } from '../../image/resample'
-import { resizeFloats } from '../../image/resample-floats'
+import { resizeToFloats } from '../../image/resample-floats'
 import { roundHalfToEven } from './image-reward-pixels'
 
 /**
@@ -20,10 +20,9 @@ export function preprocessForHps(
     throw new FusionError('validation', `A picture of ${width}×${height} with ${channels} channels cannot be scored.`, {
       hint: 'Use an RGB picture.',
     })
-  const values = Float32Array.from(data, (byte) => byte / 255)
   const scale = size / Math.max(width, height)
   const [columns, rows] = [width, height].map((edge) => Math.max(1, roundHalfToEven(edge * scale))) as [number, number]
-  const resized = resizeFloats({ width, height, channels, data: values }, columns, rows)
+  const resized = resizeToFloats({ width, height, channels, data }, columns, rows)
   const square = new Float32Array(size * size * 3)
   // Of odd borders the larger half lies right and below.
   const [left, top] = [Math.floor((size - columns) / 2), Math.floor((size - rows) / 2)]
