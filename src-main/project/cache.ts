@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HASHES_FILE } from '../engine/checkpoint/hash'
+import { DRAWN_FOLDER } from '../engine/evaluate/drawn/drawn-pictures'
 import { LATENTS_FOLDER } from '../engine/evaluate/data/latent-cache'
 import { LOSSES_FOLDER } from '../engine/evaluate/losses/loss-store'
 import { LIBRARY_FILE } from '../engine/library/facts-cache'
@@ -13,7 +14,7 @@ const LIVE = 'featurefusion-live'
 const CARDS = 'featurefusion-cards'
 const CALIBRATIONS = 'featurefusion-calibrations'
 /** What this program makes and may remove, by names that nobody else gives; nothing else in there is touched. */
-const PARTS = [MERGES, TILES, LIVE, CARDS, CONTRIBUTIONS_FOLDER, LOSSES_FOLDER] as const
+const PARTS = [MERGES, TILES, LIVE, CARDS, CONTRIBUTIONS_FOLDER, LOSSES_FOLDER, DRAWN_FOLDER] as const
 
 /** Results that can be computed again, in a folder that the person may choose. */
 export class Cache {

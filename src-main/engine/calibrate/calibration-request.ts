@@ -1,5 +1,4 @@
 import { FusionError } from '../../contract/errors'
-import { checkPrompt } from '../../contract/values/prompt'
 import type { Checkpoint } from '../checkpoint/model/checkpoint'
 import { openEvaluationData, vaeHashFor } from '../evaluate/data/evaluation-data'
 import { chooseSplit, type ChosenDomain, type PictureList } from '../evaluate/data/splits'
@@ -72,11 +71,4 @@ export async function calibrated(
 /** Why a model that shall make pictures cannot. */
 export function noPrompts(name: string): FusionError {
   return new FusionError('validation', `There are no prompts for ${name}.`, { hint: 'Write some, one per line.' })
-}
-
-/** Prompts in a text, one a line. @throws FusionError 'validation' for one that is too long */
-export function promptsIn(text: string): string[] {
-  const lines = text.split(/\r?\n/).map((line) => line.trim())
-  lines.forEach((line, index) => checkPrompt(line, `The prompt in line ${index + 1}`))
-  return lines.filter((line) => line !== '')
 }

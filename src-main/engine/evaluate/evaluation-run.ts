@@ -21,6 +21,7 @@ import { checkpointModel, liveModel, readUnetWeights, type EvaluatedModel } from
 import { openEvaluationData, vaeHashFor, type EvaluationData } from './data/evaluation-data'
 import type { EvaluationSet } from './data/evaluation-set'
 import { LossStore, type StoredLosses } from './losses/loss-store'
+import { modelKeyOf } from './model-key'
 import { LossMeter, type LossTable, type ModelLosses } from './losses/loss-table'
 import { chooseSplit, countPictures, type ChosenDomain } from './data/splits'
 import { Recogniser, type RecogniserSettings } from './recognition/recogniser'
@@ -180,6 +181,11 @@ export class EvaluationRun {
     return LossStore.keyOf(row, { base, ...readingOf(this.tools), ...data, chosen, provider: this.provider })
   }
 
+  /** The key of a row's model, whatever it is measured on. */
+  modelKeyOf(row: EvaluatedRow): Promise<string> {
+    return modelKeyOf(row, { base: this.tools.base, ...readingOf(this.tools), provider: this.provider })
+  }
+
   /** The same pictures by their places in the set that is loaded. */
   #encodedOf(domains: readonly ChosenDomain[]): ChosenDomain[] {
     const { chosen } = this.#pictures!
@@ -197,9 +203,9 @@ export class EvaluationRun {
     const { nearest, isWhole } = await recogniser.find(key)
     if (isWhole) return nearest
     const { set } = await this.load((phase) => onProgress(phase, 0))
-    return this.withModel(row, (pipeline) =>
+    return this.withModel(row, async (pipeline) =>
       recogniser.measure(
-        pipeline,
+        { pipeline, key: await this.modelKeyOf(row) },
         set,
         key,
         this.provider,
@@ -266,11 +272,16 @@ export class EvaluationRun {
     return checkpointModel('base', 'base', checkpoint, { base: checkpoint, ...this.#loading })
   }
 
-  async release(): Promise<void> {
+  /** Frees the networks' memory; they are loaded again where something needs them. */
+  async releaseNetworks(): Promise<void> {
     await this.#recogniser?.release()
     await this.#network?.pipeline.release()
     this.#network = null
     this.#pictures = null
+  }
+
+  async release(): Promise<void> {
+    await this.releaseNetworks()
     if (this.#scratch !== null) await rm(this.#scratch, { recursive: true, force: true })
   }
 

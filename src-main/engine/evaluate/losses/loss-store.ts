@@ -1,14 +1,11 @@
 import { utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { needsCalibration, type AdapterStrengths, type Project, type Reading } from '../../../contract/document/project'
-import { unreadable } from '../../files/reading/file-errors'
-import { filesOfModel } from '../../merge/open-model'
 import { readCheckedJson, writeCheckedJson } from '../../files/kept/checked-json'
 import { digest } from '../../files/kept/digest'
-import { fileState } from '../../files/reading/file-state'
 import { RUNTIME_VERSION } from '../../runtime/session'
 import type { ChosenDomain } from '../data/splits'
+import { modelParts, stateOf, type KeyedModel, type ModelSurroundings } from '../model-key'
 
 /** Where measured losses lie, below the program's cache. */
 export const LOSSES_FOLDER = 'featurefusion-losses'
@@ -26,14 +23,11 @@ const storedSchema = z.object({
 export type StoredLosses = z.infer<typeof storedSchema>
 
 /** What losses depend on beside the model. */
-export interface Measurement extends Reading {
-  /** The pipeline around the UNet. */
-  base: string
+export interface Measurement extends ModelSurroundings {
   /** Folder of the data. */
   folder: string
   chosen: readonly ChosenDomain[]
   seed: number
-  provider: string
 }
 
 /** Measurements by what they were made of and on, so that a comparison that was stopped goes on where it was. */
@@ -67,28 +61,14 @@ export class LossStore extends MeasurementStore<StoredLosses> {
   }
 
   /** The key of a model or a merge; it changes with every file behind it. */
-  static async keyOf(
-    model: { path: string | null; merge: Project | null; strengths?: AdapterStrengths | undefined },
-    on: Measurement,
-  ): Promise<string> {
-    const { merge, path, strengths } = model
-    const paths = [on.base, ...(merge ? merge.models.map((entry) => entry.path) : path === null ? [] : [path])]
-    if (merge?.output.vae !== undefined) paths.push(merge.output.vae)
-    const { calibration, ...settings } = merge?.method ?? {}
-    // Of a method that does not read it, a calibration is nothing to depend on.
-    const used = merge && needsCalibration(merge.method) ? calibration : undefined
-    const others = used === undefined ? [] : [await stateOf(used)]
-    const made = merge && {
-      models: merge.models.map(({ sha256: _hash, ...entry }) => entry),
-      method: { ...settings, calibration: used },
-      output: { include: merge.output.include, dtype: merge.output.dtype },
-    }
+  static async keyOf(model: KeyedModel, on: Measurement): Promise<string> {
+    const { path, made, files, others } = await modelParts(model, on)
     const parts = [
       FORMAT,
       RUNTIME_VERSION,
       path,
       made,
-      await Promise.all(paths.map(filesOf)),
+      files,
       others,
       on.chosen,
       await dataState(on),
@@ -96,22 +76,10 @@ export class LossStore extends MeasurementStore<StoredLosses> {
       on.provider,
       on.prediction,
       ...(on.ema === undefined ? [] : [on.ema]),
-      ...(strengths ? [strengths] : []),
+      ...(model.strengths ? [model.strengths] : []),
     ]
     return digest(parts)
   }
-}
-
-async function filesOf(path: string): Promise<unknown> {
-  const files = await filesOfModel(path)
-  return files.map(({ path: file, state }) => [file, state])
-}
-
-async function stateOf(path: string): Promise<unknown> {
-  const state = await fileState(path).catch((cause: unknown) => {
-    throw unreadable(path, cause)
-  })
-  return [path, state]
 }
 
 /** Of the pictures' files, or where they have none of their own, of the set's. */

@@ -9,6 +9,7 @@ import { digest } from '../../files/kept/digest'
 import { ClipScorer } from '../clip/clip-scorer'
 import type { EvaluationSet } from '../data/evaluation-set'
 import type { ChosenDomain } from '../data/splits'
+import { DrawnPictures, type DrawingModel } from '../drawn/drawn-pictures'
 import { MeasurementStore } from '../losses/loss-store'
 import { promptsOfDomains, recognise, type DrawingSettings, type Nearest } from './recognition-meter'
 import { summariseRecognition } from './recognition-summary'
@@ -31,6 +32,7 @@ export class Recogniser {
   readonly #store: MeasurementStore<z.infer<typeof storedSchema>>
   readonly #chosen: readonly ChosenDomain[]
   readonly #prompts: readonly { domain: string; caption: string }[]
+  readonly #drawn: DrawnPictures
   #features: PictureFeatures | null = null
   #scorer: ClipScorer | null = null
 
@@ -43,6 +45,7 @@ export class Recogniser {
     this.#chosen = chosen
     this.#prompts = promptsOfDomains(chosen, settings.drawing)
     this.#store = new MeasurementStore(cacheFolder, storedSchema)
+    this.#drawn = new DrawnPictures(cacheFolder)
   }
 
   /** Runs of the UNet on one picture that a model takes. */
@@ -70,20 +73,21 @@ export class Recogniser {
 
   /**
    * Draws what is not kept of a model's pictures, and judges it.
-   * @param pipeline with the model; its VAE is the one that made the references' latents
+   * @param model its VAE is the one that made the references' latents
+   * @param key of what it draws (keyOf)
    * @throws what recognise throws, and loading a CLIP model
    */
   async measure(
-    pipeline: Pipeline,
+    model: DrawingModel,
     set: EvaluationSet,
     key: string,
     provider: Provider,
     onProgress: (fraction: number) => void,
     signal?: AbortSignal,
   ): Promise<Nearest> {
-    const features = await this.#featuresOf(pipeline, set, provider)
+    const features = await this.#featuresOf(model.pipeline, set, provider)
     const { nearest: known } = await this.find(key)
-    return recognise(pipeline, this.#prompts, features, this.settings.drawing, known, {
+    return recognise(model, this.#prompts, features, this.settings.drawing, known, {
       ...(signal && { signal }),
       onJudged: async (nearest) => {
         await this.#store.keep(key, { nearest: [...nearest] })
@@ -120,6 +124,13 @@ export class Recogniser {
     const { clip } = this.settings
     if (clip === null) return (this.#features ??= latentFeatures(set, this.#chosen))
     this.#scorer ??= await ClipScorer.load(await openModel(clip), provider)
-    return (this.#features ??= await clipFeatures(pipeline, this.#scorer, set, this.#chosen))
+    return (this.#features ??= await clipFeatures(pipeline, this.#scorer, set, this.#chosen, (...request) =>
+      this.#drawnBy(...request),
+    ))
+  }
+
+  async #drawnBy(...[model, pictures, settings, signal]: Parameters<PictureFeatures['draw']>) {
+    const kept = await this.#drawn.draw(model, pictures, settings, { signal })
+    return Promise.all(kept.map((picture) => this.#drawn.pixels(picture)))
   }
 }

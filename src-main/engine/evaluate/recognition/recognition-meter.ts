@@ -1,9 +1,10 @@
 import type { RecognitionSettings } from '../../../contract/evaluate/recognition'
 import { FusionError } from '../../../contract/errors'
 import { throwIfCancelled } from '../../cancel'
-import { picturesTogether, type Pipeline } from '../../diffusion/pipeline'
-import { captionsOf } from '../clip/clip-table'
+import { picturesTogether } from '../../diffusion/pipeline'
+import { captionsOf } from '../data/prompt-domains'
 import type { ChosenDomain } from '../data/splits'
+import type { DrawingModel } from '../drawn/drawn-pictures'
 import { nearestReference, type PictureFeatures, type ReferencePicture } from './reference-pictures'
 
 /** The reference that each drawn picture is nearest to: every caption with every seed, in this order. */
@@ -39,23 +40,24 @@ export function promptsOfDomains(
  *   Pipeline.generate throws
  */
 export async function recognise(
-  pipeline: Pipeline,
+  model: DrawingModel,
   prompts: readonly ReferencePicture[],
   features: PictureFeatures,
   { seeds, seed, steps, guidance, scheduler }: DrawingSettings,
   known: Nearest = [],
   { signal, onJudged }: RecogniseOptions = {},
 ): Promise<Nearest> {
+  const { pipeline } = model
   const pictures = prompts.flatMap(({ caption }) =>
     Array.from({ length: seeds }, (_, index) => ({ prompt: caption, seed: seed + index })),
   )
-  const request = { steps, guidance, ...(scheduler !== undefined && { scheduler }), ...pipeline.nativeSize }
+  const drawing = { steps, guidance, ...(scheduler !== undefined && { scheduler }) }
   const together = picturesTogether(pipeline.nativeSize, pipeline.parts.vae.config)
   let nearest = [...known]
   while (nearest.length < pictures.length) {
     throwIfCancelled(signal)
     const batch = pictures.slice(nearest.length, nearest.length + together)
-    const drawn = await features.draw(pipeline, { ...request, pictures: batch }, signal)
+    const drawn = await features.draw(model, batch, drawing, signal)
     if (drawn.some(({ length }) => length !== features.references[0]!.length))
       throw new FusionError(
         'incompatible',

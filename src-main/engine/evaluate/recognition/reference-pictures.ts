@@ -1,8 +1,10 @@
 import { decodeLatents, toPixels } from '../../diffusion/vae'
-import type { GenerateRequest, Picture, Pipeline } from '../../diffusion/pipeline'
+import type { Pipeline } from '../../diffusion/pipeline'
 import type { ClipScorer } from '../clip/clip-scorer'
 import type { EvaluationSet } from '../data/evaluation-set'
 import type { ChosenDomain } from '../data/splits'
+import type { DrawingModel, DrawnRequest, DrawnSettings } from '../drawn/drawn-pictures'
+import type { ScoredPicture } from '../scores/picture-scorer'
 
 /** A captioned picture that drawn ones are compared with. */
 export interface ReferencePicture {
@@ -13,8 +15,13 @@ export interface ReferencePicture {
 /** What pictures are compared by: of each one vector, those of pictures that look alike near each other. */
 export interface PictureFeatures {
   references: readonly ArrayLike<number>[]
-  /** Draws pictures with a pipeline and gives the vector of each. */
-  draw(pipeline: Pipeline, request: GenerateRequest, signal?: AbortSignal): Promise<ArrayLike<number>[]>
+  /** Draws pictures with a model and gives the vector of each. */
+  draw(
+    model: DrawingModel,
+    pictures: readonly DrawnRequest[],
+    settings: DrawnSettings,
+    signal?: AbortSignal,
+  ): Promise<ArrayLike<number>[]>
 }
 
 /** The pictures of the chosen domains, in their order. */
@@ -28,7 +35,8 @@ export function referencesOf(chosen: readonly ChosenDomain[]): ReferencePicture[
 export function latentFeatures(set: EvaluationSet, chosen: readonly ChosenDomain[]): PictureFeatures {
   return {
     references: referenceLatents(set, chosen),
-    async draw(pipeline, request, signal) {
+    async draw({ pipeline }, pictures, settings, signal) {
+      const request = { ...settings, ...pipeline.nativeSize, pictures }
       const batches = await pipeline.sampleLatents(request, signal ? { signal } : {})
       return batches.flatMap(({ data, count }) => {
         const size = data.length / count
@@ -41,12 +49,14 @@ export function latentFeatures(set: EvaluationSet, chosen: readonly ChosenDomain
 /**
  * Pictures as CLIP sees them: image embeddings of unit length. References are decoded from their latents as drawn ones
  * are, so that what the VAE does to a picture is in both.
+ * @param drawn gives what a model draws
  */
 export async function clipFeatures(
   pipeline: Pipeline,
   scorer: ClipScorer,
   set: EvaluationSet,
   chosen: readonly ChosenDomain[],
+  drawn: (...request: Parameters<PictureFeatures['draw']>) => Promise<ScoredPicture[]>,
 ): Promise<PictureFeatures> {
   const { vae } = pipeline.parts
   const [channels, height, width] = set.domains[0]!.shape
@@ -58,10 +68,7 @@ export async function clipFeatures(
   }
   return {
     references,
-    async draw(drawing, request, signal) {
-      const pictures: Picture[] = await drawing.generate(request, signal ? { signal } : {})
-      return scorer.embeddings(pictures)
-    },
+    draw: async (...request) => scorer.embeddings(await drawn(...request)),
   }
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { calibrated, picturesFor, promptsIn } from '../../../../src-main/engine/calibrate/calibration-request'
+import { calibrated, picturesFor } from '../../../../src-main/engine/calibrate/calibration-request'
+import { promptsIn } from '../../../../src-main/engine/evaluate/data/prompt-domains'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { family } from '../../demo-family'
 

@@ -1,5 +1,8 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import { EvaluationRun, type EvaluatedRow } from '../../../../../src-main/engine/evaluate/evaluation-run'
+import { DRAWN_FOLDER } from '../../../../../src-main/engine/evaluate/drawn/drawn-pictures'
 import { measureRows } from '../../../../../src-main/engine/evaluate/compare/compare-methods'
 import { chooseDevice } from '../../../../../src-main/engine/runtime/providers'
 import type { RecogniserSettings } from '../../../../../src-main/engine/evaluate/recognition/recogniser'
@@ -90,6 +93,7 @@ it('goes on where drawing was stopped, and compares by a CLIP model where there 
   )
   // The first batch was kept: only the second one is drawn.
   expect(fractions).toHaveLength(2)
+  expect(readdirSync(join(cacheFolder, DRAWN_FOLDER))).toHaveLength(21)
   expect(fractions[1]).toBeCloseTo(1, 12)
   const { by, domains, models } = run.recognitionOf([measured])!
   expect([by, models[0]!.domains.length]).toEqual(['clip', 7])
