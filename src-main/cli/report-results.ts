@@ -72,13 +72,13 @@ export async function keptEvaluations(project: Project, kept: string): Promise<E
   if (all === null) return EMPTY_RESULTS
   const own = <One extends EvaluationResults[keyof EvaluationResults]>(one: One): One | null =>
     one !== null && isAbout(one.models, project.models) ? one : null
-  return { ...EMPTY_RESULTS, table: own(all.table), comparison: own(all.comparison), clip: own(all.clip) }
+  return { ...EMPTY_RESULTS, table: own(all.table), comparison: own(all.comparison), scores: own(all.scores) }
 }
 
 /** Measures a project's table of losses. @throws FusionError 'validation' where there is nothing to measure on */
 export async function measuredTable(project: Project, context: ComputingContext): Promise<EvaluationReport> {
   const { signal, workerFile, clipVocabulary, device, onProgress } = context
-  const { split, pictures, seed, draws, recognition, clip } = project.evaluation
+  const { split, pictures, seed, draws, recognition, scorers } = project.evaluation
   const data = { folder: evaluationFolder(project), split, pictures, seed }
   const rows = evaluatedRows(project, 'table')
   let report = newReport(project, { kind: 'table', rows, data, job: 'report' })
@@ -88,7 +88,7 @@ export async function measuredTable(project: Project, context: ComputingContext)
     rows,
     pairs: unlearningRows(project, rows),
     comparison: false,
-    recognition: draws ? { drawing: recognition, clip: clip.model } : null,
+    recognition: draws ? { drawing: recognition, clip: scorers.clip } : null,
     data,
     device: await chooseDevice(device),
     cacheFolder: cacheFolder(),

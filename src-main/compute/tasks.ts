@@ -2,7 +2,6 @@ import type { ComputeResult, ComputeTask, TaskName } from '../contract/protocol/
 import { ancestry } from './tasks/ancestry'
 import { calibrate } from './tasks/calibrate'
 import { cardPicture } from './tasks/card-picture'
-import { clip } from './tasks/clip'
 import { drift } from './tasks/drift'
 import { evaluate, search } from './tasks/evaluate'
 import { fuse } from './tasks/fuse'
@@ -13,6 +12,7 @@ import { matrix } from './tasks/matrix'
 import { exportModel, forecast } from './tasks/merge'
 import { preview } from './tasks/preview'
 import { closeSources } from './resident-model'
+import { scores } from './tasks/scores'
 import { sheet } from './tasks/sheet'
 import type { TaskContext, TaskRunner } from './task'
 import { unlearning } from './tasks/unlearning'
@@ -28,7 +28,7 @@ const TASKS: { readonly [Name in TaskName]: TaskRunner<Name> } = {
   calibrate,
   evaluate,
   search,
-  clip,
+  scores,
   drift,
   unlearning,
   export: exportModel,

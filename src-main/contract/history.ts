@@ -9,7 +9,7 @@ import { drawingSchema, pictureSchema } from './preview'
 
 /** What a project's history tells of. */
 export const HISTORY_KINDS = ['merge', 'pictures', 'grid', 'evaluation'] as const
-export const EVALUATION_PARTS = ['table', 'comparison', 'search', 'drift', 'clip'] as const
+export const EVALUATION_PARTS = ['table', 'comparison', 'search', 'drift', 'scores'] as const
 
 const common = {
   id: z.string(),
@@ -44,7 +44,8 @@ export const mergeRecordSchema = z.object({
 export const evaluationRecordSchema = z.object({
   ...common,
   kind: z.literal('evaluation'),
-  part: z.enum(EVALUATION_PARTS),
+  /** CLIP was the only scorer in earlier versions. */
+  part: z.preprocess((part) => (part === 'clip' ? 'scores' : part), z.enum(EVALUATION_PARTS)),
   merge: mergeSettingsSchema,
   folder: z.string(),
   split: z.enum(SPLITS),

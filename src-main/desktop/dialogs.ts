@@ -1,6 +1,6 @@
 import { dialog, type BrowserWindow, type FileFilter, type OpenDialogOptions } from 'electron'
 import type { DialogPurpose } from '../app/studio'
-import { RECIPE_ENDINGS, WEIGHTS_ENDINGS } from '../contract/document/model-names'
+import { PROMPTS_ENDING, RECIPE_ENDINGS, WEIGHTS_ENDINGS } from '../contract/document/model-names'
 
 const PROJECTS: FileFilter[] = [{ name: 'Projects', extensions: ['fusion.json', 'json'] }]
 const MODELS: FileFilter[] = [{ name: 'Checkpoints', extensions: WEIGHTS_ENDINGS }]
@@ -8,6 +8,7 @@ const RECIPES: FileFilter[] = [
   { name: 'Checkpoints and recipes', extensions: [...WEIGHTS_ENDINGS, 'json', ...RECIPE_ENDINGS] },
 ]
 const EXPORTS: FileFilter[] = [{ name: 'Checkpoints', extensions: ['safetensors'] }]
+const TEXTS: FileFilter[] = [{ name: 'Texts', extensions: [PROMPTS_ENDING] }]
 const PICTURES: FileFilter[] = [{ name: 'PNG pictures', extensions: ['png'] }]
 
 const OPEN: Partial<Record<DialogPurpose, OpenDialogOptions>> = {
@@ -16,6 +17,7 @@ const OPEN: Partial<Record<DialogPurpose, OpenDialogOptions>> = {
   recipe: { title: 'Restore from a file', properties: ['openFile'], filters: RECIPES },
   'open-project': { title: 'Open a project', properties: ['openFile'], filters: PROJECTS },
   folder: { title: 'Choose a folder', properties: ['openDirectory', 'createDirectory'] },
+  prompts: { title: 'Choose a file of prompts', properties: ['openFile'], filters: TEXTS },
 }
 
 const SAVE: Partial<Record<DialogPurpose, { title: string; filters: FileFilter[] }>> = {

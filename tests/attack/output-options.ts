@@ -1,6 +1,7 @@
 import { cpSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { evaluationAsCsv, leaderboardAsCsv } from '../../src-main/contract/evaluate/csv-tables'
+import { SCORERS } from '../../src-main/contract/evaluate/scorers'
 import { inspectedAsCsv } from '../../src-main/contract/report/inspect-section'
 import { NO_MAP } from '../../src-main/contract/report/inspected-map'
 import { reportPage } from '../../src-main/contract/report/report-page'
@@ -62,7 +63,7 @@ const drawn = (base: string, out: string): string[] => {
 export const png = (): Uint8Array => encodePng({ width: 1, height: 1, channels: 3, data: new Uint8Array(3) })
 export const project = (): string =>
   JSON.stringify({ format: 'featurefusion-project', version: 1, models: [{ name: 'base', path: '/base' }] })
-const NO_FIGURES = { models: [], domains: [], timesteps: [], unlearned: [], clip: null, recognition: null }
+const NO_FIGURES = { models: [], domains: [], timesteps: [], unlearned: [], scores: null, recognition: null }
 const model = (): Uint8Array => {
   const header = '{"x":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}'
   return Buffer.concat([Buffer.from([header.length, 0, 0, 0, 0, 0, 0, 0]), Buffer.from(header)])
@@ -197,6 +198,12 @@ export const OUTPUT_OPTIONS: readonly OutputOption[] = [
     own: () => leaderboardAsCsv([]),
   },
   {
+    option: 'compare --png',
+    writes: 'file',
+    args: (models, out) => ['compare', ...evaluated(models), '--png', out],
+    own: png,
+  },
+  {
     option: 'search --out',
     writes: 'file',
     args: (models, out) => ['search', ...evaluated(models), '--out', out],
@@ -241,10 +248,12 @@ export const INPUT_OPTIONS: ReadonlySet<string> = new Set([
   ...['extract', 'merge-loras'].flatMap((command) => ['base', 'specialist'].map((name) => `${command} --${name}`)),
   ...['calibrate --prompts', 'unlearn --evaluation', 'verify --sources', 'serve --allow', 'convert --vae'],
   ...['model', 'base', 'vae', 'embedding', 'image'].map((name) => `generate --${name}`),
-  ...['model', 'merge', 'base', 'clip'].map((name) => `evaluate --${name}`),
-  'compare --clip',
   'work --models',
   'gather --models',
+  ...['model', 'merge', 'base'].map((name) => `evaluate --${name}`),
+  ...['evaluate', 'compare'].flatMap((command) =>
+    [...SCORERS, 'aesthetic-clip', 'prompt-file'].map((name) => `${command} --${name}`),
+  ),
   'merge-loras --calibration',
   'report --results',
 ])

@@ -293,7 +293,11 @@ describe('serve', () => {
       ],
       method: { name: 'feature-regression', calibration: join(first, 'calibration.safetensors') },
       output: { vae: join(first, 'pipeline/vae'), path: join(first, 'out') },
-      evaluation: { data: join(first, 'evaluation'), clip: { model: join(first, 'clip') } },
+      evaluation: {
+        data: join(first, 'evaluation'),
+        scores: { promptFile: join(first, 'prompts.txt') },
+        scorers: { clip: join(first, 'clip') },
+      },
       preview: { prompts: ['a'] },
     }
     const file = join(first, 'a.fusion.json')
@@ -318,7 +322,7 @@ describe('serve', () => {
         'evaluate.start': { kind: 'table' },
         'evaluate.search': { strategy: 'cma-es' },
         'evaluate.drift': {},
-        'evaluate.clip': {},
+        'evaluate.scores': {},
         'export.forecast': {},
         'export.start': { path: join(second, 'out.safetensors') },
         'project.save': {},

@@ -2,13 +2,14 @@ import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, expectAccessible, test } from './studio-test'
 
-test('what unlearning did, CLIP scores, and features against what the method promises', async ({ studio, server }) => {
+test('what unlearning did, scores, and features against what the method promises', async ({ studio, server }) => {
   test.slow() // it draws and compares
   const { project } = await studio.ask('project.demo', {})
   const [, kept, dropped, ...others] = project.models
   const model = join(server.folder, 'clip')
   await cp('tests/golden/clip/model', model, { recursive: true })
-  const clip = { model, prompts: 1, seeds: 2, steps: 1, guidance: 1 }
+  const scores = { promptFile: null, prompts: 1, seeds: 2, steps: 1, guidance: 1 }
+  const scorers = { ...project.evaluation.scorers, clip: model }
   const recognition = { prompts: 1, seeds: 1, steps: 1, guidance: 1 }
   await studio.ask('project.edit', {
     edits: [
@@ -16,7 +17,7 @@ test('what unlearning did, CLIP scores, and features against what the method pro
       { type: 'set-model', name: dropped!.name, model: { ...dropped!, enabled: false } },
       {
         type: 'set-evaluation',
-        evaluation: { ...project.evaluation, pictures: 1, rows: ['merge'], clip, recognition },
+        evaluation: { ...project.evaluation, pictures: 1, rows: ['merge'], scores, scorers, recognition },
       },
     ],
     label: 'Two specialists, one dropped',
@@ -35,13 +36,13 @@ test('what unlearning did, CLIP scores, and features against what the method pro
   })
 
   await test.step('a CLIP model scores what every model draws', async () => {
-    await evaluate.clip.getByRole('button', { name: 'Draw and score' }).click()
-    await expect(evaluate.clip.getByRole('row').last().getByRole('cell').last()).toHaveText(/\d\.\d\d ± \d/, {
+    await evaluate.scores.getByRole('button', { name: 'Draw and score' }).click()
+    await expect(evaluate.scores.getByRole('row').last().getByRole('cell').last()).toHaveText(/\d\.\d\d/, {
       timeout: 60_000,
     })
     for (const theme of ['dark', 'light'] as const) {
       await studio.setTheme(theme)
-      await expectAccessible(studio, `Evaluate, unlearning and CLIP scores, ${theme}`)
+      await expectAccessible(studio, `Evaluate, unlearning and scores, ${theme}`)
     }
   })
 

@@ -1,10 +1,12 @@
-import type { ClipReport } from '../../contract/evaluate/clip'
 import type { EvaluationReport } from '../../contract/evaluate/report'
 import { EMPTY_RESULTS, evaluationResultsSchema, type EvaluationResults } from '../../contract/evaluate/results'
+import { chosenScorers, type ScoreReport } from '../../contract/evaluate/scores'
 import type { SearchReport } from '../../contract/evaluate/search'
+import type { EvaluationSettings } from '../../contract/evaluate/settings'
 import { exportKey } from '../../contract/document/export-key'
 import { identityOf } from '../../contract/document/model-identity'
 import { evaluationKey } from '../../contract/document/project-evaluation'
+import { collectPaths, ofEvaluation } from '../../contract/document/project-paths'
 import { FusionError } from '../../contract/errors'
 import type { EvaluationPart } from '../../contract/history'
 import type { Job } from '../../contract/jobs'
@@ -47,7 +49,7 @@ export interface EvaluationHost {
 /** Evaluations and searches, their last results kept over a restart. */
 export class Evaluations {
   /** Scores that are not there yet: earlier ones stand until then. */
-  private startedClip: ClipReport | null = null
+  private startedScores: ScoreReport | null = null
   /** Tables that are not there yet: earlier ones stand until they have rows, and those of the same recipe until they are whole. */
   private started: { table?: EvaluationReport; comparison?: EvaluationReport } = {}
   private results: EvaluationResults = EMPTY_RESULTS
@@ -180,43 +182,52 @@ export class Evaluations {
     })
   }
 
-  /** @throws FusionError 'validation' where there is no CLIP model, or nothing to draw */
-  async clip(): Promise<{ job: Job }> {
+  /** @throws FusionError 'validation' where no scorer is chosen, or nothing can be drawn */
+  async scores(): Promise<{ job: Job }> {
     const { jobs, queue, cache } = this.program
     const project = await this.program.readableProject()
-    const { model, ...settings } = project.evaluation.clip
-    if (model === null)
-      throw new FusionError('validation', 'No CLIP model is chosen.', { hint: 'Choose the folder of one.' })
+    const { scores: settings, scorers: files } = project.evaluation
+    const chosen = chosenScorers(files)
+    if (chosen.length === 0)
+      throw new FusionError('validation', 'No scorer is chosen.', { hint: 'Choose the files of one.' })
     const rows = evaluatedRows(project, 'table')
     const data = await this.data()
-    const clip = { ...settings, model: await this.program.host.access.check(model) }
-    queue.cancelAll('clip')
+    const { scores, scorers } = await this.checkedScorers(project)
+    queue.cancelAll('scores')
     const started = jobs.start({
-      kind: 'clip',
-      title: `CLIP scores of ${rows.length} models`,
+      kind: 'scores',
+      title: `Scores of ${rows.length} models`,
       of: exportKey(project),
       task: async () => {
         const device = await this.program.device()
-        return { type: 'clip', ...basisOf(project), rows, clip, data, device, cacheFolder: cache.folder }
+        return { type: 'scores', ...basisOf(project), rows, scores, scorers, data, device, cacheFolder: cache.folder }
       },
       onEvent: (event) => this.takeScores(event),
-      onSuccess: (_result, job) => this.ended(project, 'clip', job, this.update('clip', job, { done: true })),
+      onSuccess: (_result, job) => this.ended(project, 'scores', job, this.update('scores', job, { done: true })),
     })
-    const report: ClipReport = {
+    this.startedScores = {
       job: started.job.id,
       time: Date.now(),
-      key: evaluationKey(project, 'clip'),
+      key: evaluationKey(project, 'scores'),
       models: project.models.map(identityOf),
       folder: data.folder,
       split: data.split,
-      settings: clip,
+      settings,
       rows: reportRows(rows),
       domains: [],
       scores: [],
       done: false,
     }
-    this.startedClip = report
     return started
+  }
+
+  /** The files of a project's scorers and prompts. @throws FusionError 'validation' for one that may not be read */
+  private async checkedScorers({ evaluation }: Project): Promise<Pick<EvaluationSettings, 'scores' | 'scorers'>> {
+    const paths = collectPaths((map) => ofEvaluation({ ...evaluation, data: null }, map))
+    const { access } = this.program.host
+    const checked = new Map<string, string>()
+    for (const path of paths) checked.set(path, await access.check(path))
+    return ofEvaluation(evaluation, (path) => checked.get(path) ?? path)
   }
 
   /** What the project is measured on. @throws FusionError 'validation' where there is nothing */
@@ -227,9 +238,12 @@ export class Evaluations {
   }
 
   /** What models draw to be recognised; null where nothing is. @throws FusionError 'validation' for a CLIP model that may not be read */
-  private async recognition({ evaluation: { draws, recognition, clip } }: Project) {
+  private async recognition({ evaluation: { draws, recognition, scorers } }: Project) {
     if (!draws) return null
-    return { drawing: recognition, clip: clip.model === null ? null : await this.program.host.access.check(clip.model) }
+    return {
+      drawing: recognition,
+      clip: scorers.clip === null ? null : await this.program.host.access.check(scorers.clip),
+    }
   }
 
   /** Once a result is written, the history keeps it, too. */
@@ -260,14 +274,16 @@ export class Evaluations {
   }
 
   private takeScores({ event, job }: JobEvent): void {
-    const clip = this.startedClip?.job === job ? this.startedClip : this.results.clip
-    if (clip?.job !== job || (event.type !== 'clip-scores' && event.type !== 'row-failed')) return
-    this.startedClip = null
+    const scores = this.startedScores?.job === job ? this.startedScores : this.results.scores
+    if (scores?.job !== job || (event.type !== 'scores' && event.type !== 'row-failed')) return
     const change =
-      event.type === 'clip-scores'
+      event.type === 'scores'
         ? { domains: event.domains, scores: event.scores }
-        : { rows: withFailure(clip.rows, event) }
-    void this.keep('clip', { ...clip, ...change })
+        : { rows: withFailure(scores.rows, event) }
+    if (event.type === 'scores') this.startedScores = null
+    const next = { ...scores, ...change }
+    if (this.startedScores) this.startedScores = next
+    else void this.keep('scores', next)
   }
 
   private takeTrials({ event, job }: JobEvent): void {
@@ -282,7 +298,7 @@ export class Evaluations {
   }
 
   /** Changes a result of a job, tells it and keeps it; a job that another one has followed changes nothing. */
-  private update<Slot extends 'search' | 'clip'>(
+  private update<Slot extends 'search' | 'scores'>(
     slot: Slot,
     job: string,
     change: Partial<NonNullable<EvaluationResults[Slot]>>,
@@ -294,9 +310,9 @@ export class Evaluations {
   private keep<Slot extends keyof EvaluationResults>(slot: Slot, result: EvaluationResults[Slot]): Promise<void> {
     this.results = { ...this.results, [slot]: result }
     const { events, log } = this.program
-    const { search, clip, drift } = this.results
+    const { search, scores, drift } = this.results
     if (slot === 'search') events.emit({ type: 'weight-search', search: search! })
-    else if (slot === 'clip') events.emit({ type: 'clip-scores', clip: clip! })
+    else if (slot === 'scores') events.emit({ type: 'scores', scores: scores! })
     else if (slot === 'drift') events.emit({ type: 'feature-drift', drift: drift! })
     else events.emit({ type: 'evaluation', report: this.results[slot as EvaluationReport['kind']]! })
     this.writing = this.writing

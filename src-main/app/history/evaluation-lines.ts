@@ -1,6 +1,7 @@
-import type { ClipReport } from '../../contract/evaluate/clip'
 import type { DriftReport } from '../../contract/evaluate/drift'
 import type { EvaluationResults } from '../../contract/evaluate/results'
+import { bestInWords, scoreText, type ScoreReport } from '../../contract/evaluate/scores'
+import { SCORER_DESCRIPTIONS } from '../../contract/evaluate/scorers'
 import type { SearchReport } from '../../contract/evaluate/search'
 import { tableVerdict } from '../../contract/evaluate/table-verdict'
 import type { EvaluationPart } from '../../contract/history'
@@ -8,12 +9,12 @@ import { figure } from '../../contract/values/figures'
 
 /** What an evaluation found, in a line. */
 export function evaluationLine(part: EvaluationPart, results: EvaluationResults): string {
-  const { table, comparison, search, drift, clip } = results
+  const { table, comparison, search, drift, scores } = results
   if (part === 'table') return table?.summary ? tableVerdict(table.summary) : ''
   if (part === 'comparison') return comparison?.verdict ?? ''
   if (part === 'search') return search ? searchLine(search) : ''
   if (part === 'drift') return drift ? driftLine(drift) : ''
-  return clip ? clipLine(clip) : ''
+  return scores ? scoreLine(scores) : ''
 }
 
 function searchLine({ check, best, trials }: SearchReport): string {
@@ -28,7 +29,11 @@ function driftLine({ drift: { layers } }: DriftReport): string {
   return `Inside the network, features differ from the prediction by at most ${figure(100 * most, 3)} %.`
 }
 
-function clipLine({ scores }: ClipReport): string {
-  const named = scores.map(({ name, mean }) => `${name} ${mean.score.value.toFixed(2)}`)
-  return named.length === 0 ? 'Nothing was scored.' : `CLIP score: ${named.join(', ')}.`
+function scoreLine({ scores }: ScoreReport): string {
+  const lines = scores.map(({ scorer, models, best }) => {
+    const named = models.map(({ name, mean }) => `${name} ${scoreText(scorer, mean.score.value)}`)
+    const winner = best.at(-1)
+    return `${SCORER_DESCRIPTIONS[scorer].label}: ${named.join(', ')}.${winner ? ` ${bestInWords(scorer, winner)}` : ''}`
+  })
+  return lines.length === 0 ? 'Nothing was scored.' : lines.join(' ')
 }

@@ -2,19 +2,37 @@ import { Option, type Command } from 'commander'
 import { SCALES, type Scales } from '../../contract/evaluate/settings'
 import { METHOD_NAMES, type MethodName } from '../../contract/methods/index'
 import { leaderboardAsCsv } from '../../contract/evaluate/csv-tables'
-import { comparedRows, judgedDomains, measureRows } from '../../engine/evaluate/compare/compare-methods'
+import {
+  comparedRows,
+  judgedDomains,
+  measureRows,
+  withFoundScales,
+} from '../../engine/evaluate/compare/compare-methods'
 import { compareRows } from '../../engine/evaluate/compare/leaderboard'
-import { csvFile } from '../../engine/files/writing/file-kinds'
+import { checkScorers } from '../../engine/evaluate/scores/score-table'
+import { csvFile, PNG_FILE } from '../../engine/files/writing/file-kinds'
 import { checkOutput, writeOutput } from '../../engine/files/writing/write-output'
+import { encodePng } from '../../engine/image/png'
+import { drawTables } from '../../engine/image/table-picture'
+import { evaluationFolder } from '../../project/evaluation-folder'
 import { addEvaluationOptions, evaluatedProject, withRun, type EvaluationOptions } from '../options/evaluation-options'
-import { addDrawingOptions, drawingForecast, recogniserOf, type DrawingOptions } from '../options/drawing-options'
+import {
+  addDrawingOptions,
+  drawingForecast,
+  recogniserOf,
+  scoredBy,
+  type DrawingOptions,
+} from '../options/drawing-options'
 import { oneOf } from '../options/option-values'
-import { leaderboardInWords } from '../output/leaderboard-output'
+import { scorerFilesOf } from '../options/scorer-options'
+import { leaderboardAsTable, leaderboardInWords } from '../output/leaderboard-output'
 import { recognitionInWords } from '../output/recognition-output'
+import { scoresAsTables, scoresInWords } from '../output/scores-output'
 import type { ProgramFiles } from './merge'
 import { printResult, runCommand, say, seconds } from '../output/output'
 
-type CompareOptions = EvaluationOptions & DrawingOptions & { csv?: string; scales?: Scales; only: MethodName[] }
+type CompareOptions = EvaluationOptions &
+  DrawingOptions & { csv?: string; png?: string; scales?: Scales; only: MethodName[] }
 
 const CSV_RULE = { kind: csvFile(leaderboardAsCsv([])), overwrite: true }
 
@@ -24,6 +42,7 @@ export function addCompareCommand(program: Command, files: ProgramFiles): void {
     .command('compare [project]')
     .description('merge the models by every method and measure each: a leaderboard by denoising loss')
     .option('--csv <file>', 'write the leaderboard as CSV')
+    .option('--png <file>', 'write the leaderboard as a picture, with a table of each scorer')
     .addOption(
       new Option(
         '--scales <which>',
@@ -38,7 +57,7 @@ export function addCompareCommand(program: Command, files: ProgramFiles): void {
         .default([])
         .argParser(oneOf(METHOD_NAMES)),
     )
-  addDrawingOptions(command, "drawn pictures are compared by its image embedding instead of the VAE's latents")
+  addDrawingOptions(command)
   addEvaluationOptions(command)
   command.action((path: string | undefined, options: CompareOptions) =>
     runCommand(options, async (signal) => {
@@ -48,10 +67,14 @@ export function addCompareCommand(program: Command, files: ProgramFiles): void {
       const methods = options.only.length > 0 ? options.only : own.evaluation.methods
       const project = { ...own, evaluation: { ...own.evaluation, scales, methods } }
       const rows = comparedRows(project)
+      // Pictures that are measured on are PNGs too.
+      const pngRule = { kind: PNG_FILE, overwrite: true, sources: [evaluationFolder(project)] }
       if (options.csv !== undefined) await checkOutput(options.csv, CSV_RULE)
+      if (options.png !== undefined) await checkOutput(options.png, pngRule)
       const { seed, recognition } = project.evaluation
       const settings = recogniserOf(options, seed, recognition)
       await withRun(project, { ...options, recognition: settings }, files, signal, async (run, progress) => {
+        await checkScorers(scorerFilesOf(options), run.scoring)
         if (settings) say(drawingForecast(run, rows.length))
         const failed: { name: string; message: string }[] = []
         const measured = await measureRows(run, rows, {
@@ -61,14 +84,22 @@ export function addCompareCommand(program: Command, files: ProgramFiles): void {
         const { summary, leaderboard, verdict } = compareRows(run, measured, judgedDomains(run, rows))
         progress.end()
         for (const { name, message } of failed) say(`${name}: ${message}`)
-        if (options.csv !== undefined) await writeOutput(options.csv, leaderboardAsCsv(leaderboard), CSV_RULE)
+        const scores = await scoredBy(options, run, withFoundScales(rows, measured), seed, progress)
+        progress.end()
+        if (options.csv !== undefined)
+          await writeOutput(options.csv, leaderboardAsCsv(leaderboard, scores?.scores), CSV_RULE)
+        if (options.png !== undefined) {
+          const tables = [leaderboardAsTable(leaderboard), ...(scores ? scoresAsTables(scores) : [])]
+          await writeOutput(options.png, encodePng(drawTables(tables)), pngRule)
+        }
         const took = (performance.now() - started) / 1000
         const recognised = run.recognitionOf(measured)
-        const result = { verdict, leaderboard, failed, summary, recognition: recognised, seconds: took }
+        const result = { verdict, leaderboard, failed, summary, scores, recognition: recognised, seconds: took }
         printResult(options, result, () =>
           [
-            leaderboardInWords(leaderboard),
+            leaderboardInWords(leaderboard, scores?.scores),
             '',
+            ...(scores ? [scoresInWords(scores), ''] : []),
             ...(recognised ? [recognitionInWords(recognised), ''] : []),
             verdict,
             `Done in ${seconds(took)}.`,

@@ -1,7 +1,6 @@
 import { readingOf, type EmaUse } from '../../contract/document/project'
 import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
-import type { ClipSummary } from '../../contract/evaluate/clip'
 import { evaluationAsCsv } from '../../contract/evaluate/csv-tables'
 import { SPLITS, type Split } from '../../contract/evaluate/settings'
 import type { PredictionType } from '../../engine/checkpoint/model/checkpoint'
@@ -11,29 +10,28 @@ import { refuseEdm } from '../../engine/checkpoint/identify/prediction'
 import { emaNotices } from '../../engine/checkpoint/ema'
 import { predictionNotices } from '../../engine/diffusion/pipeline-parts'
 import { encodePng } from '../../engine/image/png'
-import { ClipScorer } from '../../engine/evaluate/clip/clip-scorer'
-import { captionsOf, measureClipScores, summariseClipScores } from '../../engine/evaluate/clip/clip-table'
 import { measureRows } from '../../engine/evaluate/compare/compare-methods'
 import { EvaluationRun, type EvaluatedRow } from '../../engine/evaluate/evaluation-run'
-import type { EvaluatedModel } from '../../engine/evaluate/losses/evaluated-model'
+import { checkScorers } from '../../engine/evaluate/scores/score-table'
 import { summariseLosses } from '../../engine/evaluate/losses/loss-summary'
-import { drawTable } from '../../engine/image/table-picture'
+import { drawTables } from '../../engine/image/table-picture'
 import { unlearnedGains, unlearningPairs } from '../../engine/evaluate/losses/unlearned-gains'
 import { csvFile, PNG_FILE } from '../../engine/files/writing/file-kinds'
 import { checkOutput, writeOutput } from '../../engine/files/writing/write-output'
 import { chooseDevice, DEVICES, type Device } from '../../engine/runtime/providers'
-import { evaluationAsTable, evaluationInWords, type Evaluation } from '../output/evaluate-output'
+import { evaluationAsTables, evaluationInWords, type Evaluation } from '../output/evaluate-output'
 import { cacheFolder } from '../folders'
 import { parseModelArgument, withNames, type ModelArgument } from '../options/model-arguments'
 import { emaOption, predictionOption } from '../options/model-options'
 import {
   addDrawingOptions,
-  clipDrawingOf,
   drawingForecast,
   recogniserOf,
+  scoredBy,
   type DrawingOptions,
 } from '../options/drawing-options'
 import { collect, count, number, threads } from '../options/option-values'
+import { scorerFilesOf } from '../options/scorer-options'
 import { ProgressLine, printResult, runCommand, say, UsageError, type CommonOptions } from '../output/output'
 
 interface EvaluateOptions extends CommonOptions, DrawingOptions {
@@ -60,7 +58,7 @@ interface NamedModel {
 }
 
 /** Of a table with its header alone. */
-export const NO_FIGURES = { models: [], domains: [], timesteps: [], unlearned: [], clip: null, recognition: null }
+export const NO_FIGURES = { models: [], domains: [], timesteps: [], unlearned: [], scores: null, recognition: null }
 const CSV_RULE = { kind: csvFile(evaluationAsCsv(NO_FIGURES)), overwrite: true }
 
 /** `featurefusion evaluate`: the denoising loss of every model on every domain, and what merges keep. */
@@ -89,7 +87,7 @@ export function addEvaluateCommand(program: Command, files: { clipVocabulary: st
     .option('--seed <n>', 'seed of split, noise, intervals and pictures', number, 0)
     .option('--csv <file>', 'write all figures as CSV')
     .option('--png <file>', 'write the table as a picture')
-  addDrawingOptions(command, 'also draw every caption and score the pictures; with --recognition it compares them, too')
+  addDrawingOptions(command)
   command
     .addOption(new Option('--device <name>', 'where networks run').choices(DEVICES).default('auto'))
     .option('--threads <n>', 'threads inside an operator', threads)
@@ -122,13 +120,14 @@ async function evaluate(
   })
   const progress = new ProgressLine()
   try {
+    await checkScorers(scorerFilesOf(options), run.scoring)
     const { rows, merges } = await openRows(baseModel, others, options)
     if (run.drawnPictures > 0) say(drawingForecast(run, rows.length))
     const measured = await measureRows(run, rows, {
       onProgress: (phase, fraction) => progress.show(phase, fraction),
       onFailed: (name, { message }) => say(`${name}: ${message}`),
     })
-    const clip = options.clip === undefined ? null : await clipOf(options.clip, options, run, rows, signal, progress)
+    const scores = await scoredBy(options, run, rows, seed, progress)
     const table = run.tableOf(measured)
     const summary = summariseLosses(table, { seed })
     const result: Evaluation = {
@@ -136,17 +135,14 @@ async function evaluate(
       unlearned: unlearnedGains(table, summary, unlearningPairs(merges)),
       split,
       seed,
-      clip,
+      scores,
       recognition: run.recognitionOf(measured),
       provider: run.provider,
       seconds: (performance.now() - started) / 1000,
     }
-    if (options.csv !== undefined) {
-      const figures = { ...result, clip: clip && { domains: result.domains, scores: clip } }
-      await writeOutput(options.csv, evaluationAsCsv(figures), CSV_RULE)
-    }
+    if (options.csv !== undefined) await writeOutput(options.csv, evaluationAsCsv(result), CSV_RULE)
     if (options.png !== undefined)
-      await writeOutput(options.png, encodePng(drawTable(evaluationAsTable(result))), pngRule)
+      await writeOutput(options.png, encodePng(drawTables(evaluationAsTables(result))), pngRule)
     progress.end()
     printResult(options, result, () => evaluationInWords(result))
   } finally {
@@ -174,32 +170,6 @@ async function openRows(
     rows.push({ name, role: isMerge || recipe ? 'merge' : 'specialist', path, merge: null })
   }
   return { rows, merges }
-}
-
-/** CLIP scores of pictures that the models draw for the captions of the chosen pictures. */
-async function clipOf(
-  path: string,
-  options: EvaluateOptions,
-  run: EvaluationRun,
-  rows: readonly EvaluatedRow[],
-  signal: AbortSignal,
-  progress: ProgressLine,
-): Promise<ClipSummary[]> {
-  const { seed, scheduler, device } = options
-  const scorer = await ClipScorer.load(await openModel(path), device)
-  try {
-    const { pipeline } = await run.loadNetwork((phase) => progress.show(phase, 0))
-    const models: EvaluatedModel[] = []
-    for (const row of rows) models.push((await run.modelOf(row, () => {})).model)
-    const settings = { ...clipDrawingOf(options), seed, ...(scheduler !== undefined && { scheduler }) }
-    const scores = await measureClipScores(pipeline, scorer, models, captionsOf(run.domains), settings, {
-      signal,
-      onProgress: (name, fraction) => progress.show(`drawing with ${name}`, fraction),
-    })
-    return summariseClipScores(scores)
-  } finally {
-    await scorer.release()
-  }
 }
 
 /** @throws UsageError where there is nothing to compare, a model is given twice, or a name stands for two models */

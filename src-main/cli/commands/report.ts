@@ -2,9 +2,9 @@ import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import type { TaskContext } from '../../compute/task'
 import type { Project } from '../../contract/document/project'
-import type { ClipReport } from '../../contract/evaluate/clip'
 import type { EvaluationReport } from '../../contract/evaluate/report'
 import { evaluationAsCsv } from '../../contract/evaluate/csv-tables'
+import type { ScoreReport } from '../../contract/evaluate/scores'
 import { inspectedAsCsv } from '../../contract/report/inspect-section'
 import { NO_MAP } from '../../contract/report/inspected-map'
 import { projectReport, type ReportedResults } from '../../contract/report/project-report'
@@ -112,7 +112,7 @@ interface Source {
 }
 
 interface FoundResults extends ReportedResults {
-  clip: ClipReport | null
+  scores: ScoreReport | null
   /** null: there is none. */
   sources: { inspect: Source | null; losses: Source | null; comparison: Source | null }
 }
@@ -140,7 +140,7 @@ async function foundResults(
     map: inspected && inspected.result.map,
     table: table?.summary ? { report: table, summary: table.summary, isCurrent, pictures } : null,
     comparison,
-    clip: isCurrent && evaluations.clip?.done ? evaluations.clip : null,
+    scores: isCurrent && evaluations.scores?.done ? evaluations.scores : null,
     sources: {
       inspect: inspected && { from: inspected.origin, time: inspected.result.time, isCurrent: true },
       losses: table?.summary ? ofEvaluation(isMeasured ? 'computed' : 'kept', table, isCurrent) : null,
@@ -149,9 +149,9 @@ async function foundResults(
   }
 }
 
-function lossesAsCsv({ table, clip }: FoundResults): string {
+function lossesAsCsv({ table, scores }: FoundResults): string {
   const { summary, report } = table!
-  return evaluationAsCsv({ ...summary, unlearned: report.unlearned, clip, recognition: report.recognition })
+  return evaluationAsCsv({ ...summary, unlearned: report.unlearned, scores, recognition: report.recognition })
 }
 
 function inWords({ inspect, losses, comparison }: FoundResults['sources']): string[] {

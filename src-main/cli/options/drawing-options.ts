@@ -1,18 +1,24 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import type { ScoreFigures } from '../../contract/evaluate/csv-tables'
 import type { RecogniserSettings } from '../../engine/evaluate/recognition/recogniser'
 import { recognitionSettingsSchema, type RecognitionSettings } from '../../contract/evaluate/recognition'
-import { clipSettingsSchema, type ClipSettings } from '../../contract/evaluate/settings'
-import type { EvaluationRun } from '../../engine/evaluate/evaluation-run'
+import { chosenScorers } from '../../contract/evaluate/scores'
+import { scoreSettingsSchema } from '../../contract/evaluate/settings'
+import { promptsFor } from '../../engine/evaluate/data/prompt-domains'
+import type { EvaluatedRow, EvaluationRun } from '../../engine/evaluate/evaluation-run'
+import { drawAndScore, type DrawnTable } from '../../engine/evaluate/scores/score-table'
+import { say, type ProgressLine } from '../output/output'
 import { count, number, steps } from './option-values'
+import { addScorerOptions, scorerFilesOf, type ScorerOptions } from './scorer-options'
 
 const RECOGNITION = recognitionSettingsSchema.parse({})
-const CLIP = clipSettingsSchema.parse({})
+const SCORES = scoreSettingsSchema.parse({})
 
-/** How models draw what is recognised, or scored by a CLIP model. */
-export interface DrawingOptions {
+/** How models draw what is recognised, or scored. */
+export interface DrawingOptions extends ScorerOptions {
   recognition?: boolean
-  clip?: string
+  promptFile?: string
   prompts?: number
   seeds?: number
   steps?: number
@@ -20,18 +26,22 @@ export interface DrawingOptions {
   scheduler?: string
 }
 
-/** @param clip what a CLIP model is for, in words */
-export function addDrawingOptions(command: Command, clip: string): Command {
+/** Options of commands whose models draw; with the files of a scorer they draw to be scored. */
+export function addDrawingOptions(command: Command): Command {
+  command.option(
+    '--recognition',
+    'also draw every caption, and say how many pictures are nearer to a picture of their own caption than to any other',
+  )
+  addScorerOptions(command, '; with --recognition it compares pictures, too')
   return command
     .option(
-      '--recognition',
-      'also draw every caption, and say how many pictures are nearer to a picture of their own caption than to any other',
+      '--prompt-file <file>',
+      'for scores: prompts instead of captions, one a line; a line [name] begins a domain of that name',
     )
-    .option('--clip <dir>', `a CLIP model: ${clip}`)
-    .option('--prompts <n>', 'for --recognition: at most so many captions of each domain (default: all)', count)
+    .option('--prompts <n>', 'at most so many captions or prompts of each domain (default: all)', count)
     .option(
       '--seeds <n>',
-      `drawn pictures per caption (default: ${RECOGNITION.seeds}; for CLIP scores ${CLIP.seeds})`,
+      `drawn pictures per caption (default: ${RECOGNITION.seeds}; for scores ${SCORES.seeds})`,
       count,
     )
     .option('--steps <n>', `denoising steps of drawn pictures (default: ${RECOGNITION.steps})`, steps)
@@ -57,10 +67,43 @@ export function recogniserOf(
   }
 }
 
-/** How pictures are drawn for CLIP scores. */
-export function clipDrawingOf(options: DrawingOptions): Pick<ClipSettings, 'seeds' | 'steps' | 'guidance'> {
-  const { seeds, steps: iterations, guidance } = drawingOf(options, CLIP)
-  return { seeds, steps: iterations, guidance }
+/**
+ * Draws and scores rows, once their losses are measured: the networks are freed before a scorer is loaded. A row that
+ * fails is said.
+ * @param seed the first one
+ * @returns null where no scorer is named
+ * @throws what drawAndScore throws, and reading a file of prompts
+ */
+export async function scoredBy(
+  options: DrawingOptions,
+  run: EvaluationRun,
+  rows: readonly EvaluatedRow[],
+  seed: number,
+  progress: ProgressLine,
+): Promise<ScoreFigures | null> {
+  const files = scorerFilesOf(options)
+  if (chosenScorers(files).length === 0) return null
+  const drawn = await drawnTable(options, run, seed)
+  const scores = await drawAndScore(run, rows, drawn, files, {
+    onProgress: (phase, fraction) => progress.show(phase, fraction),
+    onFailed: (name, { message }) => say(`${name}: ${message}`),
+  })
+  return { domains: drawn.domains.map(({ name }) => ({ name })), scores }
+}
+
+async function drawnTable(options: DrawingOptions, run: EvaluationRun, seed: number): Promise<DrawnTable> {
+  const { promptFile, prompts, scheduler } = options
+  const domains = await promptsFor(run.domains, {
+    promptFile: promptFile === undefined ? null : resolve(promptFile),
+    prompts,
+  })
+  const { seeds, steps: iterations, guidance } = drawingOf(options, SCORES)
+  return {
+    domains,
+    seeds,
+    seed,
+    settings: { steps: iterations, guidance, ...(scheduler !== undefined && { scheduler }) },
+  }
 }
 
 /** Settings of drawn pictures as the command line changes them. */
@@ -77,7 +120,7 @@ function drawingOf<Settings extends Pick<RecognitionSettings, 'seeds' | 'steps' 
   }
 }
 
-/** What drawing takes, before it begins. */
+/** What drawing to be recognised takes, before it begins. */
 export function drawingForecast({ drawnPictures, drawnSteps }: EvaluationRun, models: number): string {
   const all = (each: number): string => (each * models).toLocaleString('en')
   return `Recognition: ${drawnPictures} pictures of each of ${models} models, ${all(drawnSteps)} runs of the network on a picture in all; what was drawn before is not drawn again.`

@@ -1,4 +1,4 @@
-import type { ClipSummary } from '../../contract/evaluate/clip'
+import type { ScoreFigures } from '../../contract/evaluate/csv-tables'
 import {
   ALL_DOMAINS,
   cellsOf,
@@ -15,6 +15,7 @@ import type { Recognition } from '../../contract/evaluate/recognition'
 import { picturesOf, type Split } from '../../contract/evaluate/settings'
 import type { ColouredTable } from '../../engine/image/table-picture'
 import { recognitionInWords } from './recognition-output'
+import { scoresAsTables, scoresInWords } from './scores-output'
 import { seconds, signed, table } from './output'
 
 /** What `evaluate` measured. */
@@ -23,8 +24,8 @@ export interface Evaluation extends LossSummary {
   seed: number
   /** Of merges that differ by one specialist, by their recipes. */
   unlearned: UnlearnedGain[]
-  /** CLIP scores of drawn pictures, if they were asked for. */
-  clip: ClipSummary[] | null
+  /** What scorers say of drawn pictures, if any were named. */
+  scores: ScoreFigures | null
   /** What was recognised of drawn pictures, if that was asked for. */
   recognition: Recognition | null
   provider: string
@@ -33,7 +34,7 @@ export interface Evaluation extends LossSummary {
 
 /** The table for people: the base's losses, what every other model changes, what merges keep. */
 export function evaluationInWords(evaluation: Evaluation): string {
-  const { models, domains, split, timesteps, clip, recognition, provider } = evaluation
+  const { models, domains, split, timesteps, scores, recognition, provider } = evaluation
   const [base, ...others] = baseFirst(models)
   const pictures = domains.map(({ name, pictures: count }) => `${name} ${count}`).join(', ')
   const header = ['', ...domains.map(({ name }) => name), ALL_DOMAINS]
@@ -50,14 +51,18 @@ export function evaluationInWords(evaluation: Evaluation): string {
     ...keptInWords(others),
     ...(evaluation.unlearned.length > 0 ? [...unlearnedInWords(evaluation.unlearned), ''] : []),
     ...(others.length > 0 ? [verdict(base!, others), ''] : []),
-    ...(clip ? [...clipInWords(clip, evaluation), ''] : []),
+    ...(scores ? [scoresInWords(scores), ''] : []),
     ...(recognition ? [recognitionInWords(recognition), ''] : []),
     `Done in ${seconds(evaluation.seconds)} on ${provider}.`,
   ].join('\n')
 }
 
-/** The same as a picture's table: changes in per cent, blue where they are better. */
-export function evaluationAsTable({ models, domains, split }: Evaluation): ColouredTable {
+/** The same as tables of a picture: changes in per cent, blue where they are better, and scores. */
+export function evaluationAsTables(evaluation: Evaluation): ColouredTable[] {
+  return [lossesAsTable(evaluation), ...(evaluation.scores ? scoresAsTables(evaluation.scores) : [])]
+}
+
+function lossesAsTable({ models, domains, split }: Evaluation): ColouredTable {
   return {
     title: `Denoising loss, ${split}: base, and changes in per cent (minus is better)`,
     columns: [...domains.map(({ name }) => name), ALL_DOMAINS],
@@ -130,20 +135,6 @@ function verdict(base: ModelSummary, others: readonly ModelSummary[]): string {
   if (excludesZero(best.mean.difference!) && value < 0)
     return `Over all domains ${best.name} is best: ${change} against ${base.name} alone.`
   return `Over all domains no model is significantly better than ${base.name} alone; the best of them is ${best.name} (${change}).`
-}
-
-function clipInWords(clip: readonly ClipSummary[], { domains }: Evaluation): string[] {
-  const rows = clip.map((model) => [
-    model.name,
-    ...cellsOf(model).map(({ score: { value, standardError } }) =>
-      standardError === null ? value.toFixed(2) : `${value.toFixed(2)} ± ${standardError.toFixed(2)}`,
-    ),
-  ])
-  return [
-    'CLIP score of drawn pictures, higher is better (± standard error over captions):',
-    '',
-    table([['', ...domains.map(({ name }) => name), ALL_DOMAINS], ...rows]),
-  ]
 }
 
 function changeInWords(cell: LossCell): string {

@@ -10,6 +10,8 @@ export const WEIGHTS_ENDINGS = ['safetensors', 'sft', 'ckpt', 'pt', 'pth', 'bin'
 const WEIGHTS_ENDING = new RegExp(`\\.(?:${WEIGHTS_ENDINGS.join('|')})$`, 'i')
 /** Endings of recipes of other programs as texts: sd-mecha's, mergekit's, and either under any name of a text. */
 export const RECIPE_ENDINGS = ['mecha', 'yml', 'yaml', 'txt']
+/** Of a list of prompts. */
+export const PROMPTS_ENDING = 'txt'
 const RECIPE_ENDING = new RegExp(`\\.(?:${RECIPE_ENDINGS.join('|')})$`, 'i')
 /** Ending of a project, which can be a model as well: the one that its merge makes. */
 export const PROJECT_SUFFIX = '.fusion.json'

@@ -23,16 +23,16 @@ export function evaluationKey(
   of: keyof EvaluationResults = 'table',
 ): string {
   const { models, prediction, ema, method, output, evaluation } = project
-  const { rows, pictures, clip, draws, recognition, scales, methods, ...data } = evaluation
+  const { rows, pictures, scores, scorers, draws, recognition, scales, methods, ...data } = evaluation
   const used = { ...data, pictures }
-  const drawn = draws ? { recognition, clip: clip.model } : {}
+  const drawn = draws ? { recognition, clip: scorers.clip } : {}
   const table = { ...used, rows }
   const settings = {
     table: { ...table, ...drawn },
     comparison: { ...used, ...drawn, scales, methods },
     search: used,
     drift: data,
-    clip: { ...table, clip },
+    scores: { ...table, scores, scorers },
   }[of]
   const { include, dtype, vae } = output
   const parts = [models.map(({ sha256: _hash, ...model }) => model), method, { include, dtype, vae }, settings]

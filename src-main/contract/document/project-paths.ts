@@ -1,3 +1,4 @@
+import type { ScorerFiles } from '../evaluate/scorers'
 import type { EvaluationSettings } from '../evaluate/settings'
 import type { MethodSettings, OutputSettings, Project } from './project'
 
@@ -52,7 +53,17 @@ export function ofOutput(output: OutputSettings, map: PathMap): OutputSettings {
 }
 
 export function ofEvaluation(evaluation: EvaluationSettings, map: PathMap): EvaluationSettings {
-  const { data, clip } = evaluation
+  const { data, scores, scorers } = evaluation
   const orNull = (path: string | null): string | null => (path === null ? null : map(path))
-  return { ...evaluation, data: orNull(data), clip: { ...clip, model: orNull(clip.model) } }
+  return {
+    ...evaluation,
+    data: orNull(data),
+    scores: { ...scores, promptFile: orNull(scores.promptFile) },
+    scorers: ofScorers(scorers, map),
+  }
+}
+
+export function ofScorers(files: ScorerFiles, map: PathMap): ScorerFiles {
+  const named = Object.entries(files).map(([scorer, path]) => [scorer, path === null ? null : map(path)])
+  return Object.fromEntries(named) as ScorerFiles
 }

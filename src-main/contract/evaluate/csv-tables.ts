@@ -1,5 +1,4 @@
-import { csvTable } from '../values/csv'
-import { withErrors, type ClipReport } from './clip'
+import { csvTable, type CsvColumns } from '../values/csv'
 import type { FeatureDrift } from './drift'
 import {
   ALL_DOMAINS,
@@ -11,6 +10,8 @@ import {
   type UnlearnedGain,
 } from './losses'
 import type { Recognition } from './recognition'
+import type { ScorerName } from './scorers'
+import { meanScore, type ScoreReport, type ScoreSummary } from './scores'
 
 /** One figure of an evaluation: a line of its CSV. */
 interface Figure {
@@ -29,11 +30,16 @@ interface Figure {
   estimate: Estimate
 }
 
+/** What scorers said of the rows' pictures. */
+export interface ScoreFigures extends Pick<ScoreReport, 'scores'> {
+  domains: readonly { name: string }[]
+}
+
 /** What an evaluation measured. */
 export interface EvaluationFigures extends Pick<LossSummary, 'models' | 'domains' | 'timesteps'> {
   unlearned: readonly UnlearnedGain[]
   /** null: no pictures were scored. */
-  clip: { domains: readonly { name: string }[]; scores: ClipReport['scores'] } | null
+  scores: ScoreFigures | null
   /** null: no pictures were drawn to be recognised. */
   recognition: Recognition | null
 }
@@ -57,7 +63,7 @@ export function evaluationAsCsv(evaluation: EvaluationFigures): string {
     [
       ...lossFigures(evaluation),
       ...unlearnedFigures(evaluation.unlearned),
-      ...clipFigures(evaluation.clip),
+      ...scoreFigures(evaluation.scores),
       ...recognitionFigures(evaluation.recognition),
     ],
   )
@@ -102,18 +108,30 @@ function unlearnedFigures(unlearned: readonly UnlearnedGain[]): Figure[] {
   })
 }
 
-function clipFigures(clip: EvaluationFigures['clip']): Figure[] {
-  if (!clip) return []
-  const names = [...clip.domains.map(({ name }) => name), ALL_DOMAINS]
-  return clip.scores.flatMap((summary) =>
-    cellsOf(summary).flatMap(({ score, difference }, place): Figure[] => {
-      const own = { model: summary.name, role: summary.role, domain: names[place]! }
-      return [
-        { measure: 'clip-score', ...own, estimate: withErrors(score) },
-        ...(difference ? [{ measure: 'clip-difference', ...own, estimate: withErrors(difference) }] : []),
-      ]
+function scoreFigures(scores: ScoreFigures | null): Figure[] {
+  if (!scores) return []
+  const names = [...scores.domains.map(({ name }) => name), ALL_DOMAINS]
+  return scores.scores.flatMap(({ scorer, models, best }) => [
+    ...models.flatMap((model) =>
+      cellsOf(model).flatMap(({ score, difference }, place): Figure[] => {
+        const own = { model: model.name, role: model.role, domain: names[place]! }
+        return [
+          { measure: scoreMeasure(scorer), ...own, estimate: score },
+          ...(difference ? [{ measure: `${scorer}-difference`, ...own, estimate: difference }] : []),
+        ]
+      }),
+    ),
+    ...best.flatMap((column, place): Figure[] => {
+      if (!column) return []
+      const { role } = models.find(({ name }) => name === column.name)!
+      return [{ measure: `${scorer}-lead`, model: column.name, role, domain: names[place]!, estimate: column.lead }]
     }),
-  )
+  ])
+}
+
+/** CLIP's is called as in earlier versions. */
+function scoreMeasure(scorer: ScorerName): string {
+  return scorer === 'clip' ? 'clip-score' : scorer
 }
 
 /** Shares of recognised pictures, and every caption that was drawn as another one. */
@@ -136,8 +154,8 @@ function recognitionFigures(recognition: Recognition | null): Figure[] {
   })
 }
 
-/** The leaderboard, all figures whole. */
-export function leaderboardAsCsv(board: readonly LeaderboardEntry[]): string {
+/** The leaderboard, all figures whole. @param scores of the rows' pictures: their means over domains */
+export function leaderboardAsCsv(board: readonly LeaderboardEntry[], scores: readonly ScoreSummary[] = []): string {
   return csvTable<LeaderboardEntry>(
     {
       name: ({ name }) => name,
@@ -156,9 +174,20 @@ export function leaderboardAsCsv(board: readonly LeaderboardEntry[]): string {
       front: ({ role, isOnFront }) => (role === 'merge' ? Number(isOnFront) : undefined),
       scale: ({ scale }) => scale,
       seconds: ({ seconds }) => seconds,
+      ...Object.assign({}, ...scores.map(scoreColumns)),
     },
     board,
   )
+}
+
+function scoreColumns(summary: ScoreSummary): CsvColumns<LeaderboardEntry> {
+  const measure = scoreMeasure(summary.scorer)
+  const of = ({ name }: LeaderboardEntry): Estimate | undefined => meanScore(summary, name)
+  return {
+    [measure]: (entry) => of(entry)?.value,
+    [`${measure}-low`]: (entry) => of(entry)?.interval?.low,
+    [`${measure}-high`]: (entry) => of(entry)?.interval?.high,
+  }
 }
 
 /** Every layer of a sampling check, one a line; relative distances. */

@@ -1,17 +1,27 @@
 import { z } from 'zod'
-import { clipReportSchema } from './clip'
 import { driftReportSchema } from './drift'
 import { evaluationReportSchema } from './report'
+import { scoreReportSchema } from './scores'
 import { searchReportSchema } from './search'
+import { withScores } from './earlier-clip'
 
-export const evaluationResultsSchema = z.object({
+const resultsSchema = z.object({
   table: evaluationReportSchema.nullable(),
   comparison: evaluationReportSchema.nullable(),
   search: searchReportSchema.nullable(),
   drift: driftReportSchema.nullable().default(null),
-  clip: clipReportSchema.nullable().default(null),
+  scores: scoreReportSchema.nullable().default(null),
 })
+
+/** Those of earlier versions, too. */
+export const evaluationResultsSchema = z.preprocess(withScores, resultsSchema)
 
 export type EvaluationResults = z.infer<typeof evaluationResultsSchema>
 
-export const EMPTY_RESULTS: EvaluationResults = { table: null, comparison: null, search: null, drift: null, clip: null }
+export const EMPTY_RESULTS: EvaluationResults = {
+  table: null,
+  comparison: null,
+  search: null,
+  drift: null,
+  scores: null,
+}

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { pathSchema } from '../values/limits'
 
 /** What can judge a picture, in the order in which tables show them. */
 export const SCORERS = ['clip', 'image-reward', 'pick-score', 'hps', 'aesthetic'] as const
@@ -55,12 +56,12 @@ export const SCORER_DESCRIPTIONS: { readonly [name in ScorerName]: ScorerDescrip
 
 /** Where the files of scorers lie; null: this one is not used. */
 export const scorerFilesSchema = z.strictObject({
-  clip: z.string().nullable().default(null),
-  'image-reward': z.string().nullable().default(null),
-  'pick-score': z.string().nullable().default(null),
-  hps: z.string().nullable().default(null),
+  clip: pathSchema.nullable().default(null),
+  'image-reward': pathSchema.nullable().default(null),
+  'pick-score': pathSchema.nullable().default(null),
+  hps: pathSchema.nullable().default(null),
   /** The head; its CLIP model is `clip`'s where `aestheticClip` is null. */
-  aesthetic: z.string().nullable().default(null),
-  aestheticClip: z.string().nullable().default(null),
+  aesthetic: pathSchema.nullable().default(null),
+  aestheticClip: pathSchema.nullable().default(null),
 })
 export type ScorerFiles = z.infer<typeof scorerFilesSchema>

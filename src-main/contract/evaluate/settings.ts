@@ -3,6 +3,7 @@ import { countSchema, guidanceSchema, MOST_PROMPTS, pathSchema, stepsSchema } fr
 import { errorReportSchema } from '../document/models'
 import { METHOD_NAMES } from '../methods/index'
 import { recognitionSettingsSchema } from './recognition'
+import { scorerFilesSchema } from './scorers'
 
 /** Which pictures are measured. */
 export const SPLITS = ['held-out', 'train', 'all'] as const
@@ -26,20 +27,19 @@ export type Scales = (typeof SCALES)[number]
 /** What is measured beside the base. */
 export const EVALUATED = ['specialists', 'merge', 'soup', 'without'] as const
 
-/** What is drawn to be scored by a CLIP model. */
-export const clipSettingsSchema = z.strictObject({
-  /** Folder of a CLIP model; null: nothing is scored. */
-  model: pathSchema.nullable().default(null),
-  /** At most so many captions of each domain, the first ones. */
+/** What is drawn to be scored. */
+export const scoreSettingsSchema = z.strictObject({
+  /** A text file of prompts by domain instead of the captions; null: captions. */
+  promptFile: pathSchema.nullable().default(null),
+  /** At most so many prompts of each domain, the first ones. */
   prompts: countSchema.default(4),
-  /** Pictures of each caption. */
+  /** Pictures of each prompt. */
   seeds: z.number().int().positive().max(MOST_PROMPTS).default(2),
   steps: stepsSchema.default(20),
   guidance: guidanceSchema.default(7.5),
 })
 
-/** A project's own settings for its evaluation. */
-export const evaluationSettingsSchema = z.strictObject({
+const settingsSchema = z.strictObject({
   /** Folder of evaluation data; null: one named evaluation beside the base, as the demo family has it. */
   data: pathSchema.nullable().default(null),
   split: z.enum(SPLITS).default('held-out'),
@@ -51,11 +51,28 @@ export const evaluationSettingsSchema = z.strictObject({
   scales: z.enum(SCALES).default('searched'),
   /** The methods that are compared, beside the plain average; none: all. */
   methods: z.array(z.enum(METHOD_NAMES)).max(METHOD_NAMES.length).default([]),
-  clip: clipSettingsSchema.default(clipSettingsSchema.parse({})),
+  scores: scoreSettingsSchema.default(scoreSettingsSchema.parse({})),
+  /** What judges drawn pictures; CLIP's model compares recognised ones, too. */
+  scorers: scorerFilesSchema.default(scorerFilesSchema.parse({})),
   /** Whether captions are drawn as well, to be recognised. */
   draws: z.boolean().default(false),
   recognition: recognitionSettingsSchema.default(recognitionSettingsSchema.parse({})),
 })
+
+/** A project's own settings for its evaluation. */
+export const evaluationSettingsSchema = z.preprocess(withScorers, settingsSchema)
+
+/** Which pictures are measured on. */
+export const dataSettingsSchema = settingsSchema.pick({ split: true, pictures: true, seed: true })
+
+/** CLIP was the only scorer in earlier versions, and its model a part of how pictures were drawn. */
+function withScorers(settings: unknown): unknown {
+  const earlier = z.looseObject({ clip: z.looseObject({ model: z.unknown() }) }).safeParse(settings)
+  if (!earlier.success) return settings
+  const { clip, ...others } = earlier.data
+  const { model, ...scores } = clip
+  return { scores, scorers: { clip: model ?? null }, ...others }
+}
 
 /** Evaluation data as a project would use them. */
 export const evaluationDataSchema = z.object({
@@ -67,6 +84,6 @@ export const evaluationDataSchema = z.object({
   problem: errorReportSchema.nullable(),
 })
 
-export type ClipSettings = z.infer<typeof clipSettingsSchema>
+export type ScoreSettings = z.infer<typeof scoreSettingsSchema>
 export type EvaluationSettings = z.infer<typeof evaluationSettingsSchema>
 export type EvaluationData = z.infer<typeof evaluationDataSchema>

@@ -248,8 +248,8 @@ export const COMMANDS = {
     }),
     startedJob,
   ),
-  /** Draws captions of the evaluation data with every model and scores the pictures; rows come as 'clip-scores' events. */
-  'evaluate.clip': command(nothing, startedJob),
+  /** Draws prompts with every model and scores the pictures; what each scorer says comes as a 'scores' event. */
+  'evaluate.scores': command(nothing, startedJob),
   /** What every row of the table draws for the first caption of each domain, as far as it is drawn. */
   'evaluate.pictures': command(nothing, domainPicturesSchema),
   /** Draws the rest; they come as 'domain-pictures' events. */
@@ -339,6 +339,7 @@ export const COMMANDS = {
         'export-file',
         'export-folder',
         'folder',
+        'prompts',
         'save-picture',
       ]),
       suggested: path.optional(),

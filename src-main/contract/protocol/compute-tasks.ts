@@ -4,7 +4,8 @@ import { providerStatusSchema } from '../values/devices'
 import { roleSchema } from '../evaluate/losses'
 import { recognitionSettingsSchema } from '../evaluate/recognition'
 import { SEARCH_STRATEGIES } from '../evaluate/search'
-import { clipSettingsSchema, evaluationSettingsSchema } from '../evaluate/settings'
+import { scorerFilesSchema } from '../evaluate/scorers'
+import { dataSettingsSchema, scoreSettingsSchema } from '../evaluate/settings'
 import { exportResultSchema, forecastSchema, verificationSchema } from '../export'
 import { gridLabelsSchema } from '../grid/grid'
 import { MATRIX_KINDS, matrixSchema } from '../inspect'
@@ -65,9 +66,7 @@ const evaluatedRow = z.object({
   searchesScale: z.boolean().optional(),
 })
 
-const evaluationData = evaluationSettingsSchema
-  .pick({ split: true, pictures: true, seed: true })
-  .extend({ folder: path })
+const evaluationData = dataSettingsSchema.extend({ folder: path })
 
 /** What a model runs on while the inputs of its layers are gathered (engine/calibrate/calibration-request.ts). */
 const calibrationRequest = z.discriminatedUnion('kind', [
@@ -173,19 +172,20 @@ export const JOB_TASKS = {
     }),
     result: z.object({ trials: z.number() }),
   },
-  /** CLIP scores of pictures that models draw. */
-  clip: {
+  /** Scores of pictures that models draw. */
+  scores: {
     input: z.object({
       /** A whole pipeline; the others draw in its network. */
       base: path,
       ...reading,
       rows: z.array(evaluatedRow).min(1),
-      clip: clipSettingsSchema.extend({ model: path }),
+      scores: scoreSettingsSchema,
+      scorers: scorerFilesSchema,
       data: evaluationData,
       device: providerStatusSchema,
       cacheFolder: path,
     }),
-    result: z.object({ rows: z.number() }),
+    result: z.object({ scorers: z.number() }),
   },
   /** A merge's features against its models' own. */
   drift: {

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { COMPUTE_TASKS } from './compute-tasks'
-import { clipReportSchema } from '../evaluate/clip'
 import { featureDriftSchema } from '../evaluate/drift'
 import { leaderboardEntrySchema, lossSummarySchema, unlearnedGainSchema } from '../evaluate/losses'
 import { recognitionSchema } from '../evaluate/recognition'
+import { scoreReportSchema } from '../evaluate/scores'
 import { foundWeightsSchema, searchReportSchema } from '../evaluate/search'
 import { layerSummarySchema, matrixSchema } from '../inspect'
 import { errorReportSchema } from '../document/models'
@@ -51,8 +51,8 @@ export const computeEventSchema = z.discriminatedUnion('type', [
     check: searchReportSchema.shape.check,
   }),
   z.object({ type: z.literal('feature-drift'), drift: featureDriftSchema }),
-  /** Of the rows that are scored so far. */
-  z.object({ type: z.literal('clip-scores') }).extend(clipReportSchema.pick({ domains: true, scores: true }).shape),
+  /** Of the scorers that are done. */
+  z.object({ type: z.literal('scores') }).extend(scoreReportSchema.pick({ domains: true, scores: true }).shape),
   /** One model's pictures are drawn: seconds that its weights took, and that its UNet ran for, with how many runs. */
   z.object({ type: z.literal('drawn'), readying: z.number(), drawing: z.number(), runs: z.number() }),
   z.object({ type: z.literal('feeding'), feeding: liveFeedingSchema }),

@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { clipReportSchema } from '../evaluate/clip'
 import { domainPicturesSchema } from '../evaluate/domain-pictures'
 import { driftReportSchema } from '../evaluate/drift'
 import { evaluationReportSchema } from '../evaluate/report'
+import { scoreReportSchema } from '../evaluate/scores'
 import { searchReportSchema } from '../evaluate/search'
 import { layerSummarySchema, matrixSchema } from '../inspect'
 import { jobSchema, queueStateSchema } from '../jobs'
@@ -39,7 +39,7 @@ export const eventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('weight-search'), search: searchReportSchema }),
   z.object({ type: z.literal('feature-drift'), drift: driftReportSchema }),
   z.object({ type: z.literal('domain-pictures'), pictures: domainPicturesSchema }),
-  z.object({ type: z.literal('clip-scores'), clip: clipReportSchema }),
+  z.object({ type: z.literal('scores'), scores: scoreReportSchema }),
   z.object({ type: z.literal('compute'), compute: computeStateSchema }),
   z.object({ type: z.literal('settings'), settings: settingsSchema }),
   /** Files of the library were hashed; `waiting`: so many are still to come. */

@@ -24,6 +24,7 @@ import { LossStore, type StoredLosses } from './losses/loss-store'
 import { modelKeyOf } from './model-key'
 import { LossMeter, type LossTable, type ModelLosses } from './losses/loss-table'
 import { chooseSplit, countPictures, type ChosenDomain } from './data/splits'
+import type { ScoringOptions } from './scores/picture-scores'
 import { Recogniser, type RecogniserSettings } from './recognition/recogniser'
 import type { Nearest } from './recognition/recognition-meter'
 import { isDenoiser } from '../../contract/values/denoisers'
@@ -110,6 +111,20 @@ export class EvaluationRun {
 
   get provider(): Provider {
     return this.tools.device.provider
+  }
+
+  get cacheFolder(): string {
+    return this.tools.cacheFolder
+  }
+
+  get signal(): AbortSignal | undefined {
+    return this.tools.signal
+  }
+
+  /** What scores the rows' pictures: on the same device, kept in the same cache. */
+  get scoring(): ScoringOptions {
+    const { device, cacheFolder, clipVocabulary } = this.tools
+    return { device, cacheFolder, clipVocabulary, ...this.#signal }
   }
 
   /** Pictures that each row draws. */

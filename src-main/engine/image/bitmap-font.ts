@@ -46,6 +46,7 @@ const GLYPHS: Readonly<Record<string, string>> = {
   '(': '12221',
   ')': '42224',
   '/': '11244',
+  '*': '05250',
   _: '00007',
 }
 const UNKNOWN = '61202'

@@ -47,6 +47,21 @@ export function drawTable({ title, columns, rows }: ColouredTable): Picture {
   return paper.picture
 }
 
+/** Several tables, one below the other. */
+export function drawTables(tables: readonly ColouredTable[]): Picture {
+  const drawn = tables.map(drawTable)
+  const paper = new SheetPaper(
+    Math.max(...drawn.map(({ width }) => width)),
+    drawn.reduce((sum, { height }) => sum + height, 0),
+  )
+  let top = 0
+  for (const picture of drawn) {
+    paper.paste(picture, 0, top)
+    top += picture.height
+  }
+  return paper.picture
+}
+
 function mixed(shade: number): Colour {
   const strength = Math.min(1, Math.abs(shade))
   const target = shade < 0 ? BETTER : WORSE

@@ -15,8 +15,8 @@ import { useNotices } from '../../shared/notices/notices-store'
 import { isActive, useJobs } from '../jobs/jobs-store'
 import { useProject } from '../project/project-store'
 
-/** CLIP scores stand below the table. */
-export type EvaluateTab = Exclude<keyof EvaluationResults, 'clip'>
+/** Scores stand below the table. */
+export type EvaluateTab = Exclude<keyof EvaluationResults, 'scores'>
 
 /** The results of evaluations, updated row by row, and the evaluation data. */
 export const useEvaluate = defineStore('evaluate', () => {
@@ -30,8 +30,14 @@ export const useEvaluate = defineStore('evaluate', () => {
   const results = computed<EvaluationResults>(() => {
     const own = <One extends { models: readonly ModelIdentity[] }>(one: One | null): One | null =>
       one && isAbout(one.models, project.models) ? one : null
-    const { table, comparison, search, drift, clip } = all.value
-    return { table: own(table), comparison: own(comparison), search: own(search), drift: own(drift), clip: own(clip) }
+    const { table, comparison, search, drift, scores } = all.value
+    return {
+      table: own(table),
+      comparison: own(comparison),
+      search: own(search),
+      drift: own(drift),
+      scores: own(scores),
+    }
   })
   /** null before the host was asked. */
   const data = shallowRef<EvaluationData | null>(null)
@@ -47,7 +53,7 @@ export const useEvaluate = defineStore('evaluate', () => {
     else if (event.type === 'weight-search') all.value = { ...all.value, search: event.search }
     else if (event.type === 'feature-drift') all.value = { ...all.value, drift: event.drift }
     else if (event.type === 'domain-pictures') pictures.value = event.pictures
-    else if (event.type === 'clip-scores') all.value = { ...all.value, clip: event.clip }
+    else if (event.type === 'scores') all.value = { ...all.value, scores: event.scores }
   })
 
   async function load(): Promise<void> {
@@ -133,9 +139,9 @@ export const useEvaluate = defineStore('evaluate', () => {
     if (started) jobs.add(started.job)
   }
 
-  async function scoreWithClip(): Promise<void> {
+  async function score(): Promise<void> {
     await project.settled()
-    const started = await notices.attempt(() => session.invoke('evaluate.clip', {}))
+    const started = await notices.attempt(() => session.invoke('evaluate.scores', {}))
     if (started) jobs.add(started.job)
   }
 
@@ -182,7 +188,7 @@ export const useEvaluate = defineStore('evaluate', () => {
     start,
     search,
     checkFeatures,
-    scoreWithClip,
+    score,
     useFound,
     useRow,
   }

@@ -1,6 +1,6 @@
 import type { CommandInput, CommandOutput } from '../../../src-main/contract/protocol/commands'
 import { ENDINGS } from '../../../src-main/contract/document/file-names'
-import { RECIPE_ENDINGS, WEIGHTS_ENDINGS } from '../../../src-main/contract/document/model-names'
+import { PROMPTS_ENDING, RECIPE_ENDINGS, WEIGHTS_ENDINGS } from '../../../src-main/contract/document/model-names'
 import { countOf } from '../../shared/format'
 import type { IconName } from '../../shared/controls/icons'
 
@@ -16,6 +16,7 @@ export const TITLES: Record<FilePurpose, string> = {
   'export-file': 'Export to a file',
   'export-folder': 'Export to a folder',
   folder: 'Choose a folder',
+  prompts: 'Choose a file of prompts',
   'save-picture': 'Save the picture as',
 }
 
@@ -25,6 +26,7 @@ export const PICKED: Partial<Record<FilePurpose, FolderEntry['kind'][]>> = {
   'model-folders': ['model', 'model-folder'],
   recipe: ['model', 'model-folder', 'recipe'],
   'open-project': ['project'],
+  prompts: ['recipe', 'file'],
 }
 
 /** By which a file that is written is known; a folder has none. */
@@ -51,6 +53,7 @@ export const KIND_WORDS: Partial<Record<FolderEntry['kind'], string>> = {
 }
 
 const SHOWN: Partial<Record<FilePurpose, string>> = {
+  prompts: `Prompts are in .${PROMPTS_ENDING} files`,
   'open-project': `Projects end in ${ENDINGS.project}`,
   recipe: `Models end in ${listed(WEIGHTS_ENDINGS)}, recipes in ${listed(['json', ...RECIPE_ENDINGS])}`,
 }

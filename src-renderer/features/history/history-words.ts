@@ -28,7 +28,7 @@ const PART_WORDS: Readonly<Record<EvaluationPart, string>> = {
   comparison: 'Methods compared',
   search: 'Weights searched',
   drift: 'Sampling check',
-  clip: 'CLIP scores',
+  scores: 'Scores',
 }
 
 /** What is wrong with what was written; null: nothing. */

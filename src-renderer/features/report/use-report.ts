@@ -57,8 +57,8 @@ export function useReport() {
   function saveTable(): void {
     const { summary, unlearned, recognition } = table.value ?? {}
     if (!summary) return
-    const clip = evaluate.isCurrent('table') && evaluate.isCurrent('clip') ? evaluate.results.clip : null
-    const figures = { ...summary, unlearned: unlearned ?? [], clip, recognition: recognition ?? null }
+    const scores = evaluate.isCurrent('table') && evaluate.isCurrent('scores') ? evaluate.results.scores : null
+    const figures = { ...summary, unlearned: unlearned ?? [], scores, recognition: recognition ?? null }
     saveText(evaluationAsCsv(figures), `${title.value} losses.csv`, 'text/csv')
   }
 

@@ -13,7 +13,7 @@ export class EvaluatePage {
   readonly forest: Locator
   readonly search: Locator
   readonly unlearning: Locator
-  readonly clip: Locator
+  readonly scores: Locator
   readonly recognition: Locator
   /** Merges by what they keep and what the base forgets. */
   readonly front: Locator
@@ -31,7 +31,7 @@ export class EvaluatePage {
     this.forest = page.getByRole('region', { name: 'Against the plain average' })
     this.search = page.getByRole('region', { name: 'Automatic weights' })
     this.unlearning = page.getByRole('region', { name: 'Unlearning', exact: true })
-    this.clip = page.getByRole('region', { name: 'CLIP score', exact: true })
+    this.scores = page.getByRole('region', { name: 'Scores', exact: true })
     this.recognition = page.getByRole('region', { name: 'Recognition', exact: true })
     this.front = page.getByRole('region', { name: 'Front', exact: true })
     this.check = page.getByRole('region', { name: 'Sampling check' })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { evaluationAsTable, evaluationInWords, type Evaluation } from '../../../src-main/cli/output/evaluate-output'
+import { evaluationAsTables, evaluationInWords, type Evaluation } from '../../../src-main/cli/output/evaluate-output'
+import type { ColouredTable } from '../../../src-main/engine/image/table-picture'
 import { summariseLosses } from '../../../src-main/engine/evaluate/losses/loss-summary'
 import type { ModelLosses } from '../../../src-main/engine/evaluate/losses/loss-table'
 
@@ -26,7 +27,7 @@ const evaluation = (...models: ModelLosses[]): Evaluation => {
     split: 'held-out' as const,
     seed: 0,
     unlearned: [],
-    clip: null,
+    scores: null,
     recognition: null,
     provider: 'cpu',
     seconds: 1,
@@ -38,7 +39,7 @@ const half = model('half', 'merge', [0.75, 0.95])
 
 describe('the table of losses as a picture and in words', () => {
   it('has the base first, changes in per cent, blue where they are better', () => {
-    const { columns, rows } = evaluationAsTable(evaluation(half, food))
+    const [{ columns, rows }] = evaluationAsTables(evaluation(half, food)) as [ColouredTable]
     expect(columns).toEqual(['food', 'in, and "out"', 'mean'])
     expect(rows.map(({ name }) => name)).toEqual(['base', 'half', 'food'])
     expect(rows[0]!.cells[0]).toMatchObject({ text: '2.0003', shade: 0 })
@@ -54,7 +55,7 @@ describe('the table of losses as a picture and in words', () => {
     noise.losses = BASE.map((own) => own.map((loss, i) => [loss + [0.5, -0.6, 0.2][i]!]))
     const broken = model('broken', 'merge', [NaN, NaN])
     const result = evaluation(noise, broken)
-    const [, uncertain, none] = evaluationAsTable(result).rows
+    const [, uncertain, none] = evaluationAsTables(result)[0]!.rows
     expect(uncertain!.cells[0]!.text).toMatch(/^\(.*\)$/)
     expect(none!.cells[0]).toEqual({ text: 'no number', shade: 1 })
     expect(evaluationInWords(result)).toMatch(/no model is significantly better than base alone/)

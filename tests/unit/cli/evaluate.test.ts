@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { Command } from 'commander'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { addEvaluateCommand } from '../../../src-main/cli/commands/evaluate'
+import type { ScoreSummary } from '../../../src-main/contract/evaluate/scores'
 import type { Evaluation } from '../../../src-main/cli/output/evaluate-output'
 import { decodePng, encodePng } from '../../../src-main/engine/image/png'
 import { family } from '../demo-family'
@@ -116,6 +117,20 @@ describe('featurefusion evaluate', () => {
     for (const line of recognised) expect(line).toMatch(/,(0|0\.25|0\.5|0\.75|1),,,,$/)
     const { width, height } = decodePng(readFileSync(png))
     expect(width).toBeGreaterThan(height)
+  })
+
+  it('scores what models draw for the prompts of a file', async () => {
+    const prompts = join(folder, 'prompts.txt')
+    writeFileSync(prompts, '[fruit]\na red apple\na green apple\n[boats]\na boat\n')
+    const { code, output } = await evaluate(
+      ...['--model', family.base.path, '--model', specialist.path, '--data', images, '--pictures', '1', '--json'],
+      ...['--clip', CLIP, '--prompt-file', prompts, '--prompts', '1', '--steps', '1', '--guidance', '1'],
+    )
+    expect(code).toBe(0)
+    const { scores } = JSON.parse(output) as Evaluation
+    expect(scores!.domains).toEqual([{ name: 'fruit' }, { name: 'boats' }])
+    const [{ scorer, models, best }] = scores!.scores as [ScoreSummary]
+    expect([scorer, models.map(({ role }) => role), best.length]).toEqual(['clip', ['base', 'specialist'], 3])
   })
 
   it.each([

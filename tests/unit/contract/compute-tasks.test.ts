@@ -15,8 +15,8 @@ it('a task is accepted with its own input, and with no other', () => {
 })
 
 it('a result is accepted with its own fields, and with no others', () => {
-  expect(done({ kind: 'clip', rows: 2 }).data).toMatchObject({ result: { kind: 'clip', rows: 2 } })
-  expect(done({ kind: 'clip', layers: 2 }).success).toBe(false)
+  expect(done({ kind: 'evaluate', rows: 2 }).data).toMatchObject({ result: { kind: 'evaluate', rows: 2 } })
+  expect(done({ kind: 'evaluate', layers: 2 }).success).toBe(false)
   expect(done({ kind: 'none' }).success).toBe(false)
 })
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { csvTable } from '../../../src-main/contract/values/csv'
-import type { ClipSummary } from '../../../src-main/contract/evaluate/clip'
 import {
   driftAsCsv,
   evaluationAsCsv,
   leaderboardAsCsv,
   type EvaluationFigures,
 } from '../../../src-main/contract/evaluate/csv-tables'
+import type { ScoreSummary } from '../../../src-main/contract/evaluate/scores'
 import type { Estimate, LossCell, ModelRole, UnlearnedGain } from '../../../src-main/contract/evaluate/losses'
 
 const estimate = (value: number, spread?: number): Estimate => {
@@ -35,7 +35,7 @@ const evaluation: EvaluationFigures = {
   ],
   models: [model('base', 'base', [2, 2.5]), model('food', 'specialist', [1, 3]), model('half', 'merge', [1.5, 2.4])],
   unlearned: [],
-  clip: null,
+  scores: null,
   recognition: null,
 }
 
@@ -96,8 +96,8 @@ describe('the table of losses as CSV', () => {
   })
 })
 
-it('has unlearning and CLIP scores in the CSV, where they were measured', () => {
-  const nothing = { timesteps: [], domains: [], models: [], unlearned: [], clip: null, recognition: null }
+it('has unlearning and scores in the CSV, where they were measured', () => {
+  const nothing = { timesteps: [], domains: [], models: [], unlearned: [], scores: null, recognition: null }
   const header = 'measure,model,role,domain,timestep,specialist,pictures,value,low,high\r\n'
   expect(evaluationAsCsv(nothing)).toBe(header)
   const unlearned: UnlearnedGain = {
@@ -108,18 +108,26 @@ it('has unlearning and CLIP scores in the CSV, where they were measured', () => 
     difference: { value: 1, interval: { low: 0.5, high: 1.5 } },
     kept: null,
   }
-  const scored = { score: { value: 24.312, standardError: 0.5 }, difference: { value: -1.5, standardError: 0.25 } }
-  const scores: ClipSummary[] = [
-    { name: 'base', role: 'base', domains: [{ ...scored, difference: null }], mean: scored },
-  ]
-  const clip = { domains: [{ name: 'food' }], scores }
-  const lines = evaluationAsCsv({ ...nothing, unlearned: [unlearned], clip }).split('\r\n')
+  const scored = { score: estimate(24.312, 1), difference: estimate(-1.5, 0.5) }
+  const summary: ScoreSummary = {
+    scorer: 'clip',
+    models: [{ name: 'base', role: 'base', domains: [{ ...scored, difference: null }], mean: scored }],
+    best: [{ name: 'base', second: 'other', lead: estimate(0.5, 0.25) }, null],
+  }
+  const scores = { domains: [{ name: 'food' }], scores: [summary, { ...summary, scorer: 'hps' as const }] }
+  const lines = evaluationAsCsv({ ...nothing, unlearned: [unlearned], scores }).split('\r\n')
   expect(lines).toContain('unlearned-difference,"a ""b""",specialist,food,,,,1,0.5,1.5')
   expect(lines.filter((line) => line.startsWith('clip-score,base,base,'))).toEqual([
     'clip-score,base,base,food,,,,24.312,23.312,25.312',
     'clip-score,base,base,mean,,,,24.312,23.312,25.312',
   ])
   expect(lines.find((line) => line.startsWith('clip-difference'))).toBe('clip-difference,base,base,mean,,,,-1.5,-2,-1')
+  expect(lines.filter((line) => line.startsWith('hps'))).toEqual([
+    'hps,base,base,food,,,,24.312,23.312,25.312',
+    'hps,base,base,mean,,,,24.312,23.312,25.312',
+    'hps-difference,base,base,mean,,,,-1.5,-2,-1',
+    'hps-lead,base,base,food,,,,0.5,0.25,0.75',
+  ])
 })
 
 it('writes drifts as CSV', () => {

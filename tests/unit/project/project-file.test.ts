@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join, parse } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { loadProject, type ModelOptions } from '../../../src-main/cli/options/model-options'
+import { SCORERS } from '../../../src-main/contract/evaluate/scorers'
 import { projectSchema } from '../../../src-main/contract/document/project'
 import { readProject, writeProject } from '../../../src-main/project/project-file'
 import { pathsOf } from '../../../src-main/contract/document/project-paths'
@@ -28,7 +29,11 @@ function projectAt(at: (name: string) => string) {
     models: ['base', 'first'].map((name) => ({ name, path: at(`models/${name}.safetensors`) })),
     method: { calibration: at('inputs.safetensors') },
     output: { path: at('merged'), vae: at('vae.safetensors') },
-    evaluation: { data: at('pictures'), clip: { model: at('clip') } },
+    evaluation: {
+      data: at('pictures'),
+      scores: { promptFile: at('prompts.txt') },
+      scorers: Object.fromEntries([...SCORERS, 'aestheticClip'].map((name) => [name, at(`scorers/${name}`)])),
+    },
   })
 }
 
@@ -95,5 +100,5 @@ it('maps every path of edits as it maps those of a project', async () => {
     { type: 'set-evaluation', evaluation: mapped.evaluation },
     { type: 'remove-model', name: 'first' },
   ])
-  expect(pathsOf(mapped)).toHaveLength(7)
+  expect(pathsOf(mapped)).toHaveLength(13)
 })

@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest'
 import type { FeatureDrift } from '../../../src-main/contract/evaluate/drift'
-import { clipText, clipWords } from '../../../src-renderer/features/evaluate/clip-words'
 import { driftPercent, driftSentence, farthest } from '../../../src-renderer/features/evaluate/drift-words'
 import { unlearnedInWords } from '../../../src-main/contract/evaluate/loss-words'
 
@@ -25,17 +24,6 @@ it('knows the layer that drifts farthest: one without a number is beyond all', (
   expect(farthest(layers)!.layer).toBe('b')
   expect(farthest([...layers, layer('d', 0, null)])!.layer).toBe('d')
   expect(farthest([])).toBeUndefined()
-})
-
-const cell = {
-  score: { value: 24.312, standardError: 0.418 },
-  difference: { value: -1.5, standardError: 0.25 },
-}
-
-it('tells CLIP scores with their errors', () => {
-  expect(clipText(cell.score)).toBe('24.31 ± 0.42')
-  expect(clipText({ value: 3, standardError: null })).toBe('3.00')
-  expect(clipWords('food', 'travel', cell)).toBe('food on travel: 24.31 ± 0.42; −1.50 ± 0.25 against the base')
 })
 
 it('says what dropping a specialist did on its own domain, and when that is not significant', () => {

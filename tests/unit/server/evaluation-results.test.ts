@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { EvaluationResults } from '../../../src-main/contract/evaluate/results'
+import type { ScoreSummary } from '../../../src-main/contract/evaluate/scores'
 import { evaluationKey } from '../../../src-main/contract/document/project-evaluation'
 import type { Project } from '../../../src-main/contract/document/project'
 import type { Edit } from '../../../src-main/contract/state'
@@ -13,12 +14,14 @@ import { TestServer } from './server'
 const own = mkdtempSync(join(tmpdir(), 'results-'))
 const CLIP = resolve('tests/golden/clip/model')
 const IMAGES = join(own, 'images')
+const PROMPTS = join(own, 'prompts')
 /** Two domains: those of the specialists that stay. */
 const DOMAINS = family.specialists.slice(0, 2).map(({ name }) => name)
-const folders = { dataFolder: join(own, 'data'), cacheFolder: join(own, 'cache'), allow: [CLIP, IMAGES] }
+const folders = { dataFolder: join(own, 'data'), cacheFolder: join(own, 'cache'), allow: [CLIP, IMAGES, PROMPTS] }
 let server: TestServer
 
 beforeAll(async () => {
+  mkdirSync(PROMPTS)
   for (const [index, domain] of DOMAINS.entries())
     for (const picture of [0, 1]) {
       const folder = join(IMAGES, domain, 'test')
@@ -107,38 +110,56 @@ it('checks the features of this merge layer by layer', async () => {
   expect(layers.find(({ layer }) => layer === 'conv_in')!.block).toBe('IN00')
 }, 120_000)
 
-it('draws captions with every model and scores the pictures, where there is a CLIP model', async () => {
-  await expect(server.invoke('evaluate.clip', {})).rejects.toMatchObject({ kind: 'validation' })
+it('draws prompts with every model and scores the pictures, where the files of a scorer are named', async () => {
+  await expect(server.invoke('evaluate.scores', {})).rejects.toMatchObject({ kind: 'validation' })
   const { evaluation } = await project()
-  const clip = { model: CLIP, prompts: 4, seeds: 2, steps: 1, guidance: 1 }
-  await edit({ type: 'set-evaluation', evaluation: { ...evaluation, clip } })
-  const { job } = await server.invoke('evaluate.clip', {})
+  const scores = { promptFile: null, prompts: 4, seeds: 2, steps: 1, guidance: 1 }
+  const scorers = { ...evaluation.scorers, clip: CLIP }
+  await edit({ type: 'set-evaluation', evaluation: { ...evaluation, scores, scorers } })
+  const { job } = await server.invoke('evaluate.scores', {})
   expect(await ended(job.id)).toBe('done')
-  const { clip: report } = await results()
-  expect(report).toMatchObject({ done: true, key: evaluationKey(await project(), 'clip'), settings: clip })
+  const { scores: report } = await results()
+  expect(report).toMatchObject({ done: true, key: evaluationKey(await project(), 'scores'), settings: scores })
   expect(report!.domains.every(({ prompts }) => prompts === 2)).toBe(true)
-  expect(report!.scores.map(({ name, role }) => [name, role])).toEqual(
-    report!.rows.map(({ name, role }) => [name, role]),
-  )
-  const [base, merge] = report!.scores
+  const [{ scorer, models, best }] = report!.scores as [ScoreSummary]
+  expect(report!.scores).toHaveLength(1)
+  expect(scorer).toBe('clip')
+  expect(models.map(({ name, role }) => [name, role])).toEqual(report!.rows.map(({ name, role }) => [name, role]))
+  const [base, merge] = models
   expect(base!.domains).toHaveLength(report!.domains.length)
   for (const { score } of [...base!.domains, base!.mean]) {
     expect(score.value).toBeGreaterThanOrEqual(0)
     expect(score.value).toBeLessThanOrEqual(100)
-    expect(score.standardError).not.toBeNull()
+    expect(score.interval).not.toBeNull()
   }
   expect(base!.mean.difference).toBeNull()
   expect(merge!.mean.difference!.value).toBeCloseTo(merge!.mean.score.value - base!.mean.score.value, 9)
-  // A CLIP model decides nothing about losses.
+  expect(best).toHaveLength(report!.domains.length + 1)
+  // A scorer decides nothing about losses.
   expect(evaluationKey(await project())).toBe(evaluationKey({ ...(await project()), evaluation }))
+
+  const file = join(PROMPTS, 'two domains.txt')
+  writeFileSync(file, '[first]\na red apple\na green apple\n[second]\na boat\n')
+  await edit({
+    type: 'set-evaluation',
+    evaluation: { ...evaluation, scores: { ...scores, promptFile: file }, scorers },
+  })
+  const again = await server.invoke('evaluate.scores', {})
+  expect(await ended(again.job.id)).toBe('done')
+  expect((await results()).scores!.domains).toEqual([
+    { name: 'first', prompts: 2 },
+    { name: 'second', prompts: 1 },
+  ])
 }, 120_000)
 
-it('fails with words where the folder holds no CLIP model', async () => {
+it('fails with words where the folder holds no CLIP model, and earlier scores stand', async () => {
+  const { scores: before } = await results()
   const { evaluation, models } = await project()
-  const clip = { ...evaluation.clip, model: models[0]!.path }
-  await edit({ type: 'set-evaluation', evaluation: { ...evaluation, clip } })
-  const { job } = await server.invoke('evaluate.clip', {})
+  const scorers = { ...evaluation.scorers, clip: models[0]!.path }
+  await edit({ type: 'set-evaluation', evaluation: { ...evaluation, scorers } })
+  const { job } = await server.invoke('evaluate.scores', {})
   expect(await ended(job.id)).toMatch(/CLIP|vocab|tokenizer/i)
+  expect((await results()).scores).toEqual(before)
   await edit({ type: 'set-evaluation', evaluation })
 }, 60_000)
 
@@ -189,7 +210,7 @@ it('keeps what came to its end in the history, each in a line; what failed is no
     ['table', expect.stringMatching(/this merge|specialist/i)],
     ['table', expect.stringMatching(/this merge|specialist/i)],
     ['drift', expect.stringMatching(/^Inside the network, features differ .* at most [\d.]+ %\.$/)],
-    ['clip', expect.stringMatching(/^CLIP score: base \d+\.\d\d, this merge \d+\.\d\d\.$/)],
+    ['scores', expect.stringMatching(/^CLIP score: base \d+\.\d\d, this merge \d+\.\d\d\. .*(best|highest)/)],
   ])
   const { models } = await project()
   expect(entries.at(-1)!.merge!.models.map(({ name, enabled }) => [name, enabled])).toEqual(

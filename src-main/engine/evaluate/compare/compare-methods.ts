@@ -195,6 +195,20 @@ export async function measureRows(
   return measured
 }
 
+/** The rows that were measured, those whose scale was searched with the scale that was found. */
+export function withFoundScales(rows: readonly EvaluatedRow[], measured: readonly MeasuredRow[]): EvaluatedRow[] {
+  return rows.flatMap((row) => {
+    const found = measured.find(({ name }) => name === row.name)
+    if (!found) return []
+    return [found.scale === null ? row : withScale(row, found.scale)]
+  })
+}
+
+function withScale(row: EvaluatedRow, scale: number): EvaluatedRow {
+  const merge = row.merge!
+  return { ...row, merge: { ...merge, method: { ...merge.method, [SCALE.key]: scale } } }
+}
+
 /** A merge with the scale that has the least mean loss on some pictures; every trial is kept, so that a search goes on. */
 async function withBestScale(
   run: EvaluationRun,
@@ -204,14 +218,10 @@ async function withBestScale(
 ): Promise<EvaluatedRow> {
   const merge = row.merge!
   const parameter = describedMethod(merge.method.name).parameters.find(({ key }) => key === SCALE.key)!
-  const withScale = (scale: number): EvaluatedRow => ({
-    ...row,
-    merge: { ...merge, method: { ...merge.method, [SCALE.key]: scale } },
-  })
   let tried = 0
   const lossOf = async (scale: number): Promise<number> => {
     const { losses } = await run.lossesOf(
-      withScale(scale),
+      withScale(row, scale),
       (_, fraction) => onProgress((tried + fraction) / MOST_SCALES),
       domains,
     )
@@ -230,16 +240,16 @@ async function withBestScale(
   const start = Number(parameterValue(parameter, merge.method))
   const { range } = parameter as NumberParameter
   const { scale } = await searchScale(start, lossOrInfinity, (value) => value >= range.min && value <= range.max)
-  return withScale(scale)
+  return withScale(row, scale)
 }
 
 /**
  * Works on rows one after the other. One that fails is told and left out, unless it is the base, or what happened would
  * happen to every other row.
  */
-export async function forEachRow(
-  rows: readonly EvaluatedRow[],
-  work: (row: EvaluatedRow, index: number) => Promise<void>,
+export async function forEachRow<Row extends Pick<EvaluatedRow, 'name' | 'role'>>(
+  rows: readonly Row[],
+  work: (row: Row, index: number) => Promise<void>,
   onFailed?: RowNews['onFailed'],
 ): Promise<void> {
   for (const [index, row] of rows.entries()) {

@@ -56,3 +56,11 @@ export async function readPromptDomains(path: string, most = Infinity): Promise<
     })
   return domains.map(({ name, prompts }) => ({ name, prompts: prompts.slice(0, most) }))
 }
+
+/** The prompts that models draw to be scored: of a file where one is named, else captions. @throws as readPromptDomains */
+export function promptsFor(
+  chosen: readonly ChosenDomain[],
+  { promptFile, prompts }: { promptFile: string | null; prompts?: number | undefined },
+): Promise<PromptDomain[]> {
+  return promptFile === null ? Promise.resolve(captionsOf(chosen, prompts)) : readPromptDomains(promptFile, prompts)
+}

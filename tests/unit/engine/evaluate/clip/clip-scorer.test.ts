@@ -3,47 +3,11 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { openCheckpoint } from '../../../../../src-main/engine/checkpoint/open'
 import { ClipScorer } from '../../../../../src-main/engine/evaluate/clip/clip-scorer'
-import { summariseClipScores } from '../../../../../src-main/engine/evaluate/clip/clip-table'
-import { drawTable } from '../../../../../src-main/engine/image/table-picture'
 import { readModel, temporaryFolder, tensor, writeModel } from '../../merge/models'
 
 const CLIP = 'tests/golden/clip/model'
 
-describe('CLIP scores of drawn pictures', () => {
-  it('have standard errors over prompts, or over seeds of one prompt, and differences to the base', () => {
-    const [base, other] = summariseClipScores([
-      {
-        name: 'base',
-        role: 'base',
-        scores: [
-          [[10, 20]],
-          [
-            [10, 12],
-            [20, 22],
-          ],
-        ],
-      },
-      {
-        name: 'other',
-        role: 'merge',
-        scores: [
-          [[11, 21]],
-          [
-            [10, 14],
-            [22, 26],
-          ],
-        ],
-      },
-    ])
-    expect(base!.domains[0]).toEqual({ score: { value: 15, standardError: 5 }, difference: null })
-    expect(base!.domains[1]!.score).toEqual({ value: 16, standardError: 5 })
-    expect(other!.domains[0]!.difference).toEqual({ value: 1, standardError: 0 })
-    expect(other!.domains[1]!.difference).toEqual({ value: 2, standardError: 1 })
-    expect(other!.mean.score.value).toBeCloseTo((16 + 12 + 24) / 3, 12)
-    const [single] = summariseClipScores([{ name: 'one', role: 'merge', scores: [[[30]]] }])
-    expect(single!.mean).toEqual({ score: { value: 30, standardError: null }, difference: null })
-  })
-
+describe('CLIP scores of pictures', () => {
   it('are of the model’s own image size and tokenizer, each picture for itself', async () => {
     const scorer = await ClipScorer.load(await openCheckpoint(CLIP), 'cpu')
     const picture = (value: number) => ({ width: 50, height: 40, pixels: new Uint8Array(50 * 40 * 3).fill(value) })
@@ -79,23 +43,4 @@ it.each(['F16', 'BF16'] as const)('a CLIP model in %s scores like any other, wit
     writeModel(join(folder, 'model.safetensors'), Object.fromEntries(kept))
     expect(Math.abs((await scoreOf(folder)) - expected)).toBeLessThan(1)
   }
-})
-
-describe('a table as a picture', () => {
-  it('has blue cells where it is better, orange ones where it is worse, and no colour without a change', () => {
-    const draw = (shade: number) => {
-      const { data } = drawTable({ title: 't', columns: ['c'], rows: [{ name: 'r', cells: [{ text: ' ', shade }] }] })
-      let [blue, orange] = [0, 0]
-      for (let i = 0; i < data.length; i += 3) {
-        if (data[i + 2]! > data[i]!) blue++
-        if (data[i]! > data[i + 2]!) orange++
-      }
-      return { blue, orange }
-    }
-    expect(draw(0)).toEqual({ blue: 0, orange: 0 })
-    expect(draw(-0.5)).toMatchObject({ orange: 0 })
-    expect(draw(-0.5).blue).toBeGreaterThan(100)
-    expect(draw(7)).toMatchObject({ blue: 0 })
-    expect(draw(7).orange).toBe(draw(-0.5).blue)
-  })
 })

@@ -1,0 +1,78 @@
+import type { BootstrapOptions, Estimate, ModelRole } from '../../../contract/evaluate/losses'
+import type { ScorerName } from '../../../contract/evaluate/scorers'
+import type { BestOfColumn, ScoredModel, ScoreSummary } from '../../../contract/evaluate/scores'
+import { Bootstrap, mean, meanOf } from '../losses/bootstrap'
+
+/** What one scorer said of a model's pictures. */
+export interface ModelScores {
+  name: string
+  role: ModelRole
+  /** By domain, prompt and seed. */
+  scores: readonly (readonly (readonly number[])[])[]
+}
+
+/** What is drawn anew for an interval, by domain. */
+type Units = readonly (readonly number[])[]
+
+/**
+ * Means of a scorer with intervals, differences to the base on the same prompts and seeds, and who is best in every
+ * column. Pictures of one prompt are alike: each prompt counts once, and intervals are over prompts; of a domain with one
+ * prompt they are over its seeds.
+ * @param models of the same prompts and seeds
+ */
+export function summariseScores(
+  scorer: ScorerName,
+  models: readonly ModelScores[],
+  options: Partial<BootstrapOptions> = {},
+): ScoreSummary {
+  const bootstrap = new Bootstrap(options)
+  const base = models.find(({ role }) => role === 'base')
+  const units = new Map(models.map((model) => [model.name, unitsOf(model)]))
+  const columns = models[0]?.scores.map((_, place) => [place]) ?? []
+  const all = columns.flat()
+  const estimate = (places: readonly number[], values: Units): Estimate => estimateOf(bootstrap, places, values)
+  const cell = (model: ModelScores, places: readonly number[]) => ({
+    score: estimate(places, units.get(model.name)!),
+    difference:
+      base === undefined || model === base
+        ? null
+        : estimate(places, less(units.get(model.name)!, units.get(base.name)!)),
+  })
+  const scored = models.map((model): ScoredModel => {
+    const { name, role } = model
+    return { name, role, domains: columns.map((places) => cell(model, places)), mean: cell(model, all) }
+  })
+  const best = (of: (model: ScoredModel) => Estimate, places: readonly number[]): BestOfColumn | null => {
+    const [first, second] = [...scored].sort((a, b) => of(b).value - of(a).value)
+    if (!first || !second) return null
+    const lead = estimate(places, less(units.get(first.name)!, units.get(second.name)!))
+    return { name: first.name, second: second.name, lead }
+  }
+  return {
+    scorer,
+    models: scored,
+    best: [
+      ...columns.map((places, at) => best(({ domains }) => domains[at]!.score, places)),
+      best((model) => model.mean.score, all),
+    ],
+  }
+}
+
+/** The mean of the domains' means, and where it would lie for other prompts. */
+function estimateOf(bootstrap: Bootstrap, places: readonly number[], values: Units): Estimate {
+  const groups = places.map((place) => ({ place, count: values[place]!.length }))
+  return {
+    value: mean(places.map((place) => mean(values[place]!))),
+    interval: bootstrap.interval(groups, (drawn) =>
+      mean(places.map((place, index) => meanOf(values[place]!, drawn[index]!))),
+    ),
+  }
+}
+
+function unitsOf({ scores }: ModelScores): Units {
+  return scores.map((prompts) => (prompts.length > 1 ? prompts.map(mean) : prompts.flat()))
+}
+
+function less(values: Units, others: Units): Units {
+  return values.map((own, place) => own.map((value, i) => value - others[place]![i]!))
+}

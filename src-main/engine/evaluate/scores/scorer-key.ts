@@ -1,0 +1,46 @@
+import { readdir, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { ScorerFiles, ScorerName } from '../../../contract/evaluate/scorers'
+import { hashFile } from '../../checkpoint/hash'
+import { digest } from '../../files/kept/digest'
+import { unreadable } from '../../files/reading/file-errors'
+import { requireOwn } from '../../files/reading/links'
+import { isThere } from '../../files/reading/regular-file'
+import { RUNTIME_VERSION, type Provider } from '../../runtime/session'
+
+/** Part of every key: other arithmetic is another key. */
+const FORMAT = 1
+/** Of a tokenizer that lies beside a single file of weights. */
+const BESIDE = ['vocab.json', 'merges.txt']
+
+/**
+ * What a scorer's numbers depend on beside picture and prompt: the contents of its files, and what computes.
+ * @throws FusionError 'not-found', 'unreadable', 'validation' (links that lead out of a folder), 'cancelled'
+ */
+export async function scorerKey(
+  name: ScorerName,
+  files: ScorerFiles,
+  { provider, ...hashing }: { provider: Provider; cacheFolder: string; signal?: AbortSignal },
+): Promise<string> {
+  const paths = [files[name], name === 'aesthetic' ? (files.aestheticClip ?? files.clip) : null]
+  const hashes: string[] = []
+  for (const path of paths)
+    for (const file of path === null ? [] : await filesAt(path)) hashes.push(await hashFile(file, hashing))
+  return digest([FORMAT, RUNTIME_VERSION, provider, name, hashes])
+}
+
+/** The files of a folder, or a file with its tokenizer. */
+async function filesAt(path: string): Promise<string[]> {
+  const entry = await stat(path).catch((cause: unknown) => {
+    throw unreadable(path, cause)
+  })
+  if (!entry.isDirectory())
+    return [path, ...BESIDE.map((name) => join(dirname(path), name)).filter((file) => isThere(file))]
+  const names = (await readdir(path)).filter((name) => !name.startsWith('.')).sort()
+  const files: string[] = []
+  for (const file of names.map((name) => join(path, name))) {
+    requireOwn(file, path, 'read')
+    if ((await stat(file).catch(() => null))?.isFile()) files.push(file)
+  }
+  return files
+}
