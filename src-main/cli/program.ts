@@ -19,6 +19,7 @@ import { addOpenCommand } from './commands/open'
 import { addRecipeCommand } from './commands/recipe'
 import { addReportCommand } from './commands/report'
 import { addReweightCommand, addUnlearnCommand } from './commands/reweight'
+import { addScoreCommand } from './commands/score'
 import { addSearchCommand } from './commands/search'
 import { addServeCommand } from './commands/serve'
 import { addGatherCommand } from './commands/split/gather'
@@ -67,6 +68,7 @@ export function createProgram(files: BuiltFiles): Command {
   addGridCommand(program, files)
   addEvaluateCommand(program, files)
   addCompareCommand(program, files)
+  addScoreCommand(program, files)
   addSearchCommand(program, files)
   addReportCommand(program, files)
   addDriftCommand(program, files)

@@ -26,6 +26,9 @@ export interface Models {
   project: string
   /** Folder of a plan of the small files, whose only share is done once `jobCommands` ran. */
   job: string
+  /** A picture, and the folder of a CLIP model that scores it. */
+  picture: string
+  clip: string
 }
 
 /** What a command does with a path that an option gives it. */
@@ -204,6 +207,12 @@ export const OUTPUT_OPTIONS: readonly OutputOption[] = [
     own: png,
   },
   {
+    option: 'score --csv',
+    writes: 'file',
+    args: ({ picture, clip }, out) => ['score', picture, '--prompt', 'x', '--clip', clip, ...ON_CPU, '--csv', out],
+    own: () => 'file,prompt,clip,image-reward,pick-score,hps,aesthetic\r\n',
+  },
+  {
     option: 'search --out',
     writes: 'file',
     args: (models, out) => ['search', ...evaluated(models), '--out', out],
@@ -251,9 +260,10 @@ export const INPUT_OPTIONS: ReadonlySet<string> = new Set([
   'work --models',
   'gather --models',
   ...['model', 'merge', 'base'].map((name) => `evaluate --${name}`),
-  ...['evaluate', 'compare'].flatMap((command) =>
-    [...SCORERS, 'aesthetic-clip', 'prompt-file'].map((name) => `${command} --${name}`),
+  ...['evaluate', 'compare', 'score'].flatMap((command) =>
+    [...SCORERS, 'aesthetic-clip'].map((name) => `${command} --${name}`),
   ),
+  ...['evaluate', 'compare'].map((command) => `${command} --prompt-file`),
   'merge-loras --calibration',
   'report --results',
 ])
@@ -285,8 +295,10 @@ export function makeModels(folder: string): Models {
   ) as [string, string]
   const [base, specialist] = [copied(familyFolders[0]!, 'base'), copied(familyFolders[1]!, 'specialist')]
   const data = copied(join(DEMO, 'evaluation'), 'data')
+  const picture = join(folder, 'picture.png')
+  writeFileSync(picture, png())
   return {
-    ...{ base, specialist, small, loras, data },
+    ...{ base, specialist, small, loras, data, picture, clip: copied('tests/golden/clip/model', 'clip') },
     recipe: writeRecipe(join(folder, 'small', 'recipe.json'), small),
     project: writeProject(join(folder, 'report.fusion.json'), { base, specialist }, data),
     job: join(folder, 'job'),

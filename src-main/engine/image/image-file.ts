@@ -28,14 +28,29 @@ export function isPictureName(name: string): boolean {
  *   name the file
  */
 export function readSquare(bytes: Uint8Array, path: string, edge: number): Picture {
+  return usable(path, () => coverSquare(decoded(bytes, path), edge))
+}
+
+/** The same as it is, RGB. @throws as readSquare */
+export function readPicture(bytes: Uint8Array, path: string): Picture {
+  return usable(path, () => decoded(bytes, path))
+}
+
+function decoded(bytes: Uint8Array, path: string): Picture {
   const decoder = decoderOf(bytes)
   if (!decoder)
     throw new FusionError('unsupported', `${path} is neither PNG nor JPEG${kindInWords(bytes)}.`, {
       hint: 'Convert it to PNG or JPEG, or take it out of the folder.',
     })
+  return decoder(bytes)
+}
+
+/** Names the picture where something is wrong with it. */
+function usable(path: string, read: () => Picture): Picture {
   try {
-    return coverSquare(decoder(bytes), edge)
+    return read()
   } catch (cause) {
+    if (cause instanceof FusionError && cause.message.includes(path)) throw cause
     const kind = cause instanceof FusionError ? cause.kind : 'malformed'
     throw new FusionError(kind, `The picture ${path} cannot be used.`, {
       detail: cause instanceof Error ? cause.message : String(cause),

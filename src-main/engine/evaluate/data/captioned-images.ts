@@ -1,10 +1,8 @@
-import { readdir, stat } from 'node:fs/promises'
 import { basename, extname, join, relative, resolve, sep } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../../../contract/errors'
 import { checkPrompt } from '../../../contract/values/prompt'
-import { unreadable } from '../../files/reading/file-errors'
-import { requireOwn } from '../../files/reading/links'
+import { filesBelow } from '../../files/reading/files-below'
 import { ownFile } from '../../files/reading/own-file'
 import { readSmallText } from '../../files/reading/regular-file'
 import { SMALL_FILES } from '../../files/reading/small-files'
@@ -58,7 +56,7 @@ type Details = z.infer<typeof detailsSchema>
  */
 export async function findCaptionedImages(folder: string): Promise<CaptionedImage[]> {
   const root = resolve(folder)
-  const files = (await filesBelow(root, root)).sort((a, b) => (a < b ? -1 : 1))
+  const files = await filesBelow(root)
   const pictures = files.filter(isPictureName)
   if (pictures.length === 0)
     throw new FusionError('not-found', `${folder} holds no pictures.`, {
@@ -156,26 +154,6 @@ function parse(text: string, what: string): unknown {
   } catch (cause) {
     throw new FusionError('malformed', `${what} is not JSON.`, { detail: String(cause), cause })
   }
-}
-
-/** All files below a folder, links followed where they may lead (requireOwn); hidden ones left out. */
-async function filesBelow(folder: string, root: string, above: readonly string[] = []): Promise<string[]> {
-  const names = await readdir(folder).catch((cause: unknown) => {
-    throw unreadable(folder, cause)
-  })
-  const found: string[] = []
-  for (const name of names.filter((each) => !each.startsWith('.'))) {
-    const path = join(folder, name)
-    requireOwn(path, root, 'read')
-    const entry = await stat(path).catch((cause: unknown) => {
-      throw unreadable(path, cause)
-    })
-    if (!entry.isDirectory()) found.push(path)
-    // A link to a folder above would have no end.
-    else if (!above.includes(`${entry.dev}:${entry.ino}`))
-      found.push(...(await filesBelow(path, root, [...above, `${entry.dev}:${entry.ino}`])))
-  }
-  return found
 }
 
 function withoutExtension(path: string): string {
