@@ -1,5 +1,9 @@
+import { tokenColour } from '../../shared/charts/theme-colours'
+import { savePicture } from '../../shared/save-picture'
+import type { TableRow } from '../../shared/tables/data-table'
+
 /** A cell of a drawn table. */
-export interface DrawnCell {
+interface DrawnCell {
   text: string
   background?: string
   colour?: string
@@ -10,8 +14,31 @@ const NAME = 220
 const CELL = 96
 const PADDING = 16
 
-/** Draws a table on a canvas, to be saved as a picture. */
-export function drawTable(
+/** Saves a table as a picture, its cells in their colours; rows without figures are left out. */
+export function saveTable(title: string, columns: readonly string[], rows: readonly TableRow[], file: string): void {
+  const header = ['', ...columns].map((text) => ({ text }))
+  const body = rows
+    .filter(({ cells }) => cells)
+    .map(({ name, cells }) => [
+      { text: name },
+      ...columns.map((column): DrawnCell => {
+        const { text, style } = cells![column]!
+        return {
+          text,
+          ...(style?.background !== undefined && { background: style.background }),
+          ...(style?.color !== undefined && { colour: style.color }),
+        }
+      }),
+    ])
+  const colours = {
+    surface: tokenColour('--surface'),
+    text: tokenColour('--text'),
+    font: getComputedStyle(document.body).fontFamily,
+  }
+  savePicture(drawTable(title, [header, ...body], colours), file)
+}
+
+function drawTable(
   title: string,
   rows: readonly (readonly DrawnCell[])[],
   colours: { surface: string; text: string; font: string },

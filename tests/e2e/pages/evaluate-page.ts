@@ -19,7 +19,7 @@ export class EvaluatePage {
   readonly front: Locator
   /** The sampling check. */
   readonly check: Locator
-  private readonly inspector: Locator
+  readonly inspector: Locator
 
   constructor(private readonly page: Page) {
     const main = page.getByRole('main')

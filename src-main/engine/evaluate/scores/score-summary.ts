@@ -11,6 +11,12 @@ export interface ModelScores {
   scores: readonly (readonly (readonly number[])[])[]
 }
 
+/**
+ * Of fewer prompts all say the same by chance more often than once in 20 (2 · 2⁻ⁿ), and a bootstrap does not know it:
+ * nobody is certainly the best then.
+ */
+const FEWEST_UNITS = 6
+
 /** What is drawn anew for an interval, by domain. */
 type Units = readonly (readonly number[])[]
 
@@ -45,8 +51,10 @@ export function summariseScores(
   const best = (of: (model: ScoredModel) => Estimate, places: readonly number[]): BestOfColumn | null => {
     const [first, second] = [...scored].sort((a, b) => of(b).value - of(a).value)
     if (!first || !second) return null
-    const lead = estimate(places, less(units.get(first.name)!, units.get(second.name)!))
-    return { name: first.name, second: second.name, lead }
+    const differences = less(units.get(first.name)!, units.get(second.name)!)
+    const lead = estimate(places, differences)
+    const isTooFew = places.reduce((sum, place) => sum + differences[place]!.length, 0) < FEWEST_UNITS
+    return { name: first.name, second: second.name, lead: isTooFew ? { ...lead, interval: null } : lead }
   }
   return {
     scorer,

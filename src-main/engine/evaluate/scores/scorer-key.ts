@@ -1,17 +1,17 @@
-import { readdir, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { ScorerFiles, ScorerName } from '../../../contract/evaluate/scorers'
 import { hashFile } from '../../checkpoint/hash'
 import { digest } from '../../files/kept/digest'
 import { unreadable } from '../../files/reading/file-errors'
-import { requireOwn } from '../../files/reading/links'
+import { filesBelow } from '../../files/reading/files-below'
 import { isThere } from '../../files/reading/regular-file'
 import { RUNTIME_VERSION, type Provider } from '../../runtime/session'
 
 /** Part of every key: other arithmetic is another key. */
 const FORMAT = 1
-/** Of a tokenizer that lies beside a single file of weights. */
-const BESIDE = ['vocab.json', 'merges.txt']
+/** Tokenizers and configurations that lie beside a single file of weights. */
+const BESIDE = ['vocab.json', 'merges.txt', 'open_clip_config.json', 'med_config.json', 'vocab.txt']
 
 /**
  * What a scorer's numbers depend on beside picture and prompt: the contents of its files, and what computes.
@@ -29,18 +29,12 @@ export async function scorerKey(
   return digest([FORMAT, RUNTIME_VERSION, provider, name, hashes])
 }
 
-/** The files of a folder, or a file with its tokenizer. */
+/** The files below a folder, or a file with what lies beside it. */
 async function filesAt(path: string): Promise<string[]> {
   const entry = await stat(path).catch((cause: unknown) => {
     throw unreadable(path, cause)
   })
   if (!entry.isDirectory())
     return [path, ...BESIDE.map((name) => join(dirname(path), name)).filter((file) => isThere(file))]
-  const names = (await readdir(path)).filter((name) => !name.startsWith('.')).sort()
-  const files: string[] = []
-  for (const file of names.map((name) => join(path, name))) {
-    requireOwn(file, path, 'read')
-    if ((await stat(file).catch(() => null))?.isFile()) files.push(file)
-  }
-  return files
+  return filesBelow(path)
 }

@@ -63,6 +63,11 @@ describe('scores of models in a table', () => {
     )
     expect(unsure.best[1]!.lead.interval!.low).toBeLessThan(0)
 
+    const few = ({ scores, ...model }: ModelScores) => ({ ...model, scores: [scores[0]!.slice(0, 5)] })
+    const ofFive = summariseScores('clip', [few(worse), few(certain)])
+    expect(ofFive.best[0]!.lead).toEqual({ value: 0.5, interval: null })
+    expect(bestMark(ofFive, certain, 0)).toBe(' (*)')
+
     const equal = summariseScores('clip', [certain, { ...certain, name: 'same' }])
     expect(bestMark(equal, certain, 0)).toBe(' (*)')
     expect(summariseScores('clip', [certain]).best).toEqual([null, null])
