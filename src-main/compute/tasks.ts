@@ -12,6 +12,7 @@ import { matrix } from './tasks/matrix'
 import { exportModel, forecast } from './tasks/merge'
 import { preview } from './tasks/preview'
 import { closeSources } from './resident-model'
+import { scorePictures } from './tasks/score-pictures'
 import { scores } from './tasks/scores'
 import { sheet } from './tasks/sheet'
 import type { TaskContext, TaskRunner } from './task'
@@ -29,6 +30,7 @@ const TASKS: { readonly [Name in TaskName]: TaskRunner<Name> } = {
   evaluate,
   search,
   scores,
+  'score-pictures': scorePictures,
   drift,
   unlearning,
   export: exportModel,

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { errorReportSchema } from './document/models'
 import { previewSchema } from './document/project'
+import { scorerSchema } from './evaluate/scorers'
 import { gridLabelsSchema, gridPlaceSchema } from './grid/grid'
 import { seedSchema } from './values/seed'
 import { variantSchema } from './values/variant'
@@ -41,6 +42,8 @@ export const pictureSchema = z.object({
   merge: z.string().nullable(),
   /** The models that it was made of, base first: pictures are shown where the project has all of them. */
   sources: z.array(pictureSourceSchema).default([]),
+  /** By scorer, where it was scored. */
+  scores: z.partialRecord(scorerSchema, z.number()).optional().catch(undefined),
   /** Its place in a grid; null: it is of none. */
   cell: gridPlaceSchema.nullable().default(null),
 })

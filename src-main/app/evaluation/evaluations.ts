@@ -2,11 +2,9 @@ import type { EvaluationReport } from '../../contract/evaluate/report'
 import { EMPTY_RESULTS, evaluationResultsSchema, type EvaluationResults } from '../../contract/evaluate/results'
 import { chosenScorers, type ScoreReport } from '../../contract/evaluate/scores'
 import type { SearchReport } from '../../contract/evaluate/search'
-import type { EvaluationSettings } from '../../contract/evaluate/settings'
 import { exportKey } from '../../contract/document/export-key'
 import { identityOf } from '../../contract/document/model-identity'
 import { evaluationKey } from '../../contract/document/project-evaluation'
-import { collectPaths, ofEvaluation } from '../../contract/document/project-paths'
 import { FusionError } from '../../contract/errors'
 import type { EvaluationPart } from '../../contract/history'
 import type { Job } from '../../contract/jobs'
@@ -14,6 +12,7 @@ import { methodWords } from '../../contract/methods/words'
 import type { Project } from '../../contract/document/project'
 import { readSmallText } from '../../engine/files/reading/regular-file'
 import { SMALL_FILES } from '../../engine/files/reading/small-files'
+import { checkedScorers } from './checked-scorers'
 import { basisOf, evaluatedRows, unlearningRows } from './evaluation-plan'
 import { changeBy, newReport, reportRows, withFailure } from './report'
 import type { HandlerInput } from '../handlers/handlers'
@@ -192,7 +191,7 @@ export class Evaluations {
       throw new FusionError('validation', 'No scorer is chosen.', { hint: 'Choose the files of one.' })
     const rows = evaluatedRows(project, 'table')
     const data = await this.data()
-    const { scores, scorers } = await this.checkedScorers(project)
+    const { scores, scorers } = await checkedScorers(project.evaluation, this.program.host.access)
     queue.cancelAll('scores')
     const started = jobs.start({
       kind: 'scores',
@@ -219,15 +218,6 @@ export class Evaluations {
       done: false,
     }
     return started
-  }
-
-  /** The files of a project's scorers and prompts. @throws FusionError 'validation' for one that may not be read */
-  private async checkedScorers({ evaluation }: Project): Promise<Pick<EvaluationSettings, 'scores' | 'scorers'>> {
-    const paths = collectPaths((map) => ofEvaluation({ ...evaluation, data: null }, map))
-    const { access } = this.program.host
-    const checked = new Map<string, string>()
-    for (const path of paths) checked.set(path, await access.check(path))
-    return ofEvaluation(evaluation, (path) => checked.get(path) ?? path)
   }
 
   /** What the project is measured on. @throws FusionError 'validation' where there is nothing */

@@ -10,6 +10,7 @@ import { currentSources } from '../previews/preview-models'
 import { previewPlaces } from '../previews/preview-places'
 import { planGrid } from '../previews/grid-plan'
 import { drawingProblem } from '../previews/drawing-problem'
+import { scorePictures } from '../previews/picture-scoring'
 import { planPreview } from '../previews/preview-plan'
 import type { Studio } from '../studio'
 import type { Group, Handlers } from './handlers'
@@ -48,6 +49,7 @@ export function previewHandlers(studio: Studio): Handlers<Group<'preview'>> {
       const models = await currentSources(studio.project.state.project.models)
       return { pictures: history.list(before, limit, models), runs: history.runsOf(models) }
     },
+    'preview.score': ({ scorer, ids }) => scorePictures(studio, scorer, ids),
     'preview.forget': async ({ ids }) => {
       await history.forget(ids)
       return {}

@@ -9,6 +9,7 @@ import {
   type PictureRun,
   type PictureSource,
 } from '../../contract/preview'
+import type { ScorerName } from '../../contract/evaluate/scorers'
 import { unreadable } from '../../engine/files/reading/file-errors'
 import { PNG_FILE } from '../../engine/files/writing/file-kinds'
 import { makePrivateFolder } from '../../engine/files/writing/private'
@@ -52,6 +53,19 @@ export class PreviewHistory {
   async add(picture: Picture): Promise<void> {
     this.pictures.unshift(picture)
     await writeJsonFile(join(this.folder, `${picture.id}.json`), picture)
+  }
+
+  /** Keeps what a scorer says of a picture. @returns the picture with it; null where it is gone */
+  async addScore(id: string, scorer: ScorerName, score: number): Promise<Picture | null> {
+    const place = this.pictures.findIndex((picture) => picture.id === id)
+    const known = this.pictures[place]
+    if (!known) return null
+    const picture = { ...known, scores: { ...known.scores, [scorer]: score } }
+    this.pictures[place] = picture
+    await writeJsonFile(join(this.folder, `${id}.json`), picture)
+    if (this.pictures.some((kept) => kept.id === id)) return picture
+    await rm(join(this.folder, `${id}.json`), { force: true }) // it was forgotten while it was written
+    return null
   }
 
   async addRun(run: PictureRun): Promise<void> {

@@ -4,6 +4,7 @@ import { calibrationPlanSchema } from '../document/calibration'
 import { domainPicturesSchema } from '../evaluate/domain-pictures'
 import { evaluationResultsSchema } from '../evaluate/results'
 import { SEARCH_STRATEGIES } from '../evaluate/search'
+import { scorerSchema } from '../evaluate/scorers'
 import { evaluationDataSchema } from '../evaluate/settings'
 import { numberedEventSchema, type NumberedEvent } from './events'
 import { HISTORY_KINDS, historyPageSchema, historyPicturesSchema } from '../history'
@@ -13,7 +14,7 @@ import { forecastSchema, unfinishedExportSchema } from '../export'
 import { gridSchema } from '../grid/grid'
 import { jobSchema, queueStateSchema } from '../jobs'
 import { LIBRARY_PROGRAMS, libraryListingSchema } from '../library'
-import { MOST_VARIANTS, pathSchema } from '../values/limits'
+import { MOST_PICTURES, MOST_VARIANTS, pathSchema } from '../values/limits'
 import { errorReportSchema, incompatibilitySchema, networkSchema, modelDescriptionSchema } from '../document/models'
 import { liveStateSchema, pictureRunSchema, pictureSchema, pngSettingsSchema } from '../preview'
 import { variantSchema } from '../values/variant'
@@ -187,6 +188,11 @@ export const COMMANDS = {
   'preview.history': command(
     z.strictObject({ before: z.number().optional(), limit: z.number().int().min(1).max(500).default(100) }),
     z.object({ pictures: z.array(pictureSchema), runs: z.array(pictureRunSchema) }),
+  ),
+  /** Scores pictures; they come again as 'picture' events, with their scores. */
+  'preview.score': command(
+    z.strictObject({ scorer: scorerSchema, ids: z.array(z.string().max(100)).min(1).max(MOST_PICTURES) }),
+    startedJob,
   ),
   'preview.forget': command(z.strictObject({ ids: z.array(z.string().max(100)).max(1000) }), nothing),
   'preview.saveAs': command(

@@ -4,7 +4,7 @@ import { providerStatusSchema } from '../values/devices'
 import { roleSchema } from '../evaluate/losses'
 import { recognitionSettingsSchema } from '../evaluate/recognition'
 import { SEARCH_STRATEGIES } from '../evaluate/search'
-import { scorerFilesSchema } from '../evaluate/scorers'
+import { scorerFilesSchema, scorerSchema } from '../evaluate/scorers'
 import { dataSettingsSchema, scoreSettingsSchema } from '../evaluate/settings'
 import { exportResultSchema, forecastSchema, verificationSchema } from '../export'
 import { gridLabelsSchema } from '../grid/grid'
@@ -186,6 +186,17 @@ export const JOB_TASKS = {
       cacheFolder: path,
     }),
     result: z.object({ scorers: z.number() }),
+  },
+  /** Scores of pictures that are there, by one scorer. */
+  'score-pictures': {
+    input: z.object({
+      scorer: scorerSchema,
+      scorers: scorerFilesSchema,
+      pictures: z.array(z.object({ id: z.string(), file: path, prompt: promptSchema })).min(1),
+      device: providerStatusSchema,
+      cacheFolder: path,
+    }),
+    result: z.object({ pictures: z.number() }),
   },
   /** A merge's features against its models' own. */
   drift: {

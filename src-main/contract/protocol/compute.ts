@@ -53,6 +53,10 @@ export const computeEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('feature-drift'), drift: featureDriftSchema }),
   /** Of the scorers that are done. */
   z.object({ type: z.literal('scores') }).extend(scoreReportSchema.pick({ domains: true, scores: true }).shape),
+  z.object({
+    type: z.literal('picture-scores'),
+    scores: z.array(z.object({ id: z.string(), score: z.number() })),
+  }),
   /** One model's pictures are drawn: seconds that its weights took, and that its UNet ran for, with how many runs. */
   z.object({ type: z.literal('drawn'), readying: z.number(), drawing: z.number(), runs: z.number() }),
   z.object({ type: z.literal('feeding'), feeding: liveFeedingSchema }),

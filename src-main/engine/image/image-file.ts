@@ -32,7 +32,7 @@ export function readSquare(bytes: Uint8Array, path: string, edge: number): Pictu
 }
 
 /** The same as it is, RGB. @throws as readSquare */
-export function readPicture(bytes: Uint8Array, path: string): Picture {
+export function decodePicture(bytes: Uint8Array, path: string): Picture {
   return usable(path, () => decoded(bytes, path))
 }
 

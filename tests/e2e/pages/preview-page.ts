@@ -9,6 +9,8 @@ export class PreviewPage {
   /** Cells whose pictures are still to come. */
   readonly waiting: Locator
   readonly comparison: Locator
+  /** Which pictures are kept, by what. */
+  readonly best: Locator
 
   constructor(private readonly page: Page) {
     this.prompts = page.getByRole('textbox', { name: 'Prompts' })
@@ -17,6 +19,7 @@ export class PreviewPage {
     this.draw = page.getByRole('button', { name: /^Draw( Ctrl Enter)?$/ })
     this.waiting = page.getByRole('table').getByRole('img', { name: 'waiting' })
     this.pictures = page.getByRole('table').getByRole('img')
+    this.best = page.getByRole('region', { name: 'Best of the pictures' })
     this.comparison = page.getByRole('dialog', { name: 'Compare pictures' })
   }
 

@@ -43,6 +43,24 @@ describe('the history of pictures', () => {
     expect(again.list(undefined, 500)).toHaveLength(150)
   })
 
+  it('keeps what scorers say of a picture, but of none that is gone', async () => {
+    await put('a', 1)
+    expect(await history.addScore('a', 'hps', 0.25)).toMatchObject({ id: 'a', scores: { hps: 0.25 } })
+    await history.addScore('a', 'clip', 24)
+    const again = await PreviewHistory.open(folder)
+    expect(again.list(undefined, 1)[0]!.scores).toEqual({ hps: 0.25, clip: 24 })
+    expect(await history.addScore('none', 'hps', 1)).toBeNull()
+    const late = history.addScore('a', 'hps', 1)
+    await history.forget(['a'])
+    expect(await late).toBeNull()
+    expect((await PreviewHistory.open(folder)).list(undefined, 1)).toEqual([])
+    // One that an earlier or a later version wrote is still a picture.
+    await put('b', 2)
+    const file = join(folder, 'b.json')
+    writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), scores: { unknown: 1 } }))
+    expect((await PreviewHistory.open(folder)).list(undefined, 1)).toMatchObject([{ id: 'b' }])
+  })
+
   it('knows the last merge that was another one', async () => {
     await put('a', 1, 'first')
     await put('b', 2, 'second')

@@ -7,7 +7,7 @@ import { unreadable } from '../../files/reading/file-errors'
 import { filesBelow } from '../../files/reading/files-below'
 import { isThere, readSmallFile, readSmallText } from '../../files/reading/regular-file'
 import { SMALL_FILES } from '../../files/reading/small-files'
-import { isPictureName, readPicture } from '../../image/image-file'
+import { decodePicture, isPictureName } from '../../image/image-file'
 import { readParameters } from '../../image/png'
 import { SIGNATURE } from '../../image/png-text'
 import type { Scorable } from './picture-scores'
@@ -46,7 +46,7 @@ export async function readPictures(paths: readonly string[], prompt?: string): P
       for (const file of await filesAt(path)) {
         if (seen.has(file)) continue
         seen.add(file)
-        await attempt(file, async () => void found.pictures.push(await describe(file, prompt)))
+        await attempt(file, async () => void found.pictures.push(await readPicture(file, prompt)))
       }
     })
   return found
@@ -59,15 +59,19 @@ async function filesAt(path: string): Promise<string[]> {
   return entry.isDirectory() ? (await filesBelow(path)).filter(isPictureName) : [path]
 }
 
-async function describe(file: string, prompt: string | undefined): Promise<NamedPicture> {
+/**
+ * Looks at one picture. @param prompt absent: what it says itself
+ * @throws FusionError 'not-found', 'unreadable', 'unsupported', 'malformed', 'validation'
+ */
+export async function readPicture(file: string, prompt?: string): Promise<NamedPicture> {
   const bytes = await readSmallFile(file, SMALL_FILES.picture)
-  readPicture(bytes, file)
+  decodePicture(bytes, file)
   return {
     file,
     sha256: createHash('sha256').update(bytes).digest('hex'),
     prompt: prompt ?? (await promptOf(bytes, file)),
     async pixels() {
-      const { width, height, data } = readPicture(await readSmallFile(file, SMALL_FILES.picture), file)
+      const { width, height, data } = decodePicture(await readSmallFile(file, SMALL_FILES.picture), file)
       return { width, height, pixels: data }
     },
   }
