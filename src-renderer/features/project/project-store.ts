@@ -17,6 +17,7 @@ import {
 import type { Edit, ProjectState } from '../../../src-main/contract/state'
 import { useSession } from '../../bridge/session-store'
 import { keepEqual } from '../../shared/keep-equal'
+import { distinctNames } from '../../shared/names/distinct-names'
 import { useNotices } from '../../shared/notices/notices-store'
 import { useQuestions } from '../../shared/questions/questions-store'
 
@@ -69,6 +70,9 @@ export const useProject = defineStore('project', () => {
   const base = computed<ModelEntry | undefined>(() => models.value[0])
   const specialists = computed(() => models.value.slice(1))
   const enabledSpecialists = computed(() => specialists.value.filter(({ enabled }) => enabled))
+
+  /** Names for where there is little room, by the whole ones. */
+  const shortNames = computed(() => distinctNames(models.value.map(({ name }) => name)))
 
   /** The place of a model, 0 for the base; -1: it is not in the project. */
   function placeOf(name: string): number {
@@ -193,6 +197,7 @@ export const useProject = defineStore('project', () => {
     base,
     specialists,
     enabledSpecialists,
+    shortNames,
     placeOf,
     edit,
     editModel,

@@ -11,6 +11,8 @@ export interface TableColumn {
   isText?: boolean
   /** Without the background that cells have in the look 'tiles'. */
   isBare?: boolean
+  /** The title stands upright: long ones of many columns. */
+  isTurned?: boolean
 }
 
 export interface TableCell {

@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest'
+import { distinctNames } from '../../../src-renderer/shared/names/distinct-names'
+import { shortText } from '../../../src-renderer/shared/names/short-names'
+
+const shortOf = (...names: string[]): string[] => {
+  const short = distinctNames(names)
+  return names.map((name) => short.get(name) ?? name)
+}
+
+describe('short names of models', () => {
+  it('leave out what long names begin with, at a word', () => {
+    const names = ['food', 'flat', 'flowers'].map((domain) => `realisticVision_v51_finetune_${domain}_2024_a`)
+    expect(shortOf('base', ...names)).toEqual(['base', '…food_2024_a', '…flat_2024_a', '…flowers_2024_a'])
+  })
+
+  it('leave out what groups of them have in common, but its first word', () => {
+    const of = (domain: string, epoch: number): string => `anime-portrait-${domain}-highres-epoch-000${epoch}`
+    expect(shortOf(of('food', 1), of('food', 2), of('flat', 1), 'dreamshaper_8')).toEqual([
+      '…food…0001',
+      '…food…0002',
+      '…flat-highres-epoch-0001',
+      'dreamshaper_8',
+    ])
+  })
+
+  it('keep a word of a name that is the beginning of another', () => {
+    expect(shortOf('realisticVision_v51', 'realisticVision_v51_food')).toEqual(['…v51', '…v51_food'])
+  })
+
+  it('are those of names that are long and begin alike alone', () => {
+    const names = ['base', 'food', 'food 2', 'my-model-of-a', 'my-model-of-b', 'a very long name of one model', 'x']
+    expect(distinctNames(names)).toEqual(new Map())
+  })
+
+  it('are never the same for two models', () => {
+    const names = [
+      'realistic_vision_food_1',
+      'realistic_vision_flat_1',
+      'dream_shaper_of_food_1',
+      'dream_shaper_of_flat_1',
+    ]
+    expect(new Set(shortOf(...names)).size).toBe(4)
+  })
+
+  it('take the place of the whole names in a text', () => {
+    const names = new Map([
+      ['vision_food', '…food'],
+      ['vision_food_2', '…food_2'],
+    ])
+    expect(shortText('without vision_food_2', names)).toBe('without …food_2')
+    expect(shortText('vision_food', names)).toBe('…food')
+    expect(shortText('this merge', names)).toBe('this merge')
+  })
+})
