@@ -1,5 +1,5 @@
 import { readMergeText, weightsKey, type MergeSettings } from '../../contract/document/merge-settings'
-import { isAbout } from '../../contract/document/model-identity'
+import { hasModelsOf, isSameFile } from '../../contract/document/model-identity'
 import { takingPart, type Project } from '../../contract/document/project'
 import type { HistoryEntry, HistoryKind, HistoryPage, HistoryRecord } from '../../contract/history'
 import type { Picture } from '../../contract/preview'
@@ -7,7 +7,7 @@ import type { EventHub } from '../event-hub'
 import type { Log } from '../log'
 import { knownModelHashes, withHashes } from '../models/model-hash'
 import type { PreviewHistory } from '../previews/preview-history'
-import { currentSources } from '../previews/preview-models'
+import { currentSources, rememberingFiles } from '../previews/preview-models'
 import { drawnEntry, drawnRuns, type DrawnRun } from './drawn-runs'
 import { HistoryFile } from './history-file'
 import { drawnText, hasWords, recordText } from './history-search'
@@ -111,15 +111,14 @@ export class ProjectHistory {
 
   private async told(project: Project): Promise<Told[]> {
     await this.opened()
-    const pictures = await this.picturesOf(project)
-    const known = await knownModelHashes(
-      project.models.map(({ path }) => path),
-      this.program.cache.folder,
-    )
+    const files = rememberingFiles()
+    const pictures = await this.picturesOf(project, files)
+    const paths = project.models.map(({ path }) => path)
+    const known = await knownModelHashes(paths, this.program.cache.folder, files)
     // What the files are now: a model that was replaced is another one, whatever the document says.
     const models = withHashes(project.models, known)
     const isOwn = ({ merge }: Pick<Told, 'merge'>): boolean =>
-      merge === null || isAbout(takingPart(merge.models), models)
+      merge === null || hasModelsOf(takingPart(merge.models), models, isSameFile)
     const runs = drawnRuns(pictures, (id) => this.program.history.run(id) ?? null)
     return [
       ...runs.filter(({ id }) => !this.file.isRemoved(id)).map(toldRun),
@@ -141,8 +140,8 @@ export class ProjectHistory {
     }
   }
 
-  private async picturesOf({ models }: Project): Promise<Picture[]> {
-    return this.program.history.list(undefined, Infinity, await currentSources(models))
+  private async picturesOf({ models }: Project, files = rememberingFiles()): Promise<Picture[]> {
+    return this.program.history.list(undefined, Infinity, await currentSources(models, files))
   }
 
   /** Pictures that a merge of the same weights drew. */

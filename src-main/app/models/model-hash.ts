@@ -13,11 +13,15 @@ export function modelHash(files: readonly { sha256: string | null }[]): string |
 }
 
 /** The hashes of models by path, of those whose files have been hashed as they are now. Reads no weights. */
-export async function knownModelHashes(paths: readonly string[], cacheFolder: string): Promise<Map<string, string>> {
+export async function knownModelHashes(
+  paths: readonly string[],
+  cacheFolder: string,
+  filesOf = filesOfModel,
+): Promise<Map<string, string>> {
   const found = await Promise.all(
     paths.map(async (path) => {
       try {
-        const files = await filesOfModel(path)
+        const files = await filesOf(path)
         const known = await Promise.all(files.map((file) => cachedHash(file.path, cacheFolder)))
         return [path, modelHash(known.map((sha256) => ({ sha256: sha256 ?? null })))] as const
       } catch {

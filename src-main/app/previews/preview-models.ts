@@ -83,8 +83,8 @@ export function pictureSources(models: readonly ModelEntry[], files: FilesOf = f
 }
 
 /** Models as their files are now; those that cannot be opened are left out. */
-export async function currentSources(models: readonly ModelEntry[]): Promise<PictureSource[]> {
-  const found = await Promise.all(models.map((model) => pictureSources([model]).catch(() => [])))
+export async function currentSources(models: readonly ModelEntry[], files?: FilesOf): Promise<PictureSource[]> {
+  const found = await Promise.all(models.map((model) => pictureSources([model], files).catch(() => [])))
   return found.flat()
 }
 
