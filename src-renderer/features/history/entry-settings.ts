@@ -9,6 +9,7 @@ import { activeParameters, choiceOf, parameterValue } from '../../../src-main/co
 import { figure } from '../../../src-main/contract/values/figures'
 import { variantLabel } from '../../../src-main/contract/values/variant'
 import { listOf } from '../../shared/format'
+import { fusionWords } from '../export/fusion-words'
 import { componentWords } from '../models/model-words'
 import { AXIS_WORDS } from '../preview/grid/axis-words'
 
@@ -120,15 +121,7 @@ function exportSettings({ merge, written, fusion }: MergeEntry): Setting[] {
     ['notes', 'Notes', notes],
     ['thumbnail', 'Thumbnail', thumbnail && 'a picture', thumbnail],
     ['reuse', 'Intermediate results', merge.method.reuse ? 'kept and added up' : undefined],
-    [
-      'fusion',
-      'One LoRA',
-      fusion
-        ? Object.values(fusion)
-            .map((value) => JSON.stringify(value))
-            .join(', ')
-        : undefined,
-    ],
+    ['fusion', 'One LoRA', fusion ? fusionWords(fusion) : undefined],
   ])
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { fusionRequestSchema } from '../../../../src-main/contract/adapter-fusion'
 import type { HistoryEntry } from '../../../../src-main/contract/history'
 import { differencesOf } from '../../../../src-renderer/features/history/differences'
 import { drawnEntry, evaluationEntry, merge, mergeEntry, withModel } from './entries'
@@ -54,6 +55,14 @@ const CHANGES: [
     mergeEntry(),
     mergeEntry({ merge: merge({ output: { ...output, include: ['unet', 'vae'] } }) }),
     [['Merged parts', 'none of these', 'VAE']],
+  ],
+  [
+    'how adapters became one',
+    mergeEntry({ fusion: fusionRequestSchema.parse({}) }),
+    mergeEntry({
+      fusion: fusionRequestSchema.parse({ fusion: { method: 'core-space', inner: 'ties' }, cut: 'rank', rank: 8 }),
+    }),
+    [['One LoRA', 'Sum and all ranks together', 'Core Space with TIES, density 0.5 and rank 8']],
   ],
   ['notes', mergeEntry(), mergeEntry({ written: { ...written, notes: 'mine' } }), [['Notes', null, 'mine']]],
   [
