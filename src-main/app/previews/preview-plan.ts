@@ -112,7 +112,7 @@ export function modelsDrawnBy(project: Project, variant: Variant): ModelEntry[] 
 }
 
 function mergeOf(project: Project, variant: Variant, places: PreviewPlaces): Project | null {
-  if (variant.type === 'without') modelNamed(project, variant.name)
+  if (variant.type === 'without' || variant.type === 'with') modelNamed(project, variant.name)
   if (variant.type !== 'last-merge') return mergeOfVariant(project, variant)
   const last = readMergeText(places.lastOtherMerge(mergeText(project), project) ?? '')
   if (last) return withMerge(project, last)

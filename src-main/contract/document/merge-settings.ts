@@ -78,6 +78,8 @@ export function mergeOfVariant(project: Project, variant: Variant): Project | nu
       return plainAverage(project)
     case 'without':
       return withModel(project, variant.name, { enabled: false })
+    case 'with':
+      return withModel(project, variant.name, { enabled: true })
   }
 }
 

@@ -172,9 +172,9 @@ function specialistsOf(name: string, { models }: Project): string[] | null {
 }
 
 function variantNamed(word: string, { models }: Project): Variant | null {
-  const name = word.replace(/^without /, '')
+  const name = word.replace(/^with(out)? /, '')
   const index = models.findIndex((model) => model.name === name)
-  if (word !== name) return index > 0 ? { type: 'without', name } : null
+  if (word !== name) return index > 0 ? { type: word.startsWith('without ') ? 'without' : 'with', name } : null
   if (index >= 0) return index === 0 ? { type: 'base' } : { type: 'model', name }
   const others: Record<string, Variant> = {
     base: { type: 'base' },

@@ -9,6 +9,8 @@ export const variantSchema = z.discriminatedUnion('type', [
   /** The merge of the last preview whose settings were other ones. */
   z.strictObject({ type: z.literal('last-merge') }),
   z.strictObject({ type: z.literal('without'), name: z.string().min(1) }),
+  /** The merge with a specialist that it dropped. */
+  z.strictObject({ type: z.literal('with'), name: z.string().min(1) }),
 ])
 export type Variant = z.infer<typeof variantSchema>
 
@@ -23,6 +25,6 @@ export function variantKey(variant: { type: string; name?: string }): string {
 /** A variant in words, also when its model is no longer in the project. */
 export function variantLabel(variant: Variant): string {
   if (variant.type === 'model') return variant.name
-  if (variant.type === 'without') return `without ${variant.name}`
+  if (variant.type === 'without' || variant.type === 'with') return `${variant.type} ${variant.name}`
   return { base: 'base', soup: 'plain average', merge: 'merge', 'last-merge': 'the last merge' }[variant.type]
 }

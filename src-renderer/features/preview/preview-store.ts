@@ -18,7 +18,7 @@ import { pngAsBase64 } from './dropped-png'
 
 const PAGE = 200
 /** Order of the columns. */
-const TYPES: readonly Variant['type'][] = ['base', 'model', 'soup', 'merge', 'last-merge', 'without']
+const TYPES: readonly Variant['type'][] = ['base', 'model', 'soup', 'with', 'merge', 'last-merge', 'without']
 
 /** Pictures that were made of the project's models, and the next ones to make. */
 export const usePreview = defineStore('preview', () => {
@@ -120,14 +120,19 @@ export const usePreview = defineStore('preview', () => {
   const staleOfRun = computed(() => picturesOfRun.value.some(isStale))
 
   const chosen = computed(() => project.project.preview.variants ?? DEFAULT_VARIANTS)
-  /** The chosen variants whose models are still there. */
+  /** Whether the project has the variant: merges with and without a model differ from the merge as it is. */
+  function isThere(variant: Variant): boolean {
+    if (!('name' in variant)) return true
+    const model = project.specialists.find(({ name }) => name === variant.name)
+    return model !== undefined && (variant.type === 'model' || model.enabled === (variant.type === 'without'))
+  }
+
+  /** The chosen variants that are still there. */
   const runnable = computed(() => {
     const order = project.specialists.map(({ name }) => name)
     const place = (variant: Variant): number =>
       TYPES.indexOf(variant.type) * 1000 + ('name' in variant ? order.indexOf(variant.name) : 0)
-    return chosen.value
-      .filter((variant) => !('name' in variant) || order.includes(variant.name))
-      .sort((a, b) => place(a) - place(b))
+    return chosen.value.filter(isThere).sort((a, b) => place(a) - place(b))
   })
 
   const wanted = computed(
@@ -154,14 +159,21 @@ export const usePreview = defineStore('preview', () => {
     project.editPreview({ seeds: [...crypto.getRandomValues(new Uint32Array(seeds.length || 1))] }, 'Roll seeds')
   }
 
-  async function start(): Promise<void> {
+  const start = (): Promise<void> => draw(runnable.value)
+
+  /** Draws the merge with each of these specialists back, which it dropped, and as it is. */
+  function drawDropped(names: readonly string[]): Promise<void> {
+    mode.value = 'pictures'
+    return draw([...names.map((name) => ({ type: 'with' as const, name })), { type: 'merge' }])
+  }
+
+  async function draw(variants: readonly Variant[]): Promise<void> {
     if (project.project.preview.rollsSeeds && canDraw.value) rollSeeds()
     await project.settled()
     const { prompts, seeds } = project.project.preview
-    const variants = runnable.value
     if (variants.length === 0 || prompts.length === 0 || seeds.length === 0) return
     await notices.attempt(async () => {
-      const { job, run: begun, isNew } = await session.invoke('preview.run', { variants })
+      const { job, run: begun, isNew } = await session.invoke('preview.run', { variants: [...variants] })
       runsById.value.set(begun.id, begun)
       jobs.add(job)
       shownRun.value = job.id
@@ -256,6 +268,7 @@ export const usePreview = defineStore('preview', () => {
     choose,
     rollSeeds,
     start,
+    drawDropped,
     forget,
     adopt,
     adoptPng,

@@ -19,6 +19,7 @@ export function useVariants(): ComputedRef<VariantGroup[]> {
   const project = useProject()
   return computed(() => {
     const names = project.specialists.map(({ name }) => name)
+    const dropped = project.droppedSpecialists.map(({ name }) => name)
     const enabled = project.enabledSpecialists.map(({ name }) => name)
     return [
       {
@@ -41,6 +42,14 @@ export function useVariants(): ComputedRef<VariantGroup[]> {
         choices: enabled.map((name) => ({
           variant: { type: 'without' as const, name },
           label: `without ${name}`,
+          place: null,
+        })),
+      },
+      {
+        title: 'This merge with one back',
+        choices: dropped.map((name) => ({
+          variant: { type: 'with' as const, name },
+          label: `with ${name}`,
           place: null,
         })),
       },

@@ -71,6 +71,7 @@ export const useProject = defineStore('project', () => {
   const specialists = computed(() => models.value.slice(1))
   const enabledSpecialists = computed(() => specialists.value.filter(({ enabled }) => enabled))
 
+  const droppedSpecialists = computed(() => specialists.value.filter(({ enabled }) => !enabled))
   /** Names for where there is little room, by the whole ones. */
   const shortNames = computed(() => distinctNames(models.value.map(({ name }) => name)))
 
@@ -197,6 +198,7 @@ export const useProject = defineStore('project', () => {
     base,
     specialists,
     enabledSpecialists,
+    droppedSpecialists,
     shortNames,
     placeOf,
     edit,

@@ -53,6 +53,7 @@ describe('what decides the weights of a merge', () => {
     const dropped = withModel(project, 'food', { enabled: false })
     expect(weightsKey(withModel(dropped, 'food', { weight: 2 }))).toBe(weightsKey(dropped))
     expect(weightsKey(mergeOfVariant(project, { type: 'without', name: 'food' })!)).toBe(weightsKey(dropped))
+    expect(weightsKey(mergeOfVariant(dropped, { type: 'with', name: 'food' })!)).toBe(weightsKey(project))
   })
 
   it('of the plain average are equal parts', () => {

@@ -63,9 +63,9 @@ describe('the cells of a grid', () => {
   })
 
   it('can be drawn by models as they are', () => {
-    const cells = cellsOf({ kind: 'drawn-by', values: 'merge, base, food, plain average, without food' })
-    expect(cells.map(({ variant }) => variant.type)).toEqual(['merge', 'base', 'model', 'soup', 'without'])
-    expect(cells.map(({ merge }) => merge?.method.name ?? null)).toEqual(['ties', null, null, 'soup', 'ties'])
+    const cells = cellsOf({ kind: 'drawn-by', values: 'merge, base, food, plain average, without food, with food' })
+    expect(cells.map(({ variant }) => variant.type)).toEqual(['merge', 'base', 'model', 'soup', 'without', 'with'])
+    expect(cells.map(({ merge }) => merge?.method.name ?? null)).toEqual(['ties', null, null, 'soup', 'ties', 'ties'])
   })
 
   it('take parameters of the method, prompts, schedulers, steps and guidance', () => {
