@@ -1,3 +1,6 @@
+import { cp } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setMetadata } from './safetensors-data'
 import { expect, expectAccessible, test } from './studio-test'
 
 test('metadata are edited on export, with a picture, and shown whole', async ({ studio, server, page }) => {
@@ -34,4 +37,18 @@ test('metadata are edited on export, with a picture, and shown whole', async ({ 
   await panel.getByText('modelspec.thumbnail').click()
   await expect(panel.getByRole('img', { name: /^Thumbnail in/ })).toBeVisible()
   await expectAccessible(studio, 'all metadata')
+})
+
+test('the family of a file that sd-mecha merged is drawn', async ({ studio, server, page }) => {
+  const { project } = await studio.ask('project.demo', {})
+  const recipe = ['version 0.1.0', 'model "old/a.safetensors"', 'model "b.safetensors"', 'merge "weighted_sum" &0 &1']
+  const path = join(server.folder, 'mixed')
+  await cp(project.models[1]!.path, path, { recursive: true })
+  await setMetadata(join(path, 'diffusion_pytorch_model.safetensors'), { mecha_recipe: recipe.join('\n') })
+  await studio.ask('project.edit', { edits: [{ type: 'add-models', models: [{ path }] }], label: 'Add' })
+  await studio.models.card('mixed').getByRole('button', { name: 'mixed', exact: true }).click()
+  const family = page.getByRole('region', { name: 'Family' })
+  await expect(family.getByRole('listitem').first()).toContainText('weighted_sum')
+  await expect(family.getByRole('listitem')).toHaveCount(3)
+  await expect(family).not.toContainText('old/')
 })

@@ -1,5 +1,7 @@
+import { basename } from 'node:path'
 import type { ModelDescription } from '../../contract/document/models'
 import { isWeightsName } from '../../contract/document/model-names'
+import type { CommandOutput } from '../../contract/protocol/commands'
 import { toErrorReport } from '../../contract/errors'
 import { openContainer } from '../../engine/checkpoint/containers/open-container'
 import { compareCheckpoints } from '../../engine/checkpoint/compare'
@@ -11,6 +13,7 @@ import { filesOfModel } from '../../engine/merge/open-model'
 import { describeAdapter } from '../../engine/adapters/describe-adapter'
 import { adapterProblems } from '../../engine/adapters/apply-adapter'
 import { takingPart } from '../../contract/document/project'
+import { familyOf } from '../../project/family/family-tree'
 import { knownModelHashes, modelHash } from '../models/model-hash'
 import { describeLayers, mergedComponents } from '../models/project-layers'
 import { OpenedModels } from '../models/opened-models'
@@ -74,14 +77,15 @@ export function modelHandlers(studio: Studio): Handlers<Group<'models'>> {
 }
 
 /** Of every file that is a container by itself: a model that is a project has the metadata of its sources. */
-async function metadataOf(path: string): Promise<{ path: string; metadata: Record<string, string> }[]> {
+async function metadataOf(path: string): Promise<CommandOutput<'models.metadata'>['files']> {
   const files = await filesOfModel(path)
   const weights = files.filter((file) => isWeightsName(file.path))
   return Promise.all(
     weights.map(async (file) => {
       const { metadata } = await openContainer(file.path)
       const texts = Object.entries(metadata).map(([key, text]) => [key, text.slice(0, LONGEST_TEXT)])
-      return { path: file.path, metadata: Object.fromEntries(texts) as Record<string, string> }
+      const family = familyOf(basename(file.path), metadata)
+      return { path: file.path, metadata: Object.fromEntries(texts) as Record<string, string>, family }
     }),
   )
 }

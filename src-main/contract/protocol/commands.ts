@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { fusionRequestSchema } from '../adapter-fusion'
 import { calibrationPlanSchema } from '../document/calibration'
+import { relativeSchema } from '../document/family'
 import { domainPicturesSchema } from '../evaluate/domain-pictures'
 import { evaluationResultsSchema } from '../evaluate/results'
 import { SEARCH_STRATEGIES } from '../evaluate/search'
@@ -78,10 +79,21 @@ export const COMMANDS = {
     z.strictObject({ paths: z.array(path).min(1).max(64) }),
     z.object({ models: z.array(modelDescriptionSchema) }),
   ),
-  /** All that a model's files say of themselves (`__metadata__` of safetensors), as they say it; long texts are cut. */
+  /**
+   * All that a model's files say of themselves (`__metadata__` of safetensors), as they say it, long texts cut; and the
+   * family that this tells.
+   */
   'models.metadata': command(
     z.strictObject({ path }),
-    z.object({ files: z.array(z.object({ path: z.string(), metadata: z.record(z.string(), z.string()) })) }),
+    z.object({
+      files: z.array(
+        z.object({
+          path: z.string(),
+          metadata: z.record(z.string(), z.string()),
+          family: relativeSchema.nullable(),
+        }),
+      ),
+    }),
   ),
   /** Of the project's enabled models with its base. */
   'models.compatibility': command(nothing, z.object({ problems: z.array(incompatibilitySchema) })),

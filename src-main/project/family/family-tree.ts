@@ -1,16 +1,7 @@
-import { asObject, objectIn, type JsonObject } from '../../../src-main/contract/values/json-text'
-
-/** A model in the family of a merge, with what it was merged from. */
-export interface Relative {
-  name: string
-  /** sha256 of its file; null where nothing says it. */
-  sha256: string | null
-  /** How it was merged, in words; null where it is no merge, or nothing says so. */
-  method: string | null
-  /** Its part in the merge that it belongs to, as its recipe has it. */
-  weight: number | null
-  parents: Relative[]
-}
+import type { Relative } from '../../contract/document/family'
+import { asObject, objectIn, type JsonObject } from '../../contract/values/json-text'
+import { MECHA_KEY, RECIPE_KEY } from '../../engine/checkpoint/describe'
+import { mechaFamily } from './mecha-family'
 
 interface OwnRecipe {
   method: string
@@ -28,15 +19,15 @@ interface Told {
 }
 
 /**
- * The family that the metadata of a file tell: this program's recipe, with recipes inside it, and A1111's
+ * The family that the metadata of a file tell: this program's recipe, with recipes inside it, sd-mecha's, and A1111's
  * (`sd_merge_recipe`; `sd_merge_models` has the ancestors of all programs by sha256). Null where they tell none.
  */
 export function familyOf(name: string, metadata: Readonly<Record<string, string>>): Relative | null {
   const told: Told = { table: objectIn(metadata['sd_merge_models']) ?? {}, left: MOST }
-  const own = ownRecipe(objectIn(metadata['featurefusion.recipe']))
+  const own = ownRecipe(objectIn(metadata[RECIPE_KEY]))
   if (own) return { name, sha256: null, weight: null, ...mergedBy(own, told, 0) }
   const field = objectIn(metadata['sd_merge_recipe'])
-  const merged = field && mergedInField(field, told, 0)
+  const merged = mechaFamily(metadata[MECHA_KEY] ?? '') ?? (field && mergedInField(field, told, 0))
   return merged && merged.parents.length > 0 ? { name, sha256: null, weight: null, ...merged } : null
 }
 

@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest'
-import { familyOf, type Relative } from '../../../src-renderer/features/metadata/family-tree'
+import { readFileSync } from 'node:fs'
+import type { Relative } from '../../../../src-main/contract/document/family'
+import { familyOf } from '../../../../src-main/project/family/family-tree'
 
 const hash = (letter: string): string => letter.repeat(64)
 /** 'merged = soup(a, b = Weighted sum(c, d))' */
@@ -54,6 +56,26 @@ it('tells those of A1111’s merges, and ends where a file names itself', () => 
     /^merged = Add difference\(b = Weighted sum\(c, dddddddddd\), loop = Weighted sum\(loop/,
   )
   expect(words(family).length).toBeLessThan(2000)
+})
+
+const mecha = (name: string): string => readFileSync(new URL(`../foreign/mecha/${name}.mecha`, import.meta.url), 'utf8')
+
+it.each([
+  ['weighted-sum', 'm = weighted_sum(a, b)'],
+  ['weighted-sum-of-sums', 'm = weighted_sum(a merge = weighted_sum(a, b), c)'],
+  ['add-difference', 'm = add_difference(a, b, c)'],
+  ['ties', 'm = add_difference(c, a merge = ties_sum(a, c, b))'],
+  ['lora', 'm = add_difference(a merge = weighted_sum(a, b), style)'],
+])('tells those of sd-mecha’s merges: %s', (name, told) => {
+  expect(words(familyOf('m', { mecha_recipe: mecha(name) })!)).toBe(told)
+})
+
+it('tells none of sd-mecha’s that have no end, or cannot be read', () => {
+  const lines = Array.from({ length: 60 }, (_, at) => `merge "subtract" &${at} &${Math.max(0, at - 1)}`)
+  const text = ['version 0.1.0', 'model "a"', ...lines, 'model "b"', 'merge "weighted_sum" &60 &61'].join('\n')
+  expect(familyOf('m', { mecha_recipe: text })).toBeNull()
+  for (const rubbish of ['', 'version 9', 'version 0.1.0', 'version 0.1.0\nmerge "x" &7', 'version 0.1.0\nmodel "a"'])
+    expect(familyOf('m', { mecha_recipe: rubbish })).toBeNull()
 })
 
 it('tells no more of a family than can be looked at', () => {
