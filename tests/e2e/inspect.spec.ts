@@ -32,6 +32,14 @@ test('a summary first: a sentence, blocks in large cells, the network as a U, la
     await expect(inspect.legend).toHaveText(/0\s% unchanged.*most changed \d+\s%/s)
   })
 
+  await test.step('the legend stands below the table, however large the window', async () => {
+    const before = page.viewportSize()!
+    await page.setViewportSize({ width: 1920, height: 1080 })
+    const [table, legend] = [await inspect.blocks.boundingBox(), await inspect.legend.boundingBox()]
+    expect(legend!.y - (table!.y + table!.height)).toBeLessThan(40)
+    await page.setViewportSize(before)
+  })
+
   await test.step('a block opens its layers, a layer its matrices', async () => {
     await inspect.openBlock('IN01')
     await expect(inspect.row('attn2.to_k').getByRole('cell')).toHaveCount(names.length)

@@ -55,11 +55,21 @@ test('twelve models with long names that begin alike are told apart, and fit a s
     await studio.goTo('Tune')
     for (const [name, short] of shortNames) await expect(studio.tune.row(name)).toContainText(short)
     expect(await page.evaluate(pixelsSideways)).toBe(0)
+    await studio.tune.choose(first)
+    const [row, reset] = [studio.tune.row(first), page.getByRole('button', { name: 'Reset all its weights' })]
+    const [outer, inner] = [(await row.boundingBox())!, (await reset.boundingBox())!]
+    expect(inner.x + inner.width).toBeLessThanOrEqual(outer.x + outer.width)
     await expectAccessible(studio, 'Tune, twelve models')
     await studio.goTo('Preview')
     await expect(page.getByText(`without ${firstShort}`, { exact: true })).toBeVisible()
     await expect(studio.preview.variant(`without ${first}`)).not.toBeChecked()
     await studio.goTo('Export')
+    await page.setViewportSize({ width: 1920, height: 1080 })
+    const tops = ['Title', 'Author', 'Licence'].map(
+      async (name) => (await page.getByRole('textbox', { name }).boundingBox())!.y,
+    )
+    expect(new Set(await Promise.all(tops)).size, 'fields of whose it is in one row').toBe(1)
+    await page.setViewportSize({ width: 1280, height: 800 })
     expect(await page.evaluate(pixelsSideways)).toBe(0)
   })
 

@@ -91,7 +91,10 @@ export const useInspectedMap = defineStore('inspected-map', () => {
     return layersToShow(layers.value, byLayer.value, { text: '', block, order: order.value })
   }
 
-  const sentence = computed(() => mapSentence(network.value, blocks.value, names.value))
+  const sentence = computed(() => {
+    const short = names.value.map((name) => project.shortNames.get(name) ?? name)
+    return mapSentence(network.value, blocks.value, short)
+  })
 
   return {
     view,

@@ -49,6 +49,7 @@ describe('short names of models', () => {
     ])
     expect(shortText('without vision_food_2', names)).toBe('without …food_2')
     expect(shortText('vision_food', names)).toBe('…food')
+    expect(shortText('vision_food 0.5, vision_food_2 1', names)).toBe('…food 0.5, …food_2 1')
     expect(shortText('this merge', names)).toBe('this merge')
   })
 })
