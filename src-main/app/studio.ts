@@ -61,7 +61,7 @@ export type ProviderName = TaskOf<'export'>['provider']
 /** What lies in the data folder, made by whichever version. */
 const DATA_ENTRIES = [
   ...Object.values(DATA_FILES),
-  ...['autosave.json', 'previews', 'recent.json', 'settings.json'],
+  ...['autosave.json', 'recent.json', 'settings.json'],
   ...['studio.log', 'studio.log.old', 'window.json'],
 ]
 /** For the document's last write. */
@@ -128,7 +128,7 @@ export class Studio {
         warn: (message) => log.add('warning', message),
       })
       const project = await ProjectStore.open(dataFolder, events.emit)
-      const history = await PreviewHistory.open(join(dataFolder, 'previews'))
+      const history = await PreviewHistory.open(join(dataFolder, DATA_FILES.pictures))
       const studio = new Studio(options, lock, events, log, settings, project, history)
       studio.cache.makePrivate()
       await Promise.all([studio.evaluations.open(), studio.inspections.open()])

@@ -11,6 +11,7 @@ import { addEvaluateCommand } from './commands/evaluate'
 import { addExtractCommand } from './commands/extract'
 import { addGenerateCommand } from './commands/generate'
 import { addGridCommand } from './commands/grid'
+import { addHistoryCommand } from './commands/history'
 import { addInspectCommand } from './commands/inspect'
 import { addLibraryCommand } from './commands/library'
 import { addMergeCommand } from './commands/merge'
@@ -71,6 +72,7 @@ export function createProgram(files: BuiltFiles): Command {
   addScoreCommand(program, files)
   addSearchCommand(program, files)
   addReportCommand(program, files)
+  addHistoryCommand(program)
   addDriftCommand(program, files)
   addDemoCommand(program, files, files.demoFolder)
   addDevicesCommand(program)

@@ -56,11 +56,6 @@ export function formatTime(milliseconds: number): string {
   return `${date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric' })} ${time}`
 }
 
-/** The last part of a path of any system. */
-export function fileName(path: string): string {
-  return path.split(/[\\/]/).filter(Boolean).at(-1) ?? path
-}
-
 /** The folder that a path of any system lies in, with its separator: of a drive or root, that itself. */
 export function folderOf(path: string): string {
   return path.replace(/[^\\/]+[\\/]*$/, '')

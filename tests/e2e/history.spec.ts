@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createHash } from 'node:crypto'
 import type { ModelEntry } from '../../src-main/contract/document/project'
@@ -51,6 +51,22 @@ test('two exports are found, compared, and the older one is exported again with 
     await expect(history.entries).toContainText('→ first')
     await history.compare('first')
     await history.search.fill('')
+  })
+
+  await test.step('the command line lists the same, and says how one was made', async () => {
+    const path = join(server.folder, 'demo.fusion.json')
+    // Saving would make the window ask before it leaves the project.
+    writeFileSync(path, JSON.stringify((await studio.ask('app.snapshot', {})).project.project))
+    const told = async (...args: string[]) => server.runCli('history', path, ...args)
+    const { entries } = await studio.ask('history.list', {})
+    expect(JSON.parse(await told('--json'))).toEqual({ entries, more: false, damaged: 0 })
+    expect(await told('--search', 'first')).toMatch(/^entry .*\n[0-9a-f]{8} .* → first\n$/)
+    expect(await told('--limit', '1')).toMatch(/→ second\nThere are older ones/)
+    expect(await told('--kind', 'grid')).toContain('Nothing that fits')
+    const first = await told(entries[1]!.id.slice(0, 8))
+    expect(first).toContain(`Written   ${join(server.folder, 'first')}`)
+    expect(first).toContain('Method    FeatureFusion')
+    expect(first).toMatch(/^sha256 {4}[0-9a-f]{64} /m)
   })
 
   await test.step('only what differs is told, with both values', async () => {

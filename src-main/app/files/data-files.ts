@@ -3,4 +3,6 @@ export const DATA_FILES = {
   evaluations: 'evaluations.json',
   history: 'history.jsonl',
   inspection: 'inspection.json',
+  /** A folder. */
+  pictures: 'previews',
 } as const

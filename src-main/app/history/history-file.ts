@@ -43,7 +43,7 @@ export class HistoryFile {
     private readonly bounds: HistoryBounds = BOUNDS,
   ) {}
 
-  /** Reads what earlier sessions left; nothing where that cannot be read. */
+  /** Reads what earlier sessions left, and writes nothing: the program may be running. Nothing where it cannot be read. */
   async open(): Promise<void> {
     try {
       this.take(await readSmallText(this.path, SMALL_FILES.own))
@@ -52,7 +52,6 @@ export class HistoryFile {
         this.warn(`The history could not be read: ${String(error)}`)
     }
     if (this.damaged > 0) this.warn(`${this.damaged} damaged lines of ${this.path} are skipped.`)
-    this.shorten()
   }
 
   /** In the order in which they were added, without those that were removed. */

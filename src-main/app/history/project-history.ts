@@ -15,10 +15,10 @@ import { writtenState } from './written-files'
 
 /** What the history needs of the program. */
 export interface HistoryHost {
-  readonly events: EventHub
-  readonly log: Log
+  readonly events: Pick<EventHub, 'emit'>
+  readonly log: Pick<Log, 'add'>
   /** Pictures, and the runs that drew them. */
-  readonly history: PreviewHistory
+  readonly history: Pick<PreviewHistory, 'list' | 'run'>
   readonly cache: { readonly folder: string }
   readonly mayRead: (path: string) => Promise<boolean>
 }

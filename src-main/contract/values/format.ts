@@ -50,6 +50,11 @@ export function shorten(name: string, length: number): string {
   return name.length <= length ? name : `${name.slice(0, half)}…${name.slice(-half)}`
 }
 
+/** The last part of a path of any system. */
+export function fileName(path: string): string {
+  return path.split(/[\\/]/).filter(Boolean).at(-1) ?? path
+}
+
 /** The last two parts of a path of any system: parts of models have names that all models share. */
 export function shortPath(path: string): string {
   return path.split(/[\\/]/).filter(Boolean).slice(-2).join('/')

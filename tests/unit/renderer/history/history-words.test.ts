@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { byDay, entrySentence } from '../../../../src-renderer/features/history/history-words'
+import { entrySentence } from '../../../../src-main/contract/history-words'
+import { byDay } from '../../../../src-renderer/features/history/history-words'
 import { drawnEntry, evaluationEntry, merge, mergeEntry, withModel } from './entries'
 
 it('tells an entry in a sentence', () => {
