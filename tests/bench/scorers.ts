@@ -1,7 +1,7 @@
 // One picture and one prompt through ImageReward (ViT-L/16 and BERT base, float32 file) and HPS (ViT-H/14, float16 file)
 // of the published shapes with synthetic weights, in float32 arithmetic on this machine's CPU: ours against
 // transformers', in one run, with the peak memory of loading and scoring.
-//   node scripts/run-ts.mjs tests/bench/scorers.ts FOLDER [PICTURES] [full|tiny]
+//   node scripts/run-ts.mjs tests/bench/scorers.ts FOLDER [PICTURES] [full|tiny] [image-reward|hps]
 // FEATUREFUSION_PYTHON=…/python; FOLDER is filled if it is empty: 5.7 GB. tiny: a smoke run whose figures mean nothing.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -67,11 +67,11 @@ async function hps(folder: string, pictures: number): Promise<number> {
   return score
 }
 
-async function compare(folder: string, pictures: string, size: string): Promise<void> {
+async function compare(folder: string, pictures: string, size: string, only: string | undefined): Promise<void> {
   const python = process.env['FEATUREFUSION_PYTHON'] ?? 'python3'
   if (!existsSync(join(folder, 'size.json')))
     spawnSync(python, [PYTHON_SIDE, 'make', folder, size], { stdio: ['ignore', 'inherit', 'inherit'] })
-  for (const scorer of SCORERS) {
+  for (const scorer of SCORERS.filter((name) => only === undefined || name === only)) {
     const mine = await watch(process.execPath, ['scripts/run-ts.mjs', import.meta.filename, scorer, folder, pictures])
     const theirs = await watch(python, [PYTHON_SIDE, scorer, folder, pictures])
     const [a, b] = [mine.checks[0]![0]!, theirs.checks[0]![0]!]
@@ -81,9 +81,9 @@ async function compare(folder: string, pictures: string, size: string): Promise<
   }
 }
 
-const [first, folder, pictures] = process.argv.slice(2)
+const [first, folder, pictures, only] = process.argv.slice(2)
 if (first === 'image-reward' || first === 'hps') {
   const run = first === 'hps' ? hps : imageReward
   console.log(JSON.stringify({ check: [await run(folder!, Number(pictures))] }))
-} else if (first) await compare(first, folder ?? '3', pictures ?? 'full')
-else throw new Error('scorers.ts FOLDER [PICTURES] [full|tiny]')
+} else if (first) await compare(first, folder ?? '3', pictures ?? 'full', only)
+else throw new Error('scorers.ts FOLDER [PICTURES] [full|tiny] [image-reward|hps]')
