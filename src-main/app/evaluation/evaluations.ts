@@ -142,6 +142,7 @@ export class Evaluations {
       base: null,
       soup: null,
       trials: [],
+      work: null,
       best: null,
       check: null,
       done: false,
@@ -284,7 +285,8 @@ export class Evaluations {
       const { trial, models } = event
       const best = models && trial.score !== null ? { score: trial.score, models } : search.best
       void this.update('search', job, { trials: [...search.trials, trial], best })
-    } else if (event.type === 'found') void this.update('search', job, { best: event.best, check: event.check })
+    } else if (event.type === 'found')
+      void this.update('search', job, { best: event.best, check: event.check, work: event.work })
   }
 
   /** Changes a result of a job, tells it and keeps it; a job that another one has followed changes nothing. */

@@ -14,6 +14,7 @@ interface SearchOptions extends EvaluationOptions {
   strategy: SearchStrategy
   trials: number
   perBlock?: boolean
+  race: boolean
   out?: string
 }
 
@@ -38,6 +39,7 @@ export function addSearchCommand(program: Command, files: ProgramFiles): void {
     )
     .option('--trials <n>', 'weights that CMA-ES tries', count, 100)
     .option('--per-block', 'a weight for every block of the network (CMA-ES)')
+    .option('--no-race', 'measure every trial on all pictures, those that are certainly worse as well')
     .option('--out <file>', `write the project with the weights found (*${PROJECT_SUFFIX}), for featurefusion merge`)
   addEvaluationOptions(command)
   command.action((path: string | undefined, options: SearchOptions) =>
@@ -51,7 +53,7 @@ async function search(
   files: ProgramFiles,
   signal: AbortSignal,
 ): Promise<void> {
-  const { strategy, trials, perBlock = false, seed = 0, out } = options
+  const { strategy, trials, perBlock = false, race, seed = 0, out } = options
   if (trials < 2) throw new UsageError('--trials: at least 2.')
   if (perBlock && strategy !== 'cma-es') throw new UsageError('--per-block goes with --strategy cma-es.')
   if (out !== undefined && !out.endsWith(PROJECT_SUFFIX))
@@ -64,7 +66,7 @@ async function search(
     const found = await searchMerge(
       run,
       project,
-      { strategy, trials, perBlock, seed },
+      { strategy, trials, perBlock, race, seed },
       {
         onProgress: (phase, fraction) => progress.show(phase, fraction),
         onStart: (told) => {
@@ -89,6 +91,7 @@ async function search(
         weightTable(found),
         '',
         lossesInWords(found, start, history[0]!.score, strategy),
+        ...workInWords(found),
         '',
         found.check?.verdict ?? 'It was stopped: the weights were not checked on the other pictures.',
         out === undefined
@@ -108,6 +111,16 @@ function weightTable({ best: { models } }: FoundMerge): string {
     ['block', ...models.map(({ name }) => name)],
     ...blocks.map((block) => [block, ...models.map(({ weight, blocks: own }) => (own[block] ?? weight).toFixed(4))]),
   ])
+}
+
+/** What the race spared, if it did. */
+function workInWords({ trials, work: { stopped, measured, units } }: FoundMerge): string[] {
+  if (stopped === 0) return []
+  const spared = Math.round(100 * (1 - measured / units))
+  return [
+    '',
+    `${stopped} of ${trials} trials were certainly worse and ended early: ${spared} % of the work was spared.`,
+  ]
 }
 
 function lossesInWords(

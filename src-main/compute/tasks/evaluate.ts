@@ -39,19 +39,23 @@ export const search: TaskRunner<'search'> = async (task, context) => {
   const { emit, signal } = context
   const run = await openRun(task, { ...task.project, base: task.project.models[0]!.path }, context)
   try {
-    const { best, check, trials } = await searchMerge(
+    const { best, check, trials, work } = await searchMerge(
       run,
       task.project,
       task,
       {
         onProgress: (phase, fraction) => emit({ type: 'progress', phase, fraction }),
         onStart: (start) => emit({ type: 'search', search: start }),
-        onTrial: ({ index, score, isBest }, models) =>
-          emit({ type: 'trial', trial: { index, score: Number.isFinite(score) ? score : null, isBest }, models }),
+        onTrial: ({ index, score, isStopped, isBest }, models) =>
+          emit({
+            type: 'trial',
+            trial: { index, score: Number.isFinite(score) ? score : null, isStopped, isBest },
+            models,
+          }),
       },
       signal,
     )
-    emit({ type: 'found', best, check })
+    emit({ type: 'found', best, check, work })
     return { kind: 'search', trials }
   } finally {
     await run.release()

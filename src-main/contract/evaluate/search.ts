@@ -12,6 +12,14 @@ export const foundWeightsSchema = z.object({
   blocks: z.record(z.string(), z.number()),
 })
 
+/** What a race measured of what all trials have: a unit is a picture at a timestep. */
+const workSchema = z.object({
+  /** Trials that ended early. */
+  stopped: z.number(),
+  measured: z.number(),
+  units: z.number(),
+})
+
 /** Losses on the two halves of the data. */
 const halvesSchema = z.object({ search: z.number(), check: z.number() })
 
@@ -32,7 +40,17 @@ export const searchReportSchema = z.object({
   /** Losses of what the result is compared with. */
   base: halvesSchema.nullable(),
   soup: halvesSchema.nullable(),
-  trials: z.array(z.object({ index: z.number(), score: z.number().nullable(), isBest: z.boolean() })),
+  trials: z.array(
+    z.object({
+      index: z.number(),
+      score: z.number().nullable(),
+      /** Certainly worse than the best before it; the score is an estimate. */
+      isStopped: z.boolean().default(false),
+      isBest: z.boolean(),
+    }),
+  ),
+  /** Absent until its end. */
+  work: workSchema.nullable().default(null),
   best: z.object({ score: z.number(), models: z.array(foundWeightsSchema) }).nullable(),
   /** On pictures that the search never saw; null where it was stopped. */
   check: z
@@ -50,5 +68,6 @@ export const searchReportSchema = z.object({
 })
 
 export type SearchStrategy = (typeof SEARCH_STRATEGIES)[number]
+export type SearchWork = z.infer<typeof workSchema>
 export type FoundWeights = z.infer<typeof foundWeightsSchema>
 export type SearchReport = z.infer<typeof searchReportSchema>

@@ -249,6 +249,8 @@ export const COMMANDS = {
       strategy: z.enum(SEARCH_STRATEGIES),
       trials: z.number().int().min(2).max(10_000).default(100),
       perBlock: z.boolean().default(false),
+      /** Trials that are certainly worse end early. */
+      race: z.boolean().default(true),
       seed: z.number().int().nonnegative().default(0),
     }),
     startedJob,

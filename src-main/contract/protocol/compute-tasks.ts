@@ -165,6 +165,7 @@ export const JOB_TASKS = {
       strategy: z.enum(SEARCH_STRATEGIES),
       trials: z.number(),
       perBlock: z.boolean(),
+      race: z.boolean(),
       seed: z.number(),
       data: evaluationData,
       device: providerStatusSchema,

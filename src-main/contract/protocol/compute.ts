@@ -49,6 +49,7 @@ export const computeEventSchema = z.discriminatedUnion('type', [
     type: z.literal('found'),
     best: searchReportSchema.shape.best.unwrap(),
     check: searchReportSchema.shape.check,
+    work: searchReportSchema.shape.work.unwrap().unwrap(),
   }),
   z.object({ type: z.literal('feature-drift'), drift: featureDriftSchema }),
   /** Of the scorers that are done. */

@@ -3,6 +3,7 @@ import { unetSlices } from '../../architecture/attention-slices'
 import type { Pipeline } from '../../diffusion/pipeline'
 import { alphasCumprodOf, betasOf, knowsZeroSnr, type BetaConfig } from '../../schedulers/shared/betas'
 import { readConfig, type SchedulerConfig } from '../../schedulers/shared/config'
+import type { TextStates } from '../../diffusion/prompt-encoder'
 import { conditionTensors } from '../../diffusion/text-to-image'
 import { throwIfCancelled } from '../../cancel'
 import { mean } from './bootstrap'
@@ -31,6 +32,14 @@ export interface LossOptions {
   onProgress?: (done: number, total: number) => void
 }
 
+/** One loss of a model: a picture of a domain at one timestep, by their numbers. */
+export interface LossUnit {
+  domain: EvaluationDomain
+  picture: number
+  /** Of the set's timesteps. */
+  step: number
+}
+
 /**
  * The denoising loss of a model on a domain (the paper's equation 6): for every picture and timestep the mean over
  * values of (prediction − target)², with x_t = √ᾱ_t · latent + √(1 − ᾱ_t) · noise and the model's own noise schedule. The
@@ -40,53 +49,81 @@ export interface LossOptions {
  */
 export async function denoisingLosses(
   pipeline: Pipeline,
-  { timesteps, noises }: Pick<EvaluationSet, 'timesteps' | 'noises'>,
+  set: Pick<EvaluationSet, 'timesteps' | 'noises'>,
   domain: EvaluationDomain,
   options: LossOptions = {},
 ): Promise<Float64Array[]> {
   const { pictures = domain.pictures.map((_, index) => index), signal, onProgress } = options
-  const { unet, unetConfig, schedulerConfig, vae } = pipeline.parts
-  const [channels, height, width] = domain.shape
-  if (unetConfig.inChannels !== channels)
-    throw new FusionError(
-      'incompatible',
-      `The latents of ${domain.name} have ${channels} channels, the UNet other ones.`,
-    )
-  const mix = mixerOf(schedulerConfig, timesteps)
+  const steps = set.timesteps.length
   const texts = options.texts ?? (await encodeTexts(pipeline, domain, pictures, signal))
-  const size = channels * height * width
-  const work = pictures.flatMap((picture, place) =>
-    timesteps.map((timestep, step) => ({ picture, place, timestep, step })),
-  )
-  const together = Math.min(work.length, Math.max(1, Math.floor(BATCH_LATENTS / (height * width))))
-  const losses = pictures.map(() => new Float64Array(timesteps.length))
-  for (let first = 0; first < work.length; first += together) {
+  const units = pictures.flatMap((picture) => set.timesteps.map((_, step) => ({ domain, picture, step })))
+  const losses = await unitLosses(pipeline, set, units, ({ picture }) => texts.get(picture)!, {
+    ...(signal && { signal }),
+    ...(onProgress && { onProgress }),
+  })
+  return pictures.map((_, place) => losses.slice(place * steps, (place + 1) * steps))
+}
+
+/**
+ * Denoising losses of single units, of any domains; those of one shape run together.
+ * @param textOf a unit's prompt by the pipeline's text encoders
+ * @returns one loss per unit, in their order
+ * @throws as denoisingLosses
+ */
+export async function unitLosses(
+  pipeline: Pipeline,
+  { timesteps, noises }: Pick<EvaluationSet, 'timesteps' | 'noises'>,
+  units: readonly LossUnit[],
+  textOf: (unit: LossUnit) => TextStates,
+  { signal, onProgress }: Pick<LossOptions, 'signal' | 'onProgress'> = {},
+): Promise<Float64Array> {
+  const { unet, unetConfig, schedulerConfig, vae } = pipeline.parts
+  const mix = mixerOf(schedulerConfig, timesteps)
+  const losses = new Float64Array(units.length)
+  for (let first = 0; first < units.length;) {
     throwIfCancelled(signal)
-    const batch = work.slice(first, first + together)
+    const batch = units.slice(first, first + together(units, first, textOf))
+    const { name, shape } = batch[0]!.domain
+    const [channels, height, width] = shape
+    if (unetConfig.inChannels !== channels)
+      throw new FusionError('incompatible', `The latents of ${name} have ${channels} channels, the UNet other ones.`)
+    const size = channels * height * width
     const noisy = new Float32Array(batch.length * size)
     const targets = new Float32Array(batch.length * size)
-    batch.forEach(({ picture, step, timestep }, index) => {
+    batch.forEach(({ domain, picture, step }, index) => {
       const at = (picture * noises + (step % noises)) * size
       const latent = domain.latents.subarray(picture * size, (picture + 1) * size)
       const noise = domain.noise.subarray(at, at + size)
-      mix(timestep, latent, noise, noisy.subarray(index * size), targets.subarray(index * size))
+      mix(timesteps[step]!, latent, noise, noisy.subarray(index * size), targets.subarray(index * size))
     })
-    const conditions = batch.map(({ picture }) => texts.get(picture)!)
+    const conditions = batch.map(textOf)
     await unet.fitSlices(unetSlices(unetConfig, { batch: batch.length, height, width }, conditions[0]!.tokens))
     const { output } = await unet.run({
       sample: { data: noisy, dims: [batch.length, channels, height, width] },
-      timestep: { data: Float32Array.from(batch, ({ timestep }) => timestep), dims: [batch.length] },
+      timestep: { data: Float32Array.from(batch, ({ step }) => timesteps[step]!), dims: [batch.length] },
       ...conditionTensors(conditions, { height: height * vae.config.scale, width: width * vae.config.scale }),
     })
     const predicted = output!.data as Float32Array
-    batch.forEach(({ place, step }, index) => {
+    batch.forEach((_, index) => {
       let sum = 0
       for (let i = index * size; i < (index + 1) * size; i++) sum += (predicted[i]! - targets[i]!) ** 2
-      losses[place]![step] = sum / size
+      losses[first + index] = sum / size
     })
-    onProgress?.(first + batch.length, work.length)
+    first += batch.length
+    onProgress?.(first, units.length)
   }
   return losses
+}
+
+/** How many units from one on go into one run: as many as fit, of one shape and with prompts of one length. */
+function together(units: readonly LossUnit[], first: number, textOf: (unit: LossUnit) => TextStates): number {
+  const one = units[first]!
+  const [, height, width] = one.domain.shape
+  const most = Math.max(1, Math.floor(BATCH_LATENTS / (height * width)))
+  const alike = (unit: LossUnit): boolean =>
+    unit.domain.shape.join() === one.domain.shape.join() && textOf(unit).tokens === textOf(one).tokens
+  const end = units.slice(first, first + most).findIndex((unit) => !alike(unit))
+  return end < 0 ? Math.min(most, units.length - first) : end
 }
 
 /** The same as one loss per picture: the mean over its timesteps. */

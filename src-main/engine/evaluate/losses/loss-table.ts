@@ -1,11 +1,12 @@
 import type { ModelRole } from '../../../contract/evaluate/losses'
 import type { Pipeline } from '../../diffusion/pipeline'
 import { throwIfCancelled } from '../../cancel'
-import { denoisingLosses } from './denoising-loss'
+import { denoisingLosses, unitLosses, type LossUnit } from './denoising-loss'
 import { encodeTexts, type DomainTexts } from '../data/domain-texts'
 import type { EvaluatedModel } from './evaluated-model'
 import type { EvaluationDomain, EvaluationSet } from '../data/evaluation-set'
 import { countPictures, type ChosenDomain } from '../data/splits'
+import { groupBy } from '../../../contract/values/group-by'
 
 /** Losses of one model. */
 export interface ModelLosses {
@@ -28,6 +29,12 @@ export interface MeasureOptions {
   onProgress?: (model: string, fraction: number) => void
   /** Called with every model that is done, so that an end before the last one keeps what was measured. */
   onModel?: (losses: ModelLosses) => void
+}
+
+/** A model in the network. */
+export interface OpenedLosses {
+  losses(units: readonly LossUnit[]): Promise<Float64Array>
+  release(): Promise<void>
 }
 
 /** Measures models one after the other on one pipeline; texts are encoded once for all that share its text encoders. */
@@ -70,6 +77,28 @@ export class LossMeter {
       return { name: model.name, role: model.role, losses }
     } finally {
       if (prepared !== this.pipeline) await prepared.release()
+    }
+  }
+
+  /**
+   * Makes the network a model, which is measured unit by unit until it is released; one at a time.
+   * @throws what preparing the model throws; `losses`: as unitLosses
+   */
+  async open(model: EvaluatedModel, signal?: AbortSignal): Promise<OpenedLosses> {
+    const prepared = await model.prepare(this.pipeline)
+    return {
+      losses: async (units) => {
+        const texts = new Map<EvaluationDomain, DomainTexts>()
+        for (const [domain, own] of groupBy(units, (unit) => unit.domain)) {
+          const pictures = [...new Set(own.map(({ picture }) => picture))]
+          texts.set(domain, await this.#textsOf(prepared, domain, pictures, signal))
+        }
+        const textOf = ({ domain, picture }: LossUnit) => texts.get(domain)!.get(picture)!
+        return unitLosses(prepared, this.set, units, textOf, signal ? { signal } : {})
+      },
+      release: async () => {
+        if (prepared !== this.pipeline) await prepared.release()
+      },
     }
   }
 

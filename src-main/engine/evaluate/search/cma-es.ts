@@ -1,9 +1,13 @@
 import { TorchGenerator } from '../../random'
-import { bestFirst } from './weight-trials'
+import { bestFirst, type TrialScore } from './weight-trials'
 
 /** From so many numbers on only their own spreads are learnt, not how they go together: that would take too many trials. */
 const MOST_FULL = 40
 const JACOBI_SWEEPS = 30
+
+export interface ScoredCandidate extends TrialScore {
+  candidate: readonly number[]
+}
 
 /**
  * CMA-ES (Hansen, The CMA Evolution Strategy: A Tutorial, 2016; default settings, without negative weights), and
@@ -15,7 +19,7 @@ export class CmaEs {
   readonly #size: number
   readonly #isFull: boolean
   readonly #shares: number[]
-  readonly #rates: { muEffective: number; sigma: number; damping: number; path: number; one: number; mu: number }
+  readonly #rates: { sigma: number; damping: number; path: number; one: number; mu: number }
   readonly #random: TorchGenerator
   #mean: number[]
   #sigma: number
@@ -34,14 +38,12 @@ export class CmaEs {
     this.candidates = 4 + Math.floor(3 * Math.log(n))
     const parents = Math.floor(this.candidates / 2)
     const raw = Array.from({ length: parents }, (_, i) => Math.log((this.candidates + 1) / 2) - Math.log(i + 1))
-    const total = raw.reduce((sum, value) => sum + value, 0)
-    this.#shares = raw.map((value) => value / total)
-    const muEffective = 1 / this.#shares.reduce((sum, value) => sum + value ** 2, 0)
+    this.#shares = sharesOf(raw)
+    const muEffective = effectiveCount(this.#shares)
     const sigmaRate = (muEffective + 2) / (n + muEffective + 5)
     const faster = this.#isFull ? 1 : (n + 2) / 3
     const one = Math.min(1, (faster * 2) / ((n + 1.3) ** 2 + muEffective))
     this.#rates = {
-      muEffective,
       sigma: sigmaRate,
       damping: 1 + 2 * Math.max(0, Math.sqrt((muEffective - 1) / (n + 1)) - 1) + sigmaRate,
       path: (4 + muEffective / n) / (n + 4 + (2 * muEffective) / n),
@@ -69,12 +71,14 @@ export class CmaEs {
   }
 
   /** Learns from one generation: as many candidates as `candidates`, moved into the allowed range by the caller if need be. */
-  tell(scored: readonly { candidate: readonly number[]; score: number }[]): void {
+  tell(scored: readonly ScoredCandidate[]): void {
     const n = this.#size
-    const { muEffective, sigma: sigmaRate, damping, path: pathRate, one, mu } = this.#rates
-    const best = bestFirst(scored).slice(0, this.#shares.length)
+    const { sigma: sigmaRate, damping, path: pathRate, one, mu } = this.#rates
+    const best = parentsOf(scored).slice(0, this.#shares.length)
+    const shares = sharesOf(this.#shares.slice(0, best.length))
+    const muEffective = effectiveCount(shares)
     const steps = best.map(({ candidate }) => candidate.map((value, i) => (value - this.#mean[i]!) / this.#sigma))
-    const step = this.#mean.map((_, i) => steps.reduce((sum, own, k) => sum + this.#shares[k]! * own[i]!, 0))
+    const step = this.#mean.map((_, i) => steps.reduce((sum, own, k) => sum + shares[k]! * own[i]!, 0))
     this.#mean = this.#mean.map((value, i) => value + this.#sigma * step[i]!)
 
     const along = product(transposed(this.#axes), step).map((value, i) => value / this.#lengths[i]!)
@@ -92,7 +96,7 @@ export class CmaEs {
     this.#covariance = this.#covariance.map((row, i) =>
       row.map((value, j) => {
         if (!this.#isFull && i !== j) return 0
-        const ranked = steps.reduce((sum, own, k) => sum + this.#shares[k]! * own[i]! * own[j]!, 0)
+        const ranked = steps.reduce((sum, own, k) => sum + shares[k]! * own[i]! * own[j]!, 0)
         return (1 - one - mu + one * lost) * value + one * this.#path[i]! * this.#path[j]! + mu * ranked
       }),
     )
@@ -103,6 +107,28 @@ export class CmaEs {
     this.#axes = vectors
     this.#lengths = values.map((value) => Math.sqrt(Math.max(value, Number.EPSILON)))
   }
+}
+
+/**
+ * What the next generation comes from, best first. A race that stopped a candidate knows that it is worse than the best so
+ * far, not where it stands among others that were stopped: so those that were measured whole alone are parents, be they
+ * fewer than usual, and stopped ones only where all were. On noisy quadratic losses that ends as far down as without a race;
+ * with places filled up by stopped ones, in the order of their estimates, searches ended worse.
+ */
+function parentsOf(scored: readonly ScoredCandidate[]): ScoredCandidate[] {
+  const whole = scored.filter(({ isStopped }) => !isStopped)
+  return bestFirst(whole.length > 0 ? whole : scored)
+}
+
+/** So that they sum to 1. */
+function sharesOf(raw: readonly number[]): number[] {
+  const total = raw.reduce((sum, value) => sum + value, 0)
+  return raw.map((value) => value / total)
+}
+
+/** How many parents with equal shares would have their variance. */
+function effectiveCount(shares: readonly number[]): number {
+  return 1 / shares.reduce((sum, value) => sum + value ** 2, 0)
 }
 
 /** Eigenvectors (columns) and eigenvalues of a symmetric matrix, by Jacobi's rotations. */

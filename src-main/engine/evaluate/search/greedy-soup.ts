@@ -1,4 +1,4 @@
-import { bestFirst, Trials, type SearchOptions, type SearchResult, type WeightScore } from './weight-trials'
+import { bestFirst, Trials, type SearchOptions, type SearchResult, type TrialScorer } from './weight-trials'
 
 /** Whether every model takes part once at most, with equal shares, or may be added again for a larger one. */
 export const GREEDY_FORMS = ['once', 'repeated'] as const
@@ -26,7 +26,7 @@ export interface GreedySoup extends SearchResult {
 export async function greedySoup(
   models: number,
   form: GreedyForm,
-  score: WeightScore,
+  score: TrialScorer,
   { mostParts = 3 * models, ...options }: GreedyOptions = {},
 ): Promise<GreedySoup> {
   const trials = new Trials(score, options)
@@ -35,14 +35,14 @@ export async function greedySoup(
   let parts = none
   const search = async (): Promise<void> => {
     const own: { model: number; score: number }[] = []
-    for (const model of none.keys()) own.push({ model, score: await trials.run(sharesOf(added(none, model))) })
+    for (const model of none.keys()) own.push({ model, score: (await trials.run(sharesOf(added(none, model)))).score })
     const [first, ...others] = bestFirst(own)
     order = [first!, ...others].map(({ model }) => model)
     parts = added(none, first!.model)
     let reached = first!.score
     const visit = async (model: number, isBetter: (value: number) => boolean): Promise<boolean> => {
       const wider = added(parts, model)
-      const value = await trials.run(sharesOf(wider))
+      const { score: value } = await trials.run(sharesOf(wider))
       if (!isBetter(value)) return false
       parts = wider
       reached = value

@@ -1,5 +1,5 @@
 import type { PairedLosses } from '../../../contract/evaluate/losses'
-import type { FoundWeights, SearchReport, SearchStrategy } from '../../../contract/evaluate/search'
+import type { FoundWeights, SearchReport, SearchStrategy, SearchWork } from '../../../contract/evaluate/search'
 import { FusionError } from '../../../contract/errors'
 import { weighsBase } from '../../../contract/methods/descriptor'
 import { describedMethod } from '../../../contract/methods/index'
@@ -8,15 +8,24 @@ import { reasonAgainstFeeding } from '../../merge/live-merge'
 import { planMerge } from '../../merge/open-model'
 import type { MergePlan } from '../../merge/plan/merge-plan'
 import { withEffectiveRules } from '../../merge/plan/rules'
-import { mean } from '../losses/bootstrap'
 import type { EvaluatedModel } from '../losses/evaluated-model'
 import type { EvaluationRun } from '../evaluation-run'
 import { greedySoup } from './greedy-soup'
-import type { ModelLosses } from '../losses/loss-table'
 import { countPictures, halves } from '../data/splits'
-import { differenceInWords, exceedsTwoErrors, pairedLosses } from '../compare/paired-difference'
+import { differenceInWords, exceedsTwoErrors } from '../compare/paired-difference'
 import { flatWeights, searchWeights, weightsOfFlat } from './weight-search'
-import type { Trial, WeightScore } from './weight-trials'
+import type { Trial, TrialScorer, WeightScore } from './weight-trials'
+import {
+  measureAll,
+  pairedValues,
+  valueOf,
+  type Objective,
+  type Stratum,
+  type UnitValues,
+} from './objectives/objective'
+import { lossObjective } from './objectives/loss-objective'
+import { Race } from './race/race'
+import { RacedScore } from './race/raced-score'
 import { denoiserName } from '../../checkpoint/denoisers'
 
 export interface MergeSearchOptions {
@@ -25,6 +34,8 @@ export interface MergeSearchOptions {
   /** A weight for every block of the network instead of one for each model; CMA-ES alone. */
   perBlock: boolean
   seed: number
+  /** Trials that are certainly worse end early. */
+  race: boolean
 }
 
 /** What a search has to tell while it runs. */
@@ -42,6 +53,8 @@ export interface FoundMerge {
   check: SearchReport['check']
   trials: number
   stopped: boolean
+  /** Of the trials: what their race spared. */
+  work: SearchWork
 }
 
 /**
@@ -53,7 +66,7 @@ export interface FoundMerge {
 export async function searchMerge(
   run: EvaluationRun,
   project: Project,
-  { strategy, trials, perBlock, seed }: MergeSearchOptions,
+  { strategy, trials, perBlock, seed, race }: MergeSearchOptions,
   { onProgress, onStart, onTrial }: MergeSearchNews,
   signal?: AbortSignal,
 ): Promise<FoundMerge> {
@@ -65,8 +78,12 @@ export async function searchMerge(
     throw new FusionError('validation', 'A search needs at least two pictures of every domain.', {
       hint: 'One half is for the search, the other half for the check.',
     })
-  const { live, meter, chosen } = await run.load((phase, fraction) => onProgress?.(phase, 0.05 * fraction))
+  const { live, meter, set, chosen } = await run.load((phase, fraction) => onProgress?.(phase, 0.05 * fraction))
   const [search, unseen] = halves(chosen)
+  const [choosing, judging] = [search, unseen].map((half) => lossObjective(meter, set, half, signal)) as [
+    Objective,
+    Objective,
+  ]
   const cancel = signal ? { signal } : {}
 
   const mergeOf = (weighed: readonly ModelEntry[], method = searched.method): EvaluatedModel => ({
@@ -82,15 +99,19 @@ export async function searchMerge(
   const soup = methodSchema.parse({ name: 'soup', align })
   const equal = models.map((model) => ({ ...model, weight: 1, blocks: {}, layers: [] }))
   const onBoth = async (model: EvaluatedModel) => ({
-    search: await meter.measure(model, search, cancel),
-    check: await meter.measure(model, unseen, cancel),
+    search: await measureAll(choosing, model),
+    check: await measureAll(judging, model),
   })
   const base = await onBoth(await run.baseModel())
   const average = await onBoth(mergeOf(equal, soup))
+  const both = (values: typeof base) => ({
+    search: valueOf(choosing.strata, values.search),
+    check: valueOf(judging.strata, values.check),
+  })
   onStart?.({
     pictures: { search: countPictures(search), check: countPictures(unseen) },
-    base: { search: meanLoss(base.search), check: meanLoss(base.check) },
-    soup: { search: meanLoss(average.search), check: meanLoss(average.check) },
+    base: both(base),
+    soup: both(average),
   })
 
   const isGreedy = strategy !== 'cma-es'
@@ -102,11 +123,16 @@ export async function searchMerge(
   }
   const foundOf = (flat: readonly number[]): FoundWeights[] =>
     weigh(flat).map(({ name, weight, blocks: own }) => ({ name, weight, blocks: own }))
-  const score: WeightScore = async (flat) => meanLoss(await meter.measure(mergeOf(weigh(flat)), search, cancel))
-  let checked = average.check
+  const raced = new RacedScore(
+    choosing.strata,
+    (flat) => choosing.open(mergeOf(weigh(flat))),
+    race ? new Race(choosing.strata, seed) : null,
+  )
+  const score: TrialScorer = (flat) => raced.score(flat)
+  let checked: UnitValues = average.check
   const check: WeightScore = async (flat) => {
-    checked = await meter.measure(mergeOf(weigh(flat)), unseen, cancel)
-    return meanLoss(checked)
+    checked = await measureAll(judging, mergeOf(weigh(flat)))
+    return valueOf(judging.strata, checked)
   }
   const expected = isGreedy ? models.length * 3 : trials
   const options = {
@@ -122,20 +148,22 @@ export async function searchMerge(
     : await searchWeights(startOf(free, blocks), score, { ...options, trials, seed })
   return {
     best: { score: result.best.score, models: foundOf(result.best.weights) },
-    check: result.check && judge(result.check, checked, base.check, average.check),
+    check: result.check && judge(result.check, judging.strata, checked, base.check, average.check),
     trials: result.trials.length,
     stopped: result.stopped,
+    work: raced.work,
   }
 }
 
 /** What the weights found are worth. @param found @param base @param average their losses on the unseen pictures */
 function judge(
   check: { start: number; best: number },
-  found: ModelLosses,
-  base: ModelLosses,
-  average: ModelLosses,
+  strata: readonly Stratum[],
+  found: UnitValues,
+  base: UnitValues,
+  average: UnitValues,
 ): NonNullable<SearchReport['check']> {
-  const [againstBase, againstSoup] = [pairedLosses(found, base), pairedLosses(found, average)]
+  const [againstBase, againstSoup] = [pairedValues(strata, found, base), pairedValues(strata, found, average)]
   const against = (difference: PairedLosses, name: string): string => {
     const relation = difference.mean < 0 ? 'better than' : 'worse than'
     return `${exceedsTwoErrors(difference) ? relation : 'not measurably different from'} ${name} (${differenceInWords(difference)})`
@@ -178,9 +206,4 @@ function checkSearchable(plan: MergePlan): void {
 function startOf(models: readonly ModelEntry[], blocks: readonly string[]): number[] {
   const flat = flatWeights(models, blocks).map((weight) => Math.max(0, weight))
   return flat.some((weight) => weight > 0) ? flat : flat.map(() => 1)
-}
-
-/** Every domain counts the same. */
-function meanLoss({ losses }: ModelLosses): number {
-  return mean(losses.map((own) => mean(own.map((row) => mean(row)))))
 }

@@ -1,6 +1,6 @@
 import { FusionError } from '../../../contract/errors'
-import { CmaEs } from './cma-es'
-import { Trials, type SearchOptions, type SearchResult, type WeightScore } from './weight-trials'
+import { CmaEs, type ScoredCandidate } from './cma-es'
+import { Trials, type SearchOptions, type SearchResult, type TrialScorer } from './weight-trials'
 
 export interface WeightSearchOptions extends SearchOptions {
   /** Trials, the start included. */
@@ -24,7 +24,7 @@ const MOST_ASKED = 10
  */
 export function searchWeights(
   start: readonly number[],
-  score: WeightScore,
+  score: TrialScorer,
   { trials: most = DEFAULT_TRIALS, seed = 0, spread = DEFAULT_SPREAD, ...options }: WeightSearchOptions = {},
 ): Promise<SearchResult> {
   if (!start.every((weight) => weight >= 0 && Number.isFinite(weight)) || !start.some((weight) => weight > 0))
@@ -33,12 +33,13 @@ export function searchWeights(
   const strategy = new CmaEs(start, spread, seed)
   return trials.collect(async () => {
     await trials.run(start)
-    let scored: { candidate: number[]; score: number }[] = []
+    let scored: ScoredCandidate[] = []
     // Candidates that were tried before, or drop every model, are no trials: a search that has settled must end as well.
     for (let asked = 0; asked < MOST_ASKED * most && trials.list.length < most; asked++) {
       const candidate = strategy.ask().map((weight) => Math.max(0, weight))
       if (!candidate.some((weight) => weight > 0)) continue
-      scored.push({ candidate, score: await trials.run(candidate) })
+      const { score, isStopped } = await trials.run(candidate)
+      scored.push({ candidate, score, isStopped })
       if (scored.length < strategy.candidates) continue
       strategy.tell(scored)
       scored = []

@@ -4,12 +4,23 @@ import { throwIfCancelled } from '../../cancel'
 /** What weights are worth: less is better (a mean denoising loss on pictures that the models were not trained on). */
 export type WeightScore = (weights: readonly number[]) => Promise<number>
 
+/** What a trial was found to be worth. */
+export interface TrialScore {
+  score: number
+  /** It was certainly worse than the best trial before it, and not measured to its end: its score is an estimate, worse than that one's. */
+  isStopped: boolean
+}
+
+/** A score that may end early; a number is that of a trial which was measured whole. */
+export type TrialScorer = (weights: readonly number[]) => Promise<TrialScore | number>
+
 /** Weights that a search tried. */
 export interface Trial {
   index: number
   weights: readonly number[]
   /** Infinity where the score was no number. */
   score: number
+  isStopped: boolean
   /** Whether no trial before it was as good. */
   isBest: boolean
 }
@@ -37,33 +48,34 @@ export interface SearchResult {
 export class Trials {
   readonly list: Trial[] = []
   readonly #known = new Map<string, Trial>()
-  readonly #score: WeightScore
+  readonly #score: TrialScorer
   readonly #options: SearchOptions
   #best: Trial | undefined
 
-  constructor(score: WeightScore, options: SearchOptions) {
+  constructor(score: TrialScorer, options: SearchOptions) {
     this.#score = score
     this.#options = options
   }
 
   /**
-   * The score of weights; those that were tried before cost nothing and are no new trial.
+   * Tries weights; those that were tried before cost nothing and are no new trial.
    * @throws FusionError 'cancelled' once the signal is aborted; what the score throws
    */
-  async run(weights: readonly number[]): Promise<number> {
+  async run(weights: readonly number[]): Promise<Trial> {
     const key = weights.join()
     const known = this.#known.get(key)
-    if (known) return known.score
+    if (known) return known
     throwIfCancelled(this.#options.signal)
-    const value = await this.#score(weights)
+    const found = await this.#score(weights)
+    const { score: value, isStopped } = typeof found === 'number' ? { score: found, isStopped: false } : found
     const score = Number.isNaN(value) ? Infinity : value
-    const isBest = score < (this.#best?.score ?? Infinity) || !this.#best
-    const trial = { index: this.list.length, weights: [...weights], score, isBest }
+    const isBest = !this.#best || (!isStopped && score < this.#best.score)
+    const trial = { index: this.list.length, weights: [...weights], score, isStopped, isBest }
     if (isBest) this.#best = trial
     this.list.push(trial)
     this.#known.set(key, trial)
     this.#options.onTrial?.(trial)
-    return score
+    return trial
   }
 
   /**
