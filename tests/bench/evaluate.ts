@@ -92,7 +92,7 @@ async function search(trials: number): Promise<void> {
   const found = await searchMerge(
     run,
     project,
-    { strategy: 'cma-es', trials, perBlock: false, seed: 0, race: false },
+    { strategy: 'cma-es', trials, groups: 'all', seed: 0, race: false },
     {
       onTrial: ({ index }) => {
         if (index === 0) [first, fed] = [performance.now(), 0]

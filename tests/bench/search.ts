@@ -61,7 +61,7 @@ async function search(race: boolean): Promise<Side> {
   const found = await searchMerge(
     run,
     project,
-    { strategy: 'cma-es', trials: Number(trials), perBlock: false, seed: Number(seed), race },
+    { strategy: 'cma-es', trials: Number(trials), groups: 'all', seed: Number(seed), race },
     {
       onStart: () => {
         before = process.cpuUsage()

@@ -134,7 +134,7 @@ export class Evaluations {
       key: evaluationKey(project, 'search'),
       models: project.models.map(identityOf),
       strategy: input.strategy,
-      perBlock: input.perBlock,
+      groups: input.groups,
       planned: input.strategy === 'cma-es' ? input.trials : null,
       folder: data.folder,
       split: data.split,

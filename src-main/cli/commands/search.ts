@@ -1,6 +1,12 @@
 import { Option, type Command } from 'commander'
 import { PROJECT_FILE, PROJECT_SUFFIX, writeProject } from '../../project/project-file'
-import { SEARCH_STRATEGIES, type SearchReport, type SearchStrategy } from '../../contract/evaluate/search'
+import {
+  GROUPINGS,
+  SEARCH_STRATEGIES,
+  type Grouping,
+  type SearchReport,
+  type SearchStrategy,
+} from '../../contract/evaluate/search'
 import { withFoundWeights } from '../../contract/document/project-evaluation'
 import { searchMerge, type FoundMerge } from '../../engine/evaluate/search/search-merge'
 import type { Trial } from '../../engine/evaluate/search/weight-trials'
@@ -13,7 +19,7 @@ import { printResult, runCommand, say, table, UsageError } from '../output/outpu
 interface SearchOptions extends EvaluationOptions {
   strategy: SearchStrategy
   trials: number
-  perBlock?: boolean
+  groupBy: Grouping
   race: boolean
   out?: string
 }
@@ -38,7 +44,14 @@ export function addSearchCommand(program: Command, files: ProgramFiles): void {
         .default('cma-es'),
     )
     .option('--trials <n>', 'weights that CMA-ES tries', count, 100)
-    .option('--per-block', 'a weight for every block of the network (CMA-ES)')
+    .addOption(
+      new Option(
+        '--group-by <name>',
+        'what shares a weight of a model: all of it, each of its stages (BASE, IN, M, OUT), or every block (CMA-ES)',
+      )
+        .choices(GROUPINGS)
+        .default('all'),
+    )
     .option('--no-race', 'measure every trial on all pictures, those that are certainly worse as well')
     .option('--out <file>', `write the project with the weights found (*${PROJECT_SUFFIX}), for featurefusion merge`)
   addEvaluationOptions(command)
@@ -53,9 +66,9 @@ async function search(
   files: ProgramFiles,
   signal: AbortSignal,
 ): Promise<void> {
-  const { strategy, trials, perBlock = false, race, seed = 0, out } = options
+  const { strategy, trials, groupBy: groups, race, seed = 0, out } = options
   if (trials < 2) throw new UsageError('--trials: at least 2.')
-  if (perBlock && strategy !== 'cma-es') throw new UsageError('--per-block goes with --strategy cma-es.')
+  if (groups !== 'all' && strategy !== 'cma-es') throw new UsageError('--group-by goes with --strategy cma-es.')
   if (out !== undefined && !out.endsWith(PROJECT_SUFFIX))
     throw new UsageError(`--out ${out}: a project's file ends with ${PROJECT_SUFFIX}.`)
   const project = await evaluatedProject(path, options)
@@ -66,7 +79,7 @@ async function search(
     const found = await searchMerge(
       run,
       project,
-      { strategy, trials, perBlock, race, seed },
+      { strategy, trials, groups, race, seed },
       {
         onProgress: (phase, fraction) => progress.show(phase, fraction),
         onStart: (told) => {

@@ -3,6 +3,13 @@ import { modelIdentitySchema } from '../document/model-identity'
 import { pairedSchema } from './losses'
 import { SPLITS } from './settings'
 
+/**
+ * What shares a weight: the whole network, each of its stages (BASE: embeddings of time and conditions; down, middle, up),
+ * or every block.
+ */
+export const GROUPINGS = ['all', 'stages', 'blocks'] as const
+export type Grouping = (typeof GROUPINGS)[number]
+
 export const SEARCH_STRATEGIES = ['greedy-once', 'greedy-repeated', 'cma-es'] as const
 
 /** Weights of a model that a search found. */
@@ -30,7 +37,7 @@ export const searchReportSchema = z.object({
   /** Of the project, base first: it is shown for no others. */
   models: z.array(modelIdentitySchema).default([]),
   strategy: z.enum(SEARCH_STRATEGIES),
-  perBlock: z.boolean(),
+  groups: z.enum(GROUPINGS).default('all'),
   /** How many will be tried; null while that is not known (greedy). */
   planned: z.number().nullable(),
   folder: z.string(),

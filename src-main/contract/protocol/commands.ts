@@ -4,7 +4,7 @@ import { calibrationPlanSchema } from '../document/calibration'
 import { relativeSchema } from '../document/family'
 import { domainPicturesSchema } from '../evaluate/domain-pictures'
 import { evaluationResultsSchema } from '../evaluate/results'
-import { SEARCH_STRATEGIES } from '../evaluate/search'
+import { GROUPINGS, SEARCH_STRATEGIES } from '../evaluate/search'
 import { scorerSchema } from '../evaluate/scorers'
 import { evaluationDataSchema } from '../evaluate/settings'
 import { numberedEventSchema, type NumberedEvent } from './events'
@@ -248,7 +248,7 @@ export const COMMANDS = {
     z.strictObject({
       strategy: z.enum(SEARCH_STRATEGIES),
       trials: z.number().int().min(2).max(10_000).default(100),
-      perBlock: z.boolean().default(false),
+      groups: z.enum(GROUPINGS).default('all'),
       /** Trials that are certainly worse end early. */
       race: z.boolean().default(true),
       seed: z.number().int().nonnegative().default(0),

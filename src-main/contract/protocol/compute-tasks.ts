@@ -3,7 +3,7 @@ import { fusedAdapterSchema, fusionRequestSchema } from '../adapter-fusion'
 import { providerStatusSchema } from '../values/devices'
 import { roleSchema } from '../evaluate/losses'
 import { recognitionSettingsSchema } from '../evaluate/recognition'
-import { SEARCH_STRATEGIES } from '../evaluate/search'
+import { GROUPINGS, SEARCH_STRATEGIES } from '../evaluate/search'
 import { scorerFilesSchema, scorerSchema } from '../evaluate/scorers'
 import { dataSettingsSchema, scoreSettingsSchema } from '../evaluate/settings'
 import { exportResultSchema, forecastSchema, verificationSchema } from '../export'
@@ -164,7 +164,7 @@ export const JOB_TASKS = {
       project: projectSchema,
       strategy: z.enum(SEARCH_STRATEGIES),
       trials: z.number(),
-      perBlock: z.boolean(),
+      groups: z.enum(GROUPINGS),
       race: z.boolean(),
       seed: z.number(),
       data: evaluationData,

@@ -33,7 +33,7 @@ const projectAt = (path: string) => projectSchema.parse(JSON.parse(readFileSync(
 describe('featurefusion search', () => {
   it('finds weights, says what they are worth, and writes them as a project that merge takes', async () => {
     const out = join(temporaryFolder(), 'deep', 'found.fusion.json')
-    const ended = await cli.run('search', ...common, '--trials', '3', '--per-block', '--out', out)
+    const ended = await cli.run('search', ...common, '--trials', '3', '--group-by', 'stages', '--out', out)
     expect(ended.stderr).not.toMatch(/^Error/m)
     const { best, check, pictures, base, soup, history, stopped, project } = JSON.parse(ended.stdout) as Found
     expect(pictures!.search).toBe(pictures!.check)
@@ -47,7 +47,8 @@ describe('featurefusion search', () => {
     expect(written.models.map(({ name, blocks }) => ({ name, blocks }))).toEqual(
       best!.models.map(({ name, blocks }) => ({ name, blocks })),
     )
-    expect(Object.keys(written.models[0]!.blocks).length).toBeGreaterThan(1)
+    expect(new Set(Object.values(written.models[0]!.blocks)).size).toBe(4)
+    expect(Object.keys(written.models[0]!.blocks).length).toBeGreaterThan(4)
     expect(written.evaluation).toMatchObject({ pictures: 2, split: 'held-out' })
     const merged = await cli.run('merge', out, '--dry-run', '--json')
     expect(merged.code).toBe(0)
@@ -85,7 +86,7 @@ describe('featurefusion search', () => {
     const folder = temporaryFolder()
     for (const [wrong, words, expected] of [
       [['--out', join(folder, 'found.json')], '.fusion.json', 2],
-      [['--strategy', 'greedy-once', '--per-block'], '--per-block', 2],
+      [['--strategy', 'greedy-once', '--group-by', 'blocks'], '--group-by', 2],
       [['--trials', '1'], '--trials', 2],
       [['--pictures', '1'], 'two pictures', 1],
       [['--data', join(folder, 'none')], 'is not there', 1],

@@ -1,5 +1,11 @@
 import type { PairedLosses } from '../../../contract/evaluate/losses'
-import type { FoundWeights, SearchReport, SearchStrategy, SearchWork } from '../../../contract/evaluate/search'
+import type {
+  FoundWeights,
+  Grouping,
+  SearchReport,
+  SearchStrategy,
+  SearchWork,
+} from '../../../contract/evaluate/search'
 import { FusionError } from '../../../contract/errors'
 import { weighsBase } from '../../../contract/methods/descriptor'
 import { describedMethod } from '../../../contract/methods/index'
@@ -13,7 +19,7 @@ import type { EvaluationRun } from '../evaluation-run'
 import { greedySoup } from './greedy-soup'
 import { countPictures, halves } from '../data/splits'
 import { differenceInWords, exceedsTwoErrors } from '../compare/paired-difference'
-import { flatWeights, searchWeights, weightsOfFlat } from './weight-search'
+import { flatWeights, groupsOf, searchWeights, weightsOfFlat } from './weight-search'
 import type { Trial, TrialScorer, WeightScore } from './weight-trials'
 import {
   measureAll,
@@ -24,6 +30,7 @@ import {
   type UnitValues,
 } from './objectives/objective'
 import { lossObjective } from './objectives/loss-objective'
+import { spreadsOf } from './race/looks'
 import { Race } from './race/race'
 import { RacedScore } from './race/raced-score'
 import { denoiserName } from '../../checkpoint/denoisers'
@@ -31,8 +38,8 @@ import { denoiserName } from '../../checkpoint/denoisers'
 export interface MergeSearchOptions {
   strategy: SearchStrategy
   trials: number
-  /** A weight for every block of the network instead of one for each model; CMA-ES alone. */
-  perBlock: boolean
+  /** What of a model shares a weight; CMA-ES alone. */
+  groups: Grouping
   seed: number
   /** Trials that are certainly worse end early. */
   race: boolean
@@ -66,7 +73,7 @@ export interface FoundMerge {
 export async function searchMerge(
   run: EvaluationRun,
   project: Project,
-  { strategy, trials, perBlock, seed, race }: MergeSearchOptions,
+  { strategy, trials, groups: grouping, seed, race }: MergeSearchOptions,
   { onProgress, onStart, onTrial }: MergeSearchNews,
   signal?: AbortSignal,
 ): Promise<FoundMerge> {
@@ -115,10 +122,10 @@ export async function searchMerge(
   })
 
   const isGreedy = strategy !== 'cma-es'
-  const blocks = perBlock && !isGreedy ? plan.blocks : []
+  const groups = isGreedy ? [] : groupsOf(grouping, plan.blocks)
   const free = isGreedy || weighsBase(describedMethod(searched.method.name)) ? models : models.slice(1)
   const weigh = (flat: readonly number[]): ModelEntry[] => {
-    const found = weightsOfFlat(flat, free, blocks)
+    const found = weightsOfFlat(flat, free, groups)
     return models.map((model) => ({ ...model, ...found[free.indexOf(model)] }))
   }
   const foundOf = (flat: readonly number[]): FoundWeights[] =>
@@ -126,7 +133,7 @@ export async function searchMerge(
   const raced = new RacedScore(
     choosing.strata,
     (flat) => choosing.open(mergeOf(weigh(flat))),
-    race ? new Race(choosing.strata, seed) : null,
+    race ? new Race(choosing.strata, spreadsOf(average.search, base.search), seed) : null,
   )
   const score: TrialScorer = (flat) => raced.score(flat)
   let checked: UnitValues = average.check
@@ -145,7 +152,7 @@ export async function searchMerge(
   }
   const result = isGreedy
     ? await greedySoup(models.length, strategy === 'greedy-once' ? 'once' : 'repeated', score, options)
-    : await searchWeights(startOf(free, blocks), score, { ...options, trials, seed })
+    : await searchWeights(startOf(free, groups), score, { ...options, trials, seed })
   return {
     best: { score: result.best.score, models: foundOf(result.best.weights) },
     check: result.check && judge(result.check, judging.strata, checked, base.check, average.check),
@@ -203,7 +210,7 @@ function checkSearchable(plan: MergePlan): void {
 }
 
 /** A search begins with the weights as they are; models without any begin with none. */
-function startOf(models: readonly ModelEntry[], blocks: readonly string[]): number[] {
-  const flat = flatWeights(models, blocks).map((weight) => Math.max(0, weight))
+function startOf(models: readonly ModelEntry[], groups: readonly (readonly string[])[]): number[] {
+  const flat = flatWeights(models, groups).map((weight) => Math.max(0, weight))
   return flat.some((weight) => weight > 0) ? flat : flat.map(() => 1)
 }

@@ -1,4 +1,7 @@
+import type { Grouping } from '../../../contract/evaluate/search'
 import { FusionError } from '../../../contract/errors'
+import { groupBy } from '../../../contract/values/group-by'
+import { mean } from '../losses/bootstrap'
 import { CmaEs, type ScoredCandidate } from './cma-es'
 import { Trials, type SearchOptions, type SearchResult, type TrialScorer } from './weight-trials'
 
@@ -53,26 +56,38 @@ export interface WeightsByBlock {
   blocks: Record<string, number>
 }
 
-/** Weights of models as one list of numbers: one per model and block, or one per model where `blocks` is empty. */
-export function flatWeights(models: readonly WeightsByBlock[], blocks: readonly string[]): number[] {
+/** Blocks that share a weight, by the labels of a network's blocks; none: a model has one weight everywhere. */
+export function groupsOf(grouping: Grouping, blocks: readonly string[]): string[][] {
+  if (grouping === 'all') return []
+  if (grouping === 'blocks') return blocks.map((block) => [block])
+  return [...groupBy(blocks, (block) => block.replace(/\d+$/, '')).values()]
+}
+
+/**
+ * Weights of models as one list of numbers: one per model and group of blocks, or one per model where there are no groups.
+ * What differs within a group begins with its mean.
+ */
+export function flatWeights(models: readonly WeightsByBlock[], groups: readonly (readonly string[])[]): number[] {
   return models.flatMap(({ weight, blocks: own }) =>
-    blocks.length === 0 ? [weight] : blocks.map((block) => own[block] ?? weight),
+    groups.length === 0 ? [weight] : groups.map((group) => mean(group.map((block) => own[block] ?? weight))),
   )
 }
 
 /**
  * The weights of models that a list of numbers stands for.
- * @param models as they were before: their weight stays for what lies in none of the blocks; without blocks one weight
+ * @param models as they were before: their weight stays for what lies in none of the blocks; without groups one weight
  *   holds for all of them
  */
 export function weightsOfFlat(
   flat: readonly number[],
   models: readonly WeightsByBlock[],
-  blocks: readonly string[],
+  groups: readonly (readonly string[])[],
 ): WeightsByBlock[] {
   return models.map(({ weight, blocks: before }, model) => {
-    if (blocks.length === 0) return { weight: flat[model]!, blocks: {} }
-    const own = blocks.map((block, index) => [block, flat[model * blocks.length + index]!] as const)
+    if (groups.length === 0) return { weight: flat[model]!, blocks: {} }
+    const own = groups.flatMap((group, index) =>
+      group.map((block) => [block, flat[model * groups.length + index]!] as const),
+    )
     return { weight, blocks: { ...before, ...Object.fromEntries(own) } }
   })
 }

@@ -7,7 +7,7 @@ import type { Objective } from './objective'
  * Where timesteps part, as fractions of their number, from those with little noise on. Losses of different weights differ
  * most where there is little noise: on the shipped family domain and timestep make four fifths of the variance.
  */
-const PARTS = [0.1, 0.2, 0.3, 0.5, 1]
+const PARTS = [0.2, 0.4, 1]
 /** Units of a stratum: of fewer, two are too large a part to begin with. */
 const LEAST_UNITS = 6
 

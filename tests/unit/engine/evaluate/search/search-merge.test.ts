@@ -65,7 +65,7 @@ describe('a search of a merge', () => {
     const found = await searchMerge(
       run,
       project,
-      { strategy: 'cma-es', trials: 4, perBlock: false, seed: 0, race: true },
+      { strategy: 'cma-es', trials: 4, groups: 'all', seed: 0, race: true },
       {
         onStart: () => seen.splice(0),
         onTrial: ({ index }) => events.push({ trial: index, seen: seen.splice(0) }),

@@ -2,7 +2,12 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FusionError } from '../../../../../src-main/contract/errors'
 import { GREEDY_FORMS, greedySoup } from '../../../../../src-main/engine/evaluate/search/greedy-soup'
-import { flatWeights, searchWeights, weightsOfFlat } from '../../../../../src-main/engine/evaluate/search/weight-search'
+import {
+  flatWeights,
+  groupsOf,
+  searchWeights,
+  weightsOfFlat,
+} from '../../../../../src-main/engine/evaluate/search/weight-search'
 import type { Trial } from '../../../../../src-main/engine/evaluate/search/weight-trials'
 
 /** The squared distance of a convex mixture of points from a target: what a loss looks like near its minimum. */
@@ -218,9 +223,10 @@ describe('weights by block', () => {
       { weight: 1, blocks: { IN00: 0.5, OUT03: 2 } },
       { weight: 0.3, blocks: {} },
     ]
-    const flat = flatWeights(models, ['IN00', 'M00'])
+    const groups = [['IN00'], ['M00']]
+    const flat = flatWeights(models, groups)
     expect(flat).toEqual([0.5, 1, 0.3, 0.3])
-    expect(weightsOfFlat([1, 2, 3, 4], models, ['IN00', 'M00'])).toEqual([
+    expect(weightsOfFlat([1, 2, 3, 4], models, groups)).toEqual([
       { weight: 1, blocks: { IN00: 1, M00: 2, OUT03: 2 } },
       { weight: 0.3, blocks: { IN00: 3, M00: 4 } },
     ])
@@ -228,6 +234,18 @@ describe('weights by block', () => {
     expect(weightsOfFlat([5, 6], models, [])).toEqual([
       { weight: 5, blocks: {} },
       { weight: 6, blocks: {} },
+    ])
+  })
+
+  it('can be shared by the blocks of a stage', () => {
+    const blocks = ['BASE', 'IN00', 'IN01', 'M00', 'OUT00', 'OUT01']
+    expect(groupsOf('all', blocks)).toEqual([])
+    expect(groupsOf('blocks', blocks)).toEqual(blocks.map((block) => [block]))
+    const stages = groupsOf('stages', blocks)
+    expect(stages).toEqual([['BASE'], ['IN00', 'IN01'], ['M00'], ['OUT00', 'OUT01']])
+    expect(flatWeights([{ weight: 1, blocks: { IN00: 0.5, OUT01: 3 } }], stages)).toEqual([1, 0.75, 1, 2])
+    expect(weightsOfFlat([1, 2, 3, 4], [{ weight: 9, blocks: {} }], stages)).toEqual([
+      { weight: 9, blocks: { BASE: 1, IN00: 2, IN01: 2, M00: 3, OUT00: 4, OUT01: 4 } },
     ])
   })
 })

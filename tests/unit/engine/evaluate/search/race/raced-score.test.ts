@@ -41,7 +41,17 @@ function noisyLosses(models: number, seed: number): (weights: readonly number[])
 
 function scored(models: number, seed: number, race: boolean): RacedScore {
   const open = noisyLosses(models, seed)
-  return new RacedScore(strata, (weights) => Promise.resolve(open(weights)), race ? new Race(strata, seed) : null)
+  return new RacedScore(
+    strata,
+    (weights) => Promise.resolve(open(weights)),
+    race
+      ? new Race(
+          strata,
+          strata.map(() => 0),
+          seed,
+        )
+      : null,
+  )
 }
 
 describe('a search with a race', () => {
@@ -115,7 +125,11 @@ describe('a search with a race', () => {
           release: () => Promise.resolve(void released++),
         })
       },
-      new Race(strata, 0),
+      new Race(
+        strata,
+        strata.map(() => 0),
+        0,
+      ),
     )
     await score.score([1, 1])
     expect(await score.score([9, 1])).toEqual({ score: Infinity, isStopped: true })
