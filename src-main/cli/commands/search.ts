@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { PROJECT_FILE, PROJECT_SUFFIX, writeProject } from '../../project/project-file'
 import {
@@ -12,6 +13,8 @@ import { searchMerge, type FoundMerge } from '../../engine/evaluate/search/searc
 import type { Trial } from '../../engine/evaluate/search/weight-trials'
 import { checkOutput } from '../../engine/files/writing/write-output'
 import { addEvaluationOptions, evaluatedProject, withRun, type EvaluationOptions } from '../options/evaluation-options'
+import { methodSchema, modelSchema, takingPart, type Project } from '../../contract/document/project'
+import { DENOISER_COMPONENTS } from '../../contract/values/denoisers'
 import type { ProgramFiles } from './merge'
 import { count } from '../options/option-values'
 import { printResult, runCommand, say, table, UsageError } from '../output/output'
@@ -19,7 +22,8 @@ import { printResult, runCommand, say, table, UsageError } from '../output/outpu
 interface SearchOptions extends EvaluationOptions {
   strategy: SearchStrategy
   trials: number
-  groupBy: Grouping
+  space: 'weights' | 'gains'
+  groupBy?: Grouping
   race: boolean
   out?: string
 }
@@ -46,11 +50,17 @@ export function addSearchCommand(program: Command, files: ProgramFiles): void {
     .option('--trials <n>', 'weights that CMA-ES tries', count, 100)
     .addOption(
       new Option(
-        '--group-by <name>',
-        'what shares a weight of a model: all of it, each of its stages (BASE, IN, M, OUT), or every block (CMA-ES)',
+        '--space <name>',
+        'what is searched: weights; gains: a scale for what every block adds, of the merge that the project file makes, or of the one specialist',
       )
-        .choices(GROUPINGS)
-        .default('all'),
+        .choices(['weights', 'gains'])
+        .default('weights'),
+    )
+    .addOption(
+      new Option(
+        '--group-by <name>',
+        'what shares a weight of a model: all of it, each of its stages (BASE, IN, M, OUT), or every block (CMA-ES; default: all; of gains: blocks)',
+      ).choices(GROUPINGS),
     )
     .option('--no-race', 'measure every trial on all pictures, those that are certainly worse as well')
     .option('--out <file>', `write the project with the weights found (*${PROJECT_SUFFIX}), for featurefusion merge`)
@@ -66,12 +76,15 @@ async function search(
   files: ProgramFiles,
   signal: AbortSignal,
 ): Promise<void> {
-  const { strategy, trials, groupBy: groups, race, seed = 0, out } = options
+  const { strategy, trials, space, race, seed = 0, out } = options
   if (trials < 2) throw new UsageError('--trials: at least 2.')
+  const groups = options.groupBy ?? (space === 'gains' ? 'blocks' : 'all')
+  if (space === 'gains' && strategy !== 'cma-es') throw new UsageError('--space gains goes with --strategy cma-es.')
   if (groups !== 'all' && strategy !== 'cma-es') throw new UsageError('--group-by goes with --strategy cma-es.')
   if (out !== undefined && !out.endsWith(PROJECT_SUFFIX))
     throw new UsageError(`--out ${out}: a project's file ends with ${PROJECT_SUFFIX}.`)
-  const project = await evaluatedProject(path, options)
+  const given = await evaluatedProject(path, options)
+  const project = space === 'gains' ? gainedProject(given, path) : given
   if (out !== undefined) await checkOutput(out, { kind: PROJECT_FILE, overwrite: true })
   await withRun(project, options, files, signal, async (run, progress) => {
     let start: Start = { pictures: null, base: null, soup: null }
@@ -115,8 +128,27 @@ async function search(
   })
 }
 
+/** The project whose one specialist is what blocks are scaled of: the merge of a project's file, or the only specialist. */
+function gainedProject(project: Project, path: string | undefined): Project {
+  const { method, models, output } = project
+  if (method.name === 'gains') return project
+  const [base, ...specialists] = takingPart(models)
+  if (path === undefined && specialists.length !== 1)
+    throw new UsageError('--space gains: name the file of a project whose merge is scaled, or one specialist.')
+  const scaled = path === undefined ? specialists[0]! : modelSchema.parse({ name: 'merge', path: resolve(path) })
+  return {
+    ...project,
+    models: [{ ...base!, weight: 1, blocks: {}, layers: [] }, scaled],
+    method: methodSchema.parse({ name: 'gains' }),
+    output: { ...output, include: [...DENOISER_COMPONENTS] },
+  }
+}
+
 /** One weight for each model, or one for each of its blocks. */
 function weightTable({ best: { models } }: FoundMerge): string {
+  const gains = models.flatMap(({ layers }) => layers)
+  if (gains.length > 0)
+    return table([['last layer of', 'gain'], ...gains.map(({ pattern, weight }) => [pattern, weight.toFixed(4)])])
   const blocks = [...new Set(models.flatMap((model) => Object.keys(model.blocks)))]
   if (blocks.length === 0)
     return table([['model', 'weight'], ...models.map(({ name, weight }) => [name, weight.toFixed(4)])])
@@ -124,6 +156,10 @@ function weightTable({ best: { models } }: FoundMerge): string {
     ['block', ...models.map(({ name }) => name)],
     ...blocks.map((block) => [block, ...models.map(({ weight, blocks: own }) => (own[block] ?? weight).toFixed(4))]),
   ])
+}
+
+function isOfGains({ models }: FoundMerge['best']): boolean {
+  return models.some(({ layers }) => layers.length > 0)
 }
 
 /** What the race spared, if it did. */
@@ -148,7 +184,7 @@ function lossesInWords(
   return table([
     ['loss on pictures that', `chose (${pictures?.search})`, `never seen (${pictures?.check})`],
     ['base', cell(base?.search), cell(base?.check)],
-    ['plain average', cell(soup?.search), cell(soup?.check)],
+    [isOfGains(best) ? 'without gains' : 'plain average', cell(soup?.search), cell(soup?.check)],
     ...start,
     [`best of ${trials} trials`, cell(best.score), cell(check?.best)],
   ])

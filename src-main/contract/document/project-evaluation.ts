@@ -12,7 +12,8 @@ export function withFoundWeights<P extends Pick<Project, 'models' | 'method'>>(
   const models = project.models.map((model) => {
     const own = found.find(({ name }) => name === model.name)
     if (!own) return model
-    return { ...model, weight: own.weight, blocks: own.blocks, ...(isGreedy && { layers: [] }) }
+    const { weight, blocks, layers } = own
+    return { ...model, weight, blocks, ...((isGreedy || layers.length > 0) && { layers }) }
   })
   return { ...project, models, ...(isGreedy && { method: { ...project.method, name: 'soup' as const } }) }
 }

@@ -17,6 +17,8 @@ export const foundWeightsSchema = z.object({
   name: z.string(),
   weight: z.number(),
   blocks: z.record(z.string(), z.number()),
+  /** By layer, where the search gives them: the gains of blocks. */
+  layers: z.array(z.object({ pattern: z.string(), weight: z.number() })).default([]),
 })
 
 /** What a race measured of what all trials have: a unit is a picture at a timestep. */

@@ -8,6 +8,7 @@ import { regmean } from './regmean'
 import { driftCorrected, regmeanPlusPlus } from './sequential'
 import { soup } from './soup'
 import { taskArithmetic } from './task-arithmetic'
+import { gains } from './gains'
 import { ties } from './elementwise/ties'
 import { breadcrumbs } from './elementwise/breadcrumbs'
 import { breadcrumbsTies } from './elementwise/breadcrumbs-ties'
@@ -46,6 +47,7 @@ const DESCRIPTORS = [
   geometricMedian,
   taskArithmetic,
   addDifference,
+  gains,
   trainDifference,
   addPerpendicular,
   cosine,

@@ -54,6 +54,29 @@ describe('featurefusion search', () => {
     expect(merged.code).toBe(0)
   }, 120_000)
 
+  it('searches gains of the blocks of a merge, as a project that scales it', async () => {
+    const folder = temporaryFolder()
+    const [inner, out] = [join(folder, 'merge.fusion.json'), join(folder, 'gains.fusion.json')]
+    const made = await cli.run('search', ...common, '--strategy', 'greedy-once', '--out', inner)
+    expect(made.code).toBe(0)
+    const short = ['--pictures', '2', '--device', 'cpu', '--json', '--trials', '3']
+    const ended = await cli.run('search', inner, ...short, '--space', 'gains', '--group-by', 'stages', '--out', out)
+    expect(ended.stderr).not.toMatch(/^Error/m)
+    const { best, history, check } = JSON.parse(ended.stdout) as Found
+    expect(history[0]!.weights).toEqual([1, 1, 1])
+    expect(check!.againstSoup.mean).toBeDefined()
+    const { method, models: written } = projectAt(out)
+    expect(method.name).toBe('gains')
+    expect(written.map(({ path }) => path)).toEqual([family.base.path, 'merge.fusion.json'])
+    expect(written[1]!.layers).toEqual(best!.models[1]!.layers)
+    expect(new Set(written[1]!.layers.map(({ weight }) => weight)).size).toBeLessThanOrEqual(3)
+    const merged = await cli.run('merge', out, '--dry-run', '--json')
+    expect(merged.code).toBe(0)
+    const wrong = await cli.run('search', ...common, '--space', 'gains')
+    expect(wrong.stderr).toContain('--space gains')
+    expect(wrong.code).toBe(2)
+  }, 120_000)
+
   it('writes a greedy soup as a plain average', async () => {
     const out = join(temporaryFolder(), 'soup.fusion.json')
     const ended = await cli.run('search', ...common, '--strategy', 'greedy-repeated', '--out', out)

@@ -8,7 +8,6 @@ import type {
 } from '../../../contract/evaluate/search'
 import { FusionError } from '../../../contract/errors'
 import { weighsBase } from '../../../contract/methods/descriptor'
-import { describedMethod } from '../../../contract/methods/index'
 import { methodSchema, takingPart, type ModelEntry, type Project } from '../../../contract/document/project'
 import { reasonAgainstFeeding } from '../../merge/live-merge'
 import { planMerge } from '../../merge/open-model'
@@ -19,7 +18,10 @@ import type { EvaluationRun } from '../evaluation-run'
 import { greedySoup } from './greedy-soup'
 import { countPictures, halves } from '../data/splits'
 import { differenceInWords, exceedsTwoErrors } from '../compare/paired-difference'
-import { flatWeights, groupsOf, searchWeights, weightsOfFlat } from './weight-search'
+import { searchWeights } from './weight-search'
+import { gainedBlocks, gainSpace } from './spaces/gain-space'
+import type { SearchSpace } from './spaces/search-space'
+import { groupsOf, weightSpace } from './spaces/weight-space'
 import type { Trial, TrialScorer, WeightScore } from './weight-trials'
 import {
   measureAll,
@@ -102,15 +104,15 @@ export async function searchMerge(
       return pipeline
     },
   })
-  const { align } = project.method
-  const soup = methodSchema.parse({ name: 'soup', align })
-  const equal = models.map((model) => ({ ...model, weight: 1, blocks: {}, layers: [] }))
+  const isGreedy = strategy !== 'cma-es'
+  const space = spaceOf(plan, models, isGreedy ? 'all' : grouping)
+  const compared = comparedMerge(plan, models)
   const onBoth = async (model: EvaluatedModel) => ({
     search: await measureAll(choosing, model),
     check: await measureAll(judging, model),
   })
   const base = await onBoth(await run.baseModel())
-  const average = await onBoth(mergeOf(equal, soup))
+  const average = await onBoth(mergeOf(compared.models, compared.method))
   const both = (values: typeof base) => ({
     search: valueOf(choosing.strata, values.search),
     check: valueOf(judging.strata, values.check),
@@ -121,24 +123,20 @@ export async function searchMerge(
     soup: both(average),
   })
 
-  const isGreedy = strategy !== 'cma-es'
-  const groups = isGreedy ? [] : groupsOf(grouping, plan.blocks)
-  const free = isGreedy || weighsBase(describedMethod(searched.method.name)) ? models : models.slice(1)
-  const weigh = (flat: readonly number[]): ModelEntry[] => {
-    const found = weightsOfFlat(flat, free, groups)
-    return models.map((model) => ({ ...model, ...found[free.indexOf(model)] }))
-  }
   const foundOf = (flat: readonly number[]): FoundWeights[] =>
-    weigh(flat).map(({ name, weight, blocks: own }) => ({ name, weight, blocks: own }))
+    space.modelsOf(flat).map(({ name, weight, blocks, layers }) => ({
+      ...{ name, weight, blocks },
+      layers: plan.method.name === 'gains' ? layers : [],
+    }))
   const raced = new RacedScore(
     choosing.strata,
-    (flat) => choosing.open(mergeOf(weigh(flat))),
+    (flat) => choosing.open(mergeOf(space.modelsOf(flat))),
     race ? new Race(choosing.strata, spreadsOf(average.search, base.search), seed) : null,
   )
   const score: TrialScorer = (flat) => raced.score(flat)
   let checked: UnitValues = average.check
   const check: WeightScore = async (flat) => {
-    checked = await measureAll(judging, mergeOf(weigh(flat)))
+    checked = await measureAll(judging, mergeOf(space.modelsOf(flat)))
     return valueOf(judging.strata, checked)
   }
   const expected = isGreedy ? models.length * 3 : trials
@@ -152,10 +150,10 @@ export async function searchMerge(
   }
   const result = isGreedy
     ? await greedySoup(models.length, strategy === 'greedy-once' ? 'once' : 'repeated', score, options)
-    : await searchWeights(startOf(free, groups), score, { ...options, trials, seed })
+    : await searchWeights(space.start, score, { ...options, trials, seed, spread: space.spread })
   return {
     best: { score: result.best.score, models: foundOf(result.best.weights) },
-    check: result.check && judge(result.check, judging.strata, checked, base.check, average.check),
+    check: result.check && judge(result.check, judging.strata, checked, base.check, average.check, compared.words),
     trials: result.trials.length,
     stopped: result.stopped,
     work: raced.work,
@@ -169,13 +167,14 @@ function judge(
   found: UnitValues,
   base: UnitValues,
   average: UnitValues,
+  averageInWords: string,
 ): NonNullable<SearchReport['check']> {
   const [againstBase, againstSoup] = [pairedValues(strata, found, base), pairedValues(strata, found, average)]
   const against = (difference: PairedLosses, name: string): string => {
     const relation = difference.mean < 0 ? 'better than' : 'worse than'
     return `${exceedsTwoErrors(difference) ? relation : 'not measurably different from'} ${name} (${differenceInWords(difference)})`
   }
-  const words = `On pictures that the search did not use, these weights are ${against(againstSoup, 'the plain average')}, and ${against(againstBase, 'the base alone')}.`
+  const words = `On pictures that the search did not use, these weights are ${against(againstSoup, averageInWords)}, and ${against(againstBase, 'the base alone')}.`
   const fits =
     check.best < check.start
       ? ''
@@ -183,6 +182,22 @@ function judge(
         ? ' No better weights than the first ones were found.'
         : ' They only fit the pictures of the search: the first weights are better.'
   return { ...check, againstBase, againstSoup, verdict: words + fits }
+}
+
+/** What is searched: weights, or the gains of one model's blocks where the method scales them. */
+function spaceOf(plan: MergePlan, models: readonly ModelEntry[], grouping: Grouping): SearchSpace {
+  const groups = groupsOf(grouping, plan.blocks)
+  if (plan.method.name === 'gains')
+    return gainSpace(models, gainedBlocks(plan, grouping === 'all' ? [plan.blocks] : groups))
+  return weightSpace(models, weighsBase(plan.method) ? models : models.slice(1), groups)
+}
+
+/** What the result is compared with beside the base: the plain average, or the model whose gains are searched as it is. */
+function comparedMerge({ method, project }: MergePlan, models: readonly ModelEntry[]) {
+  const equal = models.map((model) => ({ ...model, weight: 1, blocks: {}, layers: [] }))
+  if (method.name === 'gains') return { models: equal, method: project.method, words: 'the merge without gains' }
+  const soup = methodSchema.parse({ name: 'soup', align: project.method.align })
+  return { models: equal, method: soup, words: 'the plain average' }
 }
 
 /** The merge that a search re-weights: contributions are kept, dropped models stay out. */
@@ -207,10 +222,4 @@ function checkSearchable(plan: MergePlan): void {
     throw new FusionError('unsupported', `Weights of ${plan.method.title} cannot be tried in memory.`, {
       hint: 'Search them with another method, or use a greedy soup.',
     })
-}
-
-/** A search begins with the weights as they are; models without any begin with none. */
-function startOf(models: readonly ModelEntry[], groups: readonly (readonly string[])[]): number[] {
-  const flat = flatWeights(models, groups).map((weight) => Math.max(0, weight))
-  return flat.some((weight) => weight > 0) ? flat : flat.map(() => 1)
 }

@@ -1,7 +1,4 @@
-import type { Grouping } from '../../../contract/evaluate/search'
 import { FusionError } from '../../../contract/errors'
-import { groupBy } from '../../../contract/values/group-by'
-import { mean } from '../losses/bootstrap'
 import { CmaEs, type ScoredCandidate } from './cma-es'
 import { Trials, type SearchOptions, type SearchResult, type TrialScorer } from './weight-trials'
 
@@ -47,47 +44,5 @@ export function searchWeights(
       strategy.tell(scored)
       scored = []
     }
-  })
-}
-
-/** A model's weight, and other ones for some blocks: as in a project's ModelEntry. */
-export interface WeightsByBlock {
-  weight: number
-  blocks: Record<string, number>
-}
-
-/** Blocks that share a weight, by the labels of a network's blocks; none: a model has one weight everywhere. */
-export function groupsOf(grouping: Grouping, blocks: readonly string[]): string[][] {
-  if (grouping === 'all') return []
-  if (grouping === 'blocks') return blocks.map((block) => [block])
-  return [...groupBy(blocks, (block) => block.replace(/\d+$/, '')).values()]
-}
-
-/**
- * Weights of models as one list of numbers: one per model and group of blocks, or one per model where there are no groups.
- * What differs within a group begins with its mean.
- */
-export function flatWeights(models: readonly WeightsByBlock[], groups: readonly (readonly string[])[]): number[] {
-  return models.flatMap(({ weight, blocks: own }) =>
-    groups.length === 0 ? [weight] : groups.map((group) => mean(group.map((block) => own[block] ?? weight))),
-  )
-}
-
-/**
- * The weights of models that a list of numbers stands for.
- * @param models as they were before: their weight stays for what lies in none of the blocks; without groups one weight
- *   holds for all of them
- */
-export function weightsOfFlat(
-  flat: readonly number[],
-  models: readonly WeightsByBlock[],
-  groups: readonly (readonly string[])[],
-): WeightsByBlock[] {
-  return models.map(({ weight, blocks: before }, model) => {
-    if (groups.length === 0) return { weight: flat[model]!, blocks: {} }
-    const own = groups.flatMap((group, index) =>
-      group.map((block) => [block, flat[model * groups.length + index]!] as const),
-    )
-    return { weight, blocks: { ...before, ...Object.fromEntries(own) } }
   })
 }

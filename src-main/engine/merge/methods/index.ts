@@ -1,5 +1,6 @@
 import type { MethodName } from '../../../contract/methods/index'
 import { addDifference } from './add-difference'
+import { gains } from './gains'
 import { dare } from './elementwise/dare'
 import { dareTies } from './elementwise/dare-ties'
 import { featureFusion } from './feature-fusion'
@@ -49,6 +50,7 @@ const METHODS: { readonly [Name in MethodName]: MergeMethod & { name: Name } } =
   'geometric-median': geometricMedian,
   'task-arithmetic': taskArithmetic,
   'add-difference': addDifference,
+  gains,
   'train-difference': trainDifference,
   'add-perpendicular': addPerpendicular,
   cosine,

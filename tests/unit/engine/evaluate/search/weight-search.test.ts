@@ -5,9 +5,9 @@ import { GREEDY_FORMS, greedySoup } from '../../../../../src-main/engine/evaluat
 import {
   flatWeights,
   groupsOf,
-  searchWeights,
   weightsOfFlat,
-} from '../../../../../src-main/engine/evaluate/search/weight-search'
+} from '../../../../../src-main/engine/evaluate/search/spaces/weight-space'
+import { searchWeights } from '../../../../../src-main/engine/evaluate/search/weight-search'
 import type { Trial } from '../../../../../src-main/engine/evaluate/search/weight-trials'
 
 /** The squared distance of a convex mixture of points from a target: what a loss looks like near its minimum. */
