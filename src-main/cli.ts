@@ -5,17 +5,18 @@ import { EXIT } from './cli/output/output'
 import { createProgram } from './cli/program'
 import { computeLayersIn } from './engine/merge/chains/layer-thread'
 
-/** Relative to the built file. */
-const resource = (path: string): string => fileURLToPath(new URL(`../../resources/${path}`, import.meta.url))
+const built = new URL('./', import.meta.url)
+const resource = (path: string): string => fileURLToPath(new URL(`../../resources/${path}`, built))
 
-const workerFile = new URL('./tensor-worker.js', import.meta.url)
+const workerFile = new URL('tensor-worker.js', built)
 computeLayersIn(workerFile)
 
 const program = createProgram({
   workerFile,
   clipVocabulary: resource('clip/bpe_simple_vocab_16e6.txt.gz'),
   demoFolder: resource('demo'),
-  builtFolder: new URL('./', import.meta.url),
+  builtFolder: built,
+  extractFile: new URL('extract-process.js', built),
 })
 
 try {

@@ -10,6 +10,7 @@ import { toErrorReport } from './contract/errors'
 import { registerAppScheme, serveAppScheme } from './desktop/app-protocol'
 import { showDialog } from './desktop/dialogs'
 import { followDownloads } from './desktop/downloads'
+import { commandArguments } from './desktop/command-arguments'
 import { forkCompute } from './desktop/fork-compute'
 import { forwardEvents, handleCommands } from './desktop/ipc'
 import { followJobs } from './desktop/job-notices'
@@ -18,7 +19,7 @@ import { openPaths, pathsInArguments } from './desktop/open-paths'
 import { createWindow, loadInterface, refuseHosts, refuseNetwork } from './desktop/window'
 import { useProbeLauncher } from './engine/runtime/providers'
 
-// Electron's main process: opens the window and carries messages.
+// Electron's main process: opens the window and carries messages, or runs one command.
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 /** What other programs and native libraries read lies beside the packaged archive, not in it. */
@@ -29,12 +30,25 @@ const waiting: string[] = []
 let studio: Studio | undefined
 let window: BrowserWindow | undefined
 
-if (app.requestSingleInstanceLock()) start().catch(giveUp)
+refuseHosts()
+const args = commandArguments(process.argv)
+if (args) command(args).catch(giveUpCommand)
+else if (app.requestSingleInstanceLock()) start().catch(giveUp)
 else app.quit()
+
+async function command(args: readonly string[]): Promise<void> {
+  // The window does not wait for it.
+  const { runCommandLine } = await import('./desktop/command-line')
+  await runCommandLine(args, {
+    workerFile: new URL('./tensor-worker.js', import.meta.url),
+    clipVocabulary: unpacked('../../resources/clip/bpe_simple_vocab_16e6.txt.gz'),
+    demoFolder: unpacked('../../resources/demo'),
+    builtFolder: new URL('./', import.meta.url),
+  })
+}
 
 async function start(): Promise<void> {
   registerAppScheme()
-  refuseHosts()
   app.enableSandbox()
   app.on('open-file', (event, path) => {
     event.preventDefault()
@@ -82,6 +96,11 @@ async function start(): Promise<void> {
 function giveUp(error: unknown): void {
   const { message, hint } = toErrorReport(error)
   dialog.showErrorBox('FeatureFusion Studio cannot start', [message, hint].filter(Boolean).join('\n\n'))
+  app.exit(1)
+}
+
+function giveUpCommand(error: unknown): void {
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
   app.exit(1)
 }
 

@@ -22,7 +22,7 @@ import { addReportCommand } from './commands/report'
 import { addReweightCommand, addUnlearnCommand } from './commands/reweight'
 import { addScoreCommand } from './commands/score'
 import { addSearchCommand } from './commands/search'
-import { addServeCommand } from './commands/serve'
+import { addServeCommand, type ServedFiles } from './commands/serve'
 import { addGatherCommand } from './commands/split/gather'
 import { addPlanCommand } from './commands/split/plan'
 import { addWorkCommand } from './commands/split/work'
@@ -30,13 +30,12 @@ import { addUnfinishedCommand } from './commands/unfinished'
 import { addVerifyCommand } from './commands/verify'
 
 /** Files of the built program that commands need. */
-export interface BuiltFiles {
+export interface BuiltFiles extends ServedFiles {
   /** Threads for sums. */
   workerFile: URL
   clipVocabulary: string
-  demoFolder: string
-  /** Where the built entries lie. */
-  builtFolder: URL
+  /** The built process that factors layers; null where it cannot be started: all is factored in this process. */
+  extractFile: URL | null
 }
 
 /** The command line with all its commands; `parseAsync` throws a CommanderError instead of ending the process. */
@@ -62,7 +61,7 @@ export function createProgram(files: BuiltFiles): Command {
   addReweightCommand(program, files)
   addUnlearnCommand(program, files)
   addInspectCommand(program)
-  addExtractCommand(program, files.builtFolder)
+  addExtractCommand(program, files.extractFile)
   addMergeLorasCommand(program)
   addCalibrateCommand(program, files)
   addGenerateCommand(program, files)
@@ -79,6 +78,6 @@ export function createProgram(files: BuiltFiles): Command {
   addUnfinishedCommand(program)
   addVerifyCommand(program)
   addRecipeCommand(program)
-  addServeCommand(program, files.builtFolder)
+  addServeCommand(program, files)
   return program
 }

@@ -1,9 +1,9 @@
 import { utilityProcess } from 'electron'
-import type { ComputeChild } from '../app/jobs/compute-supervisor'
+import { computeArguments, type ForkCompute } from '../app/jobs/compute-supervisor'
 
 /** Starts the compute process as a utility process: Node, with Electron's own binary. */
-export function forkCompute(file: string): ComputeChild {
-  const child = utilityProcess.fork(file, [String(process.pid)], {
+export const forkCompute: ForkCompute = (file, folders) => {
+  const child = utilityProcess.fork(file, computeArguments(folders), {
     serviceName: 'FeatureFusion compute',
     stdio: 'inherit',
   })

@@ -1,14 +1,9 @@
 import { fork } from 'node:child_process'
-import type { ComputeChild } from '../app/jobs/compute-supervisor'
-import { LINKS_INSIDE } from '../contract/protocol/compute'
+import { computeArguments, type ForkCompute } from '../app/jobs/compute-supervisor'
 
-/**
- * Starts the compute process as a child of Node. Structured clones: typed arrays and maps stay what they are.
- * @param folders into which links in models may lead; none: anywhere
- */
-export function forkCompute(file: string, folders: readonly string[] = []): ComputeChild {
-  const limit = folders.length > 0 ? [LINKS_INSIDE, ...folders] : []
-  const child = fork(file, [String(process.pid), ...limit], {
+/** Starts the compute process as a child of Node. Structured clones: typed arrays and maps stay what they are. */
+export const forkCompute: ForkCompute = (file, folders) => {
+  const child = fork(file, computeArguments(folders), {
     serialization: 'advanced',
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })

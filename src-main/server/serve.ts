@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { createDispatch } from '../app/dispatch'
 import { interfaceRoots } from '../app/files/interface-files'
 import { accessInside } from '../app/files/path-access'
+import type { ForkCompute } from '../app/jobs/compute-supervisor'
 import { Studio, type Host, type StudioOptions } from '../app/studio'
 import { FusionError } from '../contract/errors'
 import { limitLinks } from '../engine/files/reading/links'
@@ -28,6 +29,8 @@ export interface ServeOptions {
   /** Built files: the interface, and the compute process. */
   rendererFolder: string
   computeFile: string
+  /** How the compute process is started; as a child of Node unless told otherwise. */
+  fork?: ForkCompute
   demoFolder: string
   dataFolder: string
   cacheFolder: string
@@ -56,7 +59,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   const host: Host = {
     kind: 'serve',
     access,
-    fork: () => forkCompute(options.computeFile, folders),
+    fork: () => (options.fork ?? forkCompute)(options.computeFile, folders),
     dialog: () => Promise.reject(inBrowser('The system has no dialogs here.')),
     showInFolder: () => {
       throw inBrowser('Folders cannot be shown from a browser.')

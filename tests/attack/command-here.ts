@@ -16,6 +16,7 @@ export function commandLineHere(): Command {
     clipVocabulary: CLIP_VOCABULARY,
     demoFolder: DEMO,
     builtFolder: new URL(builtFolder),
+    extractFile: new URL('extract-process.js', builtFolder),
   })
 }
 

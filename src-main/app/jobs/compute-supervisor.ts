@@ -1,5 +1,10 @@
 import { constants, setPriority } from 'node:os'
-import { computeMessageSchema, type ComputeEvent, type ComputeRequest } from '../../contract/protocol/compute'
+import {
+  computeMessageSchema,
+  LINKS_INSIDE,
+  type ComputeEvent,
+  type ComputeRequest,
+} from '../../contract/protocol/compute'
 import type { ComputeResult, ComputeTask, ResultOf } from '../../contract/protocol/compute-tasks'
 import { FusionError, fromErrorReport, toErrorReport, type ErrorReport } from '../../contract/errors'
 import type { ComputeState } from '../../contract/state'
@@ -12,6 +17,17 @@ export interface ComputeChild {
   /** Called once, with what is known about its end, in words: 'by SIGKILL', 'with code 1'. */
   onExit(listener: (how: string) => void): void
   kill(): void
+}
+
+/**
+ * Starts the built compute process of a host.
+ * @param folders into which links in models may lead; none: anywhere
+ */
+export type ForkCompute = (file: string, folders?: readonly string[]) => ComputeChild
+
+/** What a compute process is started with: who its host is, and where links may lead. */
+export function computeArguments(folders: readonly string[] = []): string[] {
+  return [String(process.pid), ...(folders.length > 0 ? [LINKS_INSIDE, ...folders] : [])]
 }
 
 export interface SupervisorOptions {

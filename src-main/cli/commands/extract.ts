@@ -30,7 +30,7 @@ interface ExtractCommandOptions extends CommonOptions {
 }
 
 /** `featurefusion extract`: what a specialist changed of its base, as a LoRA. */
-export function addExtractCommand(program: Command, builtFolder: URL): void {
+export function addExtractCommand(program: Command, processFile: URL | null): void {
   program
     .command('extract')
     .description('write what a specialist (or a merge) changed of its base as a LoRA, and how much of it is lost')
@@ -60,12 +60,10 @@ export function addExtractCommand(program: Command, builtFolder: URL): void {
     .option('--overwrite', 'replace an adapter (LoRA …) at --out, or an empty file; nothing else is replaced')
     .option('--threads <n>', 'layers that are worked on at the same time; the result does not depend on it', threads)
     .option('--json', 'results as JSON')
-    .action((options: ExtractCommandOptions) =>
-      runCommand(options, (signal) => run(options, new URL('extract-process.js', builtFolder), signal)),
-    )
+    .action((options: ExtractCommandOptions) => runCommand(options, (signal) => run(options, processFile, signal)))
 }
 
-async function run(options: ExtractCommandOptions, processFile: URL, signal: AbortSignal): Promise<void> {
+async function run(options: ExtractCommandOptions, processFile: URL | null, signal: AbortSignal): Promise<void> {
   const started = performance.now()
   const { rank, energy, convRank, format, include, overwrite = false } = options
   if ((rank === undefined) === (energy === undefined)) throw new UsageError('Give either --rank or --energy.')
@@ -88,7 +86,7 @@ async function run(options: ExtractCommandOptions, processFile: URL, signal: Abo
       ...(convRank !== undefined && { convolutionsKept: { rank: convRank } }),
       ...(include && { include }),
       ...(options.threads !== undefined && { threads: options.threads }),
-      processFile,
+      ...(processFile && { processFile }),
       cacheFolder: cacheFolder(),
       signal,
       onProgress: (fraction) => progress.show('extracting', fraction),

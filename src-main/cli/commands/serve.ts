@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { InvalidArgumentError, type Command } from 'commander'
 import { version } from '../../../package.json'
+import type { ForkCompute } from '../../app/jobs/compute-supervisor'
 import { cacheFolder, dataFolder } from '../folders'
 import { collect } from '../options/option-values'
 import { EXIT, runCommand, type CommonOptions } from '../output/output'
@@ -15,8 +16,17 @@ interface ServeCommandOptions extends CommonOptions {
   demo?: boolean
 }
 
+/** What the server needs of the built program. */
+export interface ServedFiles {
+  /** Where the built entries lie. */
+  builtFolder: URL
+  demoFolder: string
+  /** How the compute process is started where this binary does not run as Node. */
+  fork?: ForkCompute
+}
+
 /** `featurefusion serve`: the same program in a browser. */
-export function addServeCommand(program: Command, builtFolder: URL): void {
+export function addServeCommand(program: Command, { builtFolder, demoFolder, fork }: ServedFiles): void {
   const at = (path: string): string => fileURLToPath(new URL(path, builtFolder))
   program
     .command('serve')
@@ -34,9 +44,10 @@ export function addServeCommand(program: Command, builtFolder: URL): void {
         const places = {
           rendererFolder: at('../renderer'),
           computeFile: at('./compute-process.js'),
-          demoFolder: at('../../resources/demo'),
+          demoFolder,
           dataFolder: options.data === undefined ? dataFolder() : resolve(options.data),
           cacheFolder: cacheFolder(),
+          ...(fork && { fork }),
         }
         const network = options.allowNetwork === true
         await runServe({ ...options, ...places, network, version }, signal)

@@ -6,7 +6,13 @@ const ROOT = new URL('file:///')
 
 /** docs/cli.md, made of what the commands say themselves. */
 function cliReference(): string {
-  const program = createProgram({ workerFile: ROOT, clipVocabulary: '', demoFolder: '', builtFolder: ROOT })
+  const program = createProgram({
+    workerFile: ROOT,
+    clipVocabulary: '',
+    demoFolder: '',
+    builtFolder: ROOT,
+    extractFile: null,
+  })
   const commands = program.commands.map((command) => {
     const help = command.configureHelp({ ...command.configureHelp(), helpWidth: WIDTH }).helpInformation()
     return `## ${command.name()}\n\n\`\`\`text\n${help.trimEnd()}\n\`\`\`\n`
