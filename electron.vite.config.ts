@@ -2,17 +2,20 @@ import { fileURLToPath } from 'node:url'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'electron-vite'
 import { assemblyscript } from './build/assemblyscript-plugin'
+import { ShippedPackages } from './build/licences-plugin'
 import { COMMANDS } from './src-main/contract/protocol/commands'
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
+const shipped = new ShippedPackages(at('.'))
+
 export default defineConfig({
   main: {
-    plugins: [assemblyscript()],
+    plugins: [assemblyscript(), shipped.note()],
     build: {
       outDir: 'out/main',
-      // zod: hundreds of small files, which Node would open all at once; hash-wasm: one hash of many; entities: its decoder.
-      externalizeDeps: { exclude: ['zod', 'hash-wasm', 'entities'] },
+      // Bundled are development dependencies, such as zod: hundreds of small files, which Node would open all at once.
+      externalizeDeps: true,
       rollupOptions: {
         input: {
           main: at('src-main/main.ts'),
@@ -26,6 +29,7 @@ export default defineConfig({
     },
   },
   preload: {
+    plugins: [shipped.note()],
     // A sandboxed preload script is one CommonJS file: nothing of it may stay outside.
     define: { COMMAND_NAMES: JSON.stringify(Object.keys(COMMANDS)) },
     build: {
@@ -39,7 +43,7 @@ export default defineConfig({
   },
   renderer: {
     root: at('src-renderer'),
-    plugins: [vue()],
+    plugins: [vue(), shipped.note(), shipped.write()],
     build: {
       // electron-vite leaves it out; the first paint waits for every byte that has to be parsed.
       minify: true,
