@@ -1,10 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Plugin } from 'vite'
 import { licenceNotices, type ShippedPackage } from './licence-notices'
 
-/** Where the built interface has the notices, so that both hosts show them. */
-export const NOTICES_FILE = 'third-party.txt'
+/** What the notices are called, in the built interface as well: both hosts show them. */
+const NOTICES_FILE = 'third-party.txt'
 
 /** A package of which something is in the bundle, though no module of it has the package's path. */
 const MADE_BY: readonly [RegExp, string][] = [
@@ -35,14 +35,13 @@ export class ShippedPackages {
     }
   }
 
-  /** For the last build: writes the notices of all builds. */
+  /** For the last build: writes the notices of all builds, into the interface and beside it (for packages). */
   write(): Plugin {
-    const notices = (): string => licenceNotices([...this.folders].map((folder) => readPackage(this.root, folder)))
     return {
       name: 'write-licence-notices',
-      enforce: 'post',
-      generateBundle() {
-        this.emitFile({ type: 'asset', fileName: NOTICES_FILE, source: notices() })
+      writeBundle: ({ dir }) => {
+        const notices = licenceNotices([...this.folders].map((folder) => readPackage(this.root, folder)))
+        for (const folder of [dir!, join(this.root, 'out')]) writeFileSync(join(folder, NOTICES_FILE), notices)
       },
     }
   }

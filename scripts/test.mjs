@@ -55,6 +55,7 @@ check('format', 'npx', ['prettier', '--check', '--log-level', 'warn', '.'])
 check('types', 'npm', ['run', '--silent', 'typecheck'])
 vitest('unit tests', 'unit')
 vitest('attacks', 'attack', ['--config', 'tests/attack/vitest.config.ts'])
+vitest('packages', 'packages', ['--config', 'tests/packages/vitest.config.ts'])
 
 console.log('\n== reference data')
 const golden = spawnSync('npm', ['run', '--silent', 'test:golden'], { cwd: ROOT, encoding: 'utf8', maxBuffer: 1e8 })
