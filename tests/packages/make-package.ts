@@ -51,7 +51,7 @@ export async function makePackage({ target, arch }: System): Promise<MadePackage
     config: {
       ...config,
       electronDist: electron,
-      electronVersion: JSON.parse(readFileSync('node_modules/electron/package.json', 'utf8')).version,
+      electronVersion: electronVersion(),
       directories: { ...config.directories, output: join(work, 'made') },
       // Signing needs a certificate, and on macOS a Mac.
       win: { ...config.win, signExecutable: false },
@@ -73,6 +73,28 @@ export async function makePackage({ target, arch }: System): Promise<MadePackage
     fuses: await fusesOf(program),
     remove,
   }
+}
+
+/** What a Debian package of a made layout would be built from, without the tool (fpm) that builds it. */
+export async function debianPackage(made: MadePackage): Promise<{ args: string[]; desktop: string; types: string }> {
+  let found: { args: string[]; desktop: string; types: string } | undefined
+  await build({
+    targets: Platform.LINUX.createTarget('deb', Arch.x64),
+    projectDir: resolve('.'),
+    publish: 'never',
+    prepackaged: made.folder,
+    config: { ...readConfiguration(), electronVersion: electronVersion() },
+    effectiveOptionComputed: async ([args, desktop]: [string[], string]) => {
+      const types = args.find((argument) => argument.includes('=/usr/share/mime/'))!.split('=')[0]!
+      found = { args, desktop: readFileSync(desktop, 'utf8'), types: readFileSync(types, 'utf8') }
+      return true
+    },
+  })
+  return found!
+}
+
+function electronVersion(): string {
+  return (JSON.parse(readFileSync('node_modules/electron/package.json', 'utf8')) as { version: string }).version
 }
 
 async function fusesOf(program: string): Promise<string[]> {

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { accessSync, constants, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, relative } from 'node:path'
 import { NtExecutable, NtExecutableResource } from 'resedit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { productionFolders } from '../../build/licences-plugin'
-import { makePackage, readConfiguration, type MadePackage, type System } from './make-package'
+import { debianPackage, makePackage, readConfiguration, type MadePackage, type System } from './make-package'
 
 const MB = 1e6
 /** Packages of npm that are packaged; the rest of what the program uses is in its bundles. */
@@ -127,6 +127,21 @@ describe.each(SYSTEMS)('the package for $target $arch', ({ target, arch, library
       rmSync(links, { recursive: true })
     }
   })
+
+  it.runIf(target === 'linux')(
+    'becomes a Debian package with its command on the path, and opens projects',
+    async () => {
+      const { args, desktop, types } = await debianPackage(made)
+      const mapped = args.find((argument) => argument.endsWith('=/usr/bin/featurefusion'))!
+      const command = mapped.split('=')[0]!
+      accessSync(command, constants.X_OK)
+      const [, installed] = /^exec "\/opt\/([^"]+)" "\$@"$/m.exec(readFileSync(command, 'utf8'))!
+      expect(installed).toBe(`${readConfiguration().productName}/resources/bin/featurefusion`)
+      expect(args).toContainEqual(expect.stringMatching(/256x256\.png=\/usr\/share\/icons\/hicolor\/256x256\/apps\//))
+      expect(types).toContain('<glob pattern="*.fusion.json"/>')
+      expect(desktop).toContain('application/x-featurefusion-project')
+    },
+  )
 
   it.runIf(target === 'win32')('has a command, the icon, and the archive’s hash in the program', () => {
     const command = readFileSync(join(made.resources, 'bin', launcher), 'latin1')
