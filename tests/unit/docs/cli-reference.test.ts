@@ -22,7 +22,7 @@ function cliReference(): string {
 
 const INTRODUCTION = `# The command line
 
-Whatever the window does, the command line does: \`node out/main/cli.js\` after \`npm run build\`, or \`npx featurefusion\`.
+Whatever the window does, the command line does: \`node out/main/cli.js\` after \`npm run build\`, or \`npx featurefusion\`. Packages have \`featurefusion\` ([install.md](install.md)).
 
 - \`--json\` on every command: the result, or the error, as JSON on standard output. Progress and notes go to standard error.
 - Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled.
