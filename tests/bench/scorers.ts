@@ -1,5 +1,5 @@
 // One picture and one prompt through ImageReward (ViT-L/16 and BERT base, float32 file) and HPS (ViT-H/14, float16 file)
-// of the published shapes with synthetic weights, in float32 arithmetic on this machine's CPU: ours against
+// of the published shapes with synthetic weights, in float32 arithmetic on one core of this machine: ours against
 // transformers', in one run, with the peak memory of loading and scoring.
 //   node scripts/run-ts.mjs tests/bench/scorers.ts FOLDER [PICTURES] [full|tiny] [image-reward|hps]
 // FEATUREFUSION_PYTHON=…/python; FOLDER is filled if it is empty: 5.7 GB. tiny: a smoke run whose figures mean nothing.
@@ -20,6 +20,8 @@ const TOKENS = 35
 const CLIP_TOKENS = 77
 const USED_TOKENS = 12
 const PYTHON_SIDE = join(import.meta.dirname, 'transformers_scorers.py')
+/** PyTorch's threads wait busily for each other: on a shared machine only one of them tells what work costs. */
+const ONE_CORE = ['-c', '0']
 const SCORERS = ['image-reward', 'hps'] as const
 const CPU: ProviderStatus = { provider: 'cpu', available: true, fusedAttention: true }
 
@@ -72,8 +74,9 @@ async function compare(folder: string, pictures: string, size: string, only: str
   if (!existsSync(join(folder, 'size.json')))
     spawnSync(python, [PYTHON_SIDE, 'make', folder, size], { stdio: ['ignore', 'inherit', 'inherit'] })
   for (const scorer of SCORERS.filter((name) => only === undefined || name === only)) {
-    const mine = await watch(process.execPath, ['scripts/run-ts.mjs', import.meta.filename, scorer, folder, pictures])
-    const theirs = await watch(python, [PYTHON_SIDE, scorer, folder, pictures])
+    const own = ['scripts/run-ts.mjs', import.meta.filename, scorer, folder, pictures]
+    const mine = await watch('taskset', [...ONE_CORE, process.execPath, ...own])
+    const theirs = await watch('taskset', [...ONE_CORE, python, PYTHON_SIDE, scorer, folder, pictures])
     const [a, b] = [mine.checks[0]![0]!, theirs.checks[0]![0]!]
     console.log(`${scorer}: score ours ${a.toFixed(6)}, transformers ${b.toFixed(6)}`)
     for (const name of ['load', 'score'])

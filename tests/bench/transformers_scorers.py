@@ -1,4 +1,4 @@
-"""What scorers.ts compares with: transformers on PyTorch's CPU, float32 arithmetic.
+"""What scorers.ts compares with: transformers on PyTorch's CPU, one thread, float32 arithmetic.
 
     python transformers_scorers.py make FOLDER SIZE            synthetic weights, seeded; SIZE is full or tiny
     python transformers_scorers.py SCORER FOLDER PICTURES      image-reward or hps; prints one line of JSON per phase
@@ -17,7 +17,7 @@ from transformers import BlipTextConfig, BlipVisionConfig, CLIPConfig, CLIPModel
 from transformers.models.blip.modeling_blip import BlipVisionModel
 from transformers.models.blip.modeling_blip_text import BlipTextModel
 
-THREADS = 2
+THREADS = 1
 TOKENS, CLIP_TOKENS = 35, 77
 USED_TOKENS = 12
 MEAN, DEVIATION = 0.16717362830052426, 1.0333394966054072
