@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -11,12 +12,15 @@ import { tensorsOf } from './safetensors-data'
 import { runCli } from './studio-server'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+/** The program of a package, instead of the built one in Electron; made as docs/install.md says. */
+const packaged = process.env['FEATUREFUSION_PACKAGED']
 const obstacle = findObstacle()
 
 /** Why Electron cannot be tested here; null: it can. */
 function findObstacle(): string | null {
   const pathFile = join(ROOT, 'node_modules', 'electron', 'path.txt')
-  const binary = existsSync(pathFile) && join(ROOT, 'node_modules', 'electron', 'dist', readFileSync(pathFile, 'utf8'))
+  const own = existsSync(pathFile) && join(ROOT, 'node_modules', 'electron', 'dist', readFileSync(pathFile, 'utf8'))
+  const binary = packaged ?? own
   if (!binary || !existsSync(binary)) return "Electron's binary is not installed (npx install-electron)."
   if (process.platform !== 'linux') return null
   if (process.getuid?.() === 0) return 'Electron does not run sandboxed as root.'
@@ -34,7 +38,8 @@ test.describe('the desktop', () => {
   test.beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'featurefusion-desktop-'))
     app = await _electron.launch({
-      args: [ROOT, '--demo', `--user-data-dir=${join(folder, 'data')}`],
+      ...(packaged !== undefined && { executablePath: packaged }),
+      args: [...(packaged === undefined ? [ROOT] : []), '--demo', `--user-data-dir=${join(folder, 'data')}`],
       env: { ...process.env, FEATUREFUSION_CACHE: join(folder, 'cache') } as Record<string, string>,
     })
     page = await app.firstWindow()
@@ -53,6 +58,16 @@ test.describe('the desktop', () => {
     if (!reply.ok) throw new Error(`${command}: ${reply.error.message}`)
     return reply.value as CommandOutput<C>
   }
+
+  test('runs a command instead of a window', () => {
+    test.skip(packaged === undefined, 'This is no package.')
+    const headless = process.platform === 'linux' ? ['--ozone-platform=headless', '--disable-gpu'] : []
+    const run = (...args: string[]): ReturnType<typeof spawnSync> =>
+      spawnSync(packaged!, [...headless, '--cli', '--', ...args], { encoding: 'utf8' })
+    expect(run('--version')).toMatchObject({ stdout: expect.stringMatching(/^[\d.]+\n$/), status: 0 })
+    expect(run('merge', '--nothing')).toMatchObject({ status: 2 })
+    expect(run('devices', '--json').stdout).toContain('"provider": "cpu",\n    "available": true')
+  })
 
   test('is sandboxed, and stays on its own page', async () => {
     const reachable = await page.evaluate(() =>
