@@ -1,8 +1,11 @@
 import { symmetricEigen } from '../../../linear-algebra/symmetric-eigen'
+import { quantile } from '../../losses/bootstrap'
 import type { UnitValues } from '../objectives/objective'
 
-/** Of the mean square of the coordinates: what keeps points that nearly coincide from being played off against each other. */
-const RIDGE = 1e-3
+/** Of the mean of the diagonal: what keeps points that nearly coincide from being played off against each other. */
+const RIDGE = 1e-4
+/** Of the kernel, in median distances of the points: smooth over all of them. */
+const WIDTH = 2
 /** Older trials lie far from where the search is now. */
 const MOST_POINTS = 100
 
@@ -13,8 +16,8 @@ export interface MeasuredPoint {
 }
 
 /**
- * By how much each unit's value at a point is expected to differ from that at another one: linear in the coordinates, by
- * ridge regression on trials that were measured whole. What is learnt is the same combination of trials for all units.
+ * By how much each unit's value at a point is expected to differ from that at another one: by kernel ridge
+ * regression (Gaussian) on trials that were measured whole. What is learnt is the same combination of trials for all units.
  * @param points the one that it differs from among them
  */
 export function expectedDifferences(
@@ -37,21 +40,30 @@ export function expectedDifferences(
   return expected
 }
 
-/** Weights of the steps in what is expected of another step: (K + λ)⁻¹ k with K their inner products. */
+/** Weights of the steps in what is expected of another step: (K + λ)⁻¹ k, with a kernel that is 0 where no step is made. */
 function ridgeWeights(steps: readonly (readonly number[])[], own: readonly number[]): number[] {
   const n = steps.length
-  const product = (a: readonly number[], b: readonly number[]): number =>
-    a.reduce((sum, value, i) => sum + value * b[i]!, 0)
+  const kernel = kernelOf(steps)
   const gram = new Float64Array(n * n)
-  steps.forEach((a, i) => steps.forEach((b, j) => (gram[i * n + j] = product(a, b))))
-  const lengths = steps.reduce((sum, _, i) => sum + gram[i * n + i]!, 0)
-  if (lengths === 0) return steps.map(() => 0)
-  const right = steps.map((step) => product(step, own))
+  steps.forEach((a, i) => steps.forEach((b, j) => (gram[i * n + j] = kernel(a, b))))
+  const trace = steps.reduce((sum, _, i) => sum + gram[i * n + i]!, 0)
+  if (trace === 0) return steps.map(() => 0)
+  const right = steps.map((step) => kernel(step, own))
   const { values, vectors } = symmetricEigen(gram, n)
-  const ridge = (RIDGE * lengths) / n
+  const ridge = (RIDGE * trace) / n
   const along = Array.from(values, (value, k) => {
     const part = right.reduce((sum, number, i) => sum + number * vectors[i * n + k]!, 0)
     return part / (Math.max(0, value) + ridge)
   })
   return steps.map((_, i) => along.reduce((sum, number, k) => sum + number * vectors[i * n + k]!, 0))
+}
+
+/** A Gaussian, less what it says of the place where no step is made. */
+function kernelOf(steps: readonly (readonly number[])[]): (a: readonly number[], b: readonly number[]) => number {
+  const lengths = steps.map((step) => Math.hypot(...step)).sort((a, b) => a - b)
+  const width = WIDTH * quantile(lengths, 0.5) || 1
+  const gaussian = (square: number): number => Math.exp(-square / (2 * width ** 2))
+  const squared = (values: readonly number[]): number => values.reduce((sum, value) => sum + value ** 2, 0)
+  return (a, b) =>
+    gaussian(squared(a.map((value, i) => value - b[i]!))) - gaussian(squared(a)) - gaussian(squared(b)) + 1
 }

@@ -2,7 +2,7 @@ import { mean } from '../../losses/bootstrap'
 import type { Stratum, UnitValues } from '../objectives/objective'
 
 /** Parts of all units after which trials are compared; the last look is at all of them, where nothing is left to chance. */
-const LOOKS = [1 / 10, 1 / 6, 0.22, 0.28, 3 / 8, 1 / 2, 0.65]
+const LOOKS = [0.1, 0.14, 0.2, 0.3, 0.45, 0.65]
 /** Looks that bring fewer new units than this part of those before cost more than they tell: all share the error level. */
 const LEAST_NEW = 0.2
 /** Units of a stratum without which its spread is not known. */
