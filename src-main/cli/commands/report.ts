@@ -4,7 +4,6 @@ import type { TaskContext } from '../../compute/task'
 import type { Project } from '../../contract/document/project'
 import type { EvaluationReport } from '../../contract/evaluate/report'
 import { evaluationAsCsv } from '../../contract/evaluate/csv-tables'
-import type { ScoreReport } from '../../contract/evaluate/scores'
 import { inspectedAsCsv } from '../../contract/report/inspect-section'
 import { NO_MAP } from '../../contract/report/inspected-map'
 import { projectReport, type ReportedResults } from '../../contract/report/project-report'
@@ -112,7 +111,6 @@ interface Source {
 }
 
 interface FoundResults extends ReportedResults {
-  scores: ScoreReport | null
   /** null: there is none. */
   sources: { inspect: Source | null; losses: Source | null; comparison: Source | null }
 }

@@ -33,7 +33,7 @@ export function scoresAsTables({ domains, scores }: ScoreFigures): ColouredTable
     )
     const most = Math.max(...differences.map(Math.abs)) || 1
     return {
-      title: `${SCORER_DESCRIPTIONS[summary.scorer].label}: more is better; * best, (*) not certainly`,
+      title: `${SCORER_DESCRIPTIONS[summary.scorer].label}, more is better: * best, (*) not certainly`,
       columns: [...domains.map(({ name }) => name), ALL_DOMAINS],
       rows: summary.models.map((model) => ({
         name: model.name,

@@ -97,6 +97,7 @@ export function estimateText(scorer: ScorerName, { value, interval }: Estimate):
 /** Who is best in a column, and whether that is certain, as a sentence. */
 export function bestInWords(scorer: ScorerName, { name, second, lead }: BestOfColumn): string {
   const ahead = `${estimateText(scorer, lead)} ahead of ${second}`
+  if (!lead.interval) return `${name} has the highest score, ${ahead}, of too few prompts to call it the best.`
   if (isCertain({ lead })) return `${name} is best, ${ahead}.`
   return `${name} has the highest score, but is not certainly the best: ${ahead}.`
 }

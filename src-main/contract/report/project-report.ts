@@ -3,7 +3,9 @@ import type { Project } from '../document/project'
 import type { LossSummary } from '../evaluate/losses'
 import type { EvaluationReport } from '../evaluate/report'
 import { formatDate, formatNumber, shortPath } from '../values/format'
+import type { ScoreReport } from '../evaluate/scores'
 import { comparisonSection, tableSection, type ReportPictures } from './evaluate-section'
+import { scoresSection } from './scores-section'
 import { inspectSection } from './inspect-section'
 import type { InspectedMap } from './inspected-map'
 import { reportPage, type ReportSection } from './report-page'
@@ -19,13 +21,15 @@ export interface ReportedResults {
   map: InspectedMap | null
   table: (ReportedResult & { summary: LossSummary; pictures: ReportPictures }) | null
   comparison: ReportedResult | null
+  /** Of the project as it is. */
+  scores: ScoreReport | null
 }
 
 /** Inspect and Evaluate of a project as one HTML page. @param time of the page, in milliseconds since 1970 */
 export function projectReport(
   title: string,
   project: Project,
-  { map, table, comparison }: ReportedResults,
+  { map, table, comparison, scores }: ReportedResults,
   time: number,
 ): string {
   return reportPage(title, `FeatureFusion Studio, ${formatDate(time)}`, [
@@ -33,6 +37,7 @@ export function projectReport(
     ...(map ? [inspectSection(map, project)] : []),
     ...(table ? [tableSection(table.report, table.summary, table.pictures, table.isCurrent)] : []),
     ...(comparison ? [comparisonSection(comparison.report, comparison.isCurrent)] : []),
+    ...(scores && scores.scores.length > 0 ? [scoresSection(scores)] : []),
   ])
 }
 

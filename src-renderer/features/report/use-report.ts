@@ -1,5 +1,6 @@
 import { computed } from 'vue'
 import { evaluationAsCsv } from '../../../src-main/contract/evaluate/csv-tables'
+import type { ScoreReport } from '../../../src-main/contract/evaluate/scores'
 import { saveText } from '../../shared/save-text'
 import { useNotices } from '../../shared/notices/notices-store'
 import { useEvaluate } from '../evaluate/evaluate-store'
@@ -43,6 +44,7 @@ export function useReport() {
               }
             : null,
           comparison: compared && { report: compared, isCurrent: evaluate.isCurrent('comparison') },
+          scores: currentScores(),
         },
         Date.now(),
       )
@@ -54,11 +56,19 @@ export function useReport() {
     saveText(inspectedAsCsv(map), `${title.value} layers.csv`, 'text/csv')
   }
 
+  function currentScores(): ScoreReport | null {
+    return evaluate.isCurrent('table') && evaluate.isCurrent('scores') ? evaluate.results.scores : null
+  }
+
   function saveTable(): void {
     const { summary, unlearned, recognition } = table.value ?? {}
     if (!summary) return
-    const scores = evaluate.isCurrent('table') && evaluate.isCurrent('scores') ? evaluate.results.scores : null
-    const figures = { ...summary, unlearned: unlearned ?? [], scores, recognition: recognition ?? null }
+    const figures = {
+      ...summary,
+      unlearned: unlearned ?? [],
+      scores: currentScores(),
+      recognition: recognition ?? null,
+    }
     saveText(evaluationAsCsv(figures), `${title.value} losses.csv`, 'text/csv')
   }
 

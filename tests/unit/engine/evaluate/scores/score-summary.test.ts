@@ -67,6 +67,9 @@ describe('scores of models in a table', () => {
     const ofFive = summariseScores('clip', [few(worse), few(certain)])
     expect(ofFive.best[0]!.lead).toEqual({ value: 0.5, interval: null })
     expect(bestMark(ofFive, certain, 0)).toBe(' (*)')
+    expect(bestInWords('clip', ofFive.best[0]!)).toBe(
+      'certain has the highest score, 0.50 ahead of worse, of too few prompts to call it the best.',
+    )
 
     const equal = summariseScores('clip', [certain, { ...certain, name: 'same' }])
     expect(bestMark(equal, certain, 0)).toBe(' (*)')
