@@ -9,7 +9,7 @@ import {
   withFoundScales,
 } from '../../engine/evaluate/compare/compare-methods'
 import { compareRows } from '../../engine/evaluate/compare/leaderboard'
-import { checkScorers } from '../../engine/evaluate/scores/score-table'
+import { checkScorers } from '../../engine/evaluate/scored-pictures/score-table'
 import { csvFile, PNG_FILE } from '../../engine/files/writing/file-kinds'
 import { checkOutput, writeOutput } from '../../engine/files/writing/write-output'
 import { encodePng } from '../../engine/image/png'

@@ -1,6 +1,6 @@
 import { SCORER_DESCRIPTIONS } from '../../contract/evaluate/scorers'
-import { readPicture } from '../../engine/evaluate/scores/named-pictures'
-import { PictureScores } from '../../engine/evaluate/scores/picture-scores'
+import { readPicture } from '../../engine/evaluate/scored-pictures/named-pictures'
+import { PictureScores } from '../../engine/evaluate/scored-pictures/picture-scores'
 import { releaseModel } from '../resident-model'
 import type { TaskRunner } from '../task'
 

@@ -1,5 +1,5 @@
 import { promptsFor } from '../../engine/evaluate/data/prompt-domains'
-import { checkScorers, drawAndScore } from '../../engine/evaluate/scores/score-table'
+import { checkScorers, drawAndScore } from '../../engine/evaluate/scored-pictures/score-table'
 import type { TaskRunner } from '../task'
 import { openRun } from './evaluate'
 

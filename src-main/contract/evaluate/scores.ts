@@ -29,7 +29,7 @@ const bestSchema = z.object({
   lead: estimateSchema,
 })
 
-/** What one scorer says of all models, as engine/evaluate/scores/score-summary.ts makes it. */
+/** What one scorer says of all models, as engine/evaluate/scored-pictures/score-summary.ts makes it. */
 export const scoreSummarySchema = z.object({
   scorer: scorerSchema,
   models: z.array(scoredModelSchema),

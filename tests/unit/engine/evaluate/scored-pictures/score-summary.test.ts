@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { bestInWords, bestMark, estimateText, scoreText } from '../../../../../src-main/contract/evaluate/scores'
-import { summariseScores, type ModelScores } from '../../../../../src-main/engine/evaluate/scores/score-summary'
+import {
+  summariseScores,
+  type ModelScores,
+} from '../../../../../src-main/engine/evaluate/scored-pictures/score-summary'
 
 const of = (name: string, role: ModelScores['role'], scores: number[][][]): ModelScores => ({ name, role, scores })
 

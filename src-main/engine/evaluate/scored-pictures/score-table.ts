@@ -6,7 +6,7 @@ import { forEachRow } from '../compare/compare-methods'
 import type { PromptDomain } from '../data/prompt-domains'
 import { DrawnPictures, type DrawnPicture, type DrawnSettings } from '../drawn/drawn-pictures'
 import type { EvaluatedRow, EvaluationRun } from '../evaluation-run'
-import { scorerMemory, type loadScorer } from './load-scorer'
+import { scorerMemory, type loadScorer } from '../scores/load-scorer'
 import { PictureScores, type ScoringOptions } from './picture-scores'
 import { summariseScores, type ModelScores } from './score-summary'
 

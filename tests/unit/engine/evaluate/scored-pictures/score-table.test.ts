@@ -5,7 +5,7 @@ import { scorerFilesSchema, type ScorerName } from '../../../../../src-main/cont
 import { DRAWN_FOLDER } from '../../../../../src-main/engine/evaluate/drawn/drawn-pictures'
 import { EvaluationRun, type EvaluatedRow } from '../../../../../src-main/engine/evaluate/evaluation-run'
 import type { loadScorer } from '../../../../../src-main/engine/evaluate/scores/load-scorer'
-import { drawAndScore } from '../../../../../src-main/engine/evaluate/scores/score-table'
+import { drawAndScore } from '../../../../../src-main/engine/evaluate/scored-pictures/score-table'
 import { chooseDevice } from '../../../../../src-main/engine/runtime/providers'
 import { family } from '../../../demo-family'
 import { CLIP_VOCABULARY, temporaryFolder } from '../../merge/models'

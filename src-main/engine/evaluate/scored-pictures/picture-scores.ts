@@ -4,8 +4,8 @@ import { throwIfCancelled } from '../../cancel'
 import { digest } from '../../files/kept/digest'
 import { chooseDevice } from '../../runtime/providers'
 import { MeasurementStore } from '../losses/loss-store'
-import { loadScorer } from './load-scorer'
-import type { PictureScorer, ScoredPicture, ScorerOptions } from './picture-scorer'
+import { loadScorer } from '../scores/load-scorer'
+import type { PictureScorer, ScoredPicture, ScorerOptions } from '../scores/picture-scorer'
 import { scorerKey } from './scorer-key'
 
 /** A picture that can be scored. */
