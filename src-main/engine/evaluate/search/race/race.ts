@@ -4,14 +4,11 @@ import type { Stratum, Unit, UnitValues } from '../objectives/objective'
 import { unitsByLook } from './looks'
 import { studentTail } from './student-tail'
 
-/** How often a race may drop what is truly better, at most. */
+/** How often a race may drop what is truly better, where differences are not too far from normal (see Race). */
 export const ERROR_LEVEL = 0.05
-/**
- * The part of the level at which is tested: means of a few skewed values are not normal. With it populations hold the level
- * that are as skewed as the most skewed of 80 differences which were measured on the shipped family; those differences,
- * shifted to 0, were dropped in 1 % of the orders on average, the worst in 5 to 8 %, at a test part of 0.25.
- */
+/** The part of the level at which is tested: means of a few skewed values are not normal. */
 const TESTED_PART = 0.15
+
 /** What the units measured so far say of a trial against another one. */
 export interface Comparison {
   /** The difference of the values over all units, as far as it is known; above 0: the trial is worse. */
@@ -25,9 +22,13 @@ export interface Comparison {
  * estimated, picture by picture, and a one-sided t test says whether it is above 0. What the search could see is a finite
  * set that is drawn without replacement, so that the error shrinks to 0 as the last unit comes (Cochran, Sampling
  * Techniques, 1977: stratified means with the finite population correction, section 5.3; Satterthwaite's degrees of
- * freedom, section 5.4). Looks share the error level equally (Bonferroni): the chance that a trial which is better over all
- * units is dropped at any of them is at most that level. No test without bounds foresees single units, outside of all looks,
- * that outweigh all others; strata of like units keep such ones apart.
+ * freedom, section 5.4). Looks share the error level equally
+ * (Bonferroni).
+ *
+ * The level is not free of assumptions: no test without bounds foresees single units, outside of all looks, that outweigh
+ * all others. Simulated with 12 populations of 250 units in 300 orders each, truly equal to the other trial: normal values
+ * were dropped in 0.4 % of the orders, exponential tails of much better units in 3.6 % (5.0 % in the worst population),
+ * log-normal ones in 14 % (45 %); tails of much worse units in fewer. Strata of like units keep such units apart.
  *
  * What is expected of every unit (of any source but the units of this trial) is taken off before and its mean added
  * again: the difference estimator (Särndal, Swensson and Wretman, Model Assisted Survey Sampling, 1992, section 6.3). It

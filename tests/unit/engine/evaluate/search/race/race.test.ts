@@ -83,7 +83,7 @@ describe('a race', () => {
   })
 
   it.each(Object.entries(DISTRIBUTIONS))(
-    'never drops what is no worse more often than its error level: differences %s',
+    'drops what is no worse as often as its error level at most: differences %s',
     (_, draw) => {
       for (const value of [0, -0.02])
         for (const population of [1, 2, 3, 4])
