@@ -260,7 +260,7 @@ export const INPUT_OPTIONS: ReadonlySet<string> = new Set([
   'work --models',
   'gather --models',
   ...['model', 'merge', 'base'].map((name) => `evaluate --${name}`),
-  ...['evaluate', 'compare', 'score'].flatMap((command) =>
+  ...['evaluate', 'compare', 'score', 'search'].flatMap((command) =>
     [...SCORERS, 'aesthetic-clip'].map((name) => `${command} --${name}`),
   ),
   ...['evaluate', 'compare'].map((command) => `${command} --prompt-file`),

@@ -9,6 +9,9 @@ import {
   type SearchStrategy,
 } from '../../contract/evaluate/search'
 import { withFoundWeights } from '../../contract/document/project-evaluation'
+import { aimsInWords, isOneScore, LOSS_ALONE, scorerOf, type Aim } from '../../contract/evaluate/aims'
+import { SCORER_DESCRIPTIONS } from '../../contract/evaluate/scorers'
+import { scoreSettingsSchema } from '../../contract/evaluate/settings'
 import { searchMerge, type FoundMerge } from '../../engine/evaluate/search/search-merge'
 import type { Trial } from '../../engine/evaluate/search/weight-trials'
 import { checkOutput } from '../../engine/files/writing/write-output'
@@ -16,17 +19,27 @@ import { addEvaluationOptions, evaluatedProject, withRun, type EvaluationOptions
 import { methodSchema, modelSchema, takingPart, type Project } from '../../contract/document/project'
 import { DENOISER_COMPONENTS } from '../../contract/values/denoisers'
 import type { ProgramFiles } from './merge'
-import { count } from '../options/option-values'
+import { aimsOf } from '../options/aims-option'
+import { count, number, steps } from '../options/option-values'
+import { addScorerOptions, scorerFilesOf, type ScorerOptions } from '../options/scorer-options'
 import { printResult, runCommand, say, table, UsageError } from '../output/output'
 
-interface SearchOptions extends EvaluationOptions {
+interface SearchOptions extends EvaluationOptions, ScorerOptions {
   strategy: SearchStrategy
   trials: number
   space: 'weights' | 'gains'
   groupBy?: Grouping
   race: boolean
+  aim: Aim[]
+  prompts?: number
+  seeds: number
+  steps: number
+  guidance: number
+  scheduler?: string
   out?: string
 }
+
+const SCORES = scoreSettingsSchema.parse({})
 
 /** What the result is compared with. */
 type Start = Pick<SearchReport, 'pictures' | 'base' | 'soup'>
@@ -62,8 +75,23 @@ export function addSearchCommand(program: Command, files: ProgramFiles): void {
         'what shares a weight of a model: all of it, each of its stages (BASE, IN, M, OUT), or every block (CMA-ES; default: all; of gains: blocks)',
       ).choices(GROUPINGS),
     )
+    .addOption(
+      new Option(
+        '--aim <what>',
+        "what the weights are to be best at: loss; a score (clip, image-reward, pick-score, hps, aesthetic) of drawn captions; or a sum, 'loss=1,clip=0.02', where the score counts against the loss, each in its own units",
+      )
+        .argParser(aimsOf)
+        .default([...LOSS_ALONE], 'loss'),
+    )
     .option('--no-race', 'measure every trial on all pictures, those that are certainly worse as well')
     .option('--out <file>', `write the project with the weights found (*${PROJECT_SUFFIX}), for featurefusion merge`)
+  addScorerOptions(command)
+  command
+    .option('--prompts <n>', 'for scores: at most so many captions of each domain in each half (default: all)', count)
+    .option('--seeds <n>', 'for scores: drawn pictures per caption', count, 1)
+    .option('--steps <n>', 'for scores: denoising steps', steps, SCORES.steps)
+    .option('--guidance <number>', 'for scores: guidance scale', number, SCORES.guidance)
+    .option('--scheduler <name>', "for scores: scheduler (default: the model's own)")
   addEvaluationOptions(command)
   command.action((path: string | undefined, options: SearchOptions) =>
     runCommand(options, (signal) => search(path, options, files, signal)),
@@ -77,6 +105,7 @@ async function search(
   signal: AbortSignal,
 ): Promise<void> {
   const { strategy, trials, space, race, seed = 0, out } = options
+  const told = (value: number): string => figureOf(value, options.aim)
   if (trials < 2) throw new UsageError('--trials: at least 2.')
   const groups = options.groupBy ?? (space === 'gains' ? 'blocks' : 'all')
   if (space === 'gains' && strategy !== 'cma-es') throw new UsageError('--space gains goes with --strategy cma-es.')
@@ -92,20 +121,20 @@ async function search(
     const found = await searchMerge(
       run,
       project,
-      { strategy, trials, groups, race, seed },
+      { strategy, trials, groups, race, seed, aims: options.aim, scores: scoresOf(options, seed) },
       {
         onProgress: (phase, fraction) => progress.show(phase, fraction),
-        onStart: (told) => {
-          start = told
+        onStart: (begun) => {
+          start = begun
           progress.end()
-          const { search: chosenOn, check } = told.pictures!
+          const { search: chosenOn, check } = begun.pictures!
           say(`${chosenOn} pictures of ${run.domains.length} domains choose the weights, ${check} others check them.`)
         },
         onTrial: (trial) => {
           history.push(trial)
           if (!trial.isBest) return
           progress.end()
-          say(`Trial ${trial.index + 1}: ${trial.score.toFixed(5)}, the best so far.`)
+          say(`Trial ${trial.index + 1}: ${told(trial.score)}, the best so far.`)
         },
       },
       signal,
@@ -116,7 +145,7 @@ async function search(
       [
         weightTable(found),
         '',
-        lossesInWords(found, start, history[0]!.score, strategy),
+        lossesInWords(found, start, history[0]!.score, strategy, options.aim),
         ...workInWords(found),
         '',
         found.check?.verdict ?? 'It was stopped: the weights were not checked on the other pictures.',
@@ -126,6 +155,22 @@ async function search(
       ].join('\n'),
     )
   })
+}
+
+/** Of a score alone as the scorer gives it; what is searched is negated. */
+function figureOf(value: number, aims: readonly Aim[]): string {
+  const scorer = isOneScore(aims) ? scorerOf(aims[0]!) : null
+  return scorer === null ? value.toFixed(5) : (-value).toFixed(SCORER_DESCRIPTIONS[scorer].digits + 1)
+}
+
+/** What is drawn and scored; null where the loss alone is aimed at. */
+function scoresOf(
+  { aim, prompts, seeds, steps: iterations, guidance, scheduler, ...files }: SearchOptions,
+  seed: number,
+) {
+  if (aim.every((one) => scorerOf(one) === null)) return null
+  const settings = { steps: iterations, guidance, ...(scheduler !== undefined && { scheduler }) }
+  return { files: scorerFilesOf(files), prompts, drawing: { seeds, seed, settings } }
 }
 
 /** The project whose one specialist is what blocks are scaled of: the merge of a project's file, or the only specialist. */
@@ -177,12 +222,13 @@ function lossesInWords(
   { pictures, base, soup }: Start,
   began: number,
   strategy: SearchStrategy,
+  aims: readonly Aim[],
 ): string {
-  const cell = (loss: number | undefined): string => loss?.toFixed(5) ?? ''
+  const cell = (loss: number | undefined): string => (loss === undefined ? '' : figureOf(loss, aims))
   // A greedy soup begins with the base alone.
   const start = strategy === 'cma-es' ? [['where the search began', cell(began), cell(check?.start)]] : []
   return table([
-    ['loss on pictures that', `chose (${pictures?.search})`, `never seen (${pictures?.check})`],
+    [`${aimsInWords(aims)} on pictures that`, `chose (${pictures?.search})`, `never seen (${pictures?.check})`],
     ['base', cell(base?.search), cell(base?.check)],
     [isOfGains(best) ? 'without gains' : 'plain average', cell(soup?.search), cell(soup?.check)],
     ...start,

@@ -1,3 +1,4 @@
+import { isOneScore, LOSS_ALONE, type Aim } from '../../../contract/evaluate/aims'
 import type { PairedLosses } from '../../../contract/evaluate/losses'
 import type {
   FoundWeights,
@@ -14,6 +15,7 @@ import { planMerge } from '../../merge/open-model'
 import type { MergePlan } from '../../merge/plan/merge-plan'
 import { withEffectiveRules } from '../../merge/plan/rules'
 import type { EvaluatedModel } from '../losses/evaluated-model'
+import type { PictureScorer } from '../scores/picture-scorer'
 import type { EvaluationRun } from '../evaluation-run'
 import { greedySoup } from './greedy-soup'
 import { countPictures, halves } from '../data/splits'
@@ -31,7 +33,7 @@ import {
   type Stratum,
   type UnitValues,
 } from './objectives/objective'
-import { lossObjective } from './objectives/loss-objective'
+import { aimedObjective, scorerFor, type AimedScores } from './objectives/aimed-objective'
 import { spreadsOf } from './race/looks'
 import { Race } from './race/race'
 import { RacedScore } from './race/raced-score'
@@ -45,9 +47,13 @@ export interface MergeSearchOptions {
   seed: number
   /** Trials that are certainly worse end early. */
   race: boolean
+  /** What the weights are to be best at; the loss if absent. */
+  aims?: readonly Aim[]
+  /** Where an aim is a score. */
+  scores?: AimedScores | null
 }
 
-/** What a search has to tell while it runs. */
+/** What a search has to tell while it runs. Scores are negated in all that it says, since less is better. */
 export interface MergeSearchNews {
   onProgress?: (phase: string, fraction: number) => void
   /** Called once, with what the result is compared with. */
@@ -75,7 +81,32 @@ export interface FoundMerge {
 export async function searchMerge(
   run: EvaluationRun,
   project: Project,
-  { strategy, trials, groups: grouping, seed, race }: MergeSearchOptions,
+  options: MergeSearchOptions,
+  news: MergeSearchNews,
+  signal?: AbortSignal,
+): Promise<FoundMerge> {
+  const { aims = LOSS_ALONE, scores = null } = options
+  const scorer = await scorerFor(aims, scores, run.scoring)
+  try {
+    return await searchFor(run, project, { ...options, aims, scores, scorer }, news, signal)
+  } finally {
+    await scorer?.release()
+  }
+}
+
+async function searchFor(
+  run: EvaluationRun,
+  project: Project,
+  {
+    strategy,
+    trials,
+    groups: grouping,
+    seed,
+    race,
+    aims,
+    scores,
+    scorer,
+  }: Required<MergeSearchOptions> & { scorer: PictureScorer | null },
   { onProgress, onStart, onTrial }: MergeSearchNews,
   signal?: AbortSignal,
 ): Promise<FoundMerge> {
@@ -87,12 +118,13 @@ export async function searchMerge(
     throw new FusionError('validation', 'A search needs at least two pictures of every domain.', {
       hint: 'One half is for the search, the other half for the check.',
     })
-  const { live, meter, set, chosen } = await run.load((phase, fraction) => onProgress?.(phase, 0.05 * fraction))
+  const { pipeline, live, meter, set, chosen } = await run.load((phase, fraction) =>
+    onProgress?.(phase, 0.05 * fraction),
+  )
   const [search, unseen] = halves(chosen)
-  const [choosing, judging] = [search, unseen].map((half) => lossObjective(meter, set, half, signal)) as [
-    Objective,
-    Objective,
-  ]
+  const tools = { pipeline, meter, set, scoring: run.scoring }
+  const objectiveOf = (half: typeof search): Objective => aimedObjective(aims, tools, half, scorer, scores)
+  const [choosing, judging] = [objectiveOf(search), objectiveOf(unseen)]
   const cancel = signal ? { signal } : {}
 
   const mergeOf = (weighed: readonly ModelEntry[], method = searched.method): EvaluatedModel => ({
@@ -153,14 +185,19 @@ export async function searchMerge(
     : await searchWeights(space.start, score, { ...options, trials, seed, spread: space.spread })
   return {
     best: { score: result.best.score, models: foundOf(result.best.weights) },
-    check: result.check && judge(result.check, judging.strata, checked, base.check, average.check, compared.words),
+    check:
+      result.check &&
+      judge(result.check, judging.strata, checked, base.check, average.check, compared.words, isOneScore(aims)),
     trials: result.trials.length,
     stopped: result.stopped,
     work: raced.work,
   }
 }
 
-/** What the weights found are worth. @param found @param base @param average their losses on the unseen pictures */
+/**
+ * What the weights found are worth. @param found @param base @param average their losses on the unseen pictures
+ * @param isNegated of a score alone: differences are told as they are
+ */
 function judge(
   check: { start: number; best: number },
   strata: readonly Stratum[],
@@ -168,11 +205,12 @@ function judge(
   base: UnitValues,
   average: UnitValues,
   averageInWords: string,
+  isNegated: boolean,
 ): NonNullable<SearchReport['check']> {
   const [againstBase, againstSoup] = [pairedValues(strata, found, base), pairedValues(strata, found, average)]
   const against = (difference: PairedLosses, name: string): string => {
     const relation = difference.mean < 0 ? 'better than' : 'worse than'
-    return `${exceedsTwoErrors(difference) ? relation : 'not measurably different from'} ${name} (${differenceInWords(difference)})`
+    return `${exceedsTwoErrors(difference) ? relation : 'not measurably different from'} ${name} (${differenceInWords(isNegated ? negated(difference) : difference)})`
   }
   const words = `On pictures that the search did not use, these weights are ${against(againstSoup, averageInWords)}, and ${against(againstBase, 'the base alone')}.`
   const fits =
@@ -182,6 +220,10 @@ function judge(
         ? ' No better weights than the first ones were found.'
         : ' They only fit the pictures of the search: the first weights are better.'
   return { ...check, againstBase, againstSoup, verdict: words + fits }
+}
+
+function negated({ mean, relative, ...others }: PairedLosses): PairedLosses {
+  return { ...others, mean: -mean, relative: -relative }
 }
 
 /** What is searched: weights, or the gains of one model's blocks where the method scales them. */
