@@ -265,7 +265,7 @@ export const INPUT_OPTIONS: ReadonlySet<string> = new Set([
   ),
   ...['evaluate', 'compare'].map((command) => `${command} --prompt-file`),
   'merge-loras --calibration',
-  'report --results',
+  ...['report', 'history'].map((command) => `${command} --results`),
 ])
 
 /** The commands that make what `gather` gathers. */
