@@ -44,7 +44,8 @@ const countOf = ({ least, most }: { least: number; most: number }): number => Ma
 
 describe.each(VARIANTS)('%s %j', (name, settings, { specialists, parameters, result }) => {
   const count = countOf(specialists)
-  const weight = fc.double({ min: 0.1, max: 2, noNaN: true })
+  // The weight of gains is a factor of the whole tensor, not of a change: a copy of the base stays the base at 1 alone.
+  const weight = name === 'gains' ? fc.constant(1) : fc.double({ min: 0.1, max: 2, noNaN: true })
   const weights = fc.array(weight, { minLength: count + 1, maxLength: count + 1 })
 
   it('of copies of the base is the base', () => {
