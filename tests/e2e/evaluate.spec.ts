@@ -69,7 +69,8 @@ test('who knows what: the table, its files, and weights that a search found', as
 
     const before = await models()
     await evaluate.useFound()
-    const weights = async () => (await models()).map(({ name, weight, blocks }) => ({ name, weight, blocks }))
+    const weights = async () =>
+      (await models()).map(({ name, weight, blocks, layers }) => ({ name, weight, blocks, layers }))
     await expect.poll(weights).toEqual(best!.models)
     await studio.undo.click()
     await expect.poll(models).toEqual(before)
