@@ -3,8 +3,6 @@ import { EMPTY_RESULTS, evaluationResultsSchema, type EvaluationResults } from '
 import { chosenScorers, type ScoreReport } from '../../contract/evaluate/scores'
 import type { SearchReport } from '../../contract/evaluate/search'
 import { exportKey } from '../../contract/document/export-key'
-import { identityOf } from '../../contract/document/model-identity'
-import { evaluationKey } from '../../contract/document/project-evaluation'
 import { FusionError } from '../../contract/errors'
 import type { EvaluationPart } from '../../contract/history'
 import type { Job } from '../../contract/jobs'
@@ -14,7 +12,7 @@ import { readSmallText } from '../../engine/files/reading/regular-file'
 import { SMALL_FILES } from '../../engine/files/reading/small-files'
 import { checkedScorers } from './checked-scorers'
 import { basisOf, evaluatedRows, unlearningRows } from './evaluation-plan'
-import { changeBy, newReport, reportRows, withFailure } from './report'
+import { changeBy, newReport, reportRows, resultHead, withFailure } from './report'
 import type { HandlerInput } from '../handlers/handlers'
 import { writeJsonFile } from '../files/json-file'
 import { cachedMerge } from '../previews/preview-models'
@@ -130,14 +128,10 @@ export class Evaluations {
     })
     const search: SearchReport = {
       job: started.job.id,
-      time: Date.now(),
-      key: evaluationKey(project, 'search'),
-      models: project.models.map(identityOf),
+      ...resultHead(project, 'search', data),
       strategy: input.strategy,
       groups: input.groups,
       planned: input.strategy === 'cma-es' ? input.trials : null,
-      folder: data.folder,
-      split: data.split,
       pictures: null,
       base: null,
       soup: null,
@@ -158,12 +152,8 @@ export class Evaluations {
     const project = await this.program.readableProject()
     const data = { ...(await this.data()), domain, pictures }
     const report = {
-      time: Date.now(),
-      key: evaluationKey(project, 'drift'),
-      models: project.models.map(identityOf),
+      ...resultHead(project, 'drift', data),
       method: methodWords(project.method),
-      folder: data.folder,
-      split: data.split,
     }
     queue.cancelAll('drift')
     return jobs.start({
@@ -207,11 +197,7 @@ export class Evaluations {
     })
     this.startedScores = {
       job: started.job.id,
-      time: Date.now(),
-      key: evaluationKey(project, 'scores'),
-      models: project.models.map(identityOf),
-      folder: data.folder,
-      split: data.split,
+      ...resultHead(project, 'scores', data),
       settings,
       rows: reportRows(rows),
       domains: [],

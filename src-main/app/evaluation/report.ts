@@ -2,6 +2,7 @@ import { identityOf } from '../../contract/document/model-identity'
 import type { Project } from '../../contract/document/project'
 import { evaluationKey } from '../../contract/document/project-evaluation'
 import type { EvaluationReport, EvaluationRow } from '../../contract/evaluate/report'
+import type { ResultHead } from '../../contract/evaluate/result-head'
 import type { EvaluatedRow } from '../../engine/evaluate/evaluation-run'
 import type { ComputeEvent } from '../../contract/protocol/compute'
 import { rowWords } from './evaluation-plan'
@@ -13,15 +14,25 @@ interface StartedEvaluation {
   job: string
 }
 
+/** What a result that begins now says of itself. @param slot where it is kept */
+export function resultHead(
+  project: Project,
+  slot: Parameters<typeof evaluationKey>[1],
+  { folder, split }: Pick<ResultHead, 'folder' | 'split'>,
+): ResultHead {
+  return {
+    time: Date.now(),
+    key: evaluationKey(project, slot),
+    models: project.models.map(identityOf),
+    ...{ folder, split },
+  }
+}
+
 /** A table of which nothing is measured yet. */
 export function newReport(project: Project, { kind, rows, data, job }: StartedEvaluation): EvaluationReport {
   return {
     ...{ kind, job },
-    time: Date.now(),
-    key: evaluationKey(project, kind),
-    models: project.models.map(identityOf),
-    folder: data.folder,
-    split: data.split,
+    ...resultHead(project, kind, data),
     rows: reportRows(rows),
     summary: null,
     unlearned: [],

@@ -1,6 +1,5 @@
 import { z } from 'zod'
-import { modelIdentitySchema } from '../document/model-identity'
-import { SPLITS } from './settings'
+import { resultHeadSchema } from './result-head'
 
 /** Features of a merge against its models' own, combined by its coefficients (engine/calibrate/feature-drift.ts). */
 export const featureDriftSchema = z.object({
@@ -22,14 +21,9 @@ export const featureDriftSchema = z.object({
 })
 
 export const driftReportSchema = z.object({
-  time: z.number(),
-  key: z.string(),
-  /** Of the project, base first: it is shown for no others. */
-  models: z.array(modelIdentitySchema).default([]),
+  ...resultHeadSchema.shape,
   /** The method in words. */
   method: z.string(),
-  folder: z.string(),
-  split: z.enum(SPLITS),
   drift: featureDriftSchema,
 })
 

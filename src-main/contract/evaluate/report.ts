@@ -1,10 +1,9 @@
 import { z } from 'zod'
-import { modelIdentitySchema } from '../document/model-identity'
 import { errorReportSchema } from '../document/models'
 import { methodSchema } from '../document/project'
 import { leaderboardEntrySchema, lossSummarySchema, roleSchema, unlearnedGainSchema } from './losses'
 import { recognitionSchema } from './recognition'
-import { SPLITS } from './settings'
+import { resultHeadSchema } from './result-head'
 
 /** A row of a table, before it is measured. */
 export const evaluationRowSchema = z.object({
@@ -26,14 +25,7 @@ export const evaluationRowSchema = z.object({
 export const evaluationReportSchema = z.object({
   kind: z.enum(['table', 'comparison']),
   job: z.string(),
-  /** Milliseconds since 1970, of the start. */
-  time: z.number(),
-  /** evaluationKey of the project that was measured. */
-  key: z.string(),
-  /** Of the project, base first: it is shown for no others. */
-  models: z.array(modelIdentitySchema).default([]),
-  folder: z.string(),
-  split: z.enum(SPLITS),
+  ...resultHeadSchema.shape,
   /** Base first. */
   rows: z.array(evaluationRowSchema),
   /** Of the rows that are measured; null before the first. */

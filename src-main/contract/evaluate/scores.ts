@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import { modelIdentitySchema } from '../document/model-identity'
 import { estimateSchema, excludesZero, roleSchema, type Estimate } from './losses'
 import { evaluationRowSchema } from './report'
 import { SCORER_DESCRIPTIONS, SCORERS, scorerSchema, type ScorerFiles, type ScorerName } from './scorers'
-import { scoreSettingsSchema, SPLITS } from './settings'
+import { scoreSettingsSchema } from './settings'
+import { resultHeadSchema } from './result-head'
 
 /** A mean score of a model's pictures; its interval is over prompts, or over seeds where there is one prompt. */
 const scoreCellSchema = z.object({
@@ -39,12 +39,7 @@ export const scoreSummarySchema = z.object({
 
 export const scoreReportSchema = z.object({
   job: z.string(),
-  time: z.number(),
-  key: z.string(),
-  /** Of the project, base first: it is shown for no others. */
-  models: z.array(modelIdentitySchema).default([]),
-  folder: z.string(),
-  split: z.enum(SPLITS),
+  ...resultHeadSchema.shape,
   settings: scoreSettingsSchema,
   /** Base first. */
   rows: z.array(evaluationRowSchema),
@@ -55,7 +50,6 @@ export const scoreReportSchema = z.object({
   done: z.boolean(),
 })
 
-export type ScoreCell = z.infer<typeof scoreCellSchema>
 export type ScoredModel = z.infer<typeof scoredModelSchema>
 export type BestOfColumn = z.infer<typeof bestSchema>
 export type ScoreSummary = z.infer<typeof scoreSummarySchema>

@@ -1,7 +1,6 @@
 import { z } from 'zod'
-import { modelIdentitySchema } from '../document/model-identity'
 import { pairedSchema } from './losses'
-import { SPLITS } from './settings'
+import { resultHeadSchema } from './result-head'
 
 /**
  * What shares a weight: the whole network, each of its stages (BASE: embeddings of time and conditions; down, middle, up),
@@ -34,16 +33,11 @@ const halvesSchema = z.object({ search: z.number(), check: z.number() })
 
 export const searchReportSchema = z.object({
   job: z.string(),
-  time: z.number(),
-  key: z.string(),
-  /** Of the project, base first: it is shown for no others. */
-  models: z.array(modelIdentitySchema).default([]),
+  ...resultHeadSchema.shape,
   strategy: z.enum(SEARCH_STRATEGIES),
   groups: z.enum(GROUPINGS).default('all'),
   /** How many will be tried; null while that is not known (greedy). */
   planned: z.number().nullable(),
-  folder: z.string(),
-  split: z.enum(SPLITS),
   /** Pictures that weights are chosen on, and pictures that the search never sees. */
   pictures: halvesSchema.nullable(),
   /** Losses of what the result is compared with. */
