@@ -65,3 +65,8 @@ export const scorerFilesSchema = z.strictObject({
   aestheticClip: pathSchema.nullable().default(null),
 })
 export type ScorerFiles = z.infer<typeof scorerFilesSchema>
+
+/** The folder of the CLIP model that the aesthetic head was made for; null where none is named. */
+export function clipOfAesthetic({ aestheticClip, clip }: ScorerFiles): string | null {
+  return aestheticClip ?? clip
+}

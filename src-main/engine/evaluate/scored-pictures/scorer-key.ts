@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { ScorerFiles, ScorerName } from '../../../contract/evaluate/scorers'
+import { clipOfAesthetic, type ScorerFiles, type ScorerName } from '../../../contract/evaluate/scorers'
 import { hashFile } from '../../checkpoint/hash'
 import { digest } from '../../files/kept/digest'
 import { unreadable } from '../../files/reading/file-errors'
@@ -22,7 +22,7 @@ export async function scorerKey(
   files: ScorerFiles,
   { provider, ...hashing }: { provider: Provider; cacheFolder: string; signal?: AbortSignal },
 ): Promise<string> {
-  const paths = [files[name], name === 'aesthetic' ? (files.aestheticClip ?? files.clip) : null]
+  const paths = [files[name], name === 'aesthetic' ? clipOfAesthetic(files) : null]
   const hashes: string[] = []
   for (const path of paths)
     for (const file of path === null ? [] : await filesAt(path)) hashes.push(await hashFile(file, hashing))

@@ -1,3 +1,4 @@
+import { clipOfAesthetic } from '../../../contract/evaluate/scorers'
 import { FusionError } from '../../../contract/errors'
 import { openWeights } from '../../checkpoint/containers/open-container'
 import { plainViews } from '../../checkpoint/key-maps/name-table'
@@ -11,7 +12,7 @@ import type { OpenScorer } from './picture-scorer'
 
 /** The LAION aesthetic predictor: a head on the embeddings of CLIP at unit length; the prompt plays no part. */
 export const openAesthetic: OpenScorer = async (path, files) => {
-  const folder = files.aestheticClip ?? files.clip
+  const folder = clipOfAesthetic(files)
   if (folder === null)
     throw new FusionError('validation', 'The CLIP model of the aesthetic predictor was not named.', {
       hint: 'Name the folder of the CLIP model that the head was made for: clip-vit-large-patch14.',
