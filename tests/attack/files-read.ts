@@ -22,12 +22,12 @@ import { FactsCache } from '../../src-main/engine/library/facts-cache'
 import { listModels } from '../../src-main/engine/library/list-models'
 import { readThumbnail } from '../../src-main/engine/library/thumbnails'
 import { encodePng } from '../../src-main/engine/image/png'
-import { loadClip } from '../../src-main/engine/evaluate/clip/clip-score'
 import { scorerMemory } from '../../src-main/engine/evaluate/scores/load-scorer'
 import { readSmallFile, readSmallText } from '../../src-main/engine/files/reading/regular-file'
 import { SMALL_FILES } from '../../src-main/engine/files/reading/small-files'
 import { z } from 'zod'
 import { dict, legacyFile, pickle, tensor, torchFile } from '../unit/engine/checkpoint/containers/pickle/build-pickles'
+import { loadClip } from '../golden-runner/load-clip'
 
 /** A file that the program reads because somebody names it, or because a model or a folder holds it. */
 export interface FileRead {
@@ -238,12 +238,12 @@ export const FILES_READ: readonly FileRead[] = [
   {
     what: 'config of CLIP',
     file: 'clip/config.json',
-    read: async (f) => (await loadClip(await openCheckpoint(join(f, 'clip')), 'cpu')).release(),
+    read: async (f) => (await loadClip(join(f, 'clip'))).release(),
   },
   {
     what: 'weights of CLIP',
     file: 'clip/model.safetensors',
-    read: async (f) => (await loadClip(await openCheckpoint(join(f, 'clip')), 'cpu')).release(),
+    read: async (f) => (await loadClip(join(f, 'clip'))).release(),
   },
   ...[
     'image-reward/ImageReward.safetensors',

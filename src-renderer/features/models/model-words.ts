@@ -66,11 +66,6 @@ export function parameterWords(count: number): string {
   return `${count.toLocaleString('en-US')} parameters`
 }
 
-/** The first file's short hash; null until it is computed. */
-export function shortHashOf(summary: CheckpointSummary): string | null {
-  return summary.files[0]?.shortHash ?? null
-}
-
 /** What a card says of a model. */
 export interface ModelFacts {
   kind: string

@@ -1,11 +1,11 @@
-import { openCheckpoint } from '../../../src-main/engine/checkpoint/open'
-import { clipScore, cosine, loadClip } from '../../../src-main/engine/evaluate/clip/clip-score'
+import { clipScore, cosine } from '../../../src-main/engine/evaluate/clip/clip-score'
 import { input, type GoldenCase, type GoldenSet } from '../golden-set'
+import { loadClip } from '../load-clip'
 import type { OpResult, OpRunner } from '../run-cases'
 
 async function clipScores(goldenCase: GoldenCase, set: GoldenSet): Promise<OpResult> {
   const [model] = Object.keys(set.manifest.models)
-  const clip = await loadClip(await openCheckpoint(set.modelPath(model!)), 'cpu')
+  const clip = await loadClip(set.modelPath(model!))
   const pixels = input(goldenCase, 'pixel_values')
   const images = await clip.images(Float32Array.from(pixels.values()), pixels.shape[0]!, pixels.shape[2]!)
   const ids = input(goldenCase, 'input_ids')

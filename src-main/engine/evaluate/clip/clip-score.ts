@@ -1,9 +1,7 @@
 import type { NetworkOptions } from '../../architecture/network-graph'
-import type { Checkpoint } from '../../checkpoint/model/checkpoint'
 import { Network } from '../../runtime/network'
-import { chooseDevice, providerAbilities, type Device, type ProviderStatus } from '../../runtime/providers'
-import type { Provider } from '../../runtime/session'
-import { buildTextOf, buildVisionOf, clipWeights, imageSizeOf, logitFactorOf, type ClipWeights } from './clip-weights'
+import { providerAbilities, type ProviderStatus } from '../../runtime/providers'
+import { buildTextOf, buildVisionOf, imageSizeOf, logitFactorOf, type ClipWeights } from './clip-weights'
 
 /** What CLIP sees in images. */
 export interface ImageFeatures {
@@ -90,15 +88,6 @@ export class ClipModel {
     await this.#vision.release()
     await this.#text.release()
   }
-}
-
-/**
- * Loads a CLIPModel's folder.
- * @throws FusionError 'unsupported', 'malformed', 'device', 'out-of-memory'
- */
-export async function loadClip(checkpoint: Checkpoint, device: Device | Provider | ProviderStatus): Promise<ClipModel> {
-  const weights = clipWeights(checkpoint)
-  return ClipModel.open(weights, await chooseDevice(device))
 }
 
 /** CLIP score: 100 times the cosine, not below 0. */

@@ -6,7 +6,7 @@ import { openWeights } from '../../../../src-main/engine/checkpoint/containers/o
 import { plainViews } from '../../../../src-main/engine/checkpoint/key-maps/name-table'
 import { preprocessForClip } from '../../../../src-main/engine/diffusion/clip-image'
 import { readJsonObjectSync } from '../../../../src-main/engine/files/reading/json-object'
-import { ClipModel, cosine, loadClip, unit } from '../../../../src-main/engine/evaluate/clip/clip-score'
+import { ClipModel, cosine, unit } from '../../../../src-main/engine/evaluate/clip/clip-score'
 import { clipWeights } from '../../../../src-main/engine/evaluate/clip/clip-weights'
 import { preprocessForHps } from '../../../../src-main/engine/evaluate/scores/hps-pixels'
 import { readLinearHead } from '../../../../src-main/engine/evaluate/scores/linear-head'
@@ -16,6 +16,7 @@ import type { Picture } from '../../../../src-main/engine/image/resample'
 import { chooseDevice } from '../../../../src-main/engine/runtime/providers'
 import { loadTokenizer } from '../../../../src-main/engine/tokenizer/vocabulary'
 import { input, type GoldenCase, type GoldenSet } from '../../golden-set'
+import { loadClip } from '../../load-clip'
 import type { OpResult, OpRunner } from '../../run-cases'
 import { pictureOf } from './pixels'
 import { openClipTokensOf } from './tokens'
@@ -131,9 +132,8 @@ async function aestheticScore(goldenCase: GoldenCase, set: GoldenSet): Promise<O
     return { outputs: { image_embeds: flat(embeds), score: embeds.map(head.score) }, arithmetic: 'float32' }
   }
   const pictures = picturesOf(goldenCase)
-  const checkpoint = await openCheckpoint(clipFolder)
-  const { preprocessing } = clipWeights(checkpoint)
-  const clip = await loadClip(checkpoint, 'cpu')
+  const { preprocessing } = clipWeights(await openCheckpoint(clipFolder))
+  const clip = await loadClip(clipFolder)
   const size = clip.imageSize
   const images = await imagesOf(clip, pictures, size, (own) => preprocessForClip(own, size, preprocessing))
   await clip.release()
