@@ -1,8 +1,6 @@
 #!/usr/bin/env node
 import { fileURLToPath } from 'node:url'
-import { CommanderError } from 'commander'
-import { EXIT } from './cli/output/output'
-import { createProgram } from './cli/program'
+import { createProgram, exitCodeOf } from './cli/program'
 import { computeLayersIn } from './engine/merge/chains/layer-thread'
 
 const built = new URL('./', import.meta.url)
@@ -19,9 +17,4 @@ const program = createProgram({
   extractFile: new URL('extract-process.js', built),
 })
 
-try {
-  await program.parseAsync()
-} catch (error) {
-  if (!(error instanceof CommanderError)) throw error
-  process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage
-}
+process.exitCode = await exitCodeOf(program)

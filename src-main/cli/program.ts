@@ -1,4 +1,4 @@
-import { Command, Help } from 'commander'
+import { Command, CommanderError, Help } from 'commander'
 import { version } from '../../package.json'
 import { printable } from '../contract/values/printable'
 import { addCalibrateCommand } from './commands/calibrate'
@@ -28,6 +28,7 @@ import { addPlanCommand } from './commands/split/plan'
 import { addWorkCommand } from './commands/split/work'
 import { addUnfinishedCommand } from './commands/unfinished'
 import { addVerifyCommand } from './commands/verify'
+import { EXIT } from './output/output'
 
 /** Files of the built program that commands need. */
 export interface BuiltFiles extends ServedFiles {
@@ -80,4 +81,18 @@ export function createProgram(files: BuiltFiles): Command {
   addRecipeCommand(program)
   addServeCommand(program, files)
   return program
+}
+
+/**
+ * Runs a command line. @param args without the program's own name; absent: this process's
+ * @returns its exit code (cli.md)
+ */
+export async function exitCodeOf(program: Command, args?: readonly string[]): Promise<number> {
+  try {
+    await (args ? program.parseAsync(args, { from: 'user' }) : program.parseAsync())
+    return Number(process.exitCode ?? EXIT.done)
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    return error.exitCode === 0 ? EXIT.done : EXIT.usage
+  }
 }

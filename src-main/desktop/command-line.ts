@@ -1,7 +1,5 @@
 import { app } from 'electron'
-import { CommanderError } from 'commander'
-import { EXIT } from '../cli/output/output'
-import { createProgram, type BuiltFiles } from '../cli/program'
+import { createProgram, exitCodeOf, type BuiltFiles } from '../cli/program'
 import { computeLayersIn } from '../engine/merge/chains/layer-thread'
 import { useProbeLauncher } from '../engine/runtime/providers'
 import { forkCompute } from './fork-compute'
@@ -20,21 +18,9 @@ export async function runCommandLine(
   await app.whenReady()
   useProbeLauncher(launchUtilityProbe)
   computeLayersIn(files.workerFile)
-  const code = await exitCode(() =>
-    createProgram({ ...files, fork: forkCompute, extractFile: null }).parseAsync(args, { from: 'user' }),
-  )
+  const code = await exitCodeOf(createProgram({ ...files, fork: forkCompute, extractFile: null }), args)
   await Promise.all([process.stdout, process.stderr].map(flush))
   app.exit(code)
-}
-
-async function exitCode(run: () => Promise<unknown>): Promise<number> {
-  try {
-    await run()
-    return Number(process.exitCode ?? EXIT.done)
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error
-    return error.exitCode === 0 ? EXIT.done : EXIT.usage
-  }
 }
 
 /** A pipe may still hold what was written, and `app.exit` does not wait for it. */

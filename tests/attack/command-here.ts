@@ -1,9 +1,8 @@
 import { pathToFileURL } from 'node:url'
 import { resolve } from 'node:path'
-import { CommanderError, type Command } from 'commander'
+import type { Command } from 'commander'
 import { vi } from 'vitest'
-import { createProgram } from '../../src-main/cli/program'
-import { EXIT } from '../../src-main/cli/output/output'
+import { createProgram, exitCodeOf } from '../../src-main/cli/program'
 import { CLIP_VOCABULARY } from '../unit/engine/merge/models'
 import { DEMO } from '../unit/demo-family'
 import type { Ended } from './command-line'
@@ -30,11 +29,8 @@ export async function runHere(args: readonly string[]): Promise<Pick<Ended, 'cod
     }),
   )
   try {
-    await commandLineHere().parseAsync(['node', 'featurefusion', ...args])
-    return { code: Number(process.exitCode ?? 0), ...printed }
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error
-    return { code: error.exitCode === 0 ? EXIT.done : EXIT.usage, ...printed }
+    const code = await exitCodeOf(commandLineHere(), args)
+    return { code, ...printed }
   } finally {
     process.exitCode = undefined
     for (const spy of spies) spy.mockRestore()
