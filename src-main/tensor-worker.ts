@@ -1,13 +1,16 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { toErrorReport } from './contract/errors'
 import './engine/merge/chains/merged-work'
+import type { DrawingSetup } from './compute/serve-drawing'
 import { computeLayersIn, type LayerThreadSetup } from './engine/merge/chains/layer-thread'
 import { serveLayers } from './engine/merge/chains/layer-worker'
 import { JobRunner, type PoolJob, type WorkerReply, type WorkerSetup } from './engine/merge/job-pool'
 
 computeLayersIn(new URL(import.meta.url))
-const setup = workerData as WorkerSetup | LayerThreadSetup
+const setup = workerData as WorkerSetup | LayerThreadSetup | DrawingSetup
 if ('layers' in setup) serveLayers(setup.layers)
+// Threads that sum need nothing of what draws.
+else if ('drawing' in setup) (await import('./compute/serve-drawing')).serveDrawing(setup.drawing)
 else serveJobs(setup)
 
 /** A thread of the job pool: one job in, one reply out. Products have no threads of their own: there are others of these. */

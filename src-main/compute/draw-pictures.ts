@@ -2,20 +2,42 @@ import type { TaskOf } from '../contract/protocol/compute-tasks'
 import type { Pipeline } from '../engine/diffusion/pipeline'
 import { encodePng } from '../engine/image/png'
 import { writeWhole } from '../engine/files/writing/write-whole'
+import { groupBy } from '../contract/values/group-by'
 import type { TaskContext } from './task'
 
-type PreviewPicture = TaskOf<'preview'>['pictures'][number]
+export type PreviewPicture = TaskOf<'preview'>['pictures'][number]
+
+type DrawingContext = Pick<TaskContext, 'signal' | 'emit'>
 
 /** Draws pictures of one model, writes them, and emits an event for each when it is on the disk. */
 export async function drawPictures(
   pipeline: Pipeline,
   pictures: readonly PreviewPicture[],
-  { signal, emit }: TaskContext,
+  context: DrawingContext,
   onProgress: (fraction: number) => void,
 ): Promise<void> {
-  const first = pictures[0]
-  if (!first) return
-  const { steps, guidance, scheduler } = first
+  let done = 0
+  for (const group of drawnTogether(pictures)) {
+    await drawGroup(pipeline, group, context, (fraction) =>
+      onProgress((done + fraction * group.length) / pictures.length),
+    )
+    done += group.length
+  }
+}
+
+/** Pictures that share all that a scheduler is made of, in the order of the first of them. */
+function drawnTogether(pictures: readonly PreviewPicture[]): PreviewPicture[][] {
+  const keyOf = ({ steps, guidance, scheduler }: PreviewPicture): string => JSON.stringify([steps, guidance, scheduler])
+  return [...groupBy(pictures, keyOf).values()]
+}
+
+async function drawGroup(
+  pipeline: Pipeline,
+  pictures: readonly PreviewPicture[],
+  { signal, emit }: DrawingContext,
+  onProgress: (fraction: number) => void,
+): Promise<void> {
+  const { steps, guidance, scheduler } = pictures[0]!
   const writing: Promise<void>[] = []
   await pipeline.generate(
     {

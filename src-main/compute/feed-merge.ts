@@ -1,11 +1,11 @@
 import type { TaskOf } from '../contract/protocol/compute-tasks'
 import type { LiveFeeding } from '../contract/preview'
-import { type Project, readingOf } from '../contract/document/project'
+import type { Project } from '../contract/document/project'
 import { denoiserOf } from '../engine/checkpoint/denoisers'
-import type { Pipeline } from '../engine/diffusion/pipeline'
-import { reasonAgainstFeeding, type FeedOptions } from '../engine/merge/live-merge'
+import { reasonAgainstFeeding, type FeedOptions, type LiveMerge } from '../engine/merge/live-merge'
 import type { MergePlan } from '../engine/merge/plan/merge-plan'
 import { BYTES_PER_ELEMENT, elementCount } from '../engine/tensor/element-type'
+import { liveModelOf } from './live-model'
 import { openLiveModel } from './resident-model'
 import type { TaskContext } from './task'
 
@@ -49,7 +49,7 @@ export interface FeedingOptions extends Pick<FeedOptions, 'also'> {
 }
 
 /**
- * A pipeline with the weights of a merge, as its export would have them: loaded once for all merges of a base, summed
+ * The base's pipeline with the weights of a merge, as its export would have them: loaded once for all merges of a base, summed
  * again only where weights changed.
  */
 export async function feedMerge(
@@ -57,15 +57,8 @@ export async function feedMerge(
   { device, cacheFolder }: { device: Device; cacheFolder: string },
   context: TaskContext,
   { also, ...progress }: FeedingOptions,
-): Promise<Pipeline> {
-  const { base, project } = plan
-  const { output } = project
-  const live = await openLiveModel(
-    { base: base.path, vae: output.vae, ...readingOf(project) },
-    { device, cacheFolder },
-    context,
-    progress.onLoading,
-  )
+): Promise<LiveMerge> {
+  const live = await openLiveModel(liveModelOf(plan), { device, cacheFolder }, context, progress.onLoading)
   const { summed, tensors, seconds } = await live.feed(plan, {
     signal: context.signal,
     ...(also && { also }),
@@ -74,7 +67,7 @@ export async function feedMerge(
     onSumming: progress.onSumming,
   })
   context.emit({ type: 'summed', tensors: summed, of: tensors, seconds })
-  return live.pipeline
+  return live
 }
 
 /**

@@ -1,11 +1,12 @@
 import type { TaskOf } from '../contract/protocol/compute-tasks'
-import type { Reading } from '../contract/document/project'
+import { readingOf } from '../contract/document/project'
 import { openModel, openSpecialist } from '../engine/merge/open-model'
 import type { SpecialistOptions } from '../engine/merge/plan/plan'
 import { loadPipeline } from '../engine/diffusion/load-pipeline'
 import type { Pipeline } from '../engine/diffusion/pipeline'
 import { throwIfCancelled } from '../engine/cancel'
 import { LiveMerge } from '../engine/merge/live-merge'
+import { loadLivePipeline, openLiveFiles, type LiveModel } from './live-model'
 import type { TaskContext } from './task'
 
 type Device = TaskOf<'preview'>['device']
@@ -54,29 +55,22 @@ export async function openPipeline(
 
 /**
  * A base's pipeline whose UNet takes the weights of any merge of its family.
- * @param vae another one than the base's
  * @param onLoading called before it is loaded, if it is not there
  */
 export async function openLiveModel(
-  { base, vae, ...reading }: Reading & { base: string; vae: string | undefined },
+  model: LiveModel,
   { device, cacheFolder }: { device: Device; cacheFolder: string },
   { signal, workerFile, clipVocabulary }: TaskContext,
   onLoading: () => void,
 ): Promise<LiveMerge> {
-  const checkpoint = await openModel(base, reading)
-  const other = vae === undefined ? undefined : await openModel(vae)
-  const files = [checkpoint, other].map((opened) => opened?.files)
-  const wanted = JSON.stringify(['live', device.provider, cacheFolder, files, reading])
+  const opened = await openLiveFiles(model)
+  const files = [opened.checkpoint.files, opened.vae?.files]
+  const wanted = JSON.stringify(['live', device.provider, cacheFolder, files, readingOf(model)])
   if (resident?.key === wanted && resident.live) return resident.live
   onLoading()
   throwIfCancelled(signal)
   await releaseModel()
-  const pipeline = await loadPipeline(checkpoint, {
-    device,
-    clipVocabulary,
-    liveUnet: true,
-    ...(other && { vae: other }),
-  })
+  const pipeline = await loadLivePipeline(opened, { device, clipVocabulary })
   const live = new LiveMerge(pipeline, { cacheFolder, provider: device.provider, workerFile })
   resident = { key: wanted, pipeline, live }
   return live

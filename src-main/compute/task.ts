@@ -23,3 +23,16 @@ export function phaseProgress(
     emit({ type: 'progress', phase, fraction: from + (to - from) * fraction })
   }
 }
+
+/** Contexts of the equal parts of a task, in which several may run at a time; their progress is that of the whole task. */
+export function contextsOfParts(context: TaskContext, count: number): TaskContext[] {
+  const fractions = Array.from({ length: count }, () => 0)
+  return fractions.map((_, index) => ({
+    ...context,
+    emit(event) {
+      if (event.type !== 'progress') return context.emit(event)
+      fractions[index] = event.fraction
+      context.emit({ ...event, fraction: fractions.reduce((sum, fraction) => sum + fraction) / count })
+    },
+  }))
+}

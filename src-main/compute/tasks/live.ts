@@ -16,11 +16,13 @@ export const live: TaskRunner<'live'> = async ({ model, stages, device, cacheFol
   emit({ type: 'feeding', feeding })
   const pipeline =
     feeding.mode === 'fed'
-      ? await feedMerge(plan, { device, cacheFolder }, context, {
-          onContributions: progress('contributions'),
-          onLoading: () => progress('loading')(0),
-          onSumming: () => progress('summing')(0),
-        })
+      ? (
+          await feedMerge(plan, { device, cacheFolder }, context, {
+            onContributions: progress('contributions'),
+            onLoading: () => progress('loading')(0),
+            onSumming: () => progress('summing')(0),
+          })
+        ).pipeline
       : await openPipeline(
           { ...model, path: await mergedFile(model, plan, { device, cacheFolder }, context, progress('summing')) },
           device,

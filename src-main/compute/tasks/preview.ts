@@ -3,80 +3,72 @@ import { projectSchema, takingPart, type Project } from '../../contract/document
 import { drawingRuns } from '../../contract/preview'
 import { mergePlanner, openEither } from '../../engine/merge/open-model'
 import type { MergePlan } from '../../engine/merge/plan/merge-plan'
-import type { Pipeline } from '../../engine/diffusion/pipeline'
-import { drawPictures } from '../draw-pictures'
 import { feedMerge, planFeeding } from '../feed-merge'
+import { liveModelOf } from '../live-model'
 import { mergedFile } from '../merged-file'
 import { openPipeline } from '../resident-model'
-import { phaseProgress, type TaskContext, type TaskRunner } from '../task'
-import { groupBy } from '../../contract/values/group-by'
+import { SideBySide, type ReadyModel } from '../side-by-side'
+import { contextsOfParts, phaseProgress, type TaskContext, type TaskRunner } from '../task'
 
 type PreviewTask = TaskOf<'preview'>
 type PreviewModel = PreviewTask['models'][number]
 
 /**
  * Makes pictures, model by model. Merges whose weights can be fed go through one network one after the other, and so do
- * the models that they are made of; others are written to the cache by the export's own code, and found there again.
+ * the models that they are made of; of a small model, threads draw some of them while the next is summed here. Others
+ * are written to the cache by the export's own code, and found there again.
  */
-export const preview: TaskRunner<'preview'> = async (task, context) => {
-  const { models, pictures } = task
-  const planning = mergePlanner({ signal: context.signal })
+export const preview: TaskRunner<'preview'> = async ({ models, pictures, ...task }, context) => {
+  const beside = new SideBySide(models.length, task.device, context)
+  const planning = mergePlanner({ signal: beside.context.signal })
+  const contexts = contextsOfParts(beside.context, models.length)
   let made = 0
-  for (const [index, model] of models.entries()) {
-    const [from, to] = [index / models.length, (index + 1) / models.length]
-    const half = from + (to - from) / 2
-    const progress = phaseProgress(context, { merging: [from, half], loading: [half, half], drawing: [half, to] })
-    const own = pictures.filter((picture) => picture.model === model.key)
-    const started = performance.now()
-    const pipeline = await pipelineOf(model, task, own[0]?.steps ?? 0, planning, context, progress)
-    const ready = performance.now()
-    let done = 0
-    for (const group of drawnTogether(own)) {
-      await drawPictures(pipeline, group, context, (fraction) =>
-        progress('drawing', (done + fraction * group.length) / own.length),
-      )
-      done += group.length
+  await beside.run(async () => {
+    for (const [index, model] of models.entries()) {
+      const own = contexts[index]!
+      const progress = phaseProgress(own, { merging: [0, 0.5], loading: [0.5, 0.5], drawing: [0.5, 1] })
+      const drawn = pictures.filter((picture) => picture.model === model.key)
+      const runs = drawn.reduce((sum, picture) => sum + drawingRuns(1, picture), 0)
+      const started = performance.now()
+      const ready = await readied(model, { ...task, models }, drawn[0]?.steps ?? 0, planning, own, progress)
+      const readying = (performance.now() - started) / 1000
+      await beside.draw(ready, drawn, own, {
+        onProgress: (fraction) => progress('drawing', fraction),
+        onDrawn: (drawing) => context.emit({ type: 'drawn', readying, drawing, runs }),
+      })
+      made += drawn.length
     }
-    const runs = own.reduce((sum, picture) => sum + drawingRuns(1, picture), 0)
-    const seconds = { readying: (ready - started) / 1000, drawing: (performance.now() - ready) / 1000 }
-    context.emit({ type: 'drawn', ...seconds, runs })
-    made += own.length
-  }
+  })
   return { kind: 'preview', pictures: made }
 }
 
-/** Pictures that share all that a scheduler is made of, in the order of the first of them. */
-function drawnTogether(pictures: PreviewTask['pictures']): PreviewTask['pictures'][] {
-  const keyOf = ({ steps, guidance, scheduler }: (typeof pictures)[number]): string =>
-    JSON.stringify([steps, guidance, scheduler])
-  return [...groupBy(pictures, keyOf).values()]
-}
-
-async function pipelineOf(
+/** The network with a model's weights. */
+async function readied(
   model: PreviewModel,
-  task: PreviewTask,
+  task: Omit<PreviewTask, 'pictures'>,
   runs: number,
   planning: (merge: Project) => Promise<MergePlan>,
   context: TaskContext,
   progress: (phase: string, fraction: number) => void,
-): Promise<Pipeline> {
+): Promise<ReadyModel> {
   const { device } = task
   const merge = model.merge ?? (await asMerge(model, task.models))
   const feedable = merge && (await planFeeding(merge, device, runs, planning))
   if (feedable?.feeding.mode === 'fed') {
-    return feedMerge(feedable.plan, task, context, {
+    const live = await feedMerge(feedable.plan, task, context, {
       also: weighedBy(task.models),
       onContributions: (fraction) => progress('merging', fraction),
       onLoading: () => progress('merging', 0),
       onSumming: () => progress('merging', 1),
     })
+    return { pipeline: live.pipeline, fed: { model: liveModelOf(feedable.plan), weights: live.weights } }
   }
   const path =
     model.merge && feedable
       ? await mergedFile(model, feedable.plan, task, context, (fraction) => progress('merging', fraction))
       : model.path
   progress('loading', 0)
-  return openPipeline({ ...model, path }, device, context)
+  return { pipeline: await openPipeline({ ...model, path }, device, context), fed: null }
 }
 
 /** Paths of the models that any of the merges gives a weight: what is computed of them serves all of these merges. */

@@ -1,5 +1,5 @@
 import type { Pipeline } from '../diffusion/pipeline'
-import type { Provider } from '../runtime/session'
+import type { Provider, Tensor } from '../runtime/session'
 import { layerTasksOf, type ContributionForecast } from './contributions/contributions'
 import type { Contributions } from './contributions/contribution-file'
 import { rebuildingContributions, stillThere } from './contributions/kept-contributions'
@@ -45,6 +45,11 @@ export class LiveMerge {
       this.pipeline.setUnetWeights(this.#weights.tensors)
       return update
     })
+  }
+
+  /** What the last feeding gave, by the names of the UNet's inputs; the next one changes it in place. */
+  get weights(): Readonly<Record<string, Tensor>> {
+    return this.#weights.tensors
   }
 
   /** Lets the models' files be replaced; the next feeding opens them again. */

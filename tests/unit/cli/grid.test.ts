@@ -41,6 +41,20 @@ it('draws cells over weights and seeds, and all of them as one labelled picture'
   expect(decodePng(readFileSync(sheet)).width).toBeGreaterThan(2 * 128)
 })
 
+it('draws many merges as it draws few, whoever draws them', async () => {
+  const cellsOf = async (count: number): Promise<Map<string, string>> => {
+    const out = join(folder, `side-by-side-${count}`)
+    const axes = ['--x', `weight:food=0..2 in ${count}`, '--method', 'soup', '--picture-seed', '1']
+    const drawn = ['--prompt', 'pizza', '--steps', '1', '--device', 'cpu', '--out', out, '--json']
+    const { stdout } = await cli.run('grid', ...models, ...axes, ...drawn)
+    const { cells } = JSON.parse(stdout) as { cells: { file: string; label: string }[] }
+    return new Map(cells.map(({ label, file }) => [label, readFileSync(file).toString('base64')]))
+  }
+  const many = await cellsOf(9)
+  expect(new Set(many.values()).size).toBe(9)
+  for (const [label, bytes] of await cellsOf(3)) expect(many.get(label)).toBe(bytes)
+})
+
 it('names an axis that it cannot read', async () => {
   for (const [axis, words] of [
     ['colour=red', 'KIND[:OF]=VALUES'],

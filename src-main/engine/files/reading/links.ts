@@ -20,6 +20,11 @@ export function limitLinks(folders: readonly string[]): () => void {
   return () => void limits.delete(limit)
 }
 
+/** The folders into which links may lead, for another thread of this process to limit them as well; null: anywhere. */
+export function linkLimit(): readonly string[] | null {
+  return limits.size === 0 ? null : [...limits].flat()
+}
+
 /**
  * Refuses a file that a link leads out of the folder it seems to lie in. It may lead into the repository of Hugging Face's
  * cache that the folder is a snapshot of, and into folders that were allowed (limitLinks).
