@@ -359,12 +359,13 @@ async function openSynthetic({ studio, server }: Bench, size: SyntheticLayers): 
   await studio.ask('project.open', { path: await writeSyntheticProject(server.folder, size) })
 }
 
-/** Computes the overview through the interface. */
+/** Computes the overview through the interface, and shows it layer by layer. */
 async function inspectAll(studio: Studio): Promise<void> {
   const { layers } = await studio.ask('models.layers', {})
   await studio.goTo('Inspect')
   await studio.inspect.compute.click()
   await studio.inspect.progress(layers.length).waitFor({ timeout: JOB_TIMEOUT })
+  await studio.inspect.rows('Layers')
   await untilIdle(studio)
 }
 
