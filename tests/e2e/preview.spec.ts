@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DEFAULT_VARIANTS, variantLabel, type Variant } from '../../src-main/contract/values/variant'
 import type { Studio } from './pages/studio'
 import { expect, expectAccessible, test } from './studio-test'
 
@@ -37,6 +38,35 @@ test('a reload while drawing keeps the cells and the choice; drawing again queue
   await studio.ask('jobs.cancel', { id: before[0]! })
   await expect(studio.preview.waiting).toHaveCount(0)
   await expect(page.getByRole('img', { name: 'not drawn' })).toHaveCount(3)
+})
+
+test('many columns scroll in their frame, beside the heads of their rows; the view stays', async ({ studio, page }) => {
+  await openDemo(studio, 900)
+  const { project } = (await studio.ask('app.snapshot', {})).project
+  const names = project.models.slice(1).map(({ name }) => name)
+  const variants: Variant[] = [
+    ...DEFAULT_VARIANTS,
+    ...names.flatMap((name): Variant[] => [
+      { type: 'model', name },
+      { type: 'without', name },
+    ]),
+  ]
+  const prompts = ['pizza', 'taco', 'lion', 'penguin']
+  const preview = { ...project.preview, prompts, seeds: [3], steps: 900 }
+  await studio.ask('project.edit', { label: 'Many', edits: [{ type: 'set-preview', preview }] })
+  const { job } = await studio.ask('preview.run', { variants })
+  const last = studio.preview.column(variantLabel(variants.at(-1)!))
+  const lastRow = page.getByRole('rowheader', { name: /^penguin/ })
+  await expect(last).not.toBeInViewport()
+  const tabs = page.getByRole('radiogroup', { name: 'What is drawn' })
+  const before = await tabs.boundingBox()
+  await page.getByRole('region', { name: 'Pictures', exact: true }).evaluate((frame) => frame.scrollTo(9999, 9999))
+  await expect(last).toBeInViewport({ ratio: 1 })
+  await expect(lastRow).toBeInViewport({ ratio: 1 })
+  expect(await tabs.boundingBox()).toEqual(before)
+  const view = page.getByRole('main').locator('.view-body')
+  expect(await view.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)).toBe(0)
+  await studio.ask('jobs.cancel', { id: job.id })
 })
 
 test('seeds are read with ranges, and rubbish is named', async ({ studio }) => {
