@@ -104,7 +104,7 @@ test('a grid over weights and seeds: forecast, cancel, cells, one labelled pictu
     await expect(page.getByRole('img', { name: '1 step', exact: true })).toBeVisible({ timeout: 60_000 })
     await page.getByRole('button', { name: 'Cancel', exact: true }).click()
     await expect(page.getByText('1 of 2 pictures')).toBeVisible()
-    await expect(page.getByRole('img', { name: '900 steps: not drawn' })).toBeVisible()
+    await expect(page.getByRole('img', { name: 'not drawn: 900 steps' })).toBeVisible()
     await page.reload()
     await page.getByRole('radio', { name: 'Grid' }).click()
     await expect(page.getByRole('img', { name: '1 step', exact: true })).toBeVisible()
