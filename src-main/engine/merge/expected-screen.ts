@@ -1,10 +1,12 @@
 import { thresholdOf } from '../../contract/document/project'
-import type { TensorReader } from '../checkpoint/containers/tensor-reader'
+import { TensorReader } from '../checkpoint/containers/tensor-reader'
 import type { TensorView } from '../checkpoint/model/checkpoint'
 import { Kernels } from '../tensor/kernels'
 import { groupsOf } from './jobs/layer-inputs'
 import { viewInputs } from './jobs/view-inputs'
-import type { LayerTask, MergePlan } from './plan/merge-plan'
+import { layerTasksOf, sourcesOf, type LayerTask, type MergePlan } from './plan/merge-plan'
+import type { Provider } from '../runtime/session'
+import { triesOwnRows } from './layer-job'
 import { isNear } from './fusion/screen'
 import { LEAST, OWN_ROW } from './fusion/threshold'
 
@@ -12,11 +14,22 @@ import { LEAST, OWN_ROW } from './fusion/threshold'
 const LAYERS = 5
 const ROWS = 16
 
+/** Models whose products a screen leaves out, base first; null where there is none. */
+export function nearModels(plan: MergePlan, provider: Provider): boolean[] | null {
+  if (!triesOwnRows(plan, provider)) return null
+  const reader = new TensorReader(sourcesOf(plan))
+  try {
+    return expectedScreen(plan, layerTasksOf(plan), reader)
+  } finally {
+    reader.close()
+  }
+}
+
 /**
  * Models whose products a merge of these layers leaves out nearly always (ADR 0013), base first: told from a few rows of a
  * few layers, as a forecast may. Tensors that no file holds as they are count as fine-tunes': adapters move rows little.
  */
-export function expectedScreen(
+function expectedScreen(
   { project, models }: Pick<MergePlan, 'project' | 'models'>,
   tasks: readonly LayerTask[],
   reader: TensorReader,

@@ -1,11 +1,10 @@
 import { GraphBuilder } from '../graph/onnx-builder'
 import { createSession, type Provider } from '../runtime/session'
-import { layerTasksOf, type ContributionForecast } from './contributions/contributions'
-import { expectedScreen } from './expected-screen'
-import { triesOwnRows } from './layer-job'
+import type { ContributionForecast } from './contributions/contributions'
+import { nearModels } from './expected-screen'
 import { planCost } from './plan/cost'
 import { encodeHeader } from '../checkpoint/containers/safetensors-write'
-import { sourcesOf, type MergePlan } from './plan/merge-plan'
+import type { MergePlan } from './plan/merge-plan'
 import { PlanColumns } from './plan/plan-columns'
 import { layerPeak } from './run-layer'
 import { isSequential } from './sequential/ensure-fitted'
@@ -76,17 +75,6 @@ export async function forecast(
     memoryBytes:
       layers.length > 0 ? Math.max(...layers) + TILE_BYTES : BUFFER_BYTES + Math.min(UNFREED_BYTES, cost.bytes),
     seconds: cost.flops / perSecond + cost.bytes / BYTES_PER_SECOND + entries / ENTRIES_PER_SECOND,
-  }
-}
-
-/** Models whose products a screen leaves out, base first; null where there is none. */
-export function nearModels(plan: MergePlan, provider: Provider): boolean[] | null {
-  if (!triesOwnRows(plan, provider)) return null
-  const reader = new TensorReader(sourcesOf(plan))
-  try {
-    return expectedScreen(plan, layerTasksOf(plan), reader)
-  } finally {
-    reader.close()
   }
 }
 

@@ -13,7 +13,7 @@ import { differencesMemory } from './contributions/layer-differences'
 import { FusionLayer } from './fusion/fusion-layer'
 import type { LayerReport } from './fusion/layer-report'
 import type { LayerRows } from './fusion/layer-rows'
-import { pickModels, type SumSettings } from './fusion/layer-sums'
+import type { SumSettings } from './fusion/layer-sums'
 import { isOwnOnly } from './fusion/screen'
 import { FusionSessions } from './fusion/statistics'
 import type { LayerArithmetic, MergePlan } from './plan/merge-plan'
@@ -29,9 +29,13 @@ interface LayerJobBase {
   settings: MethodSettings
 }
 
-/** Finds what is known of a layer before its rows are summed, of all models whatever their weights. */
+/** Finds what is known of a layer before its rows are summed, whatever the models' weights. */
 export interface PrepareJob extends LayerJobBase {
   kind: 'prepare'
+  /** Of every group. */
+  thresholds: readonly (number | 'auto')[]
+  /** By their places in the plan, base first. */
+  models: readonly number[]
 }
 
 /** Merges a layer by correlations. */
@@ -46,7 +50,7 @@ export interface ContributionJob extends LayerJobBase {
   kind: 'contributions'
   /** τ of every group. */
   thresholds: readonly number[]
-  /** What a PrepareJob found; null where it is not known any more. */
+  /** What a PrepareJob found of the contributors of these models; null where it is not known any more. */
   prepared: readonly SumSettings[] | null
   /** Models by their place in the plan, and where their differences are written. */
   models: readonly { model: number; target: Pick<JobTarget, 'path' | 'position'> }[]
@@ -82,7 +86,7 @@ export interface ContributedLayer {
 
 export interface LayerResult {
   /** Of every group; null where no product can be left out, and nothing was looked at. */
-  prepared: SumSettings[] | null
+  prepared: readonly SumSettings[] | null
   /** null: other rows take part, and nothing was written. */
   merged: MergedLayerResult | null
   contributed: ContributedLayer[] | null
@@ -112,17 +116,14 @@ export class LayerJobRunner {
   /** @throws FusionError 'not-finite', 'source-changed', 'internal'; file system errors of writing */
   async run(job: LayerJob): Promise<LayerResult> {
     if (job.kind === 'contributions') return this.contribute(job)
+    if (job.kind === 'prepare') return this.prepareModels(job)
     const { task, settings } = job
-    const weights = job.kind === 'prepare' ? task.views.map(() => 1) : task.weights
+    const { weights } = task
     const thresholds = Array<number | 'auto'>(task.layer.kind.groups).fill(thresholdOf(settings))
-    const prepared = await this.prepare(groupsOf(task.layer, viewInputs(task.views, this.reader), null), {
-      settings,
-      thresholds,
-      weights,
-    })
+    const groups = groupsOf(task.layer, viewInputs(task.views, this.reader), null)
+    const prepared = await this.prepare(groups, { settings, thresholds, weights })
     const isOwn = prepared?.every(({ screen }) => isOwnOnly(screen, weights)) === true
-    const merged = job.kind === 'fusion' && isOwn ? await this.merge(job, prepared!) : null
-    return { prepared, merged, contributed: null }
+    return { prepared, merged: isOwn ? await this.merge(job, prepared!) : null, contributed: null }
   }
 
   async release(): Promise<void> {
@@ -139,6 +140,12 @@ export class LayerJobRunner {
       prepared.push(await fusion.prepare(this.yieldOrCancel))
     }
     return prepared
+  }
+
+  private async prepareModels({ task, settings, thresholds, models }: PrepareJob): Promise<LayerResult> {
+    const groups = groupsOfModels(task, models, this.reader)
+    const prepared = await this.prepare(groups, { settings, thresholds, weights: models.map(() => 1) })
+    return { prepared, merged: null, contributed: null }
   }
 
   private async merge(job: FusionJob, prepared: SumSettings[]): Promise<MergedLayerResult> {
@@ -177,8 +184,7 @@ export class LayerJobRunner {
     const groups = groupsOfModels(task, taking, this.reader)
     const weights = taking.map((model) => (asked.includes(model) ? 1 : 0))
     const options = { settings, thresholds, weights }
-    const known = job.prepared?.map((one, index) => pickModels({ ...one, threshold: thresholds[index]! }, taking))
-    const prepared = known ?? (await this.prepare(groups, options))
+    const prepared = job.prepared ?? (await this.prepare(groups, options))
     const isOwn = prepared?.every(({ screen }) => isOwnOnly(screen, weights)) === true
     if (!isOwn) return { prepared, merged: null, contributed: null }
     const checksums = models.map(() => new BlockChecksums())

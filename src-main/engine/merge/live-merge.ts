@@ -1,10 +1,10 @@
 import type { Pipeline } from '../diffusion/pipeline'
 import type { Provider, Tensor } from '../runtime/session'
-import { layerTasksOf, type ContributionForecast } from './contributions/contributions'
+import type { ContributionForecast } from './contributions/contributions'
 import type { Contributions } from './contributions/contribution-file'
 import { rebuildingContributions, stillThere } from './contributions/kept-contributions'
 import { LiveWeights, type LiveUpdate } from './live-weights'
-import { sourcesOf, type MergePlan } from './plan/merge-plan'
+import { layerTasksOf, sourcesOf, type MergePlan } from './plan/merge-plan'
 import { contributionsOf } from './contributions/plan-contributions'
 import { isDenoiser } from '../../contract/values/denoisers'
 

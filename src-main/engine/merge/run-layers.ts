@@ -95,14 +95,14 @@ export class LayersRun {
   /** @param prepared what is known of its groups already */
   private async mergeWhole(
     task: LayerTask,
-    prepared: SumSettings[],
+    prepared: readonly SumSettings[],
     tasks: readonly LayerTask[],
     done: LayerDone,
   ): Promise<void> {
     const { merger, writer } = this
     const { destination, biasDestination } = task
     const before = merger.reports.length
-    if (merger instanceof FusionMerger) merger.prepared = prepared
+    if (merger instanceof FusionMerger) merger.prepared = [...prepared]
     const overflowed = await runLayer(task, merger, (this.tools ??= this.makeTools(tasks)), {
       weight: (at, bytes) => writer.write(destination.file, destination.offset + at, bytes),
       bias: (at, bytes) => writer.write(biasDestination!.file, biasDestination!.offset + at, bytes),

@@ -2,6 +2,7 @@ import { closeSync, openSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { FusionError } from '../../../contract/errors'
 import type { StoredTensor } from '../../checkpoint/containers/container'
+import { readSafetensors } from '../../checkpoint/containers/safetensors'
 import { encodeHeader } from '../../checkpoint/containers/safetensors-write'
 import { TensorReader } from '../../checkpoint/containers/tensor-reader'
 import { AtomicOutput } from '../../files/writing/atomic-output'
@@ -23,6 +24,15 @@ export interface LayerSize {
   inputs: number
 }
 
+/** A layer as it lies in a file. */
+export interface LayerForm extends LayerSize {
+  /**
+   * Whether differences are kept; else the contribution is the model's own rows, each times a coefficient: these are read
+   * where they lie.
+   */
+  differs: boolean
+}
+
 /** Values of a row that stand beside its differences, in the order of the file, float64. */
 const ROW_VALUES = [
   'unit',
@@ -38,22 +48,33 @@ const ROW_VALUES = [
 
 /**
  * What belongs to the rows [rows] of a model's contribution to a layer: `unit` of the stored differences (a power of
- * two; 0 where a row does not differ), lengths σ of the feature rows, correlation with the base's own row, squared
+ * two; 0 where a row does not differ, or none are stored), lengths σ of the feature rows, correlation with the base's own row, squared
  * length of the base's weight row, and the sums of fusion-layer.ts.
  */
 export type RowValues = Record<(typeof ROW_VALUES)[number], Float64Array>
 
 /** One layer's contribution as it lies in a file. */
 export interface StoredContribution {
-  /** D_m = A_m − z_m K_0 [rows, inputs], float16 in each row's unit (method.md, 'Model weights'). */
-  differences: StoredTensor
+  /**
+   * D_m = A_m − z_m K_0 [rows, inputs], float16 in each row's unit (method.md, 'Model weights'); null where A_m is the
+   * model's own rows, each times `signed` / σ of the base's row.
+   */
+  differences: StoredTensor | null
   rows: RowValues
 }
 
-/** What re-weighting reads: every model's contributions by the layer's name, and the thresholds they were made with. */
+/** All contributions of one model, as they lie in a file. */
+export interface ModelContributions {
+  path: string
+  byteLength: number
+  /** By the layer's name. */
+  layers: ReadonlyMap<string, StoredContribution>
+}
+
+/** What re-weighting reads: every model's contributions, and the thresholds they were made with. */
 export interface Contributions {
   /** Base first; null for a model that has no weight anywhere and was not asked for. */
-  models: (ReadonlyMap<string, StoredContribution> | null)[]
+  models: (ModelContributions | null)[]
   /** τ of every group of a layer. */
   thresholds: ReadonlyMap<string, readonly number[]>
 }
@@ -80,9 +101,9 @@ class FileLayout {
   readonly header: Uint8Array
   readonly byteLength: number
 
-  constructor(path: string, layers: readonly LayerSize[]) {
-    const data = layers.flatMap(({ name, rows, inputs }) => [
-      { name, elementType: 'F16' as const, shape: [rows, inputs] },
+  constructor(path: string, layers: readonly LayerForm[]) {
+    const data = layers.flatMap(({ name, rows, inputs, differs }) => [
+      ...(differs ? [{ name, elementType: 'F16' as const, shape: [rows, inputs] }] : []),
       { name: rowsName(name), elementType: 'F64' as const, shape: [ROW_VALUES.length, rows] },
     ])
     const checked = data.map((tensor) => ({ ...tensor, byteLength: byteLengthOf(tensor) }))
@@ -119,7 +140,7 @@ function rowsName(layer: string): string {
 }
 
 /** Bytes on disk of one model's contributions to these layers. */
-export function contributionBytes(layers: readonly LayerSize[]): number {
+export function contributionBytes(layers: readonly LayerForm[]): number {
   return new FileLayout('', layers).byteLength
 }
 
@@ -138,7 +159,7 @@ export class ContributionWriter {
 
   private constructor(
     private readonly output: AtomicOutput,
-    layers: readonly LayerSize[],
+    layers: readonly LayerForm[],
   ) {
     this.layout = new FileLayout(output.temporaryPath, layers)
     makePrivate(output.temporaryPath)
@@ -148,7 +169,7 @@ export class ContributionWriter {
   }
 
   /** @throws FusionError 'target': another process is writing the same file, or its folder is not to be written */
-  static async create(path: string, layers: readonly LayerSize[]): Promise<ContributionWriter> {
+  static async create(path: string, layers: readonly LayerForm[]): Promise<ContributionWriter> {
     const output = await AtomicOutput.create(path, { kind: CONTRIBUTIONS, overwrite: true })
     try {
       return new ContributionWriter(output, layers)
@@ -219,19 +240,24 @@ export class ContributionWriter {
 export async function readContributions(
   path: string,
   layers: readonly LayerSize[],
-): Promise<Map<string, StoredContribution> | null> {
-  const found = await stat(path).catch(() => null)
-  if (!found) return null
-  const layout = new FileLayout(path, layers)
-  const isWhole = found.isFile() && found.size === layout.byteLength
-  const contributions = isWhole ? readWhole(layout, layers) : null
+): Promise<ModelContributions | null> {
+  const isThere = await stat(path).catch(() => null)
+  if (!isThere) return null
+  const contributions = await readWhole(path, layers).catch(() => null)
   if (!contributions) tellDamage(path)
   return contributions
 }
 
-/** null where a checksum is not met, or the file cannot be read. */
-function readWhole(layout: FileLayout, layers: readonly LayerSize[]): Map<string, StoredContribution> | null {
-  const reader = new TensorReader()
+/** null where a checksum is not met. */
+async function readWhole(path: string, sizes: readonly LayerSize[]): Promise<ModelContributions | null> {
+  const { tensors: named, file } = await readSafetensors(path)
+  const names = new Set(named.map(({ name }) => name))
+  const layout = new FileLayout(
+    path,
+    formsOf(sizes, ({ name }) => names.has(name)),
+  )
+  if (layout.byteLength !== file.size) return null
+  const reader = new TensorReader() // unchecked: whoever uses the file changes its time
   const read = (tensor: StoredTensor): Uint8Array<ArrayBuffer> => {
     const bytes = new Uint8Array(tensor.byteLength)
     reader.read(tensor, 0, bytes)
@@ -245,18 +271,20 @@ function readWhole(layout: FileLayout, layers: readonly LayerSize[]): Map<string
     const ofBlocks = values.subarray(0, -CHECKSUM_BYTES)
     if (checksum(ofBlocks) !== values.subarray(-CHECKSUM_BYTES).toString('hex')) return null
     const tensors = withChecksums(checked, ofBlocks)
-    return new Map(
-      layers.map(({ name, rows: count }) => {
-        const all = new Float64Array(read(tensors.get(rowsName(name))!).buffer)
-        const rows = ROW_VALUES.map((key, index) => [key, all.subarray(index * count, (index + 1) * count)] as const)
-        return [name, { differences: tensors.get(name)!, rows: Object.fromEntries(rows) as RowValues }]
-      }),
-    )
-  } catch {
-    return null
+    const layers = sizes.map(({ name, rows: count }) => {
+      const all = new Float64Array(read(tensors.get(rowsName(name))!).buffer)
+      const rows = ROW_VALUES.map((key, index) => [key, all.subarray(index * count, (index + 1) * count)] as const)
+      return [name, { differences: tensors.get(name) ?? null, rows: Object.fromEntries(rows) as RowValues }] as const
+    })
+    return { path, byteLength: file.size, layers: new Map(layers) }
   } finally {
     reader.close()
   }
+}
+
+/** @param differs whether a layer's differences are kept */
+export function formsOf(layers: readonly LayerSize[], differs: (layer: LayerSize) => boolean): LayerForm[] {
+  return layers.map((layer) => ({ ...layer, differs: differs(layer) }))
 }
 
 /** Gives every tensor the checksums of its blocks. By name. */

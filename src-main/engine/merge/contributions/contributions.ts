@@ -12,6 +12,7 @@ import { readCheckedJson, writeCheckedJson } from '../../files/kept/checked-json
 import { digest } from '../../files/kept/digest'
 import { writingError } from '../../files/writing/writing-error'
 import { checkSpace } from '../../files/writing/disk-space'
+import { liesInFile } from '../../checkpoint/containers/container'
 import { cachedHash } from '../../checkpoint/hash'
 import { RUNTIME_VERSION, type Provider } from '../../runtime/session'
 import { elementCount } from '../../tensor/element-type'
@@ -22,23 +23,24 @@ import {
   ContributionWriter,
   readContributions,
   type Contributions,
+  formsOf,
+  type LayerForm,
   type LayerSize,
-  type StoredContribution,
+  type ModelContributions,
 } from './contribution-file'
 import { featureFusion } from '../methods/feature-fusion'
 import { ContributedLayers, type ModelWriter } from './contributed-layers'
-import { assumedSeconds, taskCost } from '../plan/cost'
+import { nearModels } from '../expected-screen'
+import { assumedSeconds, expectedCost, taskCost } from '../plan/cost'
 import { makeWay, markUsed } from './kept-contributions'
-import { planBehind, sourcesOf, type LayerTask, type MergePlan } from '../plan/merge-plan'
+import { layerTasksOf, planBehind, sourcesOf, type LayerTask, type MergePlan } from '../plan/merge-plan'
 
 /** Part of every key: another form of the files, or another arithmetic behind them, is another key. */
-const FORMAT = 3
+const FORMAT = 4
 /** τ by layer and group. */
 const thresholdsSchema = z.record(z.string(), z.array(z.number()))
 /** How often it is looked whether another process has finished the same contributions. */
 const WAIT_MS = 500
-/** What deciding thresholds costs beside computing a model's contributions: a reading of all rows. */
-const DECISION_SHARE = 0.1
 
 export interface ContributionOptions {
   cacheFolder: string
@@ -59,18 +61,13 @@ export interface ContributionOptions {
 interface Wanted {
   model: number
   path: string
-  found: Map<string, StoredContribution> | null
+  found: ModelContributions | null
 }
 
-/** What contributions to a plan's layers take on disk: in all, and those that are not there yet. */
+/** What contributions to a plan's layers take on disk, about: in all, and those that are not there yet. */
 export interface ContributionForecast {
   bytes: number
   missingBytes: number
-}
-
-/** The layers of a plan that are merged by correlations. */
-export function layerTasksOf({ tasks }: Pick<MergePlan, 'tasks'>): LayerTask[] {
-  return tasks.filter((task): task is LayerTask => task.kind === 'layer')
 }
 
 /** Whether a merge of a plan sums contributions that are kept. */
@@ -101,14 +98,13 @@ export async function ensureContributions(plan: MergePlan, options: Contribution
 }
 
 /**
- * What a merge takes on disk for contributions, without reading any weight: contributions to files whose hash is not
- * known yet count as missing. 0 for methods that keep none, and for a plan that does not reuse them.
+ * What a merge probably takes on disk for contributions, told from headers and a few rows: contributions to files whose hash
+ * is not known yet count as missing. 0 for methods that keep none, and for a plan that does not reuse them.
  */
 export async function forecastContributions(
   plan: MergePlan,
   options: Pick<ContributionOptions, 'cacheFolder' | 'provider' | 'also'>,
 ): Promise<ContributionForecast> {
-  const tasks = layerTasksOf(plan)
   if (!reusesContributions(plan)) return { bytes: 0, missingBytes: 0 }
   const hashes = new Map<string, string>()
   for (const { path } of sourcesOf(plan)) {
@@ -116,10 +112,12 @@ export async function forecastContributions(
     if (known !== undefined) hashes.set(path, known)
   }
   const work = new ContributionWork(plan, { ...options, hashes })
-  const each = contributionBytes(tasks.map(layerSize))
   const thresholds = await work.knownThresholds()
-  const wanted = thresholds ? await work.wanted(thresholds) : work.models().map(() => ({ found: null }))
-  return { bytes: each * wanted.length, missingBytes: each * wanted.filter(({ found }) => !found).length }
+  const wanted = thresholds ? await work.wanted(thresholds) : work.models().map((model) => ({ model, found: null }))
+  const missingBytes = wanted
+    .filter(({ found }) => !found)
+    .reduce((sum, { model }) => sum + contributionBytes(work.expectedForms(model)), 0)
+  return { bytes: wanted.reduce((sum, { found }) => sum + (found?.byteLength ?? 0), missingBytes), missingBytes }
 }
 
 class ContributionWork {
@@ -129,6 +127,8 @@ class ContributionWork {
   private readonly layers: ContributedLayers
   private done = 0
   private total = 0
+  private shown = 0
+  private near: readonly boolean[] | undefined
 
   constructor(
     private readonly plan: MergePlan,
@@ -142,16 +142,12 @@ class ContributionWork {
 
   async run(): Promise<Contributions> {
     const known = await this.knownThresholds()
-    const perModel = this.tasks.reduce((sum, task) => sum + secondsOf(task), 0)
-    this.total = perModel * (this.models().length + DECISION_SHARE)
     if (!known) await this.makeFolder()
     const thresholds = known ?? (await this.decideThresholds())
     const wanted = await this.wanted(thresholds)
     const missing = wanted.filter(({ found }) => !found)
     if (missing.length > 0) {
-      this.total = this.done + missing.length * perModel
       await this.makeFolder()
-      await checkSpace(join(this.folder, 'contributions'), missing.length * contributionBytes(this.sizes))
       await this.compute(missing, thresholds)
     }
     const models = this.plan.models.map(() => null) as Contributions['models']
@@ -172,6 +168,11 @@ class ContributionWork {
     return this.plan.models.flatMap(({ entry }, model) =>
       also?.has(entry.path) || this.tasks.some(({ weights }) => weights[model] !== 0) ? [model] : [],
     )
+  }
+
+  /** What a file of a model's contributions will probably hold. */
+  expectedForms(model: number): LayerForm[] {
+    return this.tasks.map((task) => ({ ...layerSize(task), differs: this.isExpectedToDiffer(task, model) }))
   }
 
   /** Files that lie there are marked as used. */
@@ -199,7 +200,8 @@ class ContributionWork {
 
   /** 'auto' looks at all models of the set, whatever their weights (method.md): so its decisions have a file of their own. */
   private async decideThresholds(): Promise<Contributions['thresholds']> {
-    const decided = await this.layers.decideThresholds((task) => this.advance(secondsOf(task) * DECISION_SHARE))
+    this.expect(this.tasks, this.models(), (task, model) => this.isExpectedToDiffer(task, model))
+    const decided = await this.layers.decideThresholds((task) => this.advance(lookingSeconds(task)))
     const path = this.thresholdsPath()
     await makeWay(path)
     await writeCheckedJson(path, basename(path), Object.fromEntries(decided)).catch((error: unknown) => {
@@ -223,14 +225,22 @@ class ContributionWork {
     const started: ModelWriter[] = []
     // Copies of one model have one file.
     const files = [...new Map(missing.map((wanted) => [wanted.path, wanted])).values()]
+    const models = files.map(({ model }) => model)
+    const { layers } = this
+    this.expect(layers.unknown, models, (task, model) => this.isExpectedToDiffer(task, model))
+    const own = await layers.findOwnRows(models, thresholds, (task) => this.advance(lookingSeconds(task)))
+    const formsOfModel = (model: number): LayerForm[] => formsOf(this.sizes, ({ name }) => !own.get(name)?.has(model))
+    const bytes = models.reduce((sum, model) => sum + contributionBytes(formsOfModel(model)), 0)
+    await checkSpace(join(this.folder, 'contributions'), bytes)
     try {
       // In one order for all processes, so that no two wait for each other.
       for (const { model, path } of files.sort((a, b) => (a.path < b.path ? -1 : 1))) {
-        const writer = await this.startWriting(path)
+        const writer = await this.startWriting(path, formsOfModel(model))
         if (writer) started.push({ model, writer })
       }
-      const advance = (task: LayerTask): Promise<void> => this.advance(secondsOf(task) * missing.length)
-      if (started.length > 0) await this.layers.compute(started, thresholds, advance)
+      this.expect([], models, ({ layer }, model) => !own.get(layer.weight)?.has(model))
+      const advance = (task: LayerTask, count: number): Promise<void> => this.advance(secondsOf(task) * count)
+      if (started.length > 0) await layers.compute(started, thresholds, own, advance)
       while (started.length > 0) {
         await started[0]!.writer.commit()
         started.shift()
@@ -243,7 +253,7 @@ class ContributionWork {
   }
 
   /** Returns null where another process has written the same file, perhaps while this one waited. */
-  private async startWriting(path: string): Promise<ContributionWriter | null> {
+  private async startWriting(path: string, layers: readonly LayerForm[]): Promise<ContributionWriter | null> {
     for (;;) {
       while (await isBeingWritten(path)) {
         await sleep(WAIT_MS)
@@ -252,7 +262,7 @@ class ContributionWork {
       if (await readContributions(path, this.sizes)) return null
       try {
         await makeWay(path)
-        return await ContributionWriter.create(path, this.sizes)
+        return await ContributionWriter.create(path, layers)
       } catch (error) {
         if (!(await isBeingWritten(path))) throw error // another process was faster
       }
@@ -297,13 +307,41 @@ class ContributionWork {
     return [...hashes, ...(checkpoint.usesEma ? ['ema'] : []), ...settings]
   }
 
+  private isExpectedToDiffer({ views }: LayerTask, model: number): boolean {
+    this.near ??= nearModels(this.plan, this.options.provider) ?? []
+    return !this.near[model] || !liesInFile(views[model]!.stored)
+  }
+
+  /**
+   * Forecasts what is left to do.
+   * @param looked layers that are looked at first
+   * @param differs whether a model's differences from the base are then computed
+   */
+  private expect(
+    looked: readonly LayerTask[],
+    models: readonly number[],
+    differs: (task: LayerTask, model: number) => boolean,
+  ): void {
+    const looking = looked.reduce((sum, task) => sum + lookingSeconds(task), 0)
+    const computing = this.tasks.map((task) => secondsOf(task) * models.filter((model) => differs(task, model)).length)
+    this.total = this.done + looking + computing.reduce((sum, seconds) => sum + seconds, 0)
+  }
+
   private async advance(seconds: number): Promise<void> {
     this.done += seconds
-    this.options.onProgress?.(Math.min(1, this.done / this.total))
+    this.shown = Math.max(this.shown, Math.min(1, this.done / this.total))
+    this.options.onProgress?.(this.shown)
     await yieldOrCancel(this.options.signal)
   }
 }
 
+/** What a model's products with all rows take. */
 function secondsOf(task: LayerTask): number {
   return assumedSeconds(taskCost(task, featureFusion)) / task.views.length
+}
+
+/** What finding takes where products can be left out, of all models. */
+function lookingSeconds(task: LayerTask): number {
+  const all = task.views.map(() => true)
+  return assumedSeconds(expectedCost(task, featureFusion, all))
 }

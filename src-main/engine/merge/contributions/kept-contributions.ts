@@ -13,8 +13,8 @@ const MOST_REBUILT = 20
  * the cache removes them for a while.
  */
 export async function stillThere({ models }: Contributions): Promise<boolean> {
-  const paths = models.flatMap((model) => (model ? [...model.values()].map(({ differences }) => differences.path) : []))
-  const there = await Promise.all([...new Set(paths)].map(markUsed))
+  const paths = new Set(models.flatMap((model) => model?.path ?? []))
+  const there = await Promise.all([...paths].map(markUsed))
   return !there.includes(false)
 }
 

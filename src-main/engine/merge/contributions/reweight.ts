@@ -8,7 +8,10 @@ import { emptySums, reportOf, rowSums, weightedMean, weightedSums, type LayerRep
 import { normaliserOf } from '../fusion/normalisers'
 import type { LayerTask } from '../plan/merge-plan'
 
-/** A layer's merge as sums by rows: K(α) = K_0 + Σ α_m D_m / Σ α_m z_m (method.md, 'Model weights'; ADR 0008). */
+/**
+ * A layer's merge as sums by rows: K(α) = K_0 + Σ α_m D_m / Σ α_m z_m (method.md, 'Model weights'; ADR 0008). Of models
+ * whose differences are not kept, A_m = z_m K_0 + D_m is their own rows, each times a coefficient.
+ */
 export interface ReweightedLayer {
   /** What is summed: K_0, the models' differences, and the specialists' own weights. */
   views: TensorView[]
@@ -32,16 +35,24 @@ export function reweightLayer(
   const { layer, weights } = task
   const size = layerSize(task)
   const { rows } = size
-  const stored = contributions.models.map((model) => model?.get(layer.weight) ?? null)
+  const stored = contributions.models.map((model) => model?.layers.get(layer.weight) ?? null)
   const known = stored.find((contribution) => contribution !== null)!
   const none = new Float64Array(rows)
   const parts = stored.map((contribution) => contribution?.rows ?? emptySums(rows))
   const total = weights.reduce((sum, weight) => sum + weight, 0)
 
-  const base = new Float64Array(rows)
-  const differences = weights.map((weight) => (weight === 0 ? null : new Float64Array(rows)))
-  // Read only for rows that have nothing but their mean.
-  const own = weights.map((weight, model) => (model === 0 || weight === 0 ? null : new Float64Array(rows)))
+  const differs = stored.map((contribution) => contribution?.differences != null)
+  const differences = weights.map((weight, model) => (weight === 0 || !differs[model] ? null : new Float64Array(rows)))
+  // Of models with differences, read only for rows that have nothing but their mean.
+  const own = weights.map((weight, model) => (model > 0 && weight === 0 ? null : new Float64Array(rows)))
+  const [base] = own
+  const allDiffer = weights.every((weight, model) => weight === 0 || differs[model])
+  /** Σ α_m z_m of a row, over the models with differences. */
+  const differingPart = (row: number, sigma: number): number =>
+    parts.reduce((sum, part, m) => {
+      if (!differs[m]) return sum
+      return sum + weights[m]! * normaliserOf(settings.normaliser, rowSums(part, row), sigma)
+    }, 0)
   const weighted = weightedSums(parts, weights, 0, rows)
   const z = new Float64Array(rows)
   const kappa = new Float64Array(rows)
@@ -54,14 +65,17 @@ export function reweightLayer(
     const normaliser = sigma > 0 ? normaliserOf(settings.normaliser, sums, sigma) : 0
     if (normaliser === 0) {
       if (sigma > 0) withoutWeight[row] = 1
-      base[row] = weights[0]! / total
       own.forEach((coefficients, model) => coefficients && (coefficients[row] = weights[model]! / total))
       z[row] = total
       kappa[row] = 1
       if (bias) bias[row] = weightedMean(weights, biases, row)
       continue
     }
-    base[row] = 1
+    base![row] = allDiffer ? 1 : differingPart(row, sigma) / normaliser
+    own.forEach((coefficients, m) => {
+      if (coefficients && !differs[m])
+        coefficients[row]! += (weights[m]! * parts[m]!.signed[row]!) / (sigma * normaliser)
+    })
     divisors[row] = normaliser
     z[row] = normaliser
     kappa[row] = sums.absolute / (sigma * Math.abs(normaliser))
@@ -76,10 +90,10 @@ export function reweightLayer(
   return {
     views: [
       baseView,
-      ...stored.map((contribution) => differenceView(task, contribution ?? known)),
+      ...stored.map((contribution) => differenceView(baseView, contribution?.differences)),
       ...weights.slice(1).map((_, index) => rowView(task, index + 1)),
     ],
-    combination: { rowLength: size.inputs, firstRow: 0, coefficients: [base, ...differences, ...own.slice(1)] },
+    combination: { rowLength: size.inputs, firstRow: 0, coefficients: [base!, ...differences, ...own.slice(1)] },
     bias,
     report: (mergedSquaredNorm) => {
       const baseSquaredNorm = known.rows.baseSquaredNorm.reduce((sum, value) => sum + value, 0)
@@ -123,7 +137,8 @@ function rowView({ views, layer: { kind } }: LayerTask, model: number): TensorVi
   return { ...view, shape: [second!, first!, ...area], transposed: !view.transposed }
 }
 
-function differenceView(task: LayerTask, { differences }: StoredContribution): TensorView {
-  const { name, shape } = rowView(task, 0)
-  return { name, shape, stored: differences, start: 0, transposed: false }
+/** What stands in the place of differences that are not kept is never read. */
+function differenceView(base: TensorView, differences: StoredContribution['differences'] | undefined): TensorView {
+  const { name, shape } = base
+  return differences ? { name, shape, stored: differences, start: 0, transposed: false } : base
 }

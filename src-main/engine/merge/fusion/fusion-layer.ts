@@ -76,6 +76,15 @@ export interface Contribution {
   parts: ModelSums
 }
 
+/** @param parts the model's sums */
+export function contributionOf({ sigma, own }: RowStatistics, model: number, parts: ModelSums): Contribution {
+  return {
+    sigma: { base: sigma[0]!, model: sigma[model]! },
+    own: model === 0 ? new Float64Array(sigma[0]!.length).fill(1) : own[model - 1]!,
+    parts,
+  }
+}
+
 /** Outputs of a scan for base rows [start, start + count) and rows [first, first + columns) of a model. */
 export interface ScannedTile {
   start: number
@@ -204,15 +213,10 @@ export class FusionLayer {
     const { layer } = this
     const asked = Array.from({ length: layer.models }, (_, model) => (models.includes(model) ? 1 : 0))
     const shared = prepared ?? (await this.prepare(yieldOrCancel, asked))
-    const { sigma, own } = shared.statistics
     const contributors = models.map((model) => {
       const weights = asked.map((_, m) => (m === model ? 1 : 0))
       const parts = weights.map(() => emptySums(layer.rows))
-      const contribution: Contribution = {
-        sigma: { base: sigma[0]!, model: sigma[model]! },
-        own: model === 0 ? new Float64Array(layer.rows).fill(1) : own[model - 1]!,
-        parts: parts[model]!,
-      }
+      const contribution = contributionOf(shared.statistics, model, parts[model]!)
       return { model, settings: { ...shared, weights }, parts, contribution }
     })
     // Blocks of own rows are small: whoever reads the base's rows beside them then finds them read already.

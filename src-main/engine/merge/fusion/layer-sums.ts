@@ -1,7 +1,7 @@
 import type { YieldOrCancel } from '../../cancel'
 import type { KernelBuffer, Kernels } from '../../tensor/kernels'
 import { ownRowsAtOnce, type BlockSizes, type FusionBuffers } from './fusion-blocks'
-import type { ModelSums } from './layer-report'
+import { emptySums, type ModelSums } from './layer-report'
 import type { LayerRows } from './layer-rows'
 import { isOwnOnly, mayPass, type Screen } from './screen'
 import type { FeatureRows, FusionSessions, MeasuredRows } from './statistics'
@@ -189,35 +189,63 @@ export class LayerSums {
     }
   }
 
-  /**
-   * Adds what base rows have with the same rows of a model: the numbers that fusionTileGraph gives where every other entry
-   * is dropped, rounded to float32 at the same places. Sums of one term and zeros are exact, in whatever order.
-   */
+  /** Adds what base rows have with the same rows of a model. */
   private addOwnRows(
     model: number,
     { start, count, weights, into }: { start: number; count: number; weights: KernelBuffer; into: number },
-    { statistics, threshold, weights: modelWeights, screen }: SumSettings,
+    settings: SumSettings,
     part: ModelSums,
   ): void {
     const { layer, kernels } = this
-    const { fround } = Math
-    const least = fround(threshold)
     const bias = layer.biases?.[model]
-    const inverse = inverseLengths(statistics.sigma[model]!.subarray(start, start + Math.max(0, count)))
-    for (let i = 0; i < count; i++) {
-      const at = start + i
-      const scaled = screen!.ownProducts[model]![at]!
-      const magnitude = fround(Math.abs(scaled) * inverse[i]!)
-      if (magnitude < least) continue
-      const coefficient = fround(magnitude * scaled)
-      part.bias[at]! += fround(coefficient * fround(bias?.[at] ?? 0))
-      part.signed[at]! += coefficient
-      part.absolute[at]! += Math.abs(coefficient)
-      part.aligned[at]! += fround(coefficient * scaled)
-      const row = weights.pointer + i * layer.inputs * 4
-      kernels.run.accumulateScaled(into + i * layer.inputs * 8, row, layer.inputs, coefficient, modelWeights[model]!)
-    }
+    ownCoefficients(settings, model, { start, count }, (at, coefficient, scaled) => {
+      addOwnRow(part, at, coefficient, scaled, bias?.[at] ?? 0)
+      const row = (at - start) * layer.inputs
+      const [sums, values] = [into + row * 8, weights.pointer + row * 4]
+      kernels.run.accumulateScaled(sums, values, layer.inputs, coefficient, settings.weights[model]!)
+    })
   }
+}
+
+/** What base rows have with the same rows of a model, over all rows of a layer where no others take part. */
+export function ownSums(settings: SumSettings, model: number, bias: Float64Array | null): ModelSums {
+  const rows = settings.statistics.sigma[model]!.length
+  const part = emptySums(rows)
+  ownCoefficients(settings, model, { start: 0, count: rows }, (at, coefficient, scaled) =>
+    addOwnRow(part, at, coefficient, scaled, bias?.[at] ?? 0),
+  )
+  return part
+}
+
+/**
+ * σ_i C_i,own of every row that passes the threshold, as fusionTileGraph gives it where every other entry is dropped: rounded
+ * to float32 at the same places.
+ * @param take gets the row, σ_i C_i,own, and P_i,own times the length of the model's row
+ */
+function ownCoefficients(
+  { statistics, threshold, screen }: SumSettings,
+  model: number,
+  { start, count }: { start: number; count: number },
+  take: (row: number, coefficient: number, scaled: number) => void,
+): void {
+  const { fround } = Math
+  const least = fround(threshold)
+  const inverse = inverseLengths(statistics.sigma[model]!.subarray(start, start + Math.max(0, count)))
+  for (let i = 0; i < count; i++) {
+    const scaled = screen!.ownProducts[model]![start + i]!
+    const magnitude = fround(Math.abs(scaled) * inverse[i]!)
+    if (magnitude < least) continue
+    take(start + i, fround(magnitude * scaled), scaled)
+  }
+}
+
+/** Adds to a row's sums, rounded as fusionTileGraph does. Sums of one term and zeros are exact, in whatever order. */
+function addOwnRow(part: ModelSums, at: number, coefficient: number, scaled: number, bias: number): void {
+  const { fround } = Math
+  part.bias[at]! += fround(coefficient * fround(bias))
+  part.signed[at]! += coefficient
+  part.absolute[at]! += Math.abs(coefficient)
+  part.aligned[at]! += fround(coefficient * scaled)
 }
 
 /** 1/σ_j; 0 for a dead row, whose correlations are 0. */

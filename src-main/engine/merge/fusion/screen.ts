@@ -31,7 +31,12 @@ export function mayPass({ entries }: Screen, model: number, { start, count, firs
 
 /** Whether only own rows pass, in all of the layer, of the models that have a weight. */
 export function isOwnOnly(screen: Screen | null, weights: readonly number[]): boolean {
-  return screen !== null && weights.every((weight, model) => weight === 0 || screen.entries[model]?.length === 0)
+  return weights.every((weight, model) => weight === 0 || passesOwnOnly(screen, model))
+}
+
+/** Whether only own rows of a model pass, in all of the layer. */
+export function passesOwnOnly(screen: Screen | null, model: number): boolean {
+  return screen?.entries[model]?.length === 0
 }
 
 /** Half a unit in the last place of float32, relative. */

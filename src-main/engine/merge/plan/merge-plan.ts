@@ -80,6 +80,11 @@ export interface MergePlan {
 /** The models of a project, opened and found compatible. */
 export type OpenedModels = Pick<MergePlan, 'method' | 'models' | 'base' | 'components' | 'calibration' | 'warnings'>
 
+/** The layers of a plan that are merged as matrices. */
+export function layerTasksOf({ tasks }: Pick<MergePlan, 'tasks'>): LayerTask[] {
+  return tasks.filter((task): task is LayerTask => task.kind === 'layer')
+}
+
 /** A checkpoint that a merge makes and nobody has written. */
 export interface MergedCheckpoint extends Checkpoint {
   plan: MergePlan

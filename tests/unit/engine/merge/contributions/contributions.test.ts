@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { NORMALISERS, type Project } from '../../../../../src-main/contract/document/project'
 import { CONTRIBUTIONS_FOLDER } from '../../../../../src-main/engine/merge/contributions/cache-space'
-import { ensureContributions, layerTasksOf } from '../../../../../src-main/engine/merge/contributions/contributions'
+import { ensureContributions } from '../../../../../src-main/engine/merge/contributions/contributions'
+import { layerTasksOf } from '../../../../../src-main/engine/merge/plan/merge-plan'
 import { planMerge } from '../../../../../src-main/engine/merge/open-model'
 import { hashSources } from '../../../../../src-main/engine/merge/plan/recipe'
 import { normaliserOf } from '../../../../../src-main/engine/merge/fusion/normalisers'
@@ -85,7 +86,7 @@ async function expectReweighted(
       })
       continue
     }
-    const known = stored.find((model) => model !== null)!.get(name)!
+    const known = stored.find((model) => model !== null)!.layers.get(name)!
     const rows = known.rows.unit.length
     const inputs = theirs.values.length / rows
     const slack = new Float64Array(theirs.values.length)
@@ -94,12 +95,12 @@ async function expectReweighted(
       let z = 0
       stored.forEach((model, m) => {
         if (!model || sigma === 0) return
-        const own = rowSums(model.get(name)!.rows, row)
+        const own = rowSums(model.layers.get(name)!.rows, row)
         z += task.weights[m]! * normaliserOf(project.method.normaliser, own, sigma)
       })
       if (z === 0) continue
       stored.forEach((model, m) => {
-        const { differences, rows: values } = model?.get(name) ?? { differences: null, rows: null }
+        const { differences, rows: values } = model?.layers.get(name) ?? { differences: null, rows: null }
         if (!differences) return
         const floats = readFloats(differences)
         for (let i = row * inputs; i < (row + 1) * inputs; i++)
