@@ -6,7 +6,7 @@ import { planCost } from './plan/cost'
 import { encodeHeader } from '../checkpoint/containers/safetensors-write'
 import type { MergePlan } from './plan/merge-plan'
 import { PlanColumns } from './plan/plan-columns'
-import { layerPeak } from './run-layer'
+import { layerPeak, SHARED_BYTES } from './run-layer'
 import { isSequential } from './sequential/ensure-fitted'
 import { sequentialCost } from './sequential/sequential-cost'
 import { TensorReader } from '../checkpoint/containers/tensor-reader'
@@ -73,9 +73,19 @@ export async function forecast(
     outputBytes: output,
     temporaryBytes: fit?.temporaryBytes ?? 0,
     memoryBytes:
-      layers.length > 0 ? Math.max(...layers) + TILE_BYTES : BUFFER_BYTES + Math.min(UNFREED_BYTES, cost.bytes),
+      layers.length > 0
+        ? Math.max(...layers, plan.method.kind === 'matrix' ? togetherBytes(layers) : 0) + TILE_BYTES
+        : BUFFER_BYTES + Math.min(UNFREED_BYTES, cost.bytes),
     seconds: cost.flops / perSecond + cost.bytes / BYTES_PER_SECOND + entries / ENTRIES_PER_SECOND,
   }
+}
+
+/** Of layers that are merged several at a time, at most. */
+function togetherBytes(layers: readonly number[]): number {
+  return Math.min(
+    SHARED_BYTES,
+    layers.reduce((sum, bytes) => sum + bytes, 0),
+  )
 }
 
 async function productsPerSecond(provider: Provider): Promise<number> {

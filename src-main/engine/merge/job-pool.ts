@@ -55,7 +55,7 @@ export class JobRunner {
 }
 
 function isLayerJob(job: PoolJob): job is LayerJob {
-  return job.kind === 'prepare' || job.kind === 'fusion' || job.kind === 'contributions'
+  return ['prepare', 'fusion', 'matrix', 'contributions'].includes(job.kind)
 }
 
 /**

@@ -5,24 +5,26 @@ import type { SourceFile } from '../checkpoint/containers/container'
 import { TensorReader } from '../checkpoint/containers/tensor-reader'
 import { BlockChecksums, createHasher, OrderedChecksum } from '../files/kept/checksums'
 import { elementCount } from '../tensor/element-type'
+import { MatrixProducts } from '../linear-algebra/matrix-products'
 import { FloatEncoder } from '../tensor/float-encoder'
 import { Kernels } from '../tensor/kernels'
 import type { RowValues } from './contributions/contribution-file'
 import { contributors, groupsOfModels, writeContributions } from './contributions/layer-contributions'
 import { differencesMemory } from './contributions/layer-differences'
 import { FusionLayer } from './fusion/fusion-layer'
-import type { LayerReport } from './fusion/layer-report'
 import type { LayerRows } from './fusion/layer-rows'
 import type { SumSettings } from './fusion/layer-sums'
 import { isOwnOnly } from './fusion/screen'
 import { FusionSessions } from './fusion/statistics'
 import type { LayerArithmetic, MergePlan } from './plan/merge-plan'
 import type { Provider } from '../runtime/session'
-import { FusionMerger, runLayer } from './run-layer'
+import { FusionMerger, layerMemory, MatrixMerger, runLayer, type LayerMerger } from './run-layer'
 import { groupsOf } from './jobs/layer-inputs'
 import { OpenOutputs, type JobTarget } from './jobs/tensor-job'
 import { writtenBytes } from './jobs/tensor-output'
 import { viewInputs } from './jobs/view-inputs'
+import { methodNamed } from './methods/index'
+import type { MatrixMethod } from './methods/method'
 
 interface LayerJobBase {
   task: LayerArithmetic
@@ -38,9 +40,9 @@ export interface PrepareJob extends LayerJobBase {
   models: readonly number[]
 }
 
-/** Merges a layer by correlations. */
-export interface FusionJob extends LayerJobBase {
-  kind: 'fusion'
+/** Merges a layer by correlations, or by a matrix method. */
+export interface MergeJob extends LayerJobBase {
+  kind: 'fusion' | 'matrix'
   weight: Pick<JobTarget, 'path' | 'position'>
   bias: Pick<JobTarget, 'path' | 'position'> | null
 }
@@ -57,10 +59,10 @@ export interface ContributionJob extends LayerJobBase {
 }
 
 /**
- * Work on one layer that is done on any thread as long as no rows take part but the models' own: statistics are exact,
- * and products run on the processor. Plain data.
+ * Work on one layer that is done on any thread: a merge by a matrix method, or one by correlations as long as no rows take
+ * part but the models' own, with exact statistics. Products run on the processor. Plain data.
  */
-export type LayerJob = PrepareJob | FusionJob | ContributionJob
+export type LayerJob = PrepareJob | MergeJob | ContributionJob
 
 /** Whether the layers of a plan are such work, before anything is known of their rows. */
 export function triesOwnRows({ method, project }: Pick<MergePlan, 'method' | 'project'>, provider: Provider): boolean {
@@ -72,7 +74,7 @@ export function triesOwnRows({ method, project }: Pick<MergePlan, 'method' | 'pr
 /** What a merged layer tells. */
 export interface MergedLayerResult {
   overflowed: boolean
-  reports: LayerReport[]
+  reports: object[]
   /** Of the weight and the bias; null where they were not written from the first byte to the last. */
   checksums: readonly (string | null)[]
 }
@@ -97,6 +99,7 @@ export class LayerJobRunner {
   private readonly reader: TensorReader
   private readonly outputs = new OpenOutputs()
   private readonly sessions: FusionSessions
+  private readonly products: MatrixProducts
   private readonly encoder = new FloatEncoder()
   private readonly kernels = new Kernels(0)
 
@@ -111,25 +114,28 @@ export class LayerJobRunner {
   ) {
     this.reader = new TensorReader(sources)
     this.sessions = new FusionSessions('cpu', threads)
+    this.products = new MatrixProducts('cpu', threads)
   }
 
   /** @throws FusionError 'not-finite', 'source-changed', 'internal'; file system errors of writing */
   async run(job: LayerJob): Promise<LayerResult> {
     if (job.kind === 'contributions') return this.contribute(job)
     if (job.kind === 'prepare') return this.prepareModels(job)
+    if (job.kind === 'matrix') return { prepared: null, merged: await this.mergeMatrix(job), contributed: null }
     const { task, settings } = job
     const { weights } = task
     const thresholds = Array<number | 'auto'>(task.layer.kind.groups).fill(thresholdOf(settings))
     const groups = groupsOf(task.layer, viewInputs(task.views, this.reader), null)
     const prepared = await this.prepare(groups, { settings, thresholds, weights })
     const isOwn = prepared?.every(({ screen }) => isOwnOnly(screen, weights)) === true
-    return { prepared, merged: isOwn ? await this.merge(job, prepared!) : null, contributed: null }
+    return { prepared, merged: isOwn ? await this.mergeOwnRows(job, prepared!) : null, contributed: null }
   }
 
   async release(): Promise<void> {
     this.reader.close()
     this.outputs.close()
     await this.sessions.release()
+    await this.products.release()
   }
 
   private async prepare(groups: readonly LayerRows[], options: GroupOptions): Promise<SumSettings[] | null> {
@@ -148,11 +154,24 @@ export class LayerJobRunner {
     return { prepared, merged: null, contributed: null }
   }
 
-  private async merge(job: FusionJob, prepared: SumSettings[]): Promise<MergedLayerResult> {
-    const { task, settings, weight, bias } = job
-    const { reader, kernels, encoder } = this
-    const merger = new FusionMerger(null, 'own-rows', settings, this.sessions, this.yieldOrCancel)
+  private async mergeOwnRows(job: MergeJob, prepared: SumSettings[]): Promise<MergedLayerResult> {
+    const merger = new FusionMerger(null, 'own-rows', job.settings, this.sessions, this.yieldOrCancel)
     merger.prepared = [...prepared]
+    return this.merge(job, merger)
+  }
+
+  private async mergeMatrix(job: MergeJob): Promise<MergedLayerResult> {
+    const { task, settings } = job
+    this.kernels.reserve(layerMemory(task, this.reader, settings, null))
+    const method = methodNamed(settings.name) as MatrixMethod
+    return this.merge(job, new MatrixMerger(method, settings, this.products, this.yieldOrCancel))
+  }
+
+  private async merge(
+    { task, weight, bias }: MergeJob,
+    merger: LayerMerger & { reports: object[] },
+  ): Promise<MergedLayerResult> {
+    const { reader, kernels, encoder } = this
     const [ofWeight, ofBias] = [new OrderedChecksum(await createHasher()), new OrderedChecksum(await createHasher())]
     const overflowed = await runLayer(
       task,

@@ -39,6 +39,9 @@ export function layerMemory(
   return RegressionLayer.memory(rows!, columns!.ofLayer(task, rows!.inputs, reader), task.weights)
 }
 
+/** Memory that the layers of a matrix method may take together where several are merged at a time. */
+export const SHARED_BYTES = 700e6
+
 /** Memory that merging a layer takes in all, at most. */
 export function layerPeak(...parameters: Parameters<typeof layerMemory>): number {
   const [{ layer, views }, reader, settings] = parameters

@@ -8,10 +8,10 @@ import type { Provider } from '../runtime/session'
 import type { SumSettings } from './fusion/layer-sums'
 import { runJobs } from './job-pool'
 import type { OutputWriter } from './jobs/output-writer'
-import { triesOwnRows, type FusionJob } from './layer-job'
+import { triesOwnRows, type MergeJob } from './layer-job'
 import { withoutFiles, type LayerTask, type MergePlan } from './plan/merge-plan'
 import type { PlanColumns } from './plan/plan-columns'
-import { FusionMerger, layerMemory, layerMerger, runLayer, type LayerTools } from './run-layer'
+import { FusionMerger, layerMemory, layerMerger, layerPeak, runLayer, SHARED_BYTES, type LayerTools } from './run-layer'
 
 /** What merging a layer tells. */
 export interface LayerOutcome {
@@ -34,8 +34,9 @@ interface LayersOptions {
 type LayerDone = (task: LayerTask, outcome: LayerOutcome) => void
 
 /**
- * Merges the layers of a plan: on threads, several at a time, those in which no rows take part but the models' own; the
- * others one after the other on the calling thread, whose products have threads of the runtime.
+ * Merges the layers of a plan: on threads, several at a time, those in which no rows take part but the models' own, and
+ * those that a matrix method needs little memory for; the others one after the other on the calling thread, whose products
+ * have threads of the runtime.
  */
 export class LayersRun {
   private readonly reader: TensorReader
@@ -57,10 +58,10 @@ export class LayersRun {
 
   /** @param done called for each layer when it is written, in any order */
   async run(tasks: readonly LayerTask[], done: LayerDone): Promise<void> {
-    const { plan, options } = this
     try {
-      if (options.screens !== false && triesOwnRows(plan, options.provider ?? 'cpu')) await this.runJobs(tasks, done)
-      else for (const task of tasks) await this.mergeWhole(task, [], tasks, done)
+      const onThreads = new Set(this.tasksForThreads(tasks))
+      if (onThreads.size > 0) await this.runJobs([...onThreads], tasks, done)
+      for (const task of tasks) if (!onThreads.has(task)) await this.mergeWhole(task, [], tasks, done)
     } finally {
       await this.whole.catch(() => {}) // it was said already, and nothing may be written any more
       await this.merger.release()
@@ -68,28 +69,42 @@ export class LayersRun {
     }
   }
 
-  private async runJobs(tasks: readonly LayerTask[], done: LayerDone): Promise<void> {
-    const { workerFile = null, threads, signal } = this.options
-    const pool = {
-      workerFile,
-      threads: threads ?? availableParallelism(),
-      sources: this.sources,
-      ...(signal && { signal }),
-    }
+  /** Largest first, so that no thread ends long after the others; the number of threads changes no result. */
+  private tasksForThreads(tasks: readonly LayerTask[]): readonly LayerTask[] {
+    const { plan, options, reader, columns, threads } = this
+    const provider = options.provider ?? 'cpu'
+    if (plan.method.kind !== 'matrix') return options.screens !== false && triesOwnRows(plan, provider) ? tasks : []
+    if (provider !== 'cpu') return []
+    const peaks = new Map(tasks.map((task) => [task, layerPeak(task, reader, plan.project.method, columns)]))
+    const small = tasks.filter((task) => peaks.get(task)! <= SHARED_BYTES / threads)
+    return small.length < threads ? [] : small.sort((a, b) => peaks.get(b)! - peaks.get(a)!)
+  }
+
+  private get threads(): number {
+    return this.options.threads ?? availableParallelism()
+  }
+
+  /** @param all layers, of which the calling thread may get any */
+  private async runJobs(tasks: readonly LayerTask[], all: readonly LayerTask[], done: LayerDone): Promise<void> {
+    const { threads } = this
+    const { workerFile = null, signal } = this.options
+    const pool = { workerFile, threads, sources: this.sources, ...(signal && { signal }) }
     const byJob = new Map(tasks.map((task) => [this.jobOf(task), task]))
     await runJobs([...byJob.keys()], pool, (job, { merged, prepared }) => {
       const task = byJob.get(job)!
       if (merged) return done(task, merged)
-      this.whole = this.whole.then(() => this.mergeWhole(task, prepared ?? [], tasks, done))
+      this.whole = this.whole.then(() => this.mergeWhole(task, prepared ?? [], all, done))
       return this.whole
     })
   }
 
-  private jobOf(task: LayerTask): FusionJob {
+  private jobOf(task: LayerTask): MergeJob {
     const { destination, biasDestination } = task
+    const { method, project } = this.plan
     const bias = biasDestination && this.writer.target(biasDestination.file, biasDestination.offset)
     const weight = this.writer.target(destination.file, destination.offset)
-    return { kind: 'fusion', task: withoutFiles(task), settings: this.plan.project.method, weight, bias }
+    const kind = method.kind === 'matrix' ? 'matrix' : 'fusion'
+    return { kind, task: withoutFiles(task), settings: project.method, weight, bias }
   }
 
   /** @param prepared what is known of its groups already */

@@ -1,11 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { MergeOptions } from '../../../../src-main/engine/merge/run'
 import { planMerge } from '../../../../src-main/engine/merge/open-model'
 import { reasonAgainstFeeding } from '../../../../src-main/engine/merge/live-merge'
 import { forecast } from '../../../../src-main/engine/merge/forecast'
 import { warningsOf } from '../../../../src-main/engine/merge/verdict'
+import { BuiltCli } from '../../cli/built-cli'
 import { noise } from '../tensor/inputs'
 import { merge, projectOf, readModel, temporaryFolder, tensor, writeModel } from './models'
 
@@ -36,6 +37,10 @@ const LAYERS = {
   'norm.weight': [24],
 } as const
 
+let cli: BuiltCli
+beforeAll(async () => void (cli = await BuiltCli.build()))
+afterAll(() => cli.remove())
+
 describe('a merge by a matrix method', () => {
   it('adds the mean of what biases and norms have changed', async () => {
     const folder = temporaryFolder()
@@ -55,14 +60,16 @@ describe('a merge by a matrix method', () => {
   it('gives the same bytes by any number of threads, and forecasts its memory', async () => {
     const folder = temporaryFolder()
     const project = projectOf(models(folder, LAYERS), { name: 'tsv' })
-    const [one, two] = await Promise.all(
-      [1, 2].map(async (threads) => {
-        const path = join(folder, `by-${threads}.safetensors`)
-        await merge(project, path, { threads })
+    const [one, two, several] = await Promise.all(
+      [{ threads: 1 }, { threads: 2 }, { threads: 2, workerFile: cli.workerFile }].map(async (options, index) => {
+        const path = join(folder, `${index}.merged.safetensors`)
+        const { matrices } = await merge(project, path, options)
+        expect(matrices.map(({ layer }) => layer)).toEqual(['one.weight', 'two.weight'])
         return readFileSync(path)
       }),
     )
     expect(one!.equals(two!)).toBe(true)
+    expect(one!.equals(several!)).toBe(true)
     const { memoryBytes, flops } = await forecast(await planMerge(project), 'cpu')
     expect(memoryBytes).toBeGreaterThan(80 * 90 * 4 * 4)
     expect(flops).toBeGreaterThan(80 * 80 * 90 * 4)
