@@ -1,8 +1,8 @@
 // npm test: installs what is missing, then runs every check; goes on after a failure, so that one run tells all.
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { checkNode, installPackages, ROOT, run, tryRun } from './ready.mjs'
+import { checkNode, installPackages, ROOT, run } from './ready.mjs'
 import { ensureStrace } from './strace.mjs'
 
 checkNode()
@@ -21,17 +21,28 @@ const count = (passed, failed, skipped) => {
   total.skipped += skipped
 }
 
+/** Runs a command, and says what it printed when it is done: several may run side by side. */
+async function runQuietly(title, command, args, env = {}) {
+  // npm and npx are scripts on Windows, which only a shell finds.
+  const shell = process.platform === 'win32'
+  const child = spawn(command, args, { cwd: ROOT, env: { ...process.env, ...env }, shell })
+  const printed = []
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes) => printed.push(bytes))
+  const status = await new Promise((done) => child.on('error', () => done(1)).on('close', done))
+  const output = Buffer.concat(printed).toString()
+  console.log(`\n== ${title}\n${output.trimEnd()}`)
+  return { status, output }
+}
+
 /** A check that passes or fails as one. */
-function check(title, command, args) {
-  console.log(`\n== ${title}`)
-  const ok = tryRun(command, args).status === 0
-  count(ok ? 1 : 0, ok ? 0 : 1, 0)
+async function check(title, command, args) {
+  const { status } = await runQuietly(title, command, args)
+  count(status === 0 ? 1 : 0, status === 0 ? 0 : 1, 0)
 }
 
 /** A check whose runner writes a JSON report that `read` turns into counts. */
-function suite(title, command, args, report, env, read) {
-  console.log(`\n== ${title}`)
-  const { status } = tryRun(command, args, env)
+async function suite(title, command, args, report, env, read) {
+  const { status } = await runQuietly(title, command, args, env)
   const counts = existsSync(report) ? read(JSON.parse(readFileSync(report, 'utf8'))) : [0, 0, 0]
   if (status !== 0 && counts[1] === 0) counts[1] = 1
   count(...counts)
@@ -40,7 +51,7 @@ function suite(title, command, args, report, env, read) {
 /** Tests that vitest runs. */
 function vitest(title, name, args = []) {
   const report = join(results, `${name}.json`)
-  suite(
+  return suite(
     title,
     'npx',
     ['vitest', 'run', ...args, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
@@ -50,31 +61,34 @@ function vitest(title, name, args = []) {
   )
 }
 
-check('lint', 'npm', ['run', '--silent', 'lint'])
-check('format', 'npx', ['prettier', '--check', '--log-level', 'warn', '.'])
-check('types', 'npm', ['run', '--silent', 'typecheck'])
-vitest('unit tests', 'unit')
-vitest('attacks', 'attack', ['--config', 'tests/attack/vitest.config.ts'])
-vitest('packages', 'packages', ['--config', 'tests/packages/vitest.config.ts'])
+async function goldens() {
+  const { output } = await runQuietly('reference data', 'npm', ['run', '--silent', 'test:golden'])
+  const closing = /^(\d+) passed, (\d+) failed, (\d+) skipped$/m.exec(output.trimEnd().split('\n').at(-1) ?? '')
+  count(...(closing ? closing.slice(1).map(Number) : [0, 1, 0]))
+}
 
-console.log('\n== reference data')
-const golden = spawnSync('npm', ['run', '--silent', 'test:golden'], { cwd: ROOT, encoding: 'utf8', maxBuffer: 1e8 })
-process.stdout.write(golden.stdout)
-process.stderr.write(golden.stderr)
-const closing = /^(\d+) passed, (\d+) failed, (\d+) skipped$/m.exec(golden.stdout.trimEnd().split('\n').at(-1) ?? '')
-count(...(closing ? closing.slice(1).map(Number) : [0, 1, 0]))
-
-const browser = join(results, 'e2e.json')
-if (existsSync(join(ROOT, 'playwright.config.ts'))) {
-  suite(
+function browser() {
+  const report = join(results, 'e2e.json')
+  return suite(
     `end to end (${chromium ?? 'no Chromium found'})`,
     'npx',
     ['playwright', 'test', '--reporter=list,json'],
-    browser,
-    { PLAYWRIGHT_JSON_OUTPUT_NAME: browser, ...(chromium && { CHROMIUM: chromium }) },
+    report,
+    { PLAYWRIGHT_JSON_OUTPUT_NAME: report, ...(chromium && { CHROMIUM: chromium }) },
     ({ stats }) => [stats.expected, stats.unexpected + stats.flaky, stats.skipped],
   )
 }
+
+// What keeps one core busy runs beside others; what has threads or workers of its own runs alone.
+await Promise.all([
+  check('lint', 'npm', ['run', '--silent', 'lint']),
+  check('format', 'npx', ['prettier', '--check', '--log-level', 'warn', '.']),
+  check('types', 'npm', ['run', '--silent', 'typecheck']),
+])
+await vitest('unit tests', 'unit')
+await Promise.all([vitest('attacks', 'attack', ['--config', 'tests/attack/vitest.config.ts']), goldens()])
+await vitest('packages', 'packages', ['--config', 'tests/packages/vitest.config.ts'])
+await browser()
 
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
 process.exit(total.failed > 0 ? 1 : 0)
