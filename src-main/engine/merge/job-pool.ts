@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { fromErrorReport, type ErrorReport } from '../../contract/errors'
 import type { SourceFile } from '../checkpoint/containers/container'
@@ -12,6 +13,8 @@ export type PoolResult<Job extends PoolJob> = Job extends LayerJob ? LayerResult
 /** What a worker thread gets when it starts. */
 export interface WorkerSetup {
   sources: readonly SourceFile[]
+  /** Not 0 once nobody wants its results any more. */
+  stopped: Int32Array
 }
 
 /** A worker's answer to one job; a refusal is the file system's, to write, for the caller to put in words. */
@@ -71,17 +74,24 @@ export async function runJobs<Job extends PoolJob>(
 ): Promise<void> {
   if (!workerFile) return runInline(jobs, { threads, sources, ...(signal && { signal }) }, onDone)
   let next = 0
+  const stopped = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+  const isStopped = (): boolean => Atomics.load(stopped, 0) !== 0
+  const running = new Map<Worker, Job>()
   const workers = Array.from({ length: Math.min(threads, jobs.length) }, () => {
-    return new Worker(workerFile, { workerData: { sources } satisfies WorkerSetup })
+    return new Worker(workerFile, { workerData: { sources, stopped } satisfies WorkerSetup })
   })
   const work = (worker: Worker): Promise<void> =>
     new Promise((resolve, reject) => {
       let job: Job | undefined
       const proceed = (): void => {
+        if (isStopped()) return
         job = jobs[next++]
+        if (job) running.set(worker, job)
         worker.postMessage(job ?? null)
       }
       worker.on('message', (reply: WorkerReply) => {
+        running.delete(worker)
+        if (isStopped()) return
         if ('error' in reply) return reject(fromErrorReport(reply.error))
         if ('refusal' in reply) {
           const { message, code } = reply.refusal
@@ -98,8 +108,20 @@ export async function runJobs<Job extends PoolJob>(
   try {
     await orCancelled(signal, () => Promise.all(workers.map(work)))
   } finally {
-    await Promise.all(workers.map((worker) => worker.terminate()))
+    Atomics.store(stopped, 0, 1)
+    await Promise.all(workers.map((worker) => end(worker, running.get(worker))))
   }
+}
+
+/** Ends a thread. While it computes a product it is waited for: ended then, it would take the process with it. */
+async function end(worker: Worker, job: PoolJob | undefined): Promise<void> {
+  if (job && takesProducts(job))
+    await Promise.race(['message', 'exit'].map((event) => once(worker, event))).catch(() => {})
+  await worker.terminate()
+}
+
+function takesProducts(job: PoolJob): boolean {
+  return isLayerJob(job) || ('views' in job && job.views.some(({ stored }) => stored.merged !== undefined))
 }
 
 async function runInline<Job extends PoolJob>(

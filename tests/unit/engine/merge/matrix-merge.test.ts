@@ -75,6 +75,22 @@ describe('a merge by a matrix method', () => {
     expect(flops).toBeGreaterThan(80 * 80 * 90 * 4)
   })
 
+  it('can be cancelled while threads compute products', async () => {
+    const folder = temporaryFolder()
+    const shapes = Object.fromEntries(Array.from({ length: 6 }, (_, at) => [`layers.${at}.weight`, [300, 400]]))
+    const project = projectOf(models(folder, shapes), { name: 'tsv' })
+    for (let count = 0; count < 3; count++) {
+      const controller = new AbortController()
+      const cancelled = merge(project, join(folder, 'merged.safetensors'), {
+        threads: 2,
+        workerFile: cli.workerFile,
+        signal: controller.signal,
+        onProgress: (phase, fraction) => phase === 'merging' && fraction > 0 && controller.abort(),
+      })
+      await expect(cancelled).rejects.toThrow(expect.objectContaining({ kind: 'cancelled' }))
+    }
+  })
+
   it('continues where it was cancelled, with the same bytes and words', async () => {
     const folder = temporaryFolder()
     const project = projectOf(models(folder, LAYERS), { name: 'iso-cts' })
