@@ -254,6 +254,6 @@ function forecastInWords(expected: Forecast & { contributions: ContributionForec
     ...(expected.temporaryBytes > 0
       ? [`Meanwhile  ${bytes(expected.temporaryBytes)} in ${cacheFolder()}, removed in the end`]
       : []),
-    ...(kept > 0 ? [`Kept       ${bytes(kept)} of contributions in ${cacheFolder()}, ${there}`] : []),
+    ...(kept > 0 ? [`Kept       about ${bytes(kept)} of contributions in ${cacheFolder()}, ${there}`] : []),
   ]
 }

@@ -14,7 +14,7 @@ export function stageWords({ stage, progress, contributions, steps }: LiveState)
     case 'waiting':
       return 'queued'
     case 'contributions': {
-      const size = contributions ? `; ${formatBytes(contributions.bytes)} on disk` : ''
+      const size = contributions ? `; about ${formatBytes(contributions.bytes)} on disk` : ''
       return `computing contributions, ${formatPercent(progress)} (once per set of models${size})`
     }
     case 'loading':

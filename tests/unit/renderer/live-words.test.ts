@@ -25,7 +25,7 @@ it('says what contributions take, once they are known', () => {
   const computing: LiveState = { ...shown, stage: 'contributions', progress: 0.12 }
   expect(stageWords(computing)).toBe('computing contributions, 12\u00a0% (once per set of models)')
   expect(stageWords({ ...computing, contributions: { bytes: 6.9e9, missingBytes: 6.9e9 } })).toBe(
-    'computing contributions, 12\u00a0% (once per set of models; 6.9 GB on disk)',
+    'computing contributions, 12\u00a0% (once per set of models; about 6.9 GB on disk)',
   )
 })
 
