@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { fileURLToPath } from 'node:url'
-import { createProgram, exitCodeOf } from './cli/program'
+import { exitCodeOf } from './cli/program'
 import { computeLayersIn } from './engine/merge/chains/layer-thread'
 
 const built = new URL('./', import.meta.url)
@@ -9,12 +9,12 @@ const resource = (path: string): string => fileURLToPath(new URL(`../../resource
 const workerFile = new URL('tensor-worker.js', built)
 computeLayersIn(workerFile)
 
-const program = createProgram({
+const files = {
   workerFile,
   clipVocabulary: resource('clip/bpe_simple_vocab_16e6.txt.gz'),
   demoFolder: resource('demo'),
   builtFolder: built,
   extractFile: new URL('extract-process.js', built),
-})
+}
 
-process.exitCode = await exitCodeOf(program)
+process.exitCode = await exitCodeOf(files, process.argv.slice(2))

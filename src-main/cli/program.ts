@@ -1,33 +1,7 @@
 import { Command, CommanderError, Help } from 'commander'
 import { version } from '../../package.json'
 import { printable } from '../contract/values/printable'
-import { addCalibrateCommand } from './commands/calibrate'
-import { addCompareCommand } from './commands/compare'
-import { addConvertCommand } from './commands/convert'
-import { addDemoCommand } from './commands/demo'
-import { addDevicesCommand } from './commands/devices'
-import { addDriftCommand } from './commands/drift'
-import { addEvaluateCommand } from './commands/evaluate'
-import { addExtractCommand } from './commands/extract'
-import { addGenerateCommand } from './commands/generate'
-import { addGridCommand } from './commands/grid'
-import { addHistoryCommand } from './commands/history'
-import { addInspectCommand } from './commands/inspect'
-import { addLibraryCommand } from './commands/library'
-import { addMergeCommand } from './commands/merge'
-import { addMergeLorasCommand } from './commands/merge-loras'
-import { addOpenCommand } from './commands/open'
-import { addRecipeCommand } from './commands/recipe'
-import { addReportCommand } from './commands/report'
-import { addReweightCommand, addUnlearnCommand } from './commands/reweight'
-import { addScoreCommand } from './commands/score'
-import { addSearchCommand } from './commands/search'
-import { addServeCommand, type ServedFiles } from './commands/serve'
-import { addGatherCommand } from './commands/split/gather'
-import { addPlanCommand } from './commands/split/plan'
-import { addWorkCommand } from './commands/split/work'
-import { addUnfinishedCommand } from './commands/unfinished'
-import { addVerifyCommand } from './commands/verify'
+import type { ServedFiles } from './commands/serve'
 import { EXIT } from './output/output'
 
 /** Files of the built program that commands need. */
@@ -39,11 +13,57 @@ export interface BuiltFiles extends ServedFiles {
   extractFile: URL | null
 }
 
-/** The command line with all its commands; `parseAsync` throws a CommanderError instead of ending the process. */
-export function createProgram(files: BuiltFiles): Command {
+type AddCommand = (program: Command, files: BuiltFiles) => void
+
+/** Every command in the order of the help. What it needs is imported when it is asked for: most of a start is imports. */
+const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  open: async () => (await import('./commands/open')).addOpenCommand,
+  library: async () => (await import('./commands/library')).addLibraryCommand,
+  merge: async () => (await import('./commands/merge')).addMergeCommand,
+  plan: async () => (await import('./commands/split/plan')).addPlanCommand,
+  work: async () => (await import('./commands/split/work')).addWorkCommand,
+  gather: async () => (await import('./commands/split/gather')).addGatherCommand,
+  convert: async () => (await import('./commands/convert')).addConvertCommand,
+  reweight: async () => (await import('./commands/reweight')).addReweightCommand,
+  unlearn: async () => (await import('./commands/reweight')).addUnlearnCommand,
+  inspect: async () => (await import('./commands/inspect')).addInspectCommand,
+  extract: async () => (await import('./commands/extract')).addExtractCommand,
+  'merge-loras': async () => (await import('./commands/merge-loras')).addMergeLorasCommand,
+  calibrate: async () => (await import('./commands/calibrate')).addCalibrateCommand,
+  generate: async () => (await import('./commands/generate')).addGenerateCommand,
+  grid: async () => (await import('./commands/grid')).addGridCommand,
+  evaluate: async () => (await import('./commands/evaluate')).addEvaluateCommand,
+  compare: async () => (await import('./commands/compare')).addCompareCommand,
+  score: async () => (await import('./commands/score')).addScoreCommand,
+  search: async () => (await import('./commands/search')).addSearchCommand,
+  report: async () => (await import('./commands/report')).addReportCommand,
+  history: async () => (await import('./commands/history')).addHistoryCommand,
+  drift: async () => (await import('./commands/drift')).addDriftCommand,
+  demo: async () => (await import('./commands/demo')).addDemoCommand,
+  devices: async () => (await import('./commands/devices')).addDevicesCommand,
+  unfinished: async () => (await import('./commands/unfinished')).addUnfinishedCommand,
+  verify: async () => (await import('./commands/verify')).addVerifyCommand,
+  recipe: async () => (await import('./commands/recipe')).addRecipeCommand,
+  serve: async () => (await import('./commands/serve')).addServeCommand,
+}
+
+const VERSION_FLAGS = ['-V', '--version']
+
+/** What adds the command that a command line names; all of them where it names none, for help and for suggestions. */
+function commandsOf(name: string | undefined): Promise<AddCommand[]> {
+  if (name !== undefined && VERSION_FLAGS.includes(name)) return Promise.resolve([])
+  const named = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  return Promise.all(named ? [named()] : Object.values(COMMANDS).map((load) => load()))
+}
+
+/**
+ * The command line; `parseAsync` throws a CommanderError instead of ending the process.
+ * @param name the command that will run, which is then the only one; absent: all commands
+ */
+export async function createProgram(files: BuiltFiles, name?: string): Promise<Command> {
   const program = new Command('featurefusion')
     .description('Merges Stable Diffusion specialists by the correlations of their representations.')
-    .version(version)
+    .version(version, VERSION_FLAGS.join(', '))
     .configureHelp({
       // An option that can be given often begins with none: nothing to say.
       optionDescription: (option) =>
@@ -52,44 +72,18 @@ export function createProgram(files: BuiltFiles): Command {
     .configureOutput({ outputError: (text, write) => write(printable(text)) })
     .showHelpAfterError('(featurefusion --help lists the commands)')
     .exitOverride()
-  addOpenCommand(program)
-  addLibraryCommand(program)
-  addMergeCommand(program, files)
-  addPlanCommand(program, files)
-  addWorkCommand(program, files)
-  addGatherCommand(program, files)
-  addConvertCommand(program, files)
-  addReweightCommand(program, files)
-  addUnlearnCommand(program, files)
-  addInspectCommand(program)
-  addExtractCommand(program, files.extractFile)
-  addMergeLorasCommand(program)
-  addCalibrateCommand(program, files)
-  addGenerateCommand(program, files)
-  addGridCommand(program, files)
-  addEvaluateCommand(program, files)
-  addCompareCommand(program, files)
-  addScoreCommand(program, files)
-  addSearchCommand(program, files)
-  addReportCommand(program, files)
-  addHistoryCommand(program)
-  addDriftCommand(program, files)
-  addDemoCommand(program, files, files.demoFolder)
-  addDevicesCommand(program)
-  addUnfinishedCommand(program)
-  addVerifyCommand(program)
-  addRecipeCommand(program)
-  addServeCommand(program, files)
+  for (const add of await commandsOf(name)) add(program, files)
   return program
 }
 
 /**
- * Runs a command line. @param args without the program's own name; absent: this process's
+ * Runs a command line. @param args without the program's own name
  * @returns its exit code (cli.md)
  */
-export async function exitCodeOf(program: Command, args?: readonly string[]): Promise<number> {
+export async function exitCodeOf(files: BuiltFiles, args: readonly string[]): Promise<number> {
+  const program = await createProgram(files, args[0])
   try {
-    await (args ? program.parseAsync(args, { from: 'user' }) : program.parseAsync())
+    await program.parseAsync(args, { from: 'user' })
     return Number(process.exitCode ?? EXIT.done)
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error

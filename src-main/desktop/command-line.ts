@@ -1,5 +1,5 @@
 import { app } from 'electron'
-import { createProgram, exitCodeOf, type BuiltFiles } from '../cli/program'
+import { exitCodeOf, type BuiltFiles } from '../cli/program'
 import { computeLayersIn } from '../engine/merge/chains/layer-thread'
 import { useProbeLauncher } from '../engine/runtime/providers'
 import { forkCompute } from './fork-compute'
@@ -18,7 +18,7 @@ export async function runCommandLine(
   await app.whenReady()
   useProbeLauncher(launchUtilityProbe)
   computeLayersIn(files.workerFile)
-  const code = await exitCodeOf(createProgram({ ...files, fork: forkCompute, extractFile: null }), args)
+  const code = await exitCodeOf({ ...files, fork: forkCompute, extractFile: null }, args)
   await Promise.all([process.stdout, process.stderr].map(flush))
   app.exit(code)
 }

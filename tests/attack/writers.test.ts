@@ -73,8 +73,9 @@ async function refused(folder: string, args: string[]): Promise<string> {
 const named = (options: readonly OutputOption[]) => options.map((option) => ({ name: option.option, ...option }))
 const merge = OUTPUT_OPTIONS.find(({ option, writes }) => option === 'merge --out' && writes === 'file')!
 
-it('every option of the command line with a path is known to be one of input or output', () => {
-  const options = commandLineHere().commands.flatMap((command) =>
+it('every option of the command line with a path is known to be one of input or output', async () => {
+  const { commands } = await commandLineHere()
+  const options = commands.flatMap((command) =>
     command.options.flatMap(({ flags, long }) =>
       /<[^>]*(path|file|dir|folder|png|csv|json)[^>]*>/i.test(flags) ? [`${command.name()} ${long}`] : [],
     ),

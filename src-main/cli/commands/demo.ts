@@ -38,6 +38,10 @@ interface DemoOptions extends CommonOptions {
   device: Device
 }
 
+interface DemoFiles extends ProgramFiles {
+  demoFolder: string
+}
+
 /** A row of the contact sheet; measured ones are also a row of the table. */
 interface Row extends EvaluatedRow {
   measured: boolean
@@ -58,19 +62,19 @@ const SPLIT_WORDS: Readonly<Record<Split, string>> = {
 const SHEET_RULE = { kind: PNG_FILE, overwrite: true }
 
 /** `featurefusion demo`: the main job on the shipped family. */
-export function addDemoCommand(program: Command, files: ProgramFiles, folder: string): void {
+export function addDemoCommand(program: Command, files: DemoFiles): void {
   program
     .command('demo')
     .description('merge the shipped models, measure the merge, and draw a contact sheet')
     .option('--out <dir>', 'folder for the merged checkpoint and the contact sheet', join('out', 'demo'))
     .addOption(new Option('--device <name>', 'where networks run').choices(DEVICES).default('auto'))
     .option('--json', 'results as JSON')
-    .action((options: DemoOptions) => runCommand(options, (signal) => demo(options, files, folder, signal)))
+    .action((options: DemoOptions) => runCommand(options, (signal) => demo(options, files, signal)))
 }
 
-async function demo(options: DemoOptions, files: ProgramFiles, folder: string, signal: AbortSignal): Promise<void> {
+async function demo(options: DemoOptions, files: DemoFiles, signal: AbortSignal): Promise<void> {
   const started = performance.now()
-  const family = await findDemoFamily(folder)
+  const family = await findDemoFamily(files.demoFolder)
   const set = await describeEvaluationSet(family.evaluation)
   const device = await chooseDevice(options.device)
   const out = resolve(options.out)

@@ -30,7 +30,7 @@ interface ExtractCommandOptions extends CommonOptions {
 }
 
 /** `featurefusion extract`: what a specialist changed of its base, as a LoRA. */
-export function addExtractCommand(program: Command, processFile: URL | null): void {
+export function addExtractCommand(program: Command, { extractFile: processFile }: { extractFile: URL | null }): void {
   program
     .command('extract')
     .description('write what a specialist (or a merge) changed of its base as a LoRA, and how much of it is lost')

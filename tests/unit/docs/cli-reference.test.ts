@@ -3,16 +3,16 @@ import { createProgram } from '../../../src-main/cli/program'
 
 const WIDTH = 100
 const ROOT = new URL('file:///')
+const FILES = { workerFile: ROOT, clipVocabulary: '', demoFolder: '', builtFolder: ROOT, extractFile: null }
+
+async function namesOfCommands(name?: string): Promise<string[]> {
+  const { commands } = await createProgram(FILES, name)
+  return commands.map((command) => command.name())
+}
 
 /** docs/cli.md, made of what the commands say themselves. */
-function cliReference(): string {
-  const program = createProgram({
-    workerFile: ROOT,
-    clipVocabulary: '',
-    demoFolder: '',
-    builtFolder: ROOT,
-    extractFile: null,
-  })
+async function cliReference(): Promise<string> {
+  const program = await createProgram(FILES)
   const commands = program.commands.map((command) => {
     const help = command.configureHelp({ ...command.configureHelp(), helpWidth: WIDTH }).helpInformation()
     return `## ${command.name()}\n\n\`\`\`text\n${help.trimEnd()}\n\`\`\`\n`
@@ -33,5 +33,12 @@ This page is made from the commands' own help: \`npx vitest run tests/unit/docs 
 `
 
 it('docs/cli.md says what the commands say', async () => {
-  await expect(cliReference()).toMatchFileSnapshot('../../../docs/cli.md')
+  await expect(await cliReference()).toMatchFileSnapshot('../../../docs/cli.md')
+})
+
+it('a command line has the command that it names alone, and all where it names none', async () => {
+  const all = await namesOfCommands()
+  for (const name of all) expect(await namesOfCommands(name)).toEqual([name])
+  for (const name of ['--help', 'help', 'merg', 'constructor']) expect(await namesOfCommands(name)).toEqual(all)
+  for (const name of ['-V', '--version']) expect(await namesOfCommands(name)).toEqual([])
 })
