@@ -16,7 +16,8 @@ import { calibrate } from '../../src-main/engine/calibrate/calibrate'
 import { dataSource } from '../../src-main/engine/calibrate/sources'
 import { hashFile } from '../../src-main/engine/checkpoint/hash'
 import { openCheckpoint } from '../../src-main/engine/checkpoint/open'
-import { LossStore } from '../../src-main/engine/evaluate/losses/loss-store'
+import { domainLossesSchema } from '../../src-main/engine/evaluate/losses/loss-key'
+import { MeasurementStore } from '../../src-main/engine/evaluate/measured/measurement-store'
 import { readEvaluationSet } from '../../src-main/engine/evaluate/data/evaluation-set'
 import { collectingDamage } from '../../src-main/engine/files/kept/cache-damage'
 import { CONTRIBUTIONS_FOLDER } from '../../src-main/engine/merge/contributions/cache-space'
@@ -229,8 +230,8 @@ function endOfColumns(file: Buffer): number {
 describe('measured losses', () => {
   it.each(DAMAGES)('are measured again after %s', async (_, damage) => {
     const folder = temporaryFolder()
-    const store = new LossStore(folder)
-    const stored = { losses: [[[0.1, 0.2, 0.3]]], seconds: 1.5 }
+    const store = new MeasurementStore(folder, domainLossesSchema)
+    const stored = { losses: [[0.1, 0.2, 0.3]], seconds: 1.5 }
     await store.keep('some-key', stored)
     expect(await store.find('some-key')).toEqual(stored)
     const path = join(folder, 'featurefusion-losses/some-key.json')

@@ -16,6 +16,7 @@ import { readTextualInversion } from '../../src-main/engine/diffusion/textual-in
 import { loadTokenizer } from '../../src-main/engine/tokenizer/vocabulary'
 import { findCaptionedImages } from '../../src-main/engine/evaluate/data/captioned-images'
 import { openEvaluationData } from '../../src-main/engine/evaluate/data/evaluation-data'
+import { ResultLines } from '../../src-main/engine/evaluate/measured/result-lines'
 import { readEvaluationSet } from '../../src-main/engine/evaluate/data/evaluation-set'
 import { readExtraModelPaths } from '../../src-main/engine/library/extra-model-paths'
 import { FactsCache } from '../../src-main/engine/library/facts-cache'
@@ -161,6 +162,11 @@ export const FILES_READ: readonly FileRead[] = [
     mayBeIgnored: true,
   },
   {
+    what: 'results of a share',
+    file: 'results/1-of-1.jsonl',
+    read: (f) => ResultLines.open(join(f, 'results'), 'rest'),
+  },
+  {
     what: 'journal of an unfinished export',
     file: 'a.journal',
     read: (f) => readJournal(join(f, 'a.journal')),
@@ -275,6 +281,7 @@ export function fixture(folder: string): string {
     'bins',
     'library',
     'comfyui',
+    'results',
   ])
     mkdirSync(join(folder, name), { recursive: true })
   const write = (file: string, contents: string | Uint8Array): void => writeFileSync(join(folder, file), contents)
@@ -282,6 +289,7 @@ export function fixture(folder: string): string {
   json('a.fusion.json', { format: 'featurefusion-project', version: 1, models: [{ name: 'a', path: 'pipeline' }] })
   json('own.json', {})
   write('a.journal', '')
+  write('results/1-of-1.jsonl', '')
   json('cache/hashes.json', {})
   json('cache/library.json', {})
   const png = encodePng({ width: 1, height: 1, channels: 3, data: new Uint8Array(3) })

@@ -57,6 +57,7 @@ const DEMO_CHANNELS = 48
 const ON_CPU = ['--device', 'cpu', '--json']
 const folders = ({ base, specialist }: Models): string[] => ['--base', base, '--specialist', `first=${specialist}`]
 const files = ({ small: [first, second] }: Models): string[] => ['--base', first, '--specialist', `first=${second}`]
+const firstShare = (out: string): string[] => ['--share', '1/1', '--results', out]
 const evaluated = (models: Models): string[] => [...folders(models), '--data', models.data, ...ON_CPU]
 const overwritten = (out: string): string[] => [...ON_CPU, '--overwrite', '--out', out]
 const drawn = (base: string, out: string): string[] => {
@@ -193,6 +194,24 @@ export const OUTPUT_OPTIONS: readonly OutputOption[] = [
     writes: 'file',
     args: ({ base, data }, out) => ['evaluate', '--model', base, '--data', data, ...ON_CPU, '--png', out],
     own: png,
+  },
+  {
+    option: 'evaluate --results',
+    writes: 'into folder',
+    args: ({ base, data }, out) => ['evaluate', '--model', base, '--data', data, ...ON_CPU, ...firstShare(out)],
+  },
+  {
+    option: 'compare --results',
+    writes: 'into folder',
+    args: (models, out) => ['compare', ...evaluated(models), ...firstShare(out)],
+  },
+  {
+    option: 'score --results',
+    writes: 'into folder',
+    args: ({ picture, clip }, out) => [
+      ...['score', picture, '--prompt', 'x', '--clip', clip, ...ON_CPU],
+      ...firstShare(out),
+    ],
   },
   {
     option: 'compare --csv',

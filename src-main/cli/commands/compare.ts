@@ -21,18 +21,23 @@ import {
   drawingForecast,
   recogniserOf,
   scoredBy,
+  scoringOf,
   type DrawingOptions,
 } from '../options/drawing-options'
 import { oneOf } from '../options/option-values'
+import { addResultsOptions, openResults, type ResultsOptions } from '../options/results-options'
 import { scorerFilesOf } from '../options/scorer-options'
 import { leaderboardAsTable, leaderboardInWords } from '../output/leaderboard-output'
 import { recognitionInWords } from '../output/recognition-output'
 import { scoresAsTables, scoresInWords } from '../output/scores-output'
+import { sayGathered } from '../output/shared-output'
+import { doShare } from '../shared-evaluation'
 import type { ProgramFiles } from './merge'
 import { printResult, runCommand, say, seconds } from '../output/output'
 
 type CompareOptions = EvaluationOptions &
-  DrawingOptions & { csv?: string; png?: string; scales?: Scales; only: MethodName[] }
+  DrawingOptions &
+  ResultsOptions & { csv?: string; png?: string; scales?: Scales; only: MethodName[] }
 
 const CSV_RULE = { kind: csvFile(leaderboardAsCsv([])), overwrite: true }
 
@@ -58,6 +63,7 @@ export function addCompareCommand(program: Command, files: ProgramFiles): void {
         .argParser(oneOf(METHOD_NAMES)),
     )
   addDrawingOptions(command)
+  addResultsOptions(command)
   addEvaluationOptions(command)
   command.action((path: string | undefined, options: CompareOptions) =>
     runCommand(options, async (signal) => {
@@ -73,8 +79,12 @@ export function addCompareCommand(program: Command, files: ProgramFiles): void {
       if (options.png !== undefined) await checkOutput(options.png, pngRule)
       const { seed, recognition } = project.evaluation
       const settings = recogniserOf(options, seed, recognition)
-      await withRun(project, { ...options, recognition: settings }, files, signal, async (run, progress) => {
+      const shared = await openResults(options)
+      const measuring = { ...options, recognition: settings, results: shared?.lines }
+      await withRun(project, measuring, files, signal, async (run, progress) => {
         await checkScorers(scorerFilesOf(options), run.scoring)
+        const scored = await scoringOf(options, run, seed)
+        if (shared && (await doShare(shared, { run, rows, scored }, options, progress, started))) return
         if (settings) say(drawingForecast(run, rows.length))
         const failed: { name: string; message: string }[] = []
         const measured = await measureRows(run, rows, {
@@ -92,6 +102,7 @@ export function addCompareCommand(program: Command, files: ProgramFiles): void {
           const tables = [leaderboardAsTable(leaderboard), ...(scores ? scoresAsTables(scores) : [])]
           await writeOutput(options.png, encodePng(drawTables(tables)), pngRule)
         }
+        if (shared) sayGathered(shared)
         const took = (performance.now() - started) / 1000
         const recognised = run.recognitionOf(measured)
         const result = { verdict, leaderboard, failed, summary, scores, recognition: recognised, seconds: took }

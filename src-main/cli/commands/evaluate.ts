@@ -28,13 +28,17 @@ import {
   drawingForecast,
   recogniserOf,
   scoredBy,
+  scoringOf,
   type DrawingOptions,
 } from '../options/drawing-options'
 import { collect, count, number, threads } from '../options/option-values'
+import { addResultsOptions, openResults, type ResultsOptions } from '../options/results-options'
 import { scorerFilesOf } from '../options/scorer-options'
+import { sayGathered } from '../output/shared-output'
+import { doShare } from '../shared-evaluation'
 import { ProgressLine, printResult, runCommand, say, UsageError, type CommonOptions } from '../output/output'
 
-interface EvaluateOptions extends CommonOptions, DrawingOptions {
+interface EvaluateOptions extends CommonOptions, DrawingOptions, ResultsOptions {
   model: string[]
   merge: string[]
   data: string
@@ -88,6 +92,7 @@ export function addEvaluateCommand(program: Command, files: { clipVocabulary: st
     .option('--csv <file>', 'write all figures as CSV')
     .option('--png <file>', 'write the table as a picture')
   addDrawingOptions(command)
+  addResultsOptions(command)
   command
     .addOption(new Option('--device <name>', 'where networks run').choices(DEVICES).default('auto'))
     .option('--threads <n>', 'threads inside an operator', threads)
@@ -106,6 +111,7 @@ async function evaluate(
   const pngRule = { kind: PNG_FILE, overwrite: true, sources: [options.data] }
   if (options.csv !== undefined) await checkOutput(options.csv, CSV_RULE)
   if (options.png !== undefined) await checkOutput(options.png, pngRule)
+  const shared = await openResults(options)
   const { split, pictures = null, seed, threads: wanted } = options
   const run = await EvaluationRun.open({
     base: baseModel.path,
@@ -113,6 +119,7 @@ async function evaluate(
     data: { folder: resolve(options.data), split, pictures, seed },
     device: await chooseDevice(options.device),
     cacheFolder: cacheFolder(),
+    results: shared?.lines,
     ...files,
     recognition: recogniserOf(options, seed),
     ...(wanted !== undefined && { threads: wanted }),
@@ -122,6 +129,8 @@ async function evaluate(
   try {
     await checkScorers(scorerFilesOf(options), run.scoring)
     const { rows, merges } = await openRows(baseModel, others, options)
+    const scored = await scoringOf(options, run, seed)
+    if (shared && (await doShare(shared, { run, rows, scored }, options, progress, started))) return
     if (run.drawnPictures > 0) say(drawingForecast(run, rows.length))
     const measured = await measureRows(run, rows, {
       onProgress: (phase, fraction) => progress.show(phase, fraction),
@@ -144,6 +153,7 @@ async function evaluate(
     if (options.png !== undefined)
       await writeOutput(options.png, encodePng(drawTables(evaluationAsTables(result))), pngRule)
     progress.end()
+    if (shared) sayGathered(shared)
     printResult(options, result, () => evaluationInWords(result))
   } finally {
     progress.end()

@@ -1,17 +1,25 @@
 import { Option, type Command } from 'commander'
 import { csvTable } from '../../contract/values/csv'
 import { FusionError } from '../../contract/errors'
-import { SCORERS, SCORER_DESCRIPTIONS, type ScorerName } from '../../contract/evaluate/scorers'
+import { SCORERS, SCORER_DESCRIPTIONS, type ScorerFiles, type ScorerName } from '../../contract/evaluate/scorers'
 import { chosenScorers, scoreText } from '../../contract/evaluate/scores'
 import { mean } from '../../engine/evaluate/losses/bootstrap'
-import { readPictures, type NamedPictures } from '../../engine/evaluate/scored-pictures/named-pictures'
-import { PictureScores } from '../../engine/evaluate/scored-pictures/picture-scores'
+import {
+  readPictures,
+  type NamedPicture,
+  type NamedPictures,
+} from '../../engine/evaluate/scored-pictures/named-pictures'
+import { PictureScores, type ScoringOptions } from '../../engine/evaluate/scored-pictures/picture-scores'
+import { measureScores, missingScores, scoreUnits } from '../../engine/evaluate/scored-pictures/score-units'
 import { checkScorers } from '../../engine/evaluate/scored-pictures/score-table'
 import { csvFile } from '../../engine/files/writing/file-kinds'
 import { checkOutput, writeOutput } from '../../engine/files/writing/write-output'
 import { chooseDevice, DEVICES, type Device } from '../../engine/runtime/providers'
+import { unitsOfShare } from '../../engine/evaluate/shares/units'
 import { cacheFolder } from '../folders'
+import { addResultsOptions, openResults, type ResultsOptions, type SharedResults } from '../options/results-options'
 import { addScorerOptions, scorerFilesOf, type ScorerOptions } from '../options/scorer-options'
+import { notGathered, printShare, sayGathered } from '../output/shared-output'
 import {
   EXIT,
   lines,
@@ -25,7 +33,7 @@ import {
   type CommonOptions,
 } from '../output/output'
 
-interface ScoreOptions extends CommonOptions, ScorerOptions {
+interface ScoreOptions extends CommonOptions, ScorerOptions, ResultsOptions {
   prompt?: string
   csv?: string
   device: Device
@@ -50,6 +58,7 @@ export function addScoreCommand(program: Command, files: { clipVocabulary: strin
     )
     .option('--prompt <text>', 'the prompt of all pictures, whatever they say')
   addScorerOptions(command)
+  addResultsOptions(command)
     .option('--csv <file>', 'write the scores as CSV')
     .addOption(new Option('--device <name>', 'where networks run').choices(DEVICES).default('auto'))
     .option('--json', 'results as JSON')
@@ -70,11 +79,14 @@ async function score(
   if (chosen.length === 0)
     throw new UsageError('Name the files of a scorer.', 'For example --image-reward DIR, or --clip DIR.')
   if (options.csv !== undefined) await checkOutput(options.csv, CSV_RULE)
-  const scoring = { ...files, device: await chooseDevice(options.device), cacheFolder: cacheFolder(), signal }
+  const shared = await openResults(options)
+  const device = await chooseDevice(options.device)
+  const scoring = { ...files, device, cacheFolder: cacheFolder(), results: shared?.lines, signal }
   await checkScorers(scorers, scoring)
   const { pictures, unreadable } = await readPictures(paths, options.prompt)
   for (const { error } of unreadable) say(`${error.message}`)
   if (pictures.length === 0) throw nothingToScore(paths, unreadable)
+  if (shared && (await scoreShare(shared, { pictures, scorers, scoring }, options, started))) return
   const scored: ScoredFile[] = pictures.map(({ file, prompt }) => ({ file, prompt, scores: {} }))
   const progress = new ProgressLine()
   try {
@@ -92,6 +104,7 @@ async function score(
     progress.end()
   }
   if (options.csv !== undefined) await writeOutput(options.csv, asCsv(scored), CSV_RULE)
+  if (shared) sayGathered(shared)
   const took = (performance.now() - started) / 1000
   const result = {
     pictures: scored,
@@ -101,6 +114,29 @@ async function score(
   }
   printResult(options, result, () => `${inWords(scored, chosen)}\nDone in ${seconds(took)}.`)
   if (unreadable.length > 0) process.exitCode = EXIT.failed
+}
+
+/** As doShare, of pictures that are there. */
+async function scoreShare(
+  shared: SharedResults,
+  { pictures, scorers, scoring }: { pictures: NamedPicture[]; scorers: ScorerFiles; scoring: ScoringOptions },
+  options: CommonOptions,
+  started: number,
+): Promise<boolean> {
+  const units = scoreUnits(chosenScorers(scorers), pictures)
+  if (shared.share === null) {
+    const missing = shared.gathers ? await missingScores(units, scorers, scoring) : []
+    if (missing.length === 0) return false
+    sayGathered(shared)
+    throw notGathered(shared, units, missing)
+  }
+  const own = unitsOfShare(units, shared.share)
+  const progress = new ProgressLine()
+  await measureScores(own, scorers, scoring, (name, fraction) =>
+    progress.show(SCORER_DESCRIPTIONS[name].label, fraction),
+  ).finally(() => progress.end())
+  printShare(options, shared, { parts: own.length, failed: [], seconds: (performance.now() - started) / 1000 })
+  return true
 }
 
 function nothingToScore(paths: readonly string[], unreadable: NamedPictures['unreadable']): FusionError {

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { ScoreFigures } from '../../contract/evaluate/csv-tables'
 import type { RecogniserSettings } from '../../engine/evaluate/recognition/recogniser'
 import { recognitionSettingsSchema, type RecognitionSettings } from '../../contract/evaluate/recognition'
+import type { ScorerFiles } from '../../contract/evaluate/scorers'
 import { chosenScorers } from '../../contract/evaluate/scores'
 import { scoreSettingsSchema } from '../../contract/evaluate/settings'
 import { promptsFor } from '../../engine/evaluate/data/prompt-domains'
@@ -81,14 +82,24 @@ export async function scoredBy(
   seed: number,
   progress: ProgressLine,
 ): Promise<ScoreFigures | null> {
-  const files = scorerFilesOf(options)
-  if (chosenScorers(files).length === 0) return null
-  const drawn = await drawnTable(options, run, seed)
-  const scores = await drawAndScore(run, rows, drawn, files, {
+  const scored = await scoringOf(options, run, seed)
+  if (!scored) return null
+  const { table, files } = scored
+  const scores = await drawAndScore(run, rows, table, files, {
     onProgress: (phase, fraction) => progress.show(phase, fraction),
     onFailed: (name, { message }) => say(`${name}: ${message}`),
   })
-  return { domains: drawn.domains.map(({ name }) => ({ name })), scores }
+  return { domains: table.domains.map(({ name }) => ({ name })), scores }
+}
+
+/** What rows draw to be scored, and by which scorers; null where none is named. @throws reading a file of prompts */
+export async function scoringOf(
+  options: DrawingOptions,
+  run: EvaluationRun,
+  seed: number,
+): Promise<{ table: DrawnTable; files: ScorerFiles } | null> {
+  const files = scorerFilesOf(options)
+  return chosenScorers(files).length === 0 ? null : { table: await drawnTable(options, run, seed), files }
 }
 
 async function drawnTable(options: DrawingOptions, run: EvaluationRun, seed: number): Promise<DrawnTable> {

@@ -4,6 +4,7 @@ import { evaluationFolder } from '../../project/evaluation-folder'
 import { SPLITS, type Split } from '../../contract/evaluate/settings'
 import { type Project, readingOf } from '../../contract/document/project'
 import { EvaluationRun } from '../../engine/evaluate/evaluation-run'
+import type { ResultLines } from '../../engine/evaluate/measured/result-lines'
 import type { RecogniserSettings } from '../../engine/evaluate/recognition/recogniser'
 import { chooseDevice, DEVICES, type Device } from '../../engine/runtime/providers'
 import { cacheFolder } from '../folders'
@@ -62,8 +63,10 @@ export async function withRun(
     device,
     threads,
     recognition,
+    results,
   }: Pick<EvaluationOptions, 'device' | 'threads'> & {
     recognition?: RecogniserSettings | undefined
+    results?: ResultLines | undefined
   },
   { workerFile, clipVocabulary }: ProgramFiles,
   signal: AbortSignal,
@@ -79,6 +82,7 @@ export async function withRun(
     cacheFolder: cacheFolder(),
     clipVocabulary,
     recognition,
+    results,
     ...(workerFile && { workerFile }),
     ...(threads !== undefined && { threads }),
     signal,

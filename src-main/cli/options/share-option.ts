@@ -1,4 +1,4 @@
-import { isShare, MOST_SHARES, type Share } from '../../engine/merge/split/share'
+import { isShare, MOST_SHARES, type Share } from '../../engine/shares/share'
 import { UsageError } from '../output/output'
 
 /** Which share of how many, as options and the environment of a job say it. */

@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { tmpdir } from 'node:os'
 import type { ModelRole } from '../../contract/evaluate/losses'
 import type { Recognition } from '../../contract/evaluate/recognition'
 import type { EvaluationSettings } from '../../contract/evaluate/settings'
@@ -13,20 +10,23 @@ import { throwIfCancelled } from '../cancel'
 import { LiveMerge, reasonAgainstFeeding } from '../merge/live-merge'
 import { planMerge } from '../merge/open-model'
 import type { MergePlan } from '../merge/plan/merge-plan'
-import { longestPhase } from '../merge/prepare'
-import { runMerge } from '../merge/run'
-import type { ProviderStatus } from '../runtime/providers'
 import type { Provider } from '../runtime/session'
 import { checkpointModel, liveModel, readUnetWeights, type EvaluatedModel } from './losses/evaluated-model'
 import { openEvaluationData, vaeHashFor, type EvaluationData } from './data/evaluation-data'
 import type { EvaluationSet } from './data/evaluation-set'
-import { LossStore, type StoredLosses } from './losses/loss-store'
-import { modelKeyOf } from './model-key'
+import { domainLossesSchema, lossKeyOf, type DomainLosses } from './losses/loss-key'
+import { identityFor, measurementsIn, type KeptIn } from './measured/kept-in'
+import type { Measurements } from './measured/measurements'
+import type { ResultLines } from './measured/result-lines'
+import type { FileIdentity } from './file-identity'
+import { NotMeasured } from './measured/not-measured'
+import { modelKeyOf, type ModelSurroundings } from './model-key'
 import { LossMeter, type LossTable, type ModelLosses } from './losses/loss-table'
 import { chooseSplit, countPictures, type ChosenDomain } from './data/splits'
 import type { ScoringOptions } from './scored-pictures/picture-scores'
 import { Recogniser, type RecogniserSettings } from './recognition/recogniser'
 import type { Nearest } from './recognition/recognition-meter'
+import { WrittenMerge, type WritingTools } from './written-merge'
 import { isDenoiser } from '../../contract/values/denoisers'
 
 /** What is measured: a model's file, or a merge. */
@@ -43,18 +43,14 @@ export interface EvaluatedRow {
 
 export type DataSettings = Pick<EvaluationSettings, 'split' | 'pictures' | 'seed'> & { folder: string }
 
-export interface EvaluationTools extends Reading {
+export interface EvaluationTools extends Reading, WritingTools {
   /** A whole pipeline: models are measured in its network. */
   base: string
   data: DataSettings
-  device: ProviderStatus
-  cacheFolder: string
-  clipVocabulary: string
+  /** Absent: what is measured is kept in the cache. */
+  results?: ResultLines | undefined
   /** Absent: models are measured by their losses alone. */
   recognition?: RecogniserSettings | undefined
-  workerFile?: URL
-  threads?: number
-  signal?: AbortSignal
 }
 
 /** A row that is measured; `seconds` is what its merge took, null for a model that was there. */
@@ -64,6 +60,13 @@ export interface MeasuredRow extends ModelLosses {
   nearest: Nearest | null
   /** Of the merge, where it was searched. */
   scale: number | null
+}
+
+/** Losses by domain, picture and timestep, and what making the model cost. */
+interface RowLosses {
+  losses: number[][][]
+  /** null for a model that was there. */
+  seconds: number | null
 }
 
 interface Progress {
@@ -77,13 +80,13 @@ const MERGING_PART = 0.3
 export class EvaluationRun {
   readonly #data: EvaluationData
   readonly #wanted: ChosenDomain[]
-  readonly #store: LossStore
+  readonly #store: Measurements<DomainLosses>
+  readonly #identity: FileIdentity
   readonly #recogniser: Recogniser | null
   #network: { pipeline: Pipeline; live: LiveMerge } | null = null
   #pictures: { set: EvaluationSet; chosen: ChosenDomain[]; meter: LossMeter } | null = null
-  #scratch: string | null = null
-  /** The merge that lies in the scratch folder. */
-  #written: { plan: string; path: string } | null = null
+  readonly #written: WrittenMerge
+  #onlyFinds = false
 
   private constructor(
     private readonly tools: EvaluationTools,
@@ -92,8 +95,10 @@ export class EvaluationRun {
     const { split, pictures } = tools.data
     this.#data = data
     this.#wanted = chooseSplit(data, split, pictures ?? undefined)
-    this.#store = new LossStore(tools.cacheFolder)
-    this.#recogniser = tools.recognition ? new Recogniser(tools.recognition, this.#wanted, tools.cacheFolder) : null
+    this.#store = measurementsIn(tools, domainLossesSchema)
+    this.#identity = identityFor(tools)
+    this.#written = new WrittenMerge(tools)
+    this.#recogniser = tools.recognition ? new Recogniser(tools.recognition, this.#wanted, tools) : null
   }
 
   /** @throws FusionError 'not-found', 'malformed', 'validation' of the data */
@@ -113,8 +118,9 @@ export class EvaluationRun {
     return this.tools.device.provider
   }
 
-  get cacheFolder(): string {
-    return this.tools.cacheFolder
+  /** Where what is measured and drawn is kept. */
+  get keptIn(): KeptIn {
+    return this.tools
   }
 
   get signal(): AbortSignal | undefined {
@@ -123,8 +129,8 @@ export class EvaluationRun {
 
   /** What scores the rows' pictures: on the same device, kept in the same cache. */
   get scoring(): ScoringOptions {
-    const { device, cacheFolder, clipVocabulary } = this.tools
-    return { device, cacheFolder, clipVocabulary, ...this.#signal }
+    const { device, cacheFolder, results, clipVocabulary } = this.tools
+    return { device, cacheFolder, results, clipVocabulary, ...this.#signal }
   }
 
   /** Pictures that each row draws. */
@@ -169,36 +175,57 @@ export class EvaluationRun {
     return { name, role, ...losses, nearest, scale: searchesScale ? (merge?.method.scale ?? null) : null }
   }
 
-  /** Losses of a row on some of the pictures. @throws as measure */
-  async lossesOf(row: EvaluatedRow, onProgress: Progress, domains: readonly ChosenDomain[]): Promise<StoredLosses> {
-    const key = await this.#keyOf(row, domains)
-    const known = await this.#store.find(key)
-    if (known) return known
+  /**
+   * Losses of a row on some of the pictures; each domain's are kept as soon as they are measured.
+   * @throws as measure
+   */
+  async lossesOf(row: EvaluatedRow, onProgress: Progress, domains: readonly ChosenDomain[]): Promise<RowLosses> {
+    const found = new Map<string, DomainLosses>()
+    for (const domain of domains) {
+      const known = await this.#store.find(await this.#keyOf(row, [domain]))
+      if (known) found.set(domain.name, known)
+    }
+    const missing = domains.filter(({ name }) => !found.has(name))
+    if (missing.length > 0) await this.#measureLosses(row, onProgress, missing, found)
+    const losses = domains.map(({ name }) => found.get(name)!.losses)
+    if (losses.flat(2).every(Number.isFinite)) return { losses, seconds: found.get(domains[0]!.name)!.seconds }
+    throw new FusionError('not-finite', `The network of ${row.name} gives NaN or infinity, so it has no loss.`, {
+      hint: 'Its weights are too large: try others, or another method.',
+    })
+  }
+
+  async #measureLosses(
+    row: EvaluatedRow,
+    onProgress: Progress,
+    domains: readonly ChosenDomain[],
+    found: Map<string, DomainLosses>,
+  ): Promise<void> {
     const { meter } = await this.load(onProgress)
     const { model, cost } = await this.modelOf(row, (fraction) => onProgress('merging', MERGING_PART * fraction))
-    const { losses } = await meter.measure(model, this.#encodedOf(domains), {
+    await meter.measure(model, this.#encodedOf(domains), {
       ...this.#signal,
       onProgress: (_, fraction) =>
         onProgress('measuring', row.merge ? MERGING_PART + (1 - MERGING_PART) * fraction : fraction),
+      onDomain: async (index, losses) => {
+        const domain = domains[index]!
+        const measured = { losses: losses.map((values) => Array.from(values)), seconds: cost() }
+        found.set(domain.name, measured)
+        await this.#store.keep(await this.#keyOf(row, [domain]), measured, `${row.name} on ${domain.name}`)
+      },
     })
-    const kept = losses.map((own) => own.map((values) => Array.from(values)))
-    if (!kept.flat(2).every(Number.isFinite))
-      throw new FusionError('not-finite', `The network of ${row.name} gives NaN or infinity, so it has no loss.`, {
-        hint: 'Its weights are too large: try others, or another method.',
-      })
-    const stored = { losses: kept, seconds: cost() }
-    await this.#store.keep(key, stored)
-    return stored
-  }
-
-  #keyOf(row: EvaluatedRow, chosen: readonly ChosenDomain[]): Promise<string> {
-    const { base, data } = this.tools
-    return LossStore.keyOf(row, { base, ...readingOf(this.tools), ...data, chosen, provider: this.provider })
   }
 
   /** The key of a row's model, whatever it is measured on. */
   modelKeyOf(row: EvaluatedRow): Promise<string> {
-    return modelKeyOf(row, { base: this.tools.base, ...readingOf(this.tools), provider: this.provider })
+    return modelKeyOf(row, this.#surroundings, this.#identity)
+  }
+
+  #keyOf(row: EvaluatedRow, chosen: readonly ChosenDomain[]): Promise<string> {
+    return lossKeyOf(row, { ...this.#surroundings, ...this.tools.data, chosen }, this.#identity)
+  }
+
+  get #surroundings(): ModelSurroundings {
+    return { base: this.tools.base, ...readingOf(this.tools), provider: this.provider }
   }
 
   /** The same pictures by their places in the set that is loaded. */
@@ -214,13 +241,13 @@ export class EvaluationRun {
   async #drawnBy(row: EvaluatedRow, onProgress: Progress): Promise<Nearest | null> {
     const recogniser = this.#recogniser
     if (!recogniser) return null
-    const key = await recogniser.keyOf(await this.#keyOf(row, this.#wanted))
+    const key = await recogniser.keyOf(await this.#keyOf(row, this.#wanted), this.#identity)
     const { nearest, isWhole } = await recogniser.find(key)
     if (isWhole) return nearest
     const { set } = await this.load((phase) => onProgress(phase, 0))
     return this.withModel(row, async (pipeline) =>
       recogniser.measure(
-        { pipeline, key: await this.modelKeyOf(row) },
+        { pipeline, key: await this.modelKeyOf(row), name: row.name },
         set,
         key,
         this.provider,
@@ -244,6 +271,7 @@ export class EvaluationRun {
 
   /** The pipeline alone, to draw with. */
   async loadNetwork(onProgress: Progress): Promise<{ pipeline: Pipeline; live: LiveMerge }> {
+    if (this.#onlyFinds) throw new NotMeasured()
     if (this.#network) return this.#network
     const { base, device, cacheFolder, workerFile, threads } = this.tools
     onProgress('loading', 0)
@@ -287,6 +315,16 @@ export class EvaluationRun {
     return checkpointModel('base', 'base', checkpoint, { base: checkpoint, ...this.#loading })
   }
 
+  /** Works with what is kept alone. @throws NotMeasured where something would have to be measured or drawn */
+  async onlyFinding<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.#onlyFinds = true
+    try {
+      return await work()
+    } finally {
+      this.#onlyFinds = false
+    }
+  }
+
   /** Frees the networks' memory; they are loaded again where something needs them. */
   async releaseNetworks(): Promise<void> {
     await this.#recogniser?.release()
@@ -297,7 +335,7 @@ export class EvaluationRun {
 
   async release(): Promise<void> {
     await this.releaseNetworks()
-    if (this.#scratch !== null) await rm(this.#scratch, { recursive: true, force: true })
+    await this.#written.remove()
   }
 
   /** A row as a model of the loaded pipeline; `cost` is the seconds that its merge took, once it was prepared. */
@@ -324,35 +362,11 @@ export class EvaluationRun {
         seconds = (performance.now() - started) / 1000
         return pipeline
       }
-      const made = await this.#write(plan, onMerging)
+      const made = await this.#written.write(plan, onMerging)
       seconds = (performance.now() - started) / 1000
       return this.#writtenModel(plan, made).prepare(pipeline)
     }
     return { model: { name, role, prepare }, cost: () => seconds }
-  }
-
-  /** A merge that is not a linear combination is written as its export would be, into a folder that is removed with this run. */
-  async #write(plan: MergePlan, onMerging: (fraction: number) => void): Promise<string> {
-    const { device, cacheFolder, workerFile, clipVocabulary, threads } = this.tools
-    const wanted = JSON.stringify(plan.project)
-    if (this.#written?.plan === wanted) return this.#written.path
-    this.#scratch ??= await mkdtemp(join(tmpdir(), 'featurefusion-evaluate-'))
-    this.#written = null
-    const { path } = await runMerge(plan, {
-      path: join(this.#scratch, plan.output.folder ? 'merge' : 'merge.safetensors'),
-      overwrite: true,
-      provider: device.provider,
-      cacheFolder,
-      clipVocabulary,
-      ...(workerFile && { workerFile }),
-      ...(threads !== undefined && { threads }),
-      ...this.#signal,
-      onProgress: (phase, fraction) => {
-        if (phase === longestPhase(plan)) onMerging(fraction)
-      },
-    })
-    this.#written = { plan: wanted, path }
-    return path
   }
 
   #writtenModel({ components }: MergePlan, path: string): EvaluatedModel {

@@ -109,3 +109,21 @@ it('needs the files of a scorer, and pictures', async () => {
   const wrong = await score(folder, '--clip', join(folder, 'pictures'))
   expect(wrong.code).toBe(1)
 })
+
+it('scores in shares what one run scores, and names the share that is missing', async () => {
+  const command = [join(folder, 'pictures'), '--clip', CLIP, '--json']
+  const shared = [...command, '--results', join(folder, 'results')]
+  const whole = await score(...command)
+  const first = await score(...shared, '--share', '1/2')
+  expect(JSON.parse(first.output)).toMatchObject({ share: { index: 1, count: 2 }, parts: 1, added: 1 })
+  const early = await score(...shared, '--gather')
+  expect(early.code).toBe(1)
+  expect(early.errors).toMatch(/1 of 2 parts are missing .*, of share 2\/2\.\n {2}Share 2\/2: clip of .*b\.png\n/)
+  await score(...shared, '--share', '2/2')
+  const again = await score(...shared, '--share', '2/2')
+  expect(JSON.parse(again.output)).toMatchObject({ parts: 1, added: 0 })
+  const gathered = await score(...shared, '--gather')
+  const { seconds: _own, ...result } = JSON.parse(gathered.output) as Result & { seconds: number }
+  const { seconds: _whole, ...expected } = JSON.parse(whole.output) as Result & { seconds: number }
+  expect(result).toEqual(expected)
+})

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { checkSplitFolder, planSplit, writeSplitPlan } from '../../../engine/merge/split/split-plan'
-import { shareCosts } from '../../../engine/merge/split/share'
+import { shareCosts } from '../../../engine/merge/split/share-work'
 import { chooseProvider, DEVICES, type Device } from '../../../engine/runtime/providers'
 import { cacheFolder } from '../../folders'
 import { addModelOptions, addOutputOptions, loadProject, type ModelOptions } from '../../options/model-options'

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { readSplitPlan } from '../../../engine/merge/split/split-plan'
-import { shareInWords } from '../../../engine/merge/split/share'
+import { shareInWords } from '../../../engine/shares/share'
 import { workShare, type WorkedShare } from '../../../engine/merge/split/work-share'
 import { PHASE_WORDS } from '../../../engine/merge/run'
 import { chooseProvider, DEVICES, type Device } from '../../../engine/runtime/providers'

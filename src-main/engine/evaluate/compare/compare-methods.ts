@@ -17,6 +17,7 @@ import {
 import { halves, type ChosenDomain } from '../data/splits'
 import type { EvaluatedRow, EvaluationRun, MeasuredRow } from '../evaluation-run'
 import { mean } from '../losses/bootstrap'
+import { NotMeasured } from '../measured/not-measured'
 import { MOST_SCALES, searchScale } from './scale-search'
 import { groupBy } from '../../../contract/values/group-by'
 
@@ -157,7 +158,21 @@ export interface RowNews {
  * domain has one picture alone, they are judged by all.
  */
 export function judgedDomains(run: EvaluationRun, rows: readonly EvaluatedRow[]): readonly ChosenDomain[] {
-  return searchDomains(run, rows) ? halves(run.domains)[1] : run.domains
+  return usedDomains(run, rows).judged
+}
+
+/** The pictures of a comparison. */
+export interface UsedDomains {
+  /** Those that scales are searched on; null where none is. */
+  search: readonly ChosenDomain[] | null
+  /** Those that rows are judged by. */
+  judged: readonly ChosenDomain[]
+}
+
+/** @param rows all of a comparison, since rows without a scale are judged by the same pictures */
+export function usedDomains(run: EvaluationRun, rows: readonly EvaluatedRow[]): UsedDomains {
+  const search = searchDomains(run, rows)
+  return { search, judged: search ? halves(run.domains)[1] : run.domains }
 }
 
 /** The pictures that scales are searched on; null where none is. */
@@ -169,16 +184,15 @@ function searchDomains(run: EvaluationRun, rows: readonly EvaluatedRow[]): reado
 /**
  * Measures rows one after the other, on the pictures of `judgedDomains`. A merge that cannot be made is told and left out; whatever stops the base, or would
  * stop every other row, stops all.
- * @throws FusionError 'cancelled', 'device', 'out-of-memory', and what the base's measurement throws
+ * @throws FusionError 'cancelled', 'device', 'out-of-memory', NotMeasured, and what the base's measurement throws
  */
 export async function measureRows(
   run: EvaluationRun,
   rows: readonly EvaluatedRow[],
   { onProgress, onRow, onFailed }: RowNews = {},
+  { search, judged }: UsedDomains = usedDomains(run, rows),
 ): Promise<MeasuredRow[]> {
   const measured: MeasuredRow[] = []
-  const search = searchDomains(run, rows)
-  const judged = judgedDomains(run, rows)
   await forEachRow(
     rows,
     async (row, index) => {
@@ -258,7 +272,8 @@ export async function forEachRow<Row extends Pick<EvaluatedRow, 'name' | 'role'>
     } catch (error) {
       const fatal = ['cancelled', 'device', 'out-of-memory'] as const
       const report = toErrorReport(error)
-      if (row.role === 'base' || (fatal as readonly string[]).includes(report.kind)) throw error
+      if (row.role === 'base' || error instanceof NotMeasured || (fatal as readonly string[]).includes(report.kind))
+        throw error
       onFailed?.(row.name, report)
     }
   }

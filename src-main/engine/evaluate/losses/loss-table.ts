@@ -29,6 +29,8 @@ export interface MeasureOptions {
   onProgress?: (model: string, fraction: number) => void
   /** Called with every model that is done, so that an end before the last one keeps what was measured. */
   onModel?: (losses: ModelLosses) => void
+  /** Waited for after every domain of a model, with its place among those that are measured. */
+  onDomain?: (index: number, losses: readonly Float64Array[]) => Promise<void>
 }
 
 /** A model in the network. */
@@ -51,27 +53,27 @@ export class LossMeter {
   async measure(
     model: EvaluatedModel,
     domains: readonly ChosenDomain[],
-    { signal, onProgress }: Pick<MeasureOptions, 'signal' | 'onProgress'> = {},
+    { signal, onProgress, onDomain }: Pick<MeasureOptions, 'signal' | 'onProgress' | 'onDomain'> = {},
   ): Promise<ModelLosses> {
     const all = countPictures(domains)
     let before = 0
     const prepared = await model.prepare(this.pipeline)
     try {
       const losses: Float64Array[][] = []
-      for (const chosen of domains) {
+      for (const [index, chosen] of domains.entries()) {
         throwIfCancelled(signal)
         const domain = this.set.domains.find(({ name }) => name === chosen.name)!
         const pictures = chosen.pictures.map(({ index }) => index)
-        losses.push(
-          await denoisingLosses(prepared, this.set, domain, {
-            pictures,
-            texts: await this.#textsOf(prepared, domain, pictures, signal),
-            ...(signal && { signal }),
-            ...(onProgress && {
-              onProgress: (done, total) => onProgress(model.name, (before + (pictures.length * done) / total) / all),
-            }),
+        const own = await denoisingLosses(prepared, this.set, domain, {
+          pictures,
+          texts: await this.#textsOf(prepared, domain, pictures, signal),
+          ...(signal && { signal }),
+          ...(onProgress && {
+            onProgress: (done, total) => onProgress(model.name, (before + (pictures.length * done) / total) / all),
           }),
-        )
+        })
+        losses.push(own)
+        await onDomain?.(index, own)
         before += pictures.length
       }
       return { name: model.name, role: model.role, losses }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Recognition, RecognitionSettings } from '../../../contract/evaluate/recognition'
 import { drawingRuns } from '../../../contract/preview'
 import type { ModelRole } from '../../../contract/evaluate/losses'
-import { filesOfModel, openModel } from '../../merge/open-model'
+import { openModel } from '../../merge/open-model'
 import type { Pipeline } from '../../diffusion/pipeline'
 import type { Provider } from '../../runtime/session'
 import { digest } from '../../files/kept/digest'
@@ -10,7 +10,10 @@ import { ClipScorer } from '../clip/clip-scorer'
 import type { EvaluationSet } from '../data/evaluation-set'
 import type { ChosenDomain } from '../data/splits'
 import { DrawnPictures, type DrawingModel } from '../drawn/drawn-pictures'
-import { MeasurementStore } from '../losses/loss-store'
+import type { FileIdentity } from '../file-identity'
+import { measurementsIn, picturesFolder, type KeptIn } from '../measured/kept-in'
+import { MeasurementStore } from '../measured/measurement-store'
+import type { Measurements } from '../measured/measurements'
 import { promptsOfDomains, recognise, type DrawingSettings, type Nearest } from './recognition-meter'
 import { summariseRecognition } from './recognition-summary'
 import { clipFeatures, latentFeatures, referencesOf, type PictureFeatures } from './reference-pictures'
@@ -19,6 +22,7 @@ import { clipFeatures, latentFeatures, referencesOf, type PictureFeatures } from
 const FORMAT = 1
 
 const storedSchema = z.object({ nearest: z.array(z.number().int().nonnegative().nullable()) })
+type StoredNearest = z.infer<typeof storedSchema>
 
 /** How models draw, and what their pictures are compared by. */
 export interface RecogniserSettings {
@@ -29,7 +33,9 @@ export interface RecogniserSettings {
 
 /** What models draw, judged one after the other and kept, batch by batch. */
 export class Recogniser {
-  readonly #store: MeasurementStore<z.infer<typeof storedSchema>>
+  readonly #store: Measurements<StoredNearest>
+  /** Of models that have not drawn all yet. */
+  readonly #begun: MeasurementStore<StoredNearest>
   readonly #chosen: readonly ChosenDomain[]
   readonly #prompts: readonly { domain: string; caption: string }[]
   readonly #drawn: DrawnPictures
@@ -40,12 +46,13 @@ export class Recogniser {
   constructor(
     private readonly settings: RecogniserSettings,
     chosen: readonly ChosenDomain[],
-    cacheFolder: string,
+    keptIn: KeptIn,
   ) {
     this.#chosen = chosen
     this.#prompts = promptsOfDomains(chosen, settings.drawing)
-    this.#store = new MeasurementStore(cacheFolder, storedSchema)
-    this.#drawn = new DrawnPictures(cacheFolder)
+    this.#store = measurementsIn(keptIn, storedSchema)
+    this.#begun = new MeasurementStore(keptIn.cacheFolder, storedSchema)
+    this.#drawn = new DrawnPictures(picturesFolder(keptIn))
   }
 
   /** Runs of the UNet on one picture that a model takes. */
@@ -58,16 +65,16 @@ export class Recogniser {
     return this.#prompts.length * this.settings.drawing.seeds
   }
 
-  /** The key of what a model draws. @param losses the key of its losses on the same pictures (LossStore.keyOf) */
-  async keyOf(losses: string): Promise<string> {
+  /** The key of what a model draws. @param losses the key of its losses on the same pictures (lossKeyOf) */
+  async keyOf(losses: string, identity: FileIdentity): Promise<string> {
     const { drawing, clip } = this.settings
-    const seen = clip === null ? null : (await filesOfModel(clip)).map(({ path, state }) => [path, state])
-    return digest([FORMAT, losses, drawing, clip, seen])
+    const seen = clip === null ? null : await identity.model(clip)
+    return digest([FORMAT, losses, drawing, clip === null ? null : identity.path(clip), seen])
   }
 
   /** What is kept of a model's pictures; all of them where it had drawn to its end. */
   async find(key: string): Promise<{ nearest: Nearest; isWhole: boolean }> {
-    const nearest = (await this.#store.find(key))?.nearest ?? []
+    const nearest = ((await this.#store.find(key)) ?? (await this.#begun.find(key)))?.nearest ?? []
     return { nearest, isWhole: nearest.length === this.pictures }
   }
 
@@ -78,7 +85,7 @@ export class Recogniser {
    * @throws what recognise throws, and loading a CLIP model
    */
   async measure(
-    model: DrawingModel,
+    model: DrawingModel & { name: string },
     set: EvaluationSet,
     key: string,
     provider: Provider,
@@ -90,7 +97,8 @@ export class Recogniser {
     return recognise(model, this.#prompts, features, this.settings.drawing, known, {
       ...(signal && { signal }),
       onJudged: async (nearest) => {
-        await this.#store.keep(key, { nearest: [...nearest] })
+        const store: Measurements<StoredNearest> = nearest.length === this.pictures ? this.#store : this.#begun
+        await store.keep(key, { nearest: [...nearest] }, `what ${model.name} draws`)
         onProgress(nearest.length / this.pictures)
       },
     })

@@ -1,9 +1,11 @@
 import { z } from 'zod'
 import { SCORER_DESCRIPTIONS, type ScorerFiles, type ScorerName } from '../../../contract/evaluate/scorers'
+import { groupBy } from '../../../contract/values/group-by'
 import { throwIfCancelled } from '../../cancel'
 import { digest } from '../../files/kept/digest'
 import { chooseDevice } from '../../runtime/providers'
-import { MeasurementStore } from '../losses/loss-store'
+import { measurementsIn, type KeptIn } from '../measured/kept-in'
+import type { Measurements } from '../measured/measurements'
 import { loadScorer } from '../scores/load-scorer'
 import type { PictureScorer, ScoredPicture, ScorerOptions } from '../scores/picture-scorer'
 import { scorerKey } from './scorer-key'
@@ -12,15 +14,15 @@ import { scorerKey } from './scorer-key'
 export interface Scorable {
   /** Of its file. */
   sha256: string
+  /** For people. */
+  name?: string
   /** null: only what needs none scores it. */
   prompt: string | null
   /** Reads it. */
   pixels(): Promise<ScoredPicture>
 }
 
-export interface ScoringOptions extends ScorerOptions {
-  cacheFolder: string
-}
+export interface ScoringOptions extends ScorerOptions, Pick<KeptIn, 'cacheFolder' | 'results'> {}
 
 /** Pictures that are in memory together. */
 const TOGETHER = 8
@@ -29,7 +31,7 @@ const storedSchema = z.object({ score: z.number() })
 
 /** One scorer, loaded when a picture comes whose score is not kept, and every score that it gave, kept by picture and prompt. */
 export class PictureScores {
-  readonly #store: MeasurementStore<z.infer<typeof storedSchema>>
+  readonly #store: Measurements<z.infer<typeof storedSchema>>
   #scorer: PictureScorer | null = null
 
   private constructor(
@@ -39,7 +41,7 @@ export class PictureScores {
     private readonly key: string,
     private readonly load: typeof loadScorer,
   ) {
-    this.#store = new MeasurementStore(options.cacheFolder, storedSchema)
+    this.#store = measurementsIn(options, storedSchema)
   }
 
   /**
@@ -66,23 +68,20 @@ export class PictureScores {
    */
   async of(pictures: readonly Scorable[], onProgress?: (fraction: number) => void): Promise<(number | null)[]> {
     const scores: (number | null)[] = []
-    const missing = new Map<string, (Scorable & { place: number })[]>()
+    const missing: (Scorable & { place: number })[] = []
     for (const [place, picture] of pictures.entries()) {
-      const prompt = this.#promptOf(picture)
+      const prompt = promptFor(this.name, picture)
       const kept = prompt === null ? null : await this.#store.find(this.#keyOf(picture, prompt))
       scores.push(kept && kept.score)
-      if (prompt !== null && !kept) missing.set(prompt, [...(missing.get(prompt) ?? []), { ...picture, place }])
+      if (prompt !== null && !kept) missing.push({ ...picture, place })
     }
-    const known = scores.length - [...missing.values()].flat().length
-    let done = known
-    for (const [prompt, own] of missing)
-      for (let first = 0; first < own.length; first += TOGETHER) {
-        throwIfCancelled(this.options.signal)
-        const batch = own.slice(first, first + TOGETHER)
-        const found = await this.#score(batch, prompt)
-        batch.forEach(({ place }, index) => (scores[place] = found[index]!))
-        onProgress?.((done += batch.length) / scores.length)
-      }
+    let done = scores.length - missing.length
+    for (const batch of batchesOf(this.name, missing)) {
+      throwIfCancelled(this.options.signal)
+      const found = await this.#score(batch, promptFor(this.name, batch[0]!)!)
+      batch.forEach(({ place }, index) => (scores[place] = found[index]!))
+      onProgress?.((done += batch.length) / scores.length)
+    }
     return scores
   }
 
@@ -97,16 +96,31 @@ export class PictureScores {
     this.#scorer ??= await this.load(this.name, this.files, this.options)
     const scores = await this.#scorer.scores(pixels, prompt)
     for (const [index, picture] of pictures.entries())
-      await this.#store.keep(this.#keyOf(picture, prompt), { score: scores[index]! })
+      await this.#store.keep(
+        this.#keyOf(picture, prompt),
+        { score: scores[index]! },
+        `${this.name} of ${picture.name ?? picture.sha256}`,
+      )
     return scores
-  }
-
-  /** What the scorer reads as the prompt: nothing where it plays no part. */
-  #promptOf({ prompt }: Scorable): string | null {
-    return SCORER_DESCRIPTIONS[this.name].ignoresPrompt ? '' : prompt
   }
 
   #keyOf({ sha256 }: Scorable, prompt: string): string {
     return digest(['score', this.key, sha256, prompt])
   }
+}
+
+/** What a scorer reads as the prompt: nothing where it plays no part. */
+function promptFor(name: ScorerName, { prompt }: Pick<Scorable, 'prompt'>): string | null {
+  return SCORER_DESCRIPTIONS[name].ignoresPrompt ? '' : prompt
+}
+
+/** Pictures as a scorer sees them: those of one prompt, a few at a time; those that it cannot score are left out. */
+export function batchesOf<Picture extends Pick<Scorable, 'prompt'>>(
+  name: ScorerName,
+  pictures: readonly Picture[],
+): Picture[][] {
+  const scorable = pictures.filter((picture) => promptFor(name, picture) !== null)
+  return [...groupBy(scorable, (picture) => promptFor(name, picture)).values()].flatMap((own) =>
+    Array.from({ length: Math.ceil(own.length / TOGETHER) }, (_, at) => own.slice(at * TOGETHER, (at + 1) * TOGETHER)),
+  )
 }

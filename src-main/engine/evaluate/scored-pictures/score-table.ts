@@ -4,6 +4,7 @@ import { SCORER_DESCRIPTIONS, type ScorerFiles } from '../../../contract/evaluat
 import { chosenScorers, type ScoreSummary } from '../../../contract/evaluate/scores'
 import { forEachRow } from '../compare/compare-methods'
 import type { PromptDomain } from '../data/prompt-domains'
+import { picturesFolder } from '../measured/kept-in'
 import { DrawnPictures, type DrawnPicture, type DrawnSettings } from '../drawn/drawn-pictures'
 import type { EvaluatedRow, EvaluationRun } from '../evaluation-run'
 import { scorerMemory, type loadScorer } from '../scores/load-scorer'
@@ -77,7 +78,7 @@ export async function drawRows(
   { domains, seeds, seed, settings }: DrawnTable,
   { onProgress, onFailed }: ScoreNews = {},
 ): Promise<DrawnRow[]> {
-  const store = new DrawnPictures(run.cacheFolder)
+  const store = new DrawnPictures(picturesFolder(run.keptIn))
   const requests = domains.flatMap(({ prompts }) =>
     prompts.flatMap((prompt) => Array.from({ length: seeds }, (_, i) => ({ prompt, seed: seed + i }))),
   )
@@ -117,7 +118,7 @@ export async function scoreRows(
   { onProgress, onScores, onFailed }: ScoreNews = {},
   load?: typeof loadScorer,
 ): Promise<ScoreSummary[]> {
-  const store = new DrawnPictures(options.cacheFolder)
+  const store = new DrawnPictures(picturesFolder(options))
   const chosen = chosenScorers(files)
   const scores: ScoreSummary[] = []
   for (const [place, name] of chosen.entries()) {
@@ -131,7 +132,11 @@ export async function scoreRows(
         rows,
         async (row, index) => {
           const found = await scorer.of(
-            row.pictures.flat(2).map((picture) => ({ ...picture, pixels: () => store.pixels(picture) })),
+            row.pictures.flat(2).map((picture) => ({
+              ...picture,
+              name: `${row.name}: ${picture.prompt}`,
+              pixels: () => store.pixels(picture),
+            })),
             (fraction) => tell(`${label} of ${row.name}`, (index + fraction) / rows.length),
           )
           models.push({ name: row.name, role: row.role, scores: likeRow(row, found.map(Number)) })

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { readCheckedJson, writeCheckedJson } from '../../files/kept/checked-json'
 import { PROVIDERS } from '../../runtime/session'
-import { shareName, shareOfName, type Share } from './share'
+import { shareName, shareOfName, type Share } from '../../shares/share'
 
 /** In the folder of a plan: what shares note, and what those write that are written apart. */
 export const SHARES = 'shares'

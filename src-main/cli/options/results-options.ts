@@ -1,0 +1,54 @@
+import type { Command } from 'commander'
+import { ResultLines } from '../../engine/evaluate/measured/result-lines'
+import { shareName, type Share } from '../../engine/shares/share'
+import { say, UsageError } from '../output/output'
+import { shareOf } from './share-option'
+
+export interface ResultsOptions {
+  results?: string
+  /** true: the job array says which one of how many. */
+  share?: string | true
+  gather?: boolean
+}
+
+/** A folder of results that several processes or machines fill, and what this one does with it. */
+export interface SharedResults {
+  lines: ResultLines
+  /** null: the results of all shares are wanted. */
+  share: Share | null
+  /** Whether what is missing is named, and not measured. */
+  gathers: boolean
+}
+
+/** The file of what is measured where the results of all shares are wanted. */
+const REST = 'rest'
+
+/** Options of commands that several processes or machines can do in shares. */
+export function addResultsOptions(command: Command): Command {
+  return command
+    .option(
+      '--results <dir>',
+      'folder of results that several machines fill; without --share: measure what is missing there, and print the result of all',
+    )
+    .option(
+      '--share [i/n]',
+      'only measure share I of N, and keep it in --results; in a job array of Slurm, or an indexed job of Kubernetes with N, the job says which',
+    )
+    .option('--gather', 'print the result of all shares in --results, or name what is missing; measure nothing')
+}
+
+/**
+ * Opens the folder of results; null where none is named.
+ * @throws UsageError, and what ResultLines.open throws
+ */
+export async function openResults({ results, share, gather }: ResultsOptions): Promise<SharedResults | null> {
+  if (results === undefined) {
+    if (share !== undefined || gather) throw new UsageError('--share and --gather go with --results DIR.')
+    return null
+  }
+  if (share !== undefined && gather) throw new UsageError('--gather is for all shares: remove --share.')
+  const own = share === undefined ? null : shareOf(share === true ? undefined : share)
+  const lines = await ResultLines.open(results, own ? shareName(own) : REST)
+  for (const note of lines.notes) say(`Note: ${note}`)
+  return { lines, share: own, gathers: gather === true }
+}
