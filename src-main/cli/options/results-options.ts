@@ -48,7 +48,7 @@ export async function openResults({ results, share, gather }: ResultsOptions): P
   }
   if (share !== undefined && gather) throw new UsageError('--gather is for all shares: remove --share.')
   const own = share === undefined ? null : shareOf(share === true ? undefined : share)
-  const lines = await ResultLines.open(results, own ? shareName(own) : REST)
+  const lines = await ResultLines.open(results, own ? shareName(own) : REST, gather === true)
   for (const note of lines.notes) say(`Note: ${note}`)
   return { lines, share: own, gathers: gather === true }
 }

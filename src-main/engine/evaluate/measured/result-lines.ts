@@ -4,6 +4,7 @@ import { cpus } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { z } from 'zod'
 import { FusionError } from '../../../contract/errors'
+import { unreadable } from '../../files/reading/file-errors'
 import { readSmallText } from '../../files/reading/regular-file'
 import { SMALL_FILES } from '../../files/reading/small-files'
 import { checkOutputFolder } from '../../files/writing/write-output'
@@ -49,13 +50,17 @@ export class ResultLines {
   /**
    * Reads what is there.
    * @param own name of the file that this process adds to, without its ending
+   * @param isOnlyRead whether the folder must be there, and may be one that cannot be written to
    * @throws FusionError 'damaged' where two lines contradict each other, 'target' where the folder cannot be written to,
-   *   and what reading a file throws
+   *   'not-found', and what reading a file throws
    */
-  static async open(folder: string, own: string): Promise<ResultLines> {
+  static async open(folder: string, own: string, isOnlyRead = false): Promise<ResultLines> {
     const results = new ResultLines(resolve(folder), own)
-    await checkOutputFolder(results.folder)
-    const names = (await readdir(results.folder)).filter((name) => name.endsWith(ENDING)).sort()
+    if (!isOnlyRead) await checkOutputFolder(results.folder)
+    const there = await readdir(results.folder).catch((cause: unknown) => {
+      throw unreadable(results.folder, cause)
+    })
+    const names = there.filter((name) => name.endsWith(ENDING)).sort()
     const contradictions: string[] = []
     for (const name of names) contradictions.push(...(await results.#read(name)))
     if (contradictions.length === 0) return results

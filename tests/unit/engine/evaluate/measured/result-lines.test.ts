@@ -30,6 +30,11 @@ it('results of all files come back to the last bit, under their keys alone', asy
   expect(existsSync(file('rest'))).toBe(false)
 })
 
+it('a folder that is only read is not made', async () => {
+  await expect(ResultLines.open(join(folder, 'none'), 'rest', true)).rejects.toMatchObject({ kind: 'not-found' })
+  expect(existsSync(join(folder, 'none'))).toBe(false)
+})
+
 it('each line is JSON that says what was measured', async () => {
   await losses(await open()).keep('a', LOSSES, 'base on food')
   const text = readFileSync(file(), 'utf8')
