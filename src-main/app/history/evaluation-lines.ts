@@ -29,11 +29,12 @@ function driftLine({ drift: { layers } }: DriftReport): string {
   return `Inside the network, features differ from the prediction by at most ${figure(100 * most, 3)} %.`
 }
 
-function scoreLine({ scores }: ScoreReport): string {
-  const lines = scores.map(({ scorer, models, best }) => {
+function scoreLine({ domains, scores }: ScoreReport): string {
+  const lines = scores.map((summary) => {
+    const { scorer, models } = summary
     const named = models.map(({ name, mean }) => `${name} ${scoreText(scorer, mean.score.value)}`)
-    const winner = best.at(-1)
-    return `${SCORER_DESCRIPTIONS[scorer].label}: ${named.join(', ')}.${winner ? ` ${bestInWords(scorer, winner)}` : ''}`
+    const winner = bestInWords(summary, domains.length)
+    return `${SCORER_DESCRIPTIONS[scorer].label}: ${named.join(', ')}.${winner && ` ${winner}`}`
   })
   return lines.length === 0 ? 'Nothing was scored.' : lines.join(' ')
 }

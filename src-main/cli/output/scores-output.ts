@@ -53,8 +53,11 @@ function cellText(summary: ScoreSummary, model: ScoredModel, place: number, { va
 }
 
 /** Who is best, column by column. */
-function bestLines({ scorer, best }: ScoreSummary, names: readonly string[]): string[] {
-  const told = best.flatMap((column, place) => (column ? [`${names[place]!}: ${bestInWords(scorer, column)}`] : []))
+function bestLines(summary: ScoreSummary, names: readonly string[]): string[] {
+  const told = names.flatMap((name, place) => {
+    const words = bestInWords(summary, place)
+    return words === '' ? [] : [`${name}: ${words}`]
+  })
   return told.length === 0
     ? []
     : ['', '*: the best of its column; (*): the highest, but not certainly the best.', ...told]

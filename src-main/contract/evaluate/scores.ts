@@ -1,8 +1,9 @@
 import { z } from 'zod'
-import { estimateSchema, excludesZero, roleSchema, type Estimate } from './losses'
+import { cellsOf, estimateSchema, excludesZero, roleSchema, type Estimate } from './losses'
 import { evaluationRowSchema } from './report'
 import { SCORER_DESCRIPTIONS, SCORERS, scorerSchema, type ScorerFiles, type ScorerName } from './scorers'
 import { scoreSettingsSchema } from './settings'
+import { listOf } from '../values/format'
 import { resultHeadSchema } from './result-head'
 
 /** A mean score of a model's pictures; its interval is over prompts, or over seeds where there is one prompt. */
@@ -33,7 +34,7 @@ const bestSchema = z.object({
 export const scoreSummarySchema = z.object({
   scorer: scorerSchema,
   models: z.array(scoredModelSchema),
-  /** By domain, that of the mean last; null for a single model. Empty: not known. */
+  /** By domain, that of the mean last; null for a single model, and where several share the highest score. Empty: not known. */
   best: z.array(bestSchema.nullable()),
 })
 
@@ -88,8 +89,23 @@ export function estimateText(scorer: ScorerName, { value, interval }: Estimate):
   return interval ? `${text} (${scoreText(scorer, interval.low)} to ${scoreText(scorer, interval.high)})` : text
 }
 
-/** Who is best in a column, and whether that is certain, as a sentence. */
-export function bestInWords(scorer: ScorerName, { name, second, lead }: BestOfColumn): string {
+/** Whether two scores are the same in a table: none of them is better then. */
+export function isTie(scorer: ScorerName, one: number, other: number): boolean {
+  return scoreText(scorer, one) === scoreText(scorer, other)
+}
+
+/** Who is best in a column, or that several are, as a sentence; '' where nothing is compared. @param place of the column */
+export function bestInWords({ scorer, models, best }: ScoreSummary, place: number): string {
+  const column = best[place]
+  if (column === undefined || models.length < 2) return ''
+  if (column !== null) return winnerInWords(scorer, column)
+  const scored = models.map((model) => ({ name: model.name, value: cellsOf(model)[place]!.score.value }))
+  const most = Math.max(...scored.map(({ value }) => value))
+  const names = scored.filter(({ value }) => isTie(scorer, value, most)).map(({ name }) => name)
+  return `${names.length > 3 ? `${names.length} models` : listOf(names)} share the highest score: none is best.`
+}
+
+function winnerInWords(scorer: ScorerName, { name, second, lead }: BestOfColumn): string {
   const ahead = `${estimateText(scorer, lead)} ahead of ${second}`
   if (!lead.interval) return `${name} has the highest score, ${ahead}, of too few prompts to call it the best.`
   if (isCertain({ lead })) return `${name} is best, ${ahead}.`

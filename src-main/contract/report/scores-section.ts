@@ -13,9 +13,9 @@ export function scoresSection({ time, domains, settings, scores }: ScoreReport):
     title: 'Scores of drawn pictures',
     paragraphs: [
       `Scored ${formatDate(time)}: ${settings.seeds} of every prompt, ${settings.steps} steps, guidance ${settings.guidance}. More is better; * marks the best of a column, (*) the highest where other prompts might tell otherwise.`,
-      ...scores.flatMap(({ scorer, best }) => {
-        const winner = best.at(-1)
-        return winner ? [`${SCORER_DESCRIPTIONS[scorer].label}, over all domains: ${bestInWords(scorer, winner)}`] : []
+      ...scores.flatMap((summary) => {
+        const winner = bestInWords(summary, domains.length)
+        return winner ? [`${SCORER_DESCRIPTIONS[summary.scorer].label}, over all domains: ${winner}`] : []
       }),
     ],
     tables: scores.map((summary) => scoreTable(summary, names)),

@@ -1,6 +1,6 @@
 import type { BootstrapOptions, Estimate, ModelRole } from '../../../contract/evaluate/losses'
 import type { ScorerName } from '../../../contract/evaluate/scorers'
-import type { BestOfColumn, ScoredModel, ScoreSummary } from '../../../contract/evaluate/scores'
+import { isTie, type BestOfColumn, type ScoredModel, type ScoreSummary } from '../../../contract/evaluate/scores'
 import { Bootstrap, mean, meanOf } from '../losses/bootstrap'
 
 /** What one scorer said of a model's pictures. */
@@ -22,7 +22,7 @@ type Units = readonly (readonly number[])[]
 
 /**
  * Means of a scorer with intervals, differences to the base on the same prompts and seeds, and who is best in every
- * column. Pictures of one prompt are alike: each prompt counts once, and intervals are over prompts; of a domain with one
+ * column, unless several share the highest score. Pictures of one prompt are alike: each prompt counts once, and intervals are over prompts; of a domain with one
  * prompt they are over its seeds.
  * @param models of the same prompts and seeds
  */
@@ -50,7 +50,7 @@ export function summariseScores(
   })
   const best = (of: (model: ScoredModel) => Estimate, places: readonly number[]): BestOfColumn | null => {
     const [first, second] = [...scored].sort((a, b) => of(b).value - of(a).value)
-    if (!first || !second) return null
+    if (!first || !second || isTie(scorer, of(first).value, of(second).value)) return null
     const differences = less(units.get(first.name)!, units.get(second.name)!)
     const lead = estimate(places, differences)
     const isTooFew = places.reduce((sum, place) => sum + differences[place]!.length, 0) < FEWEST_UNITS

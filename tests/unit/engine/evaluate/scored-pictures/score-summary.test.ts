@@ -56,26 +56,38 @@ describe('scores of models in a table', () => {
     expect(summary.best[0]).toMatchObject({ name: 'certain', second: 'worse', lead: { value: 0.5 } })
     expect(bestMark(summary, certain, 0)).toBe(' *')
     expect(bestMark(summary, worse, 0)).toBe('')
-    expect(bestInWords('clip', summary.best[0]!)).toBe('certain is best, 0.50 (0.50 to 0.50) ahead of worse.')
+    expect(bestInWords(summary, 0)).toBe('certain is best, 0.50 (0.50 to 0.50) ahead of worse.')
 
     const unsure = summariseScores('clip', [worse, certain, noisy])
     expect(unsure.best.map((best) => best!.name)).toEqual(['noisy', 'noisy'])
     expect(bestMark(unsure, noisy, 1)).toBe(' (*)')
-    expect(bestInWords('clip', unsure.best[1]!)).toMatch(
-      /^noisy has the highest score, but is not certainly the best: /,
-    )
+    expect(bestInWords(unsure, 1)).toMatch(/^noisy has the highest score, but is not certainly the best: /)
     expect(unsure.best[1]!.lead.interval!.low).toBeLessThan(0)
 
     const few = ({ scores, ...model }: ModelScores) => ({ ...model, scores: [scores[0]!.slice(0, 5)] })
     const ofFive = summariseScores('clip', [few(worse), few(certain)])
     expect(ofFive.best[0]!.lead).toEqual({ value: 0.5, interval: null })
     expect(bestMark(ofFive, certain, 0)).toBe(' (*)')
-    expect(bestInWords('clip', ofFive.best[0]!)).toBe(
+    expect(bestInWords(ofFive, 0)).toBe(
       'certain has the highest score, 0.50 ahead of worse, of too few prompts to call it the best.',
     )
 
-    const equal = summariseScores('clip', [certain, { ...certain, name: 'same' }])
-    expect(bestMark(equal, certain, 0)).toBe(' (*)')
-    expect(summariseScores('clip', [certain]).best).toEqual([null, null])
+    const alone = summariseScores('clip', [certain])
+    expect([alone.best, bestInWords(alone, 0)]).toEqual([[null, null], ''])
+  })
+
+  it('have no best where several share the highest score, as far as the table shows it', () => {
+    const flat = (name: string, value: number) => of(name, 'merge', [Array<number[]>(6).fill([value])])
+    const [same, close, less] = [flat('same', 20), flat('close', 20.004), flat('less', 19)]
+    const summary = summariseScores('clip', [same, close, less])
+    expect(summary.best).toEqual([null, null])
+    for (const model of [same, close, less]) expect(bestMark(summary, model, 0)).toBe('')
+    expect(bestInWords(summary, 0)).toBe('same and close share the highest score: none is best.')
+    expect(summariseScores('image-reward', [same, close, less]).best[0]).toMatchObject({
+      name: 'close',
+      second: 'same',
+    })
+    const many = ['a', 'b', 'c', 'd'].map((name) => flat(name, 20))
+    expect(bestInWords(summariseScores('clip', many), 1)).toBe('4 models share the highest score: none is best.')
   })
 })
