@@ -9,8 +9,7 @@ import {
   type SearchStrategy,
 } from '../../contract/evaluate/search'
 import { withFoundWeights } from '../../contract/document/project-evaluation'
-import { aimsInWords, isOneScore, LOSS_ALONE, scorerOf, type Aim } from '../../contract/evaluate/aims'
-import { SCORER_DESCRIPTIONS } from '../../contract/evaluate/scorers'
+import { aimedText, aimsInWords, LOSS_ALONE, scorerOf, type Aim } from '../../contract/evaluate/aims'
 import { scoreSettingsSchema } from '../../contract/evaluate/settings'
 import { searchMerge, type FoundMerge } from '../../engine/evaluate/search/search-merge'
 import type { Trial } from '../../engine/evaluate/search/weight-trials'
@@ -78,7 +77,7 @@ export function addSearchCommand(program: Command, files: ProgramFiles): void {
     .addOption(
       new Option(
         '--aim <what>',
-        "what the weights are to be best at: loss; a score (clip, image-reward, pick-score, hps, aesthetic) of drawn captions; or a sum, 'loss=1,clip=0.02', where the score counts against the loss, each in its own units",
+        "what the weights are to be best at: loss; a score (clip, image-reward, pick-score, hps, aesthetic) of drawn captions; or a sum, 'loss=1,clip=0.02' or 'pick-score=1,image-reward=2', where scores count against a loss, each in its own units",
       )
         .argParser(aimsOf)
         .default([...LOSS_ALONE], 'loss'),
@@ -105,7 +104,7 @@ async function search(
   signal: AbortSignal,
 ): Promise<void> {
   const { strategy, trials, space, race, seed = 0, out } = options
-  const told = (value: number): string => figureOf(value, options.aim)
+  const told = (value: number): string => aimedText(value, options.aim)
   if (trials < 2) throw new UsageError('--trials: at least 2.')
   const groups = options.groupBy ?? (space === 'gains' ? 'blocks' : 'all')
   if (space === 'gains' && strategy !== 'cma-es') throw new UsageError('--space gains goes with --strategy cma-es.')
@@ -155,12 +154,6 @@ async function search(
       ].join('\n'),
     )
   })
-}
-
-/** Of a score alone as the scorer gives it; what is searched is negated. */
-function figureOf(value: number, aims: readonly Aim[]): string {
-  const scorer = isOneScore(aims) ? scorerOf(aims[0]!) : null
-  return scorer === null ? value.toFixed(5) : (-value).toFixed(SCORER_DESCRIPTIONS[scorer].digits + 1)
 }
 
 /** What is drawn and scored; null where the loss alone is aimed at. */
@@ -224,7 +217,7 @@ function lossesInWords(
   strategy: SearchStrategy,
   aims: readonly Aim[],
 ): string {
-  const cell = (loss: number | undefined): string => (loss === undefined ? '' : figureOf(loss, aims))
+  const cell = (loss: number | undefined): string => (loss === undefined ? '' : aimedText(loss, aims))
   // A greedy soup begins with the base alone.
   const start = strategy === 'cma-es' ? [['where the search began', cell(began), cell(check?.start)]] : []
   return table([

@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 import { AIMS, type Aim } from '../../contract/evaluate/aims'
 
-/** `loss`, `image-reward`, or a sum: `loss=1,clip=0.02`. @throws InvalidArgumentError */
+/** `loss`, `image-reward`, or a sum: `loss=1,clip=0.02`. A factor of one aim alone changes nothing. @throws InvalidArgumentError */
 export function aimsOf(text: string): Aim[] {
   const aims = text.split(',').map((part): Aim => {
     const [name, factor = '1', more] = part.split('=').map((piece) => piece.trim())
@@ -15,5 +15,5 @@ export function aimsOf(text: string): Aim[] {
   })
   const twice = aims.find(({ name }, at) => aims.findIndex((other) => other.name === name) < at)
   if (twice) throw new InvalidArgumentError(`${twice.name} is named twice.`)
-  return aims
+  return aims.length === 1 ? aims.map(({ name }) => ({ name, factor: 1 })) : aims
 }

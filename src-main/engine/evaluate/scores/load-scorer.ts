@@ -19,7 +19,7 @@ const SCORERS: { readonly [name in ScorerName]: OpenScorer } = {
 }
 
 /**
- * Loads one scorer; release it before the next one is loaded.
+ * Loads one scorer; release it before the next one is loaded (but for SummedScorers).
  * @throws FusionError 'validation' where its files were not named; 'not-found', 'malformed', 'unsupported',
  * 'incompatible', 'not-finite' (naming tensor and file); 'out-of-memory' before anything is loaded; 'device', 'cancelled'
  */

@@ -1,4 +1,4 @@
-import { isOneScore, LOSS_ALONE, type Aim } from '../../../contract/evaluate/aims'
+import { isOfScores, LOSS_ALONE, type Aim } from '../../../contract/evaluate/aims'
 import type { PairedLosses } from '../../../contract/evaluate/losses'
 import type {
   FoundWeights,
@@ -7,6 +7,7 @@ import type {
   SearchStrategy,
   SearchWork,
 } from '../../../contract/evaluate/search'
+import { scorerFilesSchema } from '../../../contract/evaluate/scorers'
 import { FusionError } from '../../../contract/errors'
 import { weighsBase } from '../../../contract/methods/descriptor'
 import { methodSchema, takingPart, type ModelEntry, type Project } from '../../../contract/document/project'
@@ -15,7 +16,6 @@ import { planMerge } from '../../merge/open-model'
 import type { MergePlan } from '../../merge/plan/merge-plan'
 import { withEffectiveRules } from '../../merge/plan/rules'
 import type { EvaluatedModel } from '../losses/evaluated-model'
-import type { PictureScorer } from '../scores/picture-scorer'
 import type { EvaluationRun } from '../evaluation-run'
 import { greedySoup } from './greedy-soup'
 import { countPictures, halves } from '../data/splits'
@@ -33,7 +33,8 @@ import {
   type Stratum,
   type UnitValues,
 } from './objectives/objective'
-import { aimedObjective, scorerFor, type AimedScores } from './objectives/aimed-objective'
+import { aimedObjective, type AimedScores } from './objectives/aimed-objective'
+import { SummedScorers } from './objectives/summed-scorers'
 import { spreadsOf } from './race/looks'
 import { Race } from './race/race'
 import { RacedScore } from './race/raced-score'
@@ -47,9 +48,9 @@ export interface MergeSearchOptions {
   seed: number
   /** Trials that are certainly worse end early. */
   race: boolean
-  /** What the weights are to be best at; the loss if absent. */
+  /** What the weights are to be best at, each once; the loss if absent. */
   aims?: readonly Aim[]
-  /** Where an aim is a score. */
+  /** Where an aim is a score: whose captions are drawn, and where the scorers lie. */
   scores?: AimedScores | null
 }
 
@@ -86,11 +87,11 @@ export async function searchMerge(
   signal?: AbortSignal,
 ): Promise<FoundMerge> {
   const { aims = LOSS_ALONE, scores = null } = options
-  const scorer = await scorerFor(aims, scores, run.scoring)
+  const scorers = await SummedScorers.load(aims, scores?.files ?? scorerFilesSchema.parse({}), run.scoring)
   try {
-    return await searchFor(run, project, { ...options, aims, scores, scorer }, news, signal)
+    return await searchFor(run, project, { ...options, aims, scores, scorers }, news, signal)
   } finally {
-    await scorer?.release()
+    await scorers?.release()
   }
 }
 
@@ -105,8 +106,8 @@ async function searchFor(
     race,
     aims,
     scores,
-    scorer,
-  }: Required<MergeSearchOptions> & { scorer: PictureScorer | null },
+    scorers,
+  }: Required<MergeSearchOptions> & { scorers: SummedScorers | null },
   { onProgress, onStart, onTrial }: MergeSearchNews,
   signal?: AbortSignal,
 ): Promise<FoundMerge> {
@@ -123,7 +124,7 @@ async function searchFor(
   )
   const [search, unseen] = halves(chosen)
   const tools = { pipeline, meter, set, scoring: run.scoring }
-  const objectiveOf = (half: typeof search): Objective => aimedObjective(aims, tools, half, scorer, scores)
+  const objectiveOf = (half: typeof search): Objective => aimedObjective(aims, tools, half, scorers, scores)
   const [choosing, judging] = [objectiveOf(search), objectiveOf(unseen)]
   const cancel = signal ? { signal } : {}
 
@@ -187,7 +188,7 @@ async function searchFor(
     best: { score: result.best.score, models: foundOf(result.best.weights) },
     check:
       result.check &&
-      judge(result.check, judging.strata, checked, base.check, average.check, compared.words, isOneScore(aims)),
+      judge(result.check, judging.strata, checked, base.check, average.check, compared.words, isOfScores(aims)),
     trials: result.trials.length,
     stopped: result.stopped,
     work: raced.work,
@@ -196,7 +197,7 @@ async function searchFor(
 
 /**
  * What the weights found are worth. @param found @param base @param average their losses on the unseen pictures
- * @param isNegated of a score alone: differences are told as they are
+ * @param isNegated of scores alone: differences are told as they are
  */
 function judge(
   check: { start: number; best: number },

@@ -14,13 +14,16 @@ export interface ScoredDrawing {
   settings: DrawnSettings
 }
 
+/** What judges pictures: one scorer, or a sum of several. */
+type Judge = Pick<PictureScorer, 'scores'>
+
 /**
  * A score of pictures that are drawn for prompts, negated, since less is better: a unit is a prompt with one seed. Every
  * domain counts the same.
  */
 export function scoreObjective(
   pipeline: Pipeline,
-  scorer: PictureScorer,
+  scorer: Judge,
   domains: readonly PromptDomain[],
   { seeds, seed, settings }: ScoredDrawing,
   signal?: AbortSignal,
@@ -31,7 +34,7 @@ export function scoreObjective(
   const together = picturesTogether(pipeline.nativeSize, pipeline.parts.vae.config)
   return {
     strata: domains.map(({ name, prompts }) => ({
-      aim: scorer.name,
+      aim: 'score',
       domain: name,
       weight: 1 / domains.length,
       clusters: prompts.flatMap((_, cluster) => Array<number>(seeds).fill(cluster)),
@@ -65,11 +68,7 @@ export function scoreObjective(
 }
 
 /** Scores of pictures by the prompt of each, in their order. */
-async function scoresOf(
-  scorer: PictureScorer,
-  drawn: readonly Picture[],
-  prompts: readonly string[],
-): Promise<Float64Array> {
+async function scoresOf(scorer: Judge, drawn: readonly Picture[], prompts: readonly string[]): Promise<Float64Array> {
   const scores = new Float64Array(drawn.length)
   for (const [prompt, places] of groupBy(prompts.keys(), (place) => prompts[place]!)) {
     const own = await scorer.scores(

@@ -1,11 +1,10 @@
 import { resolve } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { scorerFilesSchema } from '../../../../../../src-main/contract/evaluate/scorers'
 import { projectSchema } from '../../../../../../src-main/contract/document/project'
 import { captionsOf } from '../../../../../../src-main/engine/evaluate/data/prompt-domains'
 import { halves } from '../../../../../../src-main/engine/evaluate/data/splits'
 import { EvaluationRun } from '../../../../../../src-main/engine/evaluate/evaluation-run'
-import { scorerFor } from '../../../../../../src-main/engine/evaluate/search/objectives/aimed-objective'
 import {
   measureAll,
   unitsOf,
@@ -13,6 +12,8 @@ import {
   type Objective,
 } from '../../../../../../src-main/engine/evaluate/search/objectives/objective'
 import { scoreObjective } from '../../../../../../src-main/engine/evaluate/search/objectives/score-objective'
+import { aimedObjective } from '../../../../../../src-main/engine/evaluate/search/objectives/aimed-objective'
+import { SummedScorers } from '../../../../../../src-main/engine/evaluate/search/objectives/summed-scorers'
 import { weightedObjective } from '../../../../../../src-main/engine/evaluate/search/objectives/weighted-objective'
 import { searchMerge } from '../../../../../../src-main/engine/evaluate/search/search-merge'
 import { loadScorer } from '../../../../../../src-main/engine/evaluate/scores/load-scorer'
@@ -131,14 +132,63 @@ describe('a score as an objective', () => {
   })
 })
 
-it('refuses to aim at two scorers, and at one whose files nobody named', async () => {
+describe('a sum of scorers', () => {
   const both = [
-    { name: 'clip', factor: 1 },
-    { name: 'hps', factor: 1 },
+    { name: 'clip', factor: 2 },
+    { name: 'image-reward', factor: 0.5 },
   ] as const
+  const pair = { ...files, 'image-reward': resolve('tests/golden/rewards/image-reward') }
+  const picture = { width: 48, height: 40, pixels: Uint8Array.from({ length: 48 * 40 * 3 }, (_, i) => (7 * i) % 251) }
   const options = { device: 'cpu' } as const
-  await expect(scorerFor(both, { files, drawing }, options)).rejects.toThrow(/one score at most/)
-  const none = scorerFilesSchema.parse({})
-  await expect(scorerFor([both[0]], { files: none, drawing }, options)).rejects.toThrow(/were not named/)
-  expect(await scorerFor([{ name: 'loss', factor: 1 }], null, options)).toBeNull()
+
+  it('adds what each says of a picture, each times its factor', async () => {
+    const sum = (await SummedScorers.load(both, pair, options))!
+    const [together] = await sum.scores([picture], 'a red apple')
+    await sum.release()
+    let expected = 0
+    for (const { name, factor } of both) {
+      const scorer = await loadScorer(name, pair, options)
+      expected += factor * (await scorer.scores([picture], 'a red apple'))[0]!
+      await scorer.release()
+    }
+    expect(together).toBeCloseTo(expected, 6)
+  })
+
+  it('is aimed at beside the loss, each picture being drawn once', async () => {
+    const own = await open()
+    const { pipeline, meter, set, chosen } = await own.load(() => {})
+    const some = chosen.slice(0, 2)
+    const draws = vi.spyOn(pipeline, 'generate')
+    const tools = { pipeline, meter, set, scoring: own.scoring }
+    const aims = [{ name: 'loss', factor: 3 }, ...both] as const
+    const scorers = await SummedScorers.load(aims, pair, own.scoring)
+    const objective = aimedObjective(aims, tools, some, scorers, { files: pair, prompts: 1, drawing })
+    const base = await own.baseModel()
+    const values = await measureAll(objective, base)
+    expect(draws.mock.calls.flatMap(([{ pictures }]) => pictures)).toHaveLength(some.length * drawing.seeds)
+    await scorers!.release()
+    let expected = 0
+    for (const aim of aims) {
+      const alone = [{ ...aim, factor: 1 }]
+      const scorer = await SummedScorers.load(alone, pair, own.scoring)
+      const part = aimedObjective(alone, tools, some, scorer, { files: pair, prompts: 1, drawing })
+      expected += aim.factor * valueOf(part.strata, await measureAll(part, base))
+      await scorer?.release()
+    }
+    expect(valueOf(objective.strata, values)).toBeCloseTo(expected, 4)
+  })
+
+  it('is refused where its scorers take too much memory together, each named with what it takes', async () => {
+    await expect(SummedScorers.load(both, pair, options, 1000)).rejects.toMatchObject({
+      kind: 'out-of-memory',
+      message: expect.stringMatching(/CLIP score 0\.\d GB, ImageReward 0\.\d GB/) as string,
+    })
+    const alone = await SummedScorers.load([both[0]], pair, options, 1000)
+    await alone!.release()
+  })
+
+  it('is none where the loss alone is aimed at, and needs the files of every scorer', async () => {
+    expect(await SummedScorers.load([{ name: 'loss', factor: 1 }], files, options)).toBeNull()
+    await expect(SummedScorers.load(both, files, options)).rejects.toThrow(/ImageReward were not named/)
+  })
 })
