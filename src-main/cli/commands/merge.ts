@@ -2,7 +2,7 @@ import { Option, type Command } from 'commander'
 import { figure } from '../../contract/values/figures'
 import { outputName, refusePickleEnding } from '../../contract/document/output-name'
 import { reweightingOf, type MethodKind } from '../../contract/methods/descriptor'
-import type { MethodSettings, Project } from '../../contract/document/project'
+import type { Project } from '../../contract/document/project'
 import { trimContributions } from '../../engine/merge/contributions/cache-space'
 import { forecastContributions, type ContributionForecast } from '../../engine/merge/contributions/contributions'
 import { sharesInWords, sharesOf, warningsOf } from '../../engine/merge/verdict'
@@ -192,6 +192,9 @@ const LAYERS_BY: Readonly<Partial<Record<MethodKind, string>>> = {
   matrix: 'directions',
 }
 
+/** A search of gains finds one for each of many layers. */
+const MOST_PATTERNS_SHOWN = 5
+
 function planInWords(plan: MergePlan): string[] {
   const { method, models, components, base, tasks } = plan
   const layers = tasks.filter(({ kind }) => kind === 'layer').length
@@ -208,7 +211,10 @@ function planInWords(plan: MergePlan): string[] {
 }
 
 function settingInWords(value: unknown): string {
-  if (Array.isArray(value)) return (value as MethodSettings['layerKinds']).map(({ pattern }) => pattern).join(' ')
+  if (Array.isArray(value)) {
+    const patterns = (value as { pattern: string }[]).map(({ pattern }) => pattern)
+    return patterns.length > MOST_PATTERNS_SHOWN ? `of ${patterns.length} layers` : patterns.join(' ')
+  }
   return typeof value === 'number' ? figure(value) : String(value)
 }
 

@@ -1,4 +1,4 @@
-import type { ModelEntry } from './project'
+import type { MethodSettings, ModelEntry } from './project'
 
 /** Names that a message suggests. */
 const SUGGESTIONS = 3
@@ -36,6 +36,11 @@ export function weightOf(
   if (!model.enabled) return 0
   const layer = model.layers.findLast(({ pattern }) => matchesPattern(pattern, names))
   return layer?.weight ?? model.blocks[block] ?? model.weight
+}
+
+/** What a merged tensor is multiplied by. @param names all names of the tensor */
+export function gainOf({ gains }: Pick<MethodSettings, 'gains'>, names: readonly string[]): number {
+  return gains.findLast(({ pattern }) => matchesPattern(pattern, names))?.weight ?? 1
 }
 
 /** What a person should know whose pattern matches none of `names`: how patterns work, and the nearest names. */

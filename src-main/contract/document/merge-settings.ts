@@ -60,7 +60,7 @@ export function weightsKey({ models, prediction, ema, method, output }: MergeSet
     ]),
     [prediction ?? null, ema ?? null],
     [method.name, parameters.map((parameter) => [parameter.key, parameterValue(parameter, method)])],
-    [method.align, method.layerKinds, method.calibration ?? null],
+    [method.align, method.layerKinds, method.calibration ?? null, method.gains],
     [[...output.include].sort(), output.vae ?? null, output.dtype],
   ])
 }
@@ -86,7 +86,7 @@ export function mergeOfVariant(project: Project, variant: Variant): Project | nu
 /** All models that take part, in equal parts. */
 export function plainAverage(project: Project): Project {
   const models = project.models.map((model) => ({ ...model, weight: 1, blocks: {}, layers: [] }))
-  return { ...project, models, method: { ...project.method, name: 'soup' } }
+  return { ...project, models, method: { ...project.method, name: 'soup', gains: [] } }
 }
 
 function sorted(blocks: ModelEntry['blocks']): [string, number][] {

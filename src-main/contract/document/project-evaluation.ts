@@ -15,7 +15,7 @@ export function withFoundWeights<P extends Pick<Project, 'models' | 'method'>>(
     const { weight, blocks, layers } = own
     return { ...model, weight, blocks, ...((isGreedy || layers.length > 0) && { layers }) }
   })
-  return { ...project, models, ...(isGreedy && { method: { ...project.method, name: 'soup' as const } }) }
+  return { ...project, models, ...(isGreedy && { method: { ...project.method, name: 'soup' as const, gains: [] } }) }
 }
 
 /** What decides a result's figures: equal where nothing that matters has changed. */

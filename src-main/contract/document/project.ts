@@ -51,6 +51,12 @@ export const strengthsSchema = z.strictObject({
   textEncoder: weightSchema.default(1),
 })
 
+/** Numbers by layer: patterns over tensor names (layer-patterns.ts); the last match counts. */
+const layersSchema = z
+  .array(z.strictObject({ pattern: patternSchema, weight: weightSchema }))
+  .max(MOST_PATTERNS)
+  .default([])
+
 /** A model of a merge. Its weight holds everywhere except where a block or a layer pattern says otherwise. */
 export const modelSchema = z.strictObject({
   name: nameSchema,
@@ -71,11 +77,8 @@ export const modelSchema = z.strictObject({
       return z.NEVER
     })
     .default({}),
-  /** Weight by layer: patterns over tensor names (layer-patterns.ts); the last match counts. */
-  layers: z
-    .array(z.strictObject({ pattern: patternSchema, weight: weightSchema }))
-    .max(MOST_PATTERNS)
-    .default([]),
+  /** Weight by layer. */
+  layers: layersSchema,
   /** Of an adapter (LoRA and the like); other models have none. Absent: 1. */
   strengths: strengthsSchema.optional(),
 })
@@ -91,6 +94,8 @@ export const methodSchema = z.strictObject({
   reuse: z.boolean().default(false),
   /** Put the hidden units of every specialist into the order of the base's first (git re-basin). */
   align: z.boolean().default(false),
+  /** What layers are multiplied by once they are merged, whatever the method; 1 where nothing matches. */
+  gains: layersSchema,
   /** Layers that names and shapes do not tell: transposed and grouped convolutions, by pattern (the last match counts). */
   layerKinds: z
     .array(

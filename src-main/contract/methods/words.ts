@@ -1,4 +1,5 @@
 import { figure } from '../values/figures'
+import { countOf } from '../values/format'
 import type { MethodSettings } from '../document/project'
 import { keyInWords, type Parameter } from './descriptor'
 import { describedMethod } from './index'
@@ -9,7 +10,14 @@ export function methodWords(settings: MethodSettings): string {
   const method = describedMethod(settings.name)
   const told = activeParameters(method, settings).filter((parameter) => isTold(parameter, settings))
   const words = told.map((parameter) => parameterWords(parameter, settings))
-  return [method.title, ...words, ...(settings.align ? ['specialists aligned'] : [])].join(', ')
+  const { align, gains } = settings
+  const more = [...(align ? ['specialists aligned'] : []), ...(gains.length > 0 ? [gainsInWords(gains)] : [])]
+  return [method.title, ...words, ...more].join(', ')
+}
+
+/** 'gains of 12 layers' */
+export function gainsInWords(gains: MethodSettings['gains']): string {
+  return `gains of ${countOf(gains.length, 'layer')}`
 }
 
 function isTold(parameter: Parameter, settings: Readonly<Record<string, unknown>>): boolean {

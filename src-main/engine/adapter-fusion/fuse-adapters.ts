@@ -28,8 +28,13 @@ const NAMES_SHOWN = 5
 /**
  * The project whose merge a fused adapter is: its own, where its method adds models up; else the sum of what its adapters
  * do, times their weights.
+ * @throws FusionError 'unsupported' for a merge with gains: they scale the base's weights as well
  */
 export function fusedProject(project: Project): Project {
+  if (project.method.gains.length > 0)
+    throw new FusionError('unsupported', 'An adapter has no place for the gains of this merge.', {
+      hint: 'Remove them, or export the whole merge.',
+    })
   const method = methodNamed(project.method.name)
   // Adapters are changes of the base itself: they are in its order.
   if (method.kind === 'linear') return { ...project, method: { ...project.method, align: false } }

@@ -38,14 +38,15 @@ export function jobsOf(
   sumElements = SUM_JOB_ELEMENTS,
 ): PlannedJob[] {
   const { views, weights, method, destination } = task
-  const { file, elementType, scaled, offset, transposed } = destination
+  const { file, elementType, scaled, offset, transposed, gain } = destination
   const [view] = views
   const count = elementCount(view!.shape)
   const size = BYTES_PER_ELEMENT[elementType]
-  const target: JobTarget = { ...places.target(file, offset), elementType, scaled, transposed }
+  const target: JobTarget = { ...places.target(file, offset), elementType, scaled, transposed, gain }
   const byteLength = writtenBytes(destination, count)
   if (countsPositions(view!)) return [{ job: { kind: 'count', target, byteLength }, task, file, offset }]
-  const isAsStored = view!.stored.elementType === elementType && view!.transposed === transposed && !scaled
+  const isAsStored =
+    view!.stored.elementType === elementType && view!.transposed === transposed && !scaled && gain === 1
   if (views.length === 1 && isAsStored) {
     const { stored, start, name } = view!
     return [{ job: { kind: 'copy', stored, start, checked: name, target, byteLength }, task, file, offset }]
@@ -78,7 +79,7 @@ export function reweightJobs(
   { views, combination }: Pick<ReweightedLayer, 'views' | 'combination'>,
   places: JobPlaces,
 ): PlannedJob[] {
-  const { file, elementType, scaled, offset, transposed } = task.destination
+  const { file, elementType, scaled, offset, transposed, gain } = task.destination
   const { rowLength, coefficients } = combination
   const rows = views[0]!.shape[0]!
   const size = BYTES_PER_ELEMENT[elementType]
@@ -87,6 +88,7 @@ export function reweightJobs(
     elementType,
     scaled,
     transposed: transposed !== task.layer.kind.transposedConvolution,
+    gain,
   }
   const step = target.transposed || scaled ? rows : Math.max(1, Math.floor(SUM_JOB_ELEMENTS / rowLength))
   return Array.from({ length: Math.ceil(rows / step) }, (_, index) => {
@@ -116,7 +118,7 @@ export function extraJob(
   { stored, target: { offset, elementType, byteLength } }: OutputFile['extras'][number],
   places: JobPlaces,
 ): PlannedJob {
-  const target: JobTarget = { ...places.target(file, offset), elementType, scaled: false, transposed: false }
+  const target: JobTarget = { ...places.target(file, offset), elementType, scaled: false, transposed: false, gain: 1 }
   const checked = mayBeInfinite(stored) ? null : stored.name
   return { job: { kind: 'copy', stored, start: 0, checked, target, byteLength }, task: null, file, offset }
 }

@@ -12,6 +12,7 @@ import { jobsOf, reweightJobs, type JobPlaces, type PlannedJob } from './jobs'
 import type { LayerTask, MergePlan, TensorTask } from './plan/merge-plan'
 import { sourcesOf } from './plan/merge-plan'
 import { reweightLayer } from './contributions/reweight'
+import { gainedBias } from './jobs/gained-values'
 import { readBiases } from './jobs/layer-inputs'
 import { TensorJobRunner } from './jobs/tensor-job'
 import { isDenoiser } from '../../contract/values/denoisers'
@@ -107,7 +108,7 @@ export class LiveWeights {
     const into = task.layer.bias === null ? undefined : this.tensors[task.layer.bias]
     if (!layer.bias || !biasDestination || !into) return
     const type = biasDestination.elementType as FloatType
-    this.decoder.encodeAs(Float32Array.from(layer.bias), type, into.data)
+    this.decoder.encodeAs(gainedBias(layer.bias, biasDestination.gain), type, into.data)
   }
 
   private take(

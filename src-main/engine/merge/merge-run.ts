@@ -9,6 +9,7 @@ import { reweightLayer, type ReweightedLayer } from './contributions/reweight'
 import type { LayerReport } from './fusion/layer-report'
 import { runJobs } from './job-pool'
 import { extraJob, jobsOf, reweightJobs, type PlannedJob } from './jobs'
+import { gainedBias } from './jobs/gained-values'
 import { readBiases } from './jobs/layer-inputs'
 import type { OutputWriter } from './jobs/output-writer'
 import type { JobResult } from './jobs/tensor-job'
@@ -134,7 +135,8 @@ export class MergeRun {
           const type = biasDestination.elementType as FloatType
           const write = (at: number, bytes: Uint8Array): void =>
             this.writer.write(biasDestination.file, biasDestination.offset + at, bytes)
-          if (!encoder.encode(Float32Array.from(layer.bias), type, write)) this.overflowed.add(task.layer.bias!)
+          if (!encoder.encode(gainedBias(layer.bias, biasDestination.gain), type, write))
+            this.overflowed.add(task.layer.bias!)
           this.markWritten(biasDestination, layer.bias.length)
         }
         return { task, layer }

@@ -14,6 +14,7 @@ import type { LayerReport } from './fusion/layer-report'
 import type { TensorRows } from './fusion/layer-rows'
 import type { SumSettings } from './fusion/layer-sums'
 import { FusionSessions } from './fusion/statistics'
+import { gainedBias, multiply } from './jobs/gained-values'
 import { fusionMemory, groupsOf, readBiases, samplesFor } from './jobs/layer-inputs'
 import { tensorOutput } from './jobs/tensor-output'
 import type { WriteBytes } from './jobs/transposition'
@@ -234,13 +235,15 @@ export async function runLayer(
     const bias = await merger.merge(task, rows, tools, ({ start, count, weights: merged }) => {
       const first = (group * rows.rows + start) * rows.inputs * BYTES_PER_ELEMENT[type]
       const put: WriteBytes = (at, bytes) => output.write(first + at, bytes)
-      finite = encoder.encode(merged.floats(count * rows.inputs), type, put) && finite
+      const values = merged.floats(count * rows.inputs)
+      multiply(values, destination.gain)
+      finite = encoder.encode(values, type, put) && finite
     })
     if (!bias || !biasDestination) continue
     const biasType = biasDestination.elementType as FloatType
     const first = group * rows.rows * BYTES_PER_ELEMENT[biasType]
     const put: WriteBytes = (at, bytes) => write.bias(first + at, bytes)
-    finite = encoder.encode(Float32Array.from(bias), biasType, put) && finite
+    finite = encoder.encode(gainedBias(bias, biasDestination.gain), biasType, put) && finite
   }
   output.finish()
   return !finite

@@ -92,6 +92,7 @@ function methodSettings({ method, prediction, ema, output }: MergeSettings): Set
     ),
     ['align', 'Hidden units', method.align ? 'aligned with the base’s' : undefined],
     ['layerKinds', 'Kinds of layers', method.layerKinds.map(kindWords)],
+    ['gains', 'Gains', method.gains.map(layerWords)],
     ['calibration', 'Calibration', method.calibration],
     ['prediction', 'Models predict', prediction],
     ['ema', 'EMA copies', ema === 'use' ? 'take the place of the weights' : undefined],

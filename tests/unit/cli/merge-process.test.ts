@@ -279,7 +279,14 @@ describe('a disk', () => {
     const [path] = twoModels(folder) as [string]
     const { tensors } = await readSafetensors(path)
     const [stored] = tensors
-    const target = { path: '/dev/full', position: 0, elementType: 'F32', scaled: false, transposed: false } as const
+    const target = {
+      path: '/dev/full',
+      position: 0,
+      elementType: 'F32',
+      scaled: false,
+      transposed: false,
+      gain: 1,
+    } as const
     const job: CopyJob = {
       kind: 'copy',
       stored: stored!,

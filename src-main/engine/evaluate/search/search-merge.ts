@@ -14,7 +14,7 @@ import { methodSchema, takingPart, type ModelEntry, type Project } from '../../.
 import { reasonAgainstFeeding } from '../../merge/live-merge'
 import { planMerge } from '../../merge/open-model'
 import type { MergePlan } from '../../merge/plan/merge-plan'
-import { withEffectiveRules } from '../../merge/plan/rules'
+import { effectiveGains, withEffectiveRules } from '../../merge/plan/rules'
 import type { EvaluatedModel } from '../losses/evaluated-model'
 import type { EvaluationRun } from '../evaluation-run'
 import { greedySoup } from './greedy-soup'
@@ -251,7 +251,8 @@ async function searchedProject(project: Project, strategy: SearchStrategy): Prom
   const parts = { ...plan, components: [denoiserName(plan.base)] }
   const models = enabled.map((model) => withEffectiveRules(model, parts, project.method))
   const reused = { ...project, models, output: { ...project.output, include: parts.components } }
-  if (strategy === 'cma-es') return { ...reused, method: { ...project.method, reuse: true } }
+  if (strategy === 'cma-es')
+    return { ...reused, method: { ...project.method, gains: effectiveGains(parts, project.method), reuse: true } }
   const whole = models.map((model) => ({ ...model, blocks: {}, layers: [] }))
   return { ...reused, models: whole, method: methodSchema.parse({ name: 'soup', align: project.method.align }) }
 }

@@ -7,6 +7,7 @@ import type { EncodedBlock } from '../../tensor/weighted-sum'
 import { blockElements } from '../methods/block-elements'
 import type { BlockMethod, ElementBlock } from '../methods/method'
 import { startVectors } from '../methods/vectors/start-vectors'
+import { multiply } from './gained-values'
 
 /** One tensor to merge by a method that is no linear combination. */
 export interface TensorMerge {
@@ -18,6 +19,8 @@ export interface TensorMerge {
   shape: readonly number[]
   /** Element type of the result. */
   type: FloatType
+  /** What it is multiplied by; absent: 1. */
+  gain?: number
 }
 
 /**
@@ -26,7 +29,7 @@ export interface TensorMerge {
  * @throws FusionError 'not-finite' with the file and the tensor
  */
 export function mergeElementwise(
-  { method, settings, weights, inputs, shape, type }: TensorMerge,
+  { method, settings, weights, inputs, shape, type, gain = 1 }: TensorMerge,
   write: (block: EncodedBlock, start: number) => void,
   kernels = new Kernels(0),
 ): void {
@@ -55,6 +58,7 @@ export function mergeElementwise(
   for (let start = 0; start < count; start += capacity) {
     const block = load(start)
     merge.apply(block, results.subarray(0, block.count))
+    multiply(results.subarray(0, block.count), gain)
     if (type === 'F64') {
       const bytes = new Uint8Array(results.slice(0, block.count).buffer)
       write({ bytes, overflowed: !results.subarray(0, block.count).every(Number.isFinite) }, start)

@@ -27,6 +27,8 @@ export interface JobTarget {
   scaled: boolean
   /** Whether the tensor is written with its first two axes swapped; such a job covers the whole tensor. */
   transposed: boolean
+  /** What the values are multiplied by before they are rounded; of copies 1. */
+  gain: number
 }
 
 interface JobBase {
@@ -157,15 +159,16 @@ export class JobArithmetic {
     const inputs = viewInputs(views, this.reader)
     const output = tensorOutput(target, target.transposed ? views[0]!.shape : null, count, write)
     const { type } = output
+    const gained = withGain(combination, target.gain)
     const size = BYTES_PER_ELEMENT[type]
     let overflowed = false
     let squaredNorm = 0
     for (let done = 0; done < count; done += this.sums.capacity) {
       const length = Math.min(this.sums.capacity, count - done)
       const block =
-        'rowLength' in combination
-          ? this.sums.sumRows(inputs, combination, start + done, length, type)
-          : { ...this.sums.sum(inputs, combination, start + done, length, type), squaredNorm: 0 }
+        'rowLength' in gained
+          ? this.sums.sumRows(inputs, gained, start + done, length, type)
+          : { ...this.sums.sum(inputs, gained, start + done, length, type), squaredNorm: 0 }
       overflowed ||= block.overflowed
       squaredNorm += block.squaredNorm
       output.write(done * size, block.bytes)
@@ -183,7 +186,7 @@ export class JobArithmetic {
     const size = BYTES_PER_ELEMENT[type]
     let overflowed = false
     mergeElementwise(
-      { method, settings, weights, inputs, shape: views[0]!.shape, type },
+      { method, settings, weights, inputs, shape: views[0]!.shape, type, gain: target.gain },
       (block: EncodedBlock, start: number) => {
         overflowed ||= block.overflowed
         output.write(start * size, block.bytes)
@@ -193,6 +196,18 @@ export class JobArithmetic {
     output.finish()
     return { overflowed, squaredNorms: [] }
   }
+}
+
+/** The combination times a number. */
+function withGain<Combination extends LinearCombination | RowCombination>(
+  combination: Combination,
+  gain: number,
+): Combination {
+  if (gain === 1) return combination
+  const coefficients = combination.coefficients.map((own) =>
+    typeof own === 'number' ? own * gain : own && own.map((value) => value * gain),
+  )
+  return { ...combination, coefficients }
 }
 
 /** Files that jobs write into: they stay open from job to job. */

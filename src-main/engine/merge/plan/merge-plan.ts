@@ -41,7 +41,7 @@ export interface LayerTask extends TaskBase {
 }
 
 /** How a tensor is written, wherever that is. */
-type WrittenForm = Pick<Destination, 'elementType' | 'scaled' | 'transposed'>
+type WrittenForm = Pick<Destination, 'elementType' | 'scaled' | 'transposed' | 'gain'>
 
 /** As much of a layer's task as its arithmetic needs: small enough to be sent to a thread. */
 export interface LayerArithmetic extends Omit<LayerTask, 'destination' | 'biasDestination'> {
@@ -51,10 +51,11 @@ export interface LayerArithmetic extends Omit<LayerTask, 'destination' | 'biasDe
 
 /** A layer's task without the files that it is written to, which list all their tensors. */
 export function withoutFiles({ destination, biasDestination, ...task }: LayerTask): LayerArithmetic {
-  const formOf = ({ elementType, scaled, transposed }: Destination): WrittenForm => ({
+  const formOf = ({ elementType, scaled, transposed, gain }: Destination): WrittenForm => ({
     elementType,
     scaled,
     transposed,
+    gain,
   })
   return { ...task, destination: formOf(destination), biasDestination: biasDestination && formOf(biasDestination) }
 }
@@ -109,12 +110,13 @@ export function sourcesOf(plan: Pick<MergePlan, 'base' | 'models' | 'calibration
 
 /** What a merge reads of the method's settings: for people and for the recipe. */
 export function settingsInUse({ method, project }: Pick<MergePlan, 'method' | 'project'>): Record<string, unknown> {
-  const { layerKinds, reuse, align } = project.method
+  const { layerKinds, reuse, align, gains } = project.method
   const parameters = activeParameters(method, project.method)
   return {
     ...Object.fromEntries(parameters.map((parameter) => [parameter.key, parameterValue(parameter, project.method)])),
     ...(mergesLayers(method) && layerKinds.length > 0 && { layerKinds }),
     ...(method.kind === 'fusion' && reuse && { reuse }),
     ...(align && { align }),
+    ...(gains.length > 0 && { gains }),
   }
 }

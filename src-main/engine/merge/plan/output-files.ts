@@ -41,6 +41,8 @@ export interface Destination extends WrittenType {
   offset: number
   /** True where the output holds the transpose (2-D). */
   transposed: boolean
+  /** What the merged values are multiplied by before they are rounded. */
+  gain: number
 }
 
 /** The files of an export, and where every canonical tensor of the base lies in them. */
@@ -174,6 +176,7 @@ function placeTensors(
         scaled,
         offset: tensor.offset + part.start * BYTES_PER_ELEMENT[elementType],
         transposed: part.transposed,
+        gain: 1,
       })
     }
   }

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { FusionError } from '../../../contract/errors'
 import { figure } from '../../../contract/values/figures'
-import { weightOf } from '../../../contract/document/layer-patterns'
+import { gainOf, weightOf } from '../../../contract/document/layer-patterns'
 import { primaryModel, weighsBase } from '../../../contract/methods/descriptor'
 import { negativeWeight, wrongCount, type Impossible } from '../../../contract/methods/impossible'
 import { alignModels, type AlignListener } from '../alignment/align-models'
@@ -34,7 +34,7 @@ import { notesOn } from './notes'
 import { isFolderLayout, layOutFiles, tensorKey, viewOf, type Destination, type OutputFiles } from './output-files'
 import { inShards } from './shards'
 import { zipModels } from './zip-plan'
-import { checkLayerKinds, checkWeightRules, unusedSettings, unusedWeights } from './rules'
+import { checkGains, checkLayerKinds, checkWeightRules, unusedSettings, unusedWeights } from './rules'
 import { isDenoiser } from '../../../contract/values/denoisers'
 
 /** What opening a specialist needs beside its path. */
@@ -142,6 +142,7 @@ export async function planMergeWith(
   const blocks = Blocks.of(base)
   const entries = models.map(({ entry }) => entry)
   checkWeightRules(entries, opened, project.method)
+  checkGains(opened, project.method)
   warnings.push(...unusedWeights(entries, opened.method), ...unusedSettings(project.method, opened.method))
   const tasks = [...base.components.values()].flatMap((component) => {
     const merged = components.includes(component.name) ? models : [{ ...models[0]!, checkpoint: base }]
@@ -328,7 +329,11 @@ function tasksOf(
     !models.some(({ checkpoint }) => isWidened(checkpoint.components.get(component.name)?.tensors.get(weight)))
   const layerOfWeight = new Map(layers.filter(isComparable).map((layer) => [layer.weight, layer]))
   const inLayers = new Set([...layerOfWeight.values()].flatMap(({ bias }) => (bias === null ? [] : [bias])))
-  const destinationOf = (name: string): Destination => files.destinations.get(tensorKey(component.name, name))!
+  const placeOf = (name: string): Destination => files.destinations.get(tensorKey(component.name, name))!
+  const destinationOf = (name: string): Destination => ({
+    ...placeOf(name),
+    gain: gainOf(project.method, names.get(name)!),
+  })
   const viewsOf = (name: string): TensorView[] =>
     models.map(({ checkpoint }) => realView(viewOf(checkpoint, component.name, name)))
   const names = tensorNames(base, component.name)
@@ -337,10 +342,11 @@ function tasksOf(
   return [...component.tensors.values()].flatMap((view): (TensorTask | LayerTask)[] => {
     const { name } = view
     if (inLayers.has(name) || !files.destinations.has(tensorKey(component.name, name))) return []
-    const task = { component: component.name, name, destination: destinationOf(name) }
     if (models.length === 1 || !isMergeable(view)) {
+      const task = { component: component.name, name, destination: placeOf(name) }
       return [{ ...task, kind: 'tensor', views: [view], weights: [1], method: soup }]
     }
+    const task = { component: component.name, name, destination: destinationOf(name) }
     const weights = weightsOf(name)
     if (weighsBase(method) && weights.every((weight) => weight === 0)) {
       throw new FusionError('validation', `All weights are 0 for ${name}.`, { hint: 'Give one model a weight.' })

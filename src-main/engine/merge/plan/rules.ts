@@ -91,6 +91,13 @@ export function withEffectiveRules(model: ModelEntry, parts: MergedParts, settin
   }
 }
 
+/** The gains that have an effect on these parts. */
+export function effectiveGains(parts: MergedParts, settings: MethodSettings): MethodSettings['gains'] {
+  if (settings.gains.length === 0) return []
+  const tensors = weighedTensors(parts, settings)
+  return settings.gains.filter(({ pattern }) => tensors.some(({ names }) => matchesPattern(pattern, names)))
+}
+
 /**
  * Sees that every pattern that says what kind a layer is matches a layer.
  * @throws FusionError 'validation' that says what would match
@@ -110,6 +117,20 @@ export function checkLayerKinds(
       hint: unmatchedHint(pattern, layers.flat()),
     })
   }
+}
+
+/**
+ * Sees that every gain has an effect.
+ * @throws FusionError 'validation' that says what would match
+ */
+export function checkGains(parts: MergedParts, settings: MethodSettings): void {
+  const effective = effectiveGains(parts, settings)
+  const wrong = settings.gains.find((gain) => !effective.includes(gain))
+  if (!wrong) return
+  const names = weighedTensors(parts, settings).flatMap((tensor) => tensor.names)
+  throw new FusionError('validation', `There is a gain for the layers ${wrong.pattern}, but no merged layer matches.`, {
+    hint: unmatchedHint(wrong.pattern, names),
+  })
 }
 
 function checkBase(base: ModelEntry, method: MergedParts['method']): void {

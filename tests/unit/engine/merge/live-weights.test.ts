@@ -22,6 +22,7 @@ const inputs = buildUnet(unet.config!, unet.tensors, {
   attention: 1,
 }).weightInputs
 const FILE = 'unet/diffusion_pytorch_model.safetensors'
+const GAINS = [{ pattern: 'attentions.*.proj_out', weight: 0.8 }]
 const SPECIALISTS = family.specialists.slice(0, 3)
 
 function projectWith(
@@ -65,9 +66,9 @@ function encoded(values: Float32Array, type: FloatType): Buffer {
 describe('live weights', () => {
   it.each([
     [{ name: 'featurefusion' }, 'same'],
-    [{ name: 'featurefusion', normaliser: 'abs', threshold: 0.5 }, 'bf16'],
+    [{ name: 'featurefusion', normaliser: 'abs', threshold: 0.5, gains: GAINS }, 'bf16'],
     [{ name: 'soup' }, 'fp16'],
-    [{ name: 'ties', density: 0.3 }, 'fp32'],
+    [{ name: 'ties', density: 0.3, gains: GAINS }, 'fp32'],
     [{ name: 'soup' }, 'fp8'],
     [{ name: 'featurefusion' }, 'fp8-scaled'],
   ] as const)(
