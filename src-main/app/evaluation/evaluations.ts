@@ -3,6 +3,7 @@ import { EMPTY_RESULTS, evaluationResultsSchema, type EvaluationResults } from '
 import { chosenScorers, type ScoreReport } from '../../contract/evaluate/scores'
 import type { SearchReport } from '../../contract/evaluate/search'
 import { exportKey } from '../../contract/document/export-key'
+import { withoutGains } from '../../contract/document/merge-settings'
 import { FusionError } from '../../contract/errors'
 import type { EvaluationPart } from '../../contract/history'
 import type { Job } from '../../contract/jobs'
@@ -107,30 +108,38 @@ export class Evaluations {
 
   /** @throws FusionError 'validation' where there is nothing to measure on */
   async search(input: HandlerInput<'evaluate.search'>): Promise<{ job: Job }> {
-    const { jobs, queue, events } = this.program
+    const { jobs, queue, events, cache } = this.program
     const project = await this.program.readableProject()
     const data = await this.data()
+    const scoring = await checkedScorers(project.evaluation, this.program.host.access)
     queue.cancelAll('search')
     const started = jobs.start({
       kind: 'search',
-      title: 'Search weights',
+      title: input.space === 'gains' ? 'Search gains' : 'Search weights',
       of: exportKey(project),
-      task: async () => ({
-        type: 'search',
-        project,
-        ...input,
-        data,
-        device: await this.program.device(),
-        cacheFolder: this.program.cache.folder,
-      }),
+      task: async () => {
+        const gained = input.space === 'gains' ? await cachedMerge(withoutGains(project), cache.merges) : null
+        return {
+          type: 'search',
+          project: gained?.merge ?? project,
+          path: gained?.path ?? null,
+          ...input,
+          ...scoring,
+          data,
+          device: await this.program.device(),
+          cacheFolder: cache.folder,
+        }
+      },
       onEvent: (event) => this.takeTrials(event),
       onSuccess: (_result, job) => this.ended(project, 'search', job, this.update('search', job, { done: true })),
     })
     const search: SearchReport = {
       job: started.job.id,
-      ...resultHead(project, 'search', data),
+      ...resultHead(project, 'search', data, input.aims),
       strategy: input.strategy,
+      space: input.space,
       groups: input.groups,
+      aims: input.aims,
       planned: input.strategy === 'cma-es' ? input.trials : null,
       pictures: null,
       base: null,
@@ -153,7 +162,7 @@ export class Evaluations {
     const data = { ...(await this.data()), domain, pictures }
     const report = {
       ...resultHead(project, 'drift', data),
-      method: methodWords(project.method),
+      method: methodWords(withoutGains(project).method),
     }
     queue.cancelAll('drift')
     return jobs.start({
@@ -161,7 +170,7 @@ export class Evaluations {
       title: 'Sampling check',
       of: exportKey(project),
       task: async () => {
-        const { path, merge } = await cachedMerge(project, cache.merges)
+        const { path, merge } = await cachedMerge(withoutGains(project), cache.merges)
         const device = await this.program.device()
         return { type: 'drift', project: merge, path, data, samples, device, cacheFolder: cache.folder }
       },

@@ -14,15 +14,16 @@ interface StartedEvaluation {
   job: string
 }
 
-/** What a result that begins now says of itself. @param slot where it is kept */
+/** What a result that begins now says of itself. @param slot where it is kept @param aims of a search */
 export function resultHead(
   project: Project,
   slot: Parameters<typeof evaluationKey>[1],
   { folder, split }: Pick<ResultHead, 'folder' | 'split'>,
+  aims?: Parameters<typeof evaluationKey>[2],
 ): ResultHead {
   return {
     time: Date.now(),
-    key: evaluationKey(project, slot),
+    key: evaluationKey(project, slot, aims),
     models: project.models.map(identityOf),
     ...{ folder, split },
   }

@@ -1,3 +1,4 @@
+import { aimedText, aimsInWords } from '../../contract/evaluate/aims'
 import type { DriftReport } from '../../contract/evaluate/drift'
 import type { EvaluationResults } from '../../contract/evaluate/results'
 import { bestInWords, scoreText, type ScoreReport } from '../../contract/evaluate/scores'
@@ -17,9 +18,11 @@ export function evaluationLine(part: EvaluationPart, results: EvaluationResults)
   return scores ? scoreLine(scores) : ''
 }
 
-function searchLine({ check, best, trials }: SearchReport): string {
+function searchLine({ check, best, trials, aims }: SearchReport): string {
   if (check) return check.verdict
-  return best ? `Best of ${trials.length} trials: loss ${figure(best.score, 4)}.` : 'No weights were found.'
+  return best
+    ? `Best of ${trials.length} trials: ${aimsInWords(aims)} ${aimedText(best.score, aims)}.`
+    : 'No weights were found.'
 }
 
 function driftLine({ drift: { layers } }: DriftReport): string {

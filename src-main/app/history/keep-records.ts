@@ -1,7 +1,7 @@
 import type { FusionRequest } from '../../contract/adapter-fusion'
 import type { MergeSettings } from '../../contract/document/merge-settings'
 import type { Project } from '../../contract/document/project'
-import { withFoundWeights } from '../../contract/document/project-evaluation'
+import { withFound } from '../../contract/document/project-evaluation'
 import type { EvaluationResults } from '../../contract/evaluate/results'
 import type { SearchReport } from '../../contract/evaluate/search'
 import type { EvaluationPart, MergeRecord } from '../../contract/history'
@@ -64,9 +64,9 @@ export async function keepEvaluation(
   }
 }
 
-/** What a search is about: the weights that it found. */
+/** What a search is about: what it found. */
 function found(project: Project, search: SearchReport | null): Project {
-  return search?.best ? withFoundWeights(project, search.strategy, search.best.models) : project
+  return search?.best ? withFound(project, search, search.best.models) : project
 }
 
 function writtenBy(result: JobResult): Written | null {

@@ -3,20 +3,21 @@ import { Option, type Command } from 'commander'
 import { PROJECT_FILE, PROJECT_SUFFIX, writeProject } from '../../project/project-file'
 import {
   GROUPINGS,
+  SEARCH_SPACES,
   SEARCH_STRATEGIES,
   type Grouping,
   type SearchReport,
+  type SearchSpaceName,
   type SearchStrategy,
 } from '../../contract/evaluate/search'
-import { withFoundWeights } from '../../contract/document/project-evaluation'
+import { gainedProject, withFoundWeights } from '../../contract/document/project-evaluation'
 import { aimedText, aimsInWords, LOSS_ALONE, scorerOf, type Aim } from '../../contract/evaluate/aims'
 import { scoreSettingsSchema } from '../../contract/evaluate/settings'
 import { searchMerge, type FoundMerge } from '../../engine/evaluate/search/search-merge'
 import type { Trial } from '../../engine/evaluate/search/weight-trials'
 import { checkOutput } from '../../engine/files/writing/write-output'
 import { addEvaluationOptions, evaluatedProject, withRun, type EvaluationOptions } from '../options/evaluation-options'
-import { methodSchema, modelSchema, takingPart, type Project } from '../../contract/document/project'
-import { DENOISER_COMPONENTS } from '../../contract/values/denoisers'
+import { modelSchema, takingPart, type Project } from '../../contract/document/project'
 import type { ProgramFiles } from './merge'
 import { aimsOf } from '../options/aims-option'
 import { count, number, steps } from '../options/option-values'
@@ -26,7 +27,7 @@ import { printResult, runCommand, say, table, UsageError } from '../output/outpu
 interface SearchOptions extends EvaluationOptions, ScorerOptions {
   strategy: SearchStrategy
   trials: number
-  space: 'weights' | 'gains'
+  space: SearchSpaceName
   groupBy?: Grouping
   race: boolean
   aim: Aim[]
@@ -65,7 +66,7 @@ export function addSearchCommand(program: Command, files: ProgramFiles): void {
         '--space <name>',
         'what is searched: weights; gains: a scale for what every block adds, of the merge that the project file makes, or of the one specialist',
       )
-        .choices(['weights', 'gains'])
+        .choices(SEARCH_SPACES)
         .default('weights'),
     )
     .addOption(
@@ -112,7 +113,7 @@ async function search(
   if (out !== undefined && !out.endsWith(PROJECT_SUFFIX))
     throw new UsageError(`--out ${out}: a project's file ends with ${PROJECT_SUFFIX}.`)
   const given = await evaluatedProject(path, options)
-  const project = space === 'gains' ? gainedProject(given, path) : given
+  const project = space === 'gains' ? scaledProject(given, path) : given
   if (out !== undefined) await checkOutput(out, { kind: PROJECT_FILE, overwrite: true })
   await withRun(project, options, files, signal, async (run, progress) => {
     let start: Start = { pictures: null, base: null, soup: null }
@@ -167,19 +168,13 @@ function scoresOf(
 }
 
 /** The project whose one specialist is what blocks are scaled of: the merge of a project's file, or the only specialist. */
-function gainedProject(project: Project, path: string | undefined): Project {
-  const { method, models, output } = project
-  if (method.name === 'gains') return project
-  const [base, ...specialists] = takingPart(models)
+function scaledProject(project: Project, path: string | undefined): Project {
+  if (project.method.name === 'gains') return project
+  const [, ...specialists] = takingPart(project.models)
   if (path === undefined && specialists.length !== 1)
     throw new UsageError('--space gains: name the file of a project whose merge is scaled, or one specialist.')
-  const scaled = path === undefined ? specialists[0]! : modelSchema.parse({ name: 'merge', path: resolve(path) })
-  return {
-    ...project,
-    models: [{ ...base!, weight: 1, blocks: {}, layers: [] }, scaled],
-    method: methodSchema.parse({ name: 'gains' }),
-    output: { ...output, include: [...DENOISER_COMPONENTS] },
-  }
+  const merge = path === undefined ? specialists[0]! : modelSchema.parse({ name: 'merge', path: resolve(path) })
+  return gainedProject(project, merge)
 }
 
 /** One weight for each model, or one for each of its blocks. */

@@ -83,6 +83,11 @@ export function mergeOfVariant(project: Project, variant: Variant): Project | nu
   }
 }
 
+/** The merge as its method makes it. */
+export function withoutGains(project: Project): Project {
+  return { ...project, method: { ...project.method, gains: [] } }
+}
+
 /** All models that take part, in equal parts. */
 export function plainAverage(project: Project): Project {
   const models = project.models.map((model) => ({ ...model, weight: 1, blocks: {}, layers: [] }))

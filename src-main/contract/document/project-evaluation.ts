@@ -1,6 +1,8 @@
 import type { EvaluationResults } from '../evaluate/results'
-import type { FoundWeights, SearchStrategy } from '../evaluate/search'
-import type { Project } from './project'
+import { LOSS_ALONE, scorerOf, type Aim } from '../evaluate/aims'
+import type { FoundWeights, SearchReport, SearchStrategy } from '../evaluate/search'
+import { DENOISER_COMPONENTS } from '../values/denoisers'
+import { methodSchema, takingPart, type ModelEntry, type Project } from './project'
 
 /** The project with weights that a search found; what a greedy search found is a plain average of whole models. */
 export function withFoundWeights<P extends Pick<Project, 'models' | 'method'>>(
@@ -18,10 +20,32 @@ export function withFoundWeights<P extends Pick<Project, 'models' | 'method'>>(
   return { ...project, models, ...(isGreedy && { method: { ...project.method, name: 'soup' as const, gains: [] } }) }
 }
 
-/** What decides a result's figures: equal where nothing that matters has changed. */
+/** The project with what a search found: weights, or gains in place of its own. */
+export function withFound<P extends Pick<Project, 'models' | 'method'>>(
+  project: P,
+  { space, strategy }: Pick<SearchReport, 'space' | 'strategy'>,
+  found: readonly FoundWeights[],
+): P {
+  if (space === 'weights') return withFoundWeights(project, strategy, found)
+  return { ...project, method: { ...project.method, gains: found.flatMap(({ layers }) => layers) } }
+}
+
+/** What a search for gains measures: one model, whose layers are scaled, in the network of the project's base. */
+export function gainedProject(project: Project, scaled: ModelEntry): Project {
+  const [base] = takingPart(project.models)
+  return {
+    ...project,
+    models: [{ ...base!, weight: 1, blocks: {}, layers: [] }, scaled],
+    method: methodSchema.parse({ name: 'gains' }),
+    output: { ...project.output, include: [...DENOISER_COMPONENTS] },
+  }
+}
+
+/** What decides a result's figures: equal where nothing that matters has changed. @param aims of a search */
 export function evaluationKey(
   project: Pick<Project, 'models' | 'prediction' | 'ema' | 'method' | 'output' | 'evaluation'>,
   of: keyof EvaluationResults = 'table',
+  aims: readonly Aim[] = LOSS_ALONE,
 ): string {
   const { models, prediction, ema, method, output, evaluation } = project
   const { rows, pictures, scores, scorers, draws, recognition, scales, methods, ...data } = evaluation
@@ -31,7 +55,7 @@ export function evaluationKey(
   const settings = {
     table: { ...table, ...drawn },
     comparison: { ...used, ...drawn, scales, methods },
-    search: used,
+    search: aims.every((aim) => scorerOf(aim) === null) ? used : { ...used, scores, scorers, aims },
     drift: data,
     scores: { ...table, scores, scorers },
   }[of]

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { withMinus } from '../values/figures'
+import type { PairedLosses } from './losses'
 import { SCORER_DESCRIPTIONS, SCORERS, type ScorerName } from './scorers'
 
 /** What a search can aim at: the denoising loss, or a score of drawn pictures. */
@@ -36,9 +37,19 @@ export function isOfScores(aims: readonly Aim[]): boolean {
 
 /** What a search made as small as possible, as people know it: scores alone are not negated. */
 export function aimedText(value: number, aims: readonly Aim[]): string {
+  return withMinus((isOfScores(aims) ? -value : value).toFixed(digitsOf(aims)))
+}
+
+/** How much better something is, more being better whatever is aimed at: '0.0022 (−0.0014 to 0.0058)', ± 2 standard errors. */
+export function gainText({ mean, standardError }: PairedLosses, aims: readonly Aim[]): string {
+  const text = (value: number): string => withMinus(value.toFixed(digitsOf(aims)))
+  return `${text(-mean)} (${text(-mean - 2 * standardError)} to ${text(2 * standardError - mean)})`
+}
+
+function digitsOf(aims: readonly Aim[]): number {
   const [{ name }] = aims as [Aim]
-  if (!isOfScores(aims) || name === 'loss') return withMinus(value.toFixed(5))
-  return withMinus((-value).toFixed(aims.length === 1 ? SCORER_DESCRIPTIONS[name].digits + 1 : 4))
+  if (name === 'loss' || !isOfScores(aims)) return 5
+  return aims.length === 1 ? SCORER_DESCRIPTIONS[name].digits + 1 : 4
 }
 
 /** For people: 'loss', 'ImageReward', '1 × loss − 0.02 × CLIP score', '1 × PickScore + 2 × ImageReward'. */

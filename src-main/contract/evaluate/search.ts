@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { aimsSchema, LOSS_ALONE } from './aims'
 import { pairedSchema } from './losses'
 import { resultHeadSchema } from './result-head'
 
@@ -10,6 +11,25 @@ export const GROUPINGS = ['all', 'stages', 'blocks'] as const
 export type Grouping = (typeof GROUPINGS)[number]
 
 export const SEARCH_STRATEGIES = ['greedy-once', 'greedy-repeated', 'cma-es'] as const
+
+/** What is searched: the models' weights, or gains of what the merge's blocks add. */
+export const SEARCH_SPACES = ['weights', 'gains'] as const
+export type SearchSpaceName = (typeof SEARCH_SPACES)[number]
+
+/** What a person asks a search for. */
+export const searchRequestSchema = z
+  .strictObject({
+    strategy: z.enum(SEARCH_STRATEGIES),
+    /** Of CMA-ES alone. */
+    trials: z.number().int().min(2).max(10_000).default(100),
+    space: z.enum(SEARCH_SPACES).default('weights'),
+    groups: z.enum(GROUPINGS).default('all'),
+    /** Trials that are certainly worse end early. */
+    race: z.boolean().default(true),
+    aims: aimsSchema.default([...LOSS_ALONE]),
+    seed: z.number().int().nonnegative().default(0),
+  })
+  .refine(({ space, strategy }) => space === 'weights' || strategy === 'cma-es', 'Gains are searched by CMA-ES.')
 
 /** Weights of a model that a search found. */
 export const foundWeightsSchema = z.object({
@@ -35,7 +55,10 @@ export const searchReportSchema = z.object({
   job: z.string(),
   ...resultHeadSchema.shape,
   strategy: z.enum(SEARCH_STRATEGIES),
+  space: z.enum(SEARCH_SPACES).default('weights'),
   groups: z.enum(GROUPINGS).default('all'),
+  /** What its figures are of. */
+  aims: aimsSchema.default([...LOSS_ALONE]),
   /** How many will be tried; null while that is not known (greedy). */
   planned: z.number().nullable(),
   /** Pictures that weights are chosen on, and pictures that the search never sees. */
@@ -70,6 +93,7 @@ export const searchReportSchema = z.object({
   done: z.boolean(),
 })
 
+export type SearchRequest = z.infer<typeof searchRequestSchema>
 export type SearchStrategy = (typeof SEARCH_STRATEGIES)[number]
 export type SearchWork = z.infer<typeof workSchema>
 export type FoundWeights = z.infer<typeof foundWeightsSchema>

@@ -20,6 +20,17 @@ export function picturesOf(split: Split): string {
   return SPLIT_WORDS[split]
 }
 
+/** How many pictures of each domain are measured. */
+export function chosenCounts(
+  domains: EvaluationData['domains'],
+  { split, pictures }: Pick<EvaluationSettings, 'split' | 'pictures'>,
+): number[] {
+  const counts = domains.map(({ heldOut, train }) =>
+    split === 'all' ? heldOut + train : split === 'train' ? train : heldOut,
+  )
+  return counts.map((count) => Math.min(count, pictures ?? Infinity))
+}
+
 /** The scales of methods that have one, when methods are compared: each searched, or as its paper has it. */
 export const SCALES = ['searched', 'published'] as const
 export type Scales = (typeof SCALES)[number]

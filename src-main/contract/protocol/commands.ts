@@ -4,7 +4,7 @@ import { calibrationPlanSchema } from '../document/calibration'
 import { relativeSchema } from '../document/family'
 import { domainPicturesSchema } from '../evaluate/domain-pictures'
 import { evaluationResultsSchema } from '../evaluate/results'
-import { GROUPINGS, SEARCH_STRATEGIES } from '../evaluate/search'
+import { searchRequestSchema } from '../evaluate/search'
 import { scorerSchema } from '../evaluate/scorers'
 import { evaluationDataSchema } from '../evaluate/settings'
 import { numberedEventSchema, type NumberedEvent } from './events'
@@ -243,18 +243,8 @@ export const COMMANDS = {
   'evaluate.data': command(nothing, evaluationDataSchema),
   /** Losses of the project's models and merges, or of all methods; rows come as 'evaluation' events. */
   'evaluate.start': command(z.strictObject({ kind: z.enum(['table', 'comparison']) }), startedJob),
-  /** Weights chosen on one half of the pictures; trials come as 'weight-search' events. */
-  'evaluate.search': command(
-    z.strictObject({
-      strategy: z.enum(SEARCH_STRATEGIES),
-      trials: z.number().int().min(2).max(10_000).default(100),
-      groups: z.enum(GROUPINGS).default('all'),
-      /** Trials that are certainly worse end early. */
-      race: z.boolean().default(true),
-      seed: z.number().int().nonnegative().default(0),
-    }),
-    startedJob,
-  ),
+  /** Weights or gains chosen on one half of the pictures; trials come as 'weight-search' events. */
+  'evaluate.search': command(searchRequestSchema, startedJob),
   /**
    * Features of the merge against its models' own, combined by its coefficients (paper, section 4.5), on pictures of one
    * domain or of all; the result comes as a 'feature-drift' event.

@@ -3,7 +3,7 @@ import { fusedAdapterSchema, fusionRequestSchema } from '../adapter-fusion'
 import { providerStatusSchema } from '../values/devices'
 import { roleSchema } from '../evaluate/losses'
 import { recognitionSettingsSchema } from '../evaluate/recognition'
-import { GROUPINGS, SEARCH_STRATEGIES } from '../evaluate/search'
+import { searchRequestSchema } from '../evaluate/search'
 import { scorerFilesSchema, scorerSchema } from '../evaluate/scorers'
 import { dataSettingsSchema, scoreSettingsSchema } from '../evaluate/settings'
 import { exportResultSchema, forecastSchema, verificationSchema } from '../export'
@@ -158,15 +158,16 @@ export const JOB_TASKS = {
     }),
     result: z.object({ rows: z.number() }),
   },
-  /** Better weights. */
+  /** Better weights, or gains. */
   search: {
     input: z.object({
       project: projectSchema,
-      strategy: z.enum(SEARCH_STRATEGIES),
-      trials: z.number(),
-      groups: z.enum(GROUPINGS),
-      race: z.boolean(),
-      seed: z.number(),
+      ...searchRequestSchema.shape,
+      /** Of gains: where the project's merge lies in the cache, made first if it is not there; null: its weights are searched. */
+      path: path.nullable(),
+      /** What is drawn for the scorers that are aimed at. */
+      scores: scoreSettingsSchema,
+      scorers: scorerFilesSchema,
       data: evaluationData,
       device: providerStatusSchema,
       cacheFolder: path,

@@ -1,14 +1,13 @@
 import { defineStore } from 'pinia'
 import { computed, reactive, ref, shallowRef, watch } from 'vue'
-import type { CommandInput } from '../../../src-main/contract/protocol/commands'
 import { DOMAIN_PICTURES, type DomainPictures } from '../../../src-main/contract/evaluate/domain-pictures'
 import type { DriftReport } from '../../../src-main/contract/evaluate/drift'
 import type { EvaluationReport, EvaluationRow } from '../../../src-main/contract/evaluate/report'
 import { EMPTY_RESULTS, type EvaluationResults } from '../../../src-main/contract/evaluate/results'
-import type { SearchReport } from '../../../src-main/contract/evaluate/search'
+import type { SearchReport, SearchRequest } from '../../../src-main/contract/evaluate/search'
 import type { EvaluationData } from '../../../src-main/contract/evaluate/settings'
 import { isAbout, type ModelIdentity } from '../../../src-main/contract/document/model-identity'
-import { evaluationKey, withFoundWeights } from '../../../src-main/contract/document/project-evaluation'
+import { evaluationKey, withFound } from '../../../src-main/contract/document/project-evaluation'
 import type { Job } from '../../../src-main/contract/jobs'
 import { useSession } from '../../bridge/session-store'
 import { useNotices } from '../../shared/notices/notices-store'
@@ -80,7 +79,10 @@ export const useEvaluate = defineStore('evaluate', () => {
   const shown = computed<EvaluationReport | SearchReport | DriftReport | null>(() => results.value[tab.value])
   /** Whether a result is of the project as it is now. */
   const isCurrent = computed(() => (of: keyof EvaluationResults) => {
-    const key = project.models.length === 0 ? '' : evaluationKey(project.project, of)
+    const key =
+      project.models.length === 0
+        ? ''
+        : evaluationKey(project.project, of, of === 'search' ? results.value.search?.aims : undefined)
     return results.value[of]?.key === key
   })
   const outdated = computed(() => shown.value !== null && !isCurrent.value(tab.value))
@@ -127,7 +129,7 @@ export const useEvaluate = defineStore('evaluate', () => {
     if (started) jobs.add(started.job)
   }
 
-  async function search(input: CommandInput<'evaluate.search'>): Promise<void> {
+  async function search(input: SearchRequest): Promise<void> {
     await project.settled()
     const started = await notices.attempt(() => session.invoke('evaluate.search', input))
     if (started) jobs.add(started.job)
@@ -159,12 +161,12 @@ export const useEvaluate = defineStore('evaluate', () => {
     ])
   }
 
-  /** Takes the weights that the search found, as one step of undo. */
+  /** Takes the weights or gains that the search found, as one step of undo. */
   function useFound(): void {
     const { search: found } = results.value
     if (!found?.best) return
-    const { models, method } = withFoundWeights(project.project, found.strategy, found.best.models)
-    project.edit('Use the weights that were found', [
+    const { models, method } = withFound(project.project, found, found.best.models)
+    project.edit(`Use the ${found.space} that were found`, [
       ...models.map((model) => ({ type: 'set-model' as const, name: model.name, model })),
       { type: 'set-method' as const, method },
     ])

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { EvaluationResults } from '../../../src-main/contract/evaluate/results'
 import type { ScoreSummary } from '../../../src-main/contract/evaluate/scores'
-import { evaluationKey } from '../../../src-main/contract/document/project-evaluation'
+import { evaluationKey, withFound } from '../../../src-main/contract/document/project-evaluation'
 import type { Project } from '../../../src-main/contract/document/project'
 import type { Edit } from '../../../src-main/contract/state'
 import { encodePng } from '../../../src-main/engine/image/png'
@@ -162,6 +162,34 @@ it('fails with words where the folder holds no CLIP model, and earlier scores st
   expect((await results()).scores).toEqual(before)
   await edit({ type: 'set-evaluation', evaluation })
 }, 60_000)
+
+it('searches gains of the merge, aiming at a loss and a score, which the project then holds', async () => {
+  const { evaluation } = await project()
+  const scores = { promptFile: null, prompts: 1, seeds: 1, steps: 1, guidance: 1 }
+  const scorers = { ...evaluation.scorers, clip: CLIP }
+  await edit({ type: 'set-evaluation', evaluation: { ...evaluation, scores, scorers } })
+  const aims = [
+    { name: 'loss' as const, factor: 1 },
+    { name: 'clip' as const, factor: 0.01 },
+  ]
+  const ask = { strategy: 'cma-es' as const, trials: 2, space: 'gains' as const, groups: 'stages' as const, aims }
+  const { job } = await server.invoke('evaluate.search', ask)
+  expect(await ended(job.id)).toBe('done')
+  const search = (await results()).search!
+  expect(search).toMatchObject({ space: 'gains', aims, done: true, trials: [{ index: 0 }, { index: 1 }] })
+  const { layers } = search.best!.models[1]!
+  expect(new Set(layers.map(({ weight }) => weight)).size).toBeLessThanOrEqual(3)
+  // The first trial is the merge as it is.
+  expect(search.soup!.search).toBeCloseTo(search.trials[0]!.score!, 9)
+  expect(search.key).toBe(evaluationKey(await project(), 'search', aims))
+  expect(search.key).not.toBe(evaluationKey(await project(), 'search'))
+
+  const { method } = withFound(await project(), search, search.best!.models)
+  expect(method.gains).toEqual(layers)
+  await edit({ type: 'set-method', method })
+  expect((await project()).method.gains).toEqual(layers)
+  await edit({ type: 'set-method', method: { ...method, gains: [] } }, { type: 'set-evaluation', evaluation })
+}, 120_000)
 
 it('says which domains there are where the wanted one is not, and what combines no features', async () => {
   const unknown = await server.invoke('evaluate.drift', { domain: 'cars' })

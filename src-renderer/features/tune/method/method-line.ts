@@ -1,5 +1,6 @@
 import { keyInWords, type Parameter } from '../../../../src-main/contract/methods/descriptor'
 import { describedMethod } from '../../../../src-main/contract/methods/index'
+import { gainsInWords } from '../../../../src-main/contract/methods/words'
 import { activeParameters, choiceOf, parameterValue } from '../../../../src-main/contract/methods/settings'
 import type { MethodSettings, Project } from '../../../../src-main/contract/document/project'
 import { DENOISER_COMPONENTS } from '../../../../src-main/contract/values/denoisers'
@@ -12,6 +13,7 @@ export function methodLine({ method, output }: Pick<Project, 'method' | 'output'
   return [
     ...parameters.map((parameter) => parameterWords(parameter, method)),
     ...(method.align ? ['specialists aligned'] : []),
+    ...(method.gains.length > 0 ? [gainsInWords(method.gains)] : []),
     ...partsWords(output),
   ].join(' · ')
 }
