@@ -3,10 +3,10 @@ import { forecastInWords, gainRows, racesInWords } from '../../../src-renderer/f
 
 it('says what a search takes before it begins', () => {
   expect(forecastInWords({ ofTrial: 144, drawn: 0, all: 15_000 })).toBe(
-    'A trial runs the network on 144 pictures, at most; the whole search on 15,000 pictures.',
+    'A trial takes at most 144 runs of the network on one picture, the whole search 15,000 runs.',
   )
   expect(forecastInWords({ ofTrial: 1, drawn: 1, all: null })).toBe(
-    'A trial runs the network on 1 picture and draws 1 picture, at most.',
+    'A trial takes at most 1 run of the network on one picture and draws 1 picture.',
   )
 })
 

@@ -188,7 +188,7 @@ async function searchFor(
     best: { score: result.best.score, models: foundOf(result.best.weights) },
     check:
       result.check &&
-      judge(result.check, judging.strata, checked, base.check, average.check, compared.words, isOfScores(aims)),
+      judge(result.check, judging.strata, checked, base.check, average.check, compared, isOfScores(aims)),
     trials: result.trials.length,
     stopped: result.stopped,
     work: raced.work,
@@ -205,7 +205,7 @@ function judge(
   found: UnitValues,
   base: UnitValues,
   average: UnitValues,
-  averageInWords: string,
+  { words: averageInWords, found: noun }: Pick<ReturnType<typeof comparedMerge>, 'words' | 'found'>,
   isNegated: boolean,
 ): NonNullable<SearchReport['check']> {
   const [againstBase, againstSoup] = [pairedValues(strata, found, base), pairedValues(strata, found, average)]
@@ -213,13 +213,13 @@ function judge(
     const relation = difference.mean < 0 ? 'better than' : 'worse than'
     return `${exceedsTwoErrors(difference) ? relation : 'not measurably different from'} ${name} (${differenceInWords(isNegated ? negated(difference) : difference)})`
   }
-  const words = `On pictures that the search did not use, these weights are ${against(againstSoup, averageInWords)}, and ${against(againstBase, 'the base alone')}.`
+  const words = `On pictures that the search did not use, these ${noun} are ${against(againstSoup, averageInWords)}, and ${against(againstBase, 'the base alone')}.`
   const fits =
     check.best < check.start
       ? ''
       : check.best === check.start
-        ? ' No better weights than the first ones were found.'
-        : ' They only fit the pictures of the search: the first weights are better.'
+        ? ` No better ${noun} than the first ones were found.`
+        : ` They only fit the pictures of the search: the first ${noun} are better.`
   return { ...check, againstBase, againstSoup, verdict: words + fits }
 }
 
@@ -238,9 +238,10 @@ function spaceOf(plan: MergePlan, models: readonly ModelEntry[], grouping: Group
 /** What the result is compared with beside the base: the plain average, or the model whose gains are searched as it is. */
 function comparedMerge({ method, project }: MergePlan, models: readonly ModelEntry[]) {
   const equal = models.map((model) => ({ ...model, weight: 1, blocks: {}, layers: [] }))
-  if (method.name === 'gains') return { models: equal, method: project.method, words: 'the merge without gains' }
+  if (method.name === 'gains')
+    return { models: equal, method: project.method, words: 'the merge without gains', found: 'gains' }
   const soup = methodSchema.parse({ name: 'soup', align: project.method.align })
-  return { models: equal, method: soup, words: 'the plain average' }
+  return { models: equal, method: soup, words: 'the plain average', found: 'weights' }
 }
 
 /** The merge that a search re-weights: contributions are kept, dropped models stay out. */

@@ -21,8 +21,8 @@ export function groupOptions(space: SearchSpaceName): { value: Grouping; label: 
 /** What a search takes, before it begins. */
 export function forecastInWords({ ofTrial, drawn, all }: SearchForecast): string {
   const draws = drawn > 0 ? ` and draws ${countOf(drawn, 'picture')}` : ''
-  const trial = `A trial runs the network on ${countOf(ofTrial, 'picture')}${draws}, at most`
-  return all === null ? `${trial}.` : `${trial}; the whole search on ${countOf(all, 'picture')}.`
+  const trial = `A trial takes at most ${countOf(ofTrial, 'run')} of the network on one picture${draws}`
+  return all === null ? `${trial}.` : `${trial}, the whole search ${countOf(all, 'run')}.`
 }
 
 /** What ended early, once something did. */
