@@ -72,7 +72,12 @@ export async function keptEvaluations(project: Project, kept: string): Promise<E
   if (all === null) return EMPTY_RESULTS
   const own = <One extends EvaluationResults[keyof EvaluationResults]>(one: One): One | null =>
     one !== null && isAbout(one.models, project.models) ? one : null
-  return { ...EMPTY_RESULTS, table: own(all.table), comparison: own(all.comparison), scores: own(all.scores) }
+  const { table, comparison, scores, methodScores } = all
+  return {
+    ...EMPTY_RESULTS,
+    ...{ table: own(table), comparison: own(comparison) },
+    ...{ scores: own(scores), methodScores: own(methodScores) },
+  }
 }
 
 /** Measures a project's table of losses. @throws FusionError 'validation' where there is nothing to measure on */

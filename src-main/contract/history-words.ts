@@ -13,6 +13,7 @@ export const PART_WORDS: Readonly<Record<EvaluationPart, string>> = {
   search: 'Weights searched',
   drift: 'Sampling check',
   scores: 'Scores',
+  methodScores: 'Scores of methods',
 }
 
 /** An entry in one sentence: 'FeatureFusion of 4, base 0.3, sketch 0.5 → merged.safetensors'. */

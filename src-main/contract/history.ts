@@ -9,7 +9,7 @@ import { drawingSchema, pictureSchema } from './preview'
 
 /** What a project's history tells of. */
 export const HISTORY_KINDS = ['merge', 'pictures', 'grid', 'evaluation'] as const
-export const EVALUATION_PARTS = ['table', 'comparison', 'search', 'drift', 'scores'] as const
+export const EVALUATION_PARTS = ['table', 'comparison', 'search', 'drift', 'scores', 'methodScores'] as const
 
 const common = {
   id: z.string(),

@@ -45,8 +45,10 @@ test('tiny random scorers judge what every model draws, in a table with the best
       const digits = scorer === 'image-reward' ? 3 : 2
       const text = merge.mean.score.value.toFixed(digits).replace('-', '−')
       await expect(part.getByRole('row', { name: 'this merge' }).getByRole('cell').last()).toContainText(text)
-      await expect(part.getByText(`Over all domains: ${best.at(-1)!.name}`)).toBeVisible()
-      await expect(part.getByRole('cell', { name: '*' })).toHaveCount(best.length)
+      // Random weights make ties: nothing is marked then.
+      const winner = best.at(-1)?.name ?? 'share the highest score'
+      await expect(part.getByText(/^Over all domains: /)).toContainText(winner)
+      await expect(part.getByRole('cell', { name: '*' })).toHaveCount(best.filter(Boolean).length)
     }
     await expect(part.getByRole('img', { name: /PickScore of every model with intervals, mean/ })).toBeVisible()
     for (const theme of ['dark', 'light'] as const) {

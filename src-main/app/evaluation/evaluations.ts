@@ -1,5 +1,10 @@
 import type { EvaluationReport } from '../../contract/evaluate/report'
-import { EMPTY_RESULTS, evaluationResultsSchema, type EvaluationResults } from '../../contract/evaluate/results'
+import {
+  EMPTY_RESULTS,
+  evaluationResultsSchema,
+  SCORES_OF,
+  type EvaluationResults,
+} from '../../contract/evaluate/results'
 import { chosenScorers, type ScoreReport } from '../../contract/evaluate/scores'
 import type { SearchReport } from '../../contract/evaluate/search'
 import { exportKey } from '../../contract/document/export-key'
@@ -182,31 +187,34 @@ export class Evaluations {
   }
 
   /** @throws FusionError 'validation' where no scorer is chosen, or nothing can be drawn */
-  async scores(): Promise<{ job: Job }> {
+  async scores(kind: ScoreReport['kind']): Promise<{ job: Job }> {
     const { jobs, queue, cache } = this.program
     const project = await this.program.readableProject()
     const { scores: settings, scorers: files } = project.evaluation
     const chosen = chosenScorers(files)
     if (chosen.length === 0)
       throw new FusionError('validation', 'No scorer is chosen.', { hint: 'Choose the files of one.' })
-    const rows = evaluatedRows(project, 'table')
+    const rows = evaluatedRows(project, kind)
     const data = await this.data()
+    const slot = SCORES_OF[kind]
     const { scores, scorers } = await checkedScorers(project.evaluation, this.program.host.access)
     queue.cancelAll('scores')
     const started = jobs.start({
       kind: 'scores',
-      title: `Scores of ${rows.length} models`,
+      title: kind === 'table' ? `Scores of ${rows.length} models` : 'Scores of the methods',
+      about: kind,
       of: exportKey(project),
       task: async () => {
         const device = await this.program.device()
         return { type: 'scores', ...basisOf(project), rows, scores, scorers, data, device, cacheFolder: cache.folder }
       },
       onEvent: (event) => this.takeScores(event),
-      onSuccess: (_result, job) => this.ended(project, 'scores', job, this.update('scores', job, { done: true })),
+      onSuccess: (_result, job) => this.ended(project, slot, job, this.update(slot, job, { done: true })),
     })
     this.startedScores = {
+      kind,
       job: started.job.id,
-      ...resultHead(project, 'scores', data),
+      ...resultHead(project, slot, data),
       settings,
       rows: reportRows(rows),
       domains: [],
@@ -260,8 +268,9 @@ export class Evaluations {
   }
 
   private takeScores({ event, job }: JobEvent): void {
-    const scores = this.startedScores?.job === job ? this.startedScores : this.results.scores
-    if (scores?.job !== job || (event.type !== 'scores' && event.type !== 'row-failed')) return
+    const { scores: ofTable, methodScores } = this.results
+    const scores = [this.startedScores, ofTable, methodScores].find((report) => report?.job === job)
+    if (!scores || (event.type !== 'scores' && event.type !== 'row-failed')) return
     const change =
       event.type === 'scores'
         ? { domains: event.domains, scores: event.scores }
@@ -269,7 +278,7 @@ export class Evaluations {
     if (event.type === 'scores') this.startedScores = null
     const next = { ...scores, ...change }
     if (this.startedScores) this.startedScores = next
-    else void this.keep('scores', next)
+    else void this.keep(SCORES_OF[next.kind], next)
   }
 
   private takeTrials({ event, job }: JobEvent): void {
@@ -285,7 +294,7 @@ export class Evaluations {
   }
 
   /** Changes a result of a job, tells it and keeps it; a job that another one has followed changes nothing. */
-  private update<Slot extends 'search' | 'scores'>(
+  private update<Slot extends 'search' | 'scores' | 'methodScores'>(
     slot: Slot,
     job: string,
     change: Partial<NonNullable<EvaluationResults[Slot]>>,
@@ -297,9 +306,10 @@ export class Evaluations {
   private keep<Slot extends keyof EvaluationResults>(slot: Slot, result: EvaluationResults[Slot]): Promise<void> {
     this.results = { ...this.results, [slot]: result }
     const { events, log } = this.program
-    const { search, scores, drift } = this.results
+    const { search, drift, scores, methodScores } = this.results
     if (slot === 'search') events.emit({ type: 'weight-search', search: search! })
     else if (slot === 'scores') events.emit({ type: 'scores', scores: scores! })
+    else if (slot === 'methodScores') events.emit({ type: 'scores', scores: methodScores! })
     else if (slot === 'drift') events.emit({ type: 'feature-drift', drift: drift! })
     else events.emit({ type: 'evaluation', report: this.results[slot as EvaluationReport['kind']]! })
     this.writing = this.writing

@@ -10,7 +10,7 @@ export function evaluateHandlers(studio: Studio): Handlers<Group<'evaluate'>> {
     'evaluate.data': () => describeData(studio.project.state.project, studio.dataFolder),
     'evaluate.start': ({ kind }) => evaluations.start(kind),
     'evaluate.search': (input) => evaluations.search(input),
-    'evaluate.scores': () => evaluations.scores(),
+    'evaluate.scores': ({ kind }) => evaluations.scores(kind),
     'evaluate.drift': (input) => evaluations.drift(input),
     'evaluate.pictures': () => drawings.show(),
     'evaluate.draw': () => drawings.start(),

@@ -10,11 +10,12 @@ import { figure } from '../../contract/values/figures'
 
 /** What an evaluation found, in a line. */
 export function evaluationLine(part: EvaluationPart, results: EvaluationResults): string {
-  const { table, comparison, search, drift, scores } = results
+  const { table, comparison, search, drift } = results
   if (part === 'table') return table?.summary ? tableVerdict(table.summary) : ''
   if (part === 'comparison') return comparison?.verdict ?? ''
   if (part === 'search') return search ? searchLine(search) : ''
   if (part === 'drift') return drift ? driftLine(drift) : ''
+  const scores = results[part]
   return scores ? scoreLine(scores) : ''
 }
 

@@ -139,6 +139,7 @@ async function foundResults(
     table: table?.summary ? { report: table, summary: table.summary, isCurrent, pictures } : null,
     comparison,
     scores: isCurrent && evaluations.scores?.done ? evaluations.scores : null,
+    methodScores: comparison?.isCurrent && evaluations.methodScores?.done ? evaluations.methodScores : null,
     sources: {
       inspect: inspected && { from: inspected.origin, time: inspected.result.time, isCurrent: true },
       losses: table?.summary ? ofEvaluation(isMeasured ? 'computed' : 'kept', table, isCurrent) : null,

@@ -58,6 +58,7 @@ export function evaluationKey(
     search: aims.every((aim) => scorerOf(aim) === null) ? used : { ...used, scores, scorers, aims },
     drift: data,
     scores: { ...table, scores, scorers },
+    methodScores: { ...used, scales, methods, scores, scorers },
   }[of]
   const { include, dtype, vae } = output
   const parts = [models.map(({ sha256: _hash, ...model }) => model), method, { include, dtype, vae }, settings]

@@ -11,6 +11,8 @@ const resultsSchema = z.object({
   search: searchReportSchema.nullable(),
   drift: driftReportSchema.nullable().default(null),
   scores: scoreReportSchema.nullable().default(null),
+  /** Of the methods that are compared. */
+  methodScores: scoreReportSchema.nullable().default(null),
 })
 
 /** Those of earlier versions, too. */
@@ -24,4 +26,8 @@ export const EMPTY_RESULTS: EvaluationResults = {
   search: null,
   drift: null,
   scores: null,
+  methodScores: null,
 }
+
+/** Where the scores of a table or a comparison are kept. */
+export const SCORES_OF = { table: 'scores', comparison: 'methodScores' } as const

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { cellsOf, estimateSchema, excludesZero, roleSchema, type Estimate } from './losses'
-import { evaluationRowSchema } from './report'
+import { evaluationReportSchema, evaluationRowSchema } from './report'
 import { SCORER_DESCRIPTIONS, SCORERS, scorerSchema, type ScorerFiles, type ScorerName } from './scorers'
 import { scoreSettingsSchema } from './settings'
 import { listOf } from '../values/format'
@@ -39,6 +39,8 @@ export const scoreSummarySchema = z.object({
 })
 
 export const scoreReportSchema = z.object({
+  /** Of the table's rows, or of the methods that are compared. */
+  kind: evaluationReportSchema.shape.kind.default('table'),
   job: z.string(),
   ...resultHeadSchema.shape,
   settings: scoreSettingsSchema,

@@ -3,6 +3,7 @@ import { fusionRequestSchema } from '../adapter-fusion'
 import { calibrationPlanSchema } from '../document/calibration'
 import { relativeSchema } from '../document/family'
 import { domainPicturesSchema } from '../evaluate/domain-pictures'
+import { evaluationReportSchema } from '../evaluate/report'
 import { evaluationResultsSchema } from '../evaluate/results'
 import { searchRequestSchema } from '../evaluate/search'
 import { scorerSchema } from '../evaluate/scorers'
@@ -242,7 +243,7 @@ export const COMMANDS = {
   /** The data that the project's evaluation would use. */
   'evaluate.data': command(nothing, evaluationDataSchema),
   /** Losses of the project's models and merges, or of all methods; rows come as 'evaluation' events. */
-  'evaluate.start': command(z.strictObject({ kind: z.enum(['table', 'comparison']) }), startedJob),
+  'evaluate.start': command(z.strictObject({ kind: evaluationReportSchema.shape.kind }), startedJob),
   /** Weights or gains chosen on one half of the pictures; trials come as 'weight-search' events. */
   'evaluate.search': command(searchRequestSchema, startedJob),
   /**
@@ -258,8 +259,8 @@ export const COMMANDS = {
     }),
     startedJob,
   ),
-  /** Draws prompts with every model and scores the pictures; what each scorer says comes as a 'scores' event. */
-  'evaluate.scores': command(nothing, startedJob),
+  /** Draws prompts with every model of the table, or every method of the comparison, and scores the pictures; what each scorer says comes as a 'scores' event. */
+  'evaluate.scores': command(z.strictObject({ kind: evaluationReportSchema.shape.kind.default('table') }), startedJob),
   /** What every row of the table draws for the first caption of each domain, as far as it is drawn. */
   'evaluate.pictures': command(nothing, domainPicturesSchema),
   /** Draws the rest; they come as 'domain-pictures' events. */

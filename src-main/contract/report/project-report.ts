@@ -23,13 +23,15 @@ export interface ReportedResults {
   comparison: ReportedResult | null
   /** Of the project as it is. */
   scores: ScoreReport | null
+  /** Of its methods. */
+  methodScores: ScoreReport | null
 }
 
 /** Inspect and Evaluate of a project as one HTML page. @param time of the page, in milliseconds since 1970 */
 export function projectReport(
   title: string,
   project: Project,
-  { map, table, comparison, scores }: ReportedResults,
+  { map, table, comparison, scores, methodScores }: ReportedResults,
   time: number,
 ): string {
   return reportPage(title, `FeatureFusion Studio, ${formatDate(time)}`, [
@@ -37,7 +39,7 @@ export function projectReport(
     ...(map ? [inspectSection(map, project)] : []),
     ...(table ? [tableSection(table.report, table.summary, table.pictures, table.isCurrent)] : []),
     ...(comparison ? [comparisonSection(comparison.report, comparison.isCurrent)] : []),
-    ...(scores && scores.scores.length > 0 ? [scoresSection(scores)] : []),
+    ...[scores, methodScores].flatMap((one) => (one && one.scores.length > 0 ? [scoresSection(one)] : [])),
   ])
 }
 

@@ -7,10 +7,10 @@ import { formatDate } from '../values/format'
 import type { ReportCell, ReportSection, ReportTable } from './report-page'
 
 /** What scorers say of the pictures that models drew: a table of each. */
-export function scoresSection({ time, domains, settings, scores }: ScoreReport): ReportSection {
+export function scoresSection({ kind, time, domains, settings, scores }: ScoreReport): ReportSection {
   const names = [...domains.map(({ name }) => name), ALL_DOMAINS]
   return {
-    title: 'Scores of drawn pictures',
+    title: kind === 'table' ? 'Scores of drawn pictures' : 'Scores of the methods’ pictures',
     paragraphs: [
       `Scored ${formatDate(time)}: ${settings.seeds} of every prompt, ${settings.steps} steps, guidance ${settings.guidance}. More is better; * marks the best of a column, (*) the highest where other prompts might tell otherwise.`,
       ...scores.flatMap((summary) => {

@@ -3,7 +3,8 @@ import { computed, reactive, ref, shallowRef, watch } from 'vue'
 import { DOMAIN_PICTURES, type DomainPictures } from '../../../src-main/contract/evaluate/domain-pictures'
 import type { DriftReport } from '../../../src-main/contract/evaluate/drift'
 import type { EvaluationReport, EvaluationRow } from '../../../src-main/contract/evaluate/report'
-import { EMPTY_RESULTS, type EvaluationResults } from '../../../src-main/contract/evaluate/results'
+import { EMPTY_RESULTS, SCORES_OF, type EvaluationResults } from '../../../src-main/contract/evaluate/results'
+import type { ScoreReport } from '../../../src-main/contract/evaluate/scores'
 import type { SearchReport, SearchRequest } from '../../../src-main/contract/evaluate/search'
 import type { EvaluationData } from '../../../src-main/contract/evaluate/settings'
 import { isAbout, type ModelIdentity } from '../../../src-main/contract/document/model-identity'
@@ -14,8 +15,8 @@ import { useNotices } from '../../shared/notices/notices-store'
 import { isActive, useJobs } from '../jobs/jobs-store'
 import { useProject } from '../project/project-store'
 
-/** Scores stand below the table. */
-export type EvaluateTab = Exclude<keyof EvaluationResults, 'scores'>
+/** Scores stand below the table, and below the comparison. */
+export type EvaluateTab = Exclude<keyof EvaluationResults, 'scores' | 'methodScores'>
 
 /** The results of evaluations, updated row by row, and the evaluation data. */
 export const useEvaluate = defineStore('evaluate', () => {
@@ -29,13 +30,14 @@ export const useEvaluate = defineStore('evaluate', () => {
   const results = computed<EvaluationResults>(() => {
     const own = <One extends { models: readonly ModelIdentity[] }>(one: One | null): One | null =>
       one && isAbout(one.models, project.models) ? one : null
-    const { table, comparison, search, drift, scores } = all.value
+    const { table, comparison, search, drift, scores, methodScores } = all.value
     return {
       table: own(table),
       comparison: own(comparison),
       search: own(search),
       drift: own(drift),
       scores: own(scores),
+      methodScores: own(methodScores),
     }
   })
   /** null before the host was asked. */
@@ -52,7 +54,7 @@ export const useEvaluate = defineStore('evaluate', () => {
     else if (event.type === 'weight-search') all.value = { ...all.value, search: event.search }
     else if (event.type === 'feature-drift') all.value = { ...all.value, drift: event.drift }
     else if (event.type === 'domain-pictures') pictures.value = event.pictures
-    else if (event.type === 'scores') all.value = { ...all.value, scores: event.scores }
+    else if (event.type === 'scores') all.value = { ...all.value, [SCORES_OF[event.scores.kind]]: event.scores }
   })
 
   async function load(): Promise<void> {
@@ -86,6 +88,12 @@ export const useEvaluate = defineStore('evaluate', () => {
     return results.value[of]?.key === key
   })
   const outdated = computed(() => shown.value !== null && !isCurrent.value(tab.value))
+
+  /** Scores of a table's rows, where both are of the project as it is now. */
+  function scoresOf(kind: EvaluationReport['kind']): ScoreReport | null {
+    const slot = SCORES_OF[kind]
+    return isCurrent.value(kind) && isCurrent.value(slot) ? results.value[slot] : null
+  }
 
   function jobOf(result: { job: string } | null): Job | undefined {
     return result ? jobs.byId.get(result.job) : undefined
@@ -141,9 +149,9 @@ export const useEvaluate = defineStore('evaluate', () => {
     if (started) jobs.add(started.job)
   }
 
-  async function score(): Promise<void> {
+  async function score(kind: EvaluationReport['kind']): Promise<void> {
     await project.settled()
-    const started = await notices.attempt(() => session.invoke('evaluate.scores', {}))
+    const started = await notices.attempt(() => session.invoke('evaluate.scores', { kind }))
     if (started) jobs.add(started.job)
   }
 
@@ -182,6 +190,7 @@ export const useEvaluate = defineStore('evaluate', () => {
     draw,
     shown,
     isCurrent,
+    scoresOf,
     outdated,
     jobOf,
     job,

@@ -1,6 +1,5 @@
 import { computed } from 'vue'
 import { evaluationAsCsv } from '../../../src-main/contract/evaluate/csv-tables'
-import type { ScoreReport } from '../../../src-main/contract/evaluate/scores'
 import { saveText } from '../../shared/save-text'
 import { useNotices } from '../../shared/notices/notices-store'
 import { useEvaluate } from '../evaluate/evaluate-store'
@@ -44,7 +43,8 @@ export function useReport() {
               }
             : null,
           comparison: compared && { report: compared, isCurrent: evaluate.isCurrent('comparison') },
-          scores: currentScores(),
+          scores: evaluate.scoresOf('table'),
+          methodScores: evaluate.scoresOf('comparison'),
         },
         Date.now(),
       )
@@ -56,17 +56,13 @@ export function useReport() {
     saveText(inspectedAsCsv(map), `${title.value} layers.csv`, 'text/csv')
   }
 
-  function currentScores(): ScoreReport | null {
-    return evaluate.isCurrent('table') && evaluate.isCurrent('scores') ? evaluate.results.scores : null
-  }
-
   function saveTable(): void {
     const { summary, unlearned, recognition } = table.value ?? {}
     if (!summary) return
     const figures = {
       ...summary,
       unlearned: unlearned ?? [],
-      scores: currentScores(),
+      scores: evaluate.scoresOf('table'),
       recognition: recognition ?? null,
     }
     saveText(evaluationAsCsv(figures), `${title.value} losses.csv`, 'text/csv')

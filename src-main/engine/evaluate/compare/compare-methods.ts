@@ -218,6 +218,17 @@ export function withFoundScales(rows: readonly EvaluatedRow[], measured: readonl
   })
 }
 
+/** Rows with the scales that are found for them; a row whose scale cannot be searched is told and left out. */
+export async function withSearchedScales(
+  run: EvaluationRun,
+  rows: readonly EvaluatedRow[],
+  news: RowNews = {},
+): Promise<EvaluatedRow[]> {
+  const searching = rows.filter(({ searchesScale }) => searchesScale)
+  const found = withFoundScales(searching, await measureRows(run, searching, news))
+  return rows.flatMap((row) => (row.searchesScale ? found.filter(({ name }) => name === row.name) : [row]))
+}
+
 function withScale(row: EvaluatedRow, scale: number): EvaluatedRow {
   const merge = row.merge!
   return { ...row, merge: { ...merge, method: { ...merge.method, [SCALE.key]: scale } } }
