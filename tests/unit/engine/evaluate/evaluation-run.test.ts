@@ -1,6 +1,11 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { projectSchema, type MethodSettings } from '../../../../src-main/contract/document/project'
-import { judgedDomains, measureRows, PLAIN_AVERAGE } from '../../../../src-main/engine/evaluate/compare/compare-methods'
+import {
+  judgedDomains,
+  measureRows,
+  PLAIN_AVERAGE,
+  withSearchedScales,
+} from '../../../../src-main/engine/evaluate/compare/compare-methods'
 import { compareRows } from '../../../../src-main/engine/evaluate/compare/leaderboard'
 import { EvaluationRun, type EvaluatedRow } from '../../../../src-main/engine/evaluate/evaluation-run'
 import { chooseDevice } from '../../../../src-main/engine/runtime/providers'
@@ -91,6 +96,11 @@ describe('a comparison', () => {
     const again = await open(cacheFolder, undefined, 2)
     const load = vi.spyOn(again, 'load')
     expect(await measureRows(again, both)).toEqual(measured)
+    expect(load).not.toHaveBeenCalled()
+    // What is drawn to be scored has the scale that was found; other rows stay as they are.
+    const drawn = await withSearchedScales(again, both)
+    expect(drawn[0]).toBe(both[0])
+    expect(drawn[1]!.merge!.method.scale).toBe(scale)
     expect(load).not.toHaveBeenCalled()
     const { leaderboard } = compareRows(again, measured, judged)
     expect(leaderboard.find(({ role }) => role === 'merge')).toMatchObject({ scale, isOnFront: false })
