@@ -9,8 +9,8 @@ const executablePath = [process.env['CHROMIUM'], chromium.executablePath(), '/us
 export default defineConfig({
   testDir: 'tests/e2e',
   outputDir: 'test-results/e2e',
-  // Every test has a host with a compute process of its own; two at once would only wait for each other.
-  workers: 1,
+  // Every test has a host with a compute process of its own, which waits for the page about as long as it works.
+  workers: 2,
   timeout: 120_000,
   expect: { timeout: 20_000 },
   reporter: 'list',
