@@ -178,7 +178,7 @@ describe('one cache folder', () => {
     const other = built.withCache(join(folder, 'other'))
     succeed(await other.run(...args, join(folder, 'other.safetensors')))
     expect(sha256(join(folder, 'next.safetensors'))).toBe(sha256(join(folder, 'other.safetensors')))
-  }, 60_000)
+  })
 
   it('keeps to its limit, but what was just used', async () => {
     const { folder, cache, cli } = place()

@@ -47,7 +47,8 @@ type Advance = (task: LayerTask) => Promise<void>
  * the calling thread, whose products have threads of the runtime.
  */
 export class ContributedLayers {
-  private readonly reader: TensorReader
+  /** Reads the models' files. */
+  readonly reader: TensorReader
   private readonly sessions: FusionSessions
   /** What is known of layers; null where no product can be left out. */
   private readonly kept = new Map<LayerTask, KnownLayer | null>()

@@ -32,6 +32,9 @@ import { featureFusion } from '../methods/feature-fusion'
 import { ContributedLayers, type ModelWriter } from './contributed-layers'
 import { nearModels } from '../expected-screen'
 import { assumedSeconds, expectedCost, taskCost } from '../plan/cost'
+import { canScreen } from '../fusion/fusion-blocks'
+import { groupsOf } from '../jobs/layer-inputs'
+import { viewInputs } from '../jobs/view-inputs'
 import { makeWay, markUsed } from './kept-contributions'
 import { layerTasksOf, planBehind, sourcesOf, type LayerTask, type MergePlan } from '../plan/merge-plan'
 
@@ -307,9 +310,11 @@ class ContributionWork {
     return [...hashes, ...(checkpoint.usesEma ? ['ema'] : []), ...settings]
   }
 
-  private isExpectedToDiffer({ views }: LayerTask, model: number): boolean {
+  private isExpectedToDiffer({ layer, views }: LayerTask, model: number): boolean {
     this.near ??= nearModels(this.plan, this.options.provider) ?? []
-    return !this.near[model] || !liesInFile(views[model]!.stored)
+    if (!this.near[model] || !liesInFile(views[model]!.stored)) return true
+    const [rows] = groupsOf(layer, viewInputs(views, this.layers.reader), null)
+    return !canScreen(rows!, rows!.inputs)
   }
 
   /**

@@ -1,3 +1,4 @@
+import { matchesLarger } from '../../runtime/product-sessions'
 import { Kernels, type KernelBuffer } from '../../tensor/kernels'
 import type { LayerRows } from './layer-rows'
 
@@ -41,11 +42,19 @@ export function stackedRows(layer: LayerRows, { columns, tile }: BlockSizes): nu
   return Math.min(layer.rows, fitting, Math.ceil(STACKED_ROWS / layer.models))
 }
 
+/**
+ * Whether products of a layer may be left out: its smallest ones are added up as large ones are.
+ * @param width of its feature rows
+ */
+export function canScreen(layer: LayerRows, width: number): boolean {
+  const sizes = blockSizes(layer, width)
+  const rows = stackedRows(layer, sizes)
+  const products = [{ rows, columns: rows * layer.models }, smallestTile(layer, sizes)]
+  return layer.rowsAreApart !== true && products.every((product) => matchesLarger({ ...product, inner: width }))
+}
+
 /** Sizes of the smallest product of a layer. */
-export function smallestTile(
-  layer: LayerRows,
-  { block, columns, tile }: BlockSizes,
-): { rows: number; columns: number } {
+function smallestTile(layer: LayerRows, { block, columns, tile }: BlockSizes): { rows: number; columns: number } {
   const last = (whole: number, part: number): number => (whole % part === 0 ? part : whole % part)
   const blocks = layer.rows > block ? [block, last(layer.rows, block)] : [layer.rows]
   return { rows: Math.min(...blocks.map((count) => last(count, tile))), columns: last(layer.rows, columns) }

@@ -1,13 +1,12 @@
 import type { YieldOrCancel } from '../../cancel'
 import type { Normaliser } from '../../../contract/document/project'
-import { matchesLarger } from '../../runtime/product-sessions'
 import type { Tensor } from '../../runtime/session'
 import type { KernelBuffer, Kernels } from '../../tensor/kernels'
 import {
   blockSizes,
+  canScreen,
   fusionBuffers,
   fusionMemory,
-  smallestTile,
   stackedRows,
   TILE_COLUMNS,
   TILE_ROWS,
@@ -296,15 +295,8 @@ export class FusionLayer {
 
   /** Whether products may be left out at all: else `prepare` finds nothing but what `merge` would find. */
   async screens(): Promise<boolean> {
-    const { layer, sizes, featureRows, sessions } = this
-    const inner = featureRows.width
-    const rows = stackedRows(layer, sizes)
-    const products = [
-      { rows, columns: rows * layer.models, inner },
-      { ...smallestTile(layer, sizes), inner },
-    ]
-    const possible = this.options.threshold !== 0 && products.every(matchesLarger) && layer.rowsAreApart !== true
-    return possible && (await sessions.screensRows())
+    const { layer, featureRows, sessions } = this
+    return this.options.threshold !== 0 && canScreen(layer, featureRows.width) && (await sessions.screensRows())
   }
 
   /**
