@@ -1,14 +1,15 @@
-// TSV-Merge, Iso-C or data-free regression of layers of SD 1.4's shapes (base + 4, float16), ours against fusion_bench's
+// TSV-Merge, Iso-C or data-free regression of layers of SD 1.4's shapes (base + 4, float16) or of its UNet (base + 3), ours against fusion_bench's
 // PyTorch functions: whole processes in turn, which read the same files and write what they merged. Then the error of our
 // changes against the same in float64.
-//   FEATUREFUSION_PYTHON=…/python node scripts/run-ts.mjs tests/bench/matrix-methods.ts FOLDER tsv|iso-c|data-free-regression [small|medium|large]
-// The layers are samples: all of a UNet would take PyTorch hours. WUDI's 300 steps are timed by 3 of them.
+//   FEATUREFUSION_PYTHON=…/python node scripts/run-ts.mjs tests/bench/matrix-methods.ts FOLDER tsv|iso-c|data-free-regression [small|medium|large|unet]
+// The layers are samples: all of a UNet take PyTorch many minutes. WUDI's 300 steps are timed by 3 of them.
 import { closeSync, existsSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { encodeHeader } from '../../src-main/engine/checkpoint/containers/safetensors-write'
 import { TorchGenerator } from '../../src-main/engine/random'
 import { FloatEncoder } from '../../src-main/engine/tensor/float-encoder'
 import { inWords, measureProcess } from './process-tree'
+import { writeSyntheticUnets } from './synthetic-unets'
 
 const [folder = 'out/bench-data', method = 'iso-c', size = 'small'] = process.argv.slice(2)
 const python = process.env['FEATUREFUSION_PYTHON'] ?? 'python3'
@@ -34,20 +35,24 @@ const SPECIALISTS = 4
 const SCALE = 0.03
 const DRIFT = 0.1
 
-const shapes = LAYERS[size]!
+const shapes = LAYERS[size] ?? []
 const names = shapes.map((_, at) => `layers.${at}.weight`)
 const counts = shapes.map((shape) => shape.reduce((product, length) => product * length, 1))
 mkdirSync(folder, { recursive: true })
-const models = Array.from({ length: SPECIALISTS + 1 }, (_, model) => writeModel(model))
+const models =
+  size === 'unet'
+    ? writeSyntheticUnets(folder, 3)
+    : Array.from({ length: SPECIALISTS + 1 }, (_, model) => writeModel(model))
 const output = resolve(join(folder, 'merged.safetensors'))
 rmSync(output, { force: true })
 const ours = await measureProcess(process.execPath, [
   ...[resolve('out/main/cli.js'), 'merge', '--method', method, '--base', models[0]!],
   ...models.slice(1).flatMap((path) => ['--specialist', path]),
-  ...['--dtype', 'fp32', '--out', output],
+  ...['--dtype', size === 'unet' ? 'fp16' : 'fp32', '--out', output],
 ])
 const theirs = await measureProcess(python, ['tests/bench/fusion_bench_matrices.py', method, output, ...models])
-console.log(`${method}, ${shapes.map((shape) => shape.join('×')).join(', ')}, ${SPECIALISTS} specialists`)
+const layers = shapes.map((shape) => shape.join('×')).join(', ') || 'all of the UNet'
+console.log(`${method}, ${layers}, ${models.length - 1} specialists`)
 console.log(`ours          ${inWords([ours])}`)
 console.log(`fusion_bench  ${inWords([theirs])}`)
 console.log(theirs.output.trim().split('\n').slice(-2).join('\n'))
