@@ -10,7 +10,7 @@ import {
   type SearchSpaceName,
   type SearchStrategy,
 } from '../../contract/evaluate/search'
-import { gainedProject, withFoundWeights } from '../../contract/document/project-evaluation'
+import { gainedProject, withFound, withFoundWeights } from '../../contract/document/project-evaluation'
 import { aimedText, aimsInWords, LOSS_ALONE, scorerOf, type Aim } from '../../contract/evaluate/aims'
 import { scoreSettingsSchema } from '../../contract/evaluate/settings'
 import { searchMerge, type FoundMerge } from '../../engine/evaluate/search/search-merge'
@@ -114,6 +114,11 @@ async function search(
     throw new UsageError(`--out ${out}: a project's file ends with ${PROJECT_SUFFIX}.`)
   const given = await evaluatedProject(path, options)
   const project = space === 'gains' ? scaledProject(given, path) : given
+  // A project keeps the gains of its merge itself; those of a specialist need a merge that scales it.
+  const withResult = (models: FoundMerge['best']['models']): Project =>
+    path === undefined || given === project
+      ? withFoundWeights(project, strategy, models)
+      : withFound(given, { space, strategy }, models)
   if (out !== undefined) await checkOutput(out, { kind: PROJECT_FILE, overwrite: true })
   await withRun(project, options, files, signal, async (run, progress) => {
     let start: Start = { pictures: null, base: null, soup: null }
@@ -140,7 +145,7 @@ async function search(
       signal,
     )
     progress.end()
-    if (out !== undefined) await writeProject(out, withFoundWeights(project, strategy, found.best.models), true)
+    if (out !== undefined) await writeProject(out, withResult(found.best.models), true)
     printResult(options, { ...found, ...start, history, project: out ?? null }, () =>
       [
         weightTable(found),
