@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { checkNode, installPackages, ROOT, run } from './ready.mjs'
+import { checkNode, installPackages, ROOT, run, tryRun } from './ready.mjs'
 import { ensureStrace } from './strace.mjs'
 
 checkNode()
@@ -21,8 +21,14 @@ const count = (passed, failed, skipped) => {
   total.skipped += skipped
 }
 
-/** Runs a command, and says what it printed when it is done: several may run side by side. */
-async function runQuietly(title, command, args, env = {}) {
+/** Runs a command with its output shown. */
+async function runShown(title, command, args, env = {}) {
+  console.log(`\n== ${title}`)
+  return tryRun(command, args, env)
+}
+
+/** Runs a command, and shows what it printed when it is done: several may run side by side. */
+async function runBeside(title, command, args, env = {}) {
   // npm and npx are scripts on Windows, which only a shell finds.
   const shell = process.platform === 'win32'
   const child = spawn(command, args, { cwd: ROOT, env: { ...process.env, ...env }, shell })
@@ -36,20 +42,20 @@ async function runQuietly(title, command, args, env = {}) {
 
 /** A check that passes or fails as one. */
 async function check(title, command, args) {
-  const { status } = await runQuietly(title, command, args)
+  const { status } = await runBeside(title, command, args)
   count(status === 0 ? 1 : 0, status === 0 ? 0 : 1, 0)
 }
 
 /** A check whose runner writes a JSON report that `read` turns into counts. */
-async function suite(title, command, args, report, env, read) {
-  const { status } = await runQuietly(title, command, args, env)
+async function suite(title, command, args, report, env, read, run = runShown) {
+  const { status } = await run(title, command, args, env)
   const counts = existsSync(report) ? read(JSON.parse(readFileSync(report, 'utf8'))) : [0, 0, 0]
   if (status !== 0 && counts[1] === 0) counts[1] = 1
   count(...counts)
 }
 
 /** Tests that vitest runs. */
-function vitest(title, name, args = []) {
+function vitest(title, name, args = [], run = runShown) {
   const report = join(results, `${name}.json`)
   return suite(
     title,
@@ -58,11 +64,12 @@ function vitest(title, name, args = []) {
     report,
     {},
     ({ numPassedTests, numFailedTests, numPendingTests }) => [numPassedTests, numFailedTests, numPendingTests],
+    run,
   )
 }
 
 async function goldens() {
-  const { output } = await runQuietly('reference data', 'npm', ['run', '--silent', 'test:golden'])
+  const { output } = await runBeside('reference data', 'npm', ['run', '--silent', 'test:golden'])
   const closing = /^(\d+) passed, (\d+) failed, (\d+) skipped$/m.exec(output.trimEnd().split('\n').at(-1) ?? '')
   count(...(closing ? closing.slice(1).map(Number) : [0, 1, 0]))
 }
@@ -86,7 +93,7 @@ await Promise.all([
   check('types', 'npm', ['run', '--silent', 'typecheck']),
 ])
 await vitest('unit tests', 'unit')
-await Promise.all([vitest('attacks', 'attack', ['--config', 'tests/attack/vitest.config.ts']), goldens()])
+await Promise.all([vitest('attacks', 'attack', ['--config', 'tests/attack/vitest.config.ts'], runBeside), goldens()])
 await vitest('packages', 'packages', ['--config', 'tests/packages/vitest.config.ts'])
 await browser()
 
