@@ -95,6 +95,7 @@ await Promise.all([
 await vitest('unit tests', 'unit')
 await Promise.all([vitest('attacks', 'attack', ['--config', 'tests/attack/vitest.config.ts'], runBeside), goldens()])
 await vitest('packages', 'packages', ['--config', 'tests/packages/vitest.config.ts'])
+await vitest('window in an Electron of 2021', 'electron-2021', ['--config', 'tests/electron-2021/vitest.config.ts'])
 await browser()
 
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)

@@ -1,0 +1,5 @@
+'use strict'
+require('./language.cjs')
+require('./node.cjs')
+require('./electron.cjs')
+require('../out/main/main.cjs')
