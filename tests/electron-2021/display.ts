@@ -6,6 +6,8 @@ import { promisify } from 'node:util'
 
 const execute = promisify(execFile)
 const DIALOG_LIMIT_MS = 20_000
+/** Of one path: a folder that is entered, one that is chosen, and some to spare. */
+const MOST_CONFIRMATIONS = 6
 
 /** A screen that nobody sees. Windows on it have no manager: they lie in its corner, without a frame. */
 export class Display {
@@ -23,19 +25,22 @@ export class Display {
 
   /** Waits for a dialog of the system with this title, types a path into it, and confirms until it is gone. */
   async answerDialog(title: string, path: string): Promise<void> {
-    const search = ['search', '--onlyvisible', '--name', `^${title}$`]
-    const [window] = (await this.xdotool('search', '--sync', ...search.slice(1))).split('\n')
-    await this.xdotool('windowfocus', window!)
-    // Where no name can be typed, the first slash opens a field for a path, and a key that comes too early is lost.
-    await this.xdotool('type', '/')
-    await setTimeout(1000)
-    await this.xdotool('key', 'ctrl+a')
-    await this.xdotool('type', '--delay', '20', path)
-    // It hears nothing while it reads a folder, and xdotool fails where there is no such window.
-    do {
-      await this.xdotool('key', 'Return')
-      await setTimeout(500)
-    } while (await this.xdotool(...search).catch(() => ''))
+    const search = ['--onlyvisible', '--name', `^${title}$`]
+    const [window] = (await this.xdotool('search', '--sync', ...search)).split('\n')
+    const isThere = async (): Promise<boolean> => (await this.xdotool('search', ...search).catch(() => '')) !== ''
+    // A key that comes while it reads a folder is lost, and the path with it: then all is typed again.
+    while (await isThere()) {
+      await this.xdotool('windowfocus', window!)
+      // Where no name can be typed, the first slash opens a field for a path.
+      await this.xdotool('type', '/')
+      await setTimeout(1000)
+      await this.xdotool('key', 'ctrl+a')
+      await this.xdotool('type', '--delay', '20', path)
+      for (let confirmed = 0; confirmed < MOST_CONFIRMATIONS && (await isThere()); confirmed++) {
+        await this.xdotool('key', 'Return')
+        await setTimeout(500)
+      }
+    }
   }
 
   close(): void {

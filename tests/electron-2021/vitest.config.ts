@@ -8,8 +8,8 @@ export default defineConfig({
     include: ['tests/electron-2021/**/*.test.ts'],
     globalSetup: ['tests/attack/build-program.mjs', 'tests/electron-2021/install-packages.mjs'],
     // Only what hangs: a busy machine is slow, not wrong.
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     expect: { poll: { timeout: 20_000 } },
     pool: 'forks',
     fileParallelism: false,
