@@ -21,6 +21,15 @@ export const test = base.extend<{
   },
   studio: async ({ page, server, isRefused }, use) => {
     const errors: string[] = []
+    const refusals: string[] = []
+    page.on('response', (response) => {
+      const asked = `${response.url()} ${response.request().postData() ?? ''}`
+      if (response.status() >= 400)
+        void response.text().then(
+          (answer) => refusals.push(`${asked}: ${answer}`),
+          () => refusals.push(asked),
+        )
+    })
     page.on('pageerror', (error) => errors.push(error.message))
     page.on('console', (message) => {
       const isAnswer = /^Failed to load resource: .* status of 4\d\d/.test(message.text())
@@ -28,7 +37,7 @@ export const test = base.extend<{
     })
     await page.goto(server.url)
     await use(new Studio(page))
-    expect(errors, 'errors that the page logged').toEqual([])
+    expect(errors, ['errors that the page logged', ...refusals].join('\n')).toEqual([])
   },
 })
 

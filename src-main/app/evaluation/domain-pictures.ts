@@ -38,9 +38,13 @@ type PicturesHost = Pick<
 export class DomainDrawings {
   constructor(private readonly program: PicturesHost) {}
 
-  /** What is drawn already. @throws FusionError 'validation' where there are no models, or no data */
+  /** What is drawn already: nothing where there are no models or no data, as while another project is being opened. */
   async show(): Promise<DomainPictures> {
-    return shown(await this.plan())
+    const plan = await this.plan().catch((error: unknown) => {
+      if (error instanceof FusionError && error.kind === 'validation') return null
+      throw error
+    })
+    return plan ? shown(plan) : { domains: [], pictures: [], missing: 0 }
   }
 
   /** Draws those that are missing. @throws FusionError 'validation' where none is */
