@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { toErrorReport } from './contract/errors'
-import { throwIfCancelled } from './engine/cancel'
+import { cancellation } from './engine/cancel'
 import './engine/merge/chains/merged-work'
 import type { DrawingSetup } from './compute/serve-drawing'
 import { computeLayersIn, type LayerThreadSetup } from './engine/merge/chains/layer-thread'
@@ -17,7 +17,7 @@ else serveJobs(setup)
 /** A thread of the job pool: one job in, one reply out. Products have no threads of their own: there are others of these. */
 function serveJobs({ sources, stopped }: WorkerSetup): void {
   const runner = new JobRunner(sources, 1, async () => {
-    if (Atomics.load(stopped, 0) !== 0) throwIfCancelled(AbortSignal.abort())
+    if (Atomics.load(stopped, 0) !== 0) throw cancellation()
   })
   const port = parentPort!
   const answer = async (job: PoolJob | null): Promise<void> => {

@@ -1,8 +1,13 @@
 import { FusionError } from '../contract/errors'
 
+/** What stops work that nobody wants any more. */
+export function cancellation(): FusionError {
+  return new FusionError('cancelled', 'Cancelled.')
+}
+
 /** @throws FusionError 'cancelled' once the signal is aborted */
 export function throwIfCancelled(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new FusionError('cancelled', 'Cancelled.')
+  if (signal?.aborted) throw cancellation()
 }
 
 export function isCancelled(error: unknown): boolean {
@@ -32,7 +37,7 @@ export async function orCancelled<T>(signal: AbortSignal | undefined, work: () =
   if (!signal) return work()
   let cancel = (): void => {}
   const cancelled = new Promise<never>((_, reject) => {
-    cancel = () => reject(new FusionError('cancelled', 'Cancelled.'))
+    cancel = () => reject(cancellation())
   })
   signal.addEventListener('abort', cancel)
   try {

@@ -57,8 +57,15 @@ export class JobRunner {
   }
 }
 
+const LAYER_JOBS: Readonly<Record<LayerJob['kind'], true>> = {
+  prepare: true,
+  fusion: true,
+  matrix: true,
+  contributions: true,
+}
+
 function isLayerJob(job: PoolJob): job is LayerJob {
-  return ['prepare', 'fusion', 'matrix', 'contributions'].includes(job.kind)
+  return job.kind in LAYER_JOBS
 }
 
 /**
@@ -76,7 +83,8 @@ export async function runJobs<Job extends PoolJob>(
   let next = 0
   const stopped = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
   const isStopped = (): boolean => Atomics.load(stopped, 0) !== 0
-  const running = new Map<Worker, Job>()
+  /** Threads that may be in a product. */
+  const computing = new Set<Worker>()
   const workers = Array.from({ length: Math.min(threads, jobs.length) }, () => {
     return new Worker(workerFile, { workerData: { sources, stopped } satisfies WorkerSetup })
   })
@@ -86,11 +94,11 @@ export async function runJobs<Job extends PoolJob>(
       const proceed = (): void => {
         if (isStopped()) return
         job = jobs[next++]
-        if (job) running.set(worker, job)
+        if (job && takesProducts(job)) computing.add(worker)
         worker.postMessage(job ?? null)
       }
       worker.on('message', (reply: WorkerReply) => {
-        running.delete(worker)
+        computing.delete(worker)
         if (isStopped()) return
         if ('error' in reply) return reject(fromErrorReport(reply.error))
         if ('refusal' in reply) {
@@ -102,21 +110,24 @@ export async function runJobs<Job extends PoolJob>(
         else proceed()
       })
       worker.on('error', reject)
-      worker.on('exit', (code) => (job === undefined ? resolve() : reject(new Error(`worker thread ended (${code})`))))
+      worker.on('exit', (code) => {
+        computing.delete(worker)
+        if (job === undefined) resolve()
+        else reject(new Error(`worker thread ended (${code})`))
+      })
       proceed()
     })
   try {
     await orCancelled(signal, () => Promise.all(workers.map(work)))
   } finally {
     Atomics.store(stopped, 0, 1)
-    await Promise.all(workers.map((worker) => end(worker, running.get(worker))))
+    await Promise.all(workers.map((worker) => end(worker, computing.has(worker))))
   }
 }
 
 /** Ends a thread. While it computes a product it is waited for: ended then, it would take the process with it. */
-async function end(worker: Worker, job: PoolJob | undefined): Promise<void> {
-  if (job && takesProducts(job))
-    await Promise.race(['message', 'exit'].map((event) => once(worker, event))).catch(() => {})
+async function end(worker: Worker, isComputing: boolean): Promise<void> {
+  if (isComputing) await Promise.race(['message', 'exit'].map((event) => once(worker, event))).catch(() => {})
   await worker.terminate()
 }
 
