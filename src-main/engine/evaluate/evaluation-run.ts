@@ -14,7 +14,7 @@ import type { Provider } from '../runtime/session'
 import { checkpointModel, liveModel, readUnetWeights, type EvaluatedModel } from './losses/evaluated-model'
 import { openEvaluationData, vaeHashFor, type EvaluationData } from './data/evaluation-data'
 import type { EvaluationSet } from './data/evaluation-set'
-import { domainLossesSchema, lossKeyOf, type DomainLosses } from './losses/loss-key'
+import { domainLossesSchema, lossKeyOf, lossKeysOf, type DomainLosses, type Measurement } from './losses/loss-key'
 import { identityFor, measurementsIn, type KeptIn } from './measured/kept-in'
 import type { Measurements } from './measured/measurements'
 import type { ResultLines } from './measured/result-lines'
@@ -181,12 +181,17 @@ export class EvaluationRun {
    */
   async lossesOf(row: EvaluatedRow, onProgress: Progress, domains: readonly ChosenDomain[]): Promise<RowLosses> {
     const found = new Map<string, DomainLosses>()
-    for (const domain of domains) {
-      const known = await this.#store.find(await this.#keyOf(row, [domain]))
-      if (known) found.set(domain.name, known)
+    const keys = await lossKeysOf(row, this.#measuredOn(domains), this.#identity)
+    for (const [name, key] of keys) {
+      const known = await this.#store.find(key)
+      if (known) found.set(name, known)
     }
     const missing = domains.filter(({ name }) => !found.has(name))
-    if (missing.length > 0) await this.#measureLosses(row, onProgress, missing, found)
+    const keep = async (name: string, measured: DomainLosses): Promise<void> => {
+      found.set(name, measured)
+      await this.#store.keep(keys.get(name)!, measured, `${row.name} on ${name}`)
+    }
+    if (missing.length > 0) await this.#measureLosses(row, onProgress, missing, keep)
     const losses = domains.map(({ name }) => found.get(name)!.losses)
     if (losses.flat(2).every(Number.isFinite)) return { losses, seconds: found.get(domains[0]!.name)!.seconds }
     throw new FusionError('not-finite', `The network of ${row.name} gives NaN or infinity, so it has no loss.`, {
@@ -198,7 +203,7 @@ export class EvaluationRun {
     row: EvaluatedRow,
     onProgress: Progress,
     domains: readonly ChosenDomain[],
-    found: Map<string, DomainLosses>,
+    keep: (domain: string, measured: DomainLosses) => Promise<void>,
   ): Promise<void> {
     const { meter } = await this.load(onProgress)
     const { model, cost } = await this.modelOf(row, (fraction) => onProgress('merging', MERGING_PART * fraction))
@@ -206,12 +211,8 @@ export class EvaluationRun {
       ...this.#signal,
       onProgress: (_, fraction) =>
         onProgress('measuring', row.merge ? MERGING_PART + (1 - MERGING_PART) * fraction : fraction),
-      onDomain: async (index, losses) => {
-        const domain = domains[index]!
-        const measured = { losses: losses.map((values) => Array.from(values)), seconds: cost() }
-        found.set(domain.name, measured)
-        await this.#store.keep(await this.#keyOf(row, [domain]), measured, `${row.name} on ${domain.name}`)
-      },
+      onDomain: (index, losses) =>
+        keep(domains[index]!.name, { losses: losses.map((values) => Array.from(values)), seconds: cost() }),
     })
   }
 
@@ -220,8 +221,8 @@ export class EvaluationRun {
     return modelKeyOf(row, this.#surroundings, this.#identity)
   }
 
-  #keyOf(row: EvaluatedRow, chosen: readonly ChosenDomain[]): Promise<string> {
-    return lossKeyOf(row, { ...this.#surroundings, ...this.tools.data, chosen }, this.#identity)
+  #measuredOn(chosen: readonly ChosenDomain[]): Measurement {
+    return { ...this.#surroundings, ...this.tools.data, chosen }
   }
 
   get #surroundings(): ModelSurroundings {
@@ -241,7 +242,10 @@ export class EvaluationRun {
   async #drawnBy(row: EvaluatedRow, onProgress: Progress): Promise<Nearest | null> {
     const recogniser = this.#recogniser
     if (!recogniser) return null
-    const key = await recogniser.keyOf(await this.#keyOf(row, this.#wanted), this.#identity)
+    const key = await recogniser.keyOf(
+      await lossKeyOf(row, this.#measuredOn(this.#wanted), this.#identity),
+      this.#identity,
+    )
     const { nearest, isWhole } = await recogniser.find(key)
     if (isWhole) return nearest
     const { set } = await this.load((phase) => onProgress(phase, 0))

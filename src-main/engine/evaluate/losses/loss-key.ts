@@ -29,7 +29,28 @@ export interface Measurement extends ModelSurroundings {
 
 /** The key of a model's or a merge's losses; it changes with every file behind it. */
 export async function lossKeyOf(model: KeyedModel, on: Measurement, identity: FileIdentity = byState): Promise<string> {
-  const { path, made, files, others } = await modelParts(model, on, identity)
+  return keyOn(model, await modelParts(model, on, identity), on, identity)
+}
+
+/** The same on each of some domains, by its name: the files behind the model are looked at once. */
+export async function lossKeysOf(
+  model: KeyedModel,
+  on: Measurement,
+  identity: FileIdentity = byState,
+): Promise<Map<string, string>> {
+  const parts = await modelParts(model, on, identity)
+  const keys = new Map<string, string>()
+  for (const domain of on.chosen)
+    keys.set(domain.name, await keyOn(model, parts, { ...on, chosen: [domain] }, identity))
+  return keys
+}
+
+async function keyOn(
+  model: KeyedModel,
+  { path, made, files, others }: Awaited<ReturnType<typeof modelParts>>,
+  on: Measurement,
+  identity: FileIdentity,
+): Promise<string> {
   const chosen = on.chosen.map(({ name, pictures }) => ({
     name,
     pictures: pictures.map(({ index, picture: { file, ...picture } }) => ({

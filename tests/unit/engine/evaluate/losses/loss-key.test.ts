@@ -5,6 +5,7 @@ import { projectSchema } from '../../../../../src-main/contract/document/project
 import {
   domainLossesSchema,
   lossKeyOf,
+  lossKeysOf,
   type DomainLosses,
   type Measurement,
 } from '../../../../../src-main/engine/evaluate/losses/loss-key'
@@ -109,6 +110,14 @@ describe('the key of losses', () => {
       merge({ output: { path: 'elsewhere', layout: 'single-file', title: 't' } }),
     ])
       expect(await lossKeyOf(same, on)).toBe(key)
+  })
+
+  it('of several domains is that of each', async () => {
+    const chosen = ['x', 'y'].map((name) => ({ ...on.chosen[0]!, name }))
+    const keys = await lossKeysOf(merge(), { ...on, chosen })
+    expect([...keys.keys()]).toEqual(['x', 'y'])
+    for (const domain of chosen)
+      expect(keys.get(domain.name)).toBe(await lossKeyOf(merge(), { ...on, chosen: [domain] }))
   })
 
   it('changes with a calibration only where the method reads it', async () => {
