@@ -306,10 +306,10 @@ export class Evaluations {
   private keep<Slot extends keyof EvaluationResults>(slot: Slot, result: EvaluationResults[Slot]): Promise<void> {
     this.results = { ...this.results, [slot]: result }
     const { events, log } = this.program
-    const { search, drift, scores, methodScores } = this.results
+    const { search, drift } = this.results
     if (slot === 'search') events.emit({ type: 'weight-search', search: search! })
-    else if (slot === 'scores') events.emit({ type: 'scores', scores: scores! })
-    else if (slot === 'methodScores') events.emit({ type: 'scores', scores: methodScores! })
+    else if (slot === 'scores' || slot === 'methodScores')
+      events.emit({ type: 'scores', scores: this.results[slot as 'scores' | 'methodScores']! })
     else if (slot === 'drift') events.emit({ type: 'feature-drift', drift: drift! })
     else events.emit({ type: 'evaluation', report: this.results[slot as EvaluationReport['kind']]! })
     this.writing = this.writing

@@ -10,16 +10,21 @@ import {
   type NamedPictures,
 } from '../../engine/evaluate/scored-pictures/named-pictures'
 import { PictureScores, type ScoringOptions } from '../../engine/evaluate/scored-pictures/picture-scores'
-import { measureScores, missingScores, scoreUnits } from '../../engine/evaluate/scored-pictures/score-units'
+import {
+  measureScores,
+  missingScores,
+  scoreUnits,
+  type ScoreUnit,
+} from '../../engine/evaluate/scored-pictures/score-units'
 import { checkScorers } from '../../engine/evaluate/scored-pictures/score-table'
 import { csvFile } from '../../engine/files/writing/file-kinds'
 import { checkOutput, writeOutput } from '../../engine/files/writing/write-output'
 import { chooseDevice, DEVICES, type Device } from '../../engine/runtime/providers'
-import { unitsOfShare } from '../../engine/evaluate/shares/units'
 import { cacheFolder } from '../folders'
 import { addResultsOptions, openResults, type ResultsOptions, type SharedResults } from '../options/results-options'
 import { addScorerOptions, scorerFilesOf, type ScorerOptions } from '../options/scorer-options'
-import { notGathered, printShare, sayGathered } from '../output/shared-output'
+import { sayGathered } from '../output/shared-output'
+import { doParts } from '../shared-parts'
 import {
   EXIT,
   lines,
@@ -116,27 +121,23 @@ async function score(
   if (unreadable.length > 0) process.exitCode = EXIT.failed
 }
 
-/** As doShare, of pictures that are there. */
-async function scoreShare(
+/** doParts of pictures that are there. */
+function scoreShare(
   shared: SharedResults,
   { pictures, scorers, scoring }: { pictures: NamedPicture[]; scorers: ScorerFiles; scoring: ScoringOptions },
   options: CommonOptions,
   started: number,
 ): Promise<boolean> {
-  const units = scoreUnits(chosenScorers(scorers), pictures)
-  if (shared.share === null) {
-    const missing = shared.gathers ? await missingScores(units, scorers, scoring) : []
-    if (missing.length === 0) return false
-    sayGathered(shared)
-    throw notGathered(shared, units, missing)
+  const parts = scoreUnits(chosenScorers(scorers), pictures)
+  const missing = () => missingScores(parts, scorers, scoring)
+  const measure = async (own: readonly ScoreUnit[]): Promise<[]> => {
+    const progress = new ProgressLine()
+    await measureScores(own, scorers, scoring, (name, fraction) =>
+      progress.show(SCORER_DESCRIPTIONS[name].label, fraction),
+    ).finally(() => progress.end())
+    return []
   }
-  const own = unitsOfShare(units, shared.share)
-  const progress = new ProgressLine()
-  await measureScores(own, scorers, scoring, (name, fraction) =>
-    progress.show(SCORER_DESCRIPTIONS[name].label, fraction),
-  ).finally(() => progress.end())
-  printShare(options, shared, { parts: own.length, failed: [], seconds: (performance.now() - started) / 1000 })
-  return true
+  return doParts(shared, { parts, missing, measure }, options, started)
 }
 
 function nothingToScore(paths: readonly string[], unreadable: NamedPictures['unreadable']): FusionError {

@@ -1,3 +1,4 @@
+import { sum } from '../values/sum'
 import { drawingRuns } from '../preview'
 import { isOfScores, scorerOf } from './aims'
 import type { SearchRequest } from './search'
@@ -31,8 +32,4 @@ export function searchForecast(
   // The base and the plain average are measured on both halves; start and best are judged.
   const compared = 2 * ofTrial + 4 * runsOf(judging)
   return { ofTrial, drawn: drawnOf(choosing), all: strategy === 'cma-es' ? trials * ofTrial + compared : null }
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0)
 }

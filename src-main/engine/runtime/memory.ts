@@ -55,6 +55,7 @@ export function requireDeviceMemory(
   )
 }
 
-function gigabytes(bytes: number): string {
+/** For messages: '7.9 GB'. */
+export function gigabytes(bytes: number): string {
   return `${(bytes / 1e9).toFixed(1)} GB`
 }

@@ -6,3 +6,14 @@ export class NotMeasured extends FusionError {
     super('not-found', 'It is not measured yet.')
   }
 }
+
+/** Whether all that some work looks for is kept. @throws whatever else the work throws */
+export async function isMeasured(work: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await work()
+    return true
+  } catch (error) {
+    if (error instanceof NotMeasured) return false
+    throw error
+  }
+}

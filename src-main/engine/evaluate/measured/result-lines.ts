@@ -1,6 +1,6 @@
+import { processorName } from '../../runtime/processor'
 import { constants } from 'node:fs'
 import { open, readdir } from 'node:fs/promises'
-import { cpus } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { z } from 'zod'
 import { FusionError } from '../../../contract/errors'
@@ -122,7 +122,7 @@ export class ResultLines {
           key,
           unit,
           value: JSON.parse(JSON.stringify(stored)) as ResultLine['value'],
-          processor: processorHere(),
+          processor: processorName(),
         }),
     }
   }
@@ -176,8 +176,4 @@ export class ResultLines {
     const [one, other] = [known, placed].map(({ line, place }) => `${place} (${line.processor})`)
     return [`${placed.line.unit}: ${one} and ${other}`]
   }
-}
-
-function processorHere(): string {
-  return `${process.arch} ${cpus()[0]?.model.trim() ?? ''}`.trim()
 }

@@ -1,7 +1,7 @@
 import { groupBy } from '../../../contract/values/group-by'
 import type { ScorerFiles, ScorerName } from '../../../contract/evaluate/scorers'
 import type { loadScorer } from '../scores/load-scorer'
-import { NotMeasured } from '../measured/not-measured'
+import { isMeasured, NotMeasured } from '../measured/not-measured'
 import type { NamedPicture } from './named-pictures'
 import { batchesOf, PictureScores, type ScoringOptions } from './picture-scores'
 
@@ -59,13 +59,7 @@ export async function missingScores(
 ): Promise<ScoreUnit[]> {
   const missing: ScoreUnit[] = []
   const refuse = () => Promise.reject(new NotMeasured())
-  for (const unit of units) {
-    try {
-      await measureScores([unit], files, scoring, undefined, refuse)
-    } catch (error) {
-      if (!(error instanceof NotMeasured)) throw error
-      missing.push(unit)
-    }
-  }
+  for (const unit of units)
+    if (!(await isMeasured(() => measureScores([unit], files, scoring, undefined, refuse)))) missing.push(unit)
   return missing
 }

@@ -1,3 +1,4 @@
+import { sum } from '../../../contract/values/sum'
 import { bestFirst, Trials, type SearchOptions, type SearchResult, type TrialScorer } from './weight-trials'
 
 /** Whether every model takes part once at most, with equal shares, or may be added again for a larger one. */
@@ -67,8 +68,4 @@ function added(parts: readonly number[], model: number): number[] {
 function sharesOf(parts: readonly number[]): number[] {
   const all = sum(parts)
   return parts.map((count) => count / all)
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0)
 }

@@ -4,7 +4,7 @@ import { measureRows, withFoundScales, type RowNews, type UsedDomains } from '..
 import type { EvaluatedRow, EvaluationRun } from '../evaluation-run'
 import { drawAndScore, type DrawnTable } from '../scored-pictures/score-table'
 import type { loadScorer } from '../scores/load-scorer'
-import { NotMeasured } from '../measured/not-measured'
+import { isMeasured, NotMeasured } from '../measured/not-measured'
 import type { Unit } from './units'
 
 /** An evaluation that is measured in parts. */
@@ -56,16 +56,8 @@ export async function measureUnits(
 export async function missingUnits(evaluation: SharedEvaluation, units: readonly Unit[]): Promise<Unit[]> {
   const missing: Unit[] = []
   for (const unit of units) {
-    const isThere = await evaluation.run
-      .onlyFinding(() => measureUnits(evaluation, [unit], {}, () => Promise.reject(new NotMeasured())))
-      .then(
-        () => true,
-        (error: unknown) => {
-          if (error instanceof NotMeasured) return false
-          throw error
-        },
-      )
-    if (!isThere) missing.push(unit)
+    const find = () => measureUnits(evaluation, [unit], {}, () => Promise.reject(new NotMeasured()))
+    if (!(await isMeasured(() => evaluation.run.onlyFinding(find)))) missing.push(unit)
   }
   return missing
 }

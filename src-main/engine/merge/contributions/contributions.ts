@@ -1,6 +1,6 @@
+import { processorName } from '../../runtime/processor'
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
-import { cpus } from 'node:os'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
@@ -289,8 +289,7 @@ class ContributionWork {
     const { calibration } = this.plan
     const sampling =
       statistics === 'sampled' ? [samples, seed] : calibration ? [this.options.hashes.get(calibration.file.path)] : []
-    const processor = `${process.arch} ${cpus()[0]?.model ?? ''}`
-    return [FORMAT, statistics, sampling, layerKinds, this.options.provider, RUNTIME_VERSION, processor]
+    return [FORMAT, statistics, sampling, layerKinds, this.options.provider, RUNTIME_VERSION, processorName()]
   }
 
   /** Of the files that a model's layers lie in, and how they were computed from them or put in another order. */

@@ -1,6 +1,6 @@
+import { processorName } from '../../runtime/processor'
 import { readingOf } from '../../../contract/document/project'
 import { createHash } from 'node:crypto'
-import { cpus } from 'node:os'
 import { basename } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../../../contract/errors'
@@ -127,9 +127,7 @@ export function recipeOf(plan: MergePlan, hashes: ReadonlyMap<string, string>, p
       name: basename(calibration.file.path),
       sha256: hashes.get(calibration.file.path)!,
     },
-    runtime: mergesLayers(method)
-      ? { onnxruntime: RUNTIME_VERSION, provider, processor: `${process.arch} ${cpus()[0]?.model ?? ''}`.trim() }
-      : null,
+    runtime: mergesLayers(method) ? { onnxruntime: RUNTIME_VERSION, provider, processor: processorName() } : null,
   }
 }
 

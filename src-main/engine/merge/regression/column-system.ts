@@ -1,3 +1,4 @@
+import { sum } from '../../../contract/values/sum'
 import type { YieldOrCancel } from '../../cancel'
 import type { Tensor } from '../../runtime/session'
 import { KernelBuffer, type Kernels } from '../../tensor/kernels'
@@ -202,11 +203,5 @@ function takenColumns({ counts }: InputColumns, weights: readonly number[]): num
 function product(a: Float32Array, b: Float32Array): number {
   let total = 0
   for (let i = 0; i < a.length; i++) total += a[i]! * b[i]!
-  return total
-}
-
-function sum(values: readonly number[] | Float64Array): number {
-  let total = 0
-  for (const value of values) total += value
   return total
 }

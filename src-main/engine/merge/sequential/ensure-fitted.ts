@@ -1,5 +1,5 @@
+import { processorName } from '../../runtime/processor'
 import { moduleOf } from '../../checkpoint/model/module-name'
-import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { FusionError } from '../../../contract/errors'
 import { TensorReader } from '../../checkpoint/containers/tensor-reader'
@@ -145,7 +145,7 @@ function keyOf(plan: MergePlan, layers: readonly LayerTask[], { hashes, provider
   // All settings: some say how the models are read (alignment).
   const { calibration: _path, ...settings } = plan.project.method
   return digest([
-    ...[FORMAT, RUNTIME_VERSION, provider, `${process.arch} ${cpus()[0]?.model ?? ''}`],
+    ...[FORMAT, RUNTIME_VERSION, provider, processorName()],
     ...[settings, hashes.get(plan.calibration!.file.path)],
     ...[models, layers.map(({ name, weights }) => [name, weights])],
   ])

@@ -1,6 +1,7 @@
 import { scorerOf, type Aim } from '../../../../contract/evaluate/aims'
 import { SCORER_DESCRIPTIONS, type ScorerFiles, type ScorerName } from '../../../../contract/evaluate/scorers'
 import { FusionError } from '../../../../contract/errors'
+import { gigabytes } from '../../../runtime/memory'
 import { loadScorer, scorerMemory } from '../../scores/load-scorer'
 import type { PictureScorer, ScoredPicture, ScorerOptions } from '../../scores/picture-scorer'
 
@@ -76,8 +77,4 @@ async function requireTogether(
     `The scorers of this sum take ${gigabytes(total)} beside the network, and at most ${gigabytes(most)} are allowed: ${parts.join(', ')}.`,
     { hint: 'Aim at fewer of them, and score the result by the others.' },
   )
-}
-
-function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(1)} GB`
 }

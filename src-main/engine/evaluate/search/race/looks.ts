@@ -1,3 +1,4 @@
+import { sum } from '../../../../contract/values/sum'
 import { mean } from '../../losses/bootstrap'
 import type { Stratum, UnitValues } from '../objectives/objective'
 
@@ -58,8 +59,4 @@ function allocated(wanted: number, sizes: readonly number[], shares: readonly nu
     else low = middle
   }
   return countsFor(low)
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0)
 }
