@@ -49,8 +49,8 @@ export interface FeedingOptions extends Pick<FeedOptions, 'also'> {
 }
 
 /**
- * The base's pipeline with the weights of a merge, as its export would have them: loaded once for all merges of a base, summed
- * again only where weights changed.
+ * The base's pipeline with the weights of a merge, as its export would have them: loaded once for all merges of a base,
+ * summed again only where weights changed.
  */
 export async function feedMerge(
   plan: MergePlan,

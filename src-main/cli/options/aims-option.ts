@@ -1,7 +1,10 @@
 import { InvalidArgumentError } from 'commander'
 import { AIMS, type Aim } from '../../contract/evaluate/aims'
 
-/** `loss`, `image-reward`, or a sum: `loss=1,clip=0.02`. A factor of one aim alone changes nothing. @throws InvalidArgumentError */
+/**
+ * `loss`, `image-reward`, or a sum: `loss=1,clip=0.02`. A factor of one aim alone changes nothing.
+ * @throws InvalidArgumentError
+ */
 export function aimsOf(text: string): Aim[] {
   const aims = text.split(',').map((part): Aim => {
     const [name, factor = '1', more] = part.split('=').map((piece) => piece.trim())

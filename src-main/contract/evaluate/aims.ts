@@ -40,7 +40,7 @@ export function aimedText(value: number, aims: readonly Aim[]): string {
   return withMinus((isOfScores(aims) ? -value : value).toFixed(digitsOf(aims)))
 }
 
-/** How much better something is, more being better whatever is aimed at: '0.0022 (−0.0014 to 0.0058)', ± 2 standard errors. */
+/** How much better something is, whatever is aimed at: '0.0022 (−0.0014 to 0.0058)', ± 2 standard errors. */
 export function gainText({ mean, standardError }: PairedLosses, aims: readonly Aim[]): string {
   const text = (value: number): string => withMinus(value.toFixed(digitsOf(aims)))
   return `${text(-mean)} (${text(-mean - 2 * standardError)} to ${text(2 * standardError - mean)})`

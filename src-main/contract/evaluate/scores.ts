@@ -34,7 +34,7 @@ const bestSchema = z.object({
 export const scoreSummarySchema = z.object({
   scorer: scorerSchema,
   models: z.array(scoredModelSchema),
-  /** By domain, that of the mean last; null for a single model, and where several share the highest score. Empty: not known. */
+  /** By domain, that of the mean last; null for one model, and where several share the highest score. Empty: not known. */
   best: z.array(bestSchema.nullable()),
 })
 
@@ -96,7 +96,10 @@ export function isTie(scorer: ScorerName, one: number, other: number): boolean {
   return scoreText(scorer, one) === scoreText(scorer, other)
 }
 
-/** Who is best in a column, or that several are, as a sentence; '' where nothing is compared. @param place of the column */
+/**
+ * Who is best in a column, or that several are, as a sentence; '' where nothing is compared.
+ * @param place of the column
+ */
 export function bestInWords({ scorer, models, best }: ScoreSummary, place: number): string {
   const column = best[place]
   if (column === undefined || models.length < 2) return ''

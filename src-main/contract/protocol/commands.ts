@@ -259,7 +259,10 @@ export const COMMANDS = {
     }),
     startedJob,
   ),
-  /** Draws prompts with every model of the table, or every method of the comparison, and scores the pictures; what each scorer says comes as a 'scores' event. */
+  /**
+   * Draws prompts with every model of the table, or every method of the comparison, and scores the pictures; what each
+   * scorer says comes as a 'scores' event.
+   */
   'evaluate.scores': command(z.strictObject({ kind: evaluationReportSchema.shape.kind.default('table') }), startedJob),
   /** What every row of the table draws for the first caption of each domain, as far as it is drawn. */
   'evaluate.pictures': command(nothing, domainPicturesSchema),

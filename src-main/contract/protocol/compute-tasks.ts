@@ -163,7 +163,7 @@ export const JOB_TASKS = {
     input: z.object({
       project: projectSchema,
       ...searchRequestSchema.shape,
-      /** Of gains: where the project's merge lies in the cache, made first if it is not there; null: its weights are searched. */
+      /** Of gains: where the project's merge lies in the cache, made first if it is not there; null: weights are searched. */
       path: path.nullable(),
       /** What is drawn for the scorers that are aimed at. */
       scores: scoreSettingsSchema,

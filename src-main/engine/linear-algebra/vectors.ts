@@ -5,6 +5,12 @@ export function dot(a: Float64Array, b: Float64Array, count = a.length): number 
   return sum
 }
 
+/** Multiplies numbers where they lie. @param factor 1 leaves their bits as they are */
+export function multiply(values: Float32Array | Float64Array, factor: number): void {
+  if (factor === 1) return
+  for (let at = 0; at < values.length; at++) values[at]! *= factor
+}
+
 export function lengthOf(vector: Float64Array): number {
   return Math.sqrt(dot(vector, vector))
 }

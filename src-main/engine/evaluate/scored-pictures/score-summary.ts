@@ -22,8 +22,8 @@ type Units = readonly (readonly number[])[]
 
 /**
  * Means of a scorer with intervals, differences to the base on the same prompts and seeds, and who is best in every
- * column, unless several share the highest score. Pictures of one prompt are alike: each prompt counts once, and intervals are over prompts; of a domain with one
- * prompt they are over its seeds.
+ * column, unless several share the highest score. Pictures of one prompt are alike: each prompt counts once, and intervals
+ * are over prompts; of a domain with one prompt they are over its seeds.
  * @param models of the same prompts and seeds
  */
 export function summariseScores(

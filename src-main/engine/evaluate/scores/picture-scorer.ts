@@ -7,7 +7,7 @@ import type { Provider } from '../../runtime/session'
 
 export type ScoredPicture = Pick<Picture, 'width' | 'height' | 'pixels'>
 
-/** A network that judges pictures; one is resident at a time, but for sums of a search: the large ones fill a machine's memory. */
+/** A network that judges pictures; one is resident at a time, but for sums of a search: large ones fill the memory. */
 export interface PictureScorer {
   readonly name: ScorerName
   /**

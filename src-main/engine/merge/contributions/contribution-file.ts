@@ -48,8 +48,8 @@ const ROW_VALUES = [
 
 /**
  * What belongs to the rows [rows] of a model's contribution to a layer: `unit` of the stored differences (a power of
- * two; 0 where a row does not differ, or none are stored), lengths σ of the feature rows, correlation with the base's own row, squared
- * length of the base's weight row, and the sums of fusion-layer.ts.
+ * two; 0 where a row does not differ, or none are stored), lengths σ of the feature rows, correlation with the base's own
+ * row, squared length of the base's weight row, and the sums of fusion-layer.ts.
  */
 export type RowValues = Record<(typeof ROW_VALUES)[number], Float64Array>
 

@@ -101,8 +101,8 @@ export async function ensureContributions(plan: MergePlan, options: Contribution
 }
 
 /**
- * What a merge probably takes on disk for contributions, told from headers and a few rows: contributions to files whose hash
- * is not known yet count as missing. 0 for methods that keep none, and for a plan that does not reuse them.
+ * What a merge probably takes on disk for contributions, told from headers and a few rows: contributions to files whose
+ * hash is not known yet count as missing. 0 for methods that keep none, and for a plan that does not reuse them.
  */
 export async function forecastContributions(
   plan: MergePlan,

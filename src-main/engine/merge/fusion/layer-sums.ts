@@ -218,8 +218,8 @@ export function ownSums(settings: SumSettings, model: number, bias: Float64Array
 }
 
 /**
- * σ_i C_i,own of every row that passes the threshold, as fusionTileGraph gives it where every other entry is dropped: rounded
- * to float32 at the same places.
+ * σ_i C_i,own of every row that passes the threshold, as fusionTileGraph gives it where every other entry is dropped:
+ * rounded to float32 at the same places.
  * @param take gets the row, σ_i C_i,own, and P_i,own times the length of the model's row
  */
 function ownCoefficients(

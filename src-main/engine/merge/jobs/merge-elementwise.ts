@@ -7,7 +7,7 @@ import type { EncodedBlock } from '../../tensor/weighted-sum'
 import { blockElements } from '../methods/block-elements'
 import type { BlockMethod, ElementBlock } from '../methods/method'
 import { startVectors } from '../methods/vectors/start-vectors'
-import { multiply } from './gained-values'
+import { multiply } from '../../linear-algebra/vectors'
 
 /** One tensor to merge by a method that is no linear combination. */
 export interface TensorMerge {

@@ -1,6 +1,7 @@
 import type { MethodSettings } from '../../../../contract/document/project'
 import type { YieldOrCancel } from '../../../cancel'
 import { isRotated } from '../../../linear-algebra/svd'
+import { multiply } from '../../../linear-algebra/vectors'
 import { emptyLike, type Matrix, type MatrixProducts } from '../../../linear-algebra/matrix-products'
 
 /** One layer of all models, or one group of its rows, as a matrix method sees it: what specialists have changed. */
@@ -57,8 +58,7 @@ export async function weightedChange(
 ): Promise<{ change: Matrix; floor: number }> {
   await layer.yieldOrCancel()
   const weight = layer.weights[specialist]!
-  const change = layer.change(specialist)
-  if (weight !== 1) for (let i = 0; i < change.data.length; i++) change.data[i]! *= weight
+  const change = scaled(layer.change(specialist), weight)
   return { change, floor: Math.abs(weight) * layer.floor(specialist) }
 }
 
@@ -87,8 +87,7 @@ export function addTo({ data: target }: Matrix, { data: source }: Matrix, factor
 
 /** factor · matrix, in place. */
 export function scaled(matrix: Matrix, factor: number): Matrix {
-  const { data } = matrix
-  if (factor !== 1) for (let i = 0; i < data.length; i++) data[i]! *= factor
+  multiply(matrix.data, factor)
   return matrix
 }
 
