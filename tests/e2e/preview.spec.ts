@@ -167,7 +167,7 @@ test('columns are chosen in groups', async ({ studio, page }) => {
   await page.getByRole('button', { name: 'Models: none' }).click()
   await expect(page.getByText('1 picture to draw')).toBeVisible()
   await expect(page.getByRole('group', { name: 'Models' })).not.toContainText('base base')
-  await expect(page.getByRole('textbox', { name: 'Not wanted' })).toBeVisible()
+  await expect(page.getByRole('textbox', { name: 'Negative prompt' })).toBeVisible()
 })
 
 test('seeds are rolled; prompts and styles are kept in the project, and drawn', async ({ studio, page }) => {
