@@ -1,13 +1,15 @@
-// One picture and one prompt through ImageReward (ViT-L/16 and BERT base, float32 file) and HPS (ViT-H/14, float16 file)
-// of the published shapes with synthetic weights, in float32 arithmetic on one core of this machine: ours against
+// One picture and one prompt through ImageReward (ViT-L/16 and BERT base, float32 file), HPS (ViT-H/14, float16 file) and
+// PickScore (ViT-H/14, float32 file) of the published shapes with synthetic weights, in float32 arithmetic on one core of this machine: ours against
 // transformers', in one run, with the peak memory of loading and scoring.
-//   node scripts/run-ts.mjs tests/bench/scorers.ts FOLDER [PICTURES] [full|tiny] [image-reward|hps]
-// FEATUREFUSION_PYTHON=…/python; FOLDER is filled if it is empty: 5.7 GB. tiny: a smoke run whose figures mean nothing.
+//   node scripts/run-ts.mjs tests/bench/scorers.ts FOLDER [PICTURES] [full|tiny] [image-reward|hps|pick-score]
+// FEATUREFUSION_PYTHON=…/python; FOLDER is filled if it is empty: 9.6 GB. tiny: a smoke run whose figures mean nothing.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { openWeights } from '../../src-main/engine/checkpoint/containers/open-container'
+import { openCheckpoint } from '../../src-main/engine/checkpoint/open'
 import { ClipModel, cosine } from '../../src-main/engine/evaluate/clip/clip-score'
+import { clipWeights, type ClipWeights } from '../../src-main/engine/evaluate/clip/clip-weights'
 import { requireFinite } from '../../src-main/engine/evaluate/scores/finite-weights'
 import { findImageReward } from '../../src-main/engine/evaluate/scores/image-reward-files'
 import { ImageReward, readImageReward } from '../../src-main/engine/evaluate/scores/image-reward'
@@ -22,7 +24,8 @@ const USED_TOKENS = 12
 const PYTHON_SIDE = join(import.meta.dirname, 'transformers_scorers.py')
 /** PyTorch's threads wait busily for each other: on a shared machine only one of them tells what work costs. */
 const ONE_CORE = ['-c', '0']
-const SCORERS = ['image-reward', 'hps'] as const
+const SCORERS = ['image-reward', 'hps', 'pick-score'] as const
+type Scorer = (typeof SCORERS)[number]
 const CPU: ProviderStatus = { provider: 'cpu', available: true, fusedAttention: true }
 
 /** The same smooth numbers as transformers_scorers.py. */
@@ -50,10 +53,18 @@ async function imageReward(folder: string, pictures: number): Promise<number> {
   return score
 }
 
-async function hps(folder: string, pictures: number): Promise<number> {
+async function hpsWeights(folder: string): Promise<ClipWeights> {
+  const config = readJsonObjectSync(join(folder, 'hps/open_clip_config.json'))
+  return openClipWeights(await openWeights(join(folder, 'hps/HPS_bench.pt')), config)
+}
+
+async function pickScoreWeights(folder: string): Promise<ClipWeights> {
+  return clipWeights(await openCheckpoint(join(folder, 'pick-score')))
+}
+
+async function clipCosine(open: () => Promise<ClipWeights>, pictures: number): Promise<number> {
   const clip = await phase('load', async () => {
-    const config = readJsonObjectSync(join(folder, 'hps/open_clip_config.json'))
-    const weights = openClipWeights(await openWeights(join(folder, 'hps/HPS_bench.pt')), config)
+    const weights = await open()
     await requireFinite([...weights.tensors.values()])
     return ClipModel.open(weights, CPU)
   })
@@ -85,8 +96,12 @@ async function compare(folder: string, pictures: string, size: string, only: str
 }
 
 const [first, folder, pictures, only] = process.argv.slice(2)
-if (first === 'image-reward' || first === 'hps') {
-  const run = first === 'hps' ? hps : imageReward
-  console.log(JSON.stringify({ check: [await run(folder!, Number(pictures))] }))
-} else if (first) await compare(first, folder ?? '3', pictures ?? 'full', only)
-else throw new Error('scorers.ts FOLDER [PICTURES] [full|tiny] [image-reward|hps]')
+const RUNS: Readonly<Record<Scorer, (folder: string, pictures: number) => Promise<number>>> = {
+  'image-reward': imageReward,
+  hps: (folder, pictures) => clipCosine(() => hpsWeights(folder), pictures),
+  'pick-score': (folder, pictures) => clipCosine(() => pickScoreWeights(folder), pictures),
+}
+const scorer = SCORERS.find((name) => name === first)
+if (scorer) console.log(JSON.stringify({ check: [await RUNS[scorer](folder!, Number(pictures))] }))
+else if (first) await compare(first, folder ?? '3', pictures ?? 'full', only)
+else throw new Error('scorers.ts FOLDER [PICTURES] [full|tiny] [image-reward|hps|pick-score]')

@@ -1,10 +1,10 @@
 """What scorers.ts compares with: transformers on PyTorch's CPU, one thread, float32 arithmetic.
 
     python transformers_scorers.py make FOLDER SIZE            synthetic weights, seeded; SIZE is full or tiny
-    python transformers_scorers.py SCORER FOLDER PICTURES      image-reward or hps; prints one line of JSON per phase
+    python transformers_scorers.py SCORER FOLDER PICTURES      image-reward, hps or pick-score; prints one line of JSON per phase
 
 ImageReward's weights are one file in float32, as published; HPS's are in float16, for us open_clip's .pt, for transformers
-the same numbers as a folder of CLIPModel.
+the same numbers as a folder of CLIPModel; PickScore's are a folder of CLIPModel in float32 for both.
 """
 import json
 import sys
@@ -127,6 +127,7 @@ def make(folder, size):
         vision_config={**sizes["clip_vision"], **common}, projection_dim=sizes["projection"])).half()
     model.save_pretrained(folder / "hps" / "transformers")
     torch.save({"state_dict": open_clip(model.state_dict(), sizes)}, folder / "hps" / "HPS_bench.pt")
+    model.float().save_pretrained(folder / "pick-score")
     heads = {"model_cfg": {
         "vision_cfg": {"head_width": sizes["clip_vision"]["hidden_size"] // sizes["clip_vision"]["num_attention_heads"]},
         "text_cfg": {"heads": sizes["clip_text"]["num_attention_heads"]}}}
@@ -180,8 +181,8 @@ def image_reward(folder, sizes, pictures):
     return result
 
 
-def hps(folder, sizes, pictures):
-    model = phase("load", lambda: CLIPModel.from_pretrained(folder / "hps" / "transformers", dtype=torch.float32).eval())
+def clip(weights, sizes, pictures):
+    model = phase("load", lambda: CLIPModel.from_pretrained(weights, dtype=torch.float32).eval())
     ids = torch.tensor([[i + 5 if i < USED_TOKENS else 599 if i == USED_TOKENS else 0 for i in range(CLIP_TOKENS)]])
 
     def score():
@@ -196,7 +197,11 @@ def hps(folder, sizes, pictures):
 def run(scorer, folder, pictures):
     torch.set_num_threads(THREADS)
     sizes = json.loads((folder / "size.json").read_text())
-    result = {"image-reward": image_reward, "hps": hps}[scorer](folder, sizes, pictures)
+    result = {
+        "image-reward": lambda: image_reward(folder, sizes, pictures),
+        "hps": lambda: clip(folder / "hps" / "transformers", sizes, pictures),
+        "pick-score": lambda: clip(folder / "pick-score", sizes, pictures),
+    }[scorer]()
     print(json.dumps({"check": result.flatten().tolist()}))
 
 
