@@ -95,14 +95,14 @@ function doubles(products: MatrixProducts): Pick<MatrixProducts, 'multiply'> {
 
 /** From the inner products of all vectors: their eigenvectors E and values λ give Q = F E λ^-½. */
 async function basisOf(gram: Float64Array, size: number, products: MatrixProducts): Promise<Basis> {
-  const { values, rows } = await largestEigen(gram, size, products)
+  const { values, vectors } = await largestEigen(gram, size, products)
   const rank = values.filter((value) => value > size * NEGLIGIBLE * values[0]!).length
   const to = new Float64Array(size * rank)
   const from = new Float64Array(rank * size)
   for (let i = 0; i < rank; i++) {
     const root = Math.sqrt(values[i]!)
     for (let k = 0; k < size; k++) {
-      const value = rows[i * size + k]!
+      const value = vectors.data[k * size + i]!
       to[k * rank + i] = value / root
       from[i * size + k] = value * root
     }

@@ -7,7 +7,8 @@ import { isRotated } from '../linear-algebra/svd'
 import { symmetricEigen } from '../linear-algebra/symmetric-eigen'
 import { mergeElementwise } from '../merge/jobs/merge-elementwise'
 import { isoC } from '../merge/methods/matrices/iso-c'
-import { scaled, scaledColumns } from '../merge/methods/matrices/matrix-layer'
+import { scaledColumns } from '../linear-algebra/rows-and-columns'
+import { addedChanges, scaled } from '../merge/methods/matrices/matrix-layer'
 import { tsv } from '../merge/methods/matrices/tsv'
 import type { MatrixMethod } from '../merge/methods/method'
 import { ties } from '../merge/methods/elementwise/ties'
@@ -69,12 +70,16 @@ async function asModels(
   const { rows, columns } = cores[0]!
   const asWanted = (data: Matrix['data']): Matrix['data'] =>
     isRotated(rows, columns) ? Float64Array.from(data) : Float32Array.from(data)
-  const { change } = await method.merge({
-    ...{ name: '', rows, columns, products },
+  const changes = {
+    ...{ rows, columns },
     specialists: cores.map((_, place) => place),
     weights: cores.map(() => 1),
+    change: (place: number) => ({ data: asWanted(cores[place]!.data), rows, columns }),
+  }
+  const { change } = await method.merge({
+    ...{ name: '', products, ...changes },
     settings: methodSchema.parse({ name: method.name, scale: 1 }),
-    change: (place) => ({ data: asWanted(cores[place]!.data), rows, columns }),
+    sumOfChanges: () => addedChanges(changes),
     // Cores are exact: what is small is no rounding of theirs.
     floor: () => 0,
     yieldOrCancel,

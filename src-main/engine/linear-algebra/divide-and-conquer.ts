@@ -1,5 +1,6 @@
 import { diagonalise, rotateRows } from './implicit-ql'
-import type { MatrixProducts } from './matrix-products'
+import type { Matrix, MatrixProducts } from './matrix-products'
+import { transposed } from './rows-and-columns'
 import { secularRoots, secularVectors } from './secular-equation'
 import type { Tridiagonal } from './tridiagonal'
 
@@ -15,13 +16,13 @@ interface Solved {
 /**
  * The eigenvalues of a tridiagonal matrix and the vectors of the largest, by Cuppen's divide and conquer (1981; as LAPACK's
  * dstedc): the two halves are solved, and what joins them is a change of rank one.
- * @returns all values, largest first, and the vectors of the first `count` as rows
+ * @returns all values, largest first, and the vectors of the first `count` as columns [n, count]
  */
 export async function eigenOfTridiagonal(
   { diagonal, beside }: Pick<Tridiagonal, 'diagonal' | 'beside'>,
   count: number,
   products: MatrixProducts,
-): Promise<Solved> {
+): Promise<{ values: Float64Array; vectors: Matrix & { data: Float64Array } }> {
   const n = diagonal.length
   // What counts as a rounding error is told for values of about 1.
   const size = Math.max(largestOf(diagonal), largestOf(beside)) || 1
@@ -30,7 +31,8 @@ export async function eigenOfTridiagonal(
   const order = Array.from(found.values.keys()).sort((a, b) => found.values[b]! - found.values[a]!)
   const rows = new Float64Array(count * n)
   order.slice(0, count).forEach((from, to) => rows.set(found.rows.subarray(from * n, from * n + n), to * n))
-  return { values: Float64Array.from(order, (at) => size * found.values[at]!), rows }
+  const vectors = transposed({ data: rows, rows: count, columns: n })
+  return { values: Float64Array.from(order, (at) => size * found.values[at]!), vectors }
 }
 
 /** @param wanted how many vectors, of the largest values, are needed: rows of others may be zeros */

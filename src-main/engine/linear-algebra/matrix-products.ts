@@ -66,7 +66,14 @@ export class MatrixProducts {
     return { data: data as Float64Array, ...size }
   }
 
-  private async run(left: Matrix, right: Matrix, sides: Sides, types: ProductTypes): Promise<Matrix> {
+  /** Whole − left · right, all of one element type; there is something to multiply. */
+  subtractProduct(whole: Matrix, left: Matrix, right: Matrix, sides: Sides = 'plain'): Promise<Matrix> {
+    const type = typeOf(left)
+    return this.run(left, right, sides, { type, sumType: type }, whole)
+  }
+
+  /** @param whole the product is subtracted from this, where it is given */
+  private async run(left: Matrix, right: Matrix, sides: Sides, types: ProductTypes, whole?: Matrix): Promise<Matrix> {
     const [leftTurned, rightTurned] = TRANSPOSED[sides]
     const [rows, inner] = leftTurned ? [left.columns, left.rows] : [left.rows, left.columns]
     const columns = rightTurned ? right.rows : right.columns
@@ -76,14 +83,15 @@ export class MatrixProducts {
       return { data: sumType === 'F64' ? new Float64Array(length) : new Float32Array(length), rows, columns }
     }
     const session = await this.sessions.get(
-      `${sides} ${type} ${sumType}`,
-      () => productGraph(sides, types),
+      `${sides} ${type} ${sumType} ${whole ? 'subtracted' : ''}`,
+      () => productGraph(sides, types, whole !== undefined),
       [{ rows, columns, inner }],
       // Float64 is what only the processor has everywhere.
       ...(sumType === 'F64' ? (['cpu'] as const) : []),
     )
-    const { product } = await session.run({ left: tensorOf(left), right: tensorOf(right) })
-    return { data: product!.data as Matrix['data'], rows, columns }
+    const factors = { left: tensorOf(left), right: tensorOf(right) }
+    const { result } = await session.run(whole ? { ...factors, whole: tensorOf(whole) } : factors)
+    return { data: result!.data as Matrix['data'], rows, columns }
   }
 
   async release(): Promise<void> {
@@ -99,7 +107,7 @@ function tensorOf({ data, rows, columns }: Matrix) {
   return { data, dims: [rows, columns] }
 }
 
-function productGraph(sides: Sides, { type, sumType }: ProductTypes): Uint8Array {
+function productGraph(sides: Sides, { type, sumType }: ProductTypes, isSubtracted: boolean): Uint8Array {
   const graph = new GraphBuilder('matrix_product')
   const [leftTurned, rightTurned] = TRANSPOSED[sides]
   const left = graph.input('left', type, leftTurned ? ['k', 'n'] : ['n', 'k'])
@@ -108,6 +116,9 @@ function productGraph(sides: Sides, { type, sumType }: ProductTypes): Uint8Array
     type === sumType ? factor : graph.node('Cast', [factor], { to: ONNX_DATA_TYPE[sumType] }),
   )
   const transposed = { transA: Number(leftTurned), transB: Number(rightTurned) }
-  graph.output('product', graph.node('Gemm', factors, transposed), sumType, ['n', 'm'])
+  const result = isSubtracted
+    ? graph.node('Gemm', [...factors, graph.input('whole', type, ['n', 'm'])], { ...transposed, alpha: { float: -1 } })
+    : graph.node('Gemm', factors, transposed)
+  graph.output('result', result, sumType, ['n', 'm'])
   return graph.toBytes()
 }

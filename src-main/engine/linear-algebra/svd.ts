@@ -1,6 +1,7 @@
 import { gramOfColumns, gramOfRows } from './gram'
 import { orthogonaliseRows } from './jacobi-svd'
 import { emptyLike, inTypeOf, type Matrix, type MatrixProducts } from './matrix-products'
+import { firstColumns, scaledColumns, transposed } from './rows-and-columns'
 import { largestEigen } from './symmetric-eigen'
 import { lengthOf } from './vectors'
 
@@ -61,8 +62,11 @@ export async function polarFactor(matrix: Matrix, products: MatrixProducts, opti
     return { factor: await products.multiply(left, right), ...of(values) }
   }
   const { vectors, values } = await squaredValues(matrix, products, options)
-  const roots = scaledRows(vectors, (at) => 1 / Math.sqrt(values[at]!))
-  const root = await products.multiply(roots, roots, 'left transposed')
+  const roots = scaledColumns(
+    vectors,
+    values.map((value) => 1 / Math.sqrt(value)),
+  )
+  const root = { data: await gramOfRows(roots, products), rows: vectors.rows, columns: vectors.rows }
   const own = inTypeOf(matrix, root)
   const factor = await (rows <= columns ? products.multiply(own, matrix) : products.multiply(matrix, own))
   return { factor, ...of(values) }
@@ -93,7 +97,7 @@ function rotated(matrix: Matrix, options: SvdOptions): Svd {
   return isWide ? { left: transposed(small), values, right: large } : { left: transposed(large), values, right: small }
 }
 
-/** Singular values, and singular vectors of the smaller side as rows, by the eigenvectors of its Gram matrix. */
+/** Singular values, and singular vectors of the smaller side as columns, by the eigenvectors of its Gram matrix. */
 async function squaredValues(
   matrix: Matrix,
   products: MatrixProducts,
@@ -102,41 +106,25 @@ async function squaredValues(
   const { rows, columns } = matrix
   const n = Math.min(rows, columns)
   const gram = await (rows <= columns ? gramOfRows(matrix, products) : gramOfColumns(matrix, products))
-  const eigen = await largestEigen(gram, n, products, Math.min(n, options.count ?? n))
-  const found = eigen.values.map((value) => Math.sqrt(Math.max(0, value)))
-  const values = keptValues(found, SQUARED_PRECISION, options)
-  return { values, vectors: { data: eigen.rows.subarray(0, values.length * n), rows: values.length, columns: n } }
+  const { values: squares, vectors } = await largestEigen(gram, n, products, Math.min(n, options.count ?? n))
+  const found = squares.map((value) => Math.sqrt(Math.max(0, value)))
+  return { values: keptValues(found, SQUARED_PRECISION, options), vectors }
 }
 
 async function squared(matrix: Matrix, products: MatrixProducts, options: SvdOptions): Promise<Svd> {
   const { values, vectors } = await squaredValues(matrix, products, options)
-  const small = inTypeOf(matrix, vectors)
-  const scaled = scaledRows(small, (at) => 1 / values[at]!)
+  const divided = scaledColumns(
+    vectors,
+    values.map((value) => 1 / value),
+  )
+  const [small, scaled] = [inTypeOf(matrix, firstColumns(vectors, values.length)), inTypeOf(matrix, divided)]
   return matrix.rows <= matrix.columns
-    ? { left: transposed(small), values, right: await products.multiply(scaled, matrix) }
-    : { left: await products.multiply(matrix, scaled, 'right transposed'), values, right: small }
+    ? { left: small, values, right: await products.multiply(scaled, matrix, 'left transposed') }
+    : { left: await products.multiply(matrix, scaled), values, right: transposed(small) }
 }
 
 /** The singular values that are more than rounding errors, as many as are asked for. */
 function keptValues(values: Float64Array, precision: number, { count, floor = 0 }: SvdOptions): Float64Array {
   const least = Math.max(floor, precision * (values[0] ?? 0))
   return values.filter((value, at) => value > least && (count === undefined || at < count))
-}
-
-/** Each row times a factor of its own. */
-export function scaledRows({ data, rows, columns }: Matrix, factor: (row: number) => number): Matrix {
-  const result = data.slice()
-  for (let row = 0; row < rows; row++) {
-    const own = factor(row)
-    for (let at = row * columns; at < (row + 1) * columns; at++) result[at]! *= own
-  }
-  return { data: result, rows, columns }
-}
-
-/** [rows, columns] as [columns, rows]. */
-export function transposed({ data, rows, columns }: Matrix): Matrix {
-  const result = emptyLike(data, data.length)
-  for (let row = 0; row < rows; row++)
-    for (let column = 0; column < columns; column++) result[column * rows + row] = data[row * columns + column]!
-  return { data: result, rows: columns, columns: rows }
 }

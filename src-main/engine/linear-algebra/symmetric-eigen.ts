@@ -1,7 +1,7 @@
 import { eigenOfTridiagonal } from './divide-and-conquer'
-import type { MatrixProducts } from './matrix-products'
+import type { Matrix, MatrixProducts } from './matrix-products'
 import { diagonalise } from './implicit-ql'
-import { tridiagonalise, turnBack, turnedBack } from './tridiagonal'
+import { tridiagonalise, turnBack, turnColumnsBack } from './tridiagonal'
 
 /** Eigenvalues and vectors of a symmetric matrix, largest value first. */
 export interface Eigen {
@@ -10,12 +10,12 @@ export interface Eigen {
   vectors: Float64Array
 }
 
-/** Eigenvectors by rows: what products read fastest. */
-export interface EigenRows {
+/** The eigenvectors of some values. */
+export interface LargestEigen {
   /** All of them, largest first. */
   values: Float64Array
-  /** [count, n], row-major: row i belongs to value i and has length 1. */
-  rows: Float64Array
+  /** [n, count]: column i belongs to value i and has length 1. */
+  vectors: Matrix & { data: Float64Array }
 }
 
 /**
@@ -46,13 +46,11 @@ export async function largestEigen(
   n: number,
   products: MatrixProducts,
   count = n,
-): Promise<EigenRows> {
+): Promise<LargestEigen> {
   const reduced = tridiagonalise(matrix, n)
-  const { values, rows } = await eigenOfTridiagonal(reduced, count, products)
-  return {
-    values,
-    rows: (await turnedBack({ data: rows, rows: count, columns: n }, reduced, products)).data as Float64Array,
-  }
+  const found = await eigenOfTridiagonal(reduced, count, products)
+  await turnColumnsBack(found.vectors, reduced, products)
+  return found
 }
 
 /** Places of values in descending order. */

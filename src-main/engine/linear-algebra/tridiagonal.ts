@@ -21,7 +21,7 @@ const KEPT_ROWS = 1536
 const NEGLIGIBLE = Number.EPSILON ** 2
 
 /** Reflections that are applied together, as products. */
-const REFLECTIONS_AT_ONCE = 64
+const REFLECTIONS_AT_ONCE = 128
 
 /**
  * Householder's reduction to a tridiagonal matrix (tred2 of EISPACK), row by row from the last one. The change of the
@@ -85,14 +85,16 @@ export function turnBack(vectors: Float64Array, n: number, { reflections }: Pick
     for (const vector of reflections) if (vector) reflectRow(vectors.subarray(row, row + vector.length), vector)
 }
 
-/** The same by products, for many rows: reflections by blocks, H_a … H_b = 1 − Vᵀ T V (Schreiber and Van Loan, 1989). */
-export async function turnedBack(
-  vectors: Matrix,
+/**
+ * Columns y of T's eigenvectors become those of A, Qᵀ y, in place. By products: reflections by blocks,
+ * (H_a … H_b)ᵀ = 1 − Vᵀ Tᵀ V (Schreiber and Van Loan, 1989).
+ * @param vectors [n, count] in float64
+ */
+export async function turnColumnsBack(
+  { data, columns: count }: Matrix,
   { reflections }: Pick<Tridiagonal, 'reflections'>,
   products: MatrixProducts,
-): Promise<Matrix> {
-  const data = vectors.data
-  const { rows, columns: n } = vectors
+): Promise<void> {
   const used = reflections.filter((vector) => vector !== null)
   for (let first = 0; first < used.length; first += REFLECTIONS_AT_ONCE) {
     const block = used.slice(first, first + REFLECTIONS_AT_ONCE)
@@ -101,14 +103,10 @@ export async function turnedBack(
     block.forEach((vector, i) => v.data.set(vector, i * width))
     const gram = await products.multiply(v, v, 'right transposed')
     const factor = { data: blockFactor(gram.data, block.length), rows: block.length, columns: block.length }
-    const part = { data: new Float64Array(rows * width), rows, columns: width }
-    for (let row = 0; row < rows; row++) part.data.set(data.subarray(row * n, row * n + width), row * width)
-    const along = await products.multiply(await products.multiply(part, v, 'right transposed'), factor)
-    const change = (await products.multiply(along, v)).data
-    for (let row = 0; row < rows; row++)
-      for (let k = 0, to = row * n, from = row * width; k < width; k++, to++, from++) data[to]! -= change[from]!
+    const part = { data: data.subarray(0, width * count), rows: width, columns: count }
+    const along = await products.multiply(factor, await products.multiply(v, part), 'left transposed')
+    data.set((await products.subtractProduct(part, v, along, 'left transposed')).data)
   }
-  return vectors
 }
 
 /** T of 1 − Vᵀ T V from the inner products of the reflections' vectors: upper triangular. */

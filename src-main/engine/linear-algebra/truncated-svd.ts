@@ -1,8 +1,8 @@
 import { gramOfRows } from './gram'
 import { orthonormalColumns, single } from './orthonormal'
-import { emptyLike, inTypeOf, type Matrix, type MatrixProducts } from './matrix-products'
+import { inTypeOf, type Matrix, type MatrixProducts } from './matrix-products'
 import { rowSketch, type Sketch } from './row-sketch'
-import { transposed } from './svd'
+import { scaledColumns, transposed } from './rows-and-columns'
 import { largestEigen, symmetricEigen } from './symmetric-eigen'
 
 /** How much of a matrix is kept: a number of singular values, or a part of Σ σ² (0 … 1). */
@@ -103,11 +103,9 @@ export function energyRank(singularValues: Float64Array, energy: number, total =
 /** Eigenvectors of the smaller side's Gram matrix, and what the matrix makes of them on its larger side. */
 async function exact(given: Matrix, kept: Kept, total: number, products: MatrixProducts): Promise<LowRank> {
   const matrix = { ...given, data: Float64Array.from(given.data) }
-  const { rows, columns } = matrix
   const wide = isWide(matrix)
   const gram = await products.multiply(matrix, matrix, wide ? 'right transposed' : 'left transposed')
-  const eigen = await largestEigen(gram.data as Float64Array, gram.rows, products)
-  const small = transposed({ ...gram, data: eigen.rows })
+  const { vectors: small } = await largestEigen(gram.data as Float64Array, gram.rows, products)
   const large = await products.multiply(matrix, small, wide ? 'left transposed' : 'plain')
   // Lengths of the images are exact where the eigenvalues have lost small singular values.
   const singularValues = columnLengths(large)
@@ -115,8 +113,8 @@ async function exact(given: Matrix, kept: Kept, total: number, products: MatrixP
   const roots = singularValues.slice(0, rank).map(Math.sqrt)
   const inverse = roots.map((root) => 1 / root)
   const [left, right] = wide ? [small, large] : [large, small]
-  const up = { data: scaledColumns(left, wide ? roots : inverse), rows, columns: rank }
-  const scaled = { data: scaledColumns(right, wide ? inverse : roots), rows: columns, columns: rank }
+  const up = scaledColumns(left, wide ? roots : inverse)
+  const scaled = scaledColumns(right, wide ? inverse : roots)
   return { rank, up, down: transposed(scaled), singularValues, total }
 }
 
@@ -146,9 +144,7 @@ async function randomised(
   const roots = singularValues.slice(0, found).map(Math.sqrt)
   const inverse = roots.map((root) => 1 / root)
   const rotation = single(vectors, count)
-  const [toUp, toDown] = [roots, inverse].map((factors) => {
-    return { data: scaledColumns(rotation, factors), rows: count, columns: found }
-  }) as [Matrix, Matrix]
+  const [toUp, toDown] = [roots, inverse].map((factors) => scaledColumns(rotation, factors)) as [Matrix, Matrix]
   const up = await products.multiply(left, toUp)
   const down = await products.multiply(toDown, right, 'left transposed')
   return { rank: found, up, down, singularValues, total }
@@ -170,16 +166,6 @@ function columnLengths({ data, rows, columns }: Matrix): Float64Array {
   for (let row = 0; row < rows; row++)
     for (let column = 0; column < columns; column++) sums[column]! += data[row * columns + column]! ** 2
   return sums.map(Math.sqrt)
-}
-
-/** The first columns, as many as there are factors, each times its factor. */
-function scaledColumns({ data, rows, columns }: Matrix, factors: Float64Array): Matrix['data'] {
-  const count = factors.length
-  const result = emptyLike(data, rows * count)
-  for (let row = 0; row < rows; row++)
-    for (let column = 0; column < count; column++)
-      result[row * count + column] = data[row * columns + column]! * factors[column]!
-  return result
 }
 
 /** Σ v² in float64. */

@@ -1,12 +1,13 @@
 import type { MethodSettings } from '../../../contract/document/project'
 import type { YieldOrCancel } from '../../cancel'
+import { isRotated } from '../../linear-algebra/svd'
 import { sumOfSquares } from '../../linear-algebra/truncated-svd'
 import type { Matrix, MatrixProducts } from '../../linear-algebra/matrix-products'
 import { PRECISION } from '../../tensor/element-type'
 import { Kernels, type KernelBuffer } from '../../tensor/kernels'
 import type { MergedRows } from '../fusion/fusion-layer'
 import type { LayerRows } from '../fusion/layer-rows'
-import { noChange, type MatrixLayer } from '../methods/matrices/matrix-layer'
+import { addedChanges, noChange, type MatrixLayer } from '../methods/matrices/matrix-layer'
 
 /** Elements of rows that are read, or written, at a time. */
 const BLOCK_ELEMENTS = 1024 * 1024
@@ -25,6 +26,7 @@ export class ChangedRows implements MatrixLayer {
   private readonly block: number
   private readonly base: KernelBuffer
   private readonly other: KernelBuffer
+  private readonly sum: KernelBuffer
   private readonly scratch: KernelBuffer
   /** Length of a specialist's rounding errors, in units of their standard deviation. */
   private readonly errors = new Map<number, number>()
@@ -48,9 +50,10 @@ export class ChangedRows implements MatrixLayer {
     this.specialists = [...weights.keys()].filter((specialist) => weights[specialist] !== 0)
     this.block = blockRows(layer)
     kernels.reset()
-    const [base, other, scratch] = bufferBytes(layer).map((bytes) => kernels.allocate(bytes))
+    const [base, other, sum, scratch] = bufferBytes(layer).map((bytes) => kernels.allocate(bytes))
     this.base = base!
     this.other = other!
+    this.sum = sum!
     this.scratch = scratch!
   }
 
@@ -61,22 +64,60 @@ export class ChangedRows implements MatrixLayer {
 
   /** @throws FusionError 'not-finite' */
   change(specialist: number): Matrix {
+    if (isRotated(this.rows, this.columns)) return this.changeInDoubles(specialist)
+    return this.weighted([{ specialist, weight: 1 }])
+  }
+
+  /** @throws FusionError 'not-finite' */
+  sumOfChanges(): Matrix {
+    if (isRotated(this.rows, this.columns)) return addedChanges(this)
+    return this.weighted(this.specialists.map((specialist) => ({ specialist, weight: this.weights[specialist]! })))
+  }
+
+  /** Σ w τ in float32, from one pass over the base. */
+  private weighted(terms: readonly { specialist: number; weight: number }[]): Matrix {
+    const { layer, kernels, base, other, sum, scratch, columns } = this
+    const { run } = kernels
+    const result = noChange(this)
+    const squares = terms.map(() => ({ value: 0, change: 0 }))
+    for (const { start, count } of this.blocks()) {
+      const length = count * columns
+      layer.read(0, start, count, base, scratch, kernels)
+      sum.floats(length).fill(0)
+      terms.forEach(({ specialist, weight }, term) => {
+        layer.read(specialist + 1, start, count, other, scratch, kernels)
+        squares[term]!.value += run.sumOfSquares(other.pointer, length)
+        run.addScaled(other.pointer, base.pointer, length, -1)
+        squares[term]!.change += run.sumOfSquares(other.pointer, length)
+        run.addScaled(sum.pointer, other.pointer, length, weight)
+      })
+      result.data.set(sum.floats(length), start * columns)
+    }
+    terms.forEach(({ specialist }, term) => this.noteErrors(specialist, squares[term]!))
+    return result
+  }
+
+  private changeInDoubles(specialist: number): Matrix {
     const { layer, kernels, base, other, scratch, columns } = this
     const change = noChange(this)
-    let square = 0
+    let value = 0
     for (const { start, count } of this.blocks()) {
       layer.read(0, start, count, base, scratch, kernels)
       layer.read(specialist + 1, start, count, other, scratch, kernels)
       const [own, theirs] = [base.floats(count * columns), other.floats(count * columns)]
       const into = change.data.subarray(start * columns, (start + count) * columns)
       for (let i = 0; i < into.length; i++) into[i] = theirs[i]! - own[i]!
-      square += sumOfSquares(theirs)
+      value += sumOfSquares(theirs)
     }
-    const { F32, [layer.types[specialist + 1]!]: own } = PRECISION
-    // Adapters' changes were computed in float32.
-    const error = own * Math.sqrt(square) + F32 * Math.sqrt(sumOfSquares(change.data))
-    this.errors.set(specialist, error)
+    this.noteErrors(specialist, { value, change: sumOfSquares(change.data) })
     return change
+  }
+
+  /** @param squares sums of the squares of a specialist's values and of its change */
+  private noteErrors(specialist: number, squares: { value: number; change: number }): void {
+    const { F32, [this.layer.types[specialist + 1]!]: own } = PRECISION
+    // Adapters' changes were computed in float32.
+    this.errors.set(specialist, own * Math.sqrt(squares.value) + F32 * Math.sqrt(squares.change))
   }
 
   /** Rounding errors are random: the largest singular value of n · d of them is about (√n + √d) times one. */
@@ -111,8 +152,9 @@ function blockRows({ rows, inputs, rowsAreApart }: LayerRows): number {
   return rowsAreApart ? rows : Math.max(1, Math.min(rows, Math.floor(BLOCK_ELEMENTS / inputs)))
 }
 
-/** base, other, scratch */
+/** base, other, sum, scratch */
 function bufferBytes(layer: LayerRows): number[] {
   const count = blockRows(layer)
-  return [count * layer.inputs * 4, count * layer.inputs * 4, layer.scratchBytes(count)]
+  const rows = count * layer.inputs * 4
+  return [rows, rows, rows, layer.scratchBytes(count)]
 }

@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { gramOfColumns, gramOfRows } from '../../../../src-main/engine/linear-algebra/gram'
 import { MatrixProducts, type Matrix } from '../../../../src-main/engine/linear-algebra/matrix-products'
-import { isRotated, polarFactor, scaledRows, svd } from '../../../../src-main/engine/linear-algebra/svd'
+import { scaledRows } from '../../../../src-main/engine/linear-algebra/rows-and-columns'
+import { isRotated, polarFactor, svd } from '../../../../src-main/engine/linear-algebra/svd'
 import { TorchGenerator } from '../../../../src-main/engine/random'
 
 const products = new MatrixProducts()

@@ -2,7 +2,7 @@ import type { MethodSettings } from '../../../../contract/document/project'
 import type { YieldOrCancel } from '../../../cancel'
 import { isRotated } from '../../../linear-algebra/svd'
 import { multiply } from '../../../linear-algebra/vectors'
-import { emptyLike, type Matrix, type MatrixProducts } from '../../../linear-algebra/matrix-products'
+import type { Matrix, MatrixProducts } from '../../../linear-algebra/matrix-products'
 
 /** One layer of all models, or one group of its rows, as a matrix method sees it: what specialists have changed. */
 export interface MatrixLayer {
@@ -20,6 +20,8 @@ export interface MatrixLayer {
   products: MatrixProducts
   /** τ = specialist − base, without its weight [n, d]: float64 where `isRotated`, else float32. The caller may change it. */
   change(specialist: number): Matrix
+  /** Σ w τ of the specialists that take part, in the same element type. */
+  sumOfChanges(): Matrix
   /**
    * Singular values of τ up to this are what rounding to the specialist's element type makes: of changes of low rank, as
    * LoRAs make them, the others are nothing else.
@@ -64,14 +66,19 @@ export async function weightedChange(
 
 /** Σ w τ of all specialists; its floor is that of sums of independent rounding errors. */
 export async function sumOfChanges(layer: MatrixLayer): Promise<{ change: Matrix; floor: number }> {
+  await layer.yieldOrCancel()
+  const change = layer.sumOfChanges()
+  const floors = layer.specialists.map((specialist) => layer.weights[specialist]! * layer.floor(specialist))
+  return { change, floor: Math.hypot(...floors) }
+}
+
+/** Σ w τ, one change after the other. */
+export function addedChanges(
+  layer: Pick<MatrixLayer, 'rows' | 'columns' | 'specialists' | 'weights' | 'change'>,
+): Matrix {
   const sum = noChange(layer)
-  let squares = 0
-  for (const specialist of layer.specialists) {
-    const { change, floor } = await weightedChange(layer, specialist)
-    addTo(sum, change)
-    squares += floor ** 2
-  }
-  return { change: sum, floor: Math.sqrt(squares) }
+  for (const specialist of layer.specialists) addTo(sum, layer.change(specialist), layer.weights[specialist]!)
+  return sum
 }
 
 /** A matrix of zeros in the element type of the layer's changes. */
@@ -89,14 +96,6 @@ export function addTo({ data: target }: Matrix, { data: source }: Matrix, factor
 export function scaled(matrix: Matrix, factor: number): Matrix {
   multiply(matrix.data, factor)
   return matrix
-}
-
-/** Each column times a factor of its own. */
-export function scaledColumns({ data, rows, columns }: Matrix, factors: ArrayLike<number>): Matrix {
-  const result = emptyLike(data, data.length)
-  for (let row = 0, at = 0; row < rows; row++)
-    for (let column = 0; column < columns; column++, at++) result[at] = data[at]! * factors[column]!
-  return { data: result, rows, columns }
 }
 
 /** Operations and memory of matrices of this size, in units that costs are sums of. */

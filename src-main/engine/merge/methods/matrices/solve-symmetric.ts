@@ -1,6 +1,6 @@
 import { FusionError } from '../../../../contract/errors'
 import { largestEigen } from '../../../linear-algebra/symmetric-eigen'
-import { scaledRows } from '../../../linear-algebra/svd'
+import { firstColumns, scaledColumns } from '../../../linear-algebra/rows-and-columns'
 import type { Matrix, MatrixProducts } from '../../../linear-algebra/matrix-products'
 import type { Tensor } from '../../../runtime/session'
 import { inBlocks, joinBlocks, PositiveSolver } from '../../regression/positive-solver'
@@ -54,14 +54,14 @@ export async function solveSymmetric(
 
 /** R A⁺ by the eigenvectors of A. */
 async function byEigenvalues(right: Matrix, { data, rows: size }: Matrix, products: MatrixProducts): Promise<Matrix> {
-  const { values, rows } = await largestEigen(Float64Array.from(data), size, products)
-  const count = values.filter((value) => value > LEAST_EIGENVALUE * values[0]!).length
-  const vectors = { data: rows.subarray(0, count * size), rows: count, columns: size }
-  const inside = await products.multiply(right, vectors, 'right transposed')
-  return products.multiply(
-    inside,
-    scaledRows(vectors, (at) => 1 / values[at]!),
+  const { values, vectors } = await largestEigen(Float64Array.from(data), size, products)
+  const kept = values.filter((value) => value > LEAST_EIGENVALUE * values[0]!)
+  const inside = await products.multiply(right, firstColumns(vectors, kept.length))
+  const divided = scaledColumns(
+    vectors,
+    kept.map((value) => 1 / value),
   )
+  return products.multiply(inside, divided, 'right transposed')
 }
 
 function matrixOf({ data, dims }: Tensor): Matrix {

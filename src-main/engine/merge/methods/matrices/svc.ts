@@ -1,6 +1,7 @@
 import { svc as descriptor } from '../../../../contract/methods/matrices/svc'
 import type { MethodSettings } from '../../../../contract/document/project'
-import { scaledRows, svd } from '../../../linear-algebra/svd'
+import { scaledRows } from '../../../linear-algebra/rows-and-columns'
+import { svd } from '../../../linear-algebra/svd'
 import type { Matrix } from '../../../linear-algebra/matrix-products'
 import type { MatrixMethod } from '../method'
 import { scaled, sumOfChanges, unitsOf, type MatrixLayer } from './matrix-layer'

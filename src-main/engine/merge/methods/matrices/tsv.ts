@@ -3,7 +3,8 @@ import type { MatrixMethod } from '../method'
 import { addMean } from './add-mean'
 import { orthogonal } from './directions'
 import { leadingDirections } from './leading'
-import { scaled, scaledColumns, unitsOf } from './matrix-layer'
+import { scaledColumns } from '../../../linear-algebra/rows-and-columns'
+import { scaled, unitsOf } from './matrix-layer'
 
 /**
  * TSV-Merge (Gargiulo et al. 2024): the strongest directions of all changes side by side, left and right ones made
