@@ -9,6 +9,7 @@ export default defineConfig({
   resolve: { alias: { electron: fileURLToPath(new URL('tests/unit/electron-alias.ts', import.meta.url)) } },
   test: {
     include: ['tests/unit/**/*.test.ts'],
+    globalSetup: ['tests/unit/remove-built-cli.ts'],
     setupFiles: ['tests/unit/setup.ts'],
     // Only what hangs: a busy machine is slow, not wrong.
     testTimeout: 180_000,

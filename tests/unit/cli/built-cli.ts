@@ -1,6 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { build } from 'vite'
 import { assemblyscript } from '../../../build/assemblyscript-plugin'
 
@@ -12,17 +14,29 @@ export interface Ended {
   stderr: string
 }
 
-/** The command line as it is built and run, worker threads included. */
-export class BuiltCli {
-  private constructor(
-    private readonly folder: string,
-    private readonly cache = join(folder, 'cache'),
-    private readonly environment: Readonly<Record<string, string>> = {},
-  ) {}
+/**
+ * Where the run of tests of this process id keeps the program: Vitest's, whose children the test files are. In the project,
+ * so that the program finds its packages.
+ */
+export function builtFolder(vitest: number): string {
+  return resolve('out', `test-cli-${vitest}`)
+}
 
-  static async build(): Promise<BuiltCli> {
-    mkdirSync('out', { recursive: true })
-    const folder = mkdtempSync(resolve('out', 'test-cli-'))
+/** Builds the program once for all test files of a run; those that come while it is built wait. */
+async function builtOnce(): Promise<string> {
+  const folder = builtFolder(process.ppid)
+  const [done, failed] = [join(folder, 'done'), join(folder, 'failed')]
+  mkdirSync('out', { recursive: true })
+  try {
+    mkdirSync(folder)
+  } catch {
+    while (!existsSync(done)) {
+      if (existsSync(failed)) throw new Error('The program could not be built: another test file says why.')
+      await delay(50)
+    }
+    return folder
+  }
+  try {
     await build({
       configFile: false,
       logLevel: 'error',
@@ -31,12 +45,31 @@ export class BuiltCli {
         ssr: true,
         target: 'node20',
         outDir: folder,
+        emptyOutDir: false,
         rollupOptions: {
           input: { cli: resolve('src-main/cli.ts'), 'tensor-worker': resolve('src-main/tensor-worker.ts') },
         },
       },
     })
-    return new BuiltCli(folder)
+    writeFileSync(done, '')
+    return folder
+  } catch (error) {
+    writeFileSync(failed, '')
+    throw error
+  }
+}
+
+/** The command line as it is built and run, worker threads included. */
+export class BuiltCli {
+  private constructor(
+    private readonly folder: string,
+    private readonly cache: string,
+    private readonly environment: Readonly<Record<string, string>> = {},
+  ) {}
+
+  /** The program, with a cache of its own. */
+  static async build(): Promise<BuiltCli> {
+    return new BuiltCli(await builtOnce(), mkdtempSync(join(tmpdir(), 'featurefusion-cache-')))
   }
 
   get workerFile(): URL {
@@ -67,7 +100,8 @@ export class BuiltCli {
     return this.start(...args).ended
   }
 
+  /** Removes the cache; the program goes with the run. */
   remove(): void {
-    rmSync(this.folder, { recursive: true })
+    rmSync(this.cache, { recursive: true, force: true })
   }
 }

@@ -82,7 +82,7 @@ describe('an export that is killed at any point and continued is the one that is
       const folder = join(place, 'again')
       mkdirSync(folder)
       let kills = 0
-      for (let round = 0; round < 4 && readdirSync(folder).every((one) => one.startsWith('.')); round++) {
+      for (let round = 0; round < 2 && readdirSync(folder).every((one) => one.startsWith('.')); round++) {
         await killed(folder, merge(folder), 1 + Math.floor(Math.random() * 120))
         kills += Number(journalLines(folder) > 0)
       }

@@ -41,6 +41,16 @@ describe('merging adapters', () => {
     const weight = 0.5
     await merge(projectOf([BASE, ...adapters.map((own) => ({ path: own, weight }))], { name }, ALL_PARTS), path)
     const merged = await openCheckpoint(path)
+    expect([...merged.components.keys()].sort()).toEqual([...base.components.keys()].sort())
+    for (const [component, { tensors }] of merged.components) {
+      const expected = base.components.get(component)!.tensors
+      expect([...tensors.keys()].sort()).toEqual([...expected.keys()].sort())
+      for (const [tensorName, view] of tensors) {
+        const { shape, stored } = expected.get(tensorName)!
+        expect([view.stored.elementType, view.shape]).toEqual([stored.elementType, shape])
+        expect(readView(view).every(Number.isFinite), tensorName).toBe(true)
+      }
+    }
     const key = 'down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q.weight'
     const read = (of: typeof base) => readView(of.components.get('unet')!.tensors.get(key)!)
     expect(read(merged)).not.toEqual(read(base))

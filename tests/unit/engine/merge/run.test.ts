@@ -1,8 +1,9 @@
 import { appendFileSync, existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { METHODS } from '../../../../src-main/contract/methods/index'
+import { METHOD_NAMES } from '../../../../src-main/contract/document/project'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
+import { methodNamed } from '../../../../src-main/engine/merge/methods/index'
 import { planMerge } from '../../../../src-main/engine/merge/open-model'
 import { runMerge } from '../../../../src-main/engine/merge/run'
 import { isFloatType, type FloatType } from '../../../../src-main/engine/tensor/element-type'
@@ -50,9 +51,11 @@ async function expectSameTensors(path: string, expected: string): Promise<void> 
 }
 
 describe('the demo family', () => {
-  const methods = METHODS.filter(({ needs }) => needs === null).map(
-    ({ name, specialists }) => [name, specialists] as const,
+  const kinds = new Map(
+    METHOD_NAMES.map(methodNamed).flatMap((method) => (method.needs === null ? [[method.kind, method]] : [])),
   )
+  // All of them merge the tiny family, in adapter-merge.test.ts.
+  const methods = [...kinds.values()].map(({ name, specialists }) => [name, specialists] as const)
 
   it.each(methods)('%s: every tensor of the base is there, finite, of its type and shape', async (name, { most }) => {
     const out = join(temporaryFolder(), 'merged')

@@ -77,12 +77,22 @@ const soupWith = (model: string): Project => projectOf([OWN_BASE, model, SECOND]
 
 describe('a project as a model', () => {
   it.each(METHOD_NAMES.filter((name) => methodNamed(name).needs === null))(
-    'merges what its export by %s holds, bit by bit',
+    'holds what its export by %s holds, bit by bit',
     async (name) => {
       const most = methodNamed(name).specialists.most
       const inner = projectOf([OWN_BASE, FIRST, SECOND].slice(0, most + 1), { name }, SINGLE)
-      const { chained, stepwise, written, project } = await bothWays(inner, soupWith)
+      const folder = temporaryFolder()
+      const project = save(join(folder, 'inner.fusion.json'), inner)
+      const { path: written } = await merge(inner, join(folder, 'inner.safetensors'))
       expect(await digestsOf(project)).toEqual(await digestsOf(written))
+    },
+    SLOW,
+  )
+
+  it.each(['ties', 'featurefusion', 'iso-c'])(
+    'takes part in a merge as its export by %s does',
+    async (name) => {
+      const { chained, stepwise } = await bothWays(projectOf([OWN_BASE, FIRST, SECOND], { name }, SINGLE), soupWith)
       expect(await digestsOf(chained)).toEqual(await digestsOf(stepwise))
     },
     SLOW,

@@ -28,7 +28,10 @@ it('adds changes up in one pass as one after the other, with the same floors', (
       const sum = whole.sumOfChanges()
       const expected = addedChanges(parts)
       expect(sum.data instanceof Float64Array).toBe(isRotated(rows!, columns!))
-      const furthest = sum.data.reduce((most, value, at) => Math.max(most, Math.abs(value - expected.data[at]!)), 0)
+      const furthest = Float64Array.from(sum.data).reduce(
+        (most, value, at) => Math.max(most, Math.abs(value - expected.data[at]!)),
+        0,
+      )
       expect(furthest).toBeLessThan(1e-5)
       for (const specialist of whole.specialists)
         expect(whole.floor(specialist)).toBeCloseTo(parts.floor(specialist), 12)
