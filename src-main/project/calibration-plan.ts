@@ -18,7 +18,7 @@ import { calibratedModel, denoiserFiles, recordedAs } from '../engine/merge/plan
 import { calibrationBytes, openCalibration, type Calibration } from '../engine/merge/plan/calibration-file'
 import { layerGroups, passBytes } from '../engine/calibrate/gather'
 import type { CalibratedLayer } from '../engine/merge/plan/calibration-file'
-import { runsOf } from '../engine/calibrate/sources'
+import { runsOf, spreadTimesteps, trainTimestepsOf } from '../engine/calibrate/sources'
 import { noPrompts, picturesFor, type CalibrationRequest } from '../engine/calibrate/calibration-request'
 import { denoiserOf } from '../engine/checkpoint/denoisers'
 import type { Checkpoint } from '../engine/checkpoint/model/checkpoint'
@@ -69,7 +69,7 @@ export async function planCalibration(
   const models = entries.map((entry, index) => {
     const { value: checkpoint, problem } = opened[index]!
     const layers = checkpoint && denoiserOf(checkpoint) ? calibratedLayers(checkpoint) : []
-    const planned = plannedModel(project, entry, layers, data)
+    const planned = plannedModel(project, entry, layers, data, timestepsOf(project, checkpoint, opened[0]!.value))
     if (planned.use !== 'none') bytes += calibrationBytes(layers, 1, samples)
     return { ...planned, problem: planned.use === 'none' ? null : (problem ?? planned.problem) }
   })
@@ -113,6 +113,19 @@ export async function requestedModels(
   throw new FusionError('validation', 'All models are left out.', { hint: 'Choose data or prompts for at least one.' })
 }
 
+/** At which timesteps a model would see pictures; none where it, or the base, cannot be opened. */
+function timestepsOf(
+  { calibration }: Project,
+  checkpoint: Checkpoint | null,
+  base: Checkpoint | null,
+): Attempt<number[]> {
+  return attemptNow(() => {
+    if (!checkpoint || !base) return []
+    const trainTimesteps = trainTimestepsOf(checkpoint, base)
+    return spreadTimesteps({ seed: calibration.seed, trainTimesteps, range: calibration })
+  })
+}
+
 /** null: the model is left out. */
 function requestOf(project: Project, { use, prompts }: PlannedCalibration): CalibrationRequest | null {
   if (use === 'none') return null
@@ -123,6 +136,8 @@ function requestOf(project: Project, { use, prompts }: PlannedCalibration): Cali
     folder: evaluationFolder(project),
     splitSeed: evaluation.seed,
     pictures: calibration.pictures,
+    minTimestep: calibration.minTimestep,
+    maxTimestep: calibration.maxTimestep,
   }
 }
 
@@ -131,6 +146,7 @@ function plannedModel(
   { name }: ModelEntry,
   layers: readonly CalibratedLayer[],
   data: Attempt<EvaluationData>,
+  timesteps: Attempt<number[]>,
 ): PlannedCalibration {
   const choice = choices.find((candidate) => candidate.name === name)
   const use: CalibrationUse = choice?.use ?? (data.value ? 'data' : 'prompts')
@@ -140,7 +156,7 @@ function plannedModel(
   const prompts = choice && choice.prompts.length > 0 ? choice.prompts : captionsOf(chosen)
   const once = { data: runsOf.data(pictures), prompts: runsOf.prompts(prompts.length), none: 0 }[use]
   const problems = {
-    data: seen.problem,
+    data: seen.problem ?? timesteps.problem,
     prompts: prompts.length > 0 ? null : toErrorReport(noPrompts(name)),
     none: null,
   }
@@ -149,6 +165,7 @@ function plannedModel(
     use,
     domains: chosen.map((domain) => domain.name),
     pictures,
+    timesteps: timesteps.value ?? [],
     prompts,
     runs: once * layerGroups(layers, samples, passBytes()).length,
     problem: problems[use],

@@ -32,10 +32,15 @@ test('learns what each model sees, and says when that is out of date', async ({ 
     await expectAccessible(studio, `Tune, what each model sees, ${theme}`)
   }
 
+  const latest = panel.getByRole('textbox', { name: 'Max timestep' })
+  await latest.fill('900')
+  await latest.blur()
   await panel.getByRole('button', { name: 'Collect calibration data' }).click()
   await expect(panel).toContainText('Collected from 2 models', { timeout: 60_000 })
   await panel.getByText('What was used').click()
-  await expect(panel.getByRole('definition').first()).toContainText(`2 pictures of ${first!.name}`)
+  await expect(panel.getByRole('definition').first()).toHaveText(
+    new RegExp(`^2 pictures of ${first!.name}, with noise at 10 timesteps from \\d+ to 8\\d\\d$`),
+  )
   await expect(panel.getByRole('definition').nth(1)).toContainText('a small house')
   await expectAccessible(studio, 'Tune, what each model saw')
 

@@ -13,7 +13,7 @@ import { SMALL_FILES } from '../../engine/files/reading/small-files'
 import { chooseProvider, DEVICES, type Device } from '../../engine/runtime/providers'
 import { cacheFolder } from '../folders'
 import { addSourceOptions, emaOption, loadProject, type SourceOptions } from '../options/model-options'
-import { collect, count, number, threads } from '../options/option-values'
+import { collect, count, number, threads, timestep } from '../options/option-values'
 import {
   bytes,
   ProgressLine,
@@ -30,6 +30,8 @@ interface CalibrateCommandOptions extends CommonOptions, SourceOptions {
   prompts: string[]
   samples?: number
   seed?: number
+  minTimestep?: number
+  maxTimestep?: number
   out: string
   overwrite?: boolean
   device: Device
@@ -52,6 +54,16 @@ export function addCalibrateCommand(program: Command, files: { clipVocabulary: s
     .option('--prompts <name=file>', 'prompts, one per line, for which the model draws pictures', collect, [])
     .option('--samples <n>', "input columns per layer and model (default: the project's, or 1024)", count)
     .option('--seed <n>', "seed of everything random (default: the project's, or 0)", number)
+    .option(
+      '--min-timestep <n>',
+      "the lowest timestep at which pictures get noise, 0: nearly none (default: the project's, or 0)",
+      timestep,
+    )
+    .option(
+      '--max-timestep <n>',
+      "the timestep before which they end (default: the project's, or all that the model was trained with)",
+      count,
+    )
     .requiredOption('--out <file>', 'the calibration file to write (.safetensors)')
     .option(
       '--overwrite',
@@ -73,18 +85,31 @@ async function run(
   signal: AbortSignal,
 ): Promise<void> {
   const started = performance.now()
-  const { samples, seed, ...given } = options
-  const project = await loadProject(path, { ...given, blockWeights: [], layerWeights: [], transposed: [], groups: [] })
+  const { samples, seed, minTimestep, maxTimestep, ...given } = options
+  const loaded = await loadProject(path, { ...given, blockWeights: [], layerWeights: [], transposed: [], groups: [] })
+  const project = {
+    ...loaded,
+    calibration: {
+      ...loaded.calibration,
+      ...(samples !== undefined && { samples }),
+      ...(seed !== undefined && { seed }),
+      ...(minTimestep !== undefined && { minTimestep }),
+      ...(maxTimestep !== undefined && { maxTimestep }),
+    },
+  }
   const settings = {
-    samples: samples ?? project.calibration.samples,
-    seed: seed ?? project.calibration.seed,
+    samples: project.calibration.samples,
+    seed: project.calibration.seed,
     cacheFolder: cacheFolder(),
     signal,
   }
   const isGiven = path === undefined || options.data.length + options.prompts.length > 0
-  const requests = isGiven
-    ? await givenRequests(options, project, project.evaluation.seed)
-    : await projectRequests(project)
+  const requests = isGiven ? await givenRequests(options, project) : await projectRequests(project)
+  if ((minTimestep ?? maxTimestep) !== undefined && [...requests.values()].every(({ kind }) => kind === 'prompts'))
+    throw new UsageError(
+      '--min-timestep and --max-timestep are for models that run on pictures, and none does.',
+      'Leave them out, or give --data.',
+    )
   const base = await openModel(project.models[0]!.path, project)
   const lend = (): Promise<Checkpoint> => Promise.resolve(base)
   const models: CalibratedCheckpoint[] = []
@@ -130,10 +155,14 @@ async function projectRequests(project: Project): Promise<Map<string, Calibratio
 /** What the options say that models run on. */
 async function givenRequests(
   { data, prompts }: CalibrateCommandOptions,
-  { models }: Project,
-  seed: number,
+  { models, calibration, evaluation }: Project,
 ): Promise<Map<string, CalibrationRequest>> {
   const names = models.map(({ name }) => name)
+  const { minTimestep, maxTimestep } = calibration
+  const requestFrom = async (kind: CalibrationRequest['kind'], path: string): Promise<CalibrationRequest> =>
+    kind === 'data'
+      ? { kind, folder: path, splitSeed: evaluation.seed, pictures: null, minTimestep, maxTimestep }
+      : { kind, prompts: promptsIn(await readSmallText(path, SMALL_FILES.prompts)) }
   const requests = new Map<string, CalibrationRequest>()
   for (const [kind, texts] of [
     ['data', data],
@@ -146,19 +175,15 @@ async function givenRequests(
         throw new UsageError(`--${kind} ${text}: no model is named ${name}.`, `The models are ${names.join(', ')}.`)
       for (const model of name === undefined ? names.slice(1) : [name]) {
         if (requests.has(model)) throw new UsageError(`--${kind} ${text}: ${model} has data or prompts already.`)
-        requests.set(model, await requestFrom(kind, resolve(path ?? text), seed))
+        requests.set(model, await requestFrom(kind, resolve(path ?? text)))
       }
     }
   if (requests.size === 0) throw new UsageError('Say what the models run on: --data [NAME=]DIR or --prompts NAME=FILE.')
   return requests
 }
 
-async function requestFrom(kind: CalibrationRequest['kind'], path: string, seed: number): Promise<CalibrationRequest> {
-  if (kind === 'data') return { kind, folder: path, splitSeed: seed, pictures: null }
-  return { kind, prompts: promptsIn(await readSmallText(path, SMALL_FILES.prompts)) }
-}
-
 function inWords({ name, source }: Awaited<ReturnType<typeof calibrate>>['models'][number]): string {
   if (source.kind === 'prompts') return `${name} while it made ${source.prompts.length} pictures`
-  return `${name} on ${source.pictures} pictures (${source.domains.join(', ')})`
+  const { domains, pictures, timesteps } = source
+  return `${name} on ${pictures} pictures (${domains.join(', ')}) at timesteps ${timesteps[0]} to ${timesteps.at(-1)}`
 }

@@ -20,16 +20,22 @@ export function size(text: string): number {
   return Math.round(Number(value) * SIZE_UNITS[unit.toUpperCase() as keyof typeof SIZE_UNITS])
 }
 
-/** A whole number of at least 1 of an option. */
-function countUpTo(text: string, most: number): number {
+/** A whole number of an option, at least 1 if nothing else is said. */
+function countUpTo(text: string, most: number, least = 1): number {
   const value = number(text)
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It is not a whole number from 1 on.')
+  if (!Number.isInteger(value) || value < least)
+    throw new InvalidArgumentError(`It is not a whole number from ${least} on.`)
   if (value > most) throw new InvalidArgumentError(`It is more than ${most}.`)
   return value
 }
 
 export function count(text: string): number {
   return countUpTo(text, MOST_COUNT)
+}
+
+/** A timestep of training; the first is 0. */
+export function timestep(text: string): number {
+  return countUpTo(text, MOST_COUNT, 0)
 }
 
 /** How many steps a picture takes. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { countSchema, MOST_MODELS, MOST_PROMPTS, MOST_SAMPLES, nameSchema } from '../values/limits'
+import { countSchema, MOST_COUNT, MOST_MODELS, MOST_PROMPTS, MOST_SAMPLES, nameSchema } from '../values/limits'
 import { errorReportSchema } from './models'
 import { promptSchema } from '../values/prompt'
 
@@ -16,6 +16,14 @@ export const calibrationChoiceSchema = z.strictObject({
   prompts: z.array(promptSchema.min(1)).max(MOST_PROMPTS).default([]),
 })
 
+/** At which of its timesteps a model sees pictures with noise; the names are those of kohya's training scripts. */
+export const timestepRangeSchema = z.object({
+  /** The first of them. */
+  minTimestep: z.number().int().nonnegative().max(MOST_COUNT).default(0),
+  /** The one that they end before; null: all that the model was trained with. */
+  maxTimestep: countSchema.nullable().default(null),
+})
+
 /** A project's own settings for its calibration. */
 export const calibrationSettingsSchema = z.strictObject({
   /** S, columns per layer and model. */
@@ -24,6 +32,7 @@ export const calibrationSettingsSchema = z.strictObject({
   seed: z.number().int().nonnegative().default(0),
   /** At most so many for each model, evenly from its domains; null: all. */
   pictures: countSchema.nullable().default(null),
+  ...timestepRangeSchema.shape,
   /** Of models that shall not run on pictures of their own domain. */
   choices: z.array(calibrationChoiceSchema).max(MOST_MODELS).default([]),
 })
@@ -71,6 +80,8 @@ const plannedModelSchema = z.object({
   /** Training pictures of the domain of its name, or of all where there is none. */
   domains: z.array(z.string()),
   pictures: z.number(),
+  /** At which these get noise. */
+  timesteps: z.array(z.number()),
   /** Its own, or captions of those domains. */
   prompts: z.array(z.string()),
   /** How often its network would run. */
@@ -103,6 +114,7 @@ export const calibrationPlanSchema = z.object({
 
 export type CalibrationChoice = z.infer<typeof calibrationChoiceSchema>
 export type CalibrationSettings = z.infer<typeof calibrationSettingsSchema>
+export type TimestepRange = z.infer<typeof timestepRangeSchema>
 /** What the inputs of a model's layers were gathered on. */
 export type CalibrationSource = z.infer<typeof calibrationSourceSchema>
 /** What a calibration file says of itself. */

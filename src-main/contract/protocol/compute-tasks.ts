@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { fusedAdapterSchema, fusionRequestSchema } from '../adapter-fusion'
+import { timestepRangeSchema } from '../document/calibration'
 import { providerStatusSchema } from '../values/devices'
 import { roleSchema } from '../evaluate/losses'
 import { recognitionSettingsSchema } from '../evaluate/recognition'
@@ -70,7 +71,13 @@ const evaluationData = dataSettingsSchema.extend({ folder: path })
 
 /** What a model runs on while the inputs of its layers are gathered (engine/calibrate/calibration-request.ts). */
 const calibrationRequest = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('data'), folder: path, splitSeed: z.number(), pictures: z.number().nullable() }),
+  z.object({
+    kind: z.literal('data'),
+    folder: path,
+    splitSeed: z.number(),
+    pictures: z.number().nullable(),
+    ...timestepRangeSchema.shape,
+  }),
   z.object({ kind: z.literal('prompts'), prompts: z.array(promptSchema) }),
 ])
 

@@ -1,3 +1,4 @@
+import type { TimestepRange } from '../../contract/document/calibration'
 import { FusionError } from '../../contract/errors'
 import type { Checkpoint } from '../checkpoint/model/checkpoint'
 import { openEvaluationData, vaeHashFor } from '../evaluate/data/evaluation-data'
@@ -7,7 +8,7 @@ import { dataSource, promptSource, trainTimestepsOf } from './sources'
 
 /** What a model shall run on while the inputs of its layers are gathered. */
 export type CalibrationRequest =
-  | {
+  | ({
       kind: 'data'
       /** Of evaluation data. */
       folder: string
@@ -15,7 +16,7 @@ export type CalibrationRequest =
       splitSeed: number
       /** At most so many; null: all. */
       pictures: number | null
-    }
+    } & TimestepRange)
   | { kind: 'prompts'; prompts: string[] }
 
 export interface RequestOptions {
@@ -60,7 +61,12 @@ export async function calibrated(
     ...(cacheFolder !== undefined && { cacheFolder }),
     ...(signal && { signal }),
   }
-  const options = { seed, trainTimesteps: trainTimestepsOf(checkpoint, base), ...(signal && { signal }) }
+  const options = {
+    seed,
+    trainTimesteps: trainTimestepsOf(checkpoint, base),
+    range: request,
+    ...(signal && { signal }),
+  }
   return {
     name,
     checkpoint,

@@ -1,3 +1,4 @@
+import type { TimestepRange } from '../../contract/document/calibration'
 import { FusionError } from '../../contract/errors'
 import type { Checkpoint } from '../checkpoint/model/checkpoint'
 import { schedulerConfigOf } from '../diffusion/pipeline-parts'
@@ -8,7 +9,7 @@ import type { EvaluationSet } from '../evaluate/data/evaluation-set'
 import { countPictures, type ChosenDomain } from '../evaluate/data/splits'
 import type { CalibratedCheckpoint } from './calibrate'
 
-/** Timesteps at which every picture is seen. */
+/** How many timesteps every picture is seen at. */
 const TIMESTEPS = 10
 /** Of schedulers that do not say. */
 const TRAIN_TIMESTEPS = 1000
@@ -24,6 +25,8 @@ export interface DataSourceOptions {
   seed: number
   /** How many timesteps the model was trained with. */
   trainTimesteps: number
+  /** Absent: of all timesteps. */
+  range?: TimestepRange
   signal?: AbortSignal
 }
 
@@ -39,26 +42,41 @@ export function trainTimestepsOf(checkpoint: Checkpoint, base: Checkpoint): numb
 }
 
 /**
- * Pictures with seeded noise, at timesteps spread over the training's own: one in each of so many equal stretches.
+ * Timesteps spread over a range of the training's own: a seeded one in each of ten equal stretches.
+ * @throws FusionError 'validation' for a range that is not one of the training's
+ */
+export function spreadTimesteps({ seed, trainTimesteps, range }: Omit<DataSourceOptions, 'signal'>): number[] {
+  const first = range?.minTimestep ?? 0
+  const end = range?.maxTimestep ?? trainTimesteps
+  if (first >= end || end > trainTimesteps)
+    throw new FusionError('validation', `Pictures cannot get noise at timesteps from ${first} up to ${end}.`, {
+      hint: `The model was trained with ${trainTimesteps}: the minimum must be below the maximum, the maximum at most ${trainTimesteps}.`,
+    })
+  const stretch = (end - first) / TIMESTEPS
+  const parts = new TorchGenerator(seed).rand(TIMESTEPS)
+  return Array.from(parts, (part, i) => first + Math.floor((i + part) * stretch))
+}
+
+/**
+ * Pictures with seeded noise, at timesteps spread over the training's own, or a range of them.
  * @param chosen which pictures; held-out ones are not for this
  * @param load gives them as latents, for the pipeline that runs (EvaluationData.load)
+ * @throws FusionError 'validation' where there are no pictures, or no timesteps
  */
 export function dataSource(
   chosen: readonly ChosenDomain[],
-  { seed, trainTimesteps, signal }: DataSourceOptions,
+  { signal, ...options }: DataSourceOptions,
   load: (pipeline: Pipeline) => Promise<{ set: EvaluationSet; chosen: readonly ChosenDomain[] }>,
 ): Source {
   const count = countPictures(chosen)
   if (count === 0) throw new FusionError('validation', 'There are no pictures to learn from.')
-  const stretch = trainTimesteps / TIMESTEPS
-  const parts = new TorchGenerator(seed).rand(TIMESTEPS)
-  const timesteps = Array.from(parts, (part, i) => Math.floor((i + part) * stretch))
+  const timesteps = spreadTimesteps(options)
   return {
     source: { kind: 'data', domains: chosen.map(({ name }) => name), pictures: count, timesteps },
     runs: runsOf.data(count),
     async run(pipeline, onProgress) {
       const loaded = await load(pipeline)
-      const generator = new TorchGenerator(seed)
+      const generator = new TorchGenerator(options.seed)
       let before = 0
       for (const { name, pictures } of loaded.chosen) {
         const domain = loaded.set.domains.find((candidate) => candidate.name === name)!

@@ -13,7 +13,7 @@ const NAMED_DOMAINS = 3
 /** What a model ran on. */
 export function sourceWords(source: CalibrationSource): string {
   if (source.kind === 'data')
-    return `${countOf(source.pictures, 'picture')} of ${domainWords(source.domains)}, with noise at ${countOf(source.timesteps.length, 'timestep')}`
+    return `${countOf(source.pictures, 'picture')} of ${domainWords(source.domains)}, with noise at ${timestepWords(source.timesteps)}`
   const { prompts, steps, scheduler, guidance } = source
   return `while drawing ${countOf(prompts.length, 'picture')} (${scheduler}, ${steps} steps, guidance ${guidance}): ${prompts.join(' · ')}`
 }
@@ -26,6 +26,11 @@ export function plannedWords({ name, use, pictures, domains, prompts }: PlannedC
   if (pictures === 0) return 'no pictures'
   const foreign = isBase || domains.includes(name) ? '' : ', no domain of its name'
   return `${countOf(pictures, 'training picture')} of ${domainWords(domains)}${foreign}`
+}
+
+function timestepWords(timesteps: readonly number[]): string {
+  const count = countOf(timesteps.length, 'timestep')
+  return timesteps.length > 0 ? `${count} from ${timesteps[0]} to ${timesteps.at(-1)}` : count
 }
 
 function domainWords(domains: readonly string[]): string {
@@ -71,11 +76,13 @@ export function asksForOther(
   return (
     record.samples !== samples ||
     record.seed !== seed ||
-    wanted.some(({ name, use, pictures, domains, prompts }) => {
+    wanted.some(({ name, use, pictures, timesteps, domains, prompts }) => {
       const source = record.models.find((model) => model.name === name)?.source
       if (source?.kind !== use) return true
       return source.kind === 'data'
-        ? source.pictures !== pictures || source.domains.join('\n') !== domains.join('\n')
+        ? source.pictures !== pictures ||
+            source.timesteps.join() !== timesteps.join() ||
+            source.domains.join('\n') !== domains.join('\n')
         : source.prompts.join('\n') !== prompts.join('\n')
     })
   )

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { family, prompts } from '../demo-family'
+import { openCalibration } from '../../../src-main/engine/merge/plan/calibration-file'
 import { temporaryFolder } from '../engine/merge/models'
 import { BuiltCli } from './built-cli'
 
@@ -27,7 +28,8 @@ describe('featurefusion calibrate', () => {
       'calibrate',
       ...models,
       ...['--data', `${first!.name}=${family.evaluation}`, '--prompts', `${second!.name}=${list}`],
-      ...['--samples', '16', '--out', path, '--device', 'cpu', '--json'],
+      ...['--samples', '16', '--min-timestep', '700', '--max-timestep', '800'],
+      ...['--out', path, '--device', 'cpu', '--json'],
     )
     expect(gathered.stderr).not.toMatch(/^Error/m)
     const { models: told, samples } = JSON.parse(gathered.stdout) as {
@@ -37,7 +39,10 @@ describe('featurefusion calibrate', () => {
     expect(samples).toBe(16)
     expect(told.map(({ name }) => name)).toEqual([first!.name, second!.name])
     expect(told[0]!.source).toMatchObject({ kind: 'data', domains: [first!.name] })
+    for (const [i, timestep] of (told[0]!.source['timesteps'] as number[]).entries())
+      expect(Math.floor(timestep / 10)).toBe(70 + i)
     expect(told[1]!.source).toMatchObject({ kind: 'prompts', prompts: [prompts[0]] })
+    expect((await openCalibration(path)).record.models).toEqual(told)
 
     const merge = (...more: string[]) =>
       cli.run(
@@ -72,13 +77,13 @@ describe('featurefusion calibrate', () => {
         format: 'featurefusion-project',
         version: 1,
         models: [family.base, first, second],
-        calibration: { samples: 4, seed: 9, pictures: 1, choices },
+        calibration: { samples: 4, seed: 9, pictures: 1, minTimestep: 100, maxTimestep: 990, choices },
       }),
     )
     const { code, stdout } = await cli.run(
       'calibrate',
       project,
-      ...['--out', join(folder, 'c.safetensors'), '--device', 'cpu', '--seed', '2', '--json'],
+      ...['--out', join(folder, 'c.safetensors'), '--device', 'cpu', '--seed', '2', '--min-timestep', '980', '--json'],
     )
     expect(code).toBe(0)
     expect(JSON.parse(stdout)).toMatchObject({
@@ -86,18 +91,29 @@ describe('featurefusion calibrate', () => {
       seed: 2,
       models: [
         { name: first!.name, source: { kind: 'prompts', prompts: ['a small house'] } },
-        { name: second!.name, source: { kind: 'data', domains: [second!.name], pictures: 1 } },
+        {
+          name: second!.name,
+          source: {
+            ...{ kind: 'data', domains: [second!.name], pictures: 1 },
+            timesteps: [980, 981, 982, 983, 984, 985, 986, 987, 988, 989],
+          },
+        },
       ],
     })
   }, 60_000)
 
   it('says what is wrong with the command line', async () => {
-    const out = ['--out', join(temporaryFolder(), 'calibration.safetensors')]
+    const folder = temporaryFolder()
+    const out = ['--out', join(folder, 'calibration.safetensors')]
+    const list = join(folder, 'prompts.txt')
+    writeFileSync(list, `${prompts[0]}\n`)
     for (const [wrong, words] of [
       [[], '--data'],
       [['--prompts', 'prompts.txt'], 'NAME=FILE'],
       [['--data', `nobody=${family.evaluation}`], 'nobody'],
       [['--data', family.evaluation, '--data', `${first!.name}=${family.evaluation}`], first!.name],
+      [['--data', family.evaluation, '--min-timestep', '-1'], 'whole number from 0 on'],
+      [['--prompts', `${first!.name}=${list}`, '--min-timestep', '1'], 'pictures'],
     ] as const) {
       const { code, stderr } = await cli.run('calibrate', ...models, ...wrong, ...out)
       expect(code).toBe(2)

@@ -11,6 +11,7 @@ const planned: PlannedCalibration = {
   use: 'data',
   domains: ['food'],
   pictures: 12,
+  timesteps: [7, 500],
   prompts: ['a falafel', 'a pie'],
   runs: 120,
   problem: null,
@@ -38,7 +39,7 @@ it('says what models run on', () => {
   expect(plannedWords({ ...planned, domains: ['a', 'b'] }, false)).toMatch(/of a and b, no domain of its name/)
   expect(plannedWords({ ...planned, domains: ['a', 'b', 'c', 'd'] }, true)).toBe('12 training pictures of 4 domains')
   expect(plannedWords({ ...planned, use: 'prompts' }, false)).toBe('while drawing 2 pictures')
-  expect(sourceWords(source)).toBe('12 pictures of food, with noise at 2 timesteps')
+  expect(sourceWords(source)).toBe('12 pictures of food, with noise at 2 timesteps from 7 to 500')
   const prompts = { kind: 'prompts' as const, prompts: ['a', 'b'], steps: 20, guidance: 5, scheduler: 'ddim' }
   expect(sourceWords(prompts)).toMatch(/2 pictures.*20 steps.*a · b/)
 })
@@ -67,6 +68,12 @@ it('notices that other things were asked for than were learnt', () => {
   expect(asksForOther(plan(), settings)).toBe(false)
   expect(asksForOther({ ...plan(), file: null }, { samples: 1, seed: 1 })).toBe(false)
   expect(asksForOther(plan(), { ...settings, samples: 512 })).toBe(true)
-  for (const change of [{ pictures: 6 }, { domains: ['b'] }, { use: 'prompts' }, { name: 'other' }] as const)
+  for (const change of [
+    { pictures: 6 },
+    { timesteps: [507, 600] },
+    { domains: ['b'] },
+    { use: 'prompts' },
+    { name: 'other' },
+  ] as const)
     expect(asksForOther(plan(change as Partial<PlannedCalibration>), settings)).toBe(true)
 })

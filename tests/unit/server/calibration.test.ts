@@ -76,6 +76,20 @@ it('says what every model would run on: its own domain, or captions of it as pro
   await server.invoke('project.undo', {})
 })
 
+it('says at which timesteps models would see pictures, or that there are none', async () => {
+  const { calibration } = await project()
+  const planned = async (range: object) => {
+    await edit({ type: 'set-calibration', calibration: { ...calibration, ...range } })
+    return (await plan()).models[2]!
+  }
+  const late = await planned({ minTimestep: 500 })
+  expect(late).toMatchObject({ use: 'data', problem: null })
+  expect(Math.min(...late.timesteps)).toBeGreaterThanOrEqual(500)
+  const { problem } = await planned({ minTimestep: 500, maxTimestep: 1001 })
+  expect(problem).toMatchObject({ kind: 'validation', message: expect.stringContaining('from 500 up to 1001') })
+  await planned({})
+})
+
 it('a merge that needs real inputs says what to do before there are any', async () => {
   const { method } = await project()
   await edit({ type: 'set-method', method: { ...method, name: 'feature-regression' } })
