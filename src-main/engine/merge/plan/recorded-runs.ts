@@ -10,6 +10,9 @@ export const OWN_INPUTS: readonly string[] = ['sample', 'timestep']
 /** Says for each run which of the shared inputs are its own. */
 export const CONDITION = 'condition'
 
+/** (√5 − 1) / 2: the fractional parts of its multiples lie evenly between 0 and 1, and never come in a period. */
+const GOLDEN_PART = (Math.sqrt(5) - 1) / 2
+
 /** Runs that go through a network together. */
 export interface RunBatch {
   /** How many. */
@@ -34,20 +37,29 @@ interface ShapeOfRuns {
 export function runBatches(recorded: readonly RecordedTensors[], most: number, batchElements: number): RunBatch[] {
   const shapes = recorded.map(shapeOf)
   const total = shapes.reduce((sum, { count }) => sum + count, 0)
-  const taken = Math.min(most, total)
+  const places = evenPlaces(total, Math.min(most, total))
   let first = 0
   return shapes.flatMap(({ tensors, count }) => {
-    const chosen: number[] = []
-    for (let place = 0; place < taken; place++) {
-      const run = Math.floor((place * total) / taken) - first
-      if (run >= 0 && run < count) chosen.push(run)
-    }
+    const chosen = places.map((place) => place - first).filter((run) => run >= 0 && run < count)
     first += count
     const together = Math.max(1, Math.floor(batchElements / elementCount(tensors['sample']!.shape.slice(1))))
     const batches = Math.ceil(chosen.length / together)
     return Array.from({ length: batches }, (_, index) =>
       batchOf(tensors, chosen.slice(index * together, (index + 1) * together)),
     )
+  })
+}
+
+/**
+ * `taken` of `total` places in order, one in each of so many equal stretches. Recorded runs come in periods (every prompt
+ * at one timestep after the other, or every timestep of one picture after the other), so that places at equal distances
+ * may all be of the same prompts, or of the same timesteps: these follow no period.
+ */
+export function evenPlaces(total: number, taken: number): number[] {
+  return Array.from({ length: taken }, (_, stretch) => {
+    const start = Math.floor((stretch * total) / taken)
+    const end = Math.floor(((stretch + 1) * total) / taken)
+    return start + Math.floor(((stretch * GOLDEN_PART) % 1) * (end - start))
   })
 }
 

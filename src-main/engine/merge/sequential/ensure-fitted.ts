@@ -26,7 +26,7 @@ import { sequentialCost } from './sequential-cost'
 import { SequentialFit } from './sequential-fit'
 
 /** Part of every key: another arithmetic is another key. */
-const FORMAT = 1
+const FORMAT = 2
 /** Values of latents that go through the network together: 16 pictures of 16 × 16 × 4, or one of 64 × 64 × 4. */
 const BATCH_ELEMENTS = 4 * 64 * 64
 
