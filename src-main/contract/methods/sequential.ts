@@ -57,6 +57,10 @@ export const driftCorrected = {
     "Fits layer by layer to each specialist's own features, from what the merged network really gives the layer.",
   reference: null,
   ...SHARED,
+  needs: {
+    ...SHARED.needs,
+    advice: `${SHARED.needs.advice} Calibrated near the noise (min timestep 500 of 1000), the demo's merges draw more of what specialists know, with coarser details.`,
+  },
   parameters: [GRAM_RIDGE, FIT_COLUMNS, FIT_RUNS],
   leaderboard: [{ name: 'drift-corrected' }],
 } as const satisfies MethodDescriptor
