@@ -1,5 +1,5 @@
 import { FusionError } from '../../contract/errors'
-import { shareInWords, shareOfName } from '../../engine/shares/share'
+import { shareInWords } from '../../engine/shares/share'
 import { unitsOfShare } from '../../engine/evaluate/shares/units'
 import type { SharedResults } from '../options/results-options'
 import { printResult, say, seconds, type CommonOptions } from './output'
@@ -41,8 +41,7 @@ export function notGathered<Part extends { name: string; cost: number }>(
   parts: readonly Part[],
   missing: readonly Part[],
 ): FusionError {
-  const counts = new Set(lines.files.flatMap((file) => shareOfName(file)?.count ?? []))
-  const [count] = counts.size === 1 ? counts : []
+  const count = lines.shareCount
   const shares = Array.from({ length: count ?? 0 }, (_, at) => ({ index: at + 1, count: count! }))
   const byShare = shares.flatMap((share) => {
     const own = unitsOfShare(parts, share).filter((part) => missing.includes(part))

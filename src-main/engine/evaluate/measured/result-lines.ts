@@ -5,14 +5,16 @@ import { join, resolve } from 'node:path'
 import type { z } from 'zod'
 import { FusionError } from '../../../contract/errors'
 import { unreadable } from '../../files/reading/file-errors'
-import { readSmallText } from '../../files/reading/regular-file'
+import { readOnward, textOf } from '../../files/reading/regular-file'
 import { SMALL_FILES } from '../../files/reading/small-files'
 import { checkOutputFolder } from '../../files/writing/write-output'
 import { writingError } from '../../files/writing/writing-error'
 import { figuresOf, readLine, writeLine, type ResultLine } from './line-text'
 import type { Measurements } from './measurements'
+import { shareOfName } from '../../shares/share'
 
 const ENDING = '.jsonl'
+const NEWLINE = 0x0a
 /** Only at the end, and never through a link that somebody put there. Windows has no such links: undefined counts as 0. */
 const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
@@ -38,6 +40,8 @@ export class ResultLines {
   readonly #found = new Map<string, PlacedLine>()
   readonly #used = new Set<string>()
   readonly #notes: string[] = []
+  /** How far each file was read: whole lines alone. */
+  readonly #read = new Map<string, { bytes: number; lines: number }>()
   #added = 0
   /** Whether the own file ends in the middle of a line. */
   #isCut = false
@@ -57,17 +61,30 @@ export class ResultLines {
   static async open(folder: string, own: string, isOnlyRead = false): Promise<ResultLines> {
     const results = new ResultLines(resolve(folder), own)
     if (!isOnlyRead) await checkOutputFolder(results.folder)
-    const there = await readdir(results.folder).catch((cause: unknown) => {
-      throw unreadable(results.folder, cause)
-    })
-    const names = there.filter((name) => name.endsWith(ENDING)).sort()
-    const contradictions: string[] = []
-    for (const name of names) contradictions.push(...(await results.#read(name)))
-    if (contradictions.length === 0) return results
-    throw new FusionError('damaged', `Lines in ${results.folder} contradict each other.`, {
-      detail: contradictions.join('\n'),
-      hint: 'Machines of another kind round differently. Remove one of the files, and do its share again.',
-    })
+    for (const name of await results.#readFiles(() => true))
+      results.#notes.push(
+        `The last line of ${join(results.folder, name + ENDING)} was not written to its end: it is not used.`,
+      )
+    return results
+  }
+
+  /**
+   * Reads what others have added to their files since. A line that is not whole yet is read the next time.
+   * @throws what open throws of lines and files
+   */
+  async refresh(): Promise<void> {
+    await this.#readFiles((name) => name !== this.own)
+  }
+
+  /** How many results are there. */
+  get size(): number {
+    return this.#found.size
+  }
+
+  /** How many shares there are, by the names of the files; null where these do not agree, or do not say it. */
+  get shareCount(): number | null {
+    const counts = new Set(this.files.flatMap((file) => shareOfName(file)?.count ?? []))
+    return counts.size === 1 ? [...counts][0]! : null
   }
 
   /** Names of the files that are there, without their ending. */
@@ -145,25 +162,46 @@ export class ResultLines {
     this.#found.set(line.key, { line, place: path, file: this.own })
   }
 
-  /** @returns what in a file contradicts the files before it */
-  async #read(name: string): Promise<string[]> {
-    const path = join(this.folder, name)
-    const file = name.slice(0, -ENDING.length)
-    const lines = (await readSmallText(path, SMALL_FILES.results)).split('\n')
-    const isCut = lines.at(-1) !== ''
-    if (file === this.own) this.#isCut = isCut
-    return lines.flatMap((text, index) => {
-      const place = `line ${index + 1} of ${name}`
+  /** Reads on in files. @returns names of those whose last line is cut, without their ending */
+  async #readFiles(isRead: (name: string) => boolean): Promise<string[]> {
+    const there = await readdir(this.folder).catch((cause: unknown) => {
+      throw unreadable(this.folder, cause)
+    })
+    const cut: string[] = []
+    const contradictions: string[] = []
+    const names = there.filter((name) => name.endsWith(ENDING)).map((name) => name.slice(0, -ENDING.length))
+    for (const name of names.filter(isRead).sort()) {
+      const read = await this.#readFile(name)
+      if (read.isCut) cut.push(name)
+      contradictions.push(...read.contradictions)
+    }
+    if (contradictions.length === 0) return cut
+    throw new FusionError('damaged', `Lines in ${this.folder} contradict each other.`, {
+      detail: contradictions.join('\n'),
+      hint: 'Machines of another kind round differently. Remove one of the files, and do its share again.',
+    })
+  }
+
+  async #readFile(file: string): Promise<{ isCut: boolean; contradictions: string[] }> {
+    const path = join(this.folder, file + ENDING)
+    const before = this.#read.get(file) ?? { bytes: 0, lines: 0 }
+    const bytes = await readOnward(path, before.bytes, SMALL_FILES.results)
+    const end = bytes.lastIndexOf(NEWLINE) + 1
+    const whole = textOf(bytes.subarray(0, end)).split('\n').slice(0, -1)
+    const rest = textOf(bytes.subarray(end))
+    if (file === this.own) this.#isCut = rest !== ''
+    this.#read.set(file, { bytes: before.bytes + end, lines: before.lines + whole.length })
+    const contradictions = [...whole, ...(rest === '' ? [] : [rest])].flatMap((text, index) => {
+      const place = `line ${before.lines + index + 1} of ${file}${ENDING}`
       const line = text === '' ? undefined : readLine(text)
       if (line) return this.#add({ line, place, file })
-      if (line === null)
+      if (line === null && index < whole.length)
         this.#notes.push(
-          isCut && index === lines.length - 1
-            ? `The last line of ${path} was not written to its end: it is not used.`
-            : `${place[0]!.toUpperCase()}${place.slice(1)} in ${this.folder} is damaged or cut: it is not used.`,
+          `${place[0]!.toUpperCase()}${place.slice(1)} in ${this.folder} is damaged or cut: it is not used.`,
         )
       return []
     })
+    return { isCut: rest !== '' && readLine(rest) === null, contradictions }
   }
 
   #add(placed: PlacedLine): string[] {

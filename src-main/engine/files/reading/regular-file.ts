@@ -93,7 +93,28 @@ export function readSmallFileSync(path: string, kind: SmallFile): Buffer {
   }
 }
 
-/** The text of a small file, without the mark of byte order that some editors put in front. */
+/**
+ * What a file that others add to has from a place on, as far as it is written now; nothing behind its end.
+ * @throws what openRegularFile throws; 'malformed' where the whole is too large
+ */
+export async function readOnward(path: string, from: number, kind: SmallFile): Promise<Buffer> {
+  const handle = await openRegularFile(path)
+  try {
+    const { size } = await handle.stat()
+    checkSize(size, path, kind)
+    const room = Buffer.alloc(Math.max(0, size - from))
+    let length = 0
+    for (let count = -1; count !== 0 && length < room.byteLength; length += count)
+      count = (await handle.read(room, length, room.byteLength - length, from + length)).bytesRead
+    return room.subarray(0, length)
+  } catch (cause) {
+    throw asFusionError(path, cause)
+  } finally {
+    await handle.close()
+  }
+}
+
+/** The text of a small file. */
 export async function readSmallText(path: string, kind: SmallFile): Promise<string> {
   return textOf(await readSmallFile(path, kind))
 }
@@ -130,8 +151,14 @@ export function kindInWords(entry: Stats): string {
 }
 
 /** One byte more than the file has: a file that grows while it is read is noticed. */
-function roomFor(size: number, path: string, { what, mostBytes }: SmallFile): Buffer {
-  if (size <= mostBytes) return Buffer.alloc(size + 1)
+function roomFor(size: number, path: string, kind: SmallFile): Buffer {
+  checkSize(size, path, kind)
+  return Buffer.alloc(size + 1)
+}
+
+/** @throws FusionError 'malformed' */
+function checkSize(size: number, path: string, { what, mostBytes }: SmallFile): void {
+  if (size <= mostBytes) return
   const limit = `${Math.floor(mostBytes / 1e6)} MB`
   throw new FusionError('malformed', `${path} is too large for ${what}: it has ${size} bytes.`, {
     hint: `At most ${limit} are read. Check that it is the file that you mean.`,
@@ -143,7 +170,8 @@ function filled(room: Buffer, length: number, path: string): Buffer {
   throw new FusionError('source-changed', `${path} became longer while it was read.`, { hint: 'Try again.' })
 }
 
-function textOf(bytes: Buffer): string {
+/** Without the mark of byte order that some editors put in front. */
+export function textOf(bytes: Buffer): string {
   return bytes.toString('utf8').replace(/^\uFEFF/, '')
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { beforeEach, expect, it } from 'vitest'
@@ -115,4 +115,24 @@ it('two processes that add to one folder at once lose nothing', async () => {
   await Promise.all(keys.map((key, index) => losses(index % 2 ? one : two).keep(key, LOSSES, key)))
   const results = await open('rest')
   for (const key of keys) expect(await losses(results).find(key)).toEqual(LOSSES)
+})
+
+it('reads on in what others add, each line once it is whole, and says what of it is damaged', async () => {
+  const results = await open('1-of-2')
+  await losses(await open('2-of-2')).keep('a', LOSSES, 'x')
+  const text = readFileSync(file('2-of-2'))
+  await results.refresh()
+  expect(await losses(results).find('a')).toEqual(LOSSES)
+  await losses(await open('3-of-3')).keep('b', OTHER, 'y')
+  const other = readFileSync(file('3-of-3'), 'utf8')
+  writeFileSync(file('2-of-2'), Buffer.concat([text, Buffer.from('damaged\n' + other.slice(0, 20))]))
+  rmSync(file('3-of-3'))
+  await results.refresh()
+  expect(results.notes).toEqual([`Line 2 of 2-of-2.jsonl in ${folder} is damaged or cut: it is not used.`])
+  expect(await losses(results).find('b')).toBeNull()
+  appendFileSync(file('2-of-2'), other.slice(20))
+  await results.refresh()
+  expect(await losses(results).find('b')).toEqual(OTHER)
+  expect(results.unused).toEqual([])
+  expect(results.size).toBe(2)
 })
