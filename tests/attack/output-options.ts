@@ -206,6 +206,11 @@ export const OUTPUT_OPTIONS: readonly OutputOption[] = [
     args: (models, out) => ['compare', ...evaluated(models), ...firstShare(out)],
   },
   {
+    option: 'search --results',
+    writes: 'into folder',
+    args: (models, out) => ['search', ...evaluated(models), '--rounds', 'generation', ...firstShare(out)],
+  },
+  {
     option: 'score --results',
     writes: 'into folder',
     args: ({ picture, clip }, out) => [

@@ -1,4 +1,5 @@
-import { dirname, resolve } from 'node:path'
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { findDemoFamily } from '../../src-main/engine/evaluate/data/demo-family'
 import { describeEvaluationSet, promptsOf } from '../../src-main/engine/evaluate/data/evaluation-set'
 
@@ -12,3 +13,14 @@ export const familyFolders = [family.base.path, ...family.specialists.map(({ pat
 
 /** A few of the family's own prompts. */
 export const prompts = promptsOf(await describeEvaluationSet(family.evaluation), 4)
+
+/** Copies the family's evaluation data of a few domains alone, for tests whose time is that of measuring. */
+export function copyEvaluation(folder: string, domains: readonly string[]): string {
+  const set = JSON.parse(readFileSync(join(family.evaluation, 'evaluation.json'), 'utf8')) as {
+    domains: Record<string, { file: string }>
+  }
+  const own = Object.fromEntries(domains.map((name) => [name, set.domains[name]!]))
+  for (const { file } of Object.values(own)) copyFileSync(join(family.evaluation, file), join(folder, file))
+  writeFileSync(join(folder, 'evaluation.json'), JSON.stringify({ ...set, domains: own }))
+  return folder
+}

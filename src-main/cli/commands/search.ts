@@ -3,9 +3,11 @@ import { Option, type Command } from 'commander'
 import { PROJECT_FILE, PROJECT_SUFFIX, writeProject } from '../../project/project-file'
 import {
   GROUPINGS,
+  RACE_ROUNDS,
   SEARCH_SPACES,
   SEARCH_STRATEGIES,
   type Grouping,
+  type RaceRound,
   type SearchReport,
   type SearchSpaceName,
   type SearchStrategy,
@@ -21,15 +23,19 @@ import { modelSchema, takingPart, type Project } from '../../contract/document/p
 import type { ProgramFiles } from './merge'
 import { aimsOf } from '../options/aims-option'
 import { count, number, steps } from '../options/option-values'
+import { addResultsOptions, openResults, type ResultsOptions } from '../options/results-options'
+import { sayGathered } from '../output/shared-output'
+import { waitedFor, WaitingWords } from '../output/waiting-output'
 import { addScorerOptions, scorerFilesOf, type ScorerOptions } from '../options/scorer-options'
 import { printResult, runCommand, say, table, UsageError } from '../output/output'
 
-interface SearchOptions extends EvaluationOptions, ScorerOptions {
+interface SearchOptions extends EvaluationOptions, ScorerOptions, ResultsOptions {
   strategy: SearchStrategy
   trials: number
   space: SearchSpaceName
   groupBy?: Grouping
   race: boolean
+  rounds: RaceRound
   aim: Aim[]
   prompts?: number
   seeds: number
@@ -83,6 +89,14 @@ export function addSearchCommand(program: Command, files: ProgramFiles): void {
         .argParser(aimsOf)
         .default([...LOSS_ALONE], 'loss'),
     )
+    .addOption(
+      new Option(
+        '--rounds <of>',
+        'what of CMA-ES races at once: a trial, against all before it, which spares most; a generation of candidates, which --share can divide',
+      )
+        .choices(RACE_ROUNDS)
+        .default('trial'),
+    )
     .option('--no-race', 'measure every trial on all pictures, those that are certainly worse as well')
     .option('--out <file>', `write the project with the weights found (*${PROJECT_SUFFIX}), for featurefusion merge`)
   addScorerOptions(command)
@@ -92,6 +106,10 @@ export function addSearchCommand(program: Command, files: ProgramFiles): void {
     .option('--steps <n>', 'for scores: denoising steps', steps, SCORES.steps)
     .option('--guidance <number>', 'for scores: guidance scale', number, SCORES.guidance)
     .option('--scheduler <name>', "for scores: scheduler (default: the model's own)")
+  addResultsOptions(
+    command,
+    'measure share I of N of what does not depend on each other (the candidates of CMA-ES, the models of a soup), keep it in --results, and wait for the other shares; all must run at the same time, and all print the result',
+  )
   addEvaluationOptions(command)
   command.action((path: string | undefined, options: SearchOptions) =>
     runCommand(options, (signal) => search(path, options, files, signal)),
@@ -104,12 +122,17 @@ async function search(
   files: ProgramFiles,
   signal: AbortSignal,
 ): Promise<void> {
-  const { strategy, trials, space, race, seed = 0, out } = options
+  const { strategy, trials, space, race, rounds, seed = 0, out } = options
   const told = (value: number): string => aimedText(value, options.aim)
   if (trials < 2) throw new UsageError('--trials: at least 2.')
   const groups = options.groupBy ?? (space === 'gains' ? 'blocks' : 'all')
   if (space === 'gains' && strategy !== 'cma-es') throw new UsageError('--space gains goes with --strategy cma-es.')
   if (groups !== 'all' && strategy !== 'cma-es') throw new UsageError('--group-by goes with --strategy cma-es.')
+  if (options.share !== undefined && strategy === 'cma-es' && race && rounds === 'trial')
+    throw new UsageError(
+      '--share: trials that race one after the other cannot be shared out.',
+      'Add --rounds generation (or --no-race) for every share; the result is the same for any number of shares.',
+    )
   if (out !== undefined && !out.endsWith(PROJECT_SUFFIX))
     throw new UsageError(`--out ${out}: a project's file ends with ${PROJECT_SUFFIX}.`)
   const given = await evaluatedProject(path, options)
@@ -120,15 +143,26 @@ async function search(
       ? withFoundWeights(project, strategy, models)
       : withFound(given, { space, strategy }, models)
   if (out !== undefined) await checkOutput(out, { kind: PROJECT_FILE, overwrite: true })
-  await withRun(project, options, files, signal, async (run, progress) => {
+  const shared = await openResults(options)
+  const results = shared?.lines
+  await withRun(project, { ...options, results }, files, signal, async (run, progress) => {
+    const waiting = shared && new WaitingWords(shared.lines)
+    let reached = 0
     let start: Start = { pictures: null, base: null, soup: null }
     const history: Trial[] = []
     const found = await searchMerge(
       run,
       project,
-      { strategy, trials, groups, race, seed, aims: options.aim, scores: scoresOf(options, seed) },
+      { strategy, trials, groups, race, rounds, seed, aims: options.aim, scores: scoresOf(options, seed), shared },
       {
-        onProgress: (phase, fraction) => progress.show(phase, fraction),
+        onProgress: (phase, fraction) => {
+          reached = fraction
+          progress.show(phase, fraction)
+        },
+        onWaiting: (news) => {
+          progress.show(`waiting for ${waitedFor(news)}`, reached)
+          waiting?.hear(news)
+        },
         onStart: (begun) => {
           start = begun
           progress.end()
@@ -143,8 +177,12 @@ async function search(
         },
       },
       signal,
-    )
+    ).catch((error: unknown) => {
+      if (shared?.gathers) sayGathered(shared)
+      throw error
+    })
     progress.end()
+    if (shared && !found.stopped) sayGathered(shared)
     if (out !== undefined) await writeProject(out, withResult(found.best.models), true)
     printResult(options, { ...found, ...start, history, project: out ?? null }, () =>
       [

@@ -23,8 +23,14 @@ export interface SharedResults {
 /** The file of what is measured where the results of all shares are wanted. */
 const REST = 'rest'
 
-/** Options of commands that several processes or machines can do in shares. */
-export function addResultsOptions(command: Command): Command {
+/**
+ * Options of commands that several processes or machines can do in shares.
+ * @param share what a share does, in words
+ */
+export function addResultsOptions(
+  command: Command,
+  share = 'only measure share I of N, and keep it in --results',
+): Command {
   return command
     .option(
       '--results <dir>',
@@ -32,7 +38,7 @@ export function addResultsOptions(command: Command): Command {
     )
     .option(
       '--share [i/n]',
-      'only measure share I of N, and keep it in --results; in a job array of Slurm, or an indexed job of Kubernetes with N, the job says which',
+      `${share}; in a job array of Slurm, or an indexed job of Kubernetes with N, the job says which`,
     )
     .option('--gather', 'print the result of all shares in --results, or name what is missing; measure nothing')
 }

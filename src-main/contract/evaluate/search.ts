@@ -16,6 +16,10 @@ export const SEARCH_STRATEGIES = ['greedy-once', 'greedy-repeated', 'cma-es'] as
 export const SEARCH_SPACES = ['weights', 'gains'] as const
 export type SearchSpaceName = (typeof SEARCH_SPACES)[number]
 
+/** What of CMA-ES races at once: a trial, against all trials before it; or a whole generation, which can be shared out. */
+export const RACE_ROUNDS = ['trial', 'generation'] as const
+export type RaceRound = (typeof RACE_ROUNDS)[number]
+
 /** What a person asks a search for. */
 export const searchRequestSchema = z
   .strictObject({

@@ -221,6 +221,11 @@ export class EvaluationRun {
     return modelKeyOf(row, this.#surroundings, this.#identity)
   }
 
+  /** The key of all that a row's losses on all chosen pictures depend on. */
+  async measurementKeyOf(row: Pick<EvaluatedRow, 'path' | 'merge' | 'strengths'>): Promise<string> {
+    return lossKeyOf(row, this.#measuredOn(this.#wanted), this.#identity)
+  }
+
   #measuredOn(chosen: readonly ChosenDomain[]): Measurement {
     return { ...this.#surroundings, ...this.tools.data, chosen }
   }
@@ -243,7 +248,7 @@ export class EvaluationRun {
     const recogniser = this.#recogniser
     if (!recogniser) return null
     const key = await recogniser.keyOf(
-      await lossKeyOf(row, this.#measuredOn(this.#wanted), this.#identity),
+      await this.measurementKeyOf(row),
       this.#identity,
     )
     const { nearest, isWhole } = await recogniser.find(key)

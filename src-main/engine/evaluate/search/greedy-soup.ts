@@ -20,7 +20,8 @@ export interface GreedySoup extends SearchResult {
 /**
  * Diffusion Soup's greedy search (its section 4.2, after Model soups): models are visited in the order of their own
  * score, and one is kept when the soup's score does not get worse. The repeated form goes on visiting all models in
- * that order, for as long as adding one more part of a model makes the soup better.
+ * that order, for as long as adding one more part of a model makes the soup better. The models alone but the first are
+ * one round of trials; each visit depends on those before it, and is one of its own.
  * @param models how many there are; the score gets their shares, which sum to 1
  * @throws FusionError 'cancelled' where it was stopped before the first trial; what the score throws
  */
@@ -35,15 +36,17 @@ export async function greedySoup(
   let order: number[] = []
   let parts = none
   const search = async (): Promise<void> => {
-    const own: { model: number; score: number }[] = []
-    for (const model of none.keys()) own.push({ model, score: (await trials.run(sharesOf(added(none, model)))).score })
-    const [first, ...others] = bestFirst(own)
+    const alone = [...none.keys()].map((model) => sharesOf(added(none, model)))
+    // The first is what the others race against.
+    const own = [...(await trials.run(alone.slice(0, 1))), ...(await trials.run(alone.slice(1)))]
+    const [first, ...others] = bestFirst(own.map(({ score }, model) => ({ model, score })))
     order = [first!, ...others].map(({ model }) => model)
     parts = added(none, first!.model)
     let reached = first!.score
     const visit = async (model: number, isBetter: (value: number) => boolean): Promise<boolean> => {
       const wider = added(parts, model)
-      const { score: value } = await trials.run(sharesOf(wider))
+      const [trial] = await trials.run([sharesOf(wider)])
+      const { score: value } = trial!
       if (!isBetter(value)) return false
       parts = wider
       reached = value

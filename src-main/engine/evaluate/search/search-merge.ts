@@ -1,5 +1,4 @@
-import { isOfScores, LOSS_ALONE, type Aim } from '../../../contract/evaluate/aims'
-import type { PairedLosses } from '../../../contract/evaluate/losses'
+import { isOfScores, LOSS_ALONE } from '../../../contract/evaluate/aims'
 import type {
   FoundWeights,
   Grouping,
@@ -19,40 +18,24 @@ import type { EvaluatedModel } from '../losses/evaluated-model'
 import type { EvaluationRun } from '../evaluation-run'
 import { greedySoup } from './greedy-soup'
 import { countPictures, halves } from '../data/splits'
-import { differenceInWords, exceedsTwoErrors } from '../compare/paired-difference'
 import { searchWeights } from './weight-search'
+import { MeasuredHalves, type BothHalves } from './measured-halves'
+import { searchKey } from './search-key'
+import type { MergeSearchOptions } from './search-options'
+import { verdictOf } from './verdict'
+import { MEASURED_HERE } from './parts/parts-meter'
+import { PartsInStep, type Waiting } from './parts/parts-in-step'
 import { gainedBlocks, gainSpace } from './spaces/gain-space'
 import type { SearchSpace } from './spaces/search-space'
 import { groupsOf, weightSpace } from './spaces/weight-space'
-import type { Trial, TrialScorer, WeightScore } from './weight-trials'
-import {
-  measureAll,
-  pairedValues,
-  valueOf,
-  type Objective,
-  type Stratum,
-  type UnitValues,
-} from './objectives/objective'
-import { aimedObjective, type AimedScores } from './objectives/aimed-objective'
+import type { Trial, TrialScorer, WeightCheck } from './weight-trials'
+import { valueOf, type Objective, type UnitValues } from './objectives/objective'
+import { aimedObjective, type MeasuringTools } from './objectives/aimed-objective'
 import { SummedScorers } from './objectives/summed-scorers'
 import { spreadsOf } from './race/looks'
 import { Race } from './race/race'
 import { RacedScore } from './race/raced-score'
 import { denoiserName } from '../../checkpoint/denoisers'
-
-export interface MergeSearchOptions {
-  strategy: SearchStrategy
-  trials: number
-  /** What of a model shares a weight; CMA-ES alone. */
-  groups: Grouping
-  seed: number
-  /** Trials that are certainly worse end early. */
-  race: boolean
-  /** What the weights are to be best at, each once; the loss if absent. */
-  aims?: readonly Aim[]
-  /** Where an aim is a score: whose captions are drawn, and where the scorers lie. */
-  scores?: AimedScores | null
-}
 
 /** What a search has to tell while it runs. Scores are negated in all that it says, since less is better. */
 export interface MergeSearchNews {
@@ -61,6 +44,8 @@ export interface MergeSearchNews {
   onStart?: (start: Pick<SearchReport, 'pictures' | 'base' | 'soup'>) => void
   /** Called with every trial, and with its weights where it is the best so far. */
   onTrial?: (trial: Trial, models: FoundWeights[] | null) => void
+  /** Called again and again while results of other shares are waited for. */
+  onWaiting?: (waiting: Waiting) => void
 }
 
 export interface FoundMerge {
@@ -86,10 +71,13 @@ export async function searchMerge(
   news: MergeSearchNews,
   signal?: AbortSignal,
 ): Promise<FoundMerge> {
-  const { aims = LOSS_ALONE, scores = null } = options
-  const scorers = await SummedScorers.load(aims, scores?.files ?? scorerFilesSchema.parse({}), run.scoring)
+  const { aims = LOSS_ALONE, scores = null, shared = null, rounds = 'trial' } = options
+  // What is gathered needs no network.
+  const scorers = shared?.gathers
+    ? null
+    : await SummedScorers.load(aims, scores?.files ?? scorerFilesSchema.parse({}), run.scoring)
   try {
-    return await searchFor(run, project, { ...options, aims, scores, scorers }, news, signal)
+    return await searchFor(run, project, { ...options, aims, scores, shared, rounds, scorers }, news, signal)
   } finally {
     await scorers?.release()
   }
@@ -98,19 +86,11 @@ export async function searchMerge(
 async function searchFor(
   run: EvaluationRun,
   project: Project,
-  {
-    strategy,
-    trials,
-    groups: grouping,
-    seed,
-    race,
-    aims,
-    scores,
-    scorers,
-  }: Required<MergeSearchOptions> & { scorers: SummedScorers | null },
-  { onProgress, onStart, onTrial }: MergeSearchNews,
+  options: Required<MergeSearchOptions> & { scorers: SummedScorers | null },
+  { onProgress, onStart, onTrial, onWaiting }: MergeSearchNews,
   signal?: AbortSignal,
 ): Promise<FoundMerge> {
+  const { strategy, trials, groups: grouping, seed, race, rounds, aims, scores, shared, scorers } = options
   const searched = await searchedProject(project, strategy)
   const models = searched.models
   const plan = await planMerge(searched, { signal })
@@ -119,13 +99,20 @@ async function searchFor(
     throw new FusionError('validation', 'A search needs at least two pictures of every domain.', {
       hint: 'One half is for the search, the other half for the check.',
     })
-  const { pipeline, live, meter, set, chosen } = await run.load((phase, fraction) =>
-    onProgress?.(phase, 0.05 * fraction),
-  )
-  const [search, unseen] = halves(chosen)
-  const tools = { pipeline, meter, set, scoring: run.scoring }
-  const objectiveOf = (half: typeof search): Objective => aimedObjective(aims, tools, half, scorers, scores)
-  const [choosing, judging] = [objectiveOf(search), objectiveOf(unseen)]
+  const load = () => run.load((phase, fraction) => onProgress?.(phase, 0.05 * fraction))
+  const [search, unseen] = halves(run.domains)
+  const objectiveOf = (half: typeof search): Objective => {
+    const toolsOf = async (): Promise<MeasuringTools> => {
+      const { chosen, ...tools } = await load()
+      return { ...tools, chosen: halves(chosen)[half === search ? 0 : 1], scorers }
+    }
+    return aimedObjective(aims, toolsOf, { timesteps: run.timesteps, chosen: half }, scores, signal)
+  }
+  const meter = shared
+    ? new PartsInStep(shared, await searchKey(run, searched, options), signal, onWaiting)
+    : MEASURED_HERE
+  const measured = new MeasuredHalves({ search: objectiveOf(search), check: objectiveOf(unseen) }, meter)
+  const { search: choosing, check: judging } = measured.objectives
   const cancel = signal ? { signal } : {}
 
   const mergeOf = (weighed: readonly ModelEntry[], method = searched.method): EvaluatedModel => ({
@@ -133,6 +120,7 @@ async function searchFor(
     role: 'merge',
     prepare: async (pipeline) => {
       const made = await planMerge({ ...searched, method, models: [...weighed] })
+      const { live } = await load()
       await live.feed(made, { ...cancel, onContributions: (part) => onProgress?.('contributions', 0.05 + 0.1 * part) })
       return pipeline
     },
@@ -140,13 +128,12 @@ async function searchFor(
   const isGreedy = strategy !== 'cma-es'
   const space = spaceOf(plan, models, isGreedy ? 'all' : grouping)
   const compared = comparedMerge(plan, models)
-  const onBoth = async (model: EvaluatedModel) => ({
-    search: await measureAll(choosing, model),
-    check: await measureAll(judging, model),
-  })
-  const base = await onBoth(await run.baseModel())
-  const average = await onBoth(mergeOf(compared.models, compared.method))
-  const both = (values: typeof base) => ({
+  const ofCompared = () => Promise.resolve(mergeOf(compared.models, compared.method))
+  const [base, average] = (await measured.onBoth([
+    { name: 'the base', of: 'base', model: () => run.baseModel() },
+    { name: compared.words, of: 'compared', model: ofCompared },
+  ])) as [BothHalves, BothHalves]
+  const both = (values: BothHalves) => ({
     search: valueOf(choosing.strata, values.search),
     check: valueOf(judging.strata, values.check),
   })
@@ -165,15 +152,24 @@ async function searchFor(
     choosing.strata,
     (flat) => choosing.open(mergeOf(space.modelsOf(flat))),
     race ? new Race(choosing.strata, spreadsOf(average.search, base.search), seed) : null,
+    meter,
   )
-  const score: TrialScorer = (flat) => raced.score(flat)
+  const score: TrialScorer = (round) => raced.scores(round)
   let checked: UnitValues = average.check
-  const check: WeightScore = async (flat) => {
-    checked = await measureAll(judging, mergeOf(space.modelsOf(flat)))
-    return valueOf(judging.strata, checked)
+  const check: WeightCheck = async (wanted) => {
+    const values = await measured.valuesOf(
+      wanted.map((flat, index) => ({
+        half: 'check',
+        name: index === 0 ? 'the first weights' : 'the best weights',
+        of: flat,
+        model: () => Promise.resolve(mergeOf(space.modelsOf(flat))),
+      })),
+    )
+    checked = values.at(-1)!
+    return values.map((own) => valueOf(judging.strata, own))
   }
   const expected = isGreedy ? models.length * 3 : trials
-  const options = {
+  const following = {
     ...cancel,
     check,
     onTrial: (trial: Trial) => {
@@ -182,49 +178,23 @@ async function searchFor(
     },
   }
   const result = isGreedy
-    ? await greedySoup(models.length, strategy === 'greedy-once' ? 'once' : 'repeated', score, options)
-    : await searchWeights(space.start, score, { ...options, trials, seed, spread: space.spread })
+    ? await greedySoup(models.length, strategy === 'greedy-once' ? 'once' : 'repeated', score, following)
+    : await searchWeights(space.start, score, {
+        ...following,
+        trials,
+        seed,
+        spread: space.spread,
+        ...(race && rounds === 'trial' && { together: 1 }),
+      })
   return {
     best: { score: result.best.score, models: foundOf(result.best.weights) },
     check:
       result.check &&
-      judge(result.check, judging.strata, checked, base.check, average.check, compared, isOfScores(aims)),
+      verdictOf(result.check, judging.strata, checked, base.check, average.check, compared, isOfScores(aims)),
     trials: result.trials.length,
     stopped: result.stopped,
     work: raced.work,
   }
-}
-
-/**
- * What the weights found are worth. @param found @param base @param average their losses on the unseen pictures
- * @param isNegated of scores alone: differences are told as they are
- */
-function judge(
-  check: { start: number; best: number },
-  strata: readonly Stratum[],
-  found: UnitValues,
-  base: UnitValues,
-  average: UnitValues,
-  { words: averageInWords, found: noun }: Pick<ReturnType<typeof comparedMerge>, 'words' | 'found'>,
-  isNegated: boolean,
-): NonNullable<SearchReport['check']> {
-  const [againstBase, againstSoup] = [pairedValues(strata, found, base), pairedValues(strata, found, average)]
-  const against = (difference: PairedLosses, name: string): string => {
-    const relation = difference.mean < 0 ? 'better than' : 'worse than'
-    return `${exceedsTwoErrors(difference) ? relation : 'not measurably different from'} ${name} (${differenceInWords(isNegated ? negated(difference) : difference)})`
-  }
-  const words = `On pictures that the search did not use, these ${noun} are ${against(againstSoup, averageInWords)}, and ${against(againstBase, 'the base alone')}.`
-  const fits =
-    check.best < check.start
-      ? ''
-      : check.best === check.start
-        ? ` No better ${noun} than the first ones were found.`
-        : ` They only fit the pictures of the search: the first ${noun} are better.`
-  return { ...check, againstBase, againstSoup, verdict: words + fits }
-}
-
-function negated({ mean, relative, ...others }: PairedLosses): PairedLosses {
-  return { ...others, mean: -mean, relative: -relative }
 }
 
 /** What is searched: weights, or the gains of one model's blocks where the method scales them. */

@@ -1,18 +1,24 @@
 import { FusionError } from '../../../contract/errors'
 import { throwIfCancelled } from '../../cancel'
 
-/** What weights are worth: less is better (a mean denoising loss on pictures that the models were not trained on). */
-export type WeightScore = (weights: readonly number[]) => Promise<number>
+/** What each of some weights is worth: less is better (a mean denoising loss on pictures that the search never sees). */
+export type WeightCheck = (weights: readonly (readonly number[])[]) => Promise<number[]>
 
 /** What a trial was found to be worth. */
 export interface TrialScore {
   score: number
-  /** It was certainly worse than the best trial before it, and not measured to its end: its score is an estimate, worse than that one's. */
+  /**
+   * It was certainly worse than the best trial of the rounds before it, and not measured to its end: its score is an
+   * estimate, worse than that one's.
+   */
   isStopped: boolean
 }
 
-/** A score that may end early; a number is that of a trial which was measured whole. */
-export type TrialScorer = (weights: readonly number[]) => Promise<TrialScore | number>
+/**
+ * Scores trials of one round, in their order. None of them depends on what another one is worth, so they may be
+ * measured in any order, and by whom it may be.
+ */
+export type TrialScorer = (round: readonly (readonly number[])[]) => AsyncIterable<TrialScore>
 
 /** Weights that a search tried. */
 export interface Trial {
@@ -30,7 +36,7 @@ export interface SearchOptions {
   signal?: AbortSignal
   onTrial?: (trial: Trial) => void
   /** The score on data that the search never sees: what its result is worth, without the luck of having been chosen. */
-  check?: WeightScore
+  check?: WeightCheck
 }
 
 export interface SearchResult {
@@ -44,7 +50,7 @@ export interface SearchResult {
   check: { start: number; best: number } | null
 }
 
-/** Scores weights one after the other, remembers them, and knows when to stop. */
+/** Scores weights in rounds, remembers them, and knows when to stop. */
 export class Trials {
   readonly list: Trial[] = []
   readonly #known = new Map<string, Trial>()
@@ -59,23 +65,33 @@ export class Trials {
 
   /**
    * Tries weights; those that were tried before cost nothing and are no new trial.
+   * @param most trials in all: weights beyond are not tried
+   * @returns what is known of them then, in their order
    * @throws FusionError 'cancelled' once the signal is aborted; what the score throws
    */
-  async run(weights: readonly number[]): Promise<Trial> {
-    const key = weights.join()
-    const known = this.#known.get(key)
-    if (known) return known
+  async run(round: readonly (readonly number[])[], most = Infinity): Promise<Trial[]> {
     throwIfCancelled(this.#options.signal)
-    const found = await this.#score(weights)
-    const { score: value, isStopped } = typeof found === 'number' ? { score: found, isStopped: false } : found
+    const asked = new Map(round.map((weights) => [weights.join(), weights]))
+    const fresh = [...asked].filter(([key]) => !this.#known.has(key)).slice(0, most - this.list.length)
+    if (fresh.length > 0) {
+      const left = fresh.map(([, weights]) => weights)
+      let done = 0
+      for await (const found of this.#score(left)) {
+        this.#add(left[done++]!, found)
+        throwIfCancelled(this.#options.signal)
+      }
+    }
+    return round.flatMap((weights) => this.#known.get(weights.join()) ?? [])
+  }
+
+  #add(weights: readonly number[], { score: value, isStopped }: TrialScore): void {
     const score = Number.isNaN(value) ? Infinity : value
     const isBest = !this.#best || (!isStopped && score < this.#best.score)
     const trial = { index: this.list.length, weights: [...weights], score, isStopped, isBest }
     if (isBest) this.#best = trial
     this.list.push(trial)
-    this.#known.set(key, trial)
+    this.#known.set(weights.join(), trial)
     this.#options.onTrial?.(trial)
-    return trial
   }
 
   /**
@@ -99,7 +115,10 @@ export class Trials {
     const { check } = this.#options
     let checked: SearchResult['check'] = null
     try {
-      if (check && !stopped) checked = { start: await check(start.weights), best: await check(best.weights) }
+      if (check && !stopped) {
+        const values = await check(best === start ? [start.weights] : [start.weights, best.weights])
+        checked = { start: values[0]!, best: values.at(-1)! }
+      }
     } catch (error) {
       if (!this.#isStop(error)) throw error
       stopped = true

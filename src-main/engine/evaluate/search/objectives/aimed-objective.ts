@@ -5,8 +5,7 @@ import type { EvaluationSet } from '../../data/evaluation-set'
 import { captionsOf } from '../../data/prompt-domains'
 import type { ChosenDomain } from '../../data/splits'
 import type { LossMeter } from '../../losses/loss-table'
-import type { ScorerOptions } from '../../scores/picture-scorer'
-import { lossObjective } from './loss-objective'
+import { lossObjective, type MeasuredData } from './loss-objective'
 import type { Objective } from './objective'
 import { scoreObjective, type ScoredDrawing } from './score-objective'
 import type { SummedScorers } from './summed-scorers'
@@ -20,34 +19,45 @@ export interface AimedScores {
   drawing: ScoredDrawing
 }
 
-/** What a search measures with. */
+/** What a search measures with, once it measures. */
 export interface MeasuringTools {
   pipeline: Pipeline
   meter: Pick<LossMeter, 'open'>
-  set: Pick<EvaluationSet, 'domains' | 'timesteps'>
-  scoring: ScorerOptions
+  set: Pick<EvaluationSet, 'domains'>
+  /** The pictures by their places in the set. */
+  chosen: readonly ChosenDomain[]
+  /** null where nothing is scored. */
+  scorers: SummedScorers | null
 }
 
 /**
  * What a search makes best, on some of the pictures and their captions. What is drawn is judged by all scorers at once: a
  * picture is drawn once, and trials are told apart by the sum, picture by picture.
- * @param scorers of the aims, where they have some
+ * @param load called with every model that is measured
  */
 export function aimedObjective(
   aims: readonly Aim[],
-  { pipeline, meter, set, scoring: { signal } }: MeasuringTools,
-  chosen: readonly ChosenDomain[],
-  scorers: SummedScorers | null,
+  load: () => Promise<MeasuringTools>,
+  { timesteps, chosen }: MeasuredData,
   scores: AimedScores | null,
+  signal?: AbortSignal,
 ): Objective {
   const losses = aims.filter((aim) => scorerOf(aim) === null)
   return weightedObjective([
-    ...losses.map(({ factor }) => ({ factor, objective: lossObjective(meter, set, chosen, signal) })),
-    ...(scorers && scores
+    ...losses.map(({ factor }) => ({ factor, objective: lossObjective(load, { timesteps, chosen }, signal) })),
+    ...(scores && losses.length < aims.length
       ? [
           {
             factor: 1,
-            objective: scoreObjective(pipeline, scorers, captionsOf(chosen, scores.prompts), scores.drawing, signal),
+            objective: scoreObjective(
+              async () => {
+                const { pipeline, scorers } = await load()
+                return { pipeline, scorer: scorers! }
+              },
+              captionsOf(chosen, scores.prompts),
+              scores.drawing,
+              signal,
+            ),
           },
         ]
       : []),

@@ -1,7 +1,8 @@
 import type { EvaluationSet } from '../../data/evaluation-set'
 import type { ChosenDomain } from '../../data/splits'
 import type { LossMeter } from '../../losses/loss-table'
-import type { Objective } from './objective'
+import type { LossUnit } from '../../losses/denoising-loss'
+import type { Objective, Unit } from './objective'
 
 /**
  * Where timesteps part, as fractions of their number, from those with little noise on. Losses of different weights differ
@@ -11,33 +12,51 @@ const PARTS = [0.2, 0.4, 1]
 /** Units of a stratum: of fewer, two are too large a part to begin with. */
 const LEAST_UNITS = 6
 
+/** What losses are measured on. */
+export interface MeasuredData {
+  timesteps: readonly number[]
+  chosen: readonly ChosenDomain[]
+}
+
+/** What measures losses: `chosen` are the same pictures by their places in the set. */
+interface LossTools {
+  meter: Pick<LossMeter, 'open'>
+  set: Pick<EvaluationSet, 'domains'>
+  chosen: readonly ChosenDomain[]
+}
+
 /**
  * The mean denoising loss on some pictures: a unit is a picture at one timestep, with the same noise for all models. Every
  * domain counts the same.
+ * @param load called with every model that is measured
  */
 export function lossObjective(
-  meter: Pick<LossMeter, 'open'>,
-  { domains, timesteps }: Pick<EvaluationSet, 'domains' | 'timesteps'>,
-  chosen: readonly ChosenDomain[],
+  load: () => Promise<LossTools>,
+  { timesteps, chosen }: MeasuredData,
   signal?: AbortSignal,
 ): Objective {
-  const parts = chosen.flatMap(({ name, pictures }) => {
-    const domain = domains.find((candidate) => candidate.name === name)!
-    return groupsOf(timesteps, pictures.length).map((steps) => ({
+  const parts = chosen.flatMap(({ name, pictures }, domain) =>
+    groupsOf(timesteps, pictures.length).map((steps) => ({
       stratum: {
         aim: 'loss',
         domain: name,
         weight: steps.length / timesteps.length / chosen.length,
         clusters: pictures.flatMap((_, cluster) => steps.map(() => cluster)),
       },
-      units: pictures.flatMap(({ index }) => steps.map((step) => ({ domain, picture: index, step }))),
-    }))
-  })
+      units: pictures.flatMap((_, picture) => steps.map((step) => ({ domain, picture, step }))),
+    })),
+  )
   return {
     strata: parts.map(({ stratum }) => stratum),
     async open(model) {
+      const { meter, set, chosen: encoded } = await load()
+      const unitOf = ({ stratum, place }: Unit): LossUnit => {
+        const { domain, picture, step } = parts[stratum]!.units[place]!
+        const { name, pictures } = encoded[domain]!
+        return { domain: set.domains.find((own) => own.name === name)!, picture: pictures[picture]!.index, step }
+      }
       const { losses, release } = await meter.open(model, signal)
-      return { values: (wanted) => losses(wanted.map(({ stratum, place }) => parts[stratum]!.units[place]!)), release }
+      return { values: (wanted) => losses(wanted.map(unitOf)), release }
     },
   }
 }

@@ -20,10 +20,10 @@ type Judge = Pick<PictureScorer, 'scores'>
 /**
  * A score of pictures that are drawn for prompts, negated, since less is better: a unit is a prompt with one seed. Every
  * domain counts the same.
+ * @param load called with every model that is measured
  */
 export function scoreObjective(
-  pipeline: Pipeline,
-  scorer: Judge,
+  load: () => Promise<{ pipeline: Pipeline; scorer: Judge }>,
   domains: readonly PromptDomain[],
   { seeds, seed, settings }: ScoredDrawing,
   signal?: AbortSignal,
@@ -31,7 +31,6 @@ export function scoreObjective(
   const requests = domains.map(({ prompts }) =>
     prompts.flatMap((prompt) => Array.from({ length: seeds }, (_, i) => ({ prompt, seed: seed + i }))),
   )
-  const together = picturesTogether(pipeline.nativeSize, pipeline.parts.vae.config)
   return {
     strata: domains.map(({ name, prompts }) => ({
       aim: 'score',
@@ -40,6 +39,8 @@ export function scoreObjective(
       clusters: prompts.flatMap((_, cluster) => Array<number>(seeds).fill(cluster)),
     })),
     async open(model) {
+      const { pipeline, scorer } = await load()
+      const together = picturesTogether(pipeline.nativeSize, pipeline.parts.vae.config)
       const prepared = await model.prepare(pipeline)
       return {
         async values(units) {

@@ -1,15 +1,29 @@
 import type { SearchWork } from '../../../../contract/evaluate/search'
+import { digest } from '../../../files/kept/digest'
 import type { OpenedModel, Stratum } from '../objectives/objective'
 import { unitsOf, valueOf } from '../objectives/objective'
+import type { PartsMeter } from '../parts/parts-meter'
+import { trialOutcomeSchema, type TrialOutcome } from '../parts/outcomes'
 import type { TrialScore } from '../weight-trials'
 import { expectedDifferences, type MeasuredPoint } from './expected-differences'
 import { type Race } from './race'
 
-/** Scores trials on an objective's units; what is certainly worse than the best trial so far is not measured to its end. */
+/** What trials are compared with. */
+interface Reached {
+  points: readonly MeasuredPoint[]
+  best: { point: MeasuredPoint; score: number } | null
+  /** Of all trials that it comes from. */
+  key: string
+}
+
+/**
+ * Scores trials on an objective's units. What is certainly worse than the best trial is not measured to its end; that is
+ * the best of the rounds before, so that trials of one round do not depend on each other.
+ */
 export class RacedScore {
   readonly work: SearchWork = { stopped: 0, measured: 0, units: 0 }
-  readonly #points: MeasuredPoint[] = []
-  #best: { point: MeasuredPoint; score: number } | null = null
+  #reached: Reached = { points: [], best: null, key: '' }
+  #trials = 0
 
   /**
    * @param open makes the network what the weights say
@@ -19,44 +33,74 @@ export class RacedScore {
     private readonly strata: readonly Stratum[],
     private readonly open: (weights: readonly number[]) => Promise<OpenedModel>,
     private readonly race: Race | null,
+    private readonly meter: PartsMeter,
   ) {}
 
-  /** @throws what opening and measuring throw */
-  async score(weights: readonly number[]): Promise<TrialScore> {
+  /** Scores of one round, in its order. @throws what opening and measuring throw */
+  async *scores(round: readonly (readonly number[])[]): AsyncGenerator<TrialScore> {
+    const reached = this.#reached
+    const parts = round.map((weights, index) => ({
+      name: `trial ${this.#trials + index + 1}`,
+      of: [weights, this.race && reached.best ? reached.key : null],
+      measure: () => this.#measured(weights, reached),
+    }))
+    const outcomes: TrialOutcome[] = []
+    for await (const outcome of this.meter.measure(trialOutcomeSchema, parts)) {
+      outcomes.push(outcome)
+      this.#count(outcome)
+      yield outcome
+    }
+    this.#takeUp(round, outcomes)
+  }
+
+  async #measured(weights: readonly number[], reached: Reached): Promise<TrialOutcome> {
     const opened = await this.open(weights)
     try {
-      return await this.#measure(weights, opened)
+      return await this.#measure(weights, opened, reached)
     } finally {
       await opened.release()
     }
   }
 
-  async #measure(weights: readonly number[], opened: OpenedModel): Promise<TrialScore> {
-    const { strata, race, work } = this
-    const best = this.#best
+  async #measure(weights: readonly number[], opened: OpenedModel, { best, points }: Reached): Promise<TrialOutcome> {
+    const { strata, race } = this
     const parts = race && best ? race.parts : [unitsOf(strata)]
-    const expected = race && best ? expectedDifferences(weights, best.point, this.#points) : []
+    const expected = race && best ? expectedDifferences(weights, best.point, points) : []
     const values = strata.map(({ clusters }) => new Float64Array(clusters.length))
-    work.units += values.reduce((sum, { length }) => sum + length, 0)
+    let measured = 0
     for (const [look, part] of parts.entries()) {
-      const measured = await opened.values(part)
-      part.forEach(({ stratum, place }, index) => (values[stratum]![place] = measured[index]!))
-      work.measured += part.length
+      const own = await opened.values(part)
+      part.forEach(({ stratum, place }, index) => (values[stratum]![place] = own[index]!))
+      measured += part.length
       const isLast = look === parts.length - 1
-      if (!Array.from(measured).every(Number.isFinite)) {
-        if (!isLast) work.stopped++
-        return { score: Infinity, isStopped: !isLast } // the network is ruined, whatever comes
-      }
+      // The network is ruined, whatever comes.
+      if (!Array.from(own).every(Number.isFinite))
+        return { values: null, score: Infinity, isStopped: !isLast, measured }
       if (isLast) break
       const { difference, isWorse } = race!.compare(look, values, best!.point.values, expected)
-      if (!isWorse) continue
-      work.stopped++
-      return { score: best!.score + difference, isStopped: true }
+      if (isWorse) return { values: null, score: best!.score + difference, isStopped: true, measured }
     }
-    const point = { coordinates: weights, values }
     const score = valueOf(strata, values)
-    this.#points.push(point)
-    if (!best || score < best.score) this.#best = { point, score }
-    return { score, isStopped: false }
+    return { values: values.map((own) => Array.from(own)), score, isStopped: false, measured }
+  }
+
+  #count({ isStopped, measured }: TrialOutcome): void {
+    this.work.units += unitsOf(this.strata).length
+    this.work.measured += measured
+    if (isStopped) this.work.stopped++
+  }
+
+  /** What the next round is compared with. */
+  #takeUp(round: readonly (readonly number[])[], outcomes: readonly TrialOutcome[]): void {
+    const points = [...this.#reached.points]
+    let { best } = this.#reached
+    outcomes.forEach(({ values, score }, index) => {
+      if (!values) return
+      const point = { coordinates: round[index]!, values }
+      points.push(point)
+      if (!best || score < best.score) best = { point, score }
+    })
+    this.#reached = { points, best, key: digest([this.#reached.key, round]) }
+    this.#trials += round.length
   }
 }

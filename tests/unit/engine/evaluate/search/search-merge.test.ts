@@ -85,7 +85,7 @@ describe('the loss as an objective', () => {
   it('is the mean loss, in parts of like noise, whatever the order of its units', async () => {
     const run = await open()
     const { meter, set, chosen } = await run.load(() => {})
-    const objective = lossObjective(meter, set, chosen)
+    const objective = lossObjective(() => Promise.resolve({ meter, set, chosen }), { timesteps: set.timesteps, chosen })
     const { strata } = objective
     expect(strata.reduce((sum, { weight }) => sum + weight, 0)).toBeCloseTo(1, 12)
     expect(unitsOf(strata)).toHaveLength(2 * chosen.length * set.timesteps.length)

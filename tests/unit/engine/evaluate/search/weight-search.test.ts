@@ -1,14 +1,27 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FusionError } from '../../../../../src-main/contract/errors'
-import { GREEDY_FORMS, greedySoup } from '../../../../../src-main/engine/evaluate/search/greedy-soup'
+import {
+  GREEDY_FORMS,
+  greedySoup as soupInRounds,
+  type GreedyForm,
+} from '../../../../../src-main/engine/evaluate/search/greedy-soup'
 import {
   flatWeights,
   groupsOf,
   weightsOfFlat,
 } from '../../../../../src-main/engine/evaluate/search/spaces/weight-space'
-import { searchWeights } from '../../../../../src-main/engine/evaluate/search/weight-search'
-import type { Trial } from '../../../../../src-main/engine/evaluate/search/weight-trials'
+import { searchWeights as searchInRounds } from '../../../../../src-main/engine/evaluate/search/weight-search'
+import type { Trial, TrialScorer } from '../../../../../src-main/engine/evaluate/search/weight-trials'
+import { oneByOne } from './one-by-one'
+
+type Score = (weights: readonly number[]) => Promise<number>
+
+const greedySoup = (models: number, form: GreedyForm, score: Score, options?: Parameters<typeof soupInRounds>[3]) =>
+  soupInRounds(models, form, oneByOne(score), options)
+
+const searchWeights = (start: readonly number[], score: Score, options?: Parameters<typeof searchInRounds>[2]) =>
+  searchInRounds(start, oneByOne(score), options)
 
 /** The squared distance of a convex mixture of points from a target: what a loss looks like near its minimum. */
 function mixtureScore(points: readonly (readonly number[])[], target: readonly number[]) {
@@ -181,6 +194,47 @@ describe('the weight search', () => {
   })
 })
 
+describe('rounds', () => {
+  it('of a search are of trials that do not depend on each other, and change nothing that it finds', async () => {
+    const score = mixtureScore(
+      [
+        [1, 0],
+        [0, 1],
+        [-1, 0.5],
+      ],
+      [0.3, 0.4],
+    )
+    const searched = async (together?: number) => {
+      const rounds: number[] = []
+      const counted: TrialScorer = (round) => {
+        rounds.push(round.length)
+        return oneByOne(score)(round)
+      }
+      const { trials } = await searchInRounds([1, 1, 1], counted, {
+        trials: 20,
+        seed: 1,
+        ...(together && { together }),
+      })
+      return { trials, rounds }
+    }
+    const whole = await searched()
+    expect(whole.rounds).toEqual([1, 7, 7, 5])
+    const small = await searched(3)
+    expect(small.rounds).toEqual([1, 3, 3, 1, 3, 3, 1, 3, 2])
+    expect(small.trials).toEqual(whole.trials)
+  })
+
+  it('of a greedy soup are the first model, the others, and then one visit each', async () => {
+    const rounds: number[] = []
+    const score = oneByOne(mixtureScore([[1], [-0.3], [0.4], [0.2]], [0]))
+    await soupInRounds(4, 'once', (round) => {
+      rounds.push(round.length)
+      return score(round)
+    })
+    expect(rounds).toEqual([1, 3, 1, 1, 1])
+  })
+})
+
 describe.each(['greedy', 'search'] as const)('a stop of the %s', (kind) => {
   const points = [[1], [-0.3], [0.4], [0.2]]
   const run = (score: (weights: readonly number[]) => Promise<number>, options: object) =>
@@ -194,7 +248,7 @@ describe.each(['greedy', 'search'] as const)('a stop of the %s', (kind) => {
         if (index === after - 1) controller.abort()
       }
       let checks = 0
-      const check = (): Promise<number> => Promise.resolve(++checks)
+      const check = (): Promise<number[]> => Promise.resolve([++checks])
       const result = await run(score, { signal: controller.signal, onTrial, check })
       expect(result).toMatchObject({ stopped: true, check: null })
       expect(result.trials).toHaveLength(after)
@@ -212,7 +266,8 @@ describe.each(['greedy', 'search'] as const)('a stop of the %s', (kind) => {
 
   it('that does not come: the result is checked on what the search did not see', async () => {
     const check = mixtureScore(points, [0.1])
-    const result = await run(mixtureScore(points, [0]), { check })
+    const checkAll = (wanted: readonly (readonly number[])[]) => Promise.all(wanted.map(check))
+    const result = await run(mixtureScore(points, [0]), { check: checkAll })
     expect(result.check).toEqual({ start: await check(result.start.weights), best: await check(result.best.weights) })
   })
 })

@@ -89,7 +89,7 @@ describe('a score as an objective', () => {
     const { pipeline } = await own.loadNetwork(() => {})
     const scorer = await loadScorer('clip', files, own.scoring)
     const domains = captionsOf(own.domains.slice(0, 2), 2)
-    const objective = scoreObjective(pipeline, scorer, domains, drawing)
+    const objective = scoreObjective(() => Promise.resolve({ pipeline, scorer }), domains, drawing)
     const values = await measureAll(objective, await own.baseModel())
     expect(objective.strata.map(({ weight }) => weight)).toEqual([0.5, 0.5])
     expect(objective.strata[0]!.clusters).toEqual([0, 0, 1, 1])
@@ -123,7 +123,7 @@ describe('a score as an objective', () => {
     const scorer = await loadScorer('clip', files, own.scoring)
     const { pipeline } = await own.loadNetwork(() => {})
     const unseen = captionsOf(halves(own.domains)[1])
-    const judging = scoreObjective(pipeline, scorer, unseen, { ...drawing, seeds: 1 })
+    const judging = scoreObjective(() => Promise.resolve({ pipeline, scorer }), unseen, { ...drawing, seeds: 1 })
     const base = valueOf(judging.strata, await measureAll(judging, await own.baseModel()))
     expect(starts[0]!.check).toBeCloseTo(base, 3)
     expect(found.best.score).toBeLessThan(0)
@@ -159,10 +159,12 @@ describe('a sum of scorers', () => {
     const { pipeline, meter, set, chosen } = await own.load(() => {})
     const some = chosen.slice(0, 2)
     const draws = vi.spyOn(pipeline, 'generate')
-    const tools = { pipeline, meter, set, scoring: own.scoring }
+    const data = { timesteps: own.timesteps, chosen: some }
+    const toolsWith = (scorers: SummedScorers | null) => () =>
+      Promise.resolve({ pipeline, meter, set, chosen: some, scorers })
     const aims = [{ name: 'loss', factor: 3 }, ...both] as const
     const scorers = await SummedScorers.load(aims, pair, own.scoring)
-    const objective = aimedObjective(aims, tools, some, scorers, { files: pair, prompts: 1, drawing })
+    const objective = aimedObjective(aims, toolsWith(scorers), data, { files: pair, prompts: 1, drawing })
     const base = await own.baseModel()
     const values = await measureAll(objective, base)
     expect(draws.mock.calls.flatMap(([{ pictures }]) => pictures)).toHaveLength(some.length * drawing.seeds)
@@ -171,7 +173,7 @@ describe('a sum of scorers', () => {
     for (const aim of aims) {
       const alone = [{ ...aim, factor: 1 }]
       const scorer = await SummedScorers.load(alone, pair, own.scoring)
-      const part = aimedObjective(alone, tools, some, scorer, { files: pair, prompts: 1, drawing })
+      const part = aimedObjective(alone, toolsWith(scorer), data, { files: pair, prompts: 1, drawing })
       expected += aim.factor * valueOf(part.strata, await measureAll(part, base))
       await scorer?.release()
     }

@@ -3,8 +3,10 @@ import { CmaEs } from '../../../../../../src-main/engine/evaluate/search/cma-es'
 import { greedySoup } from '../../../../../../src-main/engine/evaluate/search/greedy-soup'
 import type { OpenedModel } from '../../../../../../src-main/engine/evaluate/search/objectives/objective'
 import { Race } from '../../../../../../src-main/engine/evaluate/search/race/race'
+import { MEASURED_HERE, type PartsMeter } from '../../../../../../src-main/engine/evaluate/search/parts/parts-meter'
 import { RacedScore } from '../../../../../../src-main/engine/evaluate/search/race/raced-score'
 import { searchWeights } from '../../../../../../src-main/engine/evaluate/search/weight-search'
+import type { TrialScore } from '../../../../../../src-main/engine/evaluate/search/weight-trials'
 import { TorchGenerator } from '../../../../../../src-main/engine/random'
 
 const DOMAINS = 7
@@ -39,7 +41,7 @@ function noisyLosses(models: number, seed: number): (weights: readonly number[])
   })
 }
 
-function scored(models: number, seed: number, race: boolean): RacedScore {
+function scored(models: number, seed: number, race: boolean, meter = MEASURED_HERE): RacedScore {
   const open = noisyLosses(models, seed)
   return new RacedScore(
     strata,
@@ -51,14 +53,25 @@ function scored(models: number, seed: number, race: boolean): RacedScore {
           seed,
         )
       : null,
+    meter,
   )
+}
+
+/** One trial, a round of its own. */
+async function scoreOf(raced: RacedScore, weights: readonly number[]): Promise<TrialScore> {
+  let found: TrialScore | undefined
+  for await (found of raced.scores([weights]));
+  return found!
 }
 
 describe('a search with a race', () => {
   const SEEDS = Array.from({ length: 6 }, (_, seed) => seed)
   const search = async (race: boolean, seed: number) => {
     const score = scored(7, seed, race)
-    const result = await searchWeights(Array<number>(7).fill(1), (weights) => score.score(weights), { seed })
+    const result = await searchWeights(Array<number>(7).fill(1), (round) => score.scores(round), {
+      seed,
+      together: 1,
+    })
     return { ...result, work: score.work }
   }
 
@@ -82,7 +95,7 @@ describe('a search with a race', () => {
     let reached = Infinity
     let wrong = 0
     for (const { weights, score, isStopped, isBest } of trials) {
-      const { score: truth } = await whole.score(weights)
+      const { score: truth } = await scoreOf(whole, weights)
       if (isStopped) {
         expect(score).toBeGreaterThan(reached)
         expect(isBest).toBe(false)
@@ -100,11 +113,27 @@ describe('a search with a race', () => {
     expect((await search(true, 5)).trials).toEqual((await search(true, 5)).trials)
   })
 
+  it('finds the same in whatever order trials of a round are measured', async () => {
+    const backwards: PartsMeter = {
+      async *measure(_schema, parts) {
+        const measured = []
+        for (const part of [...parts].reverse()) measured.push(await part.measure())
+        yield* measured.reverse()
+      },
+    }
+    const found = async (meter: PartsMeter) => {
+      const score = scored(4, 1, true, meter)
+      const { trials } = await searchWeights([1, 1, 1, 1], (round) => score.scores(round), { seed: 1, trials: 60 })
+      return { trials, work: score.work }
+    }
+    expect(await found(backwards)).toEqual(await found(MEASURED_HERE))
+  })
+
   it('makes a greedy soup of the same models', async () => {
     for (const seed of SEEDS) {
       const soup = (race: boolean) => {
         const score = scored(5, seed, race)
-        return greedySoup(5, 'repeated', (weights) => score.score(weights))
+        return greedySoup(5, 'repeated', (round) => score.scores(round))
       }
       const [raced, whole] = [await soup(true), await soup(false)]
       expect(raced.parts).toEqual(whole.parts)
@@ -130,9 +159,10 @@ describe('a search with a race', () => {
         strata.map(() => 0),
         0,
       ),
+      MEASURED_HERE,
     )
-    await score.score([1, 1])
-    expect(await score.score([9, 1])).toEqual({ score: Infinity, isStopped: true })
+    await scoreOf(score, [1, 1])
+    expect(await scoreOf(score, [9, 1])).toMatchObject({ score: Infinity, isStopped: true })
     expect(score.work.measured).toBeLessThan(1.1 * DOMAINS * UNITS)
     expect(released).toBe(2)
   })
