@@ -50,7 +50,8 @@ export interface LoadOptions {
 }
 
 /**
- * Loads what text-to-image needs: text encoders, UNet and VAE decoder, from a checkpoint and the base that lends the rest.
+ * Loads what text-to-image needs, from a checkpoint and the base that lends the rest: text encoders and UNet at once, the
+ * VAE where something is decoded or encoded.
  * @throws FusionError 'incompatible' (a part is missing), 'unsupported', 'malformed', 'device', 'out-of-memory'
  */
 export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions): Promise<Pipeline> {
@@ -130,7 +131,7 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
         vaeOptions,
         vaeSlices(vaeConfig, { batch: 1, ...native }),
       )
-    const decoder = await openVae(buildVaeDecoder)
+    let decoder: Network | undefined
     return new Pipeline({
       device,
       loadedBytes,
@@ -141,7 +142,10 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
       unetWeightInputs: options.liveUnet ? weightInputs : [],
       layerInputs,
       // Stable Diffusion 1's and 2's pipelines know no means and deviations.
-      vae: { config: second ? vaeConfig : { ...vaeConfig, latentStatistics: null }, decoder },
+      vae: {
+        config: second ? vaeConfig : { ...vaeConfig, latentStatistics: null },
+        decoder: async () => (decoder ??= await openVae(buildVaeDecoder)),
+      },
       openVaeEncoder: () => openVae(buildVaeEncoder),
       schedulerConfig: second ? schedulerConfig : correctedSchedulerConfig(schedulerConfig),
       schedulerDefaults: second ? {} : STABLE_DIFFUSION_SCHEDULER,

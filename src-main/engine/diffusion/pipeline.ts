@@ -219,6 +219,7 @@ export class Pipeline {
     const size = { channels, height: height / scale, width: width / scale }
     const together = request.batchSize ?? picturesTogether(request, { scale })
     this.#checkMemory(Math.min(together, pictures.length), request, decodes)
+    if (decodes) await this.parts.vae.decoder() // one that cannot be loaded is told before the work, not after it
     if (request.previews) this.#preview ??= await fitLatentPreview(this.parts.vae)
     for (let first = 0; first < pictures.length; first += together) {
       const indices = Array.from({ length: Math.min(together, pictures.length - first) }, (_, i) => first + i)
@@ -279,7 +280,8 @@ export class Pipeline {
     { signal }: GenerateOptions,
   ): Promise<Picture[]> {
     const { vae } = this.parts
-    await vae.decoder.fitSlices(
+    const decoder = await vae.decoder()
+    await decoder.fitSlices(
       vaeSlices(vae.config, decodedTogether(vae.config, latents.count, latents.height, latents.width)),
     )
     const image = await decodeLatents(vae, latents, () => cancelled(signal))

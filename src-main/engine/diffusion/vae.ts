@@ -23,7 +23,8 @@ const BATCH_PIXELS = 512 * 512
 /** An AutoencoderKL; the encoder is there for image-to-image only. */
 export interface Vae {
   config: VaeConfig
-  decoder: Network
+  /** Loads it where it is not loaded yet. */
+  decoder: () => Promise<Network>
 }
 
 /** The most that the decoder gets at once of so many latents: several small pictures, one, or a tile. */
@@ -43,6 +44,7 @@ export async function decodeLatents(
   latents: Planes,
   beforePart: () => Promise<void> | void = () => {},
 ): Promise<Planes> {
+  const network = await decoder()
   const { count, channels, height, width } = latents
   const scaled = { ...latents, data: toVaeLatents(latents, config) }
   const size = channels * height * width
@@ -59,8 +61,8 @@ export async function decodeLatents(
     const last = Math.min(count, first + together)
     const part = { ...scaled, count: last - first, data: scaled.data.subarray(first * size, last * size) }
     const decoded = isWhole(height, width)
-      ? await decodeWhole(decoder, part, beforePart)
-      : await decodeTiles(decoder, part, config, beforePart)
+      ? await decodeWhole(network, part, beforePart)
+      : await decodeTiles(network, part, config, beforePart)
     image.data.set(decoded, first * config.outChannels * pixels)
   }
   return image

@@ -179,6 +179,21 @@ describe('Pipeline', () => {
 })
 
 describe('loadPipeline', () => {
+  it('loads the decoder with the first picture, and once', async () => {
+    const pipeline = await loadPipeline(await openCheckpoint(SD1), { device: 'cpu' })
+    const { networks } = pipeline.parts
+    const request = { ...SIZE, pictures: [{ prompt: 'a red car', seed: 1 }], steps: 1, guidance: 1 }
+    const counts = [networks.length]
+    await pipeline.sampleLatents(request)
+    counts.push(networks.length)
+    for (let times = 0; times < 2; times++) {
+      await pipeline.generate(request)
+      counts.push(networks.length)
+    }
+    await pipeline.release()
+    expect(counts).toEqual([2, 2, 3, 3])
+  })
+
   it('says what a model lacks, and takes it from a base', async () => {
     const unet = await openCheckpoint('tests/golden/layouts/sd1-sharded/unet')
     await expect(loadPipeline(unet, { device: 'cpu' })).rejects.toMatchObject({ kind: 'incompatible' })
@@ -224,7 +239,7 @@ describe('decodeLatents', () => {
     const config = { scale: 2, outChannels: 1, latentChannels: 1, scalingFactor: 0.5 } as VaeConfig
     let parts = 0
     const latents = { data: new TorchGenerator(1).randn(150 * 100), count: 1, channels: 1, height: 150, width: 100 }
-    const image = await decodeLatents({ config, decoder }, latents, () => void parts++)
+    const image = await decodeLatents({ config, decoder: () => Promise.resolve(decoder) }, latents, () => void parts++)
     await decoder.release()
     expect(parts).toBeGreaterThan(4)
     expect([image.height, image.width]).toEqual([300, 200])
