@@ -13,8 +13,8 @@ const MOST_SCALES = 64
 /** Reads tensors that are codes with a scale as what they mean: float32 values, each its code's value times its scale. */
 export class ScaledTensors {
   private readonly scales = new Map<string, Float32Array>()
-  private readonly codes = new Uint8Array(BLOCK_ELEMENTS)
-  private readonly values = new Float32Array(BLOCK_ELEMENTS)
+  /** There once something is read: every reader has such an object, and few files have scales. */
+  private room: { codes: Uint8Array; values: Float32Array<ArrayBuffer> } | undefined
 
   constructor(private readonly readElements: ReadElements) {}
 
@@ -24,17 +24,18 @@ export class ScaledTensors {
     const scales = this.scalesOf(scale)
     const elementsPerScale = elementCount(codes.shape) / scales.length
     const count = into.byteLength / BYTES_PER_ELEMENT.F32
+    const room = (this.room ??= { codes: new Uint8Array(BLOCK_ELEMENTS), values: new Float32Array(BLOCK_ELEMENTS) })
     for (let done = 0; done < count; done += BLOCK_ELEMENTS) {
       const length = Math.min(BLOCK_ELEMENTS, count - done)
-      const block = this.codes.subarray(0, length)
+      const block = room.codes.subarray(0, length)
       this.readElements(codes, start + done, block)
       for (let at = 0; at < length;) {
         const row = Math.floor((start + done + at) / elementsPerScale)
         const end = Math.min(length, (row + 1) * elementsPerScale - start - done)
         const factor = scales[row]!
-        for (; at < end; at++) this.values[at] = meanings[block[at]!]! * factor
+        for (; at < end; at++) room.values[at] = meanings[block[at]!]! * factor
       }
-      into.set(new Uint8Array(this.values.buffer, 0, length * BYTES_PER_ELEMENT.F32), done * BYTES_PER_ELEMENT.F32)
+      into.set(new Uint8Array(room.values.buffer, 0, length * BYTES_PER_ELEMENT.F32), done * BYTES_PER_ELEMENT.F32)
     }
   }
 
