@@ -34,7 +34,7 @@ export class MeasuredHalves {
   /** Values of models that do not depend on each other, in their order. @throws what measuring throws */
   async valuesOf(wanted: readonly HalfOfModel[]): Promise<UnitValues[]> {
     const parts = wanted.map(({ half, name, of, model }) => ({
-      name: `${name}, ${HALVES[half]}`,
+      name: `${name} (${HALVES[half]})`,
       of: [half, of],
       measure: async () => {
         const values = await measureAll(this.objectives[half], await model())
