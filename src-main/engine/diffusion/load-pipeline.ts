@@ -131,7 +131,7 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
         vaeOptions,
         vaeSlices(vaeConfig, { batch: 1, ...native }),
       )
-    let decoder: Network | undefined
+    let decoder: Promise<Network> | undefined
     return new Pipeline({
       device,
       loadedBytes,
@@ -144,7 +144,7 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
       // Stable Diffusion 1's and 2's pipelines know no means and deviations.
       vae: {
         config: second ? vaeConfig : { ...vaeConfig, latentStatistics: null },
-        decoder: async () => (decoder ??= await openVae(buildVaeDecoder)),
+        decoder: () => (decoder ??= openVae(buildVaeDecoder)),
       },
       openVaeEncoder: () => openVae(buildVaeEncoder),
       schedulerConfig: second ? schedulerConfig : correctedSchedulerConfig(schedulerConfig),
