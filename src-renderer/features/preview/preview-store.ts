@@ -52,19 +52,18 @@ export const usePreview = defineStore('preview', () => {
 
   /** The host's project, whose models it compares the pictures' with. */
   const paths = computed(() => JSON.stringify(project.state?.project.models.map(({ path }) => path) ?? []))
+  const settings = computed(() => project.state?.project.preview)
   watch(paths, () => {
     shownRun.value = null
     void load()
   })
-  watch(
-    () => [paths.value, project.state?.project.preview.steps, project.state?.project.preview.scheduler],
-    async () => {
-      const asked = paths.value
-      const answer =
-        asked === '[]' ? { problem: null } : await session.invoke('preview.check', {}).catch(() => ({ problem: null }))
-      if (asked === paths.value) problem.value = answer.problem
-    },
-  )
+  // One source each: a new list of them would count as a change with every state of the project.
+  watch([paths, () => settings.value?.steps, () => settings.value?.scheduler], async () => {
+    const asked = paths.value
+    const answer =
+      asked === '[]' ? { problem: null } : await session.invoke('preview.check', {}).catch(() => ({ problem: null }))
+    if (asked === paths.value) problem.value = answer.problem
+  })
 
   function isOfProject({ sources }: Pick<Picture, 'sources'>): boolean {
     if (sources.length === 0 || sources[0]!.path !== project.base?.path) return false
