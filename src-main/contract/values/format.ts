@@ -24,9 +24,12 @@ export function formatCosine(value: number): string {
   return withMinus(Number(text) === 0 ? '0.00' : text)
 }
 
+/** Made once: toLocaleString makes one for every number. */
+const COUNT = new Intl.NumberFormat('en-US')
+
 /** '1,700'. */
 export function formatCount(count: number): string {
-  return count.toLocaleString('en-US')
+  return COUNT.format(count)
 }
 
 /** 'one layer', '3 layers'. */
