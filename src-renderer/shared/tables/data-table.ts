@@ -17,6 +17,8 @@ export interface TableColumn {
 
 export interface TableCell {
   text: string
+  /** Stands quietly below the text: how certain it is. */
+  below?: string
   /** Stands above the text; null: there is room for one that is not there yet. */
   picture?: { url: string; alt: string } | null
   tooltip?: string | undefined
@@ -33,6 +35,8 @@ export interface TableRow {
   place?: number
   /** After the name, for screen readers alone. */
   note?: string
+  /** Stands quietly below the name. */
+  below?: string
   look?: 'raised' | 'bold' | undefined
   /** By their columns; null where there is a message instead. */
   cells: Readonly<Record<string, TableCell>> | null
