@@ -4,8 +4,14 @@ import { groupBy } from '../../../src-main/contract/values/group-by'
 const LEAST_SHARED = 10
 /** Names up to this length fit wherever names stand. */
 const FITTING = 16
-/** What separates two words of a name. */
-const SEPARATOR = /[\s_./-]+(?=[^\s_./-])/g
+/** Of what long names have in common, this much may stay, so that what is left out ends with a word. */
+const MOST_KEPT = 8
+/** Where the next word of a name begins: after what separates words, where they are written together, at any letter. */
+const BEGINNINGS = [
+  /(?<=[\s_./-])(?=[^\s_./-])/g,
+  /(?<=\p{Ll})(?=\p{Lu})|(?<=\p{L})(?=\p{N})|(?<=\p{N})(?=\p{L})/gu,
+  /(?<=.)(?=.)/gsu,
+] as const
 
 /**
  * Short names that tell models apart: of long names that begin alike, what they have in common is '…'. Of
@@ -19,24 +25,68 @@ export function distinctNames(names: readonly string[]): Map<string, string> {
   return new Map(telling.map(({ name, text }) => [name, text]))
 }
 
+/** Names that begin alike. */
+interface Group {
+  /** Their first letters, which no other group has. */
+  start: string
+  places: readonly number[]
+  /** What they have in common and can be left out. */
+  shared: string
+}
+
 /** @param keepsWord whether the first word of what is left out stays in front of the '…' */
 function shortened(names: readonly string[], keepsWord: boolean): string[] {
   const result = [...names]
-  for (const places of groupBy(names.keys(), (place) => names[place]!.slice(0, LEAST_SHARED)).values()) {
-    const own = places.map((place) => names[place]!)
-    const shared = sharedBeginning(own)
-    if (own.length < 2 || shared.length < LEAST_SHARED || own.every(({ length }) => length <= FITTING)) continue
-    const word = keepsWord ? shared.split(SEPARATOR)[0]! : ''
-    const rests = own.map((name) => name.slice(shared.length))
-    for (const [index, rest] of shortened(rests, true).entries()) result[places[index]!] = `${word}…${rest}`
+  const groups = groupsOf(names)
+  const alike = groupBy(groups, firstWord)
+  for (const group of groups) {
+    const own = group.places.map((place) => names[place]!)
+    if (group.shared === '' || own.every(({ length }) => length <= FITTING)) continue
+    const word = firstWord(group)
+    const telling = word.length <= LEAST_SHARED && alike.get(word)!.length === 1 ? word : group.start
+    const rests = own.map((name) => name.slice(group.shared.length))
+    for (const [at, rest] of shortened(rests, true).entries())
+      result[group.places[at]!] = `${keepsWord ? telling : ''}…${rest}`
   }
   return result
 }
 
-/** The words with which all names begin; every name has one more. */
+function groupsOf(names: readonly string[]): Group[] {
+  return [...groupBy(names.keys(), (place) => names[place]!.slice(0, LEAST_SHARED))].map(([start, places]) => {
+    const all = places.map((place) => names[place]!)
+    const common = commonStart(all)
+    const shared = sharedBeginning(all)
+    // A name with which all others begin is told from them by that; it stays, and they have more in common.
+    if (shared !== '' || !all.includes(common)) return { start, places, shared }
+    const others = places.filter((place) => names[place] !== common)
+    return { start, places: others, shared: sharedBeginning(others.map((place) => names[place]!)) }
+  })
+}
+
+function firstWord({ shared }: Group): string {
+  return shared.split(BEGINNINGS[0])[0]!.replace(/[\s_./-]+$/, '')
+}
+
+/** The words with which all names begin, '' where they are too few to be left out; every name has one more. */
 function sharedBeginning(names: readonly string[]): string {
-  const [first, ...others] = names
-  const ends = [...first!.matchAll(SEPARATOR)].map((match) => match.index + match[0].length)
-  const end = ends.findLast((at) => others.every((name) => name.startsWith(first!.slice(0, at)) && name.length > at))
-  return first!.slice(0, end ?? 0)
+  const common = commonStart(names)
+  const shortest = Math.min(...names.map(({ length }) => length))
+  if (names.length < 2) return ''
+  const ends = BEGINNINGS.map((beginning, kind) => {
+    const isAnyLetter = kind === BEGINNINGS.length - 1
+    // Letters alone tell nothing of a name that is the beginning of the others.
+    if (isAnyLetter && shortest === common.length) return 0
+    const places = [...names[0]!.matchAll(beginning)].map(({ index }) => index)
+    return places.findLast((at) => at <= common.length && at < shortest) ?? 0
+  })
+  const end = ends.find((at) => at >= LEAST_SHARED && common.length - at <= MOST_KEPT)
+  return common.slice(0, end ?? 0)
+}
+
+/** The letters with which all names begin. */
+function commonStart(names: readonly string[]): string {
+  const [first = '', ...others] = names
+  let length = first.length
+  for (const name of others) while (!name.startsWith(first.slice(0, length))) length--
+  return first.slice(0, length)
 }

@@ -1,6 +1,10 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { distinctNames } from '../../../src-renderer/shared/names/distinct-names'
 import { shortText } from '../../../src-renderer/shared/names/short-names'
+
+/** What at least is seen of a name in two narrow lines. */
+const SHOWN = 24
 
 const shortOf = (...names: string[]): string[] => {
   const short = distinctNames(names)
@@ -25,6 +29,28 @@ describe('short names of models', () => {
 
   it('keep a word of a name that is the beginning of another', () => {
     expect(shortOf('realisticVision_v51', 'realisticVision_v51_food')).toEqual(['…v51', '…v51_food'])
+  })
+
+  it('begin at a word where words are written together, too', () => {
+    const names = ['Food', 'Flat', '2'].map((end) => `RealisticVisionV51Finetune${end}`)
+    expect(shortOf(...names)).toEqual(['…Food', '…Flat', '…2'])
+  })
+
+  it('leave a name alone with which all others begin', () => {
+    const names = ['photorealistic', 'photorealistic_v51_of_food', 'photorealistic_v51_of_flat']
+    expect(shortOf(...names)).toEqual(['photorealistic', '…food', '…flat'])
+  })
+
+  it('are told apart by their first letters, however long what they have in common is', () => {
+    const letters = fc.string({ unit: fc.constantFrom(...'abcXYZ019_-. é𝛼'), minLength: 1, maxLength: 12 })
+    const common = fc.string({ unit: fc.constantFrom(...'abcXYZ019_-. é𝛼'), minLength: 10, maxLength: 60 })
+    const property = fc.property(common, fc.uniqueArray(letters, { minLength: 2, maxLength: 12 }), (start, ends) => {
+      const names = ends.map((end) => start + end)
+      const short = shortOf(...names)
+      expect(new Set(short.map((text) => [...text].slice(0, SHOWN).join(''))).size).toBe(names.length)
+      for (const [index, text] of short.entries()) expect(text.length).toBeLessThanOrEqual(names[index]!.length)
+    })
+    fc.assert(property, { numRuns: 300 })
   })
 
   it('are those of names that are long and begin alike alone', () => {
