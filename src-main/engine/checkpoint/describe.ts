@@ -1,4 +1,6 @@
 import { elementCount, type ElementType } from '../tensor/element-type'
+import { objectIn } from '../../contract/values/json-text'
+import { withoutFolders } from './mecha-places'
 import type { Checkpoint, Component, ComponentName, Layout } from './model/checkpoint'
 import type { SourceFile, StoredTensor } from './containers/container'
 import { groupExtras, groupInWords } from './model/extras'
@@ -8,8 +10,10 @@ import { cachedHash, shortHash } from './hash'
 export const RECIPE_KEY = 'featurefusion.recipe'
 /** sd-mecha's recipe. */
 export const MECHA_KEY = 'mecha_recipe'
+/** A1111's recipe. */
+export const FIELD_KEY = 'sd_merge_recipe'
 /** Metadata keys that carry a merge's recipe: ours, then A1111's and sd-mecha's. */
-const RECIPE_KEYS = [RECIPE_KEY, 'sd_merge_recipe', 'sd_merge_models', MECHA_KEY] as const
+const RECIPE_KEYS = [RECIPE_KEY, FIELD_KEY, 'sd_merge_models', MECHA_KEY] as const
 const MODELSPEC = 'modelspec.'
 
 /** Number of stored tensors by element type; of those with scales by 'F8_E4M3 with scales'. */
@@ -102,6 +106,24 @@ export async function describeFiles(
         return { path, size, sha256, shortHash: sha256 && shortHash(sha256) }
       }),
     ),
+  }
+}
+
+/** The recipes that a file carries, of every program that leaves one: the objects, sd-mecha's as its text. */
+export interface CarriedRecipes {
+  [RECIPE_KEY]?: unknown
+  [MECHA_KEY]?: unknown
+  [FIELD_KEY]?: unknown
+}
+
+/** Those in the metadata of a file, without folders; A1111's is null where there is none, as in its own tables. */
+export function carriedRecipes(metadata: Readonly<Record<string, string>>): CarriedRecipes {
+  const own = objectIn(metadata[RECIPE_KEY])
+  const mecha = metadata[MECHA_KEY]
+  return {
+    [FIELD_KEY]: objectIn(metadata[FIELD_KEY]),
+    ...(own && { [RECIPE_KEY]: own }),
+    ...(mecha !== undefined && { [MECHA_KEY]: withoutFolders(mecha) }),
   }
 }
 

@@ -1,4 +1,5 @@
 import { asObject, objectIn } from '../../contract/values/json-text'
+import { FIELD_KEY } from '../../engine/checkpoint/describe'
 import {
   nameOfPlace,
   OPEN_RESULT_HINT,
@@ -16,7 +17,7 @@ const SHA256 = /^[0-9a-f]{64}$/
  * @throws FusionError 'unsupported', with the program's name, for a recipe that cannot become a project
  */
 export function readWebuiRecipe(path: string, metadata: Readonly<Record<string, string>>): ForeignRecipe | null {
-  const recipe = objectIn(metadata['sd_merge_recipe'])
+  const recipe = objectIn(metadata[FIELD_KEY])
   if (!recipe) return null
   const program = recipe['type'] === 'webui' || typeof recipe['type'] !== 'string' ? 'A1111’s web UI' : recipe['type']
   const names = objectIn(metadata['sd_merge_models']) ?? {}

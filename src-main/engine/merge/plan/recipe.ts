@@ -8,7 +8,7 @@ import { primaryModel } from '../../../contract/methods/descriptor'
 import { objectIn } from '../../../contract/values/json-text'
 import { ARCHITECTURES } from '../../checkpoint/identify/architectures'
 import type { Checkpoint } from '../../checkpoint/model/checkpoint'
-import { RECIPE_KEY } from '../../checkpoint/describe'
+import { carriedRecipes, FIELD_KEY, RECIPE_KEY } from '../../checkpoint/describe'
 import { unreadable } from '../../files/reading/file-errors'
 import { hashFiles } from '../../checkpoint/hash'
 import { openRegularFile } from '../../files/reading/regular-file'
@@ -171,7 +171,7 @@ export async function mergeMetadata(
     ...inheritedMetadata(base.metadata),
     format: 'pt',
     [RECIPE_KEY]: JSON.stringify(recipe),
-    sd_merge_recipe: JSON.stringify(fieldRecipe),
+    [FIELD_KEY]: JSON.stringify(fieldRecipe),
     sd_merge_models: JSON.stringify(await mergedModels(plan, first)),
     'modelspec.sai_model_spec': '1.0.0',
     ...(architecture !== null && { 'modelspec.architecture': architecture }),
@@ -209,7 +209,10 @@ function inOrderOfField(hashes: readonly string[], method: MergeMethod): readonl
   return primaryModel(method) === 0 ? hashes : [...hashes.slice(1), hashes[0]!]
 }
 
-/** A1111's table of the merged models by sha256, and of the models that these were merged from. */
+/**
+ * A1111's table of the merged models by sha256, and of the models that these were merged from, with the recipes that
+ * their files carry: A1111's, and beside it this program's and sd-mecha's, which other readers pass over.
+ */
 async function mergedModels({ models }: MergePlan, sha256: readonly string[]): Promise<Record<string, unknown>> {
   const table: Record<string, unknown> = {}
   for (const [index, { entry, checkpoint }] of models.entries()) {
@@ -218,7 +221,7 @@ async function mergedModels({ models }: MergePlan, sha256: readonly string[]): P
     table[sha256[index]!] = {
       name: entry.name,
       legacy_hash: await legacyHash(files[0]!.path),
-      sd_merge_recipe: objectIn(metadata['sd_merge_recipe']),
+      ...carriedRecipes(metadata),
     }
   }
   return table

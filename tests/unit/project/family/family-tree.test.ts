@@ -1,7 +1,11 @@
-import { expect, it } from 'vitest'
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
 import type { Relative } from '../../../../src-main/contract/document/family'
+import { projectSchema } from '../../../../src-main/contract/document/project'
 import { familyOf } from '../../../../src-main/project/family/family-tree'
+import { merge, temporaryFolder } from '../../engine/merge/models'
+import { readSafetensors } from '../../../../src-main/engine/checkpoint/containers/safetensors'
 
 const hash = (letter: string): string => letter.repeat(64)
 /** 'merged = soup(a, b = Weighted sum(c, d))' */
@@ -68,6 +72,42 @@ it.each([
   ['lora', 'm = add_difference(a merge = weighted_sum(a, b), style)'],
 ])('tells those of sd-mecha’s merges: %s', (name, told) => {
   expect(words(familyOf('m', { mecha_recipe: mecha(name) })!)).toBe(told)
+})
+
+it('tells the ancestors of merges of merges, whichever program made each of them', async () => {
+  const folder = temporaryFolder()
+  const real = (name: string): string => join(import.meta.dirname, '../foreign/merged', `${name}.safetensors`)
+  const models = ['mecha-weighted-sum-of-sums', 'a', 'b', 'c'].map((name) => ({ name, path: real(name) }))
+  const first = join(folder, 'first.safetensors')
+  const second = join(folder, 'second.safetensors')
+  const soupOf = (...entries: { name: string; path: string }[]) =>
+    projectSchema.parse({
+      format: 'featurefusion-project',
+      version: 1,
+      models: entries.map((entry, index) => ({ ...entry, weight: index + 1 })),
+      method: { name: 'soup' },
+    })
+  await merge(soupOf(...models), first)
+  await merge(soupOf({ name: 'c', path: real('c') }, { name: 'first', path: first }), second)
+  const { metadata } = await readSafetensors(second)
+  const family = familyOf('second', metadata)!
+  const mechas = 'mecha-weighted-sum-of-sums = weighted_sum(a merge = weighted_sum(a, b), c)'
+  expect(words(family)).toBe(`second = soup(c, first = soup(${mechas}, a, b, c))`)
+  // A1111’s own recipe would name three of its four models, and no weight.
+  expect(family.parents[1]!.parents.map(({ weight }) => weight)).toEqual([1, 2, 3, 4])
+})
+
+it('tells no more of a family than can be looked at of this program’s and sd-mecha’s recipes, either', () => {
+  const files = [{ sha256: hash('a') }]
+  const twins = { method: 'soup', models: [1, 2, 3].map(() => ({ name: 'x', files })) }
+  const own = { 'featurefusion.recipe': JSON.stringify(twins) }
+  const table = { [hash('a')]: { name: 'x', 'featurefusion.recipe': twins } }
+  const count = ({ parents }: Relative): number => parents.reduce((sum, parent) => sum + count(parent), 1)
+  expect(count(familyOf('m', { ...own, sd_merge_models: JSON.stringify(table) })!)).toBeLessThan(500)
+  const of = { [hash('a')]: { name: 'x', mecha_recipe: mecha('ties') } }
+  const many = { method: 'soup', models: Array.from({ length: 300 }, () => ({ name: 'x', files })) }
+  const family = familyOf('m', { 'featurefusion.recipe': JSON.stringify(many), sd_merge_models: JSON.stringify(of) })!
+  expect(count(family)).toBeLessThan(500)
 })
 
 it('tells none of sd-mecha’s that have no end, or cannot be read', () => {
