@@ -6,12 +6,12 @@ const LEAST_SHARED = 10
 const FITTING = 16
 /** Of what long names have in common, this much may stay, so that what is left out ends with a word. */
 const MOST_KEPT = 8
-/** Where the next word of a name begins: after what separates words, where they are written together, at any letter. */
-const BEGINNINGS = [
-  /(?<=[\s_./-])(?=[^\s_./-])/g,
-  /(?<=\p{Ll})(?=\p{Lu})|(?<=\p{L})(?=\p{N})|(?<=\p{N})(?=\p{L})/gu,
-  /(?<=.)(?=.)/gsu,
-] as const
+const AFTER_SEPARATOR = /(?<=[\s_./-])(?=[^\s_./-])/g
+const WRITTEN_TOGETHER = /(?<=\p{Ll})(?=\p{Lu})|(?<=\p{L})(?=\p{N})|(?<=\p{N})(?=\p{L})/gu
+/** Where the next word of a name begins, the better places first; at last, at any letter. */
+const BEGINNINGS = [AFTER_SEPARATOR, WRITTEN_TOGETHER, /(?<=.)(?=.)/gsu] as const
+/** Where a line may end in a name. */
+const WORD = /(?<=[\s_./-])(?=[^\s_./-])|(?<=\p{Ll})(?=\p{Lu})/u
 
 /**
  * Short names that tell models apart: of long names that begin alike, what they have in common is '…'. Of
@@ -32,6 +32,11 @@ interface Group {
   places: readonly number[]
   /** What they have in common and can be left out. */
   shared: string
+}
+
+/** The words of a name, each with what separates it from the next: between them a line may end. */
+export function wordsOf(name: string): string[] {
+  return name.split(WORD)
 }
 
 /** @param keepsWord whether the first word of what is left out stays in front of the '…' */
@@ -64,7 +69,7 @@ function groupsOf(names: readonly string[]): Group[] {
 }
 
 function firstWord({ shared }: Group): string {
-  return shared.split(BEGINNINGS[0])[0]!.replace(/[\s_./-]+$/, '')
+  return shared.split(AFTER_SEPARATOR)[0]!.replace(/[\s_./-]+$/, '')
 }
 
 /** The words with which all names begin, '' where they are too few to be left out; every name has one more. */
