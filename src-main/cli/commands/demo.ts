@@ -21,7 +21,7 @@ import { checkOutput, checkOutputFolder, writeOutput } from '../../engine/files/
 import { throwIfCancelled } from '../../engine/cancel'
 import { planMerge } from '../../engine/merge/open-model'
 import { chooseDevice, DEVICES, type Device, type ProviderStatus } from '../../engine/runtime/providers'
-import { mergeWithProgress, resultAsData, resultInWords, type ProgramFiles } from './merge'
+import { mergeWithProgress, resultAsData, resultInWords, type ProgramFiles } from './merging/merge'
 import {
   ProgressLine,
   printResult,

@@ -247,10 +247,7 @@ export class EvaluationRun {
   async #drawnBy(row: EvaluatedRow, onProgress: Progress): Promise<Nearest | null> {
     const recogniser = this.#recogniser
     if (!recogniser) return null
-    const key = await recogniser.keyOf(
-      await this.measurementKeyOf(row),
-      this.#identity,
-    )
+    const key = await recogniser.keyOf(await this.measurementKeyOf(row), this.#identity)
     const { nearest, isWhole } = await recogniser.find(key)
     if (isWhole) return nearest
     const { set } = await this.load((phase) => onProgress(phase, 0))

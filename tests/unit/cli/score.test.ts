@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { addScoreCommand } from '../../../src-main/cli/commands/score'
+import { addScoreCommand } from '../../../src-main/cli/commands/measuring/score'
 import { encodePng } from '../../../src-main/engine/image/png'
 import { temporaryFolder } from '../engine/merge/models'
 

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { createSSRApp, type App, type Component } from 'vue'
 import { renderToString } from 'vue/server-renderer'
 import { readSafetensors } from '../../../src-main/engine/checkpoint/containers/safetensors'
-import type * as cliMergeModule from '../../../src-main/cli/commands/merge'
+import type * as cliMergeModule from '../../../src-main/cli/commands/merging/merge'
 import type * as impossibleModule from '../../../src-main/contract/methods/impossible'
 import type * as wordsModule from '../../../src-main/contract/methods/words'
 import type * as projectModule from '../../../src-main/contract/document/project'
@@ -100,7 +100,7 @@ function fromCopy<Module>(path: string): Promise<Module> {
 }
 
 async function mergeCommand(): Promise<Command> {
-  const { addMergeCommand } = await fromCopy<typeof cliMergeModule>('src-main/cli/commands/merge.ts')
+  const { addMergeCommand } = await fromCopy<typeof cliMergeModule>('src-main/cli/commands/merging/merge.ts')
   const program = new Command()
   addMergeCommand(program, { workerFile: null, clipVocabulary: CLIP_VOCABULARY })
   return program

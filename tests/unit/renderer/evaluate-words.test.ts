@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { FeatureDrift } from '../../../src-main/contract/evaluate/drift'
-import { driftPercent, driftSentence, farthest } from '../../../src-renderer/features/evaluate/drift-words'
+import { driftPercent, driftSentence, farthest } from '../../../src-renderer/features/evaluate/drift/drift-words'
 import { unlearnedInWords } from '../../../src-main/contract/evaluate/loss-words'
 
 const layer = (name: string, alone: number | null, inside: number | null): FeatureDrift['layers'][number] => {
