@@ -6,6 +6,7 @@ import { isProjectPath } from '../../contract/document/model-names'
 import { readingOf, type ModelEntry, type Project } from '../../contract/document/project'
 import { FusionError, toErrorReport } from '../../contract/errors'
 import { ancestrySchema, type Ancestry, type ModelCard, type ModelPicture } from '../../contract/model-cards'
+import { distinctBy } from '../../contract/values/distinct-by'
 import type { Adapter } from '../../engine/adapters/adapter-file'
 import { hashFiles } from '../../engine/checkpoint/hash'
 import type { SourceFile } from '../../engine/checkpoint/containers/container'
@@ -265,5 +266,5 @@ export class ModelCards {
 }
 
 function bytesOf(files: readonly SourceFile[]): number {
-  return [...new Map(files.map((file) => [file.path, file.size])).values()].reduce((sum, size) => sum + size, 0)
+  return distinctBy(files, ({ path }) => path).reduce((sum, { size }) => sum + size, 0)
 }

@@ -8,6 +8,7 @@ import type { Drawing, Picture, PictureRun, PictureSettings } from '../../contra
 import { MOST_PICTURES } from '../../contract/values/limits'
 import type { Seed } from '../../contract/values/seed'
 import type { Variant } from '../../contract/values/variant'
+import { distinctBy } from '../../contract/values/distinct-by'
 import { mergedModel, modelNamed, pictureSources, plainModel, type PreviewModel } from './preview-models'
 
 /** A picture before it is made. */
@@ -99,7 +100,7 @@ export function checkPictureCount(count: number): void {
 /** Every model that planned pictures are of, base first. */
 export function distinct(planned: ReadonlyMap<string, PlannedPicture>): PlannedPicture['sources'] {
   const sources = [...planned.values()].flatMap((picture) => picture.sources)
-  return [...new Map(sources.map((source) => [source.path, source])).values()]
+  return distinctBy(sources, ({ path }) => path)
 }
 
 function entryOf(project: Project, variant: Variant): ModelEntry {

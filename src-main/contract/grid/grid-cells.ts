@@ -23,7 +23,7 @@ export interface GridCells {
 }
 
 const AXES = ['x', 'y', 'z'] as const
-type AxisName = (typeof AXES)[number]
+export type AxisName = (typeof AXES)[number]
 
 /**
  * The cells of a grid of a project. What is no axis is as the project has it: its merge, its first prompt and seed.

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../../contract/errors'
+import { distinctBy } from '../../contract/values/distinct-by'
 import { readCheckedJson, writeCheckedJson } from '../files/kept/checked-json'
 import { fileState } from '../files/reading/file-state'
 import { openRegularFile } from '../files/reading/regular-file'
@@ -46,7 +47,7 @@ export async function hashFiles(
   files: readonly SourceFile[],
   { onProgress, ...others }: Pick<HashOptions, 'cacheFolder' | 'signal' | 'onProgress'>,
 ): Promise<Map<string, string>> {
-  const distinct = [...new Map(files.map((file) => [file.path, file])).values()]
+  const distinct = distinctBy(files, ({ path }) => path)
   const total = distinct.reduce((sum, { size }) => sum + size, 0)
   const hashes = new Map<string, string>()
   let before = 0

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { FusionError } from '../../../contract/errors'
 import { thresholdOf } from '../../../contract/document/project'
+import { distinctBy } from '../../../contract/values/distinct-by'
 import { makePrivateFolder } from '../../files/writing/private'
 import { isBeingWritten } from '../../files/writing/temporary-name'
 import { readCheckedJson, writeCheckedJson } from '../../files/kept/checked-json'
@@ -227,7 +228,7 @@ class ContributionWork {
   private async compute(missing: readonly Wanted[], thresholds: Contributions['thresholds']): Promise<void> {
     const started: ModelWriter[] = []
     // Copies of one model have one file.
-    const files = [...new Map(missing.map((wanted) => [wanted.path, wanted])).values()]
+    const files = distinctBy(missing, ({ path }) => path)
     const models = files.map(({ model }) => model)
     const { layers } = this
     this.expect(layers.unknown, models, (task, model) => this.isExpectedToDiffer(task, model))

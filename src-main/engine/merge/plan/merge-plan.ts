@@ -1,5 +1,6 @@
 import { activeParameters, parameterValue } from '../../../contract/methods/settings'
 import type { ModelEntry, Project } from '../../../contract/document/project'
+import { distinctBy } from '../../../contract/values/distinct-by'
 import type { Checkpoint, ComponentName, TensorView } from '../../checkpoint/model/checkpoint'
 import type { SourceFile } from '../../checkpoint/containers/container'
 import { mergesLayers, type MergeMethod } from '../methods/method'
@@ -105,7 +106,7 @@ export function checkpointsOf({ base, models }: Pick<MergePlan, 'base' | 'models
 export function sourcesOf(plan: Pick<MergePlan, 'base' | 'models' | 'calibration'>): SourceFile[] {
   const files = checkpointsOf(plan).flatMap((checkpoint) => checkpoint.files)
   if (plan.calibration) files.push(plan.calibration.file)
-  return [...new Map(files.map((file) => [file.path, file])).values()]
+  return distinctBy(files, ({ path }) => path)
 }
 
 /** What a merge reads of the method's settings: for people and for the recipe. */

@@ -2,6 +2,7 @@ import { defineStore } from 'pinia'
 import { computed, ref, shallowRef, watch } from 'vue'
 import type { AxisKind, Grid, GridAxis } from '../../../../src-main/contract/grid/grid'
 import { axisValues } from '../../../../src-main/contract/grid/grid-axes'
+import type { AxisName } from '../../../../src-main/contract/grid/grid-cells'
 import type { CommandOutput } from '../../../../src-main/contract/protocol/commands'
 import type { Picture } from '../../../../src-main/contract/preview'
 import { useSession } from '../../../bridge/session-store'
@@ -12,7 +13,6 @@ import { useProject } from '../../project/project-store'
 import { defaultValues } from './axis-words'
 import { usePreview } from '../preview-store'
 
-export type AxisName = 'x' | 'y' | 'z'
 const FORECAST_DELAY_MS = 250
 
 /** A grid of pictures over anything: its axes, what it would take, and the grids that were drawn. */
