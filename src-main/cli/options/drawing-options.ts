@@ -6,6 +6,7 @@ import { recognitionSettingsSchema, type RecognitionSettings } from '../../contr
 import type { ScorerFiles } from '../../contract/evaluate/scorers'
 import { chosenScorers } from '../../contract/evaluate/scores'
 import { scoreSettingsSchema } from '../../contract/evaluate/settings'
+import { formatCount } from '../../contract/values/format'
 import { promptsFor } from '../../engine/evaluate/data/prompt-domains'
 import type { EvaluatedRow, EvaluationRun } from '../../engine/evaluate/evaluation-run'
 import { drawAndScore, type DrawnTable } from '../../engine/evaluate/scored-pictures/score-table'
@@ -133,6 +134,6 @@ function drawingOf<Settings extends Pick<RecognitionSettings, 'seeds' | 'steps' 
 
 /** What drawing to be recognised takes, before it begins. */
 export function drawingForecast({ drawnPictures, drawnSteps }: EvaluationRun, models: number): string {
-  const all = (each: number): string => (each * models).toLocaleString('en')
+  const all = (each: number): string => formatCount(each * models)
   return `Recognition: ${drawnPictures} pictures of each of ${models} models, ${all(drawnSteps)} runs of the network on a picture in all; what was drawn before is not drawn again.`
 }

@@ -2,6 +2,7 @@ import type { Waiting } from '../../engine/evaluate/search/parts/parts-in-step'
 import type { ResultLines } from '../../engine/evaluate/measured/result-lines'
 import { shareInWords } from '../../engine/shares/share'
 import { say } from './output'
+import { countOf } from '../../contract/values/format'
 
 /** Seconds without anything new after which it is said what is waited for, and what to do. */
 const SAID_AFTER = 30
@@ -10,10 +11,7 @@ const LONG = 600
 /** 'share 2/4 (3 results) and share 3/4 (1 result)'. */
 export function waitedFor({ shares }: Waiting): string {
   return shares
-    .map(
-      ({ share, names: { length } }) =>
-        `share ${shareInWords(share)} (${length} ${length === 1 ? 'result' : 'results'})`,
-    )
+    .map(({ share, names }) => `share ${shareInWords(share)} (${countOf(names.length, 'result')})`)
     .join(' and ')
 }
 

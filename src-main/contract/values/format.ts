@@ -24,12 +24,13 @@ export function formatCosine(value: number): string {
   return withMinus(Number(text) === 0 ? '0.00' : text)
 }
 
-/** Made once: toLocaleString makes one for every number. */
-const COUNT = new Intl.NumberFormat('en-US')
+/** Made once, since toLocaleString makes one for every number; and when it is needed, since the first takes 15 ms. */
+let counts: Intl.NumberFormat | undefined
 
 /** '1,700'. */
 export function formatCount(count: number): string {
-  return COUNT.format(count)
+  counts ??= new Intl.NumberFormat('en-US')
+  return counts.format(count)
 }
 
 /** 'one layer', '3 layers'. */

@@ -1,5 +1,5 @@
 import type { CheckpointSummary, COMPONENTS } from '../../../src-main/contract/document/models'
-import { countOf, formatBytes, formatNumber, listOf } from '../../shared/format'
+import { countOf, formatBytes, formatCount, formatNumber, listOf } from '../../shared/format'
 
 const TYPE_WORDS: Record<string, string> = {
   F16: 'float16',
@@ -63,7 +63,7 @@ export function partsWords(summary: CheckpointSummary): string {
 export function parameterWords(count: number): string {
   if (count >= 1e9) return `${(count / 1e9).toFixed(2)} billion parameters`
   if (count >= 1e6) return `${(count / 1e6).toFixed(1)} million parameters`
-  return `${count.toLocaleString('en-US')} parameters`
+  return `${formatCount(count)} parameters`
 }
 
 /** What a card says of a model. */

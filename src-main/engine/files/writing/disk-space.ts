@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { lstat, readdir, statfs } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { FusionError } from '../../../contract/errors'
+import { formatCount } from '../../../contract/values/format'
 
 /** The unit of Stats.blocks on every system. */
 const BLOCK_BYTES = 512
@@ -13,7 +14,7 @@ export async function checkSpace(path: string, bytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(folder)
   const free = bavail * bsize
   if (free >= bytes) return
-  const megabytes = (value: number): string => `${Math.ceil(value / 1e6).toLocaleString('en')} MB`
+  const megabytes = (value: number): string => `${formatCount(Math.ceil(value / 1e6))} MB`
   throw new FusionError('target', `${path} takes ${megabytes(bytes)}; its disk has ${megabytes(free)} left.`, {
     hint: 'Free some space or write to another disk.',
   })

@@ -1,4 +1,5 @@
 import { FusionError } from '../../../contract/errors'
+import { formatCount } from '../../../contract/values/format'
 import { TensorReader } from '../../checkpoint/containers/tensor-reader'
 import type { Checkpoint, ComponentName } from '../../checkpoint/model/checkpoint'
 import { MatrixProducts } from '../../linear-algebra/matrix-products'
@@ -100,12 +101,11 @@ function inWords(name: string, base: string, found: Found): string {
     count.moved += (orders ?? []).reduce((sum, order) => sum + order.filter((from, place) => from !== place).length, 0)
   }
   if (counts.size === 0) return `${name} is not aligned: its parts have no hidden units that this program knows.`
-  const number = (value: number): string => value.toLocaleString('en')
   const total = [...counts.values()].reduce((sum, { moved }) => sum + moved, 0)
   if (total === 0)
     return `${name} fits ${base} as it is: none of its hidden units changes places. Fine-tunes of one base need no alignment.`
   const parts = [...counts].map(
-    ([kind, { moved, units }]) => `${number(moved)} of ${number(units)} in ${SPACE_KINDS[kind]}`,
+    ([kind, { moved, units }]) => `${formatCount(moved)} of ${formatCount(units)} in ${SPACE_KINDS[kind]}`,
   )
   return `${name}: hidden units that change places to fit ${base}: ${parts.join(', ')}. By itself it computes what it did.`
 }

@@ -1,5 +1,6 @@
 import { FusionError } from '../../../contract/errors'
 import type { MethodSettings, ModelEntry } from '../../../contract/document/project'
+import { formatCount } from '../../../contract/values/format'
 import { Blocks } from './blocks'
 import { calibratedModel, denoiserFiles, recordedAs } from './calibrated-models'
 import { CALIBRATE_HINT, type Calibration } from './calibration-file'
@@ -95,9 +96,8 @@ function inWords(zipped: readonly ZippedSpace[], name: string): string {
       if (group.every((unit) => unit < space.units) || group.every((unit) => unit >= space.units)) within++
       else if (places.size > 1) elsewhere++
     }
-  const number = (value: number): string => value.toLocaleString('en')
   return (
-    `Of ${number(total)} hidden features ${number(total - elsewhere - within)} are averaged with the one in the same place ` +
-    `of ${name}, ${number(elsewhere)} with others, and ${number(within)} are of one model alone. The residual streams are averaged place by place.`
+    `Of ${formatCount(total)} hidden features ${formatCount(total - elsewhere - within)} are averaged with the one in the same place ` +
+    `of ${name}, ${formatCount(elsewhere)} with others, and ${formatCount(within)} are of one model alone. The residual streams are averaged place by place.`
   )
 }

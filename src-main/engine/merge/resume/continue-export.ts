@@ -1,4 +1,5 @@
 import { FusionError } from '../../../contract/errors'
+import { formatCount } from '../../../contract/values/format'
 import { isCancelled, yieldOrCancel } from '../../cancel'
 import type { AtomicOutput } from '../../files/writing/atomic-output'
 import { takenSpace } from '../../files/writing/disk-space'
@@ -57,7 +58,7 @@ export async function leaveOutput(
   }
   const kept = await output.keep()
   const [tensors, total] = [journal.finishedTensors(), journal.totalTensors()]
-  const megabytes = Math.ceil((await takenSpace(kept)) / 1e6).toLocaleString('en')
+  const megabytes = formatCount(Math.ceil((await takenSpace(kept)) / 1e6))
   return new FusionError('cancelled', `Cancelled. ${tensors} of ${total} tensors are written and kept.`, {
     detail: `${kept} (${megabytes} MB)`,
     hint: `The same export goes on from there. featurefusion unfinished --remove ${output.finalPath} removes it.`,
