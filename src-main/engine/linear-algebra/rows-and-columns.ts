@@ -36,6 +36,7 @@ export function scaledColumns({ data, rows, columns }: Matrix, factors: ArrayLik
   return { data: result, rows, columns: count }
 }
 
+/** The first `count` columns as they are; the matrix itself where it has no more. */
 export function firstColumns(matrix: Matrix, count: number): Matrix {
   return count === matrix.columns ? matrix : scaledColumns(matrix, new Float64Array(count).fill(1))
 }

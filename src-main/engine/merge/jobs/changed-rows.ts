@@ -97,19 +97,15 @@ export class ChangedRows implements MatrixLayer {
     return result
   }
 
+  /** τ of few elements: they are one block. */
   private changeInDoubles(specialist: number): Matrix {
-    const { layer, kernels, base, other, scratch, columns } = this
+    const { layer, kernels, base, other, scratch, rows, columns } = this
     const change = noChange(this)
-    let value = 0
-    for (const { start, count } of this.blocks()) {
-      layer.read(0, start, count, base, scratch, kernels)
-      layer.read(specialist + 1, start, count, other, scratch, kernels)
-      const [own, theirs] = [base.floats(count * columns), other.floats(count * columns)]
-      const into = change.data.subarray(start * columns, (start + count) * columns)
-      for (let i = 0; i < into.length; i++) into[i] = theirs[i]! - own[i]!
-      value += sumOfSquares(theirs)
-    }
-    this.noteErrors(specialist, { value, change: sumOfSquares(change.data) })
+    layer.read(0, 0, rows, base, scratch, kernels)
+    layer.read(specialist + 1, 0, rows, other, scratch, kernels)
+    const [own, theirs] = [base.floats(rows * columns), other.floats(rows * columns)]
+    theirs.forEach((value, at) => (change.data[at] = value - own[at]!))
+    this.noteErrors(specialist, { value: sumOfSquares(theirs), change: sumOfSquares(change.data) })
     return change
   }
 
