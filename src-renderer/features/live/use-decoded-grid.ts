@@ -1,4 +1,4 @@
-import { onScopeDispose, shallowRef, watch } from 'vue'
+import { onScopeDispose, ref, shallowRef, watch } from 'vue'
 import type { LiveState } from '../../../src-main/contract/preview'
 
 /** A complete grid stays this long while the next one is drawn: faster drawing never shows a gap. */
@@ -17,6 +17,8 @@ export interface ShownPicture extends Pick<LivePicture, 'prompt' | 'seed'> {
  */
 export function useDecodedGrid(pictures: () => readonly LivePicture[]) {
   const shown = shallowRef<readonly ShownPicture[]>([])
+  /** Whether newer pictures than those shown are still decoded. */
+  const behind = ref(false)
   let taken = 0
   let latest = 0
   let partialSince: number | null = null
@@ -24,9 +26,11 @@ export function useDecodedGrid(pictures: () => readonly LivePicture[]) {
 
   async function take(next: readonly LivePicture[]): Promise<void> {
     const mine = ++taken
+    behind.value = true
     const images = await decodeAll(next)
+    if (mine < latest) return
     // Pictures of a state that is past may be gone from the disk.
-    if (!images || mine < latest) return
+    if (!images) return caughtUp(mine)
     const grid = next.map(({ prompt, seed }, place) => ({ prompt, seed, image: images[place]! }))
     const now = performance.now()
     if (isWhole(grid)) partialSince = null
@@ -35,15 +39,20 @@ export function useDecodedGrid(pictures: () => readonly LivePicture[]) {
     const show = (): void => {
       latest = mine
       shown.value = grid
+      caughtUp(mine)
     }
     const held = partialSince !== null && samePlaces(shown.value, grid) ? HOLD_MS - (now - partialSince) : 0
     if (held > 0 && isWhole(shown.value)) timer = setTimeout(show, held)
     else show()
   }
 
+  function caughtUp(mine: number): void {
+    if (mine === taken) behind.value = false
+  }
+
   watch(pictures, (next) => void take(next), { immediate: true })
   onScopeDispose(() => clearTimeout(timer))
-  return shown
+  return { shown, behind }
 }
 
 /** Those that are shown already are in the browser's memory. null where one cannot be had. */

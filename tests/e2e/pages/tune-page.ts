@@ -51,6 +51,7 @@ export class TunePage {
     const pictures = this.live.getByRole('img', { name: /^Live: / })
     for (const src of before) await expect(this.live.locator(`img[src="${src}"]`)).toHaveCount(0, { timeout: 60_000 })
     await expect(this.live).toContainText('up to date', { timeout: 60_000 })
+    await expect(this.live.getByRole('list', { name: 'Live pictures' })).toHaveAttribute('aria-busy', 'false')
     return pictures.evaluateAll((images) =>
       (images as HTMLImageElement[]).map(({ src, complete, naturalWidth }) => {
         if (!complete || naturalWidth === 0) throw new Error(`${src} cannot be seen`)
