@@ -26,9 +26,9 @@ export interface Forecast {
   seconds: number
 }
 
-/** Reading, summing and writing, per second and thread; flushing included. Measured by tests/bench/soup.ts. */
+/** Reading, summing and writing, per second and thread; flushing included. Measured by tests/bench/averages/soup.ts. */
 const BYTES_PER_SECOND = 4e8
-/** Entries of models that TIES and DARE look at, all passes included. Measured by tests/bench/selected-changes.ts. */
+/** Entries of models that TIES and DARE look at, all passes included. Measured by tests/bench/averages/selected-changes.ts. */
 const ENTRIES_PER_SECOND = 8e7
 /** The tile's products, P's relatives and the runtime's packing beside the buffers. */
 const TILE_BYTES = 150e6

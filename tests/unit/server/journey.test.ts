@@ -9,7 +9,7 @@ import { readPngText } from '../../../src-main/engine/image/png-text'
 import { openCheckpoint } from '../../../src-main/engine/checkpoint/open'
 import { planMerge } from '../../../src-main/engine/merge/open-model'
 import { runMerge } from '../../../src-main/engine/merge/run'
-import { writeSyntheticProject } from '../../bench/synthetic-layers'
+import { writeSyntheticProject } from '../../bench/inputs/synthetic-layers'
 import { family, prompts } from '../demo-family'
 import { Inbox, TestServer } from './server'
 
