@@ -1,6 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vitest/config'
@@ -8,11 +7,11 @@ import { assemblyscript } from './build/assemblyscript-plugin.ts'
 
 const ROOM = 'tests/unit'
 /** Rooms whose tests call functions, and leave nothing behind in their process. */
-const FUNCTIONS = ['contract', 'docs', 'engine', 'project', 'renderer'].map((room) => join(ROOM, room, '/'))
+const FUNCTIONS = ['contract', 'docs', 'engine', 'project', 'renderer'].map((room) => `${ROOM}/${room}/`)
 
 const files = readdirSync(ROOM, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.test.ts'))
-  .map((name) => join(ROOM, name))
+  .map((name) => `${ROOM}/${name.replaceAll('\\', '/')}`)
 
 /** Whether a test may use a process after others: loading the modules anew took a fifth of the whole run's time. */
 function sharesProcess(file: string): boolean {
