@@ -1,11 +1,15 @@
 import { groupBy } from '../../../src-main/contract/values/group-by'
 
 /** A beginning that names must share for it to be left out; shorter ones help to recognise a name. */
-const LEAST_SHARED = 10
+const LEAST_SHARED = 8
 /** Names up to this length fit wherever names stand. */
-const FITTING = 16
-/** Of what long names have in common, this much may stay, so that what is left out ends with a word. */
+const FITTING = 14
+/** Of what long names have in common, this much may stay, so that what is left out ends with a word … */
 const MOST_KEPT = 8
+/** … unless what tells them apart would then be pushed out of narrow places: more letters than these. */
+const MOST_WITH_KEPT = 10
+/** So few letters push nothing out. */
+const FEW_KEPT = 4
 const AFTER_SEPARATOR = /(?<=[\s_./-])(?=[^\s_./-])/g
 const WRITTEN_TOGETHER = /(?<=\p{Ll})(?=\p{Lu})|(?<=\p{L})(?=\p{N})|(?<=\p{N})(?=\p{L})/gu
 /** Where the next word of a name begins, the better places first; at last, at any letter. */
@@ -75,7 +79,8 @@ function firstWord({ shared }: Group): string {
 /** The words with which all names begin, '' where they are too few to be left out; every name has one more. */
 function sharedBeginning(names: readonly string[]): string {
   const common = commonStart(names)
-  const shortest = Math.min(...names.map(({ length }) => length))
+  const lengths = names.map(({ length }) => length)
+  const [shortest, longest] = [Math.min(...lengths), Math.max(...lengths)]
   if (names.length < 2) return ''
   const ends = BEGINNINGS.map((beginning, kind) => {
     const isAnyLetter = kind === BEGINNINGS.length - 1
@@ -84,7 +89,10 @@ function sharedBeginning(names: readonly string[]): string {
     const places = [...names[0]!.matchAll(beginning)].map(({ index }) => index)
     return places.findLast((at) => at <= common.length && at < shortest) ?? 0
   })
-  const end = ends.find((at) => at >= LEAST_SHARED && common.length - at <= MOST_KEPT)
+  const end = ends.find((at) => {
+    const kept = common.length - at
+    return at >= LEAST_SHARED && kept <= MOST_KEPT && (kept <= FEW_KEPT || longest - at <= MOST_WITH_KEPT)
+  })
   return common.slice(0, end ?? 0)
 }
 

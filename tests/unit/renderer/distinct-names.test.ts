@@ -5,6 +5,8 @@ import { shortText } from '../../../src-renderer/shared/names/short-names'
 
 /** What at least is seen of a name in two narrow lines. */
 const SHOWN = 24
+/** What at least is seen of a name in a narrow line. */
+const NARROW = 9
 
 const shortOf = (...names: string[]): string[] => {
   const short = distinctNames(names)
@@ -34,6 +36,24 @@ describe('short names of models', () => {
   it('begin at a word where words are written together, too', () => {
     const names = ['Food', 'Flat', '2'].map((end) => `RealisticVisionV51Finetune${end}`)
     expect(shortOf(...names)).toEqual(['…Food', '…Flat', '…2'])
+  })
+
+  it('begin with what differs where no sign or case says where a word begins', () => {
+    for (const start of ['Finetune', 'RealisticVisionV51Finetune', 'realistic_vision_finetune'])
+      expect(shortOf(`${start}animals`, `${start}food`)).toEqual(['…animals', '…food'])
+    expect(shortOf('vision_v51_flowery', 'vision_v51_flowers')).toEqual(['…flowery', '…flowers'])
+  })
+
+  it('show in few letters what differs, if names differ in few letters', () => {
+    const word = fc.string({ unit: fc.constantFrom(...'abcdefgh'), minLength: 3, maxLength: 8 })
+    const start = fc.constantFrom('Finetune', 'finetune_', 'RealisticVisionV51Finetune', 'realistic_vision_finetune')
+    const property = fc.property(start, fc.uniqueArray(word, { minLength: 2, maxLength: 8 }), (common, words) => {
+      // One of them is long, and no two letters more are common.
+      const names = [...words, 'xylophones', 'yesterdays'].map((end) => common + end)
+      const narrow = shortOf(...names).map((text) => [...text].slice(0, NARROW).join(''))
+      expect(new Set(narrow).size).toBe(names.length)
+    })
+    fc.assert(property, { numRuns: 200 })
   })
 
   it('leave a name alone with which all others begin', () => {
