@@ -40,6 +40,16 @@ test('a summary first: a sentence, blocks in large cells, the network as a U, la
     await page.setViewportSize(before)
   })
 
+  await test.step('layers whose names begin alike are told apart', async () => {
+    await inspect.openBlock('embeddings')
+    for (const end of ['.linear_1', '.linear_2']) {
+      const shown = inspect.row(`time_embedding${end}`).getByText(end, { exact: true })
+      expect(await shown.evaluate((text) => text.scrollWidth - text.getBoundingClientRect().width)).toBeLessThan(1)
+      await expect(shown).toBeInViewport({ ratio: 1 })
+    }
+    await inspect.openBlock('embeddings')
+  })
+
   await test.step('a block opens its layers, a layer its matrices', async () => {
     await inspect.openBlock('IN01')
     await expect(inspect.row('attn2.to_k').getByRole('cell')).toHaveCount(names.length)

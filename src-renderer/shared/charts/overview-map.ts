@@ -44,7 +44,7 @@ export interface OverviewLayout {
 export function layoutOverview(width: number, panels: number, columns: number, rowHeight: number): OverviewLayout {
   const groupWidth = 88
   const panelGap = 16
-  const labelWidth = rowHeight >= LABELLED_ROW ? Math.min(360, Math.max(160, Math.floor(width * 0.3))) : 0
+  const labelWidth = rowHeight >= LABELLED_ROW ? Math.min(240, Math.max(160, Math.floor(width * 0.3))) : 0
   const free = width - groupWidth - labelWidth - panelGap * panels
   const widest = Math.max(72, LEAST_PANEL / columns)
   const cellWidth = Math.max(6, Math.min(widest, Math.floor(free / Math.max(1, panels * columns))))
