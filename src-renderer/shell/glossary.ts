@@ -5,7 +5,7 @@ export const GLOSSARY: readonly (readonly [word: string, meaning: string])[] = [
   ['Change (Δ)', 'What a specialist has learnt: its weights minus those of the base.'],
   [
     'Layer, block',
-    'A layer is one matrix of weights. IN, M and OUT are the network’s blocks, in their order; BASE is the rest.',
+    'A layer is one matrix of weights. IN, M and OUT are the network’s blocks, in their order; embeddings are the rest (BASE in other programs).',
   ],
   ['Correlation (P)', 'How alike two rows answer to the same inputs: 1 alike, 0 unrelated, −1 opposed.'],
   ['Slope (S)', 'How much a row of another model moves when the base’s row moves by one.'],
@@ -14,7 +14,10 @@ export const GLOSSARY: readonly (readonly [word: string, meaning: string])[] = [
     'Coefficient',
     'The part that a row of one model has in the merged row. FeatureFusion takes it from the correlations.',
   ],
-  ['Normaliser (Z)', 'What coefficients are divided by, so that merged weights keep their size.'],
+  [
+    'Normaliser (Z)',
+    'What coefficients are divided by, so that merged weights keep their size. Its choice “aligned” is the safe one.',
+  ],
   ['Condition number (κ)', 'How much cancels in the paper’s normaliser: rows with a large one are blown up.'],
   ['Threshold (τ)', 'Correlations below it count as none.'],
   [
@@ -23,7 +26,7 @@ export const GLOSSARY: readonly (readonly [word: string, meaning: string])[] = [
   ],
   ['Contributions', 'What every model adds to a merged layer, kept on the disk: other weights then cost only a sum.'],
   ['Unlearning', 'Taking one specialist out of a merge, and what of it is still there afterwards.'],
-  ['Aligned', 'Hidden units of the specialists are put into the order of the base’s before they are compared.'],
+  ['Alignment', 'Hidden units of the specialists are put into the order of the base’s before they are compared.'],
   ['Calibration', 'Real inputs of every layer, gathered while a model draws; some methods learn from them.'],
   ['Loss', 'How far a model’s guess of the noise is off, on pictures that it has not seen: less is better.'],
   ['Recipe', 'What made a file: models with their hashes, method, weights. It is written into every export.'],

@@ -56,7 +56,7 @@ export function useStepStates(): ComputedRef<Record<StepName, StepMark>> {
   }
 
   function tuneMark(): StepMark {
-    if (project.specialists.length === 0) return { state: 'empty', words: 'needs specialists' }
+    if (project.specialists.length === 0) return { state: 'empty', words: 'no specialists' }
     const dropped = project.specialists.length - project.enabledSpecialists.length
     if (project.enabledSpecialists.length === 0) return { state: 'attention', words: 'all specialists are dropped' }
     const problem = impossibleInTune()

@@ -9,6 +9,7 @@ const DRAWING = { timeout: 60_000 }
 test('cards show what models draw for the first prompt, out of the way of jobs, once for equal weights', async ({
   studio,
   server,
+  page,
 }) => {
   const { project } = await studio.ask('project.demo', {})
   const [base, first, ...others] = project.models
@@ -19,6 +20,10 @@ test('cards show what models draw for the first prompt, out of the way of jobs, 
   await expect.poll(ended, DRAWING).toBe('done')
   for (const { name } of [base!, first!, ...others])
     await expect(studio.models.picture(name)).toHaveAccessibleName(`${name} draws “taco”`, DRAWING)
+  await expect(page.getByText('Pictures: what each draws for “taco”')).toBeVisible()
+  await studio.goTo('Tune')
+  await expect(studio.tune.live.getByRole('img')).toHaveCount(others.length + 1)
+  await studio.goTo('Models')
   const kept = () => readdir(join(server.root, 'cache', 'featurefusion-cards'))
   const drawn = async () => (await kept()).filter((name) => name.endsWith('.png'))
   const files = await drawn()

@@ -21,6 +21,13 @@ test('twelve specialists, their base and the pictures fit a window of 1280 × 80
   await studio.goTo('Tune')
   for (const name of names) await expect(studio.tune.slider(name)).toBeInViewport({ ratio: 1 })
   await expect(studio.tune.live).toBeInViewport({ ratio: 1 })
+  const [head, button] = [
+    page.getByText('drop', { exact: true }),
+    studio.tune.row(names[1]!).getByRole('button').last(),
+  ]
+  const [above, below] = [(await head.boundingBox())!, (await button.boundingBox())!]
+  expect(Math.abs(above.x + above.width / 2 - below.x - below.width / 2), 'a head over its buttons').toBeLessThan(2)
+  await expect(page.getByRole('rowheader', { name: 'BASE', exact: true })).toHaveCount(0)
   await expectAccessible(studio, 'Tune, twelve specialists')
 })
 

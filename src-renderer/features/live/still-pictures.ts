@@ -14,8 +14,8 @@ export interface StillPictures {
   pictures: { url: string; caption: string; alt: string }[]
 }
 
-/** As many as there are live. */
-const MOST = 4
+/** Of the merge's pictures, as many as there are live. */
+const MOST_MERGED = 4
 
 /** What there is to see while no live pictures are drawn: the merge's last pictures, else what the models draw themselves. */
 export function useStillPictures(): ComputedRef<StillPictures | null> {
@@ -35,7 +35,7 @@ export function useStillPictures(): ComputedRef<StillPictures | null> {
       stale,
       pictures: own
         .sort((a, b) => placeOf(a) - placeOf(b) || compareSeeds(a.settings.seed, b.settings.seed))
-        .slice(0, MOST)
+        .slice(0, MOST_MERGED)
         .map(({ url, settings: { prompt, seed } }) => {
           return { url, caption: `${prompt}, seed ${seed}`, alt: `Last drawn: ${prompt}, seed ${seed}` }
         }),
@@ -45,16 +45,14 @@ export function useStillPictures(): ComputedRef<StillPictures | null> {
   const ofModels = computed<StillPictures | null>(() => {
     const drawn = project.enabledSpecialists.flatMap(({ name, path }) => {
       const picture = cards.cardOf(path)?.picture
-      return picture && 'url' in picture ? [{ name, ...picture }] : []
+      return picture && 'url' in picture ? [{ name, path, ...picture }] : []
     })
     if (drawn.length === 0) return null
-    const prompts = [...new Set(drawn.map(({ prompt }) => `“${prompt}”`))]
+    const prompts = cards.promptsOf(drawn.map(({ path }) => path))
     return {
       words: `What specialists draw by themselves for ${listOf(prompts)}.`,
       stale: false,
-      pictures: drawn
-        .slice(0, MOST)
-        .map(({ url, name, prompt }) => ({ url, caption: name, alt: `${name} draws “${prompt}”` })),
+      pictures: drawn.map(({ url, name, prompt }) => ({ url, caption: name, alt: `${name} draws “${prompt}”` })),
     }
   })
 

@@ -26,5 +26,14 @@ export const useCards = defineStore('cards', () => {
     return byPath.value.get(path)
   }
 
-  return { cardOf }
+  /** What models are shown drawing, each prompt once and in quotes; empty where they have no such pictures. */
+  function promptsOf(paths: readonly string[]): string[] {
+    const shown = paths.flatMap((path) => {
+      const picture = cardOf(path)?.picture
+      return picture && 'prompt' in picture ? [`“${picture.prompt}”`] : []
+    })
+    return [...new Set(shown)]
+  }
+
+  return { cardOf, promptsOf }
 })
