@@ -40,6 +40,20 @@ test('a reload while drawing keeps the cells and the choice; drawing again queue
   await expect(page.getByRole('img', { name: 'not drawn' })).toHaveCount(3)
 })
 
+test('the last merge is offered once there is another one', async ({ studio }) => {
+  await openDemo(studio, 1)
+  await expect(studio.preview.variant('this merge')).toBeChecked()
+  await studio.preview.draw.click()
+  await expect(studio.preview.picture('merge')).toBeVisible({ timeout: 60_000 })
+  await expect(studio.preview.variant('the last merge')).toHaveCount(0)
+  const { models } = (await studio.ask('app.snapshot', {})).project.project
+  const model = { ...models[1]!, weight: 0.5 }
+  await studio.ask('project.edit', { label: 'Weigh', edits: [{ type: 'set-model', name: model.name, model }] })
+  await studio.preview.variant('the last merge').check()
+  await studio.preview.draw.click()
+  await expect(studio.preview.picture('the last merge')).toBeVisible({ timeout: 60_000 })
+})
+
 test('many columns scroll in their frame, beside the heads of their rows; the view stays', async ({ studio, page }) => {
   await openDemo(studio, 900)
   const { project } = (await studio.ask('app.snapshot', {})).project

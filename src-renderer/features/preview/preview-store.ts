@@ -1,6 +1,11 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef, watch } from 'vue'
-import { mergeOfVariant, readMergeText, weightsKey } from '../../../src-main/contract/document/merge-settings'
+import {
+  mergeOfVariant,
+  mergeText,
+  readMergeText,
+  weightsKey,
+} from '../../../src-main/contract/document/merge-settings'
 import type { PreviewSettings } from '../../../src-main/contract/document/project'
 import type { ErrorReport } from '../../../src-main/contract/errors'
 import type { Picture, PictureRun, PictureSettings, PngSettings } from '../../../src-main/contract/preview'
@@ -119,8 +124,15 @@ export const usePreview = defineStore('preview', () => {
   const staleOfRun = computed(() => picturesOfRun.value.some(isStale))
 
   const chosen = computed(() => project.project.preview.variants ?? DEFAULT_VARIANTS)
+  /** Whether pictures were drawn by another merge than this one. */
+  const hasLastMerge = computed(() => {
+    const now = mergeText(project.project)
+    return pictures.value.some(({ merge }) => merge !== null && merge !== now)
+  })
+
   /** Whether the project has the variant: merges with and without a model differ from the merge as it is. */
   function isThere(variant: Variant): boolean {
+    if (variant.type === 'last-merge') return hasLastMerge.value
     if (!('name' in variant)) return true
     const model = project.specialists.find(({ name }) => name === variant.name)
     return model !== undefined && (variant.type === 'model' || model.enabled === (variant.type === 'without'))
@@ -259,6 +271,7 @@ export const usePreview = defineStore('preview', () => {
     adoptCell,
     chosen,
     runnable,
+    isThere,
     canDraw,
     wantedWords,
     shownRun,

@@ -1,6 +1,7 @@
 import { computed, type ComputedRef } from 'vue'
 import type { Variant } from '../../../src-main/contract/values/variant'
 import { useProject } from '../project/project-store'
+import { usePreview } from './preview-store'
 
 export interface VariantChoice {
   variant: Variant
@@ -14,9 +15,12 @@ export interface VariantGroup {
   choices: VariantChoice[]
 }
 
+const LAST: Variant = { type: 'last-merge' }
+
 /** Every variant that the project allows, in groups, in the order of the columns. */
 export function useVariants(): ComputedRef<VariantGroup[]> {
   const project = useProject()
+  const preview = usePreview()
   return computed(() => {
     const names = project.specialists.map(({ name }) => name)
     const dropped = project.droppedSpecialists.map(({ name }) => name)
@@ -34,7 +38,7 @@ export function useVariants(): ComputedRef<VariantGroup[]> {
         choices: [
           { variant: { type: 'soup' }, label: 'plain average', place: null },
           { variant: { type: 'merge' }, label: 'this merge', place: null },
-          { variant: { type: 'last-merge' }, label: 'the last merge', place: null },
+          ...(preview.isThere(LAST) ? [{ variant: LAST, label: 'the last merge', place: null }] : []),
         ],
       },
       {
