@@ -89,6 +89,9 @@ test('two exports are found, compared, and the older one is exported again with 
     await page.keyboard.press('Enter')
     await expect(history.details.getByRole('heading', { level: 2 })).toContainText('→ first')
     await expect(history.details).toContainText(join(server.folder, 'first'))
+    const family = history.details.getByRole('region', { name: 'Family' }).getByRole('listitem')
+    await expect(family.first()).toContainText('first')
+    await expect(family).toHaveCount(1 + first.length)
     await expectAccessible(studio, 'History, one opened')
   })
 
