@@ -22,6 +22,10 @@ test('models that cannot be merged are named with their reason, have no share, a
   await expect(page.getByRole('button', { name: /^Models/ })).toContainText('problems')
   await expectAccessible(studio, 'Models that need attention')
 
+  await studio.goTo('Export')
+  await page.getByRole('button', { name: 'See what to do' }).first().click()
+  await expect(page.getByRole('heading', { level: 1, name: 'Models' })).toBeVisible()
+
   // One that is left out keeps the others from nothing.
   await studio.models.trouble('gone').getByRole('button', { name: 'Leave out' }).click()
   await expect(studio.shares).toContainText('gone dropped')

@@ -44,6 +44,7 @@ export const useExport = defineStore('export', () => {
     )
     return () => {
       clearTimeout(timer)
+      asked++
       stop()
     }
   }
@@ -51,7 +52,7 @@ export const useExport = defineStore('export', () => {
   async function ask(): Promise<void> {
     const mine = ++asked
     await project.settled()
-    if (project.models.length < 2) return
+    if (mine !== asked || project.models.length < 2) return
     try {
       const answer = await session.invoke('export.forecast', {})
       if (mine !== asked) return
