@@ -1,5 +1,6 @@
 import { evaluationKey } from '../../src-main/contract/document/project-evaluation'
 import type { LeaderboardEntry } from '../../src-main/contract/evaluate/losses'
+import { LOSS_ALONE } from '../../src-main/contract/evaluate/aims'
 import { EMPTY_RESULTS, type EvaluationResults } from '../../src-main/contract/evaluate/results'
 import { SCORERS } from '../../src-main/contract/evaluate/scorers'
 import type { Project } from '../../src-main/contract/document/project'
@@ -94,4 +95,21 @@ test('methods with losses, gains, differences and three scores fit a small windo
     expect(await table.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)).toBe(0)
     await expectAccessible(studio, `Evaluate, methods, ${theme}`)
   }
+})
+
+test('a search that was stopped before its first trial says so', async ({ studio, page }) => {
+  const { project } = await studio.ask('project.demo', {})
+  const search: EvaluationResults['search'] = {
+    ...{ job: 'job', time: 0, key: evaluationKey(project, 'search'), folder: 'pictures', split: 'train' },
+    models: project.models.map(({ name, path }) => ({ name, path })),
+    ...{ strategy: 'cma-es', space: 'weights', groups: 'all', aims: [...LOSS_ALONE], planned: 100, trials: [] },
+    ...{ pictures: null, base: null, soup: null, work: null, best: null, check: null, done: false },
+  }
+  const value: EvaluationResults = { ...EMPTY_RESULTS, search }
+  await page.route('**/api/evaluate.results', (route) => route.fulfill({ json: { ok: true, value } }))
+  await page.reload()
+  await studio.goTo('Evaluate')
+  await studio.evaluate.show('Automatic weights')
+  await expect(studio.evaluate.search).toContainText('Stopped before the first trial was done')
+  await expect(page.getByText(/^Measured/)).toHaveCount(0)
 })
