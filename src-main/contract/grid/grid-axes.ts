@@ -1,4 +1,5 @@
 import { blockLabel } from '../document/block-labels'
+import { blockWords } from '../document/block-words'
 import { withModel, type MethodSettings, type PreviewSettings, type Project } from '../document/project'
 import { AXIS_KINDS, MOST_AXIS_VALUES, type AxisKind, type GridAxis } from './grid'
 import { keyInWords } from '../methods/descriptor'
@@ -66,7 +67,7 @@ const READERS: Readonly<Record<AxisKind, (axis: GridAxis, project: Project) => A
     if (!names) return noModel(of)
     if (block === '') return { problem: 'Choose a block.' }
     return numbers(values, weightSchema, (weight) => ({
-      label: `${of.slice(0, Math.max(0, slash)) || 'all'} ${block} ${figure(weight, 3)}`,
+      label: `${of.slice(0, Math.max(0, slash)) || 'all'} ${blockWords(block)} ${figure(weight, 3)}`,
       apply: (state) =>
         withProject(
           state,
