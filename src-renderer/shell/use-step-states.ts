@@ -58,7 +58,7 @@ export function useStepStates(): ComputedRef<Record<StepName, StepMark>> {
   function tuneMark(): StepMark {
     if (project.specialists.length === 0) return { state: 'empty', words: 'no specialists' }
     const dropped = project.specialists.length - project.enabledSpecialists.length
-    if (project.enabledSpecialists.length === 0) return { state: 'attention', words: 'all specialists are dropped' }
+    if (project.enabledSpecialists.length === 0) return { state: 'attention', words: 'all are dropped' }
     const problem = impossibleInTune()
     if (problem !== null) return { state: 'attention', words: problem }
     if (dropped > 0) return { state: 'ready', words: `${dropped} dropped` }

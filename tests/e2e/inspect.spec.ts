@@ -163,3 +163,16 @@ test('the map is shown for its own models alone, and nothing that fails takes it
     await expect(page.getByText('The models have changed since')).toHaveCount(0)
   })
 })
+
+test('where all specialists are dropped, it leads to Tune', async ({ studio, page }) => {
+  const { project } = await studio.ask('project.demo', {})
+  const edits = project.models
+    .slice(1)
+    .map((model) => ({ type: 'set-model' as const, name: model.name, model: { ...model, enabled: false } }))
+  await studio.ask('project.edit', { label: 'Drop all', edits })
+  await studio.goTo('Export')
+  await expect(page.getByRole('button', { name: 'Go to Tune' })).toBeVisible()
+  await studio.goTo('Inspect')
+  await page.getByRole('button', { name: 'Go to Tune' }).click()
+  await expect(page.getByRole('heading', { level: 1, name: 'Tune' })).toBeVisible()
+})
