@@ -55,6 +55,6 @@ it('says in one line what a merge is made with', () => {
     method: { name: 'ties', density: 0.2, align: true },
     output: { include: ['unet', 'text_encoder'], vae: '/models/sharp.safetensors' },
   })
-  expect(methodLine(other)).toContain('density 0.200')
+  expect(methodLine(other)).toContain('density 0.2 · ')
   expect(methodLine(other)).toContain('specialists aligned · with text encoder · VAE sharp.safetensors')
 })

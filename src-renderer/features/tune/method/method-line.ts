@@ -3,8 +3,9 @@ import { describedMethod } from '../../../../src-main/contract/methods/index'
 import { gainsInWords } from '../../../../src-main/contract/methods/words'
 import { activeParameters, choiceOf, parameterValue } from '../../../../src-main/contract/methods/settings'
 import type { MethodSettings, Project } from '../../../../src-main/contract/document/project'
+import { withMinus } from '../../../../src-main/contract/values/figures'
 import { DENOISER_COMPONENTS } from '../../../../src-main/contract/values/denoisers'
-import { fileName, formatNumber, listOf } from '../../../shared/format'
+import { fileName, listOf } from '../../../shared/format'
 import { componentWords } from '../../models/model-words'
 
 /** What a merge is made with beside its weights, in one line: 'exact · aligned · threshold auto'. */
@@ -22,7 +23,8 @@ function parameterWords(parameter: Parameter, settings: MethodSettings): string 
   const choice = choiceOf(parameter, settings)
   if (choice) return choice.label ?? choice.value
   const value = parameterValue(parameter, settings)
-  return `${keyInWords(parameter.key)} ${typeof value === 'number' ? formatNumber(value) : value}`
+  const text = typeof value === 'number' ? String(Number(value.toPrecision(6))) : value
+  return `${keyInWords(parameter.key)} ${withMinus(text)}`
 }
 
 /** What is merged, or taken from elsewhere, beside the network. */
