@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { colourOf, sequentialScale } from '../../src-main/contract/values/colour-scales'
-import { runCli } from './studio-server'
-import { tensorsOf } from './safetensors-data'
-import { writeStranger } from './stranger'
-import { expect, expectAccessible, test } from './studio-test'
+import { runCli } from './support/studio-server'
+import { tensorsOf } from './support/safetensors-data'
+import { writeStranger } from './support/stranger'
+import { expect, expectAccessible, test } from './support/studio-test'
 
 test.use({ isFirstStart: true })
 

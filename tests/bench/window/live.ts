@@ -17,7 +17,7 @@ import { convolutionBlock } from '../../../src-main/engine/runtime/blocked-convo
 import { weightBytes } from '../../../src-main/engine/runtime/memory'
 import { MAX_REORDERED_BYTES, Network } from '../../../src-main/engine/runtime/network'
 import type { Tensor } from '../../../src-main/engine/runtime/session'
-import { StudioServer } from '../../e2e/studio-server'
+import { StudioServer } from '../../e2e/support/studio-server'
 import { median, sampleTree, residentBytes } from '../measure/process-tree'
 import { LiveClient } from './live-client'
 import { writeSyntheticUnets } from '../inputs/synthetic-unets'

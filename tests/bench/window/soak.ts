@@ -5,7 +5,7 @@
 import { readdirSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Project } from '../../../src-main/contract/document/project'
-import { StudioServer } from '../../e2e/studio-server'
+import { StudioServer } from '../../e2e/support/studio-server'
 import { childrenOf, residentBytes } from '../measure/process-tree'
 import { LiveClient } from './live-client'
 
