@@ -8,6 +8,7 @@ const executablePath = [process.env['CHROMIUM'], chromium.executablePath(), '/us
 
 export default defineConfig({
   testDir: 'tests/e2e',
+  globalSetup: './tests/e2e/support/draw-cards.ts',
   outputDir: 'test-results/e2e',
   // Every test has a host with a compute process of its own, which waits for the page about as long as it works.
   workers: 2,

@@ -4,6 +4,8 @@ import { encodePng } from '../../../src-main/engine/image/png'
 import { put, putText } from '../../unit/engine/library/library-trees'
 import { expect, test } from '../support/studio-test'
 
+test.use({ hasCards: false })
+
 const DRAWING = { timeout: 60_000 }
 
 test('cards show what models draw for the first prompt, out of the way of jobs, once for equal weights', async ({

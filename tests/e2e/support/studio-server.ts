@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,6 +7,8 @@ import { WELCOME_NOTES } from '../../../src-renderer/features/welcome/notes'
 import { printedAddress } from '../../serve-client'
 
 const CLI = fileURLToPath(new URL('../../../out/main/cli.js', import.meta.url))
+/** A cache with the demo's cards, which `draw-cards.ts` draws before the first test. */
+export const DRAWN_CARDS = fileURLToPath(new URL('../../../test-results/drawn-cards', import.meta.url))
 
 /** `featurefusion serve` with folders of its own: no state from before, nothing left behind. */
 export class StudioServer {
@@ -24,13 +26,17 @@ export class StudioServer {
     return this.process.pid!
   }
 
-  /** @param isFirst whether nothing is there yet, as when the program is started for the first time */
-  static async start({ isFirst = false } = {}): Promise<StudioServer> {
+  /**
+   * @param isFirst whether nothing is there yet, as when the program is started for the first time
+   * @param hasCards whether it has what `draw-cards.ts` drew
+   */
+  static async start({ isFirst = false, hasCards = false } = {}): Promise<StudioServer> {
     const root = await mkdtemp(join(tmpdir(), 'featurefusion-e2e-'))
     const folder = await mkdtemp(join(root, 'models-'))
     const data = join(root, 'data')
     await mkdir(data, { mode: 0o700 })
     if (!isFirst) await writeFile(join(data, 'settings.json'), JSON.stringify({ seen: WELCOME_NOTES }), { mode: 0o600 })
+    if (hasCards) await cp(DRAWN_CARDS, join(root, 'cache'), { recursive: true })
     const served = spawn(process.execPath, [CLI, 'serve', '--port', '0', '--allow', folder], {
       env: { ...process.env, FEATUREFUSION_DATA: data, FEATUREFUSION_CACHE: join(root, 'cache') },
       stdio: ['ignore', 'pipe', 'inherit'],

@@ -9,13 +9,16 @@ export const test = base.extend<{
   studio: Studio
   isRefused: boolean
   isFirstStart: boolean
+  hasCards: boolean
 }>({
   /** Whether the program has never been started before; else nothing of a first start is shown. */
   isFirstStart: [false, { option: true }],
+  /** Whether the program has drawn the demo's cards before. */
+  hasCards: [({ isFirstStart }, use) => use(!isFirstStart), { option: true }],
   /** Whether the test does what the host refuses: a browser logs the status of such an answer. */
   isRefused: [false, { option: true }],
-  server: async ({ isFirstStart }, use) => {
-    const server = await StudioServer.start({ isFirst: isFirstStart })
+  server: async ({ isFirstStart, hasCards }, use) => {
+    const server = await StudioServer.start({ isFirst: isFirstStart, hasCards })
     await use(server)
     await server.stop()
   },
