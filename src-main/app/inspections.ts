@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { exportKey } from '../contract/document/export-key'
-import { identityOf, inspectionKey, isAbout } from '../contract/document/model-identity'
+import { identityOf, inspectionKey, isAbout } from '../contract/document/names/model-identity'
 import { takingPart, type Project } from '../contract/document/project'
 import { inspectionSchema, NO_INSPECTION, type Inspection } from '../contract/inspect'
 import type { TaskOf } from '../contract/protocol/compute-tasks'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { modelIdentitySchema } from './document/model-identity'
+import { modelIdentitySchema } from './document/names/model-identity'
 import { NORMALISERS } from './document/project'
 
 const perModel = z.array(z.number())

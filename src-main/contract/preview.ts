@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { errorReportSchema } from './document/models'
 import { previewSchema } from './document/project'
-import { scorerSchema } from './evaluate/scorers'
+import { scorerSchema } from './evaluate/scores/scorers'
 import { gridLabelsSchema, gridPlaceSchema } from './grid/grid'
 import { seedSchema } from './values/seed'
 import { variantSchema } from './values/variant'

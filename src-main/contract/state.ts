@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { blockPresetSchema, MOST_PRESETS } from './document/block-presets'
+import { blockPresetSchema, MOST_PRESETS } from './document/blocks/block-presets'
 import { calibrationSettingsSchema } from './document/calibration'
 import { DEVICES } from './values/devices'
 import { evaluationSettingsSchema } from './evaluate/settings'

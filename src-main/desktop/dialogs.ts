@@ -1,6 +1,6 @@
 import { dialog, type BrowserWindow, type FileFilter, type OpenDialogOptions } from 'electron'
 import type { DialogPurpose } from '../app/studio'
-import { PROMPTS_ENDING, RECIPE_ENDINGS, WEIGHTS_ENDINGS } from '../contract/document/model-names'
+import { PROMPTS_ENDING, RECIPE_ENDINGS, WEIGHTS_ENDINGS } from '../contract/document/names/model-names'
 
 const PROJECTS: FileFilter[] = [{ name: 'Projects', extensions: ['fusion.json', 'json'] }]
 const MODELS: FileFilter[] = [{ name: 'Checkpoints', extensions: WEIGHTS_ENDINGS }]

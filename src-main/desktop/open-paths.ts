@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { PROJECT_SUFFIX } from '../project/project-file'
 import type { Studio } from '../app/studio'
 import { toErrorReport } from '../contract/errors'
-import { isWeightsName } from '../contract/document/model-names'
+import { isWeightsName } from '../contract/document/names/model-names'
 
 /** Paths of projects and models among a command line's arguments; options and what is not there are left out. */
 export function pathsInArguments(args: readonly string[], folder: string): string[] {

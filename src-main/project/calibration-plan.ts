@@ -14,10 +14,10 @@ import {
   type Reading,
 } from '../contract/document/project'
 import { calibratedLayers } from '../engine/calibrate/calibrate'
-import { calibratedModel, denoiserFiles, recordedAs } from '../engine/merge/plan/calibrated-models'
-import { calibrationBytes, openCalibration, type Calibration } from '../engine/merge/plan/calibration-file'
+import { calibratedModel, denoiserFiles, recordedAs } from '../engine/merge/plan/calibration/calibrated-models'
+import { calibrationBytes, openCalibration, type Calibration } from '../engine/merge/plan/calibration/calibration-file'
 import { layerGroups, passBytes } from '../engine/calibrate/gather'
-import type { CalibratedLayer } from '../engine/merge/plan/calibration-file'
+import type { CalibratedLayer } from '../engine/merge/plan/calibration/calibration-file'
 import { runsOf, spreadTimesteps, trainTimestepsOf } from '../engine/calibrate/sources'
 import { noPrompts, picturesFor, type CalibrationRequest } from '../engine/calibrate/calibration-request'
 import { denoiserOf } from '../engine/checkpoint/denoisers'

@@ -1,7 +1,7 @@
 import type { CalibrationSettings } from '../contract/document/calibration'
 import { FusionError } from '../contract/errors'
 import { MOST_MODELS } from '../contract/values/limits'
-import { modelNames } from '../contract/document/model-names'
+import { modelNames } from '../contract/document/names/model-names'
 import {
   modelSchema,
   projectSchema,

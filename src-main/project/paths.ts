@@ -5,7 +5,7 @@ import {
   ofOutput,
   withPaths,
   type PathMap,
-} from '../contract/document/project-paths'
+} from '../contract/document/names/project-paths'
 import type { Edit } from '../contract/state'
 
 /** The edits with every path in them replaced. @throws what `map` throws */

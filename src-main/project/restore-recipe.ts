@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../contract/errors'
-import { isProjectPath, isRecipeName, modelNames } from '../contract/document/model-names'
+import { isProjectPath, isRecipeName, modelNames } from '../contract/document/names/model-names'
 import {
   methodSchema,
   modelSchema,

@@ -11,8 +11,8 @@ import { openCheckpoint } from '../../src-main/engine/checkpoint/open'
 import { readSafetensors } from '../../src-main/engine/checkpoint/containers/safetensors'
 import { readEvaluationSet } from '../../src-main/engine/evaluate/data/evaluation-set'
 import { temporaryFolder } from '../unit/engine/merge/models'
-import { CommandLine } from './command-line'
-import { fixture } from './files-read'
+import { CommandLine } from './support/command-line'
+import { fixture } from './support/files-read'
 
 const MOST_EXTRA_BYTES = 1e9
 

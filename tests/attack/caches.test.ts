@@ -34,7 +34,7 @@ import {
   writeModel,
 } from '../unit/engine/merge/models'
 import { noise } from '../unit/engine/tensor/inputs'
-import { CommandLine } from './command-line'
+import { CommandLine } from './support/command-line'
 
 const REUSED = { reuse: true, threshold: 'auto' }
 

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
 import { DEMO, family, prompts } from '../unit/demo-family'
 import { temporaryFolder } from '../unit/engine/merge/models'
-import { CommandLine } from './command-line'
-import { ServedProgram } from './served'
+import { CommandLine } from './support/command-line'
+import { ServedProgram } from './support/served'
 
 // Processes that are started while other tests keep the machine busy.
 vi.setConfig({ testTimeout: 90_000 })

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { temporaryFolder } from '../unit/engine/merge/models'
-import { CommandLine } from './command-line'
-import { ServedProgram } from './served'
+import { CommandLine } from './support/command-line'
+import { ServedProgram } from './support/served'
 
 // Processes that are started while other tests keep the machine busy.
 vi.setConfig({ testTimeout: 90_000 })

@@ -4,9 +4,9 @@ import { describe, expect, it, vi } from 'vitest'
 import type { Job } from '../../src-main/contract/jobs'
 import { DEMO, family, prompts } from '../unit/demo-family'
 import { temporaryFolder } from '../unit/engine/merge/models'
-import { CommandLine, type CommandOptions } from './command-line'
-import { ServedProgram } from './served'
-import { NO_STRACE, SystemCalls } from './system-calls'
+import { CommandLine, type CommandOptions } from './support/command-line'
+import { ServedProgram } from './support/served'
+import { NO_STRACE, SystemCalls } from './support/system-calls'
 
 // Processes that are started while other tests keep the machine busy.
 vi.setConfig({ testTimeout: 90_000 })

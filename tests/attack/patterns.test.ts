@@ -2,7 +2,7 @@ import { expect, it, vi } from 'vitest'
 import { family } from '../unit/demo-family'
 import { temporaryFolder } from '../unit/engine/merge/models'
 import { TestServer } from '../unit/server/server'
-import { CommandLine } from './command-line'
+import { CommandLine } from './support/command-line'
 
 // Processes that are started while other tests keep the machine busy.
 vi.setConfig({ testTimeout: 90_000 })

@@ -13,8 +13,8 @@ import {
 } from '../unit/engine/checkpoint/containers/pickle/build-pickles'
 import { DEMO } from '../unit/demo-family'
 import { temporaryFolder } from '../unit/engine/merge/models'
-import { CommandLine, type Ended } from './command-line'
-import { NO_STRACE } from './system-calls'
+import { CommandLine, type Ended } from './support/command-line'
+import { NO_STRACE } from './support/system-calls'
 
 // Processes that are started while other tests keep the machine busy.
 vi.setConfig({ testTimeout: 120_000 })

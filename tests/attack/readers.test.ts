@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { FusionError } from '../../src-main/contract/errors'
 import { temporaryFolder } from '../unit/engine/merge/models'
-import { CommandLine } from './command-line'
-import { FILES_READ, fixture, type FileRead } from './files-read'
-import { damaged, replaceBy, SPECIAL_FILES, UNBLOCKED_AFTER_SECONDS } from './special-files'
+import { CommandLine } from './support/command-line'
+import { FILES_READ, fixture, type FileRead } from './support/files-read'
+import { damaged, replaceBy, SPECIAL_FILES, UNBLOCKED_AFTER_SECONDS } from './support/special-files'
 
 /** What a hostile file may cost at most: nothing near its size. */
 const MOST_EXTRA_BYTES = 600e6

@@ -12,7 +12,7 @@ import { describeEvaluationSet, readEvaluationSet } from '../../src-main/engine/
 import { limitLinks } from '../../src-main/engine/files/reading/links'
 import { temporaryFolder } from '../unit/engine/merge/models'
 import { TestServer } from '../unit/server/server'
-import { fixture, safetensors } from './files-read'
+import { fixture, safetensors } from './support/files-read'
 
 const SECRET = 'what nobody else may read'
 

@@ -7,8 +7,8 @@ import { oneLine, printable, printableJson } from '../../src-main/contract/value
 import { acceptedHosts, hostOf, servedAddress } from '../../src-main/server/addresses'
 import { temporaryFolder } from '../unit/engine/merge/models'
 import { TestServer } from '../unit/server/server'
-import { CommandLine } from './command-line'
-import { safetensors } from './files-read'
+import { CommandLine } from './support/command-line'
+import { safetensors } from './support/files-read'
 
 /** What a terminal acts on: an escape, C1's own, a bell, a return, marks that turn text round, a forged line. */
 const HOSTILE = [

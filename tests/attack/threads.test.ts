@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { temporaryFolder } from '../unit/engine/merge/models'
-import { CommandLine } from './command-line'
+import { CommandLine } from './support/command-line'
 
 const FAMILY = [
   ...['--base', 'resources/demo/base'],

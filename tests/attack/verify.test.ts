@@ -4,11 +4,15 @@ import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { RECIPE_KEY } from '../../src-main/engine/checkpoint/describe'
 import { MANIFEST_NAME } from '../../src-main/engine/files/writing/export-manifest'
-import { isTampered, verifyExport, type ExportVerification } from '../../src-main/engine/merge/plan/verify-export'
+import {
+  isTampered,
+  verifyExport,
+  type ExportVerification,
+} from '../../src-main/engine/merge/plan/export/verify-export'
 import { family } from '../unit/demo-family'
 import { merge, projectOf, temporaryFolder, tensor, writeModel } from '../unit/engine/merge/models'
 import { noise } from '../unit/engine/tensor/inputs'
-import { CommandLine } from './command-line'
+import { CommandLine } from './support/command-line'
 
 const { signal } = new AbortController()
 

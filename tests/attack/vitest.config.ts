@@ -9,7 +9,7 @@ export default defineConfig({
   resolve: { alias: { electron: fileURLToPath(new URL('../unit/electron-alias.ts', import.meta.url)) } },
   test: {
     include: ['tests/attack/**/*.test.ts'],
-    globalSetup: ['tests/attack/build-program.mjs'],
+    globalSetup: ['tests/attack/support/build-program.mjs'],
     setupFiles: ['tests/unit/setup.ts'],
     // Only what hangs: a busy machine is slow, not wrong.
     testTimeout: 180_000,

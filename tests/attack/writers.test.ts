@@ -15,8 +15,8 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { encodePng } from '../../src-main/engine/image/png'
 import { temporaryFolder } from '../unit/engine/merge/models'
 import { closeSockets, makeSpecial, SPECIAL_FILES } from '../unit/special-files'
-import { CommandLine } from './command-line'
-import { commandLineHere, runHere } from './command-here'
+import { CommandLine } from './support/command-line'
+import { commandLineHere, runHere } from './support/command-here'
 import {
   INPUT_OPTIONS,
   jobCommands,
@@ -26,7 +26,7 @@ import {
   project,
   type Models,
   type OutputOption,
-} from './output-options'
+} from './support/output-options'
 
 let place: string
 let models: Models

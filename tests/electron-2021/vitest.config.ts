@@ -6,7 +6,7 @@ export default defineConfig({
   root: fileURLToPath(new URL('../..', import.meta.url)),
   test: {
     include: ['tests/electron-2021/**/*.test.ts'],
-    globalSetup: ['tests/attack/build-program.mjs', 'tests/electron-2021/install-packages.mjs'],
+    globalSetup: ['tests/attack/support/build-program.mjs', 'tests/electron-2021/install-packages.mjs'],
     // Only what hangs: a busy machine is slow, not wrong.
     testTimeout: 180_000,
     hookTimeout: 180_000,

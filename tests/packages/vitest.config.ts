@@ -6,7 +6,7 @@ export default defineConfig({
   root: fileURLToPath(new URL('../..', import.meta.url)),
   test: {
     include: ['tests/packages/**/*.test.ts'],
-    globalSetup: ['tests/attack/build-program.mjs'],
+    globalSetup: ['tests/attack/support/build-program.mjs'],
     // Only what hangs: a busy machine is slow, not wrong.
     testTimeout: 180_000,
     hookTimeout: 180_000,

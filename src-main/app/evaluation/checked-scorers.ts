@@ -1,4 +1,4 @@
-import { collectPaths, ofEvaluation } from '../../contract/document/project-paths'
+import { collectPaths, ofEvaluation } from '../../contract/document/names/project-paths'
 import type { EvaluationSettings } from '../../contract/evaluate/settings'
 import type { PathAccess } from '../files/path-access'
 

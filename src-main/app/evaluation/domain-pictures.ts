@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { DOMAIN_PICTURES, type DomainPictures } from '../../contract/evaluate/domain-pictures'
+import { DOMAIN_PICTURES, type DomainPictures } from '../../contract/evaluate/scores/domain-pictures'
 import type { Project } from '../../contract/document/project'
 import { FusionError } from '../../contract/errors'
 import type { Job } from '../../contract/jobs'

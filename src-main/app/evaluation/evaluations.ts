@@ -5,8 +5,8 @@ import {
   SCORES_OF,
   type EvaluationResults,
 } from '../../contract/evaluate/results'
-import { chosenScorers, type ScoreReport } from '../../contract/evaluate/scores'
-import type { SearchReport } from '../../contract/evaluate/search'
+import { chosenScorers, type ScoreReport } from '../../contract/evaluate/scores/scores'
+import type { SearchReport } from '../../contract/evaluate/search/search'
 import { exportKey } from '../../contract/document/export-key'
 import { withoutGains } from '../../contract/document/merge-settings'
 import { FusionError } from '../../contract/errors'

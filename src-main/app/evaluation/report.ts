@@ -1,4 +1,4 @@
-import { identityOf } from '../../contract/document/model-identity'
+import { identityOf } from '../../contract/document/names/model-identity'
 import type { Project } from '../../contract/document/project'
 import { evaluationKey } from '../../contract/document/project-evaluation'
 import type { EvaluationReport, EvaluationRow } from '../../contract/evaluate/report'

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { isSameModel } from '../../contract/document/model-identity'
+import { isSameModel } from '../../contract/document/names/model-identity'
 import { suggestWeights } from '../../engine/inspect/suggest-weights'
 import { TILES_URL } from '../files/interface-files'
 import type { Studio } from '../studio'

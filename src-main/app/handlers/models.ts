@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import type { ModelDescription } from '../../contract/document/models'
-import { isWeightsName } from '../../contract/document/model-names'
+import { isWeightsName } from '../../contract/document/names/model-names'
 import type { CommandOutput } from '../../contract/protocol/commands'
 import { toErrorReport } from '../../contract/errors'
 import { openContainer } from '../../engine/checkpoint/containers/open-container'

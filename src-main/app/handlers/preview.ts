@@ -1,4 +1,4 @@
-import { ENDINGS, targetName } from '../../contract/document/file-names'
+import { ENDINGS, targetName } from '../../contract/document/names/file-names'
 import { toErrorReport } from '../../contract/errors'
 import { readMergeOfPng } from '../../engine/image/png'
 import { PICTURES_URL } from '../files/interface-files'

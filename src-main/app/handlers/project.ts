@@ -1,5 +1,5 @@
 import { restoreRecipe } from '../../project/restore-recipe'
-import { ENDINGS, targetName } from '../../contract/document/file-names'
+import { ENDINGS, targetName } from '../../contract/document/names/file-names'
 import type { Studio } from '../studio'
 import { EMPTY_PROJECT } from '../../project/edits'
 import { mapEditPaths } from '../../project/paths'

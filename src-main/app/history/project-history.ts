@@ -1,5 +1,5 @@
 import { readMergeText, weightsKey, type MergeSettings } from '../../contract/document/merge-settings'
-import { hasModelsOf, isSameFile } from '../../contract/document/model-identity'
+import { hasModelsOf, isSameFile } from '../../contract/document/names/model-identity'
 import { takingPart, type Project } from '../../contract/document/project'
 import type { HistoryEntry, HistoryKind, HistoryPage, HistoryRecord } from '../../contract/history'
 import type { Picture } from '../../contract/preview'

@@ -1,7 +1,7 @@
 import type { Adapter } from '../../engine/adapters/adapter-file'
 import type { Checkpoint } from '../../engine/checkpoint/model/checkpoint'
 import { checkpointState } from '../../engine/checkpoint/checkpoint-state'
-import { isProjectPath } from '../../contract/document/model-names'
+import { isProjectPath } from '../../contract/document/names/model-names'
 import { openEither } from '../../engine/merge/open-model'
 
 /** Longer than the commands that one change of the interface sends are apart. */

@@ -5,7 +5,7 @@ import { tensorNames } from '../../engine/checkpoint/tensor-names'
 import { methodNamed } from '../../engine/merge/methods/index'
 import { Blocks } from '../../engine/merge/plan/blocks'
 import { layersOf } from '../../engine/merge/plan/layers'
-import { tensorKey } from '../../engine/merge/plan/output-files'
+import { tensorKey } from '../../engine/merge/plan/export/output-files'
 import { weighedTensors } from '../../engine/merge/plan/rules'
 
 /** What the interface knows of a project's network: its blocks, the layers by block, and the names of all other tensors. */

@@ -1,6 +1,6 @@
 import { exportKey } from '../../contract/document/export-key'
 import { FusionError } from '../../contract/errors'
-import { SCORER_DESCRIPTIONS, type ScorerName } from '../../contract/evaluate/scorers'
+import { SCORER_DESCRIPTIONS, type ScorerName } from '../../contract/evaluate/scores/scorers'
 import type { Job } from '../../contract/jobs'
 import { checkedScorers } from '../evaluation/checked-scorers'
 import type { JobEvent } from '../jobs/compute-jobs'

@@ -9,7 +9,7 @@ import {
   type PictureRun,
   type PictureSource,
 } from '../../contract/preview'
-import type { ScorerName } from '../../contract/evaluate/scorers'
+import type { ScorerName } from '../../contract/evaluate/scores/scorers'
 import { unreadable } from '../../engine/files/reading/file-errors'
 import { PNG_FILE } from '../../engine/files/writing/file-kinds'
 import { makePrivateFolder } from '../../engine/files/writing/private'

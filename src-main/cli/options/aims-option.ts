@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander'
-import { AIMS, type Aim } from '../../contract/evaluate/aims'
+import { AIMS, type Aim } from '../../contract/evaluate/search/aims'
 
 /**
  * `loss`, `image-reward`, or a sum: `loss=1,clip=0.02`. A factor of one aim alone changes nothing.

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { modelNames } from '../../contract/document/model-names'
+import { modelNames } from '../../contract/document/names/model-names'
 import { UsageError } from '../output/output'
 
 /** What `[NAME=]PATH[@WEIGHT]` says. */

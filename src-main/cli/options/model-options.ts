@@ -1,8 +1,8 @@
 import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { z } from 'zod'
-import { blockLabel } from '../../contract/document/block-labels'
-import { presetFor, presetNamed } from '../../contract/document/block-presets'
+import { blockLabel } from '../../contract/document/blocks/block-labels'
+import { presetFor, presetNamed } from '../../contract/document/blocks/block-presets'
 import {
   OUTPUT_LAYOUTS,
   OUTPUT_TYPES,

@@ -5,7 +5,7 @@ import {
   scorerFilesSchema,
   type ScorerFiles,
   type ScorerName,
-} from '../../contract/evaluate/scorers'
+} from '../../contract/evaluate/scores/scorers'
 
 /** Where the files of scorers lie. */
 export interface ScorerOptions {

@@ -11,7 +11,7 @@ import {
   type ModelSummary,
   type UnlearnedGain,
 } from '../../contract/evaluate/losses'
-import type { Recognition } from '../../contract/evaluate/recognition'
+import type { Recognition } from '../../contract/evaluate/scores/recognition'
 import { picturesOf, type Split } from '../../contract/evaluate/settings'
 import type { ColouredTable } from '../../engine/image/table-picture'
 import { recognitionInWords } from './recognition-output'

@@ -1,6 +1,6 @@
 import type { LeaderboardEntry } from '../../contract/evaluate/losses'
-import { SCORER_DESCRIPTIONS } from '../../contract/evaluate/scorers'
-import { meanScore, scoreText, type ScoreSummary } from '../../contract/evaluate/scores'
+import { SCORER_DESCRIPTIONS } from '../../contract/evaluate/scores/scorers'
+import { meanScore, scoreText, type ScoreSummary } from '../../contract/evaluate/scores/scores'
 import { differenceInWords } from '../../engine/evaluate/compare/paired-difference'
 import type { ColouredTable } from '../../engine/image/table-picture'
 import { seconds, signed, table } from './output'

@@ -1,5 +1,5 @@
 import { ALL_DOMAINS, cellsOf } from '../../contract/evaluate/losses'
-import type { Confusion, Recognition, RecognisedModel } from '../../contract/evaluate/recognition'
+import type { Confusion, Recognition, RecognisedModel } from '../../contract/evaluate/scores/recognition'
 import { table } from './output'
 
 /** Confusions of a model that are listed for people; data have all. */

@@ -1,7 +1,13 @@
 import type { ScoreFigures } from '../../contract/evaluate/csv-tables'
 import { ALL_DOMAINS, cellsOf, type Estimate } from '../../contract/evaluate/losses'
-import { SCORER_DESCRIPTIONS } from '../../contract/evaluate/scorers'
-import { bestInWords, bestMark, scoreText, type ScoredModel, type ScoreSummary } from '../../contract/evaluate/scores'
+import { SCORER_DESCRIPTIONS } from '../../contract/evaluate/scores/scorers'
+import {
+  bestInWords,
+  bestMark,
+  scoreText,
+  type ScoredModel,
+  type ScoreSummary,
+} from '../../contract/evaluate/scores/scores'
 import type { ColouredTable } from '../../engine/image/table-picture'
 import { table } from './output'
 

@@ -1,4 +1,4 @@
-import { SCORER_DESCRIPTIONS } from '../../contract/evaluate/scorers'
+import { SCORER_DESCRIPTIONS } from '../../contract/evaluate/scores/scorers'
 import { readPicture } from '../../engine/evaluate/scored-pictures/named-pictures'
 import { PictureScores } from '../../engine/evaluate/scored-pictures/picture-scores'
 import { releaseModel } from '../resident-model'

@@ -1,4 +1,4 @@
-import { isTampered, verifyExport } from '../../engine/merge/plan/verify-export'
+import { isTampered, verifyExport } from '../../engine/merge/plan/export/verify-export'
 import type { TaskRunner } from '../task'
 
 /** Computes all hashes of an export anew, and says what they prove. */

@@ -1,4 +1,4 @@
-import { hasModelsOf } from './model-identity'
+import { hasModelsOf } from './names/model-identity'
 import { takingPart, type Project } from './project'
 
 /** What an export is of: whether it still is what the project says, and of the same models at all. */

@@ -1,6 +1,6 @@
 import type { EvaluationResults } from '../evaluate/results'
-import { LOSS_ALONE, scorerOf, type Aim } from '../evaluate/aims'
-import type { FoundWeights, SearchReport, SearchStrategy } from '../evaluate/search'
+import { LOSS_ALONE, scorerOf, type Aim } from '../evaluate/search/aims'
+import type { FoundWeights, SearchReport, SearchStrategy } from '../evaluate/search/search'
 import { DENOISER_COMPONENTS } from '../values/denoisers'
 import { methodSchema, takingPart, type ModelEntry, type Project } from './project'
 

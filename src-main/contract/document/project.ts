@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { DENOISER_COMPONENTS } from '../values/denoisers'
-import { labelledWeights } from './block-labels'
+import { labelledWeights } from './blocks/block-labels'
 import { calibrationSettingsSchema } from './calibration'
 import { gridSchema } from '../grid/grid'
 import { promptBookSchema } from './prompt-styles'

@@ -9,9 +9,9 @@ import {
   type ModelRole,
   type UnlearnedGain,
 } from './losses'
-import type { Recognition } from './recognition'
-import type { ScorerName } from './scorers'
-import { meanScore, type ScoreReport, type ScoreSummary } from './scores'
+import type { Recognition } from './scores/recognition'
+import type { ScorerName } from './scores/scorers'
+import { meanScore, type ScoreReport, type ScoreSummary } from './scores/scores'
 
 /** One figure of an evaluation: a line of its CSV. */
 interface Figure {

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { errorReportSchema } from '../document/models'
 import { methodSchema } from '../document/project'
 import { leaderboardEntrySchema, lossSummarySchema, roleSchema, unlearnedGainSchema } from './losses'
-import { recognitionSchema } from './recognition'
+import { recognitionSchema } from './scores/recognition'
 import { resultHeadSchema } from './result-head'
 
 /** A row of a table, before it is measured. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { modelIdentitySchema } from '../document/model-identity'
+import { modelIdentitySchema } from '../document/names/model-identity'
 import { SPLITS } from './settings'
 
 /** What every kept result of an evaluation says of itself: of which project and which pictures it is. */

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { driftReportSchema } from './drift'
 import { evaluationReportSchema } from './report'
-import { scoreReportSchema } from './scores'
-import { searchReportSchema } from './search'
-import { withScores } from './earlier-clip'
+import { scoreReportSchema } from './scores/scores'
+import { searchReportSchema } from './search/search'
+import { withScores } from './scores/earlier-clip'
 
 const resultsSchema = z.object({
   table: evaluationReportSchema.nullable(),

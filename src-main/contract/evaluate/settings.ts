@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { countSchema, guidanceSchema, MOST_PROMPTS, pathSchema, stepsSchema } from '../values/limits'
 import { errorReportSchema } from '../document/models'
 import { METHOD_NAMES } from '../methods/index'
-import { recognitionSettingsSchema } from './recognition'
-import { scorerFilesSchema } from './scorers'
+import { recognitionSettingsSchema } from './scores/recognition'
+import { scorerFilesSchema } from './scores/scorers'
 
 /** Which pictures are measured. */
 export const SPLITS = ['held-out', 'train', 'all'] as const

@@ -1,5 +1,5 @@
-import { blockLabel } from '../document/block-labels'
-import { blockWords } from '../document/block-words'
+import { blockLabel } from '../document/blocks/block-labels'
+import { blockWords } from '../document/blocks/block-words'
 import { withModel, type MethodSettings, type PreviewSettings, type Project } from '../document/project'
 import { AXIS_KINDS, MOST_AXIS_VALUES, type AxisKind, type GridAxis } from './grid'
 import { keyInWords } from '../methods/descriptor'

@@ -1,6 +1,6 @@
 import { csvTable } from '../values/csv'
 import type { Project } from '../document/project'
-import { blockWords } from '../document/block-words'
+import { blockWords } from '../document/blocks/block-words'
 import type { GroupMeasures } from './group-measures'
 import type { InspectedMap } from './inspected-map'
 import { fittedScale, MEASURE_NAMES, MEASURES, valueOf, type MeasureName } from './measures'

@@ -1,4 +1,4 @@
-import { isSameModel, type ModelIdentity } from '../document/model-identity'
+import { isSameModel, type ModelIdentity } from '../document/names/model-identity'
 import type { LayerInfo } from '../document/models'
 import type { ModelEntry, Project } from '../document/project'
 import type { LayerSummary } from '../inspect'

@@ -1,4 +1,4 @@
-import { weightOf } from '../document/layer-patterns'
+import { weightOf } from '../document/blocks/layer-patterns'
 import type { ModelEntry, Project } from '../document/project'
 import { primaryModel } from '../methods/descriptor'
 import { describedMethod } from '../methods/index'

@@ -1,6 +1,13 @@
 import { ALL_DOMAINS, cellsOf } from '../evaluate/losses'
-import { SCORER_DESCRIPTIONS } from '../evaluate/scorers'
-import { bestInWords, bestMark, estimateText, scoreText, type ScoreReport, type ScoreSummary } from '../evaluate/scores'
+import { SCORER_DESCRIPTIONS } from '../evaluate/scores/scorers'
+import {
+  bestInWords,
+  bestMark,
+  estimateText,
+  scoreText,
+  type ScoreReport,
+  type ScoreSummary,
+} from '../evaluate/scores/scores'
 import { byRole } from '../evaluate/table-verdict'
 import { divergingScale } from '../values/colour-scales'
 import { formatDate } from '../values/format'

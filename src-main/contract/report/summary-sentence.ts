@@ -1,5 +1,5 @@
 import { countOf, formatCosine, formatPercent, listOf, shorten } from '../values/format'
-import { blockWords } from '../document/block-words'
+import { blockWords } from '../document/blocks/block-words'
 import { largestChange, strongestConflict, type GroupMeasures } from './group-measures'
 
 /** Two specialists oppose each other from this correlation on, as suggestions see it; nearer to 0 they touch different directions. */

@@ -1,4 +1,4 @@
-import { describedMetadata } from '../merge/plan/described-metadata'
+import { describedMetadata } from '../merge/plan/export/described-metadata'
 import { basename } from 'node:path'
 import { usedSettings } from '../../contract/adapter-fusion'
 import { frequenciesIn } from '../adapters/describe-adapter'

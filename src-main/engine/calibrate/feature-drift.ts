@@ -21,7 +21,7 @@ import { decodeFloats } from '../tensor/convert'
 import { Kernels } from '../tensor/kernels'
 import { calibratedLayers, type CalibratedCheckpoint } from './calibrate'
 import { gatherColumns, layerGroups } from './gather'
-import type { CalibratedLayer, LayerColumns } from '../merge/plan/calibration-file'
+import type { CalibratedLayer, LayerColumns } from '../merge/plan/calibration/calibration-file'
 import { denoiserOf } from '../checkpoint/denoisers'
 import { isDenoiser } from '../../contract/values/denoisers'
 

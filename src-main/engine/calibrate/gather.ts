@@ -1,4 +1,4 @@
-import type { CalibratedLayer, LayerColumns } from '../merge/plan/calibration-file'
+import type { CalibratedLayer, LayerColumns } from '../merge/plan/calibration/calibration-file'
 import { createHash } from 'node:crypto'
 import type { LayerInput } from '../architecture/network-graph'
 import type { Pipeline } from '../diffusion/pipeline'

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Tensor } from '../runtime/session'
 import { elementCount } from '../tensor/element-type'
-import { CONDITION, OWN_INPUTS } from '../merge/plan/recorded-runs'
+import { CONDITION, OWN_INPUTS } from '../merge/plan/calibration/recorded-runs'
 import { Reservoir } from '../layer-inputs/reservoir'
 import { groupBy } from '../../contract/values/group-by'
 

@@ -1,5 +1,5 @@
 import type { ModelRole } from '../../contract/evaluate/losses'
-import type { Recognition } from '../../contract/evaluate/recognition'
+import type { Recognition } from '../../contract/evaluate/scores/recognition'
 import type { EvaluationSettings } from '../../contract/evaluate/settings'
 import { FusionError } from '../../contract/errors'
 import { readingOf, type AdapterStrengths, type Project, type Reading } from '../../contract/document/project'

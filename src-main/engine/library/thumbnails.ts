@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
-import { isWeightsName } from '../../contract/document/model-names'
+import { isWeightsName } from '../../contract/document/names/model-names'
 import { FusionError } from '../../contract/errors'
 import { readSafetensors } from '../checkpoint/containers/safetensors'
 import { readSmallFile } from '../files/reading/regular-file'

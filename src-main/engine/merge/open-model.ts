@@ -1,7 +1,7 @@
 import { realpath, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { FusionError } from '../../contract/errors'
-import { isProjectPath, modelNames } from '../../contract/document/model-names'
+import { isProjectPath, modelNames } from '../../contract/document/names/model-names'
 import {
   projectSchema,
   readingOf,

@@ -1,7 +1,7 @@
 import { FusionError } from '../../contract/errors'
 import type { MERGEABLE_COMPONENTS, MethodName, MethodSettings, OutputType } from '../../contract/document/project'
 import { asName, MOST_MODELS } from '../../contract/values/limits'
-import { isWeightsName } from '../../contract/document/model-names'
+import { isWeightsName } from '../../contract/document/names/model-names'
 
 /** A model of another program's recipe. */
 export interface ForeignModel {

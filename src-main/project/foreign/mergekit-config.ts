@@ -1,6 +1,6 @@
 import { parse } from 'yaml'
 import { asObject, isObject, type JsonObject } from '../../contract/values/json-text'
-import { isWeightsName } from '../../contract/document/model-names'
+import { isWeightsName } from '../../contract/document/names/model-names'
 import { OPEN_RESULT_HINT, Refusal } from './foreign-recipe'
 
 /** A configuration has two kilobytes; a text of this length may nest so deeply that reading it takes seconds. */

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import { isRecipeName, isWeightsName, modelNames } from '../../contract/document/model-names'
+import { isRecipeName, isWeightsName, modelNames } from '../../contract/document/names/model-names'
 import {
   MERGEABLE_COMPONENTS,
   methodSchema,

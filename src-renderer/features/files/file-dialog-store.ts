@@ -1,6 +1,6 @@
 import { defineStore } from 'pinia'
 import { shallowRef } from 'vue'
-import { withEnding } from '../../../src-main/contract/document/file-names'
+import { withEnding } from '../../../src-main/contract/document/names/file-names'
 import { useSession } from '../../bridge/session-store'
 import { fileName } from '../../shared/format'
 import { useNotices } from '../../shared/notices/notices-store'

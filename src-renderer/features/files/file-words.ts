@@ -1,6 +1,6 @@
 import type { CommandInput, CommandOutput } from '../../../src-main/contract/protocol/commands'
-import { ENDINGS } from '../../../src-main/contract/document/file-names'
-import { PROMPTS_ENDING, RECIPE_ENDINGS, WEIGHTS_ENDINGS } from '../../../src-main/contract/document/model-names'
+import { ENDINGS } from '../../../src-main/contract/document/names/file-names'
+import { PROMPTS_ENDING, RECIPE_ENDINGS, WEIGHTS_ENDINGS } from '../../../src-main/contract/document/names/model-names'
 import { countOf } from '../../shared/format'
 import type { IconName } from '../../shared/controls/icons'
 

@@ -1,4 +1,4 @@
-import { isSameFile } from '../../../src-main/contract/document/model-identity'
+import { isSameFile } from '../../../src-main/contract/document/names/model-identity'
 import type { MergeSettings } from '../../../src-main/contract/document/merge-settings'
 import type { MethodSettings, ModelEntry } from '../../../src-main/contract/document/project'
 import type { GridAxis } from '../../../src-main/contract/grid/grid'

@@ -1,5 +1,5 @@
-import { isSameFile } from '../../../src-main/contract/document/model-identity'
-import { modelNames } from '../../../src-main/contract/document/model-names'
+import { isSameFile } from '../../../src-main/contract/document/names/model-identity'
+import { modelNames } from '../../../src-main/contract/document/names/model-names'
 import type { MergeSettings } from '../../../src-main/contract/document/merge-settings'
 import {
   modelSchema,

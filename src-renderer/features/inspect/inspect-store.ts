@@ -5,7 +5,7 @@ import {
   inspectionKey,
   isSameModel,
   type ModelIdentity,
-} from '../../../src-main/contract/document/model-identity'
+} from '../../../src-main/contract/document/names/model-identity'
 import type { LayerSummary, MatrixInfo, MatrixKind } from '../../../src-main/contract/inspect'
 import { inspectedColumns, layerKey, type InspectedColumn } from '../../../src-main/contract/report/inspected-map'
 import type { LayerInfo } from '../../../src-main/contract/document/models'

@@ -1,7 +1,7 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef, watch } from 'vue'
 import type { CommandOutput } from '../../../src-main/contract/protocol/commands'
-import { modelNames } from '../../../src-main/contract/document/model-names'
+import { modelNames } from '../../../src-main/contract/document/names/model-names'
 import { FusionError, type ErrorReport } from '../../../src-main/contract/errors'
 import type { IncompatibilityReport, ModelDescription } from '../../../src-main/contract/document/models'
 import { modelSchema, type ModelEntry } from '../../../src-main/contract/document/project'

@@ -1,5 +1,5 @@
 import type { CommandOutput } from '../../../src-main/contract/protocol/commands'
-import { matchesPattern, unmatchedHint } from '../../../src-main/contract/document/layer-patterns'
+import { matchesPattern, unmatchedHint } from '../../../src-main/contract/document/blocks/layer-patterns'
 import { countOf, listOf } from '../../shared/format'
 
 type Network = CommandOutput<'models.layers'>

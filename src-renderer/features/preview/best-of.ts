@@ -1,4 +1,4 @@
-import type { ScorerName } from '../../../src-main/contract/evaluate/scorers'
+import type { ScorerName } from '../../../src-main/contract/evaluate/scores/scorers'
 import type { Picture } from '../../../src-main/contract/preview'
 import { groupBy } from '../../../src-main/contract/values/group-by'
 

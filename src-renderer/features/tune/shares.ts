@@ -1,4 +1,4 @@
-import { weightOf } from '../../../src-main/contract/document/layer-patterns'
+import { weightOf } from '../../../src-main/contract/document/blocks/layer-patterns'
 import { describedMethod } from '../../../src-main/contract/methods/index'
 import { partsOfAverage } from '../../../src-main/contract/methods/shares'
 import type { MethodName, ModelEntry } from '../../../src-main/contract/document/project'

@@ -1,8 +1,8 @@
 import { evaluationKey } from '../../../src-main/contract/document/project-evaluation'
 import type { LeaderboardEntry } from '../../../src-main/contract/evaluate/losses'
-import { LOSS_ALONE } from '../../../src-main/contract/evaluate/aims'
+import { LOSS_ALONE } from '../../../src-main/contract/evaluate/search/aims'
 import { EMPTY_RESULTS, type EvaluationResults } from '../../../src-main/contract/evaluate/results'
-import { SCORERS } from '../../../src-main/contract/evaluate/scorers'
+import { SCORERS } from '../../../src-main/contract/evaluate/scores/scorers'
 import type { Project } from '../../../src-main/contract/document/project'
 import { expect, expectAccessible, test } from '../support/studio-test'
 

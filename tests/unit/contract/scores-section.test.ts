@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { scoreReportSchema } from '../../../src-main/contract/evaluate/scores'
+import { scoreReportSchema } from '../../../src-main/contract/evaluate/scores/scores'
 import { scoresSection } from '../../../src-main/contract/report/scores-section'
 
 it('has a table of each scorer in the report, the best of every column marked', () => {

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join, parse } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { loadProject, type ModelOptions } from '../../../src-main/cli/options/model-options'
-import { SCORERS } from '../../../src-main/contract/evaluate/scorers'
+import { SCORERS } from '../../../src-main/contract/evaluate/scores/scorers'
 import { projectSchema } from '../../../src-main/contract/document/project'
 import { readProject, writeProject } from '../../../src-main/project/project-file'
-import { pathsOf } from '../../../src-main/contract/document/project-paths'
+import { pathsOf } from '../../../src-main/contract/document/names/project-paths'
 import { mapEditPaths } from '../../../src-main/project/paths'
 
 const folder = mkdtempSync(join(tmpdir(), 'project-'))

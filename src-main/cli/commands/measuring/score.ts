@@ -1,8 +1,13 @@
 import { Option, type Command } from 'commander'
 import { csvTable } from '../../../contract/values/csv'
 import { FusionError } from '../../../contract/errors'
-import { SCORERS, SCORER_DESCRIPTIONS, type ScorerFiles, type ScorerName } from '../../../contract/evaluate/scorers'
-import { chosenScorers, scoreText } from '../../../contract/evaluate/scores'
+import {
+  SCORERS,
+  SCORER_DESCRIPTIONS,
+  type ScorerFiles,
+  type ScorerName,
+} from '../../../contract/evaluate/scores/scorers'
+import { chosenScorers, scoreText } from '../../../contract/evaluate/scores/scores'
 import { mean } from '../../../engine/evaluate/losses/bootstrap'
 import {
   readPictures,

@@ -11,9 +11,9 @@ import {
   type SearchReport,
   type SearchSpaceName,
   type SearchStrategy,
-} from '../../../contract/evaluate/search'
+} from '../../../contract/evaluate/search/search'
 import { gainedProject, withFound, withFoundWeights } from '../../../contract/document/project-evaluation'
-import { aimedText, aimsInWords, LOSS_ALONE, scorerOf, type Aim } from '../../../contract/evaluate/aims'
+import { aimedText, aimsInWords, LOSS_ALONE, scorerOf, type Aim } from '../../../contract/evaluate/search/aims'
 import { scoreSettingsSchema } from '../../../contract/evaluate/settings'
 import { searchMerge, type FoundMerge } from '../../../engine/evaluate/search/search-merge'
 import type { Trial } from '../../../engine/evaluate/search/weight-trials'

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { outputName, refusePickleEnding } from '../../../contract/document/output-name'
+import { outputName, refusePickleEnding } from '../../../contract/document/names/output-name'
 import { outputSchema, type Project } from '../../../contract/document/project'
 import { planConversion } from '../../../engine/merge/open-model'
 import {

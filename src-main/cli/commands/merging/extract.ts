@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import { outputName } from '../../../contract/document/output-name'
+import { outputName } from '../../../contract/document/names/output-name'
 import type { EmaUse } from '../../../contract/document/project'
 import { openModel, openSpecialist } from '../../../engine/merge/open-model'
 import { extractLora, type Extraction } from '../../../engine/extract/extract-lora'

@@ -10,7 +10,7 @@ import {
   usedSettings,
   type FusionSettings,
 } from '../../../contract/adapter-fusion'
-import { outputName } from '../../../contract/document/output-name'
+import { outputName } from '../../../contract/document/names/output-name'
 import type { Project } from '../../../contract/document/project'
 import { LORA_COMPONENTS } from '../../../engine/extract/lora-names'
 import { fuseAdapters, fusedProject } from '../../../engine/adapter-fusion/fuse-adapters'

@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander'
 import { figure } from '../../../contract/values/figures'
-import { outputName, refusePickleEnding } from '../../../contract/document/output-name'
+import { outputName, refusePickleEnding } from '../../../contract/document/names/output-name'
 import { reweightingOf, type MethodKind } from '../../../contract/methods/descriptor'
 import type { Project } from '../../../contract/document/project'
 import { trimContributions } from '../../../engine/merge/contributions/cache-space'

@@ -1,14 +1,14 @@
 import { readdir, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { Command } from 'commander'
-import { isWeightsName } from '../../../contract/document/model-names'
+import { isWeightsName } from '../../../contract/document/names/model-names'
 import {
   isTampered,
   verifyExport,
   type ExportVerification,
   type Proof,
   type VerifiedFile,
-} from '../../../engine/merge/plan/verify-export'
+} from '../../../engine/merge/plan/export/verify-export'
 import { EXIT, lines, printResult, runCommand, type CommonOptions } from '../../output/output'
 
 interface VerifyOptions extends CommonOptions {

@@ -1,4 +1,4 @@
-import type { ScorerName } from '../../../contract/evaluate/scorers'
+import type { ScorerName } from '../../../contract/evaluate/scores/scorers'
 import type { Checkpoint } from '../../checkpoint/model/checkpoint'
 import { preprocessForClip } from '../../diffusion/clip-image'
 import type { Picture as DrawnPicture } from '../../diffusion/pipeline'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Recognition, RecognitionSettings } from '../../../contract/evaluate/recognition'
+import type { Recognition, RecognitionSettings } from '../../../contract/evaluate/scores/recognition'
 import { drawingRuns } from '../../../contract/preview'
 import type { ModelRole } from '../../../contract/evaluate/losses'
 import { openModel } from '../../merge/open-model'

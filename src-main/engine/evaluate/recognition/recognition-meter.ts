@@ -1,4 +1,4 @@
-import type { RecognitionSettings } from '../../../contract/evaluate/recognition'
+import type { RecognitionSettings } from '../../../contract/evaluate/scores/recognition'
 import { FusionError } from '../../../contract/errors'
 import { throwIfCancelled } from '../../cancel'
 import { picturesTogether } from '../../diffusion/pipeline'

@@ -1,4 +1,4 @@
-import type { Confusion, RecognisedModel } from '../../../contract/evaluate/recognition'
+import type { Confusion, RecognisedModel } from '../../../contract/evaluate/scores/recognition'
 import type { Estimate, ModelRole } from '../../../contract/evaluate/losses'
 import { mean, meanOfEstimates } from '../losses/bootstrap'
 import type { Nearest } from './recognition-meter'

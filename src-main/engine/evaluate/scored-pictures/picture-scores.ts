@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { SCORER_DESCRIPTIONS, type ScorerFiles, type ScorerName } from '../../../contract/evaluate/scorers'
+import { SCORER_DESCRIPTIONS, type ScorerFiles, type ScorerName } from '../../../contract/evaluate/scores/scorers'
 import { groupBy } from '../../../contract/values/group-by'
 import { throwIfCancelled } from '../../cancel'
 import { digest } from '../../files/kept/digest'

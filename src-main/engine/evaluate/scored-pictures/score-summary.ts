@@ -1,6 +1,6 @@
 import type { BootstrapOptions, Estimate, ModelRole } from '../../../contract/evaluate/losses'
-import type { ScorerName } from '../../../contract/evaluate/scorers'
-import { isTie, type BestOfColumn, type ScoredModel, type ScoreSummary } from '../../../contract/evaluate/scores'
+import type { ScorerName } from '../../../contract/evaluate/scores/scorers'
+import { isTie, type BestOfColumn, type ScoredModel, type ScoreSummary } from '../../../contract/evaluate/scores/scores'
 import { Bootstrap, mean, meanOf } from '../losses/bootstrap'
 
 /** What one scorer said of a model's pictures. */

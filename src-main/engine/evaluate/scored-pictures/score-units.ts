@@ -1,5 +1,5 @@
 import { groupBy } from '../../../contract/values/group-by'
-import type { ScorerFiles, ScorerName } from '../../../contract/evaluate/scorers'
+import type { ScorerFiles, ScorerName } from '../../../contract/evaluate/scores/scorers'
 import type { loadScorer } from '../scores/load-scorer'
 import { isMeasured, NotMeasured } from '../measured/not-measured'
 import type { NamedPicture } from './named-pictures'

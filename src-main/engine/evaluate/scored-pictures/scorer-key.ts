@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { clipOfAesthetic, type ScorerFiles, type ScorerName } from '../../../contract/evaluate/scorers'
+import { clipOfAesthetic, type ScorerFiles, type ScorerName } from '../../../contract/evaluate/scores/scorers'
 import { hashFile } from '../../checkpoint/hash'
 import { digest } from '../../files/kept/digest'
 import { unreadable } from '../../files/reading/file-errors'

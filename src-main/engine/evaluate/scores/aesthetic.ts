@@ -1,4 +1,4 @@
-import { clipOfAesthetic } from '../../../contract/evaluate/scorers'
+import { clipOfAesthetic } from '../../../contract/evaluate/scores/scorers'
 import { FusionError } from '../../../contract/errors'
 import { openWeights } from '../../checkpoint/containers/open-container'
 import { plainViews } from '../../checkpoint/key-maps/name-table'

@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path'
 import { FusionError } from '../../../contract/errors'
-import type { ScorerFiles } from '../../../contract/evaluate/scorers'
+import type { ScorerFiles } from '../../../contract/evaluate/scores/scorers'
 import { openWeights } from '../../checkpoint/containers/open-container'
 import { readJsonObjectSync } from '../../files/reading/json-object'
 import { requireOwn } from '../../files/reading/links'

@@ -1,5 +1,5 @@
 import { FusionError } from '../../../contract/errors'
-import { SCORER_DESCRIPTIONS, type ScorerFiles, type ScorerName } from '../../../contract/evaluate/scorers'
+import { SCORER_DESCRIPTIONS, type ScorerFiles, type ScorerName } from '../../../contract/evaluate/scores/scorers'
 import { requireDeviceMemory, weightBytes } from '../../runtime/memory'
 import { chooseDevice, providerAbilities, type ProviderStatus } from '../../runtime/providers'
 import { openAesthetic } from './aesthetic'

@@ -1,4 +1,4 @@
-import type { ScorerFiles, ScorerName } from '../../../contract/evaluate/scorers'
+import type { ScorerFiles, ScorerName } from '../../../contract/evaluate/scores/scorers'
 import type { NetworkOptions } from '../../architecture/network-graph'
 import type { TensorView } from '../../checkpoint/model/checkpoint'
 import type { Picture } from '../../diffusion/pipeline'

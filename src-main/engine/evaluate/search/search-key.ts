@@ -1,4 +1,4 @@
-import { scorerOf } from '../../../contract/evaluate/aims'
+import { scorerOf } from '../../../contract/evaluate/search/aims'
 import type { Project } from '../../../contract/document/project'
 import { digest } from '../../files/kept/digest'
 import type { EvaluationRun } from '../evaluation-run'

@@ -1,12 +1,12 @@
-import { isOfScores, LOSS_ALONE } from '../../../contract/evaluate/aims'
+import { isOfScores, LOSS_ALONE } from '../../../contract/evaluate/search/aims'
 import type {
   FoundWeights,
   Grouping,
   SearchReport,
   SearchStrategy,
   SearchWork,
-} from '../../../contract/evaluate/search'
-import { scorerFilesSchema } from '../../../contract/evaluate/scorers'
+} from '../../../contract/evaluate/search/search'
+import { scorerFilesSchema } from '../../../contract/evaluate/scores/scorers'
 import { FusionError } from '../../../contract/errors'
 import { weighsBase } from '../../../contract/methods/descriptor'
 import { methodSchema, takingPart, type ModelEntry, type Project } from '../../../contract/document/project'

@@ -1,5 +1,5 @@
-import type { Aim } from '../../../contract/evaluate/aims'
-import type { Grouping, RaceRound, SearchStrategy } from '../../../contract/evaluate/search'
+import type { Aim } from '../../../contract/evaluate/search/aims'
+import type { Grouping, RaceRound, SearchStrategy } from '../../../contract/evaluate/search/search'
 import type { AimedScores } from './objectives/aimed-objective'
 import type { SearchShare } from './parts/parts-in-step'
 

@@ -1,5 +1,5 @@
 import type { PairedLosses } from '../../../contract/evaluate/losses'
-import type { SearchReport } from '../../../contract/evaluate/search'
+import type { SearchReport } from '../../../contract/evaluate/search/search'
 import { differenceInWords, exceedsTwoErrors } from '../compare/paired-difference'
 import { pairedValues, type Stratum, type UnitValues } from './objectives/objective'
 

@@ -1,5 +1,5 @@
 import { groupBy } from '../../../contract/values/group-by'
-import type { ScorerFiles } from '../../../contract/evaluate/scorers'
+import type { ScorerFiles } from '../../../contract/evaluate/scores/scorers'
 import { measureRows, withFoundScales, type RowNews, type UsedDomains } from '../compare/compare-methods'
 import type { EvaluatedRow, EvaluationRun } from '../evaluation-run'
 import { drawAndScore, type DrawnTable } from '../scored-pictures/score-table'

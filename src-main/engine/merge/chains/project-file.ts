@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 import { FusionError } from '../../../contract/errors'
 import { projectSchema, type Project } from '../../../contract/document/project'
-import { mapPaths } from '../../../contract/document/project-paths'
+import { mapPaths } from '../../../contract/document/names/project-paths'
 import { readSmallText } from '../../files/reading/regular-file'
 import { SMALL_FILES } from '../../files/reading/small-files'
 

@@ -4,10 +4,10 @@ import { encodeHeader } from '../../checkpoint/containers/safetensors-write'
 import { OrderedChecksum } from '../../files/kept/checksums'
 import { makeFolder } from '../../files/writing/make-folder'
 import { writeFully } from '../../files/writing/write-fully'
-import { outputPath, type OutputFile } from '../plan/output-files'
+import { outputPath, type OutputFile } from '../plan/export/output-files'
 import { PrefixHash } from './prefix-hash'
 import { RECIPE_KEY } from '../../checkpoint/describe'
-import { sealed } from '../plan/seal'
+import { sealed } from '../plan/export/seal'
 
 interface OpenFile {
   path: string

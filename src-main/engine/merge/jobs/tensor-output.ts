@@ -1,6 +1,6 @@
 import { BYTES_PER_ELEMENT, type FloatType } from '../../tensor/element-type'
 import { FloatEncoder } from '../../tensor/float-encoder'
-import { FP8, type WrittenType } from '../plan/output-types'
+import { FP8, type WrittenType } from '../plan/export/output-types'
 import { swappedOutput, type WriteBytes } from './transposition'
 
 /** The largest number of float8_e4m3fn. */

@@ -1,7 +1,7 @@
 import { elementCount } from '../../tensor/element-type'
 import type { MergeWork } from '../plan/merge-work'
 import type { LayerTask, TensorTask } from '../plan/merge-plan'
-import type { OutputFile } from '../plan/output-files'
+import type { OutputFile } from '../plan/export/output-files'
 import { writtenBytes } from './tensor-output'
 
 /** Bytes of an output file's data that a part of a merge writes. */

@@ -1,5 +1,5 @@
 import { FusionError } from '../../../contract/errors'
-import { matchesPattern } from '../../../contract/document/layer-patterns'
+import { matchesPattern } from '../../../contract/document/blocks/layer-patterns'
 import type { MethodSettings } from '../../../contract/document/project'
 import type { Checkpoint, ComponentName } from '../../checkpoint/model/checkpoint'
 import { isMergeable } from '../../checkpoint/mergeable'

@@ -4,9 +4,9 @@ import { distinctBy } from '../../../contract/values/distinct-by'
 import type { Checkpoint, ComponentName, TensorView } from '../../checkpoint/model/checkpoint'
 import type { SourceFile } from '../../checkpoint/containers/container'
 import { mergesLayers, type MergeMethod } from '../methods/method'
-import type { Calibration } from './calibration-file'
+import type { Calibration } from './calibration/calibration-file'
 import type { Layer } from './layers'
-import type { Destination, OutputFiles } from './output-files'
+import type { Destination, OutputFiles } from './export/output-files'
 
 /** A model that takes part, opened. */
 export interface PlannedModel {

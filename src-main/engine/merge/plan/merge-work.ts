@@ -1,5 +1,5 @@
 import type { LayerTask, MergePlan, TensorTask } from './merge-plan'
-import type { OutputFile } from './output-files'
+import type { OutputFile } from './export/output-files'
 
 /** What of a merge is done. */
 export interface MergeWork {

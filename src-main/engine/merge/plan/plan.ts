@@ -1,11 +1,11 @@
 import { resolve } from 'node:path'
 import { FusionError } from '../../../contract/errors'
 import { figure } from '../../../contract/values/figures'
-import { gainOf, weightOf } from '../../../contract/document/layer-patterns'
+import { gainOf, weightOf } from '../../../contract/document/blocks/layer-patterns'
 import { primaryModel, weighsBase } from '../../../contract/methods/descriptor'
 import { negativeWeight, wrongCount, type Impossible } from '../../../contract/methods/impossible'
 import { alignModels, type AlignListener } from '../alignment/align-models'
-import { CALIBRATE_HINT, openCalibration, type Calibration } from './calibration-file'
+import { CALIBRATE_HINT, openCalibration, type Calibration } from './calibration/calibration-file'
 import {
   readingOf,
   needsCalibration,
@@ -31,9 +31,16 @@ import { methodNamed } from '../methods/index'
 import { mergesLayers, type MergeMethod } from '../methods/method'
 import { soup } from '../methods/soup'
 import { notesOn } from './notes'
-import { isFolderLayout, layOutFiles, tensorKey, viewOf, type Destination, type OutputFiles } from './output-files'
-import { inShards } from './shards'
-import { zipModels } from './zip-plan'
+import {
+  isFolderLayout,
+  layOutFiles,
+  tensorKey,
+  viewOf,
+  type Destination,
+  type OutputFiles,
+} from './export/output-files'
+import { inShards } from './export/shards'
+import { zipModels } from './export/zip-plan'
 import { checkGains, checkLayerKinds, checkWeightRules, unusedSettings, unusedWeights } from './rules'
 import { isDenoiser } from '../../../contract/values/denoisers'
 

@@ -14,8 +14,8 @@ import { hashFiles } from '../../checkpoint/hash'
 import { openRegularFile } from '../../files/reading/regular-file'
 import { RUNTIME_VERSION, type Provider } from '../../runtime/session'
 import { mergesLayers, type MergeMethod } from '../methods/method'
-import { describedMetadata } from './described-metadata'
-import type { OutputFile } from './output-files'
+import { describedMetadata } from './export/described-metadata'
+import type { OutputFile } from './export/output-files'
 import { planBehind, settingsInUse, sourcesOf, type MergePlan } from './merge-plan'
 
 const recipeFileSchema = z.object({ name: z.string(), sha256: z.string() })

@@ -1,6 +1,6 @@
-import { blockLabel } from '../../../contract/document/block-labels'
+import { blockLabel } from '../../../contract/document/blocks/block-labels'
 import { FusionError } from '../../../contract/errors'
-import { matchesPattern, unmatchedHint } from '../../../contract/document/layer-patterns'
+import { matchesPattern, unmatchedHint } from '../../../contract/document/blocks/layer-patterns'
 import { keyInWords, primaryModel, weighsBase } from '../../../contract/methods/descriptor'
 import { unusedParameters } from '../../../contract/methods/settings'
 import type { MethodSettings, ModelEntry } from '../../../contract/document/project'

@@ -5,7 +5,7 @@ import { OrderedChecksum } from '../../files/kept/checksums'
 import { isThere } from '../../files/reading/regular-file'
 import { temporaryName } from '../../files/writing/temporary-name'
 import { writeFully } from '../../files/writing/write-fully'
-import { outputPath, type OutputFile } from '../plan/output-files'
+import { outputPath, type OutputFile } from '../plan/export/output-files'
 import type { FinishedWork, WrittenRange } from '../resume/journal-lines'
 import type { ShareFiles } from './share-files'
 

@@ -1,11 +1,11 @@
 import { defineStore } from 'pinia'
 import { computed, ref } from 'vue'
-import { LOSS_ALONE, scorerOf, type AimName } from '../../../../src-main/contract/evaluate/aims'
+import { LOSS_ALONE, scorerOf, type AimName } from '../../../../src-main/contract/evaluate/search/aims'
 import {
   searchRequestSchema,
   type SearchRequest,
   type SearchSpaceName,
-} from '../../../../src-main/contract/evaluate/search'
+} from '../../../../src-main/contract/evaluate/search/search'
 import { useProject } from '../../project/project-store'
 
 /** What the next search is asked for. */

@@ -1,5 +1,5 @@
-import type { SearchForecast } from '../../../../src-main/contract/evaluate/search-forecast'
-import type { Grouping, SearchReport, SearchSpaceName } from '../../../../src-main/contract/evaluate/search'
+import type { SearchForecast } from '../../../../src-main/contract/evaluate/search/search-forecast'
+import type { Grouping, SearchReport, SearchSpaceName } from '../../../../src-main/contract/evaluate/search/search'
 import { countOf } from '../../../shared/format'
 
 /** What shares a number, by what is searched. */

@@ -5,7 +5,7 @@ import {
   presetFor,
   type BlockPreset,
   type PresetWeights,
-} from '../../../../src-main/contract/document/block-presets'
+} from '../../../../src-main/contract/document/blocks/block-presets'
 import { useNotices } from '../../../shared/notices/notices-store'
 import { useModels } from '../../models/models-store'
 import { useProject } from '../../project/project-store'

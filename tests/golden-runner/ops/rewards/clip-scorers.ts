@@ -1,6 +1,10 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { scorerFilesSchema, type ScorerFiles, type ScorerName } from '../../../../src-main/contract/evaluate/scorers'
+import {
+  scorerFilesSchema,
+  type ScorerFiles,
+  type ScorerName,
+} from '../../../../src-main/contract/evaluate/scores/scorers'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { openWeights } from '../../../../src-main/engine/checkpoint/containers/open-container'
 import { plainViews } from '../../../../src-main/engine/checkpoint/key-maps/name-table'

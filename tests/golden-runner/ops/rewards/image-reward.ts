@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { scorerFilesSchema } from '../../../../src-main/contract/evaluate/scorers'
+import { scorerFilesSchema } from '../../../../src-main/contract/evaluate/scores/scorers'
 import { buildBlipText } from '../../../../src-main/engine/architecture/blip/blip-text'
 import { buildBlipVision } from '../../../../src-main/engine/architecture/blip/blip-vision'
 import type { BuiltNetwork, NetworkOptions } from '../../../../src-main/engine/architecture/network-graph'

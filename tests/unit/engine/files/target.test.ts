@@ -7,7 +7,7 @@ import { EXPORT_FOLDER, MANIFEST_NAME, writeManifest } from '../../../../src-mai
 import { csvFile, PNG_FILE } from '../../../../src-main/engine/files/writing/file-kinds'
 import { checkTarget, checkTargetOutsideSources } from '../../../../src-main/engine/files/writing/target'
 import { writeOutput } from '../../../../src-main/engine/files/writing/write-output'
-import { exportKind } from '../../../../src-main/engine/merge/plan/export-target'
+import { exportKind } from '../../../../src-main/engine/merge/plan/export/export-target'
 import { closeSockets, makeSpecial, SPECIAL_FILES } from '../../special-files'
 import { temporaryFolder, tensor, writeModel } from '../merge/models'
 

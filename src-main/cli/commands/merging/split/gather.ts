@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path'
 import { Option, type Command } from 'commander'
-import { refusePickleEnding } from '../../../../contract/document/output-name'
+import { refusePickleEnding } from '../../../../contract/document/names/output-name'
 import { readSplitPlan } from '../../../../engine/merge/split/split-plan'
 import { gatherShares } from '../../../../engine/merge/split/gather-shares'
 import { PHASE_WORDS } from '../../../../engine/merge/run'

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path'
 import { FusionError } from '../../../../contract/errors'
 import type { Project } from '../../../../contract/document/project'
-import { mapPaths } from '../../../../contract/document/project-paths'
+import { mapPaths } from '../../../../contract/document/names/project-paths'
 import { isThere } from '../../../../engine/files/reading/regular-file'
 import type { SplitPlan } from '../../../../engine/merge/split/split-plan'
 

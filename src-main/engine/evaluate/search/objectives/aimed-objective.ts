@@ -1,5 +1,5 @@
-import { scorerOf, type Aim } from '../../../../contract/evaluate/aims'
-import type { ScorerFiles } from '../../../../contract/evaluate/scorers'
+import { scorerOf, type Aim } from '../../../../contract/evaluate/search/aims'
+import type { ScorerFiles } from '../../../../contract/evaluate/scores/scorers'
 import type { Pipeline } from '../../../diffusion/pipeline'
 import type { EvaluationSet } from '../../data/evaluation-set'
 import { captionsOf } from '../../data/prompt-domains'

@@ -1,5 +1,5 @@
-import { scorerOf, type Aim } from '../../../../contract/evaluate/aims'
-import { SCORER_DESCRIPTIONS, type ScorerFiles, type ScorerName } from '../../../../contract/evaluate/scorers'
+import { scorerOf, type Aim } from '../../../../contract/evaluate/search/aims'
+import { SCORER_DESCRIPTIONS, type ScorerFiles, type ScorerName } from '../../../../contract/evaluate/scores/scorers'
 import { FusionError } from '../../../../contract/errors'
 import { gigabytes } from '../../../runtime/memory'
 import { loadScorer, scorerMemory } from '../../scores/load-scorer'

@@ -1,4 +1,4 @@
-import type { SearchWork } from '../../../../contract/evaluate/search'
+import type { SearchWork } from '../../../../contract/evaluate/search/search'
 import { digest } from '../../../files/kept/digest'
 import type { OpenedModel, Stratum } from '../objectives/objective'
 import { unitsOf, valueOf } from '../objectives/objective'

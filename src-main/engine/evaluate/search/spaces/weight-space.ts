@@ -1,4 +1,4 @@
-import type { Grouping } from '../../../../contract/evaluate/search'
+import type { Grouping } from '../../../../contract/evaluate/search/search'
 import type { ModelEntry } from '../../../../contract/document/project'
 import { groupBy } from '../../../../contract/values/group-by'
 import { mean } from '../../losses/bootstrap'

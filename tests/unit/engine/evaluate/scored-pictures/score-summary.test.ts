@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { bestInWords, bestMark, estimateText, scoreText } from '../../../../../src-main/contract/evaluate/scores'
+import { bestInWords, bestMark, estimateText, scoreText } from '../../../../../src-main/contract/evaluate/scores/scores'
 import {
   summariseScores,
   type ModelScores,

@@ -1,7 +1,7 @@
 import { cpSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
-import { scorerFilesSchema, type ScorerName } from '../../../../../src-main/contract/evaluate/scorers'
+import { scorerFilesSchema, type ScorerName } from '../../../../../src-main/contract/evaluate/scores/scorers'
 import { DRAWN_FOLDER } from '../../../../../src-main/engine/evaluate/drawn/drawn-pictures'
 import { EvaluationRun, type EvaluatedRow } from '../../../../../src-main/engine/evaluate/evaluation-run'
 import type { loadScorer } from '../../../../../src-main/engine/evaluate/scores/load-scorer'

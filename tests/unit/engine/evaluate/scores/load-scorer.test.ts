@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { scorerFilesSchema } from '../../../../../src-main/contract/evaluate/scorers'
+import { scorerFilesSchema } from '../../../../../src-main/contract/evaluate/scores/scorers'
 import { loadScorer, scorerMemory } from '../../../../../src-main/engine/evaluate/scores/load-scorer'
 import { readModel } from '../../merge/models'
 

@@ -2,7 +2,11 @@ import { cpSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync, 
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { FusionError } from '../../../../../src-main/contract/errors'
-import { scorerFilesSchema, type ScorerFiles, type ScorerName } from '../../../../../src-main/contract/evaluate/scorers'
+import {
+  scorerFilesSchema,
+  type ScorerFiles,
+  type ScorerName,
+} from '../../../../../src-main/contract/evaluate/scores/scorers'
 import { openContainer } from '../../../../../src-main/engine/checkpoint/containers/open-container'
 import { loadScorer, scorerMemory } from '../../../../../src-main/engine/evaluate/scores/load-scorer'
 import { CLIP_VOCABULARY, readModel, temporaryFolder, tensor, writeModel, type ReadTensor } from '../../merge/models'

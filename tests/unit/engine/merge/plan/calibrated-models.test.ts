@@ -3,7 +3,11 @@ import { join, resolve } from 'node:path'
 import { expect, it } from 'vitest'
 import type { AdapterStrengths } from '../../../../../src-main/contract/document/project'
 import { openModel, openSpecialist } from '../../../../../src-main/engine/merge/open-model'
-import { calibratedModel, denoiserFiles, recordedAs } from '../../../../../src-main/engine/merge/plan/calibrated-models'
+import {
+  calibratedModel,
+  denoiserFiles,
+  recordedAs,
+} from '../../../../../src-main/engine/merge/plan/calibration/calibrated-models'
 import { BASE } from '../../adapters/adapter-models'
 import { projectOf, sha256, temporaryFolder } from '../models'
 

@@ -4,7 +4,7 @@ import { openCheckpoint } from '../../../../../src-main/engine/checkpoint/open'
 import { readFloats } from '../../../../../src-main/engine/checkpoint/containers/stored-values'
 import { float8Values } from '../../../../../src-main/engine/tensor/convert'
 import { planMerge } from '../../../../../src-main/engine/merge/open-model'
-import { verifyExport } from '../../../../../src-main/engine/merge/plan/verify-export'
+import { verifyExport } from '../../../../../src-main/engine/merge/plan/export/verify-export'
 import { GOLDEN } from '../../checkpoint/files'
 import { merge, projectOf, readModel, temporaryFolder, tensor, writeModel, type ReadTensor } from '../models'
 

@@ -7,7 +7,7 @@ import { readSafetensors } from '../../../../../src-main/engine/checkpoint/conta
 import { methodSchema } from '../../../../../src-main/contract/document/project'
 import { planMerge } from '../../../../../src-main/engine/merge/open-model'
 import type { Recipe } from '../../../../../src-main/engine/merge/plan/recipe'
-import { DATA_HASH_KEY } from '../../../../../src-main/engine/merge/plan/seal'
+import { DATA_HASH_KEY } from '../../../../../src-main/engine/merge/plan/export/seal'
 import { runMerge } from '../../../../../src-main/engine/merge/run'
 import { noiseWarnings, sharesInWords, sharesOf } from '../../../../../src-main/engine/merge/verdict'
 import { family } from '../../../demo-family'

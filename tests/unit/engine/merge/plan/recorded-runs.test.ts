@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { evenPlaces } from '../../../../../src-main/engine/merge/plan/recorded-runs'
+import { evenPlaces } from '../../../../../src-main/engine/merge/plan/calibration/recorded-runs'
 
 /** How often each of so many places of a period is taken. */
 function timesTaken(period: number, total: number, taken: number): number[] {

@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import { expect, it } from 'vitest'
 import { openCheckpoint } from '../../../../../src-main/engine/checkpoint/open'
 import { planMerge } from '../../../../../src-main/engine/merge/open-model'
-import { isTampered, verifyExport } from '../../../../../src-main/engine/merge/plan/verify-export'
+import { isTampered, verifyExport } from '../../../../../src-main/engine/merge/plan/export/verify-export'
 import { merge, projectOf, readModel, sha256, temporaryFolder, type ReadTensor } from '../models'
 
 const FOLDER = resolve('tests/golden/sdxl/pipeline')

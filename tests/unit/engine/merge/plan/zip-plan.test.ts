@@ -4,7 +4,7 @@ import type { CalibrationRecord } from '../../../../../src-main/contract/documen
 import { calibratedLayers } from '../../../../../src-main/engine/calibrate/calibrate'
 import { openCheckpoint } from '../../../../../src-main/engine/checkpoint/open'
 import { planMerge } from '../../../../../src-main/engine/merge/open-model'
-import { CalibrationWriter } from '../../../../../src-main/engine/merge/plan/calibration-file'
+import { CalibrationWriter } from '../../../../../src-main/engine/merge/plan/calibration/calibration-file'
 import { noise } from '../../tensor/inputs'
 import { merge, projectOf, readModel, sha256, temporaryFolder, tensor } from '../models'
 

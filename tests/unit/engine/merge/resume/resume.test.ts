@@ -20,7 +20,7 @@ import {
   unfinishedExports,
 } from '../../../../../src-main/engine/merge/resume/unfinished-exports'
 import { openCheckpoint } from '../../../../../src-main/engine/checkpoint/open'
-import { isTampered, verifyExport } from '../../../../../src-main/engine/merge/plan/verify-export'
+import { isTampered, verifyExport } from '../../../../../src-main/engine/merge/plan/export/verify-export'
 import { familyFolders } from '../../../demo-family'
 import { noise } from '../../tensor/inputs'
 import { merge, projectOf, temporaryFolder, tensor, writeModel } from '../models'

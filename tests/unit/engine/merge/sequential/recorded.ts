@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path'
 import type { CalibrationRecord } from '../../../../../src-main/contract/document/calibration'
 import { RunRecorder } from '../../../../../src-main/engine/calibrate/run-recorder'
-import { CalibrationWriter } from '../../../../../src-main/engine/merge/plan/calibration-file'
+import { CalibrationWriter } from '../../../../../src-main/engine/merge/plan/calibration/calibration-file'
 import type { Tensor } from '../../../../../src-main/engine/runtime/session'
 import { noise } from '../../tensor/inputs'
 import { sha256 } from '../models'

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { scorerFilesSchema } from '../../../../../../src-main/contract/evaluate/scorers'
+import { scorerFilesSchema } from '../../../../../../src-main/contract/evaluate/scores/scorers'
 import { projectSchema } from '../../../../../../src-main/contract/document/project'
 import { captionsOf } from '../../../../../../src-main/engine/evaluate/data/prompt-domains'
 import { halves } from '../../../../../../src-main/engine/evaluate/data/splits'
