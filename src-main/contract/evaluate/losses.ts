@@ -41,7 +41,7 @@ const modelSummarySchema = z.object({
   kept: z.array(keptGainSchema),
 })
 
-/** How intervals are made (engine/evaluate/bootstrap.ts). */
+/** How intervals are made (engine/evaluate/losses/bootstrap.ts). */
 const bootstrapSchema = z.object({
   /** How many sets of pictures are drawn. */
   resamples: z.number(),
@@ -50,7 +50,7 @@ const bootstrapSchema = z.object({
   confidence: z.number(),
 })
 
-/** As engine/evaluate/loss-summary.ts makes it. */
+/** As engine/evaluate/losses/loss-summary.ts makes it. */
 export const lossSummarySchema = z.object({
   timesteps: z.array(z.number()),
   domains: z.array(z.object({ name: z.string(), pictures: z.number() })),
@@ -67,7 +67,7 @@ export const pairedSchema = z.object({
   relative: z.number(),
 })
 
-/** What dropping a specialist did on its own domain (engine/evaluate/unlearned-gains.ts). */
+/** What dropping a specialist did on its own domain (engine/evaluate/losses/unlearned-gains.ts). */
 export const unlearnedGainSchema = z.object({
   specialist: z.string(),
   domain: z.string(),

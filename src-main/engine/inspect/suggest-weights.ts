@@ -65,7 +65,7 @@ export function suggestWeights(
     const correlation = taking.map((a) => taking.map((b) => sizes(a.place, b.place) / (a.size * b.size)))
     return [adviceOn(block, taking, correlation)]
   }
-  // The labels of blocks (merge/blocks.ts) are in network order by name.
+  // The labels of blocks (merge/plan/blocks.ts) are in network order by name.
   const byLabel = [...ofBlock].sort(([one], [other]) => (one < other ? -1 : 1))
   const inherited = byLabel.filter(([block]) => enabled.every(({ blocks }) => blocks[block] === undefined))
   return [
