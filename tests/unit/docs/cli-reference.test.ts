@@ -24,9 +24,9 @@ const INTRODUCTION = `# The command line
 
 Whatever the window does, the command line does: \`node out/main/cli.js\` after \`npm run build\`, or \`npx featurefusion\`. Packages have \`featurefusion\` ([install.md](install.md)).
 
-- \`--json\` on every command: the result, or the error, as JSON on standard output. Progress and notes go to standard error.
+- \`--json\` on every command but \`serve\`: the result, or the error, as JSON on standard output. Progress and notes go to standard error.
 - Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled.
-- A model is a diffusers folder, a folder of one component (\`unet/\`), or a single file.
+- A model is a diffusers folder, a folder of one component (\`unet/\`), a single file, or a project (\`.fusion.json\`): its merge. A specialist may also be an adapter.
 - Every running program has a data folder of its own; \`serve --data DIR\` names it ([ADR 10](adr/0010-one-program-per-data-folder.md)).
 
 This page is made from the commands' own help: \`npx vitest run tests/unit/docs -u\` writes it again, \`npm test\` checks it.
