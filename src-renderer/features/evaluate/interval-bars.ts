@@ -8,6 +8,15 @@ export function barColour(role: ModelRole, place: number): string {
   return role === 'merge' || place < 0 ? tokenColour('--accent') : tokenColour(modelColour(place))
 }
 
+/** Letters of a name for which a narrow chart has room. */
+const MOST_LETTERS = 24
+
+/** The axis of bars' names, which are cut where they are long; whoever points at a bar reads all of it. */
+export function namesAxis(names: readonly string[]) {
+  const cut = (name: string): string => (name.length > MOST_LETTERS ? `${name.slice(0, MOST_LETTERS - 1)}…` : name)
+  return { grid: { display: false }, ticks: { callback: (_value: unknown, index: number) => cut(names[index]!) } }
+}
+
 /** Writes the number on bars that are cut off. */
 export function endings(texts: readonly string[]): Plugin {
   return {
