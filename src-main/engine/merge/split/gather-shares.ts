@@ -1,6 +1,8 @@
+import { resolve } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { FusionError } from '../../../contract/errors'
 import { yieldOrCancel } from '../../cancel'
+import { isInside as isBelow } from '../../files/reading/inside'
 import type { OutputWriter } from '../jobs/output-writer'
 import { placesOfWork } from '../jobs/written-places'
 import { wholeWork } from '../plan/merge-work'
@@ -13,7 +15,7 @@ import { runMerge, type MergeOptions, type MergeResult } from '../run'
 import { shareInWords, type Share } from '../../shares/share'
 import { workOfShare } from './share-work'
 import { ShareReader, storedRanges } from './share-bytes'
-import { findShares, removeShares, ShareFiles, type DoneShare } from './share-files'
+import { findShares, foldersOfShares, removeShares, ShareFiles, type DoneShare } from './share-files'
 import { sealHere, type SplitPlan } from './split-plan'
 import { refuseOther } from './work-share'
 
@@ -48,6 +50,7 @@ export async function gatherShares(
   options: GatherOptions,
 ): Promise<MergeResult> {
   const { provider = 'cpu', keeps, onProgress, ...others } = options
+  refuseAmongShares(options.path, folder)
   const tools = { ...others, provider, onHashing: (part: number) => onProgress?.('hashing', part) }
   const { hashes, seal } = await sealHere(plan, tools, split.sources)
   refuseOther(split, seal, folder)
@@ -65,6 +68,15 @@ export async function gatherShares(
   })
   if (!keeps) await removeShares(folder)
   return result
+}
+
+/** What lies where shares are removed would go with them. */
+function refuseAmongShares(path: string, folder: string): void {
+  const removed = foldersOfShares(folder).find((each) => isBelow(resolve(path), resolve(each)))
+  if (removed === undefined) return
+  throw new FusionError('target', `${path} lies in ${removed}, which is removed when all shares are gathered.`, {
+    hint: 'Choose another place for the merge.',
+  })
 }
 
 /** All shares of a folder. @throws FusionError where one is missing, unfinished, of another number, or unknown */

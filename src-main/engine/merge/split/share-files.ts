@@ -92,8 +92,12 @@ export async function findShares(folder: string): Promise<{ shares: Share[]; oth
   return { shares: [...shares.values()].sort((a, b) => a.index - b.index || a.count - b.count), others }
 }
 
+/** Folders that shares write and `removeShares` removes. */
+export function foldersOfShares(folder: string): string[] {
+  return [SHARES, COMMON].map((name) => join(folder, name))
+}
+
 /** Removes what shares have written; the plan stays. */
 export async function removeShares(folder: string): Promise<void> {
-  await rm(join(folder, SHARES), { recursive: true, force: true })
-  await rm(join(folder, COMMON), { recursive: true, force: true })
+  for (const each of foldersOfShares(folder)) await rm(each, { recursive: true, force: true })
 }

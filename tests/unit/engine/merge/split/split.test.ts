@@ -181,6 +181,16 @@ describe('gathering names', () => {
     expect(await refused(job)).toContain('1-of-2 (copy).json is no file of a share')
   })
 
+  it('a place among what is removed afterwards', async () => {
+    const job = await twoShares()
+    for (const place of ['output', join('shares', 'merged.safetensors')])
+      await expect(gather(job, join(job, place))).rejects.toMatchObject({
+        kind: 'target',
+        message: expect.stringContaining('is removed when all shares are gathered'),
+      })
+    expect(existsSync(join(job, 'shares', '1-of-2.json'))).toBe(true)
+  })
+
   it('a copy of another share, and one whose note is damaged', async () => {
     const job = await twoShares()
     for (const ending of ['json', 'journal'])
