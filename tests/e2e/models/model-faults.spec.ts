@@ -48,7 +48,7 @@ test('a file that vanished and came back is noticed without a reload, and can be
   const [from, to] = [join(server.folder, 'moving'), join(server.folder, 'moved')]
   await cp(project.models.find(({ name }) => name === 'flat')!.path, from, { recursive: true })
   await studio.ask('project.edit', { edits: [{ type: 'add-models', models: [{ path: from }] }], label: 'Add' })
-  await expect(studio.models.card('moving')).toContainText('MB')
+  await expect(studio.models.card('moving')).toContainText('The same weights as flat.')
 
   await rename(from, to)
   await expect(studio.models.trouble('moving')).toContainText('is not there')
@@ -61,7 +61,7 @@ test('a file that vanished and came back is noticed without a reload, and can be
   const files = page.getByRole('dialog', { name: 'Add models' })
   await files.getByRole('button', { name: /^moved/ }).click()
   await files.getByRole('button', { name: 'Open', exact: true }).click()
-  await expect(studio.models.card('moving')).toContainText('MB')
+  await expect(studio.models.card('moving')).toContainText('The same weights as flat.')
   await expect(studio.models.attention).toHaveCount(0)
 })
 
@@ -111,7 +111,8 @@ test('a model of another ancestor is warned of before anything is merged; fine-t
   await expect(studio.models.trouble('stranger')).toContainText('It is no fine-tune of this base', { timeout: 60_000 })
   await expect(studio.models.attention.getByRole('listitem')).toHaveCount(1)
   await expectAccessible(studio, 'Models with a warning')
-  for (const { name } of project.models.slice(1)) await expect(studio.models.card(name)).toContainText('% changed')
+  for (const { name } of project.models.slice(1))
+    await expect(studio.models.card(name)).toContainText('% away from base')
 
   await studio.models.trouble('stranger').getByRole('button', { name: 'Merge anyway' }).click()
   await expect(studio.models.attention).toHaveCount(0)
