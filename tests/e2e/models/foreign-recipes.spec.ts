@@ -43,14 +43,14 @@ test('recipes of sd-mecha and mergekit become projects', async ({ studio, server
   expect(project.method).toMatchObject({ name: 'ties', tiesForm: 'sd-mecha', density: 0.2, sign: 'count', scale: 0.5 })
   expect(project.models.map(({ name }) => name)).toEqual(['base', 'flat', 'gone'])
   await studio.goTo('Models')
-  await expect(studio.models.card('flat')).toContainText(/MB|away from base/)
+  await expect(studio.models.card('flat')).toContainText(/MB|changed/)
   await expect(studio.models.trouble('gone')).toContainText('is not there')
   await expectAccessible(studio, 'a restored recipe with a model that is missing')
 
   await studio.goTo('Export')
   await studio.export.restoreFrom(server.folder, 'mergekit_config.yml')
   await studio.goTo('Models')
-  await expect(studio.models.card('sketch')).toContainText(/MB|away from base/)
+  await expect(studio.models.card('sketch')).toContainText(/MB|changed/)
   await expect(studio.models.attention).toHaveCount(0)
   const restored = (await studio.ask('app.snapshot', {})).project.project
   expect(restored.method).toMatchObject({ name: 'dare', density: 0.6, rescale: 'l1', scale: 1 })

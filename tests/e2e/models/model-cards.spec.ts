@@ -67,6 +67,6 @@ test('a folder with a unet in it is a model, in the file dialog as well', async 
   await files.getByRole('button', { name: /^beasts/ }).click()
   await expect(files.getByRole('button', { name: /^beasts/ })).toContainText('model')
   await files.getByRole('button', { name: 'Open', exact: true }).click()
-  await expect(studio.models.card('beasts')).toContainText(/MB|away from base/)
+  await expect(studio.models.card('beasts')).toContainText(/MB|changed/)
   await expect(studio.models.attention).toHaveCount(0)
 })
