@@ -111,8 +111,7 @@ test('a model of another ancestor is warned of before anything is merged; fine-t
   await expect(studio.models.trouble('stranger')).toContainText('It is no fine-tune of this base', { timeout: 60_000 })
   await expect(studio.models.attention.getByRole('listitem')).toHaveCount(1)
   await expectAccessible(studio, 'Models with a warning')
-  for (const { name } of project.models.slice(1))
-    await expect(studio.models.card(name)).toContainText('% changed')
+  for (const { name } of project.models.slice(1)) await expect(studio.models.card(name)).toContainText('% changed')
 
   await studio.models.trouble('stranger').getByRole('button', { name: 'Merge anyway' }).click()
   await expect(studio.models.attention).toHaveCount(0)
