@@ -3,7 +3,7 @@ import { describedMethod } from '../../../../src-main/contract/methods/index'
 import { gainsInWords } from '../../../../src-main/contract/methods/words'
 import { activeParameters, choiceOf, parameterValue } from '../../../../src-main/contract/methods/settings'
 import type { MethodSettings, Project } from '../../../../src-main/contract/document/project'
-import { withMinus } from '../../../../src-main/contract/values/figures'
+import { figure } from '../../../../src-main/contract/values/figures'
 import { DENOISER_COMPONENTS } from '../../../../src-main/contract/values/denoisers'
 import { fileName, listOf } from '../../../shared/format'
 import { componentWords } from '../../models/model-words'
@@ -23,8 +23,7 @@ function parameterWords(parameter: Parameter, settings: MethodSettings): string 
   const choice = choiceOf(parameter, settings)
   if (choice) return choice.label ?? choice.value
   const value = parameterValue(parameter, settings)
-  const text = typeof value === 'number' ? String(Number(value.toPrecision(6))) : value
-  return `${keyInWords(parameter.key)} ${withMinus(text)}`
+  return `${keyInWords(parameter.key)} ${typeof value === 'number' ? figure(value, 6) : value}`
 }
 
 /** What is merged, or taken from elsewhere, beside the network. */
