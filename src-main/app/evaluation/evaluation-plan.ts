@@ -1,3 +1,4 @@
+import { THIS_MERGE } from '../../contract/evaluate/losses'
 import type { EvaluationReport } from '../../contract/evaluate/report'
 import type { EvaluationData } from '../../contract/evaluate/settings'
 import { toErrorReport } from '../../contract/errors'
@@ -41,7 +42,7 @@ export async function describeData(
 export function evaluatedRows(project: Project, kind: EvaluationReport['kind']): EvaluatedRow[] {
   if (kind === 'comparison') {
     const rows = comparedRows(project)
-    return withOwnNames([...rows, mergeRow('this merge', project)])
+    return withOwnNames([...rows, mergeRow(THIS_MERGE, project)])
   }
   const wanted = new Set(project.evaluation.rows)
   if (wanted.has('without')) wanted.add('merge')
@@ -54,7 +55,7 @@ export function evaluatedRows(project: Project, kind: EvaluationReport['kind']):
   return withOwnNames([
     modelRow(base!, 'base'),
     ...(wanted.has('specialists') ? specialists.map((model) => modelRow(model, 'specialist')) : []),
-    ...(wanted.has('merge') && enabled.length > 0 ? [mergeRow('this merge', project)] : []),
+    ...(wanted.has('merge') && enabled.length > 0 ? [mergeRow(THIS_MERGE, project)] : []),
     ...(wanted.has('soup') && enabled.length > 0 ? [mergeRow(PLAIN_AVERAGE, plainAverage(project))] : []),
     ...(wanted.has('without') && enabled.length > 1
       ? enabled.map(({ name }) => mergeRow(`without ${name}`, withModel(project, name, { enabled: false })))

@@ -124,6 +124,9 @@ export function excludesZero({ interval }: Estimate): boolean {
 /** The mean over domains, where tables and charts name a domain. */
 export const ALL_DOMAINS = 'mean'
 
+/** The row of the project's own merge. */
+export const THIS_MERGE = 'this merge'
+
 /** In tables of losses, a change of this share of the base's loss has a cell's full colour. */
 export const FULL_COLOUR_CHANGE = 0.2
 

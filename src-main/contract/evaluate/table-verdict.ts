@@ -1,4 +1,4 @@
-import { excludesZero, relativeChange, type LossSummary, type ModelSummary } from './losses'
+import { excludesZero, relativeChange, THIS_MERGE, type LossSummary, type ModelSummary } from './losses'
 import { PLAIN_AVERAGE } from '../methods/soup'
 import { countOf, formatPercent, listOf } from '../values/format'
 import { signedPercent } from './loss-words'
@@ -40,7 +40,7 @@ function mergeInWords({ domains }: LossSummary, merge: ModelSummary): string {
       signs[place] === sign ? [`${name} (${signedPercent(relativeChange(merge.domains[place]!) ?? 0, 0)})`] : [],
     )
   const [better, worse] = [signs.filter((sign) => sign < 0).length, named(1)]
-  const name = merge.name === 'this merge' ? 'This merge' : merge.name
+  const name = merge.name === THIS_MERGE ? 'This merge' : merge.name
   if (better === 0 && worse.length === 0) return `${name} differs from the base in no domain measurably.`
   const gains =
     better === 0

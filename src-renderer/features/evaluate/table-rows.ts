@@ -1,3 +1,4 @@
+import { THIS_MERGE } from '../../../src-main/contract/evaluate/losses'
 import type { EvaluationRow } from '../../../src-main/contract/evaluate/report'
 import type { TableCell, TableRow } from '../../shared/tables/data-table'
 
@@ -17,7 +18,7 @@ export function tableRow(
     name,
     tooltip: words || name,
     place: role === 'merge' ? -1 : place,
-    ...(name === 'this merge' && { look: 'bold' as const }),
+    ...(name === THIS_MERGE && { look: 'bold' as const }),
     cells,
     message: error ? { text: error.message, tooltip: error.hint, look: 'error' } : { text: missing, look: 'unknown' },
   }
