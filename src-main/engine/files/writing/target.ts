@@ -114,9 +114,7 @@ export async function checkTarget(path: string, { kind, overwrite, sources = [] 
  * @throws FusionError 'target' if the output would be one of the sources, lie inside one (a folder), or hold one
  */
 export async function checkTargetOutsideSources(target: string, sources: readonly string[]): Promise<void> {
-  const own = resolve(target)
-  // Where the target is a link, both it and what it points to.
-  const paths = new Set([await realTarget(own), await realPath(own)])
+  const paths = await realPlaces(target)
   for (const source of sources) {
     const sourcePath = await realPath(source)
     for (const path of paths) {
@@ -132,6 +130,18 @@ export async function checkTargetOutsideSources(target: string, sources: readonl
       }
     }
   }
+}
+
+/** Whether a target is or lies inside a folder, with all links followed. */
+export async function isTargetInside(target: string, folder: string): Promise<boolean> {
+  const [paths, real] = [await realPlaces(target), await realPath(folder)]
+  return paths.some((path) => isInside(path, real))
+}
+
+/** Where a target is: where it is a link, both it and what it points to. */
+async function realPlaces(target: string): Promise<string[]> {
+  const own = resolve(target)
+  return [...new Set([await realTarget(own), await realPath(own)])]
 }
 
 /** The source that something existing is, or lies in. */

@@ -1,8 +1,7 @@
-import { resolve } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { FusionError } from '../../../contract/errors'
 import { yieldOrCancel } from '../../cancel'
-import { isInside as isBelow } from '../../files/reading/inside'
+import { isTargetInside } from '../../files/writing/target'
 import type { OutputWriter } from '../jobs/output-writer'
 import { placesOfWork } from '../jobs/written-places'
 import { wholeWork } from '../plan/merge-work'
@@ -50,7 +49,7 @@ export async function gatherShares(
   options: GatherOptions,
 ): Promise<MergeResult> {
   const { provider = 'cpu', keeps, onProgress, ...others } = options
-  refuseAmongShares(options.path, folder)
+  await refuseAmongShares(options.path, folder)
   const tools = { ...others, provider, onHashing: (part: number) => onProgress?.('hashing', part) }
   const { hashes, seal } = await sealHere(plan, tools, split.sources)
   refuseOther(split, seal, folder)
@@ -71,12 +70,13 @@ export async function gatherShares(
 }
 
 /** What lies where shares are removed would go with them. */
-function refuseAmongShares(path: string, folder: string): void {
-  const removed = foldersOfShares(folder).find((each) => isBelow(resolve(path), resolve(each)))
-  if (removed === undefined) return
-  throw new FusionError('target', `${path} lies in ${removed}, which is removed when all shares are gathered.`, {
-    hint: 'Choose another place for the merge.',
-  })
+async function refuseAmongShares(path: string, folder: string): Promise<void> {
+  for (const removed of foldersOfShares(folder)) {
+    if (!(await isTargetInside(path, removed))) continue
+    throw new FusionError('target', `${path} lies in ${removed}, which is removed when all shares are gathered.`, {
+      hint: 'Choose another place for the merge.',
+    })
+  }
 }
 
 /** All shares of a folder. @throws FusionError where one is missing, unfinished, of another number, or unknown */
