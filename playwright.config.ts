@@ -13,6 +13,8 @@ export default defineConfig({
   // Every test has a host with a compute process of its own, which waits for the page about as long as it works.
   workers: 2,
   timeout: 120_000,
+  // A slow machine can starve a page of its answers; what passes only then is named at the end of `npm test`.
+  retries: 1,
   expect: { timeout: 20_000 },
   reporter: 'list',
   use: {

@@ -14,6 +14,8 @@ const results = join(ROOT, 'test-results')
 mkdirSync(results, { recursive: true })
 run('npm', ['run', '--silent', 'build'])
 
+/** What the last lines say besides the counts. */
+const notes = []
 const total = { passed: 0, failed: 0, skipped: 0 }
 const count = (passed, failed, skipped) => {
   total.passed += passed
@@ -74,6 +76,15 @@ async function goldens() {
   count(...(closing ? closing.slice(1).map(Number) : [0, 1, 0]))
 }
 
+/** Titles of Playwright's tests that failed once and then passed. */
+const flakyTests = (suites) =>
+  suites.flatMap(({ specs = [], suites: inner = [] }) => [
+    ...specs
+      .filter(({ tests }) => tests.some(({ status }) => status === 'flaky'))
+      .map(({ file, title }) => `${file}: ${title}`),
+    ...flakyTests(inner),
+  ])
+
 function browser() {
   const report = join(results, 'e2e.json')
   return suite(
@@ -82,7 +93,10 @@ function browser() {
     ['playwright', 'test', '--reporter=list,json'],
     report,
     { PLAYWRIGHT_JSON_OUTPUT_NAME: report, ...(chromium && { CHROMIUM: chromium }) },
-    ({ stats }) => [stats.expected, stats.unexpected + stats.flaky, stats.skipped],
+    ({ stats, suites }) => {
+      for (const title of flakyTests(suites)) notes.push(`passed on its second try only: ${title}`)
+      return [stats.expected + stats.flaky, stats.unexpected, stats.skipped]
+    },
   )
 }
 
@@ -98,5 +112,5 @@ await vitest('packages', 'packages', ['--config', 'tests/packages/vitest.config.
 await vitest('window in an Electron of 2021', 'electron-2021', ['--config', 'tests/electron-2021/vitest.config.ts'])
 await browser()
 
-console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
+console.log(['', ...notes, `${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`].join('\n'))
 process.exit(total.failed > 0 ? 1 : 0)
