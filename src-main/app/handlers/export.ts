@@ -1,8 +1,9 @@
 import { statfs } from 'node:fs/promises'
 import { freemem } from 'node:os'
 import { basename, dirname } from 'node:path'
-import { FusionError } from '../../contract/errors'
+import { FusionError, toErrorReport } from '../../contract/errors'
 import { exportKey } from '../../contract/document/export-key'
+import type { Project } from '../../contract/document/project'
 import { targetName } from '../../contract/document/names/file-names'
 import { outputName } from '../../contract/document/names/output-name'
 import type { CommandOutput } from '../../contract/protocol/commands'
@@ -27,6 +28,14 @@ export function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
       () => null,
     )
   }
+  const forecast = async (project: Project): Promise<CommandOutput<'export.forecast'>['forecast']> => {
+    const cacheFolder = studio.cache.folder
+    const { forecast } = await queue.between(async () =>
+      compute.run({ type: 'forecast', project, provider: await studio.provider(), cacheFolder }),
+    )
+    const freeDiskBytes = await freeSpaceAt(project.output.path)
+    return { ...forecast, freeDiskBytes, freeMemoryBytes: freemem() }
+  }
   /** Those in places that this host may write to. */
   const unfinished = async (): Promise<CommandOutput<'export.unfinished'>> => {
     const found = await unfinishedExports(studio.cache.folder)
@@ -48,17 +57,11 @@ export function exportHandlers(studio: Studio): Handlers<Group<'export'>> {
       throw new FusionError('not-found', `Nothing unfinished is left of ${target}, or it is being written.`)
     },
     'export.forecast': async () => {
-      const project = await studio.readableProject()
-      const { forecast } = await queue.between(async () =>
-        compute.run({
-          type: 'forecast',
-          project,
-          provider: await studio.provider(),
-          cacheFolder: studio.cache.folder,
-        }),
-      )
-      const freeDiskBytes = await freeSpaceAt(project.output.path)
-      return { ...forecast, freeDiskBytes, freeMemoryBytes: freemem() }
+      try {
+        return { forecast: await forecast(await studio.readableProject()), problem: null }
+      } catch (error) {
+        return { forecast: null, problem: toErrorReport(error) }
+      }
     },
     'export.start': async ({ path, overwrite }) => {
       const project = await studio.readableProject()

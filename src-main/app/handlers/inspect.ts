@@ -11,7 +11,7 @@ export function inspectHandlers(studio: Studio): Handlers<Group<'inspect'>> {
     'inspect.start': async () => inspections.start(await studio.readableProject()),
     'inspect.rows': () => inspections.of(studio.project.state.project),
     'inspect.suggestions': () => {
-      const project = studio.projectWithModels()
+      const { project } = studio.project.state
       const { models: inspected, rows, complete } = inspections.of(project)
       // Under the names that they have now.
       const names = inspected.map((one) => project.models.find((model) => isSameModel(model, one))?.name ?? '')

@@ -271,10 +271,16 @@ export const COMMANDS = {
   /** The last ones, also of an earlier session. */
   'evaluate.results': command(nothing, evaluationResultsSchema),
 
-  /** Waits for a running job. `freeDiskBytes`: where `output.path` points; null where that is no folder yet. */
+  /**
+   * What an export would take, or why there can be none. Waits for a running job. `freeDiskBytes`: where `output.path`
+   * points; null where that is no folder yet.
+   */
   'export.forecast': command(
     nothing,
-    forecastSchema.extend({ freeDiskBytes: z.number().nullable(), freeMemoryBytes: z.number() }),
+    z.object({
+      forecast: forecastSchema.extend({ freeDiskBytes: z.number().nullable(), freeMemoryBytes: z.number() }).nullable(),
+      problem: errorReportSchema.nullable(),
+    }),
   ),
   'export.start': command(z.strictObject({ path, overwrite: z.boolean().default(false) }), startedJob),
   /** Whether an export is as it was written: its hashes are computed anew. */

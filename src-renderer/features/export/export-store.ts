@@ -20,7 +20,7 @@ export const useExport = defineStore('export', () => {
   const jobs = useJobs()
   const files = useFileDialog()
   const notices = useNotices()
-  const forecast = shallowRef<CommandOutput<'export.forecast'> | null>(null)
+  const forecast = shallowRef<CommandOutput<'export.forecast'>['forecast']>(null)
   const refusal = shallowRef<ErrorReport | null>(null)
   let timer: ReturnType<typeof setTimeout> | undefined
   let asked = 0
@@ -53,14 +53,12 @@ export const useExport = defineStore('export', () => {
     const mine = ++asked
     await project.settled()
     if (mine !== asked || project.models.length < 2) return
-    try {
-      const answer = await session.invoke('export.forecast', {})
-      if (mine !== asked) return
-      forecast.value = answer
-      refusal.value = null
-    } catch (error) {
-      if (mine === asked) refusal.value = toErrorReport(error)
-    }
+    const answer = await session
+      .invoke('export.forecast', {})
+      .catch((error: unknown) => ({ forecast: null, problem: toErrorReport(error) }))
+    if (mine !== asked) return
+    forecast.value = answer.forecast
+    refusal.value = answer.problem
   }
 
   const key = computed(() => exportKey(project.project))

@@ -183,6 +183,10 @@ describe('the journey over the demo, with the real engine', () => {
     expect(before.runs.map(({ id }) => id)).toContain(first.job.id)
     await server.invoke('project.new', {})
     expect(await server.invoke('preview.history', {})).toEqual({ pictures: [], runs: [] })
+    // The page asks these by itself, also while one project gives way to another.
+    expect(await server.invoke('inspect.suggestions', {})).toEqual({ advice: [] })
+    const { forecast, problem } = await server.invoke('export.forecast', {})
+    expect([forecast, problem?.message]).toEqual([null, 'The project has no models.'])
     await server.invoke('project.demo', {})
     const { prompts, ...others } = before.runs[0]!
     expect((await server.invoke('preview.history', {})).runs[0]).toMatchObject({ ...others, prompts })
@@ -200,7 +204,10 @@ describe('the journey over the demo, with the real engine', () => {
   it('exports what the engine alone makes of the same project, and restores it from the file', async () => {
     const { project } = await server.invoke('app.snapshot', {})
     const out = join(server.allowed, 'merged')
-    expect(await server.invoke('export.forecast', {})).toMatchObject({ folder: true, warnings: [] })
+    expect(await server.invoke('export.forecast', {})).toMatchObject({
+      forecast: { folder: true, warnings: [] },
+      problem: null,
+    })
     const job = await ended(await server.invoke('export.start', { path: out }))
     expect(job).toMatchObject({ state: 'done', error: null })
     const alone = join(server.folder, 'alone')
