@@ -5,19 +5,19 @@ import { mergeText } from '../../contract/document/merge-settings'
 import { needsCalibration, readingOf, type ModelEntry, type Project } from '../../contract/document/project'
 import { FusionError } from '../../contract/errors'
 import type { PictureSource } from '../../contract/preview'
-import { filesOfModel } from '../../engine/merge/open-model'
+import { filesBehindModel } from '../../engine/merge/open-model'
 import { fileState } from '../../engine/files/reading/file-state'
 
 export type PreviewModel = TaskOf<'preview'>['models'][number]
 
-/** The files of a model (filesOfModel). */
-type FilesOf = typeof filesOfModel
+/** All that decides what a model draws (filesBehindModel). */
+type FilesOf = typeof filesBehindModel
 
 /** Opens every model once: for many merges of the same models. */
 export function rememberingFiles(): FilesOf {
   const known = new Map<string, ReturnType<FilesOf>>()
   return (path) => {
-    if (!known.has(path)) known.set(path, filesOfModel(path))
+    if (!known.has(path)) known.set(path, filesBehindModel(path))
     return known.get(path)!
   }
 }
@@ -26,7 +26,7 @@ export function rememberingFiles(): FilesOf {
 export async function plainModel(
   project: Project,
   { path, strengths }: ModelEntry,
-  files: FilesOf = filesOfModel,
+  files: FilesOf = filesBehindModel,
 ): Promise<PreviewModel> {
   const base = project.models[0]!.path
   const said = readingOf(project)
@@ -44,11 +44,12 @@ export async function plainModel(
 export async function mergedModel(
   merge: Project,
   merges: string,
-  files: FilesOf = filesOfModel,
+  files: FilesOf = filesBehindModel,
 ): Promise<PreviewModel & { merge: Project }> {
+  const { vae } = merge.output
   const key = await stateOf(
     mergeText(merge),
-    merge.models.map((model) => model.path),
+    [...merge.models.map((model) => model.path), ...(vae === undefined ? [] : [vae])],
     files,
     needsCalibration(merge.method) ? merge.method.calibration : undefined,
   )
@@ -76,7 +77,10 @@ export function modelNamed({ models }: Project, wanted: string): ModelEntry {
 }
 
 /** Models as a picture of them names them. @throws what opening one throws */
-export function pictureSources(models: readonly ModelEntry[], files: FilesOf = filesOfModel): Promise<PictureSource[]> {
+export function pictureSources(
+  models: readonly ModelEntry[],
+  files: FilesOf = filesBehindModel,
+): Promise<PictureSource[]> {
   return Promise.all(
     models.map(async ({ name, path }) => ({ name, path, state: await stateOf('', [path], files), sha256: null })),
   )

@@ -1,9 +1,9 @@
-import { extname, relative } from 'node:path'
+import { extname, relative, resolve } from 'node:path'
 import { hashFile, type HashOptions } from '../checkpoint/hash'
 import { unreadable } from '../files/reading/file-errors'
 import { fileState } from '../files/reading/file-state'
-import { filesBelow } from '../files/reading/files-below'
-import { filesOfModel } from '../merge/open-model'
+import { isInside } from '../files/reading/inside'
+import { filesBehindModel } from '../merge/open-model'
 
 /** How a key tells a file from every other one. */
 export interface FileIdentity {
@@ -14,7 +14,7 @@ export interface FileIdentity {
    * @throws FusionError 'not-found', 'unreadable'
    */
   file(path: string, root: string): Promise<unknown>
-  /** All files of a model. @throws what opening it throws */
+  /** All files of a model, those of its settings as well. @throws what opening it throws */
   model(path: string): Promise<unknown>
 }
 
@@ -28,12 +28,9 @@ export const byState: FileIdentity = {
     return [path, state]
   },
   async model(path) {
-    return (await filesOfModel(path)).map(({ path: file, state }) => [file, state])
+    return (await filesBehindModel(path)).map(({ path: file, state }) => [file, state])
   },
 }
-
-/** Files of a model's folder that are no weights and play a part: configurations, schedulers, vocabularies. */
-const SETTINGS_ENDINGS = ['.json', '.txt']
 
 /** By what it holds, and by its name in its folder: the same on every machine. Each file is hashed once. */
 export function byContent(hashing: Pick<HashOptions, 'cacheFolder' | 'signal'>): FileIdentity {
@@ -46,11 +43,8 @@ export function byContent(hashing: Pick<HashOptions, 'cacheFolder' | 'signal'>):
   const models = new Map<string, Promise<unknown>>()
   const file: FileIdentity['file'] = async (path, root) => [relative(root, path), await hashOf(path)]
   const model = async (path: string): Promise<unknown> => {
-    const weights = (await filesOfModel(path)).map((source) => source.path)
-    const isFolder = !weights.includes(path)
-    const beside = isFolder ? (await filesBelow(path)).filter((name) => SETTINGS_ENDINGS.includes(extname(name))) : []
     const told: unknown[] = []
-    for (const each of new Set([...weights, ...beside])) told.push(await file(each, path))
+    for (const each of await filesBehindModel(path)) told.push([nameIn(path, each.path), await hashOf(each.path)])
     return told
   }
   return {
@@ -62,4 +56,9 @@ export function byContent(hashing: Pick<HashOptions, 'cacheFolder' | 'signal'>):
       return known
     },
   }
+}
+
+/** A file's name in its model's folder; of what lies elsewhere (beside a single file) the ending alone. */
+function nameIn(model: string, file: string): string {
+  return isInside(file, resolve(model)) ? relative(model, file) : extname(file)
 }

@@ -10,10 +10,12 @@ import {
   type Project,
   type Reading,
 } from '../../contract/document/project'
+import { distinctBy } from '../../contract/values/distinct-by'
 import { openAdapter, type Adapter } from '../adapters/adapter-file'
 import { applyAdapter } from '../adapters/apply-adapter'
 import type { SourceFile } from '../checkpoint/containers/container'
 import { withPrediction } from '../checkpoint/identify/prediction'
+import { settingsFilesOf } from '../checkpoint/settings-files'
 import type { Checkpoint } from '../checkpoint/model/checkpoint'
 import { openCheckpoint } from '../checkpoint/open'
 import { unreadable } from '../files/reading/file-errors'
@@ -21,7 +23,7 @@ import { stateOf } from '../files/reading/file-state'
 import type { AlignListener } from './alignment/align-models'
 import { mergedCheckpoint } from './chains/merged-checkpoint'
 import { readProject } from './chains/project-file'
-import type { MergePlan, OpenedModels } from './plan/merge-plan'
+import { checkpointsOf, planBehind, type MergePlan, type OpenedModels } from './plan/merge-plan'
 import { openModelsWith, planMergeWith, type ModelOpener, type SpecialistOptions } from './plan/plan'
 
 /** Merges inside one another: more is a mistake. */
@@ -60,6 +62,25 @@ export function openEither(path: string, reading?: Reading): Promise<Checkpoint 
 /** The files of a model or an adapter, from headers alone. @throws whatever opening throws */
 export async function filesOfModel(path: string): Promise<SourceFile[]> {
   return (await openEither(path)).files
+}
+
+/**
+ * All that decides what a model computes: its files, and the settings that lie beside them (settings-files.ts); of a
+ * project, those of every model that it leads to. @throws whatever opening throws
+ */
+export async function filesBehindModel(path: string): Promise<SourceFile[]> {
+  const opened = await openEither(path)
+  // An adapter's settings are among its own files.
+  const settings = 'modules' in opened ? [] : await settingsBehind(opened)
+  return distinctBy([...opened.files, ...settings], (file) => file.path)
+}
+
+async function settingsBehind(checkpoint: Checkpoint): Promise<SourceFile[]> {
+  const plan = planBehind(checkpoint)
+  if (!plan) return settingsFilesOf(checkpoint.path)
+  const { vae } = plan.project.output
+  const ofModels = await Promise.all(checkpointsOf(plan).map(settingsBehind))
+  return [...ofModels.flat(), ...(vae === undefined ? [] : await settingsBehind(await openModel(vae)))]
 }
 
 /**

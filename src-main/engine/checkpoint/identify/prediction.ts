@@ -2,6 +2,7 @@ import { FusionError } from '../../../contract/errors'
 import type { Checkpoint, OpenedParts, PredictionType, StatedPrediction } from '../model/checkpoint'
 import { isThere, readSmallTextSync } from '../../files/reading/regular-file'
 import { SMALL_FILES } from '../../files/reading/small-files'
+import { ldmPathsBeside } from '../settings-files'
 
 /** What a checkpoint is. */
 export type Identity = Pick<Checkpoint, 'architecture' | 'predictionType' | 'stated'>
@@ -68,7 +69,7 @@ function ofMetadata(metadata: Readonly<Record<string, string>>): PredictionType 
 /** What `name.yaml` beside `name.safetensors` says, as the original programs read it. */
 function besideFile({ path, layout, problems }: OpenedParts): PredictionType | undefined {
   if (layout !== 'single-file' && layout !== 'unet-file') return undefined
-  const yaml = ['.yaml', '.yml'].map((end) => path.replace(/\.[^./\\]+$/, '') + end).find(isThere)
+  const yaml = ldmPathsBeside(path).find(isThere)
   if (yaml === undefined) return undefined
   let text: string
   try {

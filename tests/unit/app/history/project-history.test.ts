@@ -7,16 +7,16 @@ import { ProjectHistory } from '../../../../src-main/app/history/project-history
 import { Log } from '../../../../src-main/app/log'
 import { PreviewHistory } from '../../../../src-main/app/previews/preview-history'
 import { projectSchema, type Project } from '../../../../src-main/contract/document/project'
-import { filesOfModel } from '../../../../src-main/engine/merge/open-model'
+import { filesBehindModel } from '../../../../src-main/engine/merge/open-model'
 import { mergeEntry } from '../../renderer/history/entries'
 
-vi.mock('../../../../src-main/engine/merge/open-model', () => ({ filesOfModel: vi.fn() }))
+vi.mock('../../../../src-main/engine/merge/open-model', () => ({ filesBehindModel: vi.fn() }))
 
 const folder = mkdtempSync(join(tmpdir(), 'project-history-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 beforeEach(() => {
-  vi.mocked(filesOfModel).mockReset()
-  vi.mocked(filesOfModel).mockResolvedValue([])
+  vi.mocked(filesBehindModel).mockReset()
+  vi.mocked(filesBehindModel).mockResolvedValue([])
 })
 
 async function historyIn(name: string): Promise<ProjectHistory> {
@@ -51,5 +51,5 @@ it('tells what was made of the same adapters with other strengths', async () => 
 it('opens every model once to tell what is of it', async () => {
   const history = await historyIn('headers')
   await history.list(project(1), everything)
-  expect(vi.mocked(filesOfModel).mock.calls.map(([path]) => path)).toEqual(['/models/base', '/models/food'])
+  expect(vi.mocked(filesBehindModel).mock.calls.map(([path]) => path)).toEqual(['/models/base', '/models/food'])
 })

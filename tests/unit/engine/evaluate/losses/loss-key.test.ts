@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { appendFileSync, cpSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { projectSchema } from '../../../../../src-main/contract/document/project'
@@ -11,7 +11,7 @@ import {
 } from '../../../../../src-main/engine/evaluate/losses/loss-key'
 import { LOSSES_FOLDER, MeasurementStore } from '../../../../../src-main/engine/evaluate/measured/measurement-store'
 import { describeEvaluationSet } from '../../../../../src-main/engine/evaluate/data/evaluation-set'
-import { byContent } from '../../../../../src-main/engine/evaluate/file-identity'
+import { byContent, byState } from '../../../../../src-main/engine/evaluate/file-identity'
 import { family } from '../../../demo-family'
 import { temporaryFolder, tensor, writeModel } from '../../merge/models'
 
@@ -150,6 +150,46 @@ describe('the key of losses', () => {
     expect(touched).not.toBe(before)
     writeFileSync(picture, 'another')
     expect(await key()).not.toBe(touched)
+  })
+})
+
+describe('the key of losses, by state and by content', () => {
+  /** Where a model's settings lie: in its folder, or beside a single file. */
+  const models = (place: string) => {
+    const pipeline = join(place, 'pipeline')
+    cpSync(family.base.path, pipeline, { recursive: true })
+    const file = writeModel(join(place, 'model.v1.safetensors'), { w: tensor([1], [1]) })
+    const project = join(place, 'merge.fusion.json')
+    const models = [{ name: 'base', path: pipeline }, family.specialists[0]!]
+    writeFileSync(
+      project,
+      JSON.stringify({ format: 'featurefusion-project', version: 1, models, method: { name: 'soup' } }),
+    )
+    return { pipeline, file, project }
+  }
+
+  it.each([
+    ['pipeline', 'pipeline/scheduler/scheduler_config.json'],
+    ['pipeline', 'pipeline/unet/config.json'],
+    ['pipeline', 'pipeline/tokenizer/merges.txt'],
+    ['pipeline', 'pipeline/model_index.json'],
+    ['file', 'model.v1.yaml'],
+    ['file', 'model.v1.yml'],
+    ['file', 'config.json'],
+    ['project', 'pipeline/scheduler/scheduler_config.json'],
+  ] as const)('changes with the settings of a %s: %s', async (model, settings) => {
+    const place = temporaryFolder()
+    const path = models(place)[model]
+    const { domains } = await describeEvaluationSet(family.evaluation)
+    const chosen = [{ name: 'food', pictures: [{ index: 0, picture: domains[0]!.pictures[0]! }] }]
+    const on = { base: family.base.path, folder: family.evaluation, chosen, seed: 0, provider: 'cpu' }
+    const keys = (): Promise<string[]> =>
+      Promise.all([byState, byContent({})].map((identity) => lossKeyOf({ path, merge: null }, on, identity)))
+    const before = await keys()
+    expect(await keys()).toEqual(before)
+    appendFileSync(join(place, settings), '\n')
+    const after = await keys()
+    expect(after.filter((key) => !before.includes(key))).toHaveLength(2)
   })
 })
 
