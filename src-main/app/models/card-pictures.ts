@@ -38,13 +38,16 @@ export function cardSettings({ preview }: Pick<Project, 'preview'>): CardSetting
 export interface HashedModel {
   sha256: string
   baseSha256: string
+  /** Of the settings of both (settingsHash). */
+  settingsSha256: string | null
   entry: ModelEntry
   project: Project
 }
 
-/** The name of a model in caches: equal for equal weights, wherever they lie. */
-export function modelKey({ sha256, baseSha256, entry, project }: HashedModel): string {
-  return digest([1, sha256, baseSha256, entry.strengths ?? null, readingOf(project)])
+/** The name of a model in caches: equal for equal weights and settings, wherever they lie. */
+export function modelKey({ sha256, baseSha256, settingsSha256, entry, project }: HashedModel): string {
+  const settings = settingsSha256 === null ? [] : [settingsSha256]
+  return digest([1, sha256, baseSha256, entry.strengths ?? null, readingOf(project), ...settings])
 }
 
 /** The same of a picture that it draws. */

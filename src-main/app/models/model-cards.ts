@@ -32,7 +32,7 @@ import {
   type HashedModel,
   type ShippedPictures,
 } from './card-pictures'
-import { knownModelHashes, modelHash } from './model-hash'
+import { knownModelHashes, modelHash, settingsHash } from './model-hash'
 
 /** What cards need of the program. */
 interface CardsHost {
@@ -190,10 +190,12 @@ export class ModelCards {
     signal: AbortSignal,
   ): Promise<HashedModel> {
     const files = [...opened.files, ...openedBase.files]
-    const hashes = await hashFiles(files, { cacheFolder: this.program.cache.folder, signal })
+    const options = { cacheFolder: this.program.cache.folder, signal }
+    const hashes = await hashFiles(files, options)
     const hashOf = ({ files }: Pick<Checkpoint | Adapter, 'files'>): string =>
       modelHash(files.map((file) => ({ sha256: hashes.get(file.path)! })))!
-    return { ...of, sha256: hashOf(opened), baseSha256: hashOf(openedBase) }
+    const settingsSha256 = await settingsHash([opened.path, openedBase.path], options)
+    return { ...of, sha256: hashOf(opened), baseSha256: hashOf(openedBase), settingsSha256 }
   }
 
   private update(index: number, change: Partial<ModelCard>): void {
@@ -242,8 +244,13 @@ export class ModelCards {
   }
 
   private async withBase(entry: ModelEntry, project: Project, sha256: string): Promise<HashedModel | null> {
-    const baseSha256 = await this.knownHash(project.models[0]!.path)
-    return baseSha256 === undefined ? null : { sha256, baseSha256, entry, project }
+    const base = project.models[0]!.path
+    const baseSha256 = await this.knownHash(base)
+    if (baseSha256 === undefined) return null
+    const options = { cacheFolder: this.program.cache.folder }
+    // Settings that cannot be read are told of when the model is drawn.
+    const settingsSha256 = await settingsHash([entry.path, base], options).catch(() => undefined)
+    return settingsSha256 === undefined ? null : { sha256, baseSha256, settingsSha256, entry, project }
   }
 
   private fileOf(model: HashedModel, settings: CardSettings): string {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { cachedHash, hashFile } from '../../engine/checkpoint/hash'
+import { cachedHash, hashFile, type HashOptions } from '../../engine/checkpoint/hash'
+import { settingsFilesOf } from '../../engine/checkpoint/settings-files'
 import { filesOfModel } from '../../engine/merge/open-model'
 
 /**
@@ -10,6 +11,14 @@ export function modelHash(files: readonly { sha256: string | null }[]): string |
   const hashes = files.flatMap(({ sha256 }) => (sha256 === null ? [] : [sha256]))
   if (hashes.length === 0 || hashes.length < files.length) return null
   return hashes.length === 1 ? hashes[0]! : createHash('sha256').update(hashes.join('\n')).digest('hex')
+}
+
+/** The one hash of the settings beside some models' weights (settings-files.ts); null where there are none. */
+export async function settingsHash(paths: readonly string[], options: HashOptions): Promise<string | null> {
+  const hashes: { sha256: string }[] = []
+  for (const path of paths)
+    for (const file of await settingsFilesOf(path)) hashes.push({ sha256: await hashFile(file.path, options) })
+  return modelHash(hashes)
 }
 
 /** The hashes of models by path, of those whose files have been hashed as they are now. Reads no weights. */
