@@ -7,7 +7,7 @@ import type { Project } from '../../../src-main/contract/document/project'
 import { describeEvaluationSet } from '../../../src-main/engine/evaluate/data/evaluation-set'
 import { family } from '../demo-family'
 import { TestServer } from './server'
-import { writerOf } from '../../../src-main/engine/files/writing/temporary-name'
+import { writerOf } from '../../../src-main/engine/files/writing/writers'
 
 let server: TestServer
 /** A specialist in a folder where it can change. */
@@ -141,9 +141,9 @@ it('is cancelled without leaving a file', async () => {
   await server.invoke('jobs.cancel', { id: job.id })
   expect((await ended(job.id)).state).toBe('cancelled')
   // On a busy machine its process is killed before it can remove what it was writing; the next run to this name does.
-  await vi.waitFor(() =>
-    expect(
-      readdirSync(server.allowed).filter((name) => name.includes('cancelled') && writerOf(name) !== 'dead'),
-    ).toEqual([]),
-  )
+  await vi.waitFor(async () => {
+    const names = readdirSync(server.allowed).filter((name) => name.includes('cancelled'))
+    const writers = await Promise.all(names.map((name) => writerOf(server.allowed, name)))
+    expect(names.filter((_, index) => writers[index] !== 'dead')).toEqual([])
+  })
 }, 60_000)

@@ -7,6 +7,7 @@ import { beingWritten, clearLeftovers, claimLeftover } from './leftovers'
 import { checkTarget, type TargetRule } from './target'
 import { journalName, nameAside, nameOfKept, temporaryName } from './temporary-name'
 import { targetError, writingError } from './writing-error'
+import { signWriting } from './writers'
 
 /** Temporary paths of this process that are in use. */
 const inUse = new Set<string>()
@@ -23,6 +24,8 @@ export class AtomicOutput {
     readonly temporaryPath: string,
     private readonly rule: TargetRule,
     private continued: boolean,
+    /** Ends the signs of life at the temporary path. */
+    private readonly endSigns: () => void,
   ) {}
 
   /** Whether this is what an earlier process left unfinished, with its journal; else it began empty. */
@@ -43,7 +46,8 @@ export class AtomicOutput {
     const temporaryPath = join(parent, temporaryName(name))
     const leftover = await clearLeftovers(place, continues ? rule.kind.folder : null)
     await checkTarget(finalPath, rule)
-    if (inUse.has(temporaryPath)) throw beingWritten(finalPath, process.pid, temporaryPath)
+    if (inUse.has(temporaryPath))
+      throw beingWritten(finalPath, { owner: process.pid, isOfThisHost: true }, temporaryPath)
     inUse.add(temporaryPath)
     try {
       if (leftover) await claimLeftover(leftover, temporaryPath, finalPath)
@@ -52,7 +56,7 @@ export class AtomicOutput {
       inUse.delete(temporaryPath)
       throw writingError(error, finalPath)
     }
-    return new AtomicOutput(finalPath, temporaryPath, rule, leftover !== null)
+    return new AtomicOutput(finalPath, temporaryPath, rule, leftover !== null, signWriting(temporaryPath))
   }
 
   /** Where a journal of what is written may lie: it goes with `commit` and `discard`. */
@@ -72,7 +76,7 @@ export class AtomicOutput {
     const kept = join(dirname(this.temporaryPath), nameOfKept(basename(this.finalPath)))
     await rename(this.journalPath, journalName(kept))
     await rename(this.temporaryPath, kept)
-    inUse.delete(this.temporaryPath)
+    this.end()
     return kept
   }
 
@@ -89,13 +93,18 @@ export class AtomicOutput {
     if (this.rule.kind.folder) await this.replaceFolder()
     else await rename(this.temporaryPath, this.realPath)
     await rm(this.journalPath, { force: true })
-    inUse.delete(this.temporaryPath)
+    this.end()
     syncFolder(dirname(this.realPath))
   }
 
   /** Removes what was written. */
   async discard(): Promise<void> {
     await this.removeWritten()
+    this.end()
+  }
+
+  private end(): void {
+    this.endSigns()
     inUse.delete(this.temporaryPath)
   }
 

@@ -2,7 +2,8 @@ import { lstat, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { FusionError } from '../../../contract/errors'
 import { isThere } from '../reading/regular-file'
-import { isAlive, journalName, nameAside, temporaryNameOf, type TemporaryName } from './temporary-name'
+import { journalName, nameAside, temporaryNameOf, type TemporaryName } from './temporary-name'
+import { isWriterAlive, SILENT_MS } from './writers'
 
 /** Where outputs of one final name are written. */
 export interface OutputPlace {
@@ -32,9 +33,10 @@ type Entry = TemporaryName & { path: string }
 export async function clearLeftovers(place: OutputPlace, continued: boolean | null): Promise<Leftover | null> {
   const { parent, name, finalPath, inUse } = place
   const leftovers = await entriesOf(parent, name)
-  for (const { owner, path, isJournal } of leftovers) {
-    if (isJournal) continue // of what it belongs to the same is asked
-    if (owner === process.pid ? inUse.has(path) : isAlive(owner)) throw beingWritten(finalPath, owner, path)
+  for (const entry of leftovers) {
+    if (entry.isJournal) continue // of what it belongs to the same is asked
+    const isInUse = isOwn(entry) ? inUse.has(entry.path) : await isWriterAlive(entry, entry.path)
+    if (isInUse) throw beingWritten(finalPath, entry, entry.path)
   }
   const leftover = continued === null ? null : await continuable(leftovers, continued)
   // First what stepped aside: while the new one lies beside it, it has not been replaced.
@@ -80,15 +82,29 @@ export async function claimLeftover(
 export async function findLeftover(finalPath: string): Promise<Leftover | null> {
   const path = resolve(finalPath)
   const entries = await entriesOf(dirname(path), basename(path)).catch(() => [])
-  if (entries.some(({ owner }) => isAlive(owner))) return null
+  for (const entry of entries) if (await isWriterAlive(entry, entry.path)) return null
   return (await continuable(entries, false)) ?? (await continuable(entries, true))
 }
 
-export function beingWritten(finalPath: string, owner: number, temporaryPath: string): FusionError {
-  const who = owner === process.pid ? 'This program' : `Another process (${owner})`
-  return new FusionError('target', `${who} is writing ${finalPath}.`, {
-    hint: `Wait until it is done, or choose another name. If no merge is running, remove ${temporaryPath}.`,
+/** @param writer of what lies at the temporary path */
+export function beingWritten(
+  finalPath: string,
+  writer: Pick<TemporaryName, 'owner' | 'isOfThisHost'>,
+  temporaryPath: string,
+): FusionError {
+  const isRunning = `Wait until it is done, or choose another name. If no merge is running, remove ${temporaryPath}.`
+  if (writer.isOfThisHost) {
+    const who = isOwn(writer) ? 'This program' : `Another process (${writer.owner})`
+    return new FusionError('target', `${who} is writing ${finalPath}.`, { hint: isRunning })
+  }
+  const minutes = SILENT_MS / 60_000
+  return new FusionError('target', `Another machine is writing ${finalPath}, or was in the last ${minutes} minutes.`, {
+    hint: `${isRunning} A process that has ended there is noticed after ${minutes} minutes.`,
   })
+}
+
+function isOwn({ owner, isOfThisHost }: Pick<TemporaryName, 'owner' | 'isOfThisHost'>): boolean {
+  return owner === process.pid && isOfThisHost
 }
 
 async function entriesOf(parent: string, name: string): Promise<Entry[]> {

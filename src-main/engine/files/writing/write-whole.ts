@@ -1,7 +1,8 @@
 import { open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { makePrivateFolder, PRIVATE_FILE } from './private'
-import { removeAbandoned, temporaryName } from './temporary-name'
+import { temporaryName } from './temporary-name'
+import { removeAbandoned } from './writers'
 
 let writes = 0
 /** Folders from which this process has removed what dead ones left. */

@@ -1,6 +1,6 @@
 import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writerOf } from '../../files/writing/temporary-name'
+import { writerOf } from '../../files/writing/writers'
 
 /** Where contributions lie inside the cache folder. */
 export const CONTRIBUTIONS_FOLDER = 'featurefusion-contributions'
@@ -56,7 +56,7 @@ async function itemsOf(folders: readonly string[]): Promise<CacheItem[]> {
 }
 
 async function itemOf(folder: string, name: string): Promise<CacheItem | null> {
-  const writer = writerOf(name)
+  const writer = await writerOf(folder, name)
   if (writer === 'alive') return null
   const path = join(folder, name)
   const found = await stat(path).catch(() => null) // another process may remove it at any time

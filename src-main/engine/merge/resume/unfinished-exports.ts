@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import type { UnfinishedExport } from '../../../contract/export'
 import { readCheckedJson, writeCheckedJson } from '../../files/kept/checked-json'
-import { isBeingWritten } from '../../files/writing/temporary-name'
+import { isBeingWritten } from '../../files/writing/writers'
 import { takenSpace } from '../../files/writing/disk-space'
 import { findLeftover, type Leftover } from '../../files/writing/leftovers'
 

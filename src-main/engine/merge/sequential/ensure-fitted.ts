@@ -8,6 +8,7 @@ import { digest } from '../../files/kept/digest'
 import { checkSpace } from '../../files/writing/disk-space'
 import { makePrivateFolder } from '../../files/writing/private'
 import { temporaryName } from '../../files/writing/temporary-name'
+import { signWriting } from '../../files/writing/writers'
 import { writingError } from '../../files/writing/writing-error'
 import { RUNTIME_VERSION, type Provider } from '../../runtime/session'
 import { CONTRIBUTIONS_FOLDER } from '../contributions/cache-space'
@@ -80,6 +81,7 @@ export async function ensureFitted(
   const sessions = new RegressionSessions(provider, threads)
   const values = join(cacheFolder, CONTRIBUTIONS_FOLDER, temporaryName(`${name}-runs`))
   const states = new RunStates(values)
+  const endSigns = signWriting(values)
   try {
     // Hours later it would be too late to say.
     if ((await fittedSections(fitted, network)).includes(null))
@@ -88,6 +90,7 @@ export async function ensureFitted(
     await new SequentialFit({ ...options, plan, network, runs, fitted, states, reader, sessions }).run()
     reader.checkUnchanged()
   } finally {
+    endSigns()
     states.close()
     await sessions.release()
     reader.close()

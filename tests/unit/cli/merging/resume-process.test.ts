@@ -116,7 +116,7 @@ it(
     const { stdout } = await cli.run('unfinished', '--json')
     const { unfinished } = JSON.parse(stdout) as { unfinished: { path: string; partialPath: string }[] }
     const own = unfinished.find(({ path }) => path === join(folder, 'a.safetensors'))!
-    expect(basename(own.partialPath)).toMatch(/^\.a\.safetensors\.\d+\.partial$/)
+    expect(basename(own.partialPath)).toMatch(/^\.a\.safetensors\.\d+@[0-9a-f]{8}\.partial$/)
     const restarted = await cli.run(...args, '--restart')
     expect([restarted.code, restarted.stderr]).toEqual([0, expect.stringMatching(/Starts anew: .* asked for/)])
     await killed(folder, args, 40)

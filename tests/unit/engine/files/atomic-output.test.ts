@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { AtomicOutput } from '../../../../src-main/engine/files/writing/atomic-output'
+import { findLeftover } from '../../../../src-main/engine/files/writing/leftovers'
 import type { TargetKind } from '../../../../src-main/engine/files/writing/target'
+import { isBeingWritten, SILENT_MS } from '../../../../src-main/engine/files/writing/writers'
 import { writingError } from '../../../../src-main/engine/files/writing/writing-error'
 import { temporaryFolder } from '../merge/models'
 
@@ -12,7 +14,14 @@ const never = { kind: kindOf(false), overwrite: false }
 const always = { kind: kindOf(false), overwrite: true }
 const neverFolder = { kind: kindOf(true), overwrite: false }
 const alwaysFolder = { kind: kindOf(true), overwrite: true }
+const OTHER_HOST = '0123abcd'
 const deadProcess = (): number => spawnSync(process.execPath, ['-e', '']).pid
+
+/** Long after all that was written. */
+async function afterSilence(task: () => Promise<void>): Promise<void> {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 2 * SILENT_MS })
+  await task().finally(() => vi.useRealTimers())
+}
 
 describe('an output', () => {
   it('stands at its name when it is whole, and not before', async () => {
@@ -97,6 +106,45 @@ describe('an output', () => {
       message: expect.stringContaining(`Another process (${process.ppid})`),
       hint: expect.stringContaining(`.out.${process.ppid}.partial`),
     })
+  })
+
+  it('does not judge what another machine writes by the processes of this one', async () => {
+    const folder = temporaryFolder()
+    const path = join(folder, 'out')
+    for (const owner of [deadProcess(), process.pid]) {
+      const theirs = `.out.${owner}@${OTHER_HOST}.partial`
+      writeFileSync(join(folder, theirs), 'theirs')
+      writeFileSync(join(folder, `${theirs}.journal`), 'theirs')
+      await expect(AtomicOutput.create(path, always)).rejects.toMatchObject({
+        kind: 'target',
+        message: expect.stringContaining('Another machine'),
+        hint: expect.stringContaining(theirs),
+      })
+      expect(await findLeftover(path)).toBeNull()
+      expect(await isBeingWritten(path)).toBe(true)
+      expect(readdirSync(folder).sort()).toEqual([theirs, `${theirs}.journal`])
+      await afterSilence(async () => {
+        expect(await isBeingWritten(path)).toBe(false)
+        expect((await findLeftover(path))?.path).toBe(join(folder, theirs))
+        await (await AtomicOutput.create(path, never)).discard()
+      })
+      expect(readdirSync(folder)).toEqual([])
+    }
+  })
+
+  it('has a name of its own on every machine, and shows the others that it is being written', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const folder = temporaryFolder()
+    for (const rule of [never, neverFolder]) {
+      const output = await AtomicOutput.create(join(folder, 'out'), rule)
+      expect(output.temporaryPath).toMatch(/\.out\.\d+@[0-9a-f]{8}\.partial$/)
+      utimesSync(output.temporaryPath, 1, 1)
+      vi.advanceTimersByTime(SILENT_MS / 2)
+      await expect.poll(() => statSync(output.temporaryPath).mtimeMs).toBeGreaterThan(1e12)
+      await output.discard()
+      expect(vi.getTimerCount()).toBe(0)
+    }
   })
 
   it('cannot lie under a file', async () => {

@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { writeWhole } from '../../../../src-main/engine/files/writing/write-whole'
+import { SILENT_MS } from '../../../../src-main/engine/files/writing/writers'
 import { temporaryFolder } from '../merge/models'
 
 it('writes a file and its folders, and leaves nothing beside it', async () => {
@@ -70,4 +71,15 @@ it('removes the small files that dead processes left, and nothing else', async (
   mkdirSync(join(folder, `.a.${dead}-5.partial`))
   await writeWhole(join(folder, 'c'), '')
   expect(readdirSync(folder).sort()).toEqual([...kept, `.a.${dead}-5.partial`, 'c'].sort())
+})
+
+it('leaves alone what another machine may be writing, until that has been silent for long', async () => {
+  const theirs = `.a.${spawnSync(process.execPath, ['-e', '']).pid}@0123abcd-3.partial`
+  const folders = [temporaryFolder(), temporaryFolder()]
+  for (const folder of folders) writeFileSync(join(folder, theirs), '')
+  await writeWhole(join(folders[0]!, 'c'), '')
+  expect(readdirSync(folders[0]!).sort()).toEqual([theirs, 'c'])
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 2 * SILENT_MS })
+  await writeWhole(join(folders[1]!, 'c'), '').finally(() => vi.useRealTimers())
+  expect(readdirSync(folders[1]!)).toEqual(['c'])
 })
