@@ -26,6 +26,8 @@ export interface GatherOptions extends Omit<MergeOptions, 'resume' | 'gathered'>
 }
 
 const NAMES_SHOWN = 4
+/** Machines write whole pages of a file there, with what they last saw of the bytes around their own. */
+const ON_NFS = 'On NFS do them all with --apart: shares that write one file there may overwrite bytes of each other.'
 
 /** A share that says that it is done, with what it has noted. */
 interface NotedShare {
@@ -186,7 +188,8 @@ async function adoptShares(
   } finally {
     reader.close()
   }
-  if (problems.length > 0) throw damaged(folder, problems)
+  const isCommon = shares.some(({ done }) => !done.isPacked)
+  if (problems.length > 0) throw damaged(folder, problems, isCommon ? ` ${ON_NFS}` : '')
 }
 
 /** The first names of many, and the verb. */
@@ -202,9 +205,10 @@ function tensorAt({ output }: MergePlan, file: number, offset: number): string {
   return tensor?.name ?? `${path} at ${offset}`
 }
 
-function damaged(folder: string, problems: readonly string[]): FusionError {
+/** @param advice more of it, behind a space */
+function damaged(folder: string, problems: readonly string[], advice = ''): FusionError {
   return new FusionError('damaged', `Shares of the merge in ${folder} are not whole.`, {
     detail: problems.join('\n'),
-    hint: `featurefusion work ${folder} --share I/N --restart does a share again.`,
+    hint: `featurefusion work ${folder} --share I/N --restart does a share again.${advice}`,
   })
 }

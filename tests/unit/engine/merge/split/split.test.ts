@@ -235,6 +235,7 @@ describe('gathering names', () => {
       const said = await refused(job)
       expect(said).toMatch(/Share [12]\/2: \d\.(weight|bias) is not as written\./)
       expect(said).toContain('--restart does a share again')
+      expect(said.includes('On NFS do them all with --apart')).toBe(!apart)
       const index = Number(/Share ([12])/.exec(said)![1])
       await work(job, { index, count: 2 }, { apart, restart: true })
       await gather(job, join(job, '..', 'out.safetensors'), { keeps: true })
