@@ -12,7 +12,7 @@ interface JobEnvironment {
 /**
  * The share that a process does: `I/N`, or `N` alone where a job array says which one it is (Slurm's tasks by their place
  * after the first, Kubernetes' from 0); without an option Slurm says how many there are.
- * @throws UsageError
+ * @throws UsageError also for a part of a job array: which tasks were sent before, Slurm does not say
  */
 export function shareOf(option: string | undefined, env: JobEnvironment = process.env): Share {
   const [index, count, more] = (option ?? env.SLURM_ARRAY_TASK_COUNT ?? '').split('/')
@@ -30,7 +30,15 @@ export function shareOf(option: string | undefined, env: JobEnvironment = proces
 
 function indexOfJob(env: JobEnvironment, option: string | undefined): number {
   const { SLURM_ARRAY_TASK_ID: task, SLURM_ARRAY_TASK_MIN: first = '1', JOB_COMPLETION_INDEX: completion } = env
-  if (task !== undefined) return wholeNumber(task) - wholeNumber(first) + 1
+  if (task !== undefined) {
+    const tasks = env.SLURM_ARRAY_TASK_COUNT
+    if (option === undefined ? tasks === '1' : tasks !== undefined && wholeNumber(tasks) !== wholeNumber(option))
+      throw new UsageError(
+        `This job array has ${tasks === '1' ? 'one task' : `${tasks} tasks`}: which share of how many does task ${task} do?`,
+        'Where tasks of an array are sent again, say both: --share I/N.',
+      )
+    return wholeNumber(task) - wholeNumber(first) + 1
+  }
   if (completion !== undefined) return wholeNumber(completion) + 1
   throw new UsageError(
     option === undefined ? 'Say which share: --share I/N.' : `--share ${option}: which of the ${option}? Say I/N.`,

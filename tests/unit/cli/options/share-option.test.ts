@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { shareOf } from '../../../../src-main/cli/options/share-option'
 
@@ -25,6 +26,23 @@ it.each([
   ['4', { JOB_COMPLETION_INDEX: '4' }],
   [undefined, {}],
   [undefined, { SLURM_ARRAY_TASK_ID: '1' }],
+  [undefined, { SLURM_ARRAY_TASK_ID: '3', SLURM_ARRAY_TASK_MIN: '3', SLURM_ARRAY_TASK_COUNT: '1' }],
+  ['8', { SLURM_ARRAY_TASK_ID: '3', SLURM_ARRAY_TASK_MIN: '3', SLURM_ARRAY_TASK_COUNT: '1' }],
+  ['8', { SLURM_ARRAY_TASK_ID: '5', SLURM_ARRAY_TASK_MIN: '3', SLURM_ARRAY_TASK_COUNT: '2' }],
 ])('refuses %s with %o', (option, env) => {
   expect(() => shareOf(option, env)).toThrow(/share/)
+})
+
+it('every Slurm script of the guide does the same share when one of its tasks is sent again alone', () => {
+  const scripts = readFileSync('docs/cluster.md', 'utf8').match(/#SBATCH --array=1-8\n[^`]*/g)!
+  expect(scripts.length).toBeGreaterThan(1)
+  for (const script of scripts) {
+    const option = / --share(?: "([^"]*)")?/.exec(script)?.[1]?.replace('$SLURM_ARRAY_TASK_ID', '3')
+    const alone = { SLURM_ARRAY_TASK_ID: '3', SLURM_ARRAY_TASK_MIN: '3', SLURM_ARRAY_TASK_COUNT: '1' }
+    expect(shareOf(option, alone), script).toEqual({ index: 3, count: 8 })
+    expect(shareOf(option, { ...alone, SLURM_ARRAY_TASK_MIN: '1', SLURM_ARRAY_TASK_COUNT: '8' })).toEqual({
+      index: 3,
+      count: 8,
+    })
+  }
 })
