@@ -2,7 +2,7 @@ import { appendFile, rename, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { AppEvent } from '../contract/protocol/events'
 import type { LogEntry } from '../contract/state'
-import { makePrivateFolder, PRIVATE_FILE } from '../engine/files/writing/private'
+import { makePrivateFolder, PRIVATE_FILE } from '../engine/files/writing/permissions'
 
 const KEPT = 1000
 const FILE_LIMIT_BYTES = 2 * 2 ** 20

@@ -2,7 +2,7 @@ import { accessSync, chmodSync, constants, mkdtempSync, rmSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { Cache } from '../project/cache'
-import { makePrivateFolder, PRIVATE_FOLDER } from '../engine/files/writing/private'
+import { makePrivateFolder, PRIVATE_FOLDER } from '../engine/files/writing/permissions'
 import { targetError } from '../engine/files/writing/writing-error'
 import { say } from './output/output'
 

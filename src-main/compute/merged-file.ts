@@ -1,7 +1,7 @@
 import type { TaskOf } from '../contract/protocol/compute-tasks'
 import { stat, utimes } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { makePrivate, makePrivateFolder } from '../engine/files/writing/private'
+import { makePrivate, makePrivateFolder } from '../engine/files/writing/permissions'
 import type { MergePlan } from '../engine/merge/plan/merge-plan'
 import { longestPhase } from '../engine/merge/prepare'
 import { runMerge } from '../engine/merge/run'

@@ -5,7 +5,7 @@ import { DRAWN_FOLDER } from '../engine/evaluate/drawn/drawn-pictures'
 import { LATENTS_FOLDER } from '../engine/evaluate/data/latent-cache'
 import { LOSSES_FOLDER } from '../engine/evaluate/measured/measurement-store'
 import { LIBRARY_FILE } from '../engine/library/facts-cache'
-import { makePrivate } from '../engine/files/writing/private'
+import { makePrivate } from '../engine/files/writing/permissions'
 import { cacheBytes, CONTRIBUTIONS_FOLDER, trimCache } from '../engine/merge/contributions/cache-space'
 
 const MERGES = 'featurefusion-merges'

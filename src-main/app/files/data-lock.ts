@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
 import { FusionError } from '../../contract/errors'
-import { makePrivateFolder, PRIVATE_FILE } from '../../engine/files/writing/private'
+import { makePrivateFolder, PRIVATE_FILE } from '../../engine/files/writing/permissions'
 import { readSmallText } from '../../engine/files/reading/regular-file'
 import { SMALL_FILES } from '../../engine/files/reading/small-files'
 

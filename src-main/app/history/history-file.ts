@@ -6,7 +6,7 @@ import { historyRecordSchema, type HistoryRecord } from '../../contract/history'
 import { parseJson } from '../../contract/values/json-text'
 import { readSmallText } from '../../engine/files/reading/regular-file'
 import { SMALL_FILES } from '../../engine/files/reading/small-files'
-import { makePrivateFolder, PRIVATE_FILE } from '../../engine/files/writing/private'
+import { makePrivateFolder, PRIVATE_FILE } from '../../engine/files/writing/permissions'
 import { writeWhole } from '../../engine/files/writing/write-whole'
 
 /** A line that takes an entry off the list: one of this file, or a run of pictures, which are kept elsewhere. */

@@ -12,7 +12,7 @@ import {
 import type { ScorerName } from '../../contract/evaluate/scores/scorers'
 import { unreadable } from '../../engine/files/reading/file-errors'
 import { PNG_FILE } from '../../engine/files/writing/file-kinds'
-import { makePrivateFolder } from '../../engine/files/writing/private'
+import { makePrivateFolder } from '../../engine/files/writing/permissions'
 import { writeOutput } from '../../engine/files/writing/write-output'
 import { readSmallFile } from '../../engine/files/reading/regular-file'
 import { SMALL_FILES } from '../../engine/files/reading/small-files'

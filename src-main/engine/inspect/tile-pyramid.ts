@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { TILE_SIZE } from '../../contract/inspect'
-import { makePrivateFolder, PRIVATE_FILE } from '../files/writing/private'
+import { makePrivateFolder, PRIVATE_FILE } from '../files/writing/permissions'
 import { Kernels, type KernelBuffer } from '../tensor/kernels'
 
 /** Rows of one level that wait until a whole row of tiles is there. */

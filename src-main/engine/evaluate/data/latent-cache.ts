@@ -7,7 +7,7 @@ import { TensorReader } from '../../checkpoint/containers/tensor-reader'
 import { toPlanes } from '../../diffusion/image-to-image'
 import type { Pipeline } from '../../diffusion/pipeline'
 import { encodeImageMean } from '../../diffusion/vae'
-import { tellDamage } from '../../files/kept/cache-damage'
+import { tellDamage, tellUnreadable } from '../../files/kept/cache-damage'
 import { digest } from '../../files/kept/digest'
 import { readSmallFile } from '../../files/reading/regular-file'
 import { SMALL_FILES } from '../../files/reading/small-files'
@@ -99,6 +99,10 @@ async function find(file: string, key: string, length: number): Promise<Float32A
       return new Float32Array(new Uint8Array(values).buffer)
   } catch (error) {
     if (error instanceof FusionError && error.kind === 'not-found') return null
+    if (error instanceof FusionError && error.kind === 'unreadable') {
+      tellUnreadable(file)
+      return null
+    }
   }
   tellDamage(file)
   return null

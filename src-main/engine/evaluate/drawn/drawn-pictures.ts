@@ -8,11 +8,12 @@ import { tellDamage } from '../../files/kept/cache-damage'
 import { digest } from '../../files/kept/digest'
 import { readSmallFile } from '../../files/reading/regular-file'
 import { SMALL_FILES } from '../../files/reading/small-files'
+import type { Permissions } from '../../files/writing/permissions'
 import { writeWhole } from '../../files/writing/write-whole'
 import { decodePng, encodePng } from '../../image/png'
 import { readPngText, withPngText } from '../../image/png-text'
 
-/** Where pictures of evaluated models lie, below the program's cache. */
+/** Where pictures of evaluated models lie, below the program's cache or a folder of results. */
 export const DRAWN_FOLDER = 'featurefusion-drawn'
 /** Part of every key: another way to draw is another key. */
 const FORMAT = 1
@@ -53,7 +54,11 @@ export interface DrawOptions {
  * and what was stopped goes on where it was.
  */
 export class DrawnPictures {
-  constructor(private readonly cacheFolder: string) {}
+  /** @param permissions of what is written */
+  constructor(
+    private readonly folder: string,
+    private readonly permissions?: Permissions,
+  ) {}
 
   /** The pictures that are kept, in the order of the requests; null for those that are not. @param model its key (model-key.ts) */
   async find(
@@ -96,7 +101,7 @@ export class DrawnPictures {
           KEY_KEYWORD,
           key,
         )
-        await writeWhole(this.#path(key), png)
+        await writeWhole(this.#path(key), png, this.permissions)
         found[place] = { prompt, seed, key, sha256: hashOf(png) }
       }
       onDrawn?.(found.filter((picture) => picture !== null).length, requests.length)
@@ -137,7 +142,7 @@ export class DrawnPictures {
   }
 
   #path(key: string): string {
-    return join(this.cacheFolder, DRAWN_FOLDER, `${key}.png`)
+    return join(this.folder, DRAWN_FOLDER, `${key}.png`)
   }
 }
 

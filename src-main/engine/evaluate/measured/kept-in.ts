@@ -1,4 +1,6 @@
 import type { z } from 'zod'
+import { SHARED } from '../../files/writing/permissions'
+import { DrawnPictures } from '../drawn/drawn-pictures'
 import { byContent, byState, type FileIdentity } from '../file-identity'
 import { MeasurementStore } from './measurement-store'
 import type { Measurements } from './measurements'
@@ -19,8 +21,8 @@ export function measurementsIn<Stored>(
 }
 
 /** Where pictures that models draw are kept. */
-export function picturesFolder({ cacheFolder, results }: KeptIn): string {
-  return results?.folder ?? cacheFolder
+export function drawnPicturesIn({ cacheFolder, results }: KeptIn): DrawnPictures {
+  return results ? new DrawnPictures(results.folder, SHARED) : new DrawnPictures(cacheFolder)
 }
 
 /** How keys tell files: results of other machines are found by what the files hold. */

@@ -9,9 +9,9 @@ import { digest } from '../../files/kept/digest'
 import { ClipScorer } from '../clip/clip-scorer'
 import type { EvaluationSet } from '../data/evaluation-set'
 import type { ChosenDomain } from '../data/splits'
-import { DrawnPictures, type DrawingModel } from '../drawn/drawn-pictures'
+import type { DrawingModel, DrawnPictures } from '../drawn/drawn-pictures'
 import type { FileIdentity } from '../file-identity'
-import { measurementsIn, picturesFolder, type KeptIn } from '../measured/kept-in'
+import { drawnPicturesIn, measurementsIn, type KeptIn } from '../measured/kept-in'
 import { MeasurementStore } from '../measured/measurement-store'
 import type { Measurements } from '../measured/measurements'
 import { promptsOfDomains, recognise, type DrawingSettings, type Nearest } from './recognition-meter'
@@ -52,7 +52,7 @@ export class Recogniser {
     this.#prompts = promptsOfDomains(chosen, settings.drawing)
     this.#store = measurementsIn(keptIn, storedSchema)
     this.#begun = new MeasurementStore(keptIn.cacheFolder, storedSchema)
-    this.#drawn = new DrawnPictures(picturesFolder(keptIn))
+    this.#drawn = drawnPicturesIn(keptIn)
   }
 
   /** Runs of the UNet on one picture that a model takes. */

@@ -4,8 +4,8 @@ import { SCORER_DESCRIPTIONS, type ScorerFiles } from '../../../contract/evaluat
 import { chosenScorers, type ScoreSummary } from '../../../contract/evaluate/scores/scores'
 import { forEachRow } from '../compare/compare-methods'
 import type { PromptDomain } from '../data/prompt-domains'
-import { picturesFolder } from '../measured/kept-in'
-import { DrawnPictures, type DrawnPicture, type DrawnSettings } from '../drawn/drawn-pictures'
+import { drawnPicturesIn } from '../measured/kept-in'
+import type { DrawnPicture, DrawnSettings } from '../drawn/drawn-pictures'
 import type { EvaluatedRow, EvaluationRun } from '../evaluation-run'
 import { scorerMemory, type loadScorer } from '../scores/load-scorer'
 import { PictureScores, type ScoringOptions } from './picture-scores'
@@ -78,7 +78,7 @@ export async function drawRows(
   { domains, seeds, seed, settings }: DrawnTable,
   { onProgress, onFailed }: ScoreNews = {},
 ): Promise<DrawnRow[]> {
-  const store = new DrawnPictures(picturesFolder(run.keptIn))
+  const store = drawnPicturesIn(run.keptIn)
   const requests = domains.flatMap(({ prompts }) =>
     prompts.flatMap((prompt) => Array.from({ length: seeds }, (_, i) => ({ prompt, seed: seed + i }))),
   )
@@ -118,7 +118,7 @@ export async function scoreRows(
   { onProgress, onScores, onFailed }: ScoreNews = {},
   load?: typeof loadScorer,
 ): Promise<ScoreSummary[]> {
-  const store = new DrawnPictures(picturesFolder(options))
+  const store = drawnPicturesIn(options)
   const chosen = chosenScorers(files)
   const scores: ScoreSummary[] = []
   for (const [place, name] of chosen.entries()) {

@@ -4,7 +4,15 @@ const listeners = new Set<Listener>()
 
 /** Says that something kept in a cache is not what was written there, and is left aside or made again. */
 export function tellDamage(path: string): void {
-  const note = `${path} is damaged or of another version: it is not used, and made again where it is needed.`
+  tell(`${path} is damaged or of another version: it is not used, and made again where it is needed.`)
+}
+
+/** Says that something kept in a cache cannot be read: it may be another person's. */
+export function tellUnreadable(path: string): void {
+  tell(`${path} cannot be read: check its permissions. What it holds is made again where it is needed.`)
+}
+
+function tell(note: string): void {
   for (const listener of listeners) listener(note)
 }
 

@@ -50,7 +50,7 @@ export class ExportJournal {
     restart: boolean,
   ): Promise<ExportJournal> {
     if (!output.isContinued) return new ExportJournal(output, files, seal, [], null)
-    const earlier = await readJournal(output.journalPath)
+    const earlier = restart ? null : await readJournal(output.journalPath)
     const whyAnew = restart ? 'that was asked for' : whyNot(earlier?.seal, seal)
     if (whyAnew === null) await removeOthers(output.temporaryPath, files)
     else await output.empty()

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { FusionError } from '../../../contract/errors'
 import { parseJson } from '../../../contract/values/json-text'
 import { checksum } from '../../files/kept/checksums'
 import { readSmallText } from '../../files/reading/regular-file'
@@ -56,9 +57,15 @@ export function workLine(work: FinishedWork): string {
   return line(work)
 }
 
-/** @returns null where the journal cannot be read, or its first line is damaged: then nothing says what was begun */
+/**
+ * @returns null where there is no journal, or its first line is damaged: then nothing says what was begun
+ * @throws FusionError 'unreadable'
+ */
 export async function readJournal(path: string): Promise<ReadJournal | null> {
-  const text = await readSmallText(path, SMALL_FILES.own).catch(() => '')
+  const text = await readSmallText(path, SMALL_FILES.own).catch((error: unknown) => {
+    if (error instanceof FusionError && error.kind === 'unreadable') throw error
+    return ''
+  })
   const [first, ...others] = text.split('\n').map(valueOf)
   const head = headSchema.safeParse(first)
   if (!head.success) return null

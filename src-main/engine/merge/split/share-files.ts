@@ -1,7 +1,8 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { readCheckedJson, writeCheckedJson } from '../../files/kept/checked-json'
+import { readSharedJson, writeCheckedJson } from '../../files/kept/checked-json'
+import { SHARED } from '../../files/writing/permissions'
 import { PROVIDERS } from '../../runtime/session'
 import { shareName, shareOfName, type Share } from '../../shares/share'
 
@@ -62,13 +63,13 @@ export class ShareFiles {
     return `${this.stem}${JOURNAL}`
   }
 
-  /** What is said of it when it is done; null before, and where that is damaged. */
+  /** What is said of it when it is done; null before, and where that is damaged. @throws FusionError 'unreadable' */
   done(): Promise<DoneShare | null> {
-    return readCheckedJson(`${this.stem}${DONE}`, KEY, doneShareSchema)
+    return readSharedJson(`${this.stem}${DONE}`, KEY, doneShareSchema)
   }
 
   async sayDone(done: DoneShare): Promise<void> {
-    await writeCheckedJson(`${this.stem}${DONE}`, KEY, done)
+    await writeCheckedJson(`${this.stem}${DONE}`, KEY, done, SHARED)
   }
 
   /** To begin anew: its bytes among the others' stay, and are written again. */

@@ -5,8 +5,9 @@ import { FusionError } from '../../../contract/errors'
 import { projectSchema } from '../../../contract/document/project'
 import type { SourceFile } from '../../checkpoint/containers/container'
 import { hashFiles } from '../../checkpoint/hash'
-import { readCheckedJson, writeCheckedJson } from '../../files/kept/checked-json'
+import { readSharedJson, writeCheckedJson } from '../../files/kept/checked-json'
 import { writableFolder } from '../../files/writing/atomic-output'
+import { SHARED } from '../../files/writing/permissions'
 import { sharedState } from '../../files/reading/file-state'
 import { checkTarget, type TargetKind } from '../../files/writing/target'
 import { isThere } from '../../files/reading/regular-file'
@@ -127,7 +128,7 @@ const SPLIT_FOLDER: TargetKind = {
     const links = own.filter((entry) => entry.isSymbolicLink())
     if (links.length > 0) return { is: 'foreign', because: `${namesOf(links)} in it is a link` }
     if (own.length === 0) return { is: 'own' }
-    const isPlan = await readCheckedJson(join(path, PLAN_FILE), KEY, splitPlanSchema)
+    const isPlan = await readSharedJson(join(path, PLAN_FILE), KEY, splitPlanSchema)
     return isPlan ? { is: 'same-kind' } : { is: 'foreign', because: `it holds ${namesOf(own)}, and no plan` }
   },
 }
@@ -144,14 +145,14 @@ export async function checkSplitFolder(folder: string, overwrite: boolean): Prom
 export async function writeSplitPlan(folder: string, plan: SplitPlan, overwrite: boolean): Promise<string> {
   await checkSplitFolder(folder, overwrite)
   const path = join(folder, PLAN_FILE)
-  await writeCheckedJson(path, KEY, plan)
+  await writeCheckedJson(path, KEY, plan, SHARED)
   return path
 }
 
-/** @throws FusionError 'not-found', 'damaged' */
+/** @throws FusionError 'not-found', 'damaged', 'unreadable' */
 export async function readSplitPlan(folder: string): Promise<SplitPlan> {
   const path = join(folder, PLAN_FILE)
-  const plan = await readCheckedJson(path, KEY, splitPlanSchema)
+  const plan = await readSharedJson(path, KEY, splitPlanSchema)
   if (plan) return plan
   if (!isThere(path))
     throw new FusionError('not-found', `${folder} holds no plan.`, {

@@ -1,8 +1,10 @@
-import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it, vi } from 'vitest'
 import { loadPipeline } from '../../../../../src-main/engine/diffusion/load-pipeline'
 import { DRAWN_FOLDER, DrawnPictures } from '../../../../../src-main/engine/evaluate/drawn/drawn-pictures'
+import { drawnPicturesIn } from '../../../../../src-main/engine/evaluate/measured/kept-in'
+import { ResultLines } from '../../../../../src-main/engine/evaluate/measured/result-lines'
 import { collectingDamage } from '../../../../../src-main/engine/files/kept/cache-damage'
 import { readParameters } from '../../../../../src-main/engine/image/png'
 import { openModel } from '../../../../../src-main/engine/merge/open-model'
@@ -64,6 +66,28 @@ it('draws nothing twice, goes on where it was stopped, and draws again what is d
       [model.key, { ...SETTINGS, scheduler: 'euler' }],
     ] as const)
       expect(await store.find(other, requests.slice(0, 1), settings)).toEqual([null])
+  } finally {
+    await pipeline.release()
+  }
+})
+
+it.skipIf(process.platform === 'win32')('in a folder of results may be read as the umask says', async () => {
+  const [cacheFolder, folder] = [temporaryFolder(), temporaryFolder()]
+  const results = await ResultLines.open(folder, 'rest')
+  const pipeline = await loadPipeline(await openModel(family.base.path), {
+    device: 'cpu',
+    clipVocabulary: CLIP_VOCABULARY,
+  })
+  try {
+    for (const [keptIn, place, modes] of [
+      [{ cacheFolder }, cacheFolder, [0o700, 0o600]],
+      [{ cacheFolder, results }, folder, [0o777, 0o666].map((mode) => mode & ~process.umask())],
+    ] as const) {
+      const drawn = drawnPicturesIn(keptIn)
+      const [picture] = await drawn.draw({ pipeline, key: 'm' }, requests.slice(0, 1), SETTINGS)
+      const paths = [join(place, DRAWN_FOLDER), join(place, DRAWN_FOLDER, `${picture!.key}.png`)]
+      expect(paths.map((path) => statSync(path).mode & 0o777)).toEqual(modes)
+    }
   } finally {
     await pipeline.release()
   }

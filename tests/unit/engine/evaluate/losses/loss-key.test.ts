@@ -1,4 +1,13 @@
-import { appendFileSync, cpSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { projectSchema } from '../../../../../src-main/contract/document/project'
@@ -10,6 +19,7 @@ import {
   type Measurement,
 } from '../../../../../src-main/engine/evaluate/losses/loss-key'
 import { LOSSES_FOLDER, MeasurementStore } from '../../../../../src-main/engine/evaluate/measured/measurement-store'
+import { collectingDamage } from '../../../../../src-main/engine/files/kept/cache-damage'
 import { describeEvaluationSet } from '../../../../../src-main/engine/evaluate/data/evaluation-set'
 import { byContent, byState } from '../../../../../src-main/engine/evaluate/file-identity'
 import { family } from '../../../demo-family'
@@ -57,6 +67,19 @@ describe('kept losses', () => {
       expect(await store.find('a'), text).toBeNull()
     }
   })
+
+  it.skipIf(process.platform === 'win32')(
+    'that cannot be read are measured again, and not told as damaged',
+    async () => {
+      mkdirSync(join(folder, LOSSES_FOLDER))
+      const path = join(folder, LOSSES_FOLDER, 'a.json')
+      symlinkSync(path, path)
+      await collectingDamage(async (notes) => {
+        expect(await store.find('a')).toBeNull()
+        expect(notes).toEqual([expect.stringContaining(`${path} cannot be read: check its permissions.`)])
+      })
+    },
+  )
 })
 
 describe('the key of losses', () => {

@@ -1,4 +1,14 @@
-import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -115,6 +125,18 @@ describe('a merge in shares', () => {
     )
   })
 
+  it.skipIf(process.platform === 'win32')('lies in files that other people may read as the umask says', async () => {
+    for (const apart of [false, true]) {
+      const job = await twoShares({ apart })
+      const entries = readdirSync(job, { recursive: true, withFileTypes: true })
+      expect(entries.length).toBeGreaterThan(5)
+      for (const entry of entries)
+        expect(statSync(join(entry.parentPath, entry.name)).mode & 0o777, entry.name).toBe(
+          (entry.isFile() ? 0o666 : 0o777) & ~process.umask(),
+        )
+    }
+  })
+
   it('writes a folder in the layout of one run, with its list of files', async () => {
     const folder = temporaryFolder()
     const project = projectOf(familyFolders.slice(0, 3), {}, { layout: 'diffusers', shardBytes: 2_000_000 })
@@ -222,6 +244,23 @@ describe('gathering names', () => {
     const said = await refused(job)
     expect(said).toContain('do not belong together')
     expect(said).toContain('Share 2/2 was computed by')
+  })
+
+  it.skipIf(process.platform === 'win32')('files that cannot be read are named, and not told as damaged', async () => {
+    const job = await twoShares()
+    for (const name of ['shares/1-of-2.json', 'shares/1-of-2.journal', 'plan.json']) {
+      const path = join(job, name)
+      renameSync(path, join(job, 'away'))
+      // A link to itself: nobody can read it, not even an administrator.
+      symlinkSync(path, path)
+      await expect(gather(job, join(job, '..', 'out.safetensors'))).rejects.toMatchObject({
+        kind: 'unreadable',
+        message: `${path} cannot be read.`,
+      })
+      rmSync(path)
+      renameSync(join(job, 'away'), path)
+    }
+    await gather(job, join(job, '..', 'out.safetensors'))
   })
 
   it.each([true, false])(

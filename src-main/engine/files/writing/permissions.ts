@@ -6,6 +6,15 @@ import { makeFolder } from './make-folder'
 export const PRIVATE_FILE = 0o600
 export const PRIVATE_FOLDER = 0o700
 
+/** Permissions of files and folders that are made, less the umask. */
+export interface Permissions {
+  file: number
+  folder: number
+}
+export const PRIVATE: Permissions = { file: PRIVATE_FILE, folder: PRIVATE_FOLDER }
+/** In folders that a person names: people share them as their umask says. */
+export const SHARED: Permissions = { file: 0o666, folder: 0o777 }
+
 /** Makes a folder of the program's own, with those above it that are missing. @throws the file system's own error */
 export function makePrivateFolder(path: string): void {
   makeFolder(path, PRIVATE_FOLDER)
