@@ -1,6 +1,6 @@
 import type { TaskOf } from '../contract/protocol/compute-tasks'
 import { readingOf } from '../contract/document/project'
-import { openModel, openSpecialist } from '../engine/merge/open-model'
+import { filesBehind, openModel, openSpecialist } from '../engine/merge/open-model'
 import type { SpecialistOptions } from '../engine/merge/plan/plan'
 import { loadPipeline } from '../engine/diffusion/load-pipeline'
 import type { Pipeline } from '../engine/diffusion/pipeline'
@@ -64,7 +64,7 @@ export async function openLiveModel(
   onLoading: () => void,
 ): Promise<LiveMerge> {
   const opened = await openLiveFiles(model)
-  const files = [opened.checkpoint.files, opened.vae?.files]
+  const files = [await filesBehind(opened.checkpoint), opened.vae && (await filesBehind(opened.vae))]
   const wanted = JSON.stringify(['live', device.provider, cacheFolder, files, readingOf(model)])
   if (resident?.key === wanted && resident.live) return resident.live
   onLoading()

@@ -64,12 +64,17 @@ export async function filesOfModel(path: string): Promise<SourceFile[]> {
   return (await openEither(path)).files
 }
 
+/** The same with the files of its settings (filesBehind). @throws whatever opening throws */
+export async function filesBehindModel(path: string): Promise<SourceFile[]> {
+  return filesBehind(await openEither(path))
+}
+
 /**
  * All that decides what a model computes: its files, and the settings that lie beside them (settings-files.ts); of a
- * project, those of every model that it leads to. @throws whatever opening throws
+ * project, those of every model that it leads to.
+ * @throws FusionError 'not-found', 'unreadable'
  */
-export async function filesBehindModel(path: string): Promise<SourceFile[]> {
-  const opened = await openEither(path)
+export async function filesBehind(opened: Checkpoint | Adapter): Promise<SourceFile[]> {
   // An adapter's settings are among its own files.
   const settings = 'modules' in opened ? [] : await settingsBehind(opened)
   return distinctBy([...opened.files, ...settings], (file) => file.path)
