@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
+import { FusionError } from '../../../contract/errors'
 import { PROJECT_FILE, PROJECT_SUFFIX, writeProject } from '../../../project/project-file'
 import {
   GROUPINGS,
@@ -17,6 +18,7 @@ import { aimedText, aimsInWords, LOSS_ALONE, scorerOf, type Aim } from '../../..
 import { scoreSettingsSchema } from '../../../contract/evaluate/settings'
 import { searchMerge, type FoundMerge } from '../../../engine/evaluate/search/search-merge'
 import type { Trial } from '../../../engine/evaluate/search/weight-trials'
+import { shareInWords, type Share } from '../../../engine/shares/share'
 import { checkOutput } from '../../../engine/files/writing/write-output'
 import {
   addEvaluationOptions,
@@ -187,6 +189,7 @@ async function search(
       throw error
     })
     progress.end()
+    if (found.stopped && shared?.share) throw stoppedShare(shared.share)
     if (shared && !found.stopped) sayGathered(shared)
     if (out !== undefined) await writeProject(out, withResult(found.best.models), true)
     printResult(options, { ...found, ...start, history, project: out ?? null }, () =>
@@ -202,6 +205,13 @@ async function search(
           : `Written to ${out}: featurefusion merge ${out} --out PATH makes this merge.`,
       ].join('\n'),
     )
+  })
+}
+
+/** Of a share that was stopped, so that whoever started it does not think that it is done. */
+function stoppedShare(share: Share): FusionError {
+  return new FusionError('cancelled', `Share ${shareInWords(share)} was stopped.`, {
+    hint: 'Start it again with the same command: it goes on where it was.',
   })
 }
 

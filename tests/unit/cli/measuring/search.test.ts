@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process'
 import { existsSync, readFileSync, truncateSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { join } from 'node:path'
@@ -35,6 +36,14 @@ interface Found extends Pick<SearchReport, 'best' | 'check' | 'pictures' | 'base
 const projectAt = (path: string) => projectSchema.parse(JSON.parse(readFileSync(path, 'utf8')))
 
 const linesOf = (file: string): number => (existsSync(file) ? readFileSync(file, 'utf8').split('\n').length - 1 : 0)
+
+/** Once it has said what the first trial is worth. */
+const firstTrial = ({ stderr }: ChildProcess): Promise<void> =>
+  new Promise((resolve) =>
+    stderr!.on('data', (text: Buffer) => {
+      if (text.toString().includes('best so far')) resolve()
+    }),
+  )
 
 describe('featurefusion search', () => {
   it('finds weights, says what they are worth, and writes them as a project that merge takes', async () => {
@@ -109,11 +118,7 @@ describe('featurefusion search', () => {
   it('ends with the best so far when it is interrupted', async () => {
     const out = join(temporaryFolder(), 'found.fusion.json')
     const { process: child, ended } = cli.start('search', ...found, '--trials', '10000', '--out', out)
-    await new Promise<void>((resolve) =>
-      child.stderr!.on('data', (text: Buffer) => {
-        if (text.toString().includes('best so far')) resolve()
-      }),
-    )
+    await firstTrial(child)
     child.kill('SIGINT')
     const { code, stdout } = await ended
     expect(code).toBe(0)
@@ -121,6 +126,19 @@ describe('featurefusion search', () => {
     expect({ check, stopped }).toEqual({ check: null, stopped: true })
     expect(best!.score).toBe(Math.min(...history.map(({ score }) => score)))
     expect(projectAt(out).models.map(({ weight }) => weight)).toEqual(best!.models.map(({ weight }) => weight))
+  }, 120_000)
+
+  it('is cancelled where a share is stopped: it prints no result and writes none', async () => {
+    const out = join(temporaryFolder(), 'found.fusion.json')
+    const shared = ['--rounds', 'generation', '--results', temporaryFolder(), '--share', '1/1', '--out', out]
+    const { process: child, ended } = cli.start('search', ...found, '--trials', '10000', ...shared)
+    await firstTrial(child)
+    child.kill('SIGTERM')
+    const { code, stdout, stderr } = await ended
+    expect(code).toBe(130)
+    expect(JSON.parse(stdout)).toMatchObject({ error: { kind: 'cancelled' } })
+    expect(stderr).toContain('Share 1/1 was stopped')
+    expect(existsSync(out)).toBe(false)
   }, 120_000)
 
   it('shares of a search side by side, one killed and started again, find what one run finds; it is gathered and resumed', async () => {
