@@ -151,6 +151,8 @@ async function search(
       : withFound(given, { space, strategy }, models)
   if (out !== undefined) await checkOutput(out, { kind: PROJECT_FILE, overwrite: true })
   const shared = await openResults(options)
+  // Shares may all name one file, and they find the same: one of them writes it.
+  const written = (shared?.share?.index ?? 1) === 1 ? out : undefined
   const results = shared?.lines
   await withRun(project, { ...options, results }, files, signal, async (run, progress) => {
     const waiting = shared && new WaitingWords(shared.lines)
@@ -191,8 +193,7 @@ async function search(
     progress.end()
     if (found.stopped && shared?.share) throw stoppedShare(shared.share)
     if (shared && !found.stopped) sayGathered(shared)
-    if (out !== undefined) await writeProject(out, withResult(found.best.models), true)
-    printResult(options, { ...found, ...start, history, project: out ?? null }, () =>
+    printResult(options, { ...found, ...start, history, project: written ?? null }, () =>
       [
         weightTable(found),
         '',
@@ -200,11 +201,13 @@ async function search(
         ...workInWords(found),
         '',
         found.check?.verdict ?? 'It was stopped: the weights were not checked on the other pictures.',
-        out === undefined
-          ? 'With --out FILE.fusion.json these weights become a project.'
-          : `Written to ${out}: featurefusion merge ${out} --out PATH makes this merge.`,
+        ...(out === undefined ? ['With --out FILE.fusion.json these weights become a project.'] : []),
       ].join('\n'),
     )
+    if (written !== undefined) {
+      await writeProject(written, withResult(found.best.models), true)
+      say(`Written to ${written}: featurefusion merge ${written} --out PATH makes this merge.`)
+    } else if (out !== undefined) say(`All shares found the same: share 1/${shared!.share!.count} writes --out.`)
   })
 }
 

@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import { existsSync, readFileSync, truncateSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, truncateSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -141,11 +141,27 @@ describe('featurefusion search', () => {
     expect(existsSync(out)).toBe(false)
   }, 120_000)
 
+  it('prints what it found also where its project cannot be written', async () => {
+    const out = join(temporaryFolder(), 'found.fusion.json')
+    const { process: child, ended } = cli.start('search', ...found, '--trials', '10000', '--out', out)
+    await firstTrial(child)
+    mkdirSync(out)
+    child.kill('SIGINT')
+    const { code, stdout } = await ended
+    expect(code).toBe(1)
+    const [result, error] = stdout.split(/(?<=^})\n/m)
+    expect(JSON.parse(result!)).toMatchObject({ stopped: true, best: {} })
+    expect(JSON.parse(error!)).toMatchObject({ error: { kind: 'target' } })
+  }, 120_000)
+
   it('shares of a search side by side, one killed and started again, find what one run finds; it is gathered and resumed', async () => {
     const search = ['search', ...common(), '--threads', '1', '--trials', '6', '--rounds', 'generation']
     const results = join(temporaryFolder(), 'results')
     const file = (index: number): string => join(results, `${index}-of-2.jsonl`)
-    const share = (index: number, of = cli) => of.start(...search, '--results', results, '--share', `${index}/2`)
+    const outs = temporaryFolder()
+    const out = (index: number): string => join(outs, `${index}.fusion.json`)
+    const share = (index: number, of = cli) =>
+      of.start(...search, '--results', results, '--share', `${index}/2`, '--out', out(index))
     const two = share(2, cli.withCache(temporaryFolder()))
     const killed = share(1)
     let over = false
@@ -156,7 +172,10 @@ describe('featurefusion search', () => {
     const measured = linesOf(file(1))
     const [one, other, whole] = [await share(1).ended, await two.ended, await cli.run(...search)]
     for (const { code, stderr } of [one, other, whole]) expect(code, stderr).toBe(0)
-    expect([one.stdout, other.stdout]).toEqual([whole.stdout, whole.stdout])
+    const written = whole.stdout.replace('"project": null', `"project": ${JSON.stringify(out(1))}`)
+    expect([one.stdout, other.stdout]).toEqual([written, whole.stdout])
+    expect([existsSync(out(1)), existsSync(out(2))]).toEqual([true, false])
+    expect(other.stderr).toContain('share 1/2 writes')
     expect(linesOf(file(1))).toBeGreaterThan(measured)
 
     // Base and average on both halves, six trials, the first and the best weights on the other half: each once.
