@@ -1,6 +1,6 @@
 import { unitsOfShare } from '../engine/evaluate/shares/units'
 import { notGathered, printShare, sayGathered, type EndedShare } from './output/shared-output'
-import type { CommonOptions } from './output/output'
+import { EXIT, type CommonOptions } from './output/output'
 import type { SharedResults } from './options/results-options'
 
 /** What a command measures in parts. */
@@ -13,7 +13,8 @@ export interface SharedParts<Part> {
 }
 
 /**
- * What a command does for others: measures its share and prints what it did; or, before it prints the result of all, sees
+ * What a command does for others: measures its share and prints what it did (where a part failed, the process ends with
+ * that exit code); or, before it prints the result of all, sees
  * that nothing is missing, where it must not be measured here.
  * @param started of the command, as performance.now() has it
  * @returns whether that was all
@@ -34,5 +35,6 @@ export async function doParts<Part extends { name: string; cost: number }>(
   const own = unitsOfShare(parts, shared.share)
   const failed = await measure(own)
   printShare(options, shared, { parts: own.length, failed, seconds: (performance.now() - started) / 1000 })
+  if (failed.length > 0) process.exitCode = EXIT.failed
   return true
 }

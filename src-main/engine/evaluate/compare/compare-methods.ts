@@ -1,5 +1,5 @@
 import type { EvaluationSettings } from '../../../contract/evaluate/settings'
-import { FusionError, toErrorReport, type ErrorReport } from '../../../contract/errors'
+import { FusionError, toErrorReport, type ErrorKind, type ErrorReport } from '../../../contract/errors'
 import type { LeaderboardRow, NumberParameter } from '../../../contract/methods/descriptor'
 import { describedMethod, METHODS, PARAMETERS } from '../../../contract/methods/index'
 import { SCALE } from '../../../contract/methods/parameters'
@@ -17,6 +17,7 @@ import {
 import { halves, type ChosenDomain } from '../data/splits'
 import type { EvaluatedRow, EvaluationRun, MeasuredRow } from '../evaluation-run'
 import { mean } from '../losses/bootstrap'
+import { NotKept } from '../../files/kept/not-kept'
 import { NotMeasured } from '../measured/not-measured'
 import { MOST_SCALES, searchScale } from './scale-search'
 import { groupBy } from '../../../contract/values/group-by'
@@ -184,7 +185,7 @@ function searchDomains(run: EvaluationRun, rows: readonly EvaluatedRow[]): reado
 /**
  * Measures rows one after the other, on the pictures of `judgedDomains`. A merge that cannot be made is told and left out; whatever stops the base, or would
  * stop every other row, stops all.
- * @throws FusionError 'cancelled', 'device', 'out-of-memory', NotMeasured, and what the base's measurement throws
+ * @throws FusionError 'cancelled', 'device', 'out-of-memory', NotMeasured, NotKept, and what the base's measurement throws
  */
 export async function measureRows(
   run: EvaluationRun,
@@ -281,11 +282,15 @@ export async function forEachRow<Row extends Pick<EvaluatedRow, 'name' | 'role'>
     try {
       await work(row, index)
     } catch (error) {
-      const fatal = ['cancelled', 'device', 'out-of-memory'] as const
       const report = toErrorReport(error)
-      if (row.role === 'base' || error instanceof NotMeasured || (fatal as readonly string[]).includes(report.kind))
-        throw error
+      if (row.role === 'base' || stopsAll(error, report)) throw error
       onFailed?.(row.name, report)
     }
   }
+}
+
+/** Whether what happened to one row would happen to every other one. */
+function stopsAll(error: unknown, { kind }: ErrorReport): boolean {
+  const fatal: readonly ErrorKind[] = ['cancelled', 'device', 'out-of-memory']
+  return error instanceof NotMeasured || error instanceof NotKept || fatal.includes(kind)
 }

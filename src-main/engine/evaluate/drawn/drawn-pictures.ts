@@ -10,6 +10,8 @@ import { readSmallFile } from '../../files/reading/regular-file'
 import { SMALL_FILES } from '../../files/reading/small-files'
 import type { Permissions } from '../../files/writing/permissions'
 import { writeWhole } from '../../files/writing/write-whole'
+import { writingError } from '../../files/writing/writing-error'
+import { NotKept } from '../../files/kept/not-kept'
 import { decodePng, encodePng } from '../../image/png'
 import { readPngText, withPngText } from '../../image/png-text'
 
@@ -77,7 +79,7 @@ export class DrawnPictures {
 
   /**
    * Draws the pictures that are not kept, as many together as small pictures allow.
-   * @throws FusionError 'cancelled' between steps, and what Pipeline.generate throws
+   * @throws FusionError 'cancelled' between steps, NotKept, and what Pipeline.generate throws
    */
   async draw(
     { pipeline, key: model }: DrawingModel,
@@ -101,7 +103,7 @@ export class DrawnPictures {
           KEY_KEYWORD,
           key,
         )
-        await writeWhole(this.#path(key), png, this.permissions)
+        await this.#keep(key, png)
         found[place] = { prompt, seed, key, sha256: hashOf(png) }
       }
       onDrawn?.(found.filter((picture) => picture !== null).length, requests.length)
@@ -117,6 +119,15 @@ export class DrawnPictures {
       detail: this.#path(key),
       hint: 'Try again: it is drawn again.',
     })
+  }
+
+  async #keep(key: string, png: Uint8Array): Promise<void> {
+    const path = this.#path(key)
+    try {
+      await writeWhole(path, png, this.permissions)
+    } catch (error) {
+      throw new NotKept(writingError(error, path))
+    }
   }
 
   async #read(key: string) {

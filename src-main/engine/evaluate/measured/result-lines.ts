@@ -10,6 +10,7 @@ import { SMALL_FILES } from '../../files/reading/small-files'
 import { checkOutputFolder } from '../../files/writing/write-output'
 import { writingError } from '../../files/writing/writing-error'
 import { figuresOf, readLine, writeLine, type ResultLine } from './line-text'
+import { NotKept } from '../../files/kept/not-kept'
 import type { Measurements } from './measurements'
 import { shareOfName } from '../../shares/share'
 
@@ -154,7 +155,9 @@ export class ResultLines {
         await file.close()
       }
     } catch (error) {
-      throw writingError(error, path)
+      // A part of the line may be there.
+      this.#isCut = true
+      throw new NotKept(writingError(error, path))
     }
     this.#isCut = false
     this.#added++

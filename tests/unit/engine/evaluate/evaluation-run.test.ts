@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { projectSchema, type MethodSettings } from '../../../../src-main/contract/document/project'
 import {
@@ -8,6 +9,7 @@ import {
 } from '../../../../src-main/engine/evaluate/compare/compare-methods'
 import { compareRows } from '../../../../src-main/engine/evaluate/compare/leaderboard'
 import { EvaluationRun, type EvaluatedRow } from '../../../../src-main/engine/evaluate/evaluation-run'
+import { ResultLines } from '../../../../src-main/engine/evaluate/measured/result-lines'
 import { chooseDevice } from '../../../../src-main/engine/runtime/providers'
 import { family } from '../../demo-family'
 import { CLIP_VOCABULARY, temporaryFolder } from '../merge/models'
@@ -19,8 +21,14 @@ afterEach(async () => {
   for (const run of runs.splice(0)) await run.release()
 })
 
-async function open(cacheFolder: string, signal?: AbortSignal, pictures = 1): Promise<EvaluationRun> {
+async function open(
+  cacheFolder: string,
+  signal?: AbortSignal,
+  pictures = 1,
+  results?: ResultLines,
+): Promise<EvaluationRun> {
   const run = await EvaluationRun.open({
+    results,
     base: family.base.path,
     data: { folder: family.evaluation, split: 'held-out', pictures, seed: 0 },
     device,
@@ -123,5 +131,15 @@ describe('a comparison', () => {
     await expect(run.measure(ruined, () => {})).rejects.toMatchObject({ kind: 'not-finite' })
     const noBase = [{ ...rows[0]!, path: '/nowhere' }]
     await expect(measureRows(run, noBase)).rejects.toMatchObject({ kind: 'not-found' })
+  }, 60_000)
+
+  it('ends where no result can be kept: all others would be lost as well', async () => {
+    const results = await ResultLines.open(temporaryFolder(), '1-of-2')
+    mkdirSync(results.ownPath)
+    const run = await open(temporaryFolder(), undefined, 1, results)
+    const failed: string[] = []
+    const measured = measureRows(run, rows.slice(1), { onFailed: (name) => failed.push(name) })
+    await expect(measured).rejects.toThrow(`${results.ownPath} could not be written`)
+    expect(failed).toEqual([])
   }, 60_000)
 })

@@ -4,6 +4,7 @@ import { expect, it, vi } from 'vitest'
 import { loadPipeline } from '../../../../../src-main/engine/diffusion/load-pipeline'
 import { DRAWN_FOLDER, DrawnPictures } from '../../../../../src-main/engine/evaluate/drawn/drawn-pictures'
 import { drawnPicturesIn } from '../../../../../src-main/engine/evaluate/measured/kept-in'
+import { NotKept } from '../../../../../src-main/engine/files/kept/not-kept'
 import { ResultLines } from '../../../../../src-main/engine/evaluate/measured/result-lines'
 import { collectingDamage } from '../../../../../src-main/engine/files/kept/cache-damage'
 import { readParameters } from '../../../../../src-main/engine/image/png'
@@ -14,13 +15,13 @@ import { CLIP_VOCABULARY, temporaryFolder } from '../../merge/models'
 const SETTINGS = { steps: 1, guidance: 1 }
 const requests = Array.from({ length: 20 }, (_, seed) => ({ prompt: 'a red apple', seed }))
 
+const loaded = async () =>
+  loadPipeline(await openModel(family.base.path), { device: 'cpu', clipVocabulary: CLIP_VOCABULARY })
+
 it('draws nothing twice, goes on where it was stopped, and draws again what is damaged or another picture', async () => {
   const cacheFolder = temporaryFolder()
   const folder = join(cacheFolder, DRAWN_FOLDER)
-  const pipeline = await loadPipeline(await openModel(family.base.path), {
-    device: 'cpu',
-    clipVocabulary: CLIP_VOCABULARY,
-  })
+  const pipeline = await loaded()
   const generate = vi.spyOn(pipeline, 'generate')
   const drawnNow = (): number => generate.mock.calls.reduce((sum, [{ pictures }]) => sum + pictures.length, 0)
   const model = { pipeline, key: 'a model' }
@@ -74,10 +75,7 @@ it('draws nothing twice, goes on where it was stopped, and draws again what is d
 it.skipIf(process.platform === 'win32')('in a folder of results may be read as the umask says', async () => {
   const [cacheFolder, folder] = [temporaryFolder(), temporaryFolder()]
   const results = await ResultLines.open(folder, 'rest')
-  const pipeline = await loadPipeline(await openModel(family.base.path), {
-    device: 'cpu',
-    clipVocabulary: CLIP_VOCABULARY,
-  })
+  const pipeline = await loaded()
   try {
     for (const [keptIn, place, modes] of [
       [{ cacheFolder }, cacheFolder, [0o700, 0o600]],
@@ -88,6 +86,23 @@ it.skipIf(process.platform === 'win32')('in a folder of results may be read as t
       const paths = [join(place, DRAWN_FOLDER), join(place, DRAWN_FOLDER, `${picture!.key}.png`)]
       expect(paths.map((path) => statSync(path).mode & 0o777)).toEqual(modes)
     }
+  } finally {
+    await pipeline.release()
+  }
+})
+
+it('says that a picture cannot be kept, since those that follow could not be either', async () => {
+  const cacheFolder = temporaryFolder()
+  const pipeline = await loaded()
+  const { generate } = pipeline
+  vi.spyOn(pipeline, 'generate').mockImplementationOnce((...asked) => {
+    writeFileSync(join(cacheFolder, DRAWN_FOLDER), '')
+    return generate.apply(pipeline, asked)
+  })
+  try {
+    const drawing = new DrawnPictures(cacheFolder).draw({ pipeline, key: 'a model' }, requests.slice(0, 1), SETTINGS)
+    await expect(drawing).rejects.toThrow(NotKept)
+    await expect(drawing).rejects.toMatchObject({ kind: 'target' })
   } finally {
     await pipeline.release()
   }

@@ -1,9 +1,11 @@
 import { appendFileSync, existsSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { open as openFile, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { beforeEach, expect, it } from 'vitest'
+import { beforeEach, expect, it, vi } from 'vitest'
 import { domainLossesSchema } from '../../../../../src-main/engine/evaluate/losses/loss-key'
 import { readLine, writeLine } from '../../../../../src-main/engine/evaluate/measured/line-text'
+import { NotKept } from '../../../../../src-main/engine/files/kept/not-kept'
 import { ResultLines } from '../../../../../src-main/engine/evaluate/measured/result-lines'
 import { temporaryFolder } from '../../merge/models'
 
@@ -60,6 +62,25 @@ it('a line that was not written to its end is said and not used, and what is add
   await losses(results).keep('b', OTHER, 'y')
   const again = await open()
   expect(await losses(again).find('a')).toEqual(LOSSES)
+  expect(await losses(again).find('b')).toEqual(OTHER)
+  expect(again.notes).toEqual([`Line 2 of 1-of-2.jsonl in ${folder} is damaged or cut: it is not used.`])
+})
+
+it('a line that could not be written whole is no part of the next one', async () => {
+  const results = await open()
+  await losses(results).keep('a', LOSSES, 'x')
+  const handle = await openFile(file(), 'r')
+  const prototype = Object.getPrototypeOf(handle) as FileHandle
+  await handle.close()
+  vi.spyOn(prototype, 'appendFile').mockImplementationOnce((data) => {
+    appendFileSync(file(), String(data).slice(0, 40))
+    return Promise.reject(Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' }))
+  })
+  const full = losses(results).keep('b', OTHER, 'y')
+  await expect(full).rejects.toThrow(NotKept)
+  await expect(full).rejects.toMatchObject({ kind: 'target', hint: expect.stringContaining('is kept') as string })
+  await losses(results).keep('b', OTHER, 'y')
+  const again = await open()
   expect(await losses(again).find('b')).toEqual(OTHER)
   expect(again.notes).toEqual([`Line 2 of 1-of-2.jsonl in ${folder} is damaged or cut: it is not used.`])
 })
