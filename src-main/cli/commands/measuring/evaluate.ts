@@ -10,7 +10,7 @@ import { refuseEdm } from '../../../engine/checkpoint/identify/prediction'
 import { emaNotices } from '../../../engine/checkpoint/ema'
 import { predictionNotices } from '../../../engine/diffusion/pipeline-parts'
 import { encodePng } from '../../../engine/image/png'
-import { measureRows } from '../../../engine/evaluate/compare/compare-methods'
+import { measureRows, withFoundScales } from '../../../engine/evaluate/compare/compare-methods'
 import { EvaluationRun, type EvaluatedRow } from '../../../engine/evaluate/evaluation-run'
 import { checkScorers } from '../../../engine/evaluate/scored-pictures/score-table'
 import { summariseLosses } from '../../../engine/evaluate/losses/loss-summary'
@@ -136,7 +136,7 @@ async function evaluate(
       onProgress: (phase, fraction) => progress.show(phase, fraction),
       onFailed: (name, { message }) => say(`${name}: ${message}`),
     })
-    const scores = await scoredBy(options, run, rows, seed, progress)
+    const scores = await scoredBy(options, run, withFoundScales(rows, measured), seed, progress)
     const table = run.tableOf(measured)
     const summary = summariseLosses(table, { seed })
     const result: Evaluation = {

@@ -133,6 +133,21 @@ describe('featurefusion evaluate', () => {
     expect([scorer, models.map(({ role }) => role), best.length]).toEqual(['clip', ['base', 'specialist'], 3])
   })
 
+  it('draws with no model whose loss could not be measured', async () => {
+    const ruined = join(folder, 'ruined')
+    cpSync(specialist.path, ruined, { recursive: true })
+    const weights = join(ruined, 'diffusion_pytorch_model.safetensors')
+    const bytes = readFileSync(weights)
+    writeFileSync(weights, bytes.fill(0xff, bytes.byteLength - 2000))
+    const { output, errors } = await evaluate(
+      ...['--model', family.base.path, '--model', ruined, '--data', images, '--pictures', '1', '--json'],
+      ...['--clip', CLIP, '--prompts', '1', '--steps', '1', '--guidance', '1', '--seeds', '1'],
+    )
+    expect(errors.match(/^ruined: .*/gm)).toEqual([expect.stringMatching(/NaN or infinity/)])
+    const { scores } = JSON.parse(output) as Evaluation
+    expect(scores!.scores.map(({ models }) => models.map(({ role }) => role))).toEqual([['base']])
+  })
+
   it.each([
     { args: ['--data', images], code: 2, error: /--model PATH/ },
     {
