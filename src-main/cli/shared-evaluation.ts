@@ -1,6 +1,7 @@
 import { drawingRuns } from '../contract/preview'
 import { usedDomains } from '../engine/evaluate/compare/compare-methods'
 import type { EvaluatedRow, EvaluationRun } from '../engine/evaluate/evaluation-run'
+import { isLasting } from '../engine/evaluate/measured/kept-failures'
 import { measureUnits, missingUnits, type SharedEvaluation } from '../engine/evaluate/shares/measure-units'
 import { unitsOf, type Unit } from '../engine/evaluate/shares/units'
 import type { EndedShare } from './output/shared-output'
@@ -24,7 +25,7 @@ export function doShare(
     const failed: EndedShare['failed'] = []
     await measureUnits(evaluation, own, {
       onProgress: (phase, fraction) => progress.show(phase, fraction),
-      onFailed: (name, { message }) => failed.push({ name, message }),
+      onFailed: (name, { kind, message }) => failed.push({ name, message, isKept: isLasting(kind) }),
     })
     progress.end()
     return failed

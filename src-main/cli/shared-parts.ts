@@ -13,8 +13,8 @@ export interface SharedParts<Part> {
 }
 
 /**
- * What a command does for others: measures its share and prints what it did (where a part failed, the process ends with
- * that exit code); or, before it prints the result of all, sees
+ * What a command does for others: measures its share and prints what it did (where a part is missing because it
+ * failed, the process ends with that exit code); or, before it prints the result of all, sees
  * that nothing is missing, where it must not be measured here.
  * @param started of the command, as performance.now() has it
  * @returns whether that was all
@@ -35,6 +35,6 @@ export async function doParts<Part extends { name: string; cost: number }>(
   const own = unitsOfShare(parts, shared.share)
   const failed = await measure(own)
   printShare(options, shared, { parts: own.length, failed, seconds: (performance.now() - started) / 1000 })
-  if (failed.length > 0) process.exitCode = EXIT.failed
+  if (failed.some(({ isKept }) => !isKept)) process.exitCode = EXIT.failed
   return true
 }

@@ -11,7 +11,8 @@ const MOST_NAMED = 3
 export interface EndedShare {
   /** How many parts it has. */
   parts: number
-  failed: { name: string; message: string }[]
+  /** `isKept`: that it failed is a result, which gathering says as one run does; others are missing. */
+  failed: { name: string; message: string; isKept: boolean }[]
   seconds: number
 }
 

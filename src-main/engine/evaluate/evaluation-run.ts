@@ -19,6 +19,7 @@ import { identityFor, measurementsIn, type KeptIn } from './measured/kept-in'
 import type { Measurements } from './measured/measurements'
 import type { ResultLines } from './measured/result-lines'
 import type { FileIdentity } from './file-identity'
+import { keepingFailures } from './measured/kept-failures'
 import { NotMeasured } from './measured/not-measured'
 import { modelKeyOf, type ModelSurroundings } from './model-key'
 import { LossMeter, type LossTable, type ModelLosses } from './losses/loss-table'
@@ -86,7 +87,6 @@ export class EvaluationRun {
   #network: { pipeline: Pipeline; live: LiveMerge } | null = null
   #pictures: { set: EvaluationSet; chosen: ChosenDomain[]; meter: LossMeter } | null = null
   readonly #written: WrittenMerge
-  #onlyFinds = false
 
   private constructor(
     private readonly tools: EvaluationTools,
@@ -187,11 +187,15 @@ export class EvaluationRun {
       if (known) found.set(name, known)
     }
     const missing = domains.filter(({ name }) => !found.has(name))
+    const keyed = (name: string) => ({ key: keys.get(name)!, unit: `${row.name} on ${name}` })
     const keep = async (name: string, measured: DomainLosses): Promise<void> => {
       found.set(name, measured)
-      await this.#store.keep(keys.get(name)!, measured, `${row.name} on ${name}`)
+      const { key, unit } = keyed(name)
+      await this.#store.keep(key, measured, unit)
     }
-    if (missing.length > 0) await this.#measureLosses(row, onProgress, missing, keep)
+    const wanted = missing.map(({ name }) => keyed(name))
+    if (missing.length > 0)
+      await keepingFailures(this.tools, wanted, () => this.#measureLosses(row, onProgress, missing, keep))
     const losses = domains.map(({ name }) => found.get(name)!.losses)
     if (losses.flat(2).every(Number.isFinite)) return { losses, seconds: found.get(domains[0]!.name)!.seconds }
     throw new FusionError('not-finite', `The network of ${row.name} gives NaN or infinity, so it has no loss.`, {
@@ -250,17 +254,19 @@ export class EvaluationRun {
     const key = await recogniser.keyOf(await this.measurementKeyOf(row), this.#identity)
     const { nearest, isWhole } = await recogniser.find(key)
     if (isWhole) return nearest
-    const { set } = await this.load((phase) => onProgress(phase, 0))
-    return this.withModel(row, async (pipeline) =>
-      recogniser.measure(
-        { pipeline, key: await this.modelKeyOf(row), name: row.name },
-        set,
-        key,
-        this.provider,
-        (fraction) => onProgress('drawing', fraction),
-        this.tools.signal,
-      ),
-    )
+    return keepingFailures(this.tools, [{ key, unit: `what ${row.name} draws` }], async () => {
+      const { set } = await this.load((phase) => onProgress(phase, 0))
+      return this.withModel(row, async (pipeline) =>
+        recogniser.measure(
+          { pipeline, key: await this.modelKeyOf(row), name: row.name },
+          set,
+          key,
+          this.provider,
+          (fraction) => onProgress('drawing', fraction),
+          this.tools.signal,
+        ),
+      )
+    })
   }
 
   /** Works with the pipeline as a row's model makes it: to draw with it. */
@@ -275,9 +281,9 @@ export class EvaluationRun {
     }
   }
 
-  /** The pipeline alone, to draw with. */
+  /** The pipeline alone, to draw with. @throws NotMeasured where results are gathered; what loading throws */
   async loadNetwork(onProgress: Progress): Promise<{ pipeline: Pipeline; live: LiveMerge }> {
-    if (this.#onlyFinds) throw new NotMeasured()
+    if (this.tools.results?.isOnlyRead) throw new NotMeasured()
     if (this.#network) return this.#network
     const { base, device, cacheFolder, workerFile, threads } = this.tools
     onProgress('loading', 0)
@@ -319,16 +325,6 @@ export class EvaluationRun {
   async baseModel(): Promise<EvaluatedModel> {
     const checkpoint = await openModel(this.tools.base, this.tools)
     return checkpointModel('base', 'base', checkpoint, { base: checkpoint, ...this.#loading })
-  }
-
-  /** Works with what is kept alone. @throws NotMeasured where something would have to be measured or drawn */
-  async onlyFinding<Result>(work: () => Promise<Result>): Promise<Result> {
-    this.#onlyFinds = true
-    try {
-      return await work()
-    } finally {
-      this.#onlyFinds = false
-    }
   }
 
   /** Frees the networks' memory; they are loaded again where something needs them. */

@@ -10,7 +10,8 @@ afterEach(() => {
 
 it.each([
   ['that did all of its parts', [], 0],
-  ['of which a part failed', [{ name: 'TIES', message: 'It is not there.' }], 1],
+  ['of which a part cannot be made by anybody', [{ name: 'TIES', message: 'It cannot be.', isKept: true }], 0],
+  ['of which a part failed', [{ name: 'TIES', message: 'It is not there.', isKept: false }], 1],
 ])('a share %s says it by its exit code', async (_, failed, code) => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true)
   vi.spyOn(process.stderr, 'write').mockReturnValue(true)

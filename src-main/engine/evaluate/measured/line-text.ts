@@ -34,6 +34,11 @@ export function figuresOf({ value: { seconds: _seconds, ...figures } }: ResultLi
   return JSON.stringify(figures)
 }
 
+/** Whether it says why something cannot be measured (kept-failures.ts). */
+export function isFailure({ value }: ResultLine): boolean {
+  return 'failed' in value
+}
+
 function checksumOf({ key, unit, value, processor }: ResultLine): string {
   return checksum(Buffer.from(JSON.stringify([key, unit, value, processor])))
 }

@@ -9,7 +9,7 @@ import { readOnward, textOf } from '../../files/reading/regular-file'
 import { SMALL_FILES } from '../../files/reading/small-files'
 import { checkOutputFolder } from '../../files/writing/write-output'
 import { writingError } from '../../files/writing/writing-error'
-import { figuresOf, readLine, writeLine, type ResultLine } from './line-text'
+import { figuresOf, isFailure, readLine, writeLine, type ResultLine } from './line-text'
 import { NotKept } from '../../files/kept/not-kept'
 import type { Measurements } from './measurements'
 import { shareOfName } from '../../shares/share'
@@ -50,6 +50,8 @@ export class ResultLines {
   private constructor(
     readonly folder: string,
     private readonly own: string,
+    /** Whether nothing is measured: results are gathered. */
+    readonly isOnlyRead: boolean,
   ) {}
 
   /**
@@ -60,7 +62,7 @@ export class ResultLines {
    *   'not-found', and what reading a file throws
    */
   static async open(folder: string, own: string, isOnlyRead = false): Promise<ResultLines> {
-    const results = new ResultLines(resolve(folder), own)
+    const results = new ResultLines(resolve(folder), own, isOnlyRead)
     if (!isOnlyRead) await checkOutputFolder(results.folder)
     for (const name of await results.#readFiles(() => true))
       results.#notes.push(
@@ -75,6 +77,11 @@ export class ResultLines {
    */
   async refresh(): Promise<void> {
     await this.#readFiles((name) => name !== this.own)
+  }
+
+  /** Whether there is a result under a key, or why there is none. */
+  has(key: string): boolean {
+    return this.#found.has(key)
   }
 
   /** How many results are there. */
@@ -100,7 +107,7 @@ export class ResultLines {
 
   /** Results that nobody asked for: they are of other models, data or settings. */
   get unused(): UnusedLine[] {
-    const unused = [...this.#found].filter(([key]) => !this.#used.has(key))
+    const unused = [...this.#found].filter(([key, { line }]) => !this.#used.has(key) && !isFailure(line))
     return unused.map(([, { line, place, file }]) => ({ unit: line.unit, place, file }))
   }
 
@@ -209,11 +216,11 @@ export class ResultLines {
 
   #add(placed: PlacedLine): string[] {
     const known = this.#found.get(placed.line.key)
-    if (!known) {
+    if (!known || isFailure(known.line)) {
       this.#found.set(placed.line.key, placed)
       return []
     }
-    if (figuresOf(known.line) === figuresOf(placed.line)) return []
+    if (isFailure(placed.line) || figuresOf(known.line) === figuresOf(placed.line)) return []
     const [one, other] = [known, placed].map(({ line, place }) => `${place} (${line.processor})`)
     return [`${placed.line.unit}: ${one} and ${other}`]
   }

@@ -4,8 +4,10 @@ import { groupBy } from '../../../contract/values/group-by'
 import { throwIfCancelled } from '../../cancel'
 import { digest } from '../../files/kept/digest'
 import { chooseDevice } from '../../runtime/providers'
+import { keepingFailures } from '../measured/kept-failures'
 import { measurementsIn, type KeptIn } from '../measured/kept-in'
 import type { Measurements } from '../measured/measurements'
+import { NotMeasured } from '../measured/not-measured'
 import { loadScorer } from '../scores/load-scorer'
 import type { PictureScorer, ScoredPicture, ScorerOptions } from '../scores/picture-scorer'
 import { scorerKey } from './scorer-key'
@@ -64,7 +66,8 @@ export class PictureScores {
   /**
    * Scores of pictures, in their order; null for a picture without a prompt, where the scorer needs one.
    * @param onProgress hears of the part that is done
-   * @throws FusionError 'cancelled' between pictures; what loading and scoring throw, and reading a picture
+   * @throws FusionError 'cancelled' between pictures; NotMeasured where results are gathered; what loading and scoring
+   *   throw, and reading a picture
    */
   async of(pictures: readonly Scorable[], onProgress?: (fraction: number) => void): Promise<(number | null)[]> {
     const scores: (number | null)[] = []
@@ -91,17 +94,20 @@ export class PictureScores {
   }
 
   async #score(pictures: readonly Scorable[], prompt: string): Promise<number[]> {
-    const pixels: ScoredPicture[] = []
-    for (const picture of pictures) pixels.push(await picture.pixels())
-    this.#scorer ??= await this.load(this.name, this.files, this.options)
-    const scores = await this.#scorer.scores(pixels, prompt)
-    for (const [index, picture] of pictures.entries())
-      await this.#store.keep(
-        this.#keyOf(picture, prompt),
-        { score: scores[index]! },
-        `${this.name} of ${picture.name ?? picture.sha256}`,
-      )
-    return scores
+    const wanted = pictures.map((picture) => ({
+      key: this.#keyOf(picture, prompt),
+      unit: `${this.name} of ${picture.name ?? picture.sha256}`,
+    }))
+    return keepingFailures(this.options, wanted, async () => {
+      if (this.options.results?.isOnlyRead) throw new NotMeasured()
+      const pixels: ScoredPicture[] = []
+      for (const picture of pictures) pixels.push(await picture.pixels())
+      this.#scorer ??= await this.load(this.name, this.files, this.options)
+      const scores = await this.#scorer.scores(pixels, prompt)
+      for (const [index, { key, unit }] of wanted.entries())
+        await this.#store.keep(key, { score: scores[index]! }, unit)
+      return scores
+    })
   }
 
   #keyOf({ sha256 }: Scorable, prompt: string): string {

@@ -4,6 +4,8 @@ import { SCORER_DESCRIPTIONS, type ScorerFiles } from '../../../contract/evaluat
 import { chosenScorers, type ScoreSummary } from '../../../contract/evaluate/scores/scores'
 import { forEachRow } from '../compare/compare-methods'
 import type { PromptDomain } from '../data/prompt-domains'
+import { digest } from '../../files/kept/digest'
+import { keepingFailures } from '../measured/kept-failures'
 import { drawnPicturesIn } from '../measured/kept-in'
 import type { DrawnPicture, DrawnSettings } from '../drawn/drawn-pictures'
 import type { EvaluatedRow, EvaluationRun } from '../evaluation-run'
@@ -90,14 +92,17 @@ export async function drawRows(
         onProgress?.(`drawing with ${row.name}`, (index + fraction) / rows.length)
       tell(0)
       const key = await run.modelKeyOf(row)
+      const wanted = { key: digest(['drawn', key, requests, settings]), unit: `pictures of ${row.name}` }
       const found = await store.find(key, requests, settings)
       const pictures = found.every((picture) => picture !== null)
         ? found
-        : await run.withModel(row, (pipeline) =>
-            store.draw({ pipeline, key }, requests, settings, {
-              signal: run.signal,
-              onDrawn: (done, total) => tell(done / total),
-            }),
+        : await keepingFailures(run.keptIn, [wanted], () =>
+            run.withModel(row, (pipeline) =>
+              store.draw({ pipeline, key }, requests, settings, {
+                signal: run.signal,
+                onDrawn: (done, total) => tell(done / total),
+              }),
+            ),
           )
       drawn.push({ name: row.name, role: row.role, pictures: inTable(pictures, domains, seeds) })
     },

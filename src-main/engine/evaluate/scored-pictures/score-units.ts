@@ -1,7 +1,6 @@
 import { groupBy } from '../../../contract/values/group-by'
 import type { ScorerFiles, ScorerName } from '../../../contract/evaluate/scores/scorers'
-import type { loadScorer } from '../scores/load-scorer'
-import { isMeasured, NotMeasured } from '../measured/not-measured'
+import { isMeasured } from '../measured/not-measured'
 import type { NamedPicture } from './named-pictures'
 import { batchesOf, PictureScores, type ScoringOptions } from './picture-scores'
 
@@ -35,11 +34,10 @@ export async function measureScores(
   files: ScorerFiles,
   scoring: ScoringOptions,
   onProgress?: (scorer: ScorerName, fraction: number) => void,
-  load?: typeof loadScorer,
 ): Promise<void> {
   let done = 0
   for (const [name, own] of groupBy(units, ({ scorer }) => scorer)) {
-    const scorer = await PictureScores.open(name, files, scoring, load)
+    const scorer = await PictureScores.open(name, files, scoring)
     try {
       for (const { pictures } of own) {
         await scorer.of(pictures)
@@ -51,15 +49,13 @@ export async function measureScores(
   }
 }
 
-/** The parts that nobody has scored yet; no scorer is loaded for that. */
+/** The parts that nobody has scored yet. @param scoring its results are gathered */
 export async function missingScores(
   units: readonly ScoreUnit[],
   files: ScorerFiles,
   scoring: ScoringOptions,
 ): Promise<ScoreUnit[]> {
   const missing: ScoreUnit[] = []
-  const refuse = () => Promise.reject(new NotMeasured())
-  for (const unit of units)
-    if (!(await isMeasured(() => measureScores([unit], files, scoring, undefined, refuse)))) missing.push(unit)
+  for (const unit of units) if (!(await isMeasured(() => measureScores([unit], files, scoring)))) missing.push(unit)
   return missing
 }

@@ -3,8 +3,7 @@ import type { ScorerFiles } from '../../../contract/evaluate/scores/scorers'
 import { measureRows, withFoundScales, type RowNews, type UsedDomains } from '../compare/compare-methods'
 import type { EvaluatedRow, EvaluationRun } from '../evaluation-run'
 import { drawAndScore, type DrawnTable } from '../scored-pictures/score-table'
-import type { loadScorer } from '../scores/load-scorer'
-import { isMeasured, NotMeasured } from '../measured/not-measured'
+import { isMeasured } from '../measured/not-measured'
 import type { Unit } from './units'
 
 /** An evaluation that is measured in parts. */
@@ -18,14 +17,12 @@ export interface SharedEvaluation {
 /**
  * Measures parts of an evaluation, or finds them measured: rows one after the other, then what they drew by one scorer
  * after the other. A row that fails is told and left out.
- * @param load for tests
  * @throws what measureRows and drawAndScore throw
  */
 export async function measureUnits(
   { run, used, scored }: SharedEvaluation,
   units: readonly Unit[],
   { onProgress, onFailed }: Pick<RowNews, 'onProgress' | 'onFailed'> = {},
-  load?: typeof loadScorer,
 ): Promise<void> {
   const failed = onFailed && { onFailed }
   const measured: EvaluatedRow[] = []
@@ -42,22 +39,16 @@ export async function measureUnits(
     done += part
   }
   if (scored)
-    await drawAndScore(
-      run,
-      measured,
-      scored.table,
-      scored.files,
-      { ...failed, ...(onProgress && { onProgress }) },
-      load,
-    )
+    await drawAndScore(run, measured, scored.table, scored.files, { ...failed, ...(onProgress && { onProgress }) })
 }
 
-/** The parts that nobody has measured yet; nothing is measured for that. @throws what opening models throws */
+/**
+ * The parts that nobody has measured yet, or found out why they cannot be measured.
+ * @param evaluation its results are gathered
+ * @throws what opening models and the base throw
+ */
 export async function missingUnits(evaluation: SharedEvaluation, units: readonly Unit[]): Promise<Unit[]> {
   const missing: Unit[] = []
-  for (const unit of units) {
-    const find = () => measureUnits(evaluation, [unit], {}, () => Promise.reject(new NotMeasured()))
-    if (!(await isMeasured(() => evaluation.run.onlyFinding(find)))) missing.push(unit)
-  }
+  for (const unit of units) if (!(await isMeasured(() => measureUnits(evaluation, [unit])))) missing.push(unit)
   return missing
 }

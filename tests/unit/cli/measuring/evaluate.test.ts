@@ -139,13 +139,21 @@ describe('featurefusion evaluate', () => {
     const weights = join(ruined, 'diffusion_pytorch_model.safetensors')
     const bytes = readFileSync(weights)
     writeFileSync(weights, bytes.fill(0xff, bytes.byteLength - 2000))
-    const { output, errors } = await evaluate(
+    const command = [
       ...['--model', family.base.path, '--model', ruined, '--data', images, '--pictures', '1', '--json'],
       ...['--clip', CLIP, '--prompts', '1', '--steps', '1', '--guidance', '1', '--seeds', '1'],
-    )
+    ]
+    const { output, errors } = await evaluate(...command)
     expect(errors.match(/^ruined: .*/gm)).toEqual([expect.stringMatching(/NaN or infinity/)])
     const { scores } = JSON.parse(output) as Evaluation
     expect(scores!.scores.map(({ models }) => models.map(({ role }) => role))).toEqual([['base']])
+    // Nor have shares anything else to say of it.
+    const results = ['--results', join(folder, 'results')]
+    const share = await evaluate(...command, ...results, '--share', '1/1')
+    expect(share).toMatchObject({ code: 0, errors })
+    const gathered = await evaluate(...command, ...results, '--gather')
+    expect(gathered).toMatchObject({ code: 0, errors })
+    expect((JSON.parse(gathered.output) as Evaluation).scores).toEqual(scores)
   })
 
   it.each([

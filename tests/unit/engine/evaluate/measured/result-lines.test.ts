@@ -3,7 +3,9 @@ import { open as openFile, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { beforeEach, expect, it, vi } from 'vitest'
+import { FusionError } from '../../../../../src-main/contract/errors'
 import { domainLossesSchema } from '../../../../../src-main/engine/evaluate/losses/loss-key'
+import { keepingFailures } from '../../../../../src-main/engine/evaluate/measured/kept-failures'
 import { readLine, writeLine } from '../../../../../src-main/engine/evaluate/measured/line-text'
 import { NotKept } from '../../../../../src-main/engine/files/kept/not-kept'
 import { ResultLines } from '../../../../../src-main/engine/evaluate/measured/result-lines'
@@ -103,6 +105,36 @@ it('lines that contradict each other are an error that names them; those that on
     kind: 'damaged',
     detail: expect.stringMatching(/^base on food: line 1 of 1-of-2\.jsonl .* and line 2 of 2-of-2\.jsonl /) as string,
   })
+})
+
+it('a result counts more than what says that there is none, whichever comes first', async () => {
+  const failing = () => Promise.reject(new FusionError('unsupported', `It cannot be made on ${folder}.`))
+  const keep = (results: ResultLines) =>
+    keepingFailures({ results }, [{ key: 'a', unit: 'x' }], failing).catch(() => {})
+  await keep(await open('2-of-3'))
+  const words = readFileSync(file('2-of-3'), 'utf8')
+  writeFileSync(file('3-of-3'), writeLine({ ...readLine(words.trim())!, value: { failed: { kind: 'malformed' } } }))
+  expect(await losses(await open()).find('a')).toBeNull()
+  expect((await open()).unused).toEqual([])
+  for (const own of ['1-of-3', '4-of-4']) {
+    const results = await open(own)
+    await losses(results).keep('a', LOSSES, 'x')
+    await keep(results)
+    expect(await losses(results).find('a')).toEqual(LOSSES)
+    expect(await losses(await open()).find('a')).toEqual(LOSSES)
+    rmSync(file(own))
+  }
+})
+
+it('keeps no failure that another try may not have', async () => {
+  for (const kind of ['not-found', 'unreadable', 'internal', 'cancelled'] as const) {
+    const results = await open()
+    const failing = keepingFailures({ results }, [{ key: kind, unit: 'x' }], () =>
+      Promise.reject(new FusionError(kind, 'It failed.')),
+    )
+    await expect(failing).rejects.toMatchObject({ kind })
+    expect(results.added).toBe(0)
+  }
 })
 
 it('writes through no link, and into no file of another kind', async () => {
