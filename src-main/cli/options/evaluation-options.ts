@@ -6,10 +6,11 @@ import { type Project, readingOf } from '../../contract/document/project'
 import { EvaluationRun } from '../../engine/evaluate/evaluation-run'
 import type { ResultLines } from '../../engine/evaluate/measured/result-lines'
 import type { RecogniserSettings } from '../../engine/evaluate/recognition/recogniser'
-import { chooseDevice, DEVICES, type Device } from '../../engine/runtime/providers'
+import { DEVICES, type Device } from '../../engine/runtime/providers'
 import { cacheFolder } from '../folders'
 import type { ProgramFiles } from '../commands/merging/merge'
 import { addModelOptions, loadProject, type ModelOptions } from './model-options'
+import { deviceFor } from './results-options'
 import { count, threads } from './option-values'
 import { ProgressLine, type CommonOptions } from '../output/output'
 
@@ -78,7 +79,7 @@ export async function withRun(
     base: project.models[0]!.path,
     ...readingOf(project),
     data: { folder: evaluationFolder(project), split, pictures, seed },
-    device: await chooseDevice(device),
+    device: await deviceFor(device, results),
     cacheFolder: cacheFolder(),
     clipVocabulary,
     recognition,

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { ResultLines } from '../../engine/evaluate/measured/result-lines'
+import { chooseDevice, type Device, type ProviderStatus } from '../../engine/runtime/providers'
 import { shareName, type Share } from '../../engine/shares/share'
 import { say, UsageError } from '../output/output'
 import { shareOf } from './share-option'
@@ -18,6 +19,14 @@ export interface SharedResults {
   share: Share | null
   /** Whether what is missing is named, and not measured. */
   gathers: boolean
+}
+
+/**
+ * The device that networks run on. Where results are gathered none run, and it is the name of what the shares ran on.
+ * @throws FusionError 'device' where networks are to run on it and cannot
+ */
+export async function deviceFor(device: Device, results: ResultLines | undefined): Promise<ProviderStatus> {
+  return results?.isOnlyRead && device !== 'auto' ? { provider: device, available: true } : chooseDevice(device)
 }
 
 /** The file of what is measured where the results of all shares are wanted. */

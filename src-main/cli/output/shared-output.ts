@@ -1,8 +1,12 @@
 import { FusionError } from '../../contract/errors'
 import { shareInWords } from '../../engine/shares/share'
+import { GATHERING_HINT } from '../../engine/evaluate/measured/not-measured'
 import { unitsOfShare } from '../../engine/evaluate/shares/units'
 import type { SharedResults } from '../options/results-options'
 import { printResult, say, seconds, type CommonOptions } from './output'
+
+/** What results are of that a command does not find. */
+export const OTHERS = 'other models, data, settings, devices or versions'
 
 /** Results that a note names; there may be thousands. */
 const MOST_NAMED = 3
@@ -57,7 +61,7 @@ export function notGathered<Part extends { name: string; cost: number }>(
         ? missing.map(({ name }) => name)
         : byShare.map(({ share, names }) => `Share ${share}: ${names}`)
       ).join('\n'),
-      hint: 'Do these shares (again): what they have is kept. Or leave --gather out: what is missing is measured here.',
+      hint: `Do these shares (again): what they have is kept. ${GATHERING_HINT}`,
     },
   )
 }
@@ -66,7 +70,5 @@ function sayUnused(unused: readonly { unit: string; place: string }[], folder: s
   if (unused.length === 0) return
   const named = unused.slice(0, MOST_NAMED).map(({ unit, place }) => `${unit} (${place})`)
   const more = unused.length > MOST_NAMED ? ` and ${unused.length - MOST_NAMED} more` : ''
-  say(
-    `Note: ${unused.length} results in ${folder} are of other models, data or settings, and are not used: ${named.join(', ')}${more}.`,
-  )
+  say(`Note: ${unused.length} results in ${folder} are of ${OTHERS}, and are not used: ${named.join(', ')}${more}.`)
 }

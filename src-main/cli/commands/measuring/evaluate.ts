@@ -18,7 +18,7 @@ import { drawTables } from '../../../engine/image/table-picture'
 import { unlearnedGains, unlearningPairs } from '../../../engine/evaluate/losses/unlearned-gains'
 import { csvFile, PNG_FILE } from '../../../engine/files/writing/file-kinds'
 import { checkOutput, writeOutput } from '../../../engine/files/writing/write-output'
-import { chooseDevice, DEVICES, type Device } from '../../../engine/runtime/providers'
+import { DEVICES, type Device } from '../../../engine/runtime/providers'
 import { evaluationAsTables, evaluationInWords, type Evaluation } from '../../output/evaluate-output'
 import { cacheFolder } from '../../folders'
 import { parseModelArgument, withNames, type ModelArgument } from '../../options/model-arguments'
@@ -32,7 +32,7 @@ import {
   type DrawingOptions,
 } from '../../options/drawing-options'
 import { collect, count, number, threads } from '../../options/option-values'
-import { addResultsOptions, openResults, type ResultsOptions } from '../../options/results-options'
+import { addResultsOptions, deviceFor, openResults, type ResultsOptions } from '../../options/results-options'
 import { scorerFilesOf } from '../../options/scorer-options'
 import { sayGathered } from '../../output/shared-output'
 import { doShare } from '../../shared-evaluation'
@@ -117,7 +117,7 @@ async function evaluate(
     base: baseModel.path,
     ...readingOf(options),
     data: { folder: resolve(options.data), split, pictures, seed },
-    device: await chooseDevice(options.device),
+    device: await deviceFor(options.device, shared?.lines),
     cacheFolder: cacheFolder(),
     results: shared?.lines,
     ...files,

@@ -24,9 +24,15 @@ import {
 import { checkScorers } from '../../../engine/evaluate/scored-pictures/score-table'
 import { csvFile } from '../../../engine/files/writing/file-kinds'
 import { checkOutput, writeOutput } from '../../../engine/files/writing/write-output'
-import { chooseDevice, DEVICES, type Device } from '../../../engine/runtime/providers'
+import { DEVICES, type Device } from '../../../engine/runtime/providers'
 import { cacheFolder } from '../../folders'
-import { addResultsOptions, openResults, type ResultsOptions, type SharedResults } from '../../options/results-options'
+import {
+  addResultsOptions,
+  deviceFor,
+  openResults,
+  type ResultsOptions,
+  type SharedResults,
+} from '../../options/results-options'
 import { addScorerOptions, scorerFilesOf, type ScorerOptions } from '../../options/scorer-options'
 import { sayGathered } from '../../output/shared-output'
 import { doParts } from '../../shared-parts'
@@ -90,7 +96,7 @@ async function score(
     throw new UsageError('Name the files of a scorer.', 'For example --image-reward DIR, or --clip DIR.')
   if (options.csv !== undefined) await checkOutput(options.csv, CSV_RULE)
   const shared = await openResults(options)
-  const device = await chooseDevice(options.device)
+  const device = await deviceFor(options.device, shared?.lines)
   const scoring = { ...files, device, cacheFolder: cacheFolder(), results: shared?.lines, signal }
   await checkScorers(scorers, scoring)
   const { pictures, unreadable } = await readPictures(paths, options.prompt)

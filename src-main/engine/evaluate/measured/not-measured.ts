@@ -7,6 +7,10 @@ export class NotMeasured extends FusionError {
   }
 }
 
+/** What to do about results that are not there when they are gathered. */
+export const GATHERING_HINT =
+  'Or leave --gather out: what is missing is measured here. Results of a graphics card are found by its name, on every machine: --device cuda.'
+
 /** Whether all that some work looks for is kept. @throws whatever else the work throws */
 export async function isMeasured(work: () => Promise<unknown>): Promise<boolean> {
   try {

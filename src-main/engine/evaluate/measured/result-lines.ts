@@ -105,7 +105,7 @@ export class ResultLines {
     return this.#notes
   }
 
-  /** Results that nobody asked for: they are of other models, data or settings. */
+  /** Results that nobody asked for: they are of other models, data, settings, devices or versions. */
   get unused(): UnusedLine[] {
     const unused = [...this.#found].filter(([key, { line }]) => !this.#used.has(key) && !isFailure(line))
     return unused.map(([, { line, place, file }]) => ({ unit: line.unit, place, file }))

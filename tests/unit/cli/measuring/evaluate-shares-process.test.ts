@@ -80,7 +80,7 @@ it(
     expect(readFileSync(join(results, 'rest.jsonl'), 'utf8').split('\n')).toHaveLength(2)
     const other = await gather([...EVALUATE, '--seed', '1'])
     expect(other.code).toBe(1)
-    expect(other.stderr).toContain('are of other models, data or settings, and are not used')
+    expect(other.stderr).toContain('are of other models, data, settings, devices or versions, and are not used')
     const line = readFileSync(join(results, 'rest.jsonl'), 'utf8')
     rmSync(join(results, 'rest.jsonl'))
     writeFileSync(join(results, 'notes.jsonl'), line.replace('0.', '1.'))

@@ -3,6 +3,10 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { addScoreCommand } from '../../../../src-main/cli/commands/measuring/score'
+import { scorerFilesSchema } from '../../../../src-main/contract/evaluate/scores/scorers'
+import { ResultLines } from '../../../../src-main/engine/evaluate/measured/result-lines'
+import { readPictures } from '../../../../src-main/engine/evaluate/scored-pictures/named-pictures'
+import { PictureScores } from '../../../../src-main/engine/evaluate/scored-pictures/picture-scores'
 import { encodePng } from '../../../../src-main/engine/image/png'
 import { temporaryFolder } from '../../engine/merge/models'
 
@@ -108,6 +112,31 @@ it('needs the files of a scorer, and pictures', async () => {
   expect(empty).toMatchObject({ code: 1, errors: expect.stringMatching(/no pictures in/) as string })
   const wrong = await score(folder, '--clip', join(folder, 'pictures'))
   expect(wrong.code).toBe(1)
+})
+
+it('gathers on any machine what shares scored on a graphics card', async () => {
+  const [results, file] = [join(folder, 'results'), join(folder, 'pictures/a.png')]
+  const files = { ...scorerFilesSchema.parse({}), clip: CLIP }
+  const scorer = await PictureScores.open(
+    'clip',
+    files,
+    {
+      device: { provider: 'cuda', available: true },
+      cacheFolder: folder,
+      results: await ResultLines.open(results, '1-of-1'),
+      clipVocabulary: 'resources/clip/bpe_simple_vocab_16e6.txt.gz',
+    },
+    () => Promise.resolve({ name: 'clip', scores: () => Promise.resolve([7]), release: () => Promise.resolve() }),
+  )
+  await scorer.of((await readPictures([file])).pictures)
+  const gather = [file, '--clip', CLIP, '--results', results, '--gather', '--json']
+  const { code, output } = await score(...gather, '--device', 'cuda')
+  expect(code).toBe(0)
+  expect((JSON.parse(output) as Result).means).toEqual({ clip: 7 })
+  const other = await score(...gather, '--device', 'dml')
+  expect(other.code).toBe(1)
+  expect(other.errors).toMatch(/1 results in .* are of other .* devices or versions/)
+  expect(other.errors).toMatch(/1 of 1 parts are missing[^]*--device cuda/)
 })
 
 it('scores in shares what one run scores, and names the share that is missing', async () => {

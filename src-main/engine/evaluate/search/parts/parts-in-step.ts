@@ -6,6 +6,7 @@ import { orCancelled, throwIfCancelled } from '../../../cancel'
 import { digest } from '../../../files/kept/digest'
 import { shareInWords, type Share } from '../../../shares/share'
 import type { Measurements } from '../../measured/measurements'
+import { GATHERING_HINT } from '../../measured/not-measured'
 import type { ResultLines } from '../../measured/result-lines'
 import type { Part, PartsMeter } from './parts-meter'
 
@@ -107,7 +108,7 @@ export class PartsInStep implements PartsMeter {
     const of = byShare.map(({ share, names }) => `Share ${shareInWords(share)}: ${names.join(', ')}`)
     return new FusionError('not-found', `The search is not done in ${lines.folder}: ${missing[0]!.name} is missing.`, {
       detail: (of.length > 0 ? of : missing.map(({ name }) => name)).join('\n'),
-      hint: 'Start its shares again, all at the same time: what they have is kept. Or leave --gather out: what is missing is measured here.',
+      hint: `Start its shares again, all at the same time: what they have is kept. ${GATHERING_HINT}`,
     })
   }
 }
