@@ -5,6 +5,12 @@ import { shareName, type Share } from '../../engine/shares/share'
 import { say, UsageError } from '../output/output'
 import { shareOf } from './share-option'
 
+/** Files that hold the result of all, of commands that have such options. */
+interface ResultFiles {
+  csv?: string
+  png?: string
+}
+
 export interface ResultsOptions {
   results?: string
   /** true: the job array says which one of how many. */
@@ -56,12 +62,23 @@ export function addResultsOptions(
  * Opens the folder of results; null where none is named.
  * @throws UsageError, and what ResultLines.open throws
  */
-export async function openResults({ results, share, gather }: ResultsOptions): Promise<SharedResults | null> {
+export async function openResults({
+  results,
+  share,
+  gather,
+  csv,
+  png,
+}: ResultsOptions & ResultFiles): Promise<SharedResults | null> {
   if (results === undefined) {
     if (share !== undefined || gather) throw new UsageError('--share and --gather go with --results DIR.')
     return null
   }
   if (share !== undefined && gather) throw new UsageError('--gather is for all shares: remove --share.')
+  if (share !== undefined && (csv !== undefined || png !== undefined))
+    throw new UsageError(
+      '--csv and --png are written of the result of all shares: remove them from the shares.',
+      'Give them with --gather, once all shares are done.',
+    )
   const own = share === undefined ? null : shareOf(share === true ? undefined : share)
   const lines = await ResultLines.open(results, own ? shareName(own) : REST, gather === true)
   for (const note of lines.notes) say(`Note: ${note}`)

@@ -106,5 +106,11 @@ it('says what options do not go together', async () => {
     expect(code).toBe(2)
     expect(stderr).toContain('--share')
   }
-  expect(existsSync(results)).toBe(false)
+  const csv = join(results, '..', 'table.csv')
+  for (const option of ['--csv', '--png']) {
+    const { code, stderr } = await cli.run(...EVALUATE, '--results', results, '--share', '1/2', option, csv)
+    expect(code).toBe(2)
+    expect(stderr).toContain('--gather')
+  }
+  expect([existsSync(results), existsSync(csv)]).toEqual([false, false])
 })
