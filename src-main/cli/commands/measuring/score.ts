@@ -101,6 +101,7 @@ async function score(
   await checkScorers(scorers, scoring)
   const { pictures, unreadable } = await readPictures(paths, options.prompt)
   for (const { error } of unreadable) say(`${error.message}`)
+  if (unreadable.length > 0) process.exitCode = EXIT.failed
   if (pictures.length === 0) throw nothingToScore(paths, unreadable)
   if (shared && (await scoreShare(shared, { pictures, scorers, scoring }, options, started))) return
   const scored: ScoredFile[] = pictures.map(({ file, prompt }) => ({ file, prompt, scores: {} }))
@@ -129,7 +130,6 @@ async function score(
     seconds: took,
   }
   printResult(options, result, () => `${inWords(scored, chosen)}\nDone in ${seconds(took)}.`)
-  if (unreadable.length > 0) process.exitCode = EXIT.failed
 }
 
 /** doParts of pictures that are there. */

@@ -100,6 +100,13 @@ it('names what cannot be read, scores the rest, and says so by its exit code', a
   expect(unreadable.map(({ file }) => file)).toEqual([broken, join(folder, 'pictures/web.webp'), none])
   for (const { file } of unreadable) expect(errors).toContain(file)
 
+  const results = ['--results', join(folder, 'results'), '--json']
+  const share = await score(join(folder, 'pictures'), none, '--clip', CLIP, ...results, '--share', '1/1')
+  expect(share).toMatchObject({ code: 1, errors })
+  expect(JSON.parse(share.output)).toMatchObject({ added: 2 })
+  const gathered = await score(join(folder, 'pictures'), none, '--clip', CLIP, ...results, '--gather')
+  expect(gathered).toMatchObject({ code: 1, errors })
+
   const nothing = await score(broken, '--clip', CLIP)
   expect(nothing).toMatchObject({ code: 1, output: '' })
   expect(nothing.errors).toMatch(/None of the pictures can be read/)
