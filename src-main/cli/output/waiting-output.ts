@@ -1,6 +1,7 @@
 import type { Waiting } from '../../engine/evaluate/search/parts/parts-in-step'
 import type { ResultLines } from '../../engine/evaluate/measured/result-lines'
 import { shareInWords } from '../../engine/shares/share'
+import { OTHERS } from './shared-output'
 import { say } from './output'
 import { countOf } from '../../contract/values/format'
 
@@ -37,10 +38,22 @@ export class WaitingWords {
     const stage = seconds < SAID_AFTER ? 0 : seconds < LONG ? 1 : 2
     if (stage > this.#said)
       this.tell(
-        stage === 1
+        (stage === 1
           ? `Waiting for ${waitedFor(waiting)}.`
-          : `Nothing came for ${LONG / 60} minutes of ${waitedFor(waiting)}. Is ${shares.length === 1 ? 'it' : 'each'} still running? If not, start ${shares.length === 1 ? 'it' : 'them'} again with the same command: it goes on where it was, and this one waits for it.`,
+          : `Nothing came for ${LONG / 60} minutes of ${waitedFor(waiting)}. Is ${shares.length === 1 ? 'it' : 'each'} still running? If not, start ${shares.length === 1 ? 'it' : 'them'} again with the same command: it goes on where it was, and this one waits for it.`) +
+          othersInWords(waiting),
       )
     this.#said = stage
   }
+}
+
+/** Why what is waited for may never come: shares that do not search the same. */
+function othersInWords({ shares }: Waiting): string {
+  return shares
+    .filter(({ others }) => others > 0)
+    .map(
+      ({ share, others }) =>
+        ` The file of share ${shareInWords(share)} has ${countOf(others, 'result')} that this search did not ask for. If they are not of an earlier search, that share has ${OTHERS}: all shares need the same version and the same options, --trials, --seed, --aim and --device as well.`,
+    )
+    .join('')
 }

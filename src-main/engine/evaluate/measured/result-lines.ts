@@ -84,11 +84,6 @@ export class ResultLines {
     return this.#found.has(key)
   }
 
-  /** How many results are there. */
-  get size(): number {
-    return this.#found.size
-  }
-
   /** How many shares there are, by the names of the files; null where these do not agree, or do not say it. */
   get shareCount(): number | null {
     const counts = new Set(this.files.flatMap((file) => shareOfName(file)?.count ?? []))

@@ -4,7 +4,7 @@ import { FusionError } from '../../../../contract/errors'
 import { groupBy } from '../../../../contract/values/group-by'
 import { orCancelled, throwIfCancelled } from '../../../cancel'
 import { digest } from '../../../files/kept/digest'
-import { shareInWords, type Share } from '../../../shares/share'
+import { shareInWords, shareName, type Share } from '../../../shares/share'
 import type { Measurements } from '../../measured/measurements'
 import { GATHERING_HINT } from '../../measured/not-measured'
 import type { ResultLines } from '../../measured/result-lines'
@@ -26,9 +26,14 @@ export interface SearchShare {
 
 /** What a share waits for. */
 export interface Waiting {
-  shares: SharedNames[]
-  /** Since anything new came. */
+  shares: AwaitedShare[]
+  /** Since any of their results came. */
   seconds: number
+}
+
+interface AwaitedShare extends SharedNames {
+  /** How many results in its file this search did not ask for: of other settings, or of an earlier search. */
+  others: number
 }
 
 /** Parts of a share, for people. */
@@ -90,13 +95,18 @@ export class PartsInStep implements PartsMeter {
     kept: Measurements<Stored>,
   ): Promise<void> {
     const { lines, share } = this.shared
-    let [size, since] = [lines.size, performance.now()]
+    let [left, since] = [Infinity, performance.now()]
     for (let wait = FIRST_WAIT; ; wait = Math.min(LONGEST_WAIT, wait * LONGER)) {
       await lines.refresh()
       if (await kept.find(part.key)) return
-      if (lines.size > size) [size, since] = [lines.size, performance.now()]
-      const missing = namesByShare(await missingOf(parts, kept), share!.count)
-      this.onWaiting?.({ shares: missing, seconds: (performance.now() - since) / 1000 })
+      const missing = await missingOf(parts, kept)
+      if (missing.length < left) [left, since] = [missing.length, performance.now()]
+      const { unused } = lines
+      const shares = namesByShare(missing, share!.count).map((own): AwaitedShare => ({
+        ...own,
+        others: unused.filter(({ file }) => file === shareName(own.share)).length,
+      }))
+      this.onWaiting?.({ shares, seconds: (performance.now() - since) / 1000 })
       await orCancelled(this.signal, () => sleep(wait))
     }
   }
@@ -108,7 +118,7 @@ export class PartsInStep implements PartsMeter {
     const of = byShare.map(({ share, names }) => `Share ${shareInWords(share)}: ${names.join(', ')}`)
     return new FusionError('not-found', `The search is not done in ${lines.folder}: ${missing[0]!.name} is missing.`, {
       detail: (of.length > 0 ? of : missing.map(({ name }) => name)).join('\n'),
-      hint: `Start its shares again, all at the same time: what they have is kept. ${GATHERING_HINT}`,
+      hint: `Start its shares again, all at the same time and with the same options (--trials as well): what they have is kept. ${GATHERING_HINT}`,
     })
   }
 }

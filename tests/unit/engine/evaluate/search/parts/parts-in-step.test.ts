@@ -92,7 +92,27 @@ describe('parts of a search', () => {
     while (heard.length < before + 2) await delay(1)
     appendFileSync(fileOf(2), whole.subarray(40))
     expect(await waiting).toEqual({ values: [0, 1 / 3], own: ['a'] })
-    for (const { shares } of heard) expect(shares).toEqual([{ share: { index: 2, count: 2 }, names: ['b'] }])
+    for (const { shares } of heard) expect(shares).toEqual([{ share: { index: 2, count: 2 }, names: ['b'], others: 0 }])
+  })
+
+  it('of a share with other settings never come: how many it has is told, and none of them counts as news', async () => {
+    const controller = new AbortController()
+    const heard: Waiting[] = []
+    const waiting = measured({
+      ...{ index: 1, names: ['a', 'b'], signal: controller.signal },
+      onWaiting: (news) => heard.push(news),
+    })
+    const other = await ResultLines.open(folder, '2-of-2')
+    for (const key of ['x', 'y']) {
+      const before = heard.length
+      while (heard.length < before + 2) await delay(1)
+      await other.of(schema).keep(key, { value: 7 }, 'b')
+    }
+    while (heard.at(-1)?.shares[0]!.others !== 2) await delay(1)
+    controller.abort()
+    await expect(waiting).rejects.toMatchObject({ kind: 'cancelled' })
+    const seconds = heard.map((news) => news.seconds)
+    expect(seconds).toEqual([...seconds].sort((a, b) => a - b))
   })
 
   it('that somebody measured with another result are an error, and no result', async () => {
