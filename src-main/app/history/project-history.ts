@@ -3,11 +3,13 @@ import { hasModelsOf, isSameFile } from '../../contract/document/names/model-ide
 import { takingPart, type Project } from '../../contract/document/project'
 import type { HistoryEntry, HistoryKind, HistoryPage, HistoryRecord } from '../../contract/history'
 import type { Picture } from '../../contract/preview'
+import { filesBehind, openEither } from '../../engine/merge/open-model'
 import type { EventHub } from '../event-hub'
 import type { Log } from '../log'
 import { knownModelHashes, withHashes } from '../models/model-hash'
+import { remembering } from '../models/remembering'
 import type { PreviewHistory } from '../previews/preview-history'
-import { currentSources, rememberingFiles } from '../previews/preview-models'
+import { currentSources, type FilesOf } from '../previews/preview-models'
 import { drawnEntry, drawnRuns, type DrawnRun } from './drawn-runs'
 import { HistoryFile } from './history-file'
 import { drawnText, hasWords, recordText } from './history-search'
@@ -111,10 +113,11 @@ export class ProjectHistory {
 
   private async told(project: Project): Promise<Told[]> {
     await this.opened()
-    const files = rememberingFiles()
-    const pictures = await this.picturesOf(project, files)
+    const open = remembering((path) => openEither(path))
+    const pictures = await this.picturesOf(project, async (path) => filesBehind(await open(path)))
     const paths = project.models.map(({ path }) => path)
-    const known = await knownModelHashes(paths, this.program.cache.folder, files)
+    // A model's hash is that of its weights alone.
+    const known = await knownModelHashes(paths, this.program.cache.folder, async (path) => (await open(path)).files)
     // What the files are now: a model that was replaced is another one, whatever the document says.
     const models = withHashes(project.models, known)
     const isOwn = ({ merge }: Pick<Told, 'merge'>): boolean =>
@@ -140,7 +143,7 @@ export class ProjectHistory {
     }
   }
 
-  private async picturesOf({ models }: Project, files = rememberingFiles()): Promise<Picture[]> {
+  private async picturesOf({ models }: Project, files?: FilesOf): Promise<Picture[]> {
     return this.program.history.list(undefined, Infinity, await currentSources(models, files))
   }
 

@@ -6,7 +6,9 @@ import { reweightingOf } from '../../contract/methods/descriptor'
 import { describedMethod } from '../../contract/methods/index'
 import { gridCells, type GridCell } from '../../contract/grid/grid-cells'
 import type { PictureSettings } from '../../contract/preview'
-import { mergedModel, plainModel, pictureSources, rememberingFiles, type PreviewModel } from './preview-models'
+import { filesBehindModel } from '../../engine/merge/open-model'
+import { remembering } from '../models/remembering'
+import { mergedModel, plainModel, pictureSources, type FilesOf, type PreviewModel } from './preview-models'
 import {
   askedOf,
   checkPictureCount,
@@ -31,7 +33,7 @@ export async function planGrid(
   const { labels, cells } = gridCells(project, grid)
   checkPictureCount(cells.length)
   const { negativePrompt } = project.preview
-  const files = rememberingFiles()
+  const files = remembering(filesBehindModel)
   const models = new Map<string, PreviewModel>()
   const pictures: PreviewPlan['pictures'] = []
   const planned: PreviewPlan['planned'] = new Map()
@@ -58,11 +60,7 @@ export async function planGrid(
   return { models: [...byKey.values()], pictures, planned, run, key: JSON.stringify([[...byKey.keys()], settings]) }
 }
 
-function modelOf(
-  { merge, variant, project }: GridCell,
-  merges: string,
-  files: ReturnType<typeof rememberingFiles>,
-): Promise<PreviewModel> {
+function modelOf({ merge, variant, project }: GridCell, merges: string, files: FilesOf): Promise<PreviewModel> {
   if (merge) return mergedModel(merge, merges, files)
   return plainModel(project, modelsDrawnBy(project, variant).at(-1)!, files)
 }

@@ -11,16 +11,7 @@ import { fileState } from '../../engine/files/reading/file-state'
 export type PreviewModel = TaskOf<'preview'>['models'][number]
 
 /** All that decides what a model draws (filesBehindModel). */
-type FilesOf = typeof filesBehindModel
-
-/** Opens every model once: for many merges of the same models. */
-export function rememberingFiles(): FilesOf {
-  const known = new Map<string, ReturnType<FilesOf>>()
-  return (path) => {
-    if (!known.has(path)) known.set(path, filesBehindModel(path))
-    return known.get(path)!
-  }
-}
+export type FilesOf = typeof filesBehindModel
 
 /** A model of the project that draws as it is. */
 export async function plainModel(

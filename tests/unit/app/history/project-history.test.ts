@@ -5,18 +5,23 @@ import { afterAll, beforeEach, expect, it, vi } from 'vitest'
 import { EventHub } from '../../../../src-main/app/event-hub'
 import { ProjectHistory } from '../../../../src-main/app/history/project-history'
 import { Log } from '../../../../src-main/app/log'
+import { modelHash } from '../../../../src-main/app/models/model-hash'
 import { PreviewHistory } from '../../../../src-main/app/previews/preview-history'
 import { projectSchema, type Project } from '../../../../src-main/contract/document/project'
-import { filesBehindModel } from '../../../../src-main/engine/merge/open-model'
+import { hashFile } from '../../../../src-main/engine/checkpoint/hash'
+import { filesBehindModel, filesOfModel, openEither } from '../../../../src-main/engine/merge/open-model'
+import { DEMO } from '../../demo-family'
 import { mergeEntry } from '../../renderer/history/entries'
 
-vi.mock('../../../../src-main/engine/merge/open-model', () => ({ filesBehindModel: vi.fn() }))
+vi.mock(import('../../../../src-main/engine/merge/open-model'), async (original) => {
+  const module = await original()
+  return { ...module, openEither: vi.fn(module.openEither) }
+})
 
 const folder = mkdtempSync(join(tmpdir(), 'project-history-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 beforeEach(() => {
-  vi.mocked(filesBehindModel).mockReset()
-  vi.mocked(filesBehindModel).mockResolvedValue([])
+  vi.mocked(openEither).mockClear()
 })
 
 async function historyIn(name: string): Promise<ProjectHistory> {
@@ -51,5 +56,18 @@ it('tells what was made of the same adapters with other strengths', async () => 
 it('opens every model once to tell what is of it', async () => {
   const history = await historyIn('headers')
   await history.list(project(1), everything)
-  expect(vi.mocked(filesBehindModel).mock.calls.map(([path]) => path)).toEqual(['/models/base', '/models/food'])
+  expect(vi.mocked(openEither).mock.calls.map(([path]) => path)).toEqual(['/models/base', '/models/food'])
+})
+
+it('knows a model by its weights, also where its settings have been hashed', async () => {
+  const history = await historyIn('settings')
+  const path = join(DEMO, 'base')
+  const ofWeights: { sha256: string }[] = []
+  for (const file of await filesOfModel(path))
+    ofWeights.push({ sha256: await hashFile(file.path, { cacheFolder: folder }) })
+  for (const file of await filesBehindModel(path)) await hashFile(file.path, { cacheFolder: folder })
+  const models = [{ ...project(1).models[0]!, path, sha256: modelHash(ofWeights)! }]
+  const merge = projectSchema.parse({ ...project(1), models })
+  await history.add(mergeEntry({ merge }))
+  expect((await history.list(merge, everything)).entries).toHaveLength(1)
 })
