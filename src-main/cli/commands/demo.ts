@@ -16,7 +16,7 @@ import { EvaluationRun, type EvaluatedRow, type MeasuredRow } from '../../engine
 import { describeEvaluationSet } from '../../engine/evaluate/data/evaluation-set'
 import { countPictures, type ChosenDomain } from '../../engine/evaluate/data/splits'
 import { exceedsTwoErrors, pairedLosses } from '../../engine/evaluate/compare/paired-difference'
-import { PNG_FILE } from '../../engine/files/writing/file-kinds'
+import { OWN_PNG_FILE } from '../../engine/files/writing/file-kinds'
 import { checkOutput, checkOutputFolder, writeOutput } from '../../engine/files/writing/write-output'
 import { throwIfCancelled } from '../../engine/cancel'
 import { planMerge } from '../../engine/merge/open-model'
@@ -59,7 +59,7 @@ const SPLIT_WORDS: Readonly<Record<Split, string>> = {
   train: 'taught pictures, with noise that no model saw,',
   all: 'pictures',
 }
-const SHEET_RULE = { kind: PNG_FILE, overwrite: true }
+const SHEET_RULE = { kind: OWN_PNG_FILE, overwrite: true }
 
 /** `featurefusion demo`: the main job on the shipped family. */
 export function addDemoCommand(program: Command, files: DemoFiles): void {

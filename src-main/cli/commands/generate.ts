@@ -27,7 +27,7 @@ import {
   type SigmaChoice,
 } from '../../engine/schedulers/index'
 import { readTextualInversion, type TextualInversion } from '../../engine/diffusion/textual-inversion'
-import { PNG_FILE } from '../../engine/files/writing/file-kinds'
+import { OWN_PNG_FILE } from '../../engine/files/writing/file-kinds'
 import { readSmallFile } from '../../engine/files/reading/regular-file'
 import { SMALL_FILES } from '../../engine/files/reading/small-files'
 import { checkOutput, checkOutputFolder, writeOutput } from '../../engine/files/writing/write-output'
@@ -304,7 +304,7 @@ async function outputOf(
   pictures: number,
 ): Promise<{ target: (picture: Picture) => string; write: (file: string, bytes: Uint8Array) => Promise<void> }> {
   const isFile = extname(out).toLowerCase() === '.png'
-  const rule = { kind: PNG_FILE, overwrite: isFile, sources: image === undefined ? [] : [image] }
+  const rule = { kind: OWN_PNG_FILE, overwrite: isFile, sources: image === undefined ? [] : [image] }
   const write = (file: string, bytes: Uint8Array): Promise<void> => writeOutput(file, bytes, rule)
   if (isFile) {
     if (pictures > 1) throw new UsageError(`${out} is one file; there are ${pictures} pictures.`, 'Name a folder.')

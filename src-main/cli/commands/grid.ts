@@ -22,8 +22,8 @@ import {
 import { parseSeed, SEED_RANGE, seedOf } from '../../contract/values/seed'
 import { SMALL_FILES } from '../../engine/files/reading/small-files'
 import { readSmallFile } from '../../engine/files/reading/regular-file'
-import { PNG_FILE } from '../../engine/files/writing/file-kinds'
-import { checkOutputFolder, writeOutput } from '../../engine/files/writing/write-output'
+import { OWN_PNG_FILE } from '../../engine/files/writing/file-kinds'
+import { checkOutput, checkOutputFolder, writeOutput } from '../../engine/files/writing/write-output'
 import { readGridSheet } from '../../engine/image/grid-sheet'
 import { encodePng } from '../../engine/image/png'
 import { chooseDevice, DEVICES, type Device } from '../../engine/runtime/providers'
@@ -93,6 +93,7 @@ async function grid(
   const project = withDrawing(await loadProject(path, options, true), options)
   const out = resolve(options.out)
   await checkOutputFolder(out)
+  await checkOutput(join(out, SHEET), RULE)
   const folder = await mkdtemp(join(tmpdir(), 'featurefusion-grid-'))
   const places = { merges: join(folder, 'merges'), pictureFile: (id: string) => join(folder, `${id}.png`) }
   const progress = new ProgressLine()
@@ -132,7 +133,7 @@ async function grid(
 
 const SHEET = 'grid.png'
 /** Earlier grids in the same folder are replaced, nothing else. */
-const RULE = { kind: PNG_FILE, overwrite: true, sources: [] }
+const RULE = { kind: OWN_PNG_FILE, overwrite: true, sources: [] }
 
 /** Writes the cells that are drawn, and all of them as one picture. */
 async function written(out: string, labels: GridLabels, drawn: readonly GridCellFile[]): Promise<DrawnCell[]> {

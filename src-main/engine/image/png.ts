@@ -1,6 +1,7 @@
 import { convertIndexedToRgb, decode, encode } from 'fast-png'
 import { FusionError } from '../../contract/errors'
 import { formatParameters, parseParameters, type GenerationParameters } from './png-parameters'
+import { SOFTWARE } from '../files/writing/file-kinds'
 import { pixelsOnly } from './png-size'
 import { readPngText, withPngText } from './png-text'
 import type { Picture } from './resample'
@@ -9,11 +10,13 @@ const KEYWORD = 'parameters'
 /** The merge that drew a picture, in a form of this program's own. */
 const MERGE_KEYWORD = 'featurefusion'
 
-/** An RGB picture as a PNG, with how it was made. @param merge by what merge, as text */
+/** An RGB picture as a PNG of this program, with how it was made. @param merge by what merge, as text */
 export function encodePng(picture: Picture, parameters?: GenerationParameters, merge?: string | null): Uint8Array {
   const png = encode(picture)
   const told = parameters ? withPngText(png, KEYWORD, formatParameters(parameters)) : png
-  return merge ? withPngText(told, MERGE_KEYWORD, merge) : told
+  const traced = merge ? withPngText(told, MERGE_KEYWORD, merge) : told
+  // The last one that is added stands first: there OWN_PNG_FILE looks for it.
+  return withPngText(traced, ...SOFTWARE)
 }
 
 /** The text of the merge that drew a picture, if it says so. @throws FusionError 'malformed' if it is no PNG */

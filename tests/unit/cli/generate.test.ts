@@ -1,7 +1,8 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
+import { encode } from 'fast-png'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import { addGenerateCommand } from '../../../src-main/cli/commands/generate'
 import { decodePng, readParameters } from '../../../src-main/engine/image/png'
@@ -47,6 +48,16 @@ describe('featurefusion generate', () => {
     // The same picture alone, and beside those that are there.
     await generate('--prompt', 'cat', '--negative', 'blue', '--seed', '4', '--out', out)
     expect(pixelsOf(join(out, '00005-4.png'))).toEqual(pixelsOf(join(out, '00004-4.png')))
+  })
+
+  it('replaces a picture of its own, and no other', async () => {
+    const out = join(folder, 'one.png')
+    for (const expected of [0, 0]) expect((await generate('--prompt', 'cat', '--out', out)).code).toBe(expected)
+    const photo = encode({ width: 1, height: 1, channels: 3, data: new Uint8Array(3) })
+    writeFileSync(out, photo)
+    const { code, errors } = await generate('--prompt', 'cat', '--out', out)
+    expect([code, errors]).toEqual([1, expect.stringMatching(/not a PNG picture that this program wrote/)])
+    expect(new Uint8Array(readFileSync(out))).toEqual(new Uint8Array(photo))
   })
 
   it('draws and names the largest seeds exactly', async () => {

@@ -6,9 +6,22 @@ const PNG_SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0
 /** As many columns of a table as its later versions keep. */
 const TELLING_COLUMNS = 3
 
-export const PNG_FILE = fileKind('PNG picture', async (path) => {
-  return (await readBeginning(path, PNG_SIGNATURE.length)).equals(PNG_SIGNATURE)
+/** Keyword and text, as the PNG specification names them, of the program that wrote a picture. */
+export const SOFTWARE = ['Software', 'FeatureFusion Studio'] as const
+/** Signature, header and the first text chunk. */
+const PNG_HEAD = 80
+
+export const PNG_FILE = fileKind('PNG picture', isPng)
+
+/** A picture that this program wrote: other pictures may be somebody's work. */
+export const OWN_PNG_FILE = fileKind('PNG picture that this program wrote', async (path) => {
+  const told = (await readBeginning(path, PNG_HEAD)).includes(SOFTWARE.join('\0'), PNG_SIGNATURE.length)
+  return told && isPng(path)
 })
+
+async function isPng(path: string): Promise<boolean> {
+  return (await readBeginning(path, PNG_SIGNATURE.length)).equals(PNG_SIGNATURE)
+}
 
 /**
  * A CSV table of a kind that this program writes: other tables may be somebody's work.
