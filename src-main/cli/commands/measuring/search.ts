@@ -50,6 +50,7 @@ interface SearchOptions extends EvaluationOptions, ScorerOptions, ResultsOptions
   guidance: number
   scheduler?: string
   out?: string
+  overwrite?: boolean
 }
 
 const SCORES = scoreSettingsSchema.parse({})
@@ -106,6 +107,7 @@ export function addSearchCommand(program: Command, files: ProgramFiles): void {
     )
     .option('--no-race', 'measure every trial on all pictures, those that are certainly worse as well')
     .option('--out <file>', `write the project with the weights found (*${PROJECT_SUFFIX}), for featurefusion merge`)
+    .option('--overwrite', 'replace a project at --out; nothing else is replaced')
   addScorerOptions(command)
   command
     .option('--prompts <n>', 'for scores: at most so many captions of each domain in each half (default: all)', count)
@@ -129,7 +131,7 @@ async function search(
   files: ProgramFiles,
   signal: AbortSignal,
 ): Promise<void> {
-  const { strategy, trials, space, race, rounds, seed = 0, out } = options
+  const { strategy, trials, space, race, rounds, seed = 0, out, overwrite = false } = options
   const told = (value: number): string => aimedText(value, options.aim)
   if (trials < 2) throw new UsageError('--trials: at least 2.')
   const groups = options.groupBy ?? (space === 'gains' ? 'blocks' : 'all')
@@ -149,7 +151,7 @@ async function search(
     path === undefined || given === project
       ? withFoundWeights(project, strategy, models)
       : withFound(given, { space, strategy }, models)
-  if (out !== undefined) await checkOutput(out, { kind: PROJECT_FILE, overwrite: true })
+  if (out !== undefined) await checkOutput(out, { kind: PROJECT_FILE, overwrite })
   const shared = await openResults(options)
   // Shares may all name one file, and they find the same: one of them writes it.
   const written = (shared?.share?.index ?? 1) === 1 ? out : undefined
@@ -205,7 +207,7 @@ async function search(
       ].join('\n'),
     )
     if (written !== undefined) {
-      await writeProject(written, withResult(found.best.models), true)
+      await writeProject(written, withResult(found.best.models), overwrite)
       say(`Written to ${written}: featurefusion merge ${written} --out PATH makes this merge.`)
     } else if (out !== undefined) say(`All shares found the same: share 1/${shared!.share!.count} writes --out.`)
   })

@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, truncateSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -197,7 +197,11 @@ describe('featurefusion search', () => {
 
   it('says what is wrong before it begins', async () => {
     const folder = temporaryFolder()
+    const there = join(folder, 'there.fusion.json')
+    const project = projectSchema.parse({ format: 'featurefusion-project', version: 1, models: [] })
+    writeFileSync(there, JSON.stringify(project))
     for (const [wrong, words, expected] of [
+      [['--out', there], 'exists already', 1],
       [['--out', join(folder, 'found.json')], '.fusion.json', 2],
       [['--strategy', 'greedy-once', '--group-by', 'blocks'], '--group-by', 2],
       [['--trials', '1'], '--trials', 2],
@@ -211,5 +215,6 @@ describe('featurefusion search', () => {
       expect(code).toBe(expected)
     }
     expect(existsSync(join(folder, 'found.json'))).toBe(false)
+    expect(projectAt(there)).toEqual(project)
   }, 60_000)
 })
