@@ -6,7 +6,7 @@ import { withModel, type ModelEntry, type Project } from '../../../contract/docu
 import type { UnlearningLosses } from '../../../contract/unlearning'
 import { loadPipeline } from '../../../engine/diffusion/load-pipeline'
 import { checkpointModel } from '../../../engine/evaluate/losses/evaluated-model'
-import { readEvaluationSet } from '../../../engine/evaluate/data/evaluation-set'
+import { readEvaluationSet, type EvaluationSet } from '../../../engine/evaluate/data/evaluation-set'
 import { chooseSplit } from '../../../engine/evaluate/data/splits'
 import { measureLosses } from '../../../engine/evaluate/losses/loss-table'
 import { unlearningLossesOf } from '../../../engine/evaluate/losses/unlearned-gains'
@@ -98,6 +98,8 @@ async function unlearn(
   if (given.models[0]?.name === name) throw new UsageError(`${name} is the base, which cannot be dropped.`)
   const project = reused(given)
   checkOut(project, options)
+  // Before anything is written: a mistyped folder costs no merge.
+  const set = options.evaluation === undefined ? null : await readEvaluationSet(options.evaluation)
   const before = await planWithProgress(change(project, name, { enabled: true }), signal)
   const after = await planWithProgress(change(project, name, { enabled: false }), signal)
   const provider = await chooseProvider(options.device)
@@ -107,7 +109,7 @@ async function unlearn(
       const result = await mergeWithProgress(after, outOf(after, options), provider, files, signal, options)
       const work: Work = { options, files, provider, signal, progress }
       const report = options.report ? await measure(before, after, work) : null
-      const losses = options.evaluation === undefined ? null : await evaluate(before, result.path, name, work)
+      const losses = set && (await evaluate(before, result.path, name, set, work))
       printResult(options, { ...(resultAsData(after, result) as object), unlearned: name, report, losses }, () =>
         [
           resultInWords(after, result),
@@ -153,9 +155,14 @@ async function measure(before: MergePlan, after: MergePlan, work: Work): Promise
 }
 
 /** Losses of the base, of the merge with the model (made for this, thrown away), and of the one that was written. */
-async function evaluate(before: MergePlan, after: string, name: string, work: Work): Promise<UnlearningLosses> {
+async function evaluate(
+  before: MergePlan,
+  after: string,
+  name: string,
+  set: EvaluationSet,
+  work: Work,
+): Promise<UnlearningLosses> {
   const { options, files, provider, signal, progress } = work
-  const set = await readEvaluationSet(options.evaluation!)
   const scratch = await mkdtemp(join(tmpdir(), 'featurefusion-unlearn-'))
   try {
     const base = before.models[0]!.checkpoint

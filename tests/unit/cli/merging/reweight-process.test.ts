@@ -264,6 +264,8 @@ describe('the command line', () => {
     expect(await usage('reweight', ...models, ...out)).toMatch(/--weight NAME=NUMBER/)
     expect(await usage('reweight', ...models, ...out, '--weight', 'b=much')).toMatch(/much is not a number/)
     expect(await usage('reweight', ...models, ...out, '--weight', 'd=1')).toMatch(/no model named d/)
+    const mistyped = await cli.run('unlearn', 'b', ...models, ...out, '--evaluation', join(folder, 'nope'))
+    expect([mistyped.code, mistyped.stderr]).toEqual([1, expect.stringMatching(/nope/)])
     expect(readdirSync(folder).filter((name) => !name.startsWith('model'))).toEqual([])
   })
 })
