@@ -2,7 +2,7 @@ import { Command, CommanderError, Help } from 'commander'
 import { version } from '../../package.json'
 import { printable } from '../contract/values/printable'
 import type { ServedFiles } from './commands/serve'
-import { EXIT } from './output/output'
+import { EXIT, printError, UsageError } from './output/output'
 
 /** Files of the built program that commands need. */
 export interface BuiltFiles extends ServedFiles {
@@ -87,6 +87,8 @@ export async function exitCodeOf(files: BuiltFiles, args: readonly string[]): Pr
     return Number(process.exitCode ?? EXIT.done)
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
-    return error.exitCode === 0 ? EXIT.done : EXIT.usage
+    if (error.exitCode === 0) return EXIT.done
+    if (args.includes('--json')) printError(new UsageError(error.message.replace(/^error: /, '')))
+    return EXIT.usage
   }
 }

@@ -41,7 +41,7 @@ export async function runCommand(
     await sayingDamage(() => command(controller.signal))
   } catch (error) {
     const report = toErrorReport(error)
-    if (options.json) process.stdout.write(`${printableJson({ error: report })}\n`)
+    if (options.json) printError(error)
     say(`Error: ${oneLine(report.message)}`)
     if (report.detail !== undefined) say(indented(firstLines(report.detail)))
     if (report.hint !== undefined) say(oneLine(report.hint))
@@ -51,6 +51,11 @@ export async function runCommand(
     process.removeListener('SIGINT', cancel)
     process.removeListener('SIGTERM', cancel)
   }
+}
+
+/** An error as data, on standard output. */
+export function printError(error: unknown): void {
+  process.stdout.write(`${printableJson({ error: toErrorReport(error) })}\n`)
 }
 
 /** Says what of the cache turns out to be damaged, each once. */

@@ -1,5 +1,5 @@
-import { expect, it } from 'vitest'
-import { createProgram } from '../../../src-main/cli/program'
+import { expect, it, vi } from 'vitest'
+import { createProgram, exitCodeOf } from '../../../src-main/cli/program'
 
 const WIDTH = 100
 const ROOT = new URL('file:///')
@@ -34,6 +34,16 @@ This page is made from the commands' own help: \`npx vitest run tests/unit/docs 
 
 it('docs/cli.md says what the commands say', async () => {
   await expect(await cliReference()).toMatchFileSnapshot('../../../docs/cli.md')
+})
+
+it('says wrong usage as JSON, too, where that is asked for', async () => {
+  const printed: string[] = []
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => printed.push(String(text)) > 0)
+  vi.spyOn(process.stderr, 'write').mockImplementation(() => true)
+  expect(await exitCodeOf(FILES, ['open', '--json'])).toBe(2)
+  vi.restoreAllMocks()
+  const { error } = JSON.parse(printed.join('')) as { error: { message: string } }
+  expect(error.message).toMatch(/missing required argument/)
 })
 
 it('a command line has the command that it names alone, and all where it names none', async () => {
