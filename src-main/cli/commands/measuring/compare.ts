@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander'
 import { SCALES, type Scales } from '../../../contract/evaluate/settings'
-import { METHOD_NAMES, type MethodName } from '../../../contract/methods/index'
+import { needsCalibration, type Project } from '../../../contract/document/project'
+import { describedMethod, METHOD_NAMES, type MethodName } from '../../../contract/methods/index'
 import { leaderboardAsCsv } from '../../../contract/evaluate/csv-tables'
 import {
   comparedRows,
@@ -8,9 +9,10 @@ import {
   measureRows,
   withFoundScales,
 } from '../../../engine/evaluate/compare/compare-methods'
+import type { EvaluatedRow } from '../../../engine/evaluate/evaluation-run'
 import { compareRows } from '../../../engine/evaluate/compare/leaderboard'
 import { checkScorers } from '../../../engine/evaluate/scored-pictures/score-table'
-import { csvFile, PNG_FILE } from '../../../engine/files/writing/file-kinds'
+import { csvFile, OWN_PNG_FILE } from '../../../engine/files/writing/file-kinds'
 import { checkOutput, writeOutput } from '../../../engine/files/writing/write-output'
 import { encodePng } from '../../../engine/image/png'
 import { drawTables } from '../../../engine/image/table-picture'
@@ -38,7 +40,7 @@ import { scoresAsTables, scoresInWords } from '../../output/scores-output'
 import { sayGathered } from '../../output/shared-output'
 import { doShare } from '../../shared-evaluation'
 import type { ProgramFiles } from '../merging/merge'
-import { printResult, runCommand, say, seconds } from '../../output/output'
+import { printResult, runCommand, say, seconds, UsageError } from '../../output/output'
 
 type CompareOptions = EvaluationOptions &
   DrawingOptions &
@@ -78,8 +80,9 @@ export function addCompareCommand(program: Command, files: ProgramFiles): void {
       const methods = options.only.length > 0 ? options.only : own.evaluation.methods
       const project = { ...own, evaluation: { ...own.evaluation, scales, methods } }
       const rows = comparedRows(project)
+      for (const method of options.only) refuseLeftOut(method, rows, project)
       // Pictures that are measured on are PNGs too.
-      const pngRule = { kind: PNG_FILE, overwrite: true, sources: [evaluationFolder(project)] }
+      const pngRule = { kind: OWN_PNG_FILE, overwrite: true, sources: [evaluationFolder(project)] }
       if (options.csv !== undefined) await checkOutput(options.csv, CSV_RULE)
       if (options.png !== undefined) await checkOutput(options.png, pngRule)
       const { seed, recognition } = project.evaluation
@@ -123,5 +126,20 @@ export function addCompareCommand(program: Command, files: ProgramFiles): void {
         )
       })
     }),
+  )
+}
+
+/** @throws UsageError for a method that was asked for and has no row */
+function refuseLeftOut(name: MethodName, rows: readonly EvaluatedRow[], project: Project): void {
+  if (rows.some(({ merge }) => merge?.method.name === name)) return
+  const { title, specialists } = describedMethod(name)
+  const { calibration } = project.method
+  if (needsCalibration({ ...project.method, name }) && calibration === undefined)
+    throw new UsageError(
+      `${title} needs calibration data.`,
+      'featurefusion calibrate makes it; then give --calibration FILE.',
+    )
+  throw new UsageError(
+    `${title} is not compared: it takes another number of specialists (at least ${specialists.least}), or has no row of its own.`,
   )
 }

@@ -16,7 +16,7 @@ import { checkScorers } from '../../../engine/evaluate/scored-pictures/score-tab
 import { summariseLosses } from '../../../engine/evaluate/losses/loss-summary'
 import { drawTables } from '../../../engine/image/table-picture'
 import { unlearnedGains, unlearningPairs } from '../../../engine/evaluate/losses/unlearned-gains'
-import { csvFile, PNG_FILE } from '../../../engine/files/writing/file-kinds'
+import { csvFile, OWN_PNG_FILE } from '../../../engine/files/writing/file-kinds'
 import { checkOutput, writeOutput } from '../../../engine/files/writing/write-output'
 import { DEVICES, type Device } from '../../../engine/runtime/providers'
 import { evaluationAsTables, evaluationInWords, type Evaluation } from '../../output/evaluate-output'
@@ -36,7 +36,7 @@ import { addResultsOptions, deviceFor, openResults, type ResultsOptions } from '
 import { scorerFilesOf } from '../../options/scorer-options'
 import { sayGathered } from '../../output/shared-output'
 import { doShare } from '../../shared-evaluation'
-import { ProgressLine, printResult, runCommand, say, UsageError, type CommonOptions } from '../../output/output'
+import { EXIT, ProgressLine, printResult, runCommand, say, UsageError, type CommonOptions } from '../../output/output'
 
 interface EvaluateOptions extends CommonOptions, DrawingOptions, ResultsOptions {
   model: string[]
@@ -108,7 +108,7 @@ async function evaluate(
   const started = performance.now()
   const { base: baseModel, others } = namedModels(options)
   // Pictures that are measured on are PNGs too.
-  const pngRule = { kind: PNG_FILE, overwrite: true, sources: [options.data] }
+  const pngRule = { kind: OWN_PNG_FILE, overwrite: true, sources: [options.data] }
   if (options.csv !== undefined) await checkOutput(options.csv, CSV_RULE)
   if (options.png !== undefined) await checkOutput(options.png, pngRule)
   const shared = await openResults(options)
@@ -134,8 +134,10 @@ async function evaluate(
     if (run.drawnPictures > 0) say(drawingForecast(run, rows.length))
     const measured = await measureRows(run, rows, {
       onProgress: (phase, fraction) => progress.show(phase, fraction),
-      onFailed: (name, { message }) => say(`${name}: ${message}`),
+      onFailed: (name, { message, hint }) => say([`${name}: ${message}`, hint].filter(Boolean).join(' ')),
     })
+    // A table of the base alone is no comparison.
+    if (rows.length > 1 && measured.length === 1) process.exitCode = EXIT.failed
     const scores = await scoredBy(options, run, withFoundScales(rows, measured), seed, progress)
     const table = run.tableOf(measured)
     const summary = summariseLosses(table, { seed })

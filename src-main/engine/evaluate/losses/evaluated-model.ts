@@ -102,8 +102,15 @@ function requireDenoiser(checkpoint: Checkpoint) {
 function checkUnet(checkpoint: Checkpoint, { parts }: Pipeline): void {
   const { name, config } = requireDenoiser(checkpoint)
   const own = config ? DENOISER_GRAPHS[name].readConfig(config) : parts.unetConfig // a file that tells none has the base's, or other shapes
-  if (JSON.stringify(own) !== JSON.stringify(parts.unetConfig))
-    throw new FusionError('incompatible', `The UNet of ${checkpoint.path} has another config than the base's.`, {
-      hint: 'Compare models of one architecture.',
-    })
+  const differing = Object.entries(parts.unetConfig).flatMap(([key, value]) =>
+    JSON.stringify(value) === JSON.stringify(own[key as keyof typeof own]) ? [] : [key],
+  )
+  if (differing.length > 0)
+    throw new FusionError(
+      'incompatible',
+      `The UNet of ${checkpoint.path} has another config than the base's (${differing.join(', ')}).`,
+      {
+        hint: 'Compare models of one architecture. A single file does not say how many heads its attention has: take a folder of both.',
+      },
+    )
 }
