@@ -226,12 +226,12 @@ export function checkCompatible(
     const family = errors.filter(({ kind }) => kind === 'family')
     const told = family.length > 0 ? family : errors
     const hints = [...new Set(told.flatMap(({ hint }) => hint ?? []))]
-    throw new FusionError('incompatible', told.map(({ message }) => message).join('\n'), {
+    throw new FusionError('incompatible', told.map(({ message }) => message).join(' '), {
       detail: errors
         .flatMap(({ tensors }) => tensors)
         .map(({ name, base: ours, other }) => `${name}: base ${shapeText(ours)}, other ${shapeText(other)}`)
         .join('\n'),
-      hint: hints.length > 0 ? hints.join('\n') : OTHER_MODELS,
+      hint: hints.length > 0 ? hints.join(' ') : OTHER_MODELS,
     })
   }
   return found.map(({ message }) => message)
