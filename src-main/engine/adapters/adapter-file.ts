@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { FusionError } from '../../contract/errors'
 import { FORMS } from '../adapter-forms/index'
 import { MAGNITUDES } from '../adapter-forms/additive'
@@ -8,6 +8,7 @@ import type { SourceFile, StoredTensor } from '../checkpoint/containers/containe
 import { openContainer } from '../checkpoint/containers/open-container'
 import { readScalars } from '../checkpoint/containers/stored-values'
 import { adapterKind } from '../checkpoint/kinds/tensor-kinds'
+import type { Problem } from '../checkpoint/model/checkpoint'
 import { stateOf } from '../files/reading/file-state'
 import { unreadable } from '../files/reading/file-errors'
 import { readJsonObject } from '../files/reading/json-object'
@@ -15,6 +16,7 @@ import { requireOwn } from '../files/reading/links'
 import { isThere } from '../files/reading/regular-file'
 import { isFloatType } from '../tensor/element-type'
 import { parseFactorName } from './factor-names'
+import { isWrapped } from './module-names'
 import {
   configFor,
   parsePeftConfig,
@@ -28,10 +30,10 @@ import {
 } from './peft-config'
 
 /** PEFT's names in the folder that it saves. */
-const PEFT_WEIGHTS = 'adapter_model.safetensors'
+const PEFT_WEIGHTS = ['adapter_model.safetensors', 'adapter_model.bin']
 const PEFT_CONFIG = 'adapter_config.json'
 /** Names of an adapter's file in a folder: PEFT's, and diffusers'. */
-const FOLDER_FILES = [PEFT_WEIGHTS, 'pytorch_lora_weights.safetensors']
+const FOLDER_FILES = [...PEFT_WEIGHTS, 'pytorch_lora_weights.safetensors', 'pytorch_lora_weights.bin']
 /** Embeddings that trainers put into the file of a LoRA: words for prompts, no change of the model. */
 const BUNDLED = /^(?:bundle_emb\.|emb_params$|clip_[lg]$)/
 /** kohya's network, whose constraint of 0 means that nothing may rotate; LyCORIS' means that nothing is limited. */
@@ -93,7 +95,8 @@ export async function openAdapter(path: string): Promise<Adapter | undefined> {
   const kind = adapterKind(container.tensors)
   if (!kind?.isRead) return undefined
   const { metadata } = container
-  const config = file === join(folder, PEFT_WEIGHTS) ? await configBeside(folder) : undefined
+  const isOfPeft = PEFT_WEIGHTS.includes(basename(file)) || container.tensors.some(({ name }) => isWrapped(name))
+  const config = isOfPeft ? await configBeside(folder) : undefined
   const configs: PeftConfigs = config ? new Map([['', config.value]]) : peftConfigsIn(metadata, file)
   const isZeroLimited = metadata['ss_network_module'] === KOHYA_OFT
   const { modules, leftAside } = modulesOf(container.tensors, configs, isZeroLimited, `${file} is ${kind.title}`)
@@ -250,8 +253,21 @@ function isOnInputs(shape: readonly number[] | undefined, config: PeftConfig | u
   return known
 }
 
+/**
+ * What a person should know of an adapter of PEFT whose settings are lost: PEFT keeps alpha in them alone, and alpha is
+ * often not the rank.
+ */
+export function unknownAlpha({ path, modules }: Pick<Adapter, 'path' | 'modules'>): Problem[] {
+  const without = modules.filter(({ name, rank, alpha }) => rank !== null && alpha === null && isWrapped(name)).length
+  if (without === 0) return []
+  const message =
+    `${path} does not say alpha for ${without} of its modules: their rank is taken for it. ` +
+    `PEFT saves alpha in ${PEFT_CONFIG}: put that file beside it.`
+  return [{ severity: 'warning', message }]
+}
+
 function withoutSettings(module: string, what: string): FusionError {
   return new FusionError('unsupported', `Nothing says of the adapter's module ${module} ${what}.`, {
-    hint: `Put PEFT's ${PEFT_CONFIG} beside ${PEFT_WEIGHTS}, and give their folder.`,
+    hint: `Put PEFT's ${PEFT_CONFIG} beside ${PEFT_WEIGHTS[0]}, and give their folder.`,
   })
 }

@@ -10,9 +10,9 @@ import { computedTensor } from '../checkpoint/containers/derived/computed-tensor
 import type { StoredTensor } from '../checkpoint/containers/container'
 import type { Incompatibility } from '../checkpoint/compare'
 import { isMarker } from '../checkpoint/model/extras'
-import type { Checkpoint, ComponentName, TensorView } from '../checkpoint/model/checkpoint'
+import type { Checkpoint, ComponentName, Problem, TensorView } from '../checkpoint/model/checkpoint'
 import { isFloatType } from '../tensor/element-type'
-import type { Adapter, AdapterModule } from './adapter-file'
+import { unknownAlpha, type Adapter, type AdapterModule } from './adapter-file'
 import { ModuleNames, type FoundModule, type ModulePlace } from './module-names'
 
 /** A tensor of the base and how one module of an adapter changes it. */
@@ -61,10 +61,13 @@ export function applyAdapter(
     metadata: adapter.metadata,
     components,
     extras: base.extras.filter(isMarker),
-    problems: [...absent].map(([part, count]) => ({
-      severity: 'warning',
-      message: `${adapter.path} changes ${count} modules of the ${part}, which ${base.path} does not have: they are left aside.`,
-    })),
+    problems: [
+      ...unknownAlpha(adapter),
+      ...[...absent].map(([part, count]): Problem => ({
+        severity: 'warning',
+        message: `${adapter.path} changes ${count} modules of the ${part}, which ${base.path} does not have: they are left aside.`,
+      })),
+    ],
   }
 }
 

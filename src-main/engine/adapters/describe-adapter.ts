@@ -3,7 +3,7 @@ import { describeFiles, parsedRecipes, type CheckpointSummary } from '../checkpo
 import { groupExtras, groupInWords } from '../checkpoint/model/extras'
 import type { StoredTensor } from '../checkpoint/containers/container'
 import { elementCount } from '../tensor/element-type'
-import type { Adapter } from './adapter-file'
+import { unknownAlpha, type Adapter } from './adapter-file'
 
 /** How many trigger words are shown: the commonest. */
 const MOST_WORDS = 12
@@ -29,7 +29,7 @@ export async function describeAdapter(
     extras: leftAside.map(({ name }) => name),
     leftAside: groupExtras(leftAside).map(groupInWords),
     ...parsedRecipes(metadata),
-    problems: [],
+    problems: unknownAlpha(adapter),
     emaCopies: 0,
     adapter: {
       kind: title,

@@ -40,6 +40,11 @@ const DOTTED_PREFIXES: readonly (readonly [string, readonly ComponentName[]])[] 
 /** PEFT's wrapper, in front of all or behind a part's name. */
 const WRAPPER = 'base_model.model.'
 
+/** Whether a name is PEFT's own. */
+export function isWrapped(name: string): boolean {
+  return name.includes(WRAPPER)
+}
+
 /** The parts of CLIP's attention as diffusers' first LoRA files name them. */
 const OLD_CLIP_NAMES: readonly (readonly [string, string])[] = [
   ['self_attn.q_proj', 'self_attn.to_q'],

@@ -39,8 +39,10 @@ const LISTED_NAME = new RegExp(`\\.(?:${[...WEIGHTS_ENDINGS, 'gguf'].join('|')})
 /** Weights of a part of a model, as diffusers and transformers name them. */
 const COMPONENT_WEIGHTS =
   /^(?:diffusion_pytorch_model|pytorch_model|model)(?:[.-](?:fp16|bf16|fp32|ema|non_ema|\d{5}-of-\d{5}))*\.(?:safetensors|bin)$/
+/** The weights of an adapter, as PEFT names them. */
+const PEFT_WEIGHTS = /^adapter_model\.(?:safetensors|bin)$/
 /** Weights that are part of the folder in which they lie. */
-const FOLDER_WEIGHTS = new RegExp(`${COMPONENT_WEIGHTS.source}|^adapter_model\\.(?:safetensors|bin)$`)
+const FOLDER_WEIGHTS = new RegExp(`${COMPONENT_WEIGHTS.source}|${PEFT_WEIGHTS.source}`)
 /** A folder of Python's packages. */
 const PYTHON_ENVIRONMENT = 'pyvenv.cfg'
 
@@ -234,6 +236,6 @@ class ModelSearch {
 /** A diffusers pipeline, a part of one, or PEFT's folder. */
 function isModelFolder(names: readonly string[]): boolean {
   if (names.includes('model_index.json')) return true
-  if (names.includes('adapter_config.json')) return names.includes('adapter_model.safetensors')
+  if (names.includes('adapter_config.json')) return names.some((name) => PEFT_WEIGHTS.test(name))
   return names.includes('config.json') && names.some((name) => COMPONENT_WEIGHTS.test(name))
 }

@@ -1,11 +1,12 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { FusionError } from '../../../../src-main/contract/errors'
-import { openAdapter } from '../../../../src-main/engine/adapters/adapter-file'
+import { openAdapter, type Adapter } from '../../../../src-main/engine/adapters/adapter-file'
 import { encodeHeader } from '../../../../src-main/engine/checkpoint/containers/safetensors-write'
 import { openCheckpoint } from '../../../../src-main/engine/checkpoint/open'
 import { temporaryFolder, tensor, writeModel, type TestTensor } from '../merge/models'
+import { pickledModel } from '../checkpoint/pickled-models'
 import { ADAPTERS, adapterAt, BASE, changedBase, computedViews } from './adapter-models'
 
 const Q = 'lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q'
@@ -46,6 +47,32 @@ describe('opening an adapter', () => {
     expect(fromFolder.files.map(({ path }) => path)).toContainEqual(expect.stringMatching(/adapter_config\.json$/))
     const { modules } = await adapterAt(join(ADAPTERS, 'sdxl-peft.safetensors'))
     expect(modules.find(({ name }) => name.endsWith('mlp.fc2'))).toMatchObject({ rank: 3, alpha: 6, scale: 2 })
+  })
+
+  it.each(['adapter_model.bin', 'my_lora.safetensors', 'my_lora.bin'])(
+    'takes PEFT settings from beside %s, however it is named',
+    async (name) => {
+      const source = join(ADAPTERS, 'sd1-peft-folder')
+      const folder = temporaryFolder()
+      const copy = join(folder, name)
+      const weights = join(source, 'adapter_model.safetensors')
+      if (name.endsWith('.bin')) writeFileSync(copy, await pickledModel(weights))
+      else copyFileSync(weights, copy)
+      const { modules: lost } = await adapterAt(copy)
+      expect(lost.map(({ scale }) => scale)).toEqual(lost.map(() => 1))
+      const [unknown] = (await changedBase(copy, 1)).problems
+      expect(unknown?.message).toMatch(/does not say alpha for 5 of its modules.*adapter_config\.json/)
+      copyFileSync(join(source, 'adapter_config.json'), join(folder, 'adapter_config.json'))
+      const scales = ({ modules }: Adapter): unknown => new Map(modules.map((module) => [module.name, module.scale]))
+      expect(scales(await adapterAt(copy))).toEqual(scales(await adapterAt(source)))
+      expect((await changedBase(copy, 1)).problems).toEqual([])
+    },
+  )
+
+  it.each(['adapter_model.bin', 'pytorch_lora_weights.bin'])('opens a folder by its %s', async (name) => {
+    const folder = temporaryFolder()
+    writeFileSync(join(folder, name), await pickledModel(write(lora(Q))))
+    expect((await adapterAt(folder)).modules).toMatchObject([{ name: Q, rank: 2 }])
   })
 
   it('takes the rank for a missing alpha', async () => {
