@@ -6,6 +6,7 @@ import { DENOISER_GRAPHS } from '../architecture/denoiser-graphs'
 import { buildVaeDecoder, buildVaeEncoder, readVaeConfig } from '../architecture/vae'
 import type { Checkpoint, Component } from '../checkpoint/model/checkpoint'
 import { vaeFor } from '../checkpoint/identify/infer-config'
+import { refuseOtherLatents } from '../checkpoint/latents'
 import { missingProjection } from '../checkpoint/text-projection'
 import { convolutionBlock } from '../runtime/blocked-convolution'
 import { requireDeviceMemory, weightBytes } from '../runtime/memory'
@@ -64,6 +65,7 @@ export async function loadPipeline(checkpoint: Checkpoint, options: LoadOptions)
 
   const unet = requireDenoiser(checkpoint, base)
   const vae = vaeOf(checkpoint, options)
+  refuseOtherLatents(unet, vae)
   refuseMissingProjection(checkpoint, base)
   const second = findComponent('text_encoder_2', checkpoint, base)
   const encoders = [requireComponent('text_encoder', checkpoint, base), ...(second ? [second] : [])]

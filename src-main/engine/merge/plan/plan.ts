@@ -19,11 +19,11 @@ import {
 import type { Checkpoint, Component, ComponentName, TensorView } from '../../checkpoint/model/checkpoint'
 import { compareCheckpoints } from '../../checkpoint/compare'
 import { groupExtras, groupInWords, isMarker } from '../../checkpoint/model/extras'
-import { vaeFor } from '../../checkpoint/identify/infer-config'
 import { isWidened, widenFirstLayer } from '../../checkpoint/input-channels'
 import { isMergeable } from '../../checkpoint/mergeable'
 import { tensorNames } from '../../checkpoint/tensor-names'
 import { isFloatType } from '../../tensor/element-type'
+import { baseWithVae } from './baked-vae'
 import { Blocks } from './blocks'
 import { layersOf, type Layer } from './layers'
 import type { LayerTask, MergePlan, OpenedModels, PlannedModel, TensorTask } from './merge-plan'
@@ -265,37 +265,6 @@ function primaryOf(method: MergeMethod, models: readonly PlannedModel[], merged:
     extras: [...base.extras.filter((extra) => !isMarker(extra)), ...other.extras.filter(isMarker)],
     files: [...base.files, ...other.files],
   }
-}
-
-/** The base with the VAE that the output shall have. */
-async function baseWithVae(
-  opener: ModelOpener,
-  base: Checkpoint,
-  { vae, layout }: OutputSettings,
-): Promise<Checkpoint> {
-  if (vae === undefined) return base
-  const other = await opener.open(vae)
-  const component = vaeFor(base.architecture, other)
-  if (!component) throw new FusionError('validation', `${other.path} has no VAE to bake in.`)
-  checkPlaceForVae(base, layout)
-  // Where it is new, it takes its place among the others.
-  const components = new Map([...base.components, ['vae', component]] as const)
-  return { ...base, components, files: [...base.files, ...other.files] }
-}
-
-/** @throws FusionError 'validation' for a base that has no VAE, in a layout that has no place for one */
-function checkPlaceForVae(base: Checkpoint, layout: OutputSettings['layout']): void {
-  if (base.components.has('vae')) return
-  const isPart = base.layout === 'unet-file' || base.layout === 'generic' || base.layout === 'diffusers-component'
-  const isInPlace = layout === 'same' || (layout === 'diffusers' && base.layout === 'diffusers-component')
-  if (!base.components.has('model') && !(isPart && isInPlace)) return
-  throw new FusionError(
-    'validation',
-    `${base.path} is one part of a model: in this layout there is no place for a VAE.`,
-    {
-      hint: 'Write a whole file (--layout single-file), or leave --vae out and name the VAE when pictures are drawn.',
-    },
-  )
 }
 
 /** Whether nobody has chosen the parts: a file of one part alone is then merged. */

@@ -2,7 +2,8 @@ import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { describeCheckpoint } from '../../../../../src-main/engine/checkpoint/describe'
 import { openCheckpoint } from '../../../../../src-main/engine/checkpoint/open'
-import { planMerge } from '../../../../../src-main/engine/merge/open-model'
+import { loadPipeline } from '../../../../../src-main/engine/diffusion/load-pipeline'
+import { planConversion, planMerge } from '../../../../../src-main/engine/merge/open-model'
 import { readSafetensors } from '../../../../../src-main/engine/checkpoint/containers/safetensors'
 import { noise } from '../../tensor/inputs'
 import {
@@ -281,5 +282,55 @@ describe('a base without a VAE', () => {
     const out = join(folder, 'out.safetensors')
     await merge(projectOf([lone, LDM], SUM, { vae, layout: 'single-file' }), out)
     expect((await openCheckpoint(out)).components.has('vae')).toBe(true)
+  })
+})
+
+describe('a VAE of other latents', () => {
+  /** The golden VAE as one of 16 channels, whose first layer alone is right: FLUX's and Stable Diffusion 3's. */
+  const wideVae = async (): Promise<string> => {
+    const own = Object.entries(await golden()).flatMap(([name, one]): [string, TestTensor][] => {
+      if (!name.startsWith('first_stage_model.') || /quant_conv/.test(name)) return []
+      const short = name.slice('first_stage_model.'.length)
+      if (name !== VAE) return [[short, one]]
+      const [rows = 0, , ...kernel] = one.shape
+      const shape = [rows, 16, ...kernel]
+      return [[short, tensor(shape, new Float32Array(shape.reduce((a, b) => a * b)))]]
+    })
+    return writeModel(join(temporaryFolder(), 'ae.safetensors'), Object.fromEntries(own))
+  }
+
+  it.each(['same', 'single-file', 'diffusers'] as const)('is not baked in: layout %s', async (layout) => {
+    const vae = await wideVae()
+    const refusal = {
+      kind: 'incompatible',
+      message: expect.stringMatching(/ae\.safetensors.* 16 .*UNet.* 4/) as string,
+    }
+    const base = join(temporaryFolder(), 'base.safetensors')
+    writeModel(base, await golden())
+    await expect(planMerge(projectOf([base, LDM], SUM, { layout, vae }))).rejects.toMatchObject(refusal)
+    const output = projectOf([], SUM, { layout, vae }).output
+    await expect(planConversion(base, output)).rejects.toMatchObject(refusal)
+  })
+
+  it('is judged by what the UNet gives: one for inpainting takes more', async () => {
+    const base = await golden()
+    const first = 'model.diffusion_model.input_blocks.0.0.weight'
+    const [rows = 0, , ...kernel] = base[first]!.shape
+    const shape = [rows, 9, ...kernel]
+    const wide = { ...base, [first]: tensor(shape, new Float32Array(shape.reduce((a, b) => a * b))) }
+    const path = writeModel(join(temporaryFolder(), 'inpainting.safetensors'), wide)
+    const { output } = projectOf([], SUM, { vae: join(FOLDER, 'vae') })
+    expect((await planConversion(path, output)).base.components.has('vae')).toBe(true)
+    await expect(planConversion(path, { ...output, vae: await wideVae() })).rejects.toMatchObject({
+      kind: 'incompatible',
+    })
+  })
+
+  it('draws no pictures', async () => {
+    const vae = await openCheckpoint(await wideVae())
+    await expect(loadPipeline(await openCheckpoint(FOLDER), { vae, device: 'cpu' })).rejects.toMatchObject({
+      kind: 'incompatible',
+      message: expect.stringMatching(/ae\.safetensors.* 16 /) as string,
+    })
   })
 })
