@@ -49,7 +49,8 @@ export function jobsOf(
     view!.stored.elementType === elementType && view!.transposed === transposed && !scaled && gain === 1
   if (views.length === 1 && isAsStored) {
     const { stored, start, name } = view!
-    return [{ job: { kind: 'copy', stored, start, checked: name, target, byteLength }, task, file, offset }]
+    const job: WritingJob = { kind: 'copy', stored, start, name, mayBeInfinite: false, target, byteLength }
+    return [{ job, task, file, offset }]
   }
   if (mergesBlocks(method)) {
     const job: WritingJob = { kind: 'elementwise', views, method: method.name, settings, weights, target, byteLength }
@@ -119,6 +120,6 @@ export function extraJob(
   places: JobPlaces,
 ): PlannedJob {
   const target: JobTarget = { ...places.target(file, offset), elementType, scaled: false, transposed: false, gain: 1 }
-  const checked = mayBeInfinite(stored) ? null : stored.name
-  return { job: { kind: 'copy', stored, start: 0, checked, target, byteLength }, task: null, file, offset }
+  const copied = { stored, start: 0, name: stored.name, mayBeInfinite: mayBeInfinite(stored) }
+  return { job: { kind: 'copy', ...copied, target, byteLength }, task: null, file, offset }
 }

@@ -7,7 +7,7 @@ import { OrderedChecksum } from '../../files/kept/checksums'
 import { writeFully } from '../../files/writing/write-fully'
 import { BYTES_PER_ELEMENT, type ElementType } from '../../tensor/element-type'
 import { Kernels } from '../../tensor/kernels'
-import { FiniteCheck } from '../../tensor/finite-check'
+import { FiniteCheck, hasNaN } from '../../tensor/finite-check'
 import { notFiniteError } from '../../tensor/tensor-inputs'
 import { WeightedSum, type EncodedBlock, type LinearCombination, type RowCombination } from '../../tensor/weighted-sum'
 import { mergeElementwise } from './merge-elementwise'
@@ -43,8 +43,10 @@ export interface CopyJob extends JobBase {
   stored: StoredTensor
   /** First element. */
   start: number
-  /** Name for messages; null where infinity is allowed. */
-  checked: string | null
+  /** Name for messages. */
+  name: string
+  /** Whether infinity is as it should be; NaN never is. */
+  mayBeInfinite: boolean
 }
 
 /** Writes the numbers 0 … n − 1 as int64. */
@@ -128,7 +130,7 @@ export class JobArithmetic {
     }
   }
 
-  private copy({ stored, start, byteLength, checked }: CopyJob, write: WriteBytes): Written {
+  private copy({ stored, start, byteLength, name, mayBeInfinite }: CopyJob, write: WriteBytes): Written {
     const size = BYTES_PER_ELEMENT[stored.elementType]
     for (let done = 0; done < byteLength; done += COPY_BLOCK_BYTES) {
       const block = (this.copyBuffer ??= new Uint8Array(COPY_BLOCK_BYTES)).subarray(
@@ -136,8 +138,10 @@ export class JobArithmetic {
         Math.min(COPY_BLOCK_BYTES, byteLength - done),
       )
       this.reader.read(stored, start + done / size, block)
-      if (checked !== null && !(this.finiteCheck ??= new FiniteCheck()).isFinite(stored.elementType, block))
-        throw notFiniteError({ sources: [stored.path], name: checked }, 0)
+      const isRight = mayBeInfinite
+        ? !hasNaN(stored.elementType, block)
+        : (this.finiteCheck ??= new FiniteCheck()).isFinite(stored.elementType, block)
+      if (!isRight) throw notFiniteError({ sources: [stored.path], name }, 0)
       write(done, block)
     }
     return { overflowed: false, squaredNorms: [] }

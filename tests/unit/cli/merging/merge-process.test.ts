@@ -291,7 +291,8 @@ describe('a disk', () => {
       kind: 'copy',
       stored: stored!,
       start: 0,
-      checked: null,
+      name: stored!.name,
+      mayBeInfinite: true,
       target,
       byteLength: stored!.byteLength,
     }

@@ -64,6 +64,8 @@ describe('what is only copied is checked like what is merged', () => {
     ['the text encoder', TEXT, NaN, /text_model\.encoder\.layers\.1\.mlp\.fc1\.weight/],
     ['the VAE', VAE, Infinity, /decoder\.conv_in\.weight/],
     ['something else', 'some.thing', -Infinity, /some\.thing/],
+    ['the noise schedule', 'alphas_cumprod', NaN, /alphas_cumprod/],
+    ['the scale of latents', 'scale_factor', NaN, /scale_factor/],
   ])('NaN or infinity in %s is refused with file and tensor', async (_, name, value, message) => {
     const folder = temporaryFolder()
     const base = await golden()
@@ -84,6 +86,21 @@ describe('what is only copied is checked like what is merged', () => {
       kind: 'not-finite',
     })
   })
+
+  it.each(['F16', 'BF16', 'F32', 'F64', 'F8_E4M3', 'F8_E5M2'] as const)(
+    'in a noise schedule of %s NaN is, and infinity is not',
+    async (type) => {
+      const folder = temporaryFolder()
+      const spoil = async (value: number): Promise<string> =>
+        writeModel(join(folder, `${value}.safetensors`), {
+          ...(await golden()),
+          logvar: tensor([3], [1, value, -1], type),
+        })
+      const out = join(folder, 'out.safetensors')
+      await expect(merge(projectOf([await spoil(NaN), LDM], SUM), out)).rejects.toMatchObject({ kind: 'not-finite' })
+      await merge(projectOf([await spoil(-Infinity), LDM], SUM), out)
+    },
+  )
 
   it('but not where the infinity of a noise schedule is right, nor in what the merge does not take', async () => {
     const folder = temporaryFolder()
