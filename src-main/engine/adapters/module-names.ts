@@ -26,7 +26,7 @@ const FLAT_PREFIXES: readonly (readonly [string, readonly ComponentName[]])[] = 
   ['lycoris_', ALL],
 ]
 
-/** Prefixes before names with dots: diffusers', ComfyUI's. Longer ones first. */
+/** Prefixes before names with dots: diffusers', ComfyUI's, OneTrainer's (OMI). Longer ones first. */
 const DOTTED_PREFIXES: readonly (readonly [string, readonly ComponentName[]])[] = [
   ['text_encoders.clip_l.transformer.', ['text_encoder']],
   ['text_encoders.clip_g.transformer.', ['text_encoder_2']],
@@ -34,6 +34,8 @@ const DOTTED_PREFIXES: readonly (readonly [string, readonly ComponentName[]])[] 
   ['diffusion_model.', ['unet']],
   ['text_encoder_2.', ['text_encoder_2']],
   ['text_encoder.', ['text_encoder']],
+  ['clip_l.', ['text_encoder']],
+  ['clip_g.', ['text_encoder_2']],
   ['unet.', ['unet']],
 ]
 

@@ -72,6 +72,27 @@ describe('the weights of a model that an adapter changes', () => {
     for (const [key, view] of first) expect(readView(second.get(key)!)).toEqual(readView(view))
   })
 
+  it("are the same under OneTrainer's names (OMI)", async () => {
+    const factors = [...(await readModel(join(ADAPTERS, 'sdxl-peft.safetensors')))]
+    const renamed = factors.map(([name, factor]): (typeof factors)[number] => [
+      name
+        .replace(/^text_encoder_2\./, 'clip_g.')
+        .replace(/^text_encoder\./, 'clip_l.')
+        .replace('.lora_A.', '.lora_down.')
+        .replace('.lora_B.', '.lora_up.'),
+      factor,
+    ])
+    const folder = temporaryFolder()
+    const viewsOf = async (name: string, entries: typeof renamed): Promise<ReturnType<typeof computedViews>> =>
+      computedViews(
+        await changedBase(writeModel(join(folder, name), Object.fromEntries(entries)), 1, 'tests/golden/sdxl/pipeline'),
+      )
+    const found = await viewsOf('omi.safetensors', renamed)
+    expect(new Set([...found.keys()].map((key) => key.split('/')[0])).size).toBe(3)
+    for (const [key, view] of await viewsOf('diffusers.safetensors', factors))
+      expect(readView(found.get(key)!)).toEqual(readView(view))
+  })
+
   it('are computed from factors of any float type', async () => {
     const module = 'lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q'
     // Numbers that all types hold exactly.
