@@ -1,11 +1,14 @@
 import { denoiserOf } from './denoisers'
 import { UNET_SECTION } from './key-maps/single-file'
+import { isEmaName } from './model/extras'
 import type { Checkpoint, Component, TensorView } from './model/checkpoint'
 import type { StoredTensor } from './containers/container'
 
-/** LDM keeps copies of its UNet's weights, averaged while it was trained, under their names without dots. */
-const EMA_PREFIX = 'model_ema.'
-const UNET_IN_MODEL = 'diffusion_model'
+/**
+ * What stands before a weight's name in the name of its EMA copy, averaged while it was trained: LDM's (whose names then
+ * lose their dots), and trainers'.
+ */
+const EMA_PREFIX = /^(?:model_ema|ema_model|ema)\.(?:model\.)?(?:diffusion_model\.?|unet\.)?/
 
 /** The EMA copies in a file of the weights of its UNet: by the weight's name in diffusers' form. */
 export function emaCopies({
@@ -13,13 +16,18 @@ export function emaCopies({
   extras,
 }: Pick<Checkpoint, 'components' | 'extras'>): Map<string, StoredTensor> {
   const unet = denoiserOf({ components })
-  const copies = new Map(extras.flatMap((extra) => (extra.name.startsWith(EMA_PREFIX) ? [[extra.name, extra]] : [])))
+  const copies = new Map(
+    extras.flatMap((extra) =>
+      isEmaName(extra.name) ? [[withoutDots(extra.name.replace(EMA_PREFIX, '')), extra] as const] : [],
+    ),
+  )
   if (unet?.name !== UNET_SECTION.component || copies.size === 0) return new Map()
   const table = UNET_SECTION.naming.fromCanonical([...unet.tensors.keys()])
   return new Map(
     [...unet.tensors.values()].flatMap((view) => {
       const ldmName = table.toStored(view.name)?.name
-      const copy = ldmName === undefined ? undefined : copies.get(emaName(ldmName))
+      const names = ldmName === undefined ? [view.name] : [ldmName, view.name]
+      const copy = names.map((name) => copies.get(withoutDots(name))).find((found) => found !== undefined)
       return copy && isSameShape(copy, view) ? [[view.name, copy] as const] : []
     }),
   )
@@ -55,8 +63,8 @@ export function emaNotices({ path, components, emaCopies, usesEma }: Checkpoint)
   return [`${path}: ${emaCopies} weights of the UNet are read from their EMA copies.${rest}`]
 }
 
-function emaName(ldmName: string): string {
-  return `${EMA_PREFIX}${UNET_IN_MODEL}${ldmName.replaceAll('.', '')}`
+function withoutDots(name: string): string {
+  return name.replaceAll('.', '')
 }
 
 function isSameShape(copy: StoredTensor, { stored, start }: TensorView): boolean {

@@ -5,6 +5,7 @@ import type { StoredTensor } from '../containers/container'
 import { architectureOf } from '../identify/identify'
 import { foundSections } from '../key-maps/found-sections'
 import { SECTIONS, type Section } from '../key-maps/single-file'
+import { isEmaName } from '../model/extras'
 import { readComponent, type FileFormat } from './format'
 
 /** A single file: Stable Diffusion 1.x, 2.x, SDXL base and refiner, in LDM's names or those of other programs. */
@@ -13,6 +14,8 @@ export const singleFile: FileFormat = {
     const components = new Map<ComponentName, Component>()
     const problems: Problem[] = []
     const used = new Set<StoredTensor>()
+    /** Of networks that the model has already: beside a merge of these they would be stale. */
+    const second = new Set<StoredTensor>()
     const prefixes = new Set<string>()
     const read = ({ component: name, prefix, naming }: Section): void => {
       const own = tensors.filter((tensor) => tensor.name.startsWith(prefix))
@@ -20,14 +23,16 @@ export const singleFile: FileFormat = {
       const { component, left } = readComponent(name, own, { prefix, naming })
       if (component.tensors.size === 0) return
       prefixes.add(prefix)
-      if (components.has(name)) {
-        const message = `${file.path} holds a second ${name} (${prefix}), which is not this model's: it is left aside.`
-        problems.push({ severity: 'warning', message })
-        return
-      }
-      components.set(name, component)
       const unknown = new Set(left)
-      for (const tensor of own) if (!unknown.has(tensor)) used.add(tensor)
+      const known = own.filter((tensor) => !unknown.has(tensor))
+      if (!components.has(name)) {
+        components.set(name, component)
+        for (const tensor of known) used.add(tensor)
+      } else if (!isEmaName(prefix)) {
+        const message = `${file.path} holds a second ${name} (${prefix}*; ${known.length} tensors), which is not this model's: it is left out.`
+        problems.push({ severity: 'warning', message })
+        for (const tensor of known) second.add(tensor)
+      }
     }
     const others = SECTIONS.filter(({ component }) => !isDenoiser(component))
     SECTIONS.filter(({ component }) => isDenoiser(component)).forEach(read)
@@ -37,9 +42,11 @@ export const singleFile: FileFormat = {
     others.filter((section) => !own.includes(section)).forEach(read)
     const shapes = new Map(tensors.map((tensor) => [tensor.name, tensor.shape]))
     const hasSecond = own.length > 0 ? own.some(({ component }) => component === 'text_encoder_2') : undefined
-    foundSections(shapes, hasSecond).forEach(read)
+    const found = foundSections(shapes, hasSecond)
+    found.filter(({ prefix }) => !isEmaName(prefix)).forEach(read)
+    found.filter(({ prefix }) => isEmaName(prefix)).forEach(read)
     if (components.size === 0) return undefined
-    const extras = tensors.filter((tensor) => !used.has(tensor))
+    const extras = tensors.filter((tensor) => !used.has(tensor) && !second.has(tensor))
     return {
       path: file.path,
       layout: 'single-file',

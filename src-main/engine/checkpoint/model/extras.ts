@@ -24,8 +24,12 @@ const ACTIVATION_SCALES: ExtraKind = {
   dropped: true,
 }
 
+const EMA_COPIES: ExtraKind = { title: 'EMA copies of the weights', name: /^model_ema\./, dropped: true }
+/** By trainers' names for them, which a network may have, too: they are copies only beside the network itself. */
+const TRAINERS_EMA_COPIES: ExtraKind = { ...EMA_COPIES, name: /^(?:ema|ema_model)\./ }
+
 const NEVER_MERGED: readonly ExtraKind[] = [
-  { title: 'EMA copies of the weights', name: /^model_ema\./, dropped: true },
+  EMA_COPIES,
   {
     title: 'the noise schedule',
     name: /^(?:betas|alphas_cumprod(?:_prev)?|sqrt_alphas_cumprod|sqrt_one_minus_alphas_cumprod|log_one_minus_alphas_cumprod|sqrt_recip_alphas_cumprod|sqrt_recipm1_alphas_cumprod|posterior_(?:variance|log_variance_clipped|mean_coef[12])|logvar|scale_factor|denoiser\.sigmas)$/,
@@ -38,6 +42,7 @@ const NEVER_MERGED: readonly ExtraKind[] = [
 
 const EXTRA_KINDS: readonly ExtraKind[] = [
   ...NEVER_MERGED,
+  TRAINERS_EMA_COPIES,
   {
     title: 'parts of the text encoder that pictures do not use',
     name: /^(?:cond_stage_model\.|conditioner\.embedders\.\d\.|text_encoders?\w*\.)(?:clip_\w\.)?(?:model\.|transformer\.)?(?:transformer\.resblocks\.\d+\.|text_projection|logit_scale|attn_mask|text_model\.embeddings\.position_ids)|^(?:text_projection\.weight|logit_scale)$/,
@@ -69,6 +74,11 @@ export function isExtraName(name: string): boolean {
 /** Whether a merge leaves a base's extra out. */
 export function isDropped({ name }: Pick<StoredTensor, 'name'>): boolean {
   return kindOf(name)?.dropped === true
+}
+
+/** Whether a name, or its prefix, is that of an EMA copy, if the file has the weights themselves. */
+export function isEmaName(name: string): boolean {
+  return [EMA_COPIES, TRAINERS_EMA_COPIES].some((kind) => kind.name.test(name))
 }
 
 /** Whether infinity in an extra is as it should be. */

@@ -107,3 +107,70 @@ describe('EMA copies', () => {
     expect(await openCheckpoint(odd, { ema: 'use' })).toMatchObject({ emaCopies: 0, usesEma: false })
   })
 })
+
+/** A file whose UNet stands in it a second time, twice as large, and a project of it and the plain model. */
+async function withSecondUnet(prefix: string, copy = (name: string) => prefix + name.slice(UNET.length)) {
+  const { plain, other, out } = await files()
+  const seconds = Object.entries(plain).flatMap(([name, weight]) => {
+    if (!name.startsWith(UNET)) return []
+    const values = (weight as ReadTensor).values.map((value) => 2 * value)
+    return [[copy(name), tensor(weight.shape, values)] as const]
+  })
+  const path = writeModel(join(temporaryFolder(), 'second.safetensors'), { ...plain, ...Object.fromEntries(seconds) })
+  return { plain, path, other, out, copies: seconds.length }
+}
+
+describe('a second copy of the UNet', () => {
+  const NAME = `${UNET}out.2.weight`
+
+  it.each([
+    ['model_ema.diffusion_model.', /EMA copies of the weights \(model_ema\.\*; \d+ tensors\) left out/],
+    ['ema_model.diffusion_model.', /EMA copies of the weights \(ema_model\.\*; \d+ tensors\) left out/],
+    ['ema.', /EMA copies of the weights \(ema\.\*; \d+ tensors\) left out/],
+    ['diffusion_model.', /holds a second unet \(diffusion_model\.\*; \d+ tensors\).*left out/],
+    ['backup.', /holds a second unet \(backup\.\*; \d+ tensors\).*left out/],
+  ])('under %s is left out and said', async (prefix, said) => {
+    const { plain, path, other, out } = await withSecondUnet(prefix)
+    const project = projectWith(undefined, path, { path: other, weight: 0 })
+    const { warnings } = await planMerge(project)
+    expect(warnings.join('\n')).toMatch(said)
+    expect(warnings.join('\n')).not.toMatch(/copied, not merged/)
+    await merge(project, out)
+    const written = await readModel(out)
+    expect([...written.keys()].sort()).toEqual(Object.keys(plain).sort())
+    expect(written.get(NAME)!.values).toEqual((plain[NAME] as ReadTensor).values)
+  })
+
+  it.each(['model_ema.diffusion_model.', 'model_ema.', 'ema_model.diffusion_model.', 'ema_model.', 'ema.'])(
+    'under %s takes the place of the weights where that is asked for',
+    async (prefix) => {
+      const { plain, path, other, out, copies } = await withSecondUnet(prefix)
+      const project = projectWith('use', path, { path: other, weight: 0 })
+      const { warnings } = await planMerge(project)
+      expect(warnings.join()).toContain(`${copies} weights of the UNet are read from their EMA copies.`)
+      expect(warnings.join()).not.toMatch(/No model has EMA|left out/)
+      await merge(project, out)
+      const twice = (plain[NAME] as ReadTensor).values.map((value) => 2 * value)
+      expect((await readModel(out)).get(NAME)!.values).toEqual(twice)
+    },
+  )
+
+  it('is the UNet where the file has no other', async () => {
+    const { plain } = await files()
+    const renamed = Object.entries(plain).map(([name, weight]) => [name.replace(UNET, 'ema.'), weight])
+    const path = writeModel(join(temporaryFolder(), 'ema.safetensors'), Object.fromEntries(renamed))
+    expect(await openCheckpoint(path)).toMatchObject({ architecture: 'sd1', emaCopies: 0 })
+  })
+})
+
+it('a second VAE does not stay beside the one that is baked in', async () => {
+  const { plain, other, out } = await files()
+  const seconds = Object.entries(plain).filter(([name]) => name.startsWith('first_stage_model.'))
+  const renamed = seconds.map(([name, weight]) => [name.replace('first_stage_model.', 'vae.'), weight])
+  const path = writeModel(join(temporaryFolder(), 'second.safetensors'), { ...plain, ...Object.fromEntries(renamed) })
+  const vae = join(GOLDEN, 'sd1/pipeline/vae')
+  const project = projectOf([path, other], { name: 'weighted-sum' }, { vae })
+  expect((await planMerge(project)).warnings.join()).toMatch(/holds a second vae \(vae\.\*; \d+ tensors\).*left out/)
+  await merge(project, out)
+  expect([...(await readModel(out)).keys()].some((name) => name.startsWith('vae.'))).toBe(false)
+})
