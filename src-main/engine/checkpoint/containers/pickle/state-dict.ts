@@ -3,10 +3,13 @@ import { noWeights, wholeProgram } from './refusals'
 import { asTensor } from './torch-tensor'
 import { BuiltObject, GlobalName, PickleDict, PickleList, PickleTuple, type PickleValue } from './values'
 
-/** Keys under which programs save a model's weights; the first that holds tensors counts. */
-const WEIGHTS_KEYS = ['state_dict', 'model_state_dict', 'model', 'module', 'params_ema', 'params', 'net', 'ema']
-/** The dict of A1111's textual inversions, whose name says what its one tensor is. */
+/** The dict of textual inversions (the first program's, A1111's), whose name says what its one tensor is. */
 const INVERSION_KEY = 'string_to_param'
+/** Keys under which programs save a model's weights; the first that holds tensors counts. */
+const WEIGHTS_KEYS = [
+  ...['state_dict', 'model_state_dict', 'model', 'module', 'params_ema', 'params', 'net', 'ema'],
+  INVERSION_KEY,
+]
 /** Programs wrap what others have wrapped. */
 const MOST_LEVELS = 4
 const NAMES_SHOWN = 8
@@ -35,9 +38,9 @@ export function findStateDict(root: PickleValue, path: string): StateDict {
   let dict = dictOf(root)
   if (!dict) throw otherThanDict(root, path)
   let prefix = ''
-  for (let level = 0; level < MOST_LEVELS && !tests.hasTensors(dict); level++) {
+  for (let level = 0; level < MOST_LEVELS; level++) {
     const key = tests.weightsKey(dict)
-    if (key === undefined) throw otherThanTensors(dict, tests, path)
+    if (key === undefined) break
     const others = [...dict.entries()].filter(([name]) => name !== key)
     if (others.length > 0) leftAside.push(`what belongs to a training or to other programs (${inWords(others)})`)
     if (key === INVERSION_KEY) prefix = `${key}.`
@@ -55,44 +58,53 @@ export function findStateDict(root: PickleValue, path: string): StateDict {
   return { tensors, leftAside }
 }
 
-/** Which dicts hold tensors: each is looked through once, however many others hold it. */
+/** How many tensors dicts hold: each is looked through once, however many others hold it. */
 class TensorTests {
-  private readonly direct = new Map<PickleDict, boolean>()
-  private readonly wrapped = new Map<PickleDict, boolean>()
+  private readonly direct = new Map<PickleDict, { all: number; ofNetworks: number }>()
+  private readonly wrapped = new Map<PickleDict, number>()
 
-  hasTensors(dict: PickleDict): boolean {
-    const known = this.direct.get(dict)
-    if (known !== undefined) return known
-    let found = false
-    for (const [, value] of dict.entries()) if ((found = asTensor(value) !== undefined)) break
-    this.direct.set(dict, found)
-    return found
-  }
-
-  /** The key of a dict under which its weights are: a usual one, or the only one. */
+  /**
+   * The key of a dict under which its weights are: a usual one, or the only one. undefined where its own tensors are
+   * the weights. A tensor beside the weights (a counter, a random state) has no dot in its name, a network's has.
+   */
   weightsKey(dict: PickleDict): string | undefined {
-    const usual = WEIGHTS_KEYS.find((key) => this.leadsToTensors(dict.get(key)))
-    if (usual !== undefined) return usual
-    const keys = this.keysOfTensors(dict)
-    return keys.length === 1 ? keys[0] : undefined
+    const usual = WEIGHTS_KEYS.find((key) => this.tensorsUnder(dict.get(key)) > 0)
+    const keys = usual === undefined ? this.keysOfTensors(dict) : [usual]
+    const [key] = keys
+    if (key === undefined || keys.length > 1) return undefined
+    const own = this.tensorsIn(dict).ofNetworks
+    return own > 0 && own >= this.tensorsUnder(dict.get(key)) ? undefined : key
   }
 
   keysOfTensors(dict: PickleDict): string[] {
     const keys: string[] = []
-    for (const [key, value] of dict.entries()) if (typeof key === 'string' && this.leadsToTensors(value)) keys.push(key)
+    for (const [key, value] of dict.entries())
+      if (typeof key === 'string' && this.tensorsUnder(value) > 0) keys.push(key)
     return keys
   }
 
-  /** Whether a value is a dict with tensors in it, or under the usual keys in it. */
-  private leadsToTensors(value: PickleValue | undefined, level = 1): boolean {
+  private tensorsIn(dict: PickleDict): { all: number; ofNetworks: number } {
+    const known = this.direct.get(dict)
+    if (known) return known
+    const counts = { all: 0, ofNetworks: 0 }
+    for (const [name, value] of dict.entries()) {
+      if (asTensor(value) === undefined) continue
+      counts.all++
+      if (typeof name === 'string' && name.includes('.')) counts.ofNetworks++
+    }
+    this.direct.set(dict, counts)
+    return counts
+  }
+
+  /** The most tensors of a value that is a dict with tensors in it, or under the usual keys in it; 0 of all else. */
+  private tensorsUnder(value: PickleValue | undefined, level = 1): number {
     const dict = dictOf(value)
-    if (!dict) return false
+    if (!dict) return 0
     const known = this.wrapped.get(dict)
     if (known !== undefined) return known
-    this.wrapped.set(dict, false) // a dict that holds itself
-    const found =
-      this.hasTensors(dict) ||
-      (level < MOST_LEVELS && WEIGHTS_KEYS.some((key) => this.leadsToTensors(dict.get(key), level + 1)))
+    this.wrapped.set(dict, 0) // a dict that holds itself
+    const inner = level < MOST_LEVELS ? WEIGHTS_KEYS.map((key) => this.tensorsUnder(dict.get(key), level + 1)) : []
+    const found = Math.max(this.tensorsIn(dict).all, ...inner)
     this.wrapped.set(dict, found)
     return found
   }

@@ -91,6 +91,46 @@ describe('files that PyTorch wrote (fixtures/generate.py)', () => {
   })
 })
 
+describe('tensors beside the weights', () => {
+  const read = (entries: Record<string, Buffer>): ReturnType<typeof readPickleFile> => {
+    const path = join(temporaryFolder(), 'a.pt')
+    writeFileSync(path, torchFile(pickle(dict(entries))))
+    return readPickleFile(path)
+  }
+  const weights = dict({ 'a.weight': tensor(), 'a.bias': tensor() })
+
+  it.each([
+    ['state_dict', 'global_step'],
+    ['model', 'iteration'],
+    ['model', 'ema_decay'],
+    ['state_dict', 'rng_state'],
+    ['unet', 'step'],
+    ['state_dict', 'lr.scale'],
+  ])('do not hide those under %s: %s', (key, beside) => {
+    const { tensors, leftAside } = read({ [beside]: tensor(), [key]: weights })
+    expect(tensors.map(({ name }) => name)).toEqual(['a.weight', 'a.bias'])
+    expect(leftAside.join()).toContain(`(${beside})`)
+  })
+
+  it('are the weights where there are as many of a network as under the key', () => {
+    const { tensors, leftAside } = read({ 'a.weight': tensor(), 'a.bias': tensor(), ema: weights })
+    expect(tensors.map(({ name }) => name)).toEqual(['a.weight', 'a.bias'])
+    expect(leftAside.join()).toContain('(ema)')
+  })
+
+  it('do not hide a textual inversion, be its vectors in a dict or in a ParameterDict', () => {
+    const none = reduce(global('collections', 'OrderedDict'))
+    const parameter = reduce(global('torch._utils', '_rebuild_parameter'), tensor(), '\x88', none)
+    const made = bytes(global('torch.nn.modules.container', 'ParameterDict'), ')\x81')
+    const parameters = bytes(made, dict({ _parameters: dict({ '*': parameter }), _modules: dict({}) }), 'b')
+    for (const vectors of [dict({ '*': tensor() }), parameters]) {
+      const { tensors, leftAside } = read({ string_to_token: dict({ '*': tensor() }), string_to_param: vectors })
+      expect(tensors.map(({ name }) => name)).toEqual(['string_to_param.*'])
+      expect(leftAside.join()).toContain('(string_to_token')
+    }
+  })
+})
+
 describe('tensors that do not lie in their storages', () => {
   const read = (file: Buffer): ReturnType<typeof readPickleFile> => {
     const path = join(temporaryFolder(), 'a.pt')
