@@ -1,6 +1,7 @@
 import type { Denoiser } from '../denoisers/denoiser'
 import { isExtraName } from '../model/extras'
 import { configBeside } from './config-beside'
+import { nameUnder } from '../key-maps/wrappers'
 import { componentOfNames } from './diffusers-component'
 import { readComponent, type FileFormat } from './format'
 
@@ -15,8 +16,8 @@ export function denoiserFile({
   return {
     async open({ file, metadata, tensors }) {
       const own = tensors.filter(({ name }) => !isExtraName(name))
-      const section = fileSections.find(({ prefix }) => own.every(({ name }) => name.startsWith(prefix)))!
-      const named = own.map(({ name }) => ({ name: name.slice(section.prefix.length) }))
+      const section = fileSections.find(({ prefix }) => own.every(({ name }) => nameUnder(prefix, name) !== undefined))!
+      const named = own.map(({ name }) => ({ name: nameUnder(section.prefix, name) ?? name }))
       const isDiffusers = componentOfNames(named) === name
       if (!isDiffusers && !named.some(({ name }) => name === otherNamesTensor)) return undefined
       const { component, left } = readComponent(name, own, section)

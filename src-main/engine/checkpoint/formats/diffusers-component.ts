@@ -8,6 +8,7 @@ import type { Naming } from '../key-maps/name-table'
 import { clipText, clipTextWithProjection } from '../key-maps/text-encoder'
 import { diffusersVae } from '../key-maps/vae'
 import { identity } from '../key-maps/identity'
+import { unwrapped } from '../key-maps/wrappers'
 import { networkKind } from '../kinds/tensor-kinds'
 import { readComponent, type FolderFormat } from './format'
 
@@ -66,7 +67,7 @@ function nameOf(path: string, { config, tensors }: ComponentFolder): ComponentNa
 
 /** The network that tensors in diffusers' form belong to. */
 export function componentOfNames(tensors: readonly Pick<StoredTensor, 'name'>[]): ComponentName {
-  const names = new Set(tensors.map(({ name }) => name))
+  const names = new Set(tensors.map(({ name }) => unwrapped(name)))
   const has = (name: string) => names.has(name)
   const denoiser = DENOISERS.find(({ isIn }) => isIn(has))
   if (denoiser) return denoiser.component

@@ -2,6 +2,7 @@ import type { Component, ComponentName, OpenedParts, TensorView } from '../model
 import type { StoredTensor, WeightsContainer } from '../containers/container'
 import { isExtraName } from '../model/extras'
 import { type NameTable, type Naming, viewOf } from '../key-maps/name-table'
+import { nameUnder } from '../key-maps/wrappers'
 
 /** A format that is one file, in whatever container. */
 export interface FileFormat {
@@ -16,15 +17,15 @@ export interface FolderFormat {
 }
 
 /**
- * The component that `naming` finds in tensors (whose names all start with `prefix`); what it does not know is left, and
- * what is never merged.
+ * The component that `naming` finds in tensors, of which all are under `prefix`; what it does not know is left, and what
+ * is never merged.
  */
 export function readComponent(
   name: ComponentName,
   tensors: readonly StoredTensor[],
   { prefix, naming }: { prefix: string; naming: Naming },
 ): { component: Component; left: StoredTensor[] } {
-  const named = tensors.map((tensor) => tensor.name.slice(prefix.length))
+  const named = tensors.map((tensor) => nameUnder(prefix, tensor.name) ?? tensor.name)
   const table: NameTable = naming.fromStored(named)
   const views = new Map<string, TensorView>()
   const left: StoredTensor[] = []

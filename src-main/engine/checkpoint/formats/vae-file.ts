@@ -1,4 +1,5 @@
 import { VAE_SECTION } from '../key-maps/single-file'
+import { unwrapped } from '../key-maps/wrappers'
 import { configBeside } from './config-beside'
 import { componentOfNames, toComponent } from './diffusers-component'
 import { readComponent, type FileFormat } from './format'
@@ -6,7 +7,7 @@ import { readComponent, type FileFormat } from './format'
 /** A file that holds a VAE alone: in diffusers' names, or in LDM's without prefix, as `--vae` takes. */
 export const vaeFile: FileFormat = {
   async open({ file, metadata, tensors }) {
-    const ldm = tensors.some(({ name }) => name === 'encoder.down.0.block.0.conv1.weight')
+    const ldm = tensors.some(({ name }) => unwrapped(name) === 'encoder.down.0.block.0.conv1.weight')
     if (!ldm && componentOfNames(tensors) !== 'vae') return undefined
     const { component, extras } = ldm
       ? ((read) => ({ component: read.component, extras: read.left }))(

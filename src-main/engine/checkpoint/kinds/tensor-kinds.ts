@@ -2,6 +2,7 @@ import { FusionError } from '../../../contract/errors'
 import { denoiserOf } from '../denoisers'
 import type { Checkpoint, CheckpointKind } from '../model/checkpoint'
 import type { StoredTensor } from '../containers/container'
+import { unwrapped } from '../key-maps/wrappers'
 
 /** A kind of safetensors file that is no Stable Diffusion checkpoint, recognised by its tensors. */
 interface TensorKind extends CheckpointKind {
@@ -184,7 +185,8 @@ const LONE_VAE: CheckpointKind = {
 const LONE_TEXT_ENCODER: CheckpointKind = { title: 'a text encoder alone', advice: ALIKE }
 
 /** The kind of network that tensors are, where they are no UNet of Stable Diffusion. */
-export function networkKind(tensors: readonly StoredTensor[]): CheckpointKind | undefined {
+export function networkKind(stored: readonly StoredTensor[]): CheckpointKind | undefined {
+  const tensors = stored.map((tensor) => ({ ...tensor, name: unwrapped(tensor.name) }))
   if (CHECKPOINT(tensors)) return VIDEO_UNET.is(tensors) ? VIDEO_UNET : undefined
   return NETWORK_KINDS.find(({ is }) => is(tensors))
 }

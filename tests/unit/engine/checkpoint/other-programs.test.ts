@@ -1,3 +1,4 @@
+import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { describeCheckpoint } from '../../../../src-main/engine/checkpoint/describe'
@@ -130,6 +131,46 @@ describe('whole models as programs save them are opened whole', () => {
     const { parts, leftAside } = await contents(write({ ...Object.fromEntries(sd1), ...control }))
     expect(parts.map(([name]) => name)).toEqual(['unet', 'text_encoder', 'vae'])
     expect(leftAside.join()).toContain('a ControlNet (control_model.*; ')
+  })
+})
+
+describe('modules that PyTorch puts around a network are not in its names', () => {
+  const TEXT = 'cond_stage_model.transformer.'
+  const around: [string, (name: string) => string][] = [
+    ['a compiled UNet', (name) => name.replace(UNET, `${UNET}_orig_mod.`)],
+    ['a UNet of several graphics cards', (name) => name.replace(UNET, `${UNET}module.`)],
+    ['both', (name) => name.replace(UNET, `${UNET}module._orig_mod.`)],
+    ['a compiled UNet in a short name', (name) => name.replace(UNET, 'unet._orig_mod.')],
+    ['a compiled module above the UNet', (name) => name.replace(UNET, 'model._orig_mod.diffusion_model.')],
+    ['compiled blocks', (name) => name.replace(/^(.*input_blocks\.\d+\.)/, '$1_orig_mod.')],
+    ['a sharded UNet', (name) => name.replace(UNET, `${UNET}_fsdp_wrapped_module.`)],
+    ['a compiled text encoder', (name) => name.replace(TEXT, `${TEXT}_orig_mod.`)],
+    ['a VAE of several graphics cards', (name) => name.replace(VAE, 'vae.module.')],
+    ['the whole model', (name) => `module.${name}`],
+  ]
+
+  it.each(around)('%s', async (_, rename) => {
+    const own = write(under('', sd1, rename))
+    const plain = write(Object.fromEntries(sd1))
+    const [found, expected] = [await contents(own), await contents(plain)]
+    expect(found.parts).toEqual(expected.parts)
+    expect([found.checkpoint.architecture, found.checkpoint.problems]).toEqual(['sd1', []])
+    const out = join(temporaryFolder(), 'out.safetensors')
+    const include: ['unet', 'text_encoder', 'vae'] = ['unet', 'text_encoder', 'vae']
+    await merge(projectOf([own, { path: plain, weight: 0.5 }], { name: 'weighted-sum' }, { include }), out)
+    expect([...(await readModel(out)).keys()].sort()).toEqual(Object.keys(under('', sd1, rename)).sort())
+  })
+
+  it.each(['_orig_mod.', 'module.'])('%s in a folder, a file of a UNet, a VAE', async (wrapper) => {
+    const folder = join(temporaryFolder(), 'pipeline')
+    cpSync(join(GOLDEN, 'sd1/pipeline'), folder, { recursive: true })
+    const [unet, vae] = ['unet', 'vae'].map((name) => join(folder, name, 'diffusion_pytorch_model.safetensors'))
+    for (const path of [unet!, vae!]) writeModel(path, under(wrapper, await readModel(path)))
+    const { parts, leftAside, checkpoint } = await contents(folder)
+    expect(parts).toEqual((await contents(join(GOLDEN, 'sd1/pipeline'))).parts)
+    expect([leftAside, checkpoint.problems, checkpoint.architecture]).toEqual([[], [], 'sd1'])
+    expect((await contents(unet!)).checkpoint).toMatchObject({ layout: 'unet-file', architecture: 'sd1' })
+    expect((await contents(vae!)).checkpoint).toMatchObject({ layout: 'vae-file' })
   })
 })
 
