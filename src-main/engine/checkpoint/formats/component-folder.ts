@@ -35,7 +35,7 @@ interface Candidate {
 /**
  * Reads the headers of a component's folder as diffusers and transformers name its files: `diffusion_pytorch_model`,
  * `model` or (PyTorch's own) `pytorch_model`, a variant (`fp16`, `bf16` …), one file or shards with an index. Of several
- * the plain one is taken, with a warning; PyTorch's only where there is no safetensors file.
+ * the plain one is taken, with a warning; PyTorch's only where the same variant is in no safetensors file.
  *
  * @param owner the model's folder, out of which no link may lead (requireOwn)
  * @returns undefined where the folder holds no such file
@@ -45,9 +45,7 @@ interface Candidate {
 export async function readComponentFolder(folder: string, owner = folder): Promise<ComponentFolder | undefined> {
   const entries = await listFolder(folder)
   const candidates = [...entries].flatMap(toCandidate).sort((a, b) => rank(a) - rank(b) || (a.file < b.file ? -1 : 1))
-  // Repositories hold the same weights in both forms.
-  const safe = candidates.filter(({ isPickle }) => !isPickle)
-  const [chosen, ...others] = safe.length > 0 ? safe : candidates
+  const [chosen, ...others] = withoutSecondForms(candidates)
   if (!chosen) {
     const shard = [...entries].find((name) => SHARD.test(name))
     if (shard) {
@@ -109,6 +107,12 @@ function toCandidate(file: string): Candidate[] {
 
 function isPickle(ending: string | undefined): boolean {
   return ending !== 'safetensors'
+}
+
+/** Repositories hold the same weights in both forms: of a variant, PyTorch's only where there is no safetensors file. */
+function withoutSecondForms(candidates: readonly Candidate[]): Candidate[] {
+  const safe = new Set(candidates.flatMap(({ variant, isPickle }) => (isPickle ? [] : [variant])))
+  return candidates.filter(({ variant, isPickle }) => !isPickle || !safe.has(variant))
 }
 
 /** Plain before fp16 before others; the training's own weights (non_ema) last; one file before shards. */

@@ -144,6 +144,21 @@ describe('folders whose weights PyTorch wrote', () => {
     expect(sharded.files).toHaveLength(2)
     expect(sharded.components.get('unet')!.tensors.size).toBe(names.length)
   })
+
+  it.each(['fp16', 'non_ema'])('are the plain ones, though %s lies beside them as safetensors', async (variant) => {
+    const folder = join(temporaryFolder(), 'unet')
+    cpSync(join(PIPELINE, 'unet'), folder, { recursive: true })
+    const source = join(folder, 'diffusion_pytorch_model.safetensors')
+    const plain = join(folder, 'diffusion_pytorch_model.bin')
+    writeFileSync(plain, await pickledModel(source))
+    renameSync(source, join(folder, `diffusion_pytorch_model.${variant}.safetensors`))
+    writeFileSync(join(folder, `diffusion_pytorch_model.${variant}.bin`), 'the same once more')
+    const { files, problems } = await openCheckpoint(folder)
+    expect(files.map(({ path }) => path)).toEqual([plain])
+    expect(problems.map(({ message }) => message)).toEqual([
+      `${folder}: diffusion_pytorch_model.bin is used; beside it lie diffusion_pytorch_model.${variant}.safetensors.`,
+    ])
+  })
 })
 
 it('a VAE, a text encoder and a set of tensors open by what they are', async () => {
