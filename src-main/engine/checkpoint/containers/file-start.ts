@@ -1,4 +1,4 @@
-import { extname } from 'node:path'
+import { basename, dirname, extname } from 'node:path'
 import { FusionError, type ErrorKind } from '../../../contract/errors'
 import { readBeginning } from '../../files/reading/regular-file'
 
@@ -108,9 +108,18 @@ export function containerOfBytes(path: string, bytes: Buffer): 'safetensors' | '
   if (isPickle(start)) return 'pickle'
   const ending = extname(path).toLowerCase()
   const found: Omit<FileStart, 'is'> | undefined =
-    FILE_STARTS.find(({ is }) => is(start)) ?? EXTENSIONS[ending] ?? textIn(start)
+    FILE_STARTS.find(({ is }) => is(start)) ?? EXTENSIONS[ending] ?? folderFile(path, start) ?? textIn(start)
   if (found) throw new FusionError(found.kind ?? 'unsupported', `${path} is ${found.what}.`, { hint: found.hint })
   return PICKLE_ENDINGS.includes(ending) && !isSafetensors(start) ? 'pickle' : 'safetensors'
+}
+
+/** JSON files that describe the folder in which they lie. */
+const FOLDER_FILES = /^(?:model_index|config)\.json$|\.index(?:\.[\w-]+)?\.json$/
+
+function folderFile(path: string, start: string): Omit<FileStart, 'is'> | undefined {
+  if (!FOLDER_FILES.test(basename(path)) || !/^\s*\{/.test(start)) return undefined
+  const hint = `Choose the folder itself: ${dirname(path)}`
+  return { what: "a file that describes a model's folder, and holds none of its weights", hint }
 }
 
 /**

@@ -73,6 +73,20 @@ describe('files that are no safetensors are named', () => {
     expect(await refusal(path)).toMatch(message)
   })
 
+  it.each([
+    'model_index.json',
+    'config.json',
+    'diffusion_pytorch_model.safetensors.index.json',
+    'pytorch_model.bin.index.json',
+    'diffusion_pytorch_model.safetensors.index.fp16.json',
+  ])('%s, with the folder that is the model', async (name) => {
+    writeFileSync(join(folder, name), '{\n  "_class_name": "StableDiffusionPipeline"\n}')
+    const words = await refusal(join(folder, name))
+    expect(words).toMatch(/describes a model's folder.*Choose the folder itself/)
+    expect(words.endsWith(folder)).toBe(true)
+    expect(words).not.toContain('download')
+  })
+
   it.each(['.ckpt', '.pt', '.pth', '.bin'])(
     'what is named %s and is no file of PyTorch is called damaged',
     async (ending) => {
