@@ -53,7 +53,7 @@ export function findStateDict(root: PickleValue, path: string): StateDict {
     if (typeof name === 'string' && tensor) tensors.push([prefix + name, tensor])
     else others.push([name, value])
   }
-  if (tensors.length === 0) throw otherThanTensors(dict, tests, path)
+  if (tensors.length === 0 || isBesideWeights(dict, tests)) throw otherThanTensors(dict, tests, path)
   if (others.length > 0) leftAside.push(`what is no tensor with a name (${inWords(others)})`)
   return { tensors, leftAside }
 }
@@ -83,7 +83,8 @@ class TensorTests {
     return keys
   }
 
-  private tensorsIn(dict: PickleDict): { all: number; ofNetworks: number } {
+  /** The tensors directly in a dict, and those among them that have a network's names. */
+  tensorsIn(dict: PickleDict): { all: number; ofNetworks: number } {
     const known = this.direct.get(dict)
     if (known) return known
     const counts = { all: 0, ofNetworks: 0 }
@@ -154,6 +155,13 @@ function otherThanTensors(dict: PickleDict, tests: TensorTests, path: string): F
   const keys = tests.keysOfTensors(dict)
   if (keys.length < 2) return noWeights(path, 'a PyTorch file without weights by name')
   return noWeights(path, `a file of several sets of weights (${keys.slice(0, NAMES_SHOWN).join(', ')})`)
+}
+
+/** Whether no tensor in a dict is a network's, and what may be its weights is in a module, or in several sets. */
+function isBesideWeights(dict: PickleDict, tests: TensorTests): boolean {
+  if (tests.tensorsIn(dict).ofNetworks > 0) return false
+  const hasModule = [...dict.entries()].some(([, value]) => value instanceof BuiltObject && isModule(value))
+  return hasModule || tests.keysOfTensors(dict).length > 1
 }
 
 /** An object with its modules, rather than tensors by name. */

@@ -112,6 +112,13 @@ describe('tensors beside the weights', () => {
     expect(leftAside.join()).toContain(`(${beside})`)
   })
 
+  it('do not hide that the weights are in several sets, or in a program', () => {
+    expect(() => read({ step: tensor(), a: weights, b: weights })).toThrowError(/several sets of weights \(a, b\)/)
+    const made = bytes(global('torch.nn.modules.linear', 'Linear'), ')\x81')
+    const program = bytes(made, dict({ _parameters: weights, _modules: dict({}) }), 'b')
+    expect(() => read({ step: tensor(), model: program })).toThrowError(/whole model with its program/)
+  })
+
   it('are the weights where there are as many of a network as under the key', () => {
     const { tensors, leftAside } = read({ 'a.weight': tensor(), 'a.bias': tensor(), ema: weights })
     expect(tensors.map(({ name }) => name)).toEqual(['a.weight', 'a.bias'])
