@@ -30,6 +30,7 @@ import type { LayerTask, MergePlan, OpenedModels, PlannedModel, TensorTask } fro
 import { methodNamed } from '../methods/index'
 import { mergesLayers, type MergeMethod } from '../methods/method'
 import { soup } from '../methods/soup'
+import { lostSettings } from './export/lost-settings'
 import { notesOn } from './notes'
 import {
   isFolderLayout,
@@ -134,6 +135,7 @@ export async function planMergeWith(
     const groups = groupExtras(files.leftOut).map(groupInWords)
     warnings.push(`The new layout cannot hold ${groups.join(', ')} of the base.`)
   }
+  if (!files.folder) warnings.push(...lostSettings(base))
   warnings.push(...scalesInOtherNames(files), ...notesOn({ ...opened, project }))
   if (files.folder && !isFolderLayout(base, 'same') && base.predictionType === null) {
     warnings.push(
