@@ -5,7 +5,7 @@ import type { StoredTensor } from '../containers/container'
 import { architectureOf } from '../identify/identify'
 import { foundSections } from '../key-maps/found-sections'
 import { SECTIONS, type Section } from '../key-maps/single-file'
-import { nameUnder, unwrapped } from '../key-maps/wrappers'
+import { unwrapped } from '../key-maps/wrappers'
 import { isEmaName } from '../model/extras'
 import { readComponent, type FileFormat } from './format'
 
@@ -18,8 +18,9 @@ export const singleFile: FileFormat = {
     /** Of networks that the model has already: beside a merge of these they would be stale. */
     const second = new Set<StoredTensor>()
     const prefixes = new Set<string>()
+    const names = new Map(tensors.map((tensor) => [tensor, unwrapped(tensor.name)]))
     const read = ({ component: name, prefix, naming }: Section): void => {
-      const own = tensors.filter((tensor) => !used.has(tensor) && nameUnder(prefix, tensor.name) !== undefined)
+      const own = tensors.filter((tensor) => !used.has(tensor) && names.get(tensor)!.startsWith(prefix))
       if (own.length === 0 || prefixes.has(prefix)) return
       const { component, left } = readComponent(name, own, { prefix, naming })
       if (component.tensors.size === 0) return
@@ -41,7 +42,7 @@ export const singleFile: FileFormat = {
     const own = ARCHITECTURES[architectureOf(components)].sections
     others.filter((section) => own.includes(section)).forEach(read)
     others.filter((section) => !own.includes(section)).forEach(read)
-    const shapes = new Map(tensors.map((tensor) => [unwrapped(tensor.name), tensor.shape]))
+    const shapes = new Map(tensors.map((tensor) => [names.get(tensor)!, tensor.shape]))
     const hasSecond = own.length > 0 ? own.some(({ component }) => component === 'text_encoder_2') : undefined
     const found = foundSections(shapes, hasSecond)
     found.filter(({ prefix }) => !isEmaName(prefix)).forEach(read)
