@@ -22,6 +22,7 @@ import {
   jobCommands,
   makeModels,
   OUTPUT_OPTIONS,
+  photo,
   png,
   project,
   type Models,
@@ -117,7 +118,7 @@ describe.each(named(OUTPUT_OPTIONS.filter(({ writes }) => writes !== 'into folde
     it('leaves files of other kinds', async () => {
       const folder = temporaryFolder()
       const target = join(folder, `target${suffix}`)
-      const others: (Uint8Array | string)[] = ['mine\n', 'day,expense\r\n1,2\r\n', png(), project()]
+      const others: (Uint8Array | string)[] = ['mine\n', 'day,expense\r\n1,2\r\n', png(), photo(), project()]
       if (!replacesModels) others.push(readFileSync(models.small[0]))
       for (const bytes of others) {
         if (own && Buffer.from(own()).equals(Buffer.from(bytes))) continue

@@ -11,7 +11,7 @@ import {
 } from '../../contract/preview'
 import type { ScorerName } from '../../contract/evaluate/scores/scorers'
 import { unreadable } from '../../engine/files/reading/file-errors'
-import { PNG_FILE } from '../../engine/files/writing/file-kinds'
+import { PNG_FILE } from '../../engine/image/png-file'
 import { makePrivateFolder } from '../../engine/files/writing/permissions'
 import { writeOutput } from '../../engine/files/writing/write-output'
 import { readSmallFile } from '../../engine/files/reading/regular-file'

@@ -16,7 +16,7 @@ import { EvaluationRun, type EvaluatedRow, type MeasuredRow } from '../../engine
 import { describeEvaluationSet } from '../../engine/evaluate/data/evaluation-set'
 import { countPictures, type ChosenDomain } from '../../engine/evaluate/data/splits'
 import { exceedsTwoErrors, pairedLosses } from '../../engine/evaluate/compare/paired-difference'
-import { OWN_PNG_FILE } from '../../engine/files/writing/file-kinds'
+import { OWN_PNG_FILE } from '../../engine/image/png-file'
 import { checkOutput, checkOutputFolder, writeOutput } from '../../engine/files/writing/write-output'
 import { throwIfCancelled } from '../../engine/cancel'
 import { planMerge } from '../../engine/merge/open-model'

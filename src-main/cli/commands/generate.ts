@@ -27,7 +27,7 @@ import {
   type SigmaChoice,
 } from '../../engine/schedulers/index'
 import { readTextualInversion, type TextualInversion } from '../../engine/diffusion/textual-inversion'
-import { OWN_PNG_FILE } from '../../engine/files/writing/file-kinds'
+import { OWN_PNG_FILE } from '../../engine/image/png-file'
 import { readSmallFile } from '../../engine/files/reading/regular-file'
 import { SMALL_FILES } from '../../engine/files/reading/small-files'
 import { checkOutput, checkOutputFolder, writeOutput } from '../../engine/files/writing/write-output'

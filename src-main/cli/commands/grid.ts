@@ -22,7 +22,7 @@ import {
 import { parseSeed, SEED_RANGE, seedOf } from '../../contract/values/seed'
 import { SMALL_FILES } from '../../engine/files/reading/small-files'
 import { readSmallFile } from '../../engine/files/reading/regular-file'
-import { OWN_PNG_FILE } from '../../engine/files/writing/file-kinds'
+import { OWN_PNG_FILE } from '../../engine/image/png-file'
 import { checkOutput, checkOutputFolder, writeOutput } from '../../engine/files/writing/write-output'
 import { readGridSheet } from '../../engine/image/grid-sheet'
 import { encodePng } from '../../engine/image/png'

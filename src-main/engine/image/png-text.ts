@@ -2,6 +2,8 @@ import { crc32, inflateSync } from 'node:zlib'
 import { FusionError } from '../../contract/errors'
 
 export const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a)
+/** Keyword and text, as the PNG specification names them, of the program that wrote a picture. */
+export const SOFTWARE = ['Software', 'FeatureFusion Studio'] as const
 /** Signature and IHDR, the first chunk, whose size is fixed. */
 const HEADER_SIZE = 33
 /** Deflate cannot pack more than this many bytes into one. */

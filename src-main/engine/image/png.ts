@@ -1,9 +1,8 @@
 import { convertIndexedToRgb, decode, encode } from 'fast-png'
 import { FusionError } from '../../contract/errors'
 import { formatParameters, parseParameters, type GenerationParameters } from './png-parameters'
-import { SOFTWARE } from '../files/writing/file-kinds'
 import { pixelsOnly } from './png-size'
-import { readPngText, withPngText } from './png-text'
+import { readPngText, SOFTWARE, withPngText } from './png-text'
 import type { Picture } from './resample'
 
 const KEYWORD = 'parameters'

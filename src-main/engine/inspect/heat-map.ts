@@ -1,4 +1,4 @@
-import { encode } from 'fast-png'
+import { encodePng } from '../image/png'
 import type { MatrixBand } from './correlation-matrix'
 
 /** Longest side of a picture: larger matrices are shrunk, keeping the values of the largest magnitude. */
@@ -65,6 +65,6 @@ export class HeatMap {
   toPng(scale: number): Uint8Array {
     const data = new Uint8Array(this.values.length * 3)
     this.values.forEach((value, pixel) => data.set(divergingColour(scale > 0 ? value / scale : 0), pixel * 3))
-    return encode({ width: this.width, height: this.height, data, channels: 3, depth: 8 })
+    return encodePng({ width: this.width, height: this.height, data, channels: 3 })
   }
 }

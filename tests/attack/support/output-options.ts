@@ -1,5 +1,6 @@
 import { cpSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { encode } from 'fast-png'
 import { evaluationAsCsv, leaderboardAsCsv } from '../../../src-main/contract/evaluate/csv-tables'
 import { SCORERS } from '../../../src-main/contract/evaluate/scores/scorers'
 import { inspectedAsCsv } from '../../../src-main/contract/report/inspect-section'
@@ -64,7 +65,10 @@ const drawn = (base: string, out: string): string[] => {
   return ['generate', '--model', base, ...ON_CPU, '--prompt', 'x', '--steps', '1', '--out', out]
 }
 
-export const png = (): Uint8Array => encodePng({ width: 1, height: 1, channels: 3, data: new Uint8Array(3) })
+const PIXEL = { width: 1, height: 1, channels: 3, data: new Uint8Array(3) } as const
+export const png = (): Uint8Array => encodePng(PIXEL)
+/** A PNG of another program. */
+export const photo = (): Uint8Array => encode(PIXEL)
 export const project = (): string =>
   JSON.stringify({ format: 'featurefusion-project', version: 1, models: [{ name: 'base', path: '/base' }] })
 const NO_FIGURES = { models: [], domains: [], timesteps: [], unlearned: [], scores: null, recognition: null }

@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander'
 import { figure, withMinus } from '../../../contract/values/figures'
 import { MATRIX_KINDS, type LayerSummary, type MatrixKind, type WeightAdvice } from '../../../contract/inspect'
-import { PNG_FILE } from '../../../engine/files/writing/file-kinds'
+import { OWN_PNG_FILE } from '../../../engine/image/png-file'
 import { checkOutput, writeOutput } from '../../../engine/files/writing/write-output'
 import { correlationMatrix } from '../../../engine/inspect/correlation-matrix'
 import { HeatMap } from '../../../engine/inspect/heat-map'
@@ -41,7 +41,7 @@ export function addInspectCommand(program: Command): void {
       if (options.png !== undefined) {
         if (options.layer === undefined) throw new UsageError('--png shows one layer: say which with --layer NAME.')
         const inspected = findLayer(inspection, options.layer)
-        const rule = { kind: PNG_FILE, overwrite: true }
+        const rule = { kind: OWN_PNG_FILE, overwrite: true }
         await checkOutput(options.png, rule)
         const sessions = new FusionSessions(provider)
         const { rows, fusion, close } = openLayer(inspected, inspection, sessions)
